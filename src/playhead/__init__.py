@@ -1,0 +1,1 @@
+"""Playhead finds what happens in video, when and where."""

@@ -1,0 +1,103 @@
+"""Configurations: YAML plus `key=value`, validated into a model, every mistake named at once.
+
+A configuration is a `Settings` subclass: unknown keys are refused, values are frozen, and the
+default of each field stands in the model and nowhere else.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from playhead.errors import ConfigError
+
+__all__ = ["Settings", "load_config", "override", "validate"]
+
+
+class Settings(BaseModel):
+    """The base of every configuration: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()) -> SettingsT:
+    """Read a YAML file, apply `key.inner=value` settings in order, and validate.
+
+    Raises ConfigError naming the file and every mistake with its path.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a configuration: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path}: a configuration is a mapping, this is a {type(values).__name__}"
+        )
+    for setting in settings:
+        override(values, setting)
+    return validate(model, values, source=str(path))
+
+
+def override(values: dict[str, Any], setting: str) -> None:
+    """Apply one `key.inner=value` to nested `values`, the value read as YAML."""
+    key, separator, text = setting.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"--set {setting}: needs the form key=value, as in training.epochs=3")
+    *parents, last = key.strip().split(".")
+    target = values
+    for parent in parents:
+        inner = target.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {setting}: {parent} is a value, not a section")
+        target = inner
+    try:
+        target[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
+
+
+def validate(model: type[SettingsT], values: dict[str, Any], *, source: str) -> SettingsT:
+    """Validate `values`; ConfigError lists all mistakes, each with its path and what was got."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        mistakes = [_sentence(model, mistake) for mistake in error.errors(include_url=False)]
+    count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
+    raise ConfigError(f"{source}: {count} in the configuration: " + "; ".join(mistakes))
+
+
+def _sentence(model: type[Settings], mistake: Any) -> str:
+    path = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        known = _fields_at(model, mistake["loc"][:-1])
+        close = difflib.get_close_matches(str(mistake["loc"][-1]), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        return f"{path} is not a setting ({hint})"
+    if mistake["type"] == "missing":
+        return f"{path} is missing"
+    message = mistake["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return f"{path or 'the whole'}: {message}, got {_short(mistake['input'])}"
+
+
+def _fields_at(model: type[Settings], location: Sequence[Any]) -> list[str]:
+    current: Any = model
+    for part in location:
+        field = getattr(current, "model_fields", {}).get(part)
+        current = field.annotation if field is not None else None
+    return sorted(getattr(current, "model_fields", {}))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

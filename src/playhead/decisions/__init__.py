@@ -1,0 +1,1 @@
+"""From scores to events, in NumPy and SciPy."""

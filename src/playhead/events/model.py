@@ -1,0 +1,110 @@
+"""Events, tracks and the events of a video: the data model that every job shares.
+
+Times are seconds from the first presented frame; spans are half-open `[start, end)`; boxes are
+`x1, y1, x2, y2` in pixels of the displayed (rotated) picture, floats, half-open.
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import LabelError
+
+__all__ = ["Box", "Event", "Origin", "Track", "VideoEvents"]
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened: an instant (`end` is None) or a span `[start, end)`, in seconds.
+
+    frame: the index of the frame that shows `start`, where known.
+    Raises LabelError for a time that is negative or not finite, a span that does not end after it
+    starts, a score that is not finite, or a box without area.
+    """
+
+    label: str
+    start: float
+    end: float | None = None
+    score: float = 1.0
+    frame: int | None = None
+    box: Box | None = None
+    view: str | None = None
+    track: int | None = None
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            raise LabelError(f"an event at {self.start} s has no label")
+        if not math.isfinite(self.start) or self.start < 0:
+            raise LabelError(f"{self.label}: its time is {self.start}, it must be 0 s or later")
+        if self.end is not None and not self.start < self.end < math.inf:
+            raise LabelError(
+                f"{self.label}: a span from {self.start} s to {self.end} s must end after it starts"
+            )
+        if not math.isfinite(self.score):
+            raise LabelError(f"{self.label} at {self.start} s: its score is {self.score}")
+        if self.frame is not None and self.frame < 0:
+            raise LabelError(f"{self.label} at {self.start} s: frame {self.frame} is negative")
+        if self.box is not None:
+            x1, y1, x2, y2 = self.box
+            if not (math.isfinite(x1 + y1 + x2 + y2) and x1 < x2 and y1 < y2):
+                raise LabelError(f"{self.label} at {self.start} s: box {self.box} has no area")
+
+
+class Origin(IntEnum):
+    """Where a box of a track comes from."""
+
+    DETECTED = 0
+    FILLED = 1
+    DRAWN = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One object through time: N boxes, one a frame, frames rising."""
+
+    id: int
+    label: str
+    frames: NDArray[np.int32]  # (N,)
+    boxes: NDArray[np.float32]  # (N, 4)
+    scores: NDArray[np.float32]  # (N,)
+    origin: NDArray[np.uint8]  # (N,), values of Origin
+
+    def __post_init__(self) -> None:
+        n = len(self.frames)
+        shapes = (self.boxes.shape, self.scores.shape, self.origin.shape)
+        if shapes != ((n, 4), (n,), (n,)):
+            raise LabelError(
+                f"track {self.id}: {n} frames need boxes ({n}, 4), scores and origin ({n},), "
+                f"got {shapes}"
+            )
+        if n and not np.all(np.diff(self.frames) > 0):
+            raise LabelError(f"track {self.id}: its frames do not rise")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoEvents:
+    """The events of one video, with the classes that were looked for.
+
+    A class without an event is still a class: metrics count it.
+    Raises LabelError for a duplicated class or an event whose label is not among the classes.
+    """
+
+    video: str
+    classes: tuple[str, ...]
+    events: tuple[Event, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if len(set(self.classes)) != len(self.classes):
+            raise LabelError(f"{self.video}: a class is named twice in {', '.join(self.classes)}")
+        for event in self.events:
+            if event.label not in self.classes:
+                raise LabelError(
+                    f"{self.video}: unknown class {event.label!r} at {event.start} s; "
+                    f"the classes are {', '.join(self.classes)}"
+                )

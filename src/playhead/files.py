@@ -1,0 +1,95 @@
+"""Files: written whole or not at all, hashed, and kept inside the folder the user named."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from playhead.errors import PlayheadError, StorageError
+
+__all__ = ["atomic_path", "cache_folder", "data_folder", "inside", "sha256", "write_text"]
+
+
+@contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """A temporary path beside `final`, moved onto it when the block ends well.
+
+    When the block raises, the temporary file is removed and whatever stood at `final` still stands.
+    The temporary name keeps the suffix of `final`, since encoders choose by it.
+    Raises StorageError where the folder or the disk refuses.
+    """
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=".", suffix=f".partial{final.suffix}", dir=final.parent
+        )
+    except OSError as error:
+        raise StorageError(f"{final}: cannot write here: {error.strerror or error}") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(final)
+    except OSError as error:
+        raise StorageError(f"{final}: writing failed: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(final: Path, text: str) -> None:
+    """Write UTF-8 text to `final`, whole or not at all."""
+    with atomic_path(final) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """`folder / relative`, refused where it would leave `folder`."""
+    root = folder.resolve()
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root):
+        raise PlayheadError(f"{relative}: leads out of {folder}; use a path inside it")
+    return path
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept (`PLAYHEAD_CACHE` overrides the system's place)."""
+    return _user_folder("PLAYHEAD_CACHE", platformdirs.user_cache_path("playhead", False))
+
+
+def data_folder() -> Path:
+    """Where fetched weights are kept (`PLAYHEAD_HOME` overrides the system's place)."""
+    return _user_folder("PLAYHEAD_HOME", platformdirs.user_data_path("playhead", False))
+
+
+def _user_folder(variable: str, default: Path) -> Path:
+    folder = Path(os.environ.get(variable) or default)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: cannot be made ({error.strerror}); set {variable} to a folder you can write"
+        ) from error
+    return folder
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,75 @@
+"""Scores: what a model said at every grid point, saved before anything is decided from it.
+
+NaN stands where nothing was seen (a window that touches unreadable frames), never for a low score.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import PlayheadError
+from playhead.files import atomic_path
+
+__all__ = ["Scores", "read_scores", "write_scores"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """One score vector a grid point.
+
+    times: float64 (T,), seconds, rising; frames: int32 (T,), the frame shown at each;
+    values: float32 (T, C), in [0, 1] or NaN; C is the number of classes.
+    """
+
+    video: str
+    times: NDArray[np.float64]
+    frames: NDArray[np.int32]
+    classes: tuple[str, ...]
+    values: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        points = len(self.times)
+        if self.frames.shape != (points,) or self.values.shape != (points, len(self.classes)):
+            raise PlayheadError(
+                f"{self.video}: {points} times need frames ({points},) and values "
+                f"({points}, {len(self.classes)}), got {self.frames.shape} and {self.values.shape}"
+            )
+
+
+def write_scores(scores: Scores, path: Path) -> None:
+    """Write NPZ without pickles, whole or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            schema=np.int64(SCHEMA),
+            video=np.str_(scores.video),
+            times=scores.times,
+            frames=scores.frames,
+            classes=np.array(scores.classes, dtype=np.str_),
+            values=scores.values,
+        )
+
+
+def read_scores(path: Path) -> Scores:
+    """Read scores; PlayheadError for a file that is no score file or of a newer schema."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if int(file["schema"]) > SCHEMA:
+                raise PlayheadError(
+                    f"{path}: scores of schema {int(file['schema'])}, this version reads up to "
+                    f"{SCHEMA}; update playhead"
+                )
+            return Scores(
+                video=str(file["video"]),
+                times=file["times"],
+                frames=file["frames"],
+                classes=tuple(str(name) for name in file["classes"]),
+                values=file["values"],
+            )
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise PlayheadError(f"{path}: not a score file: {error}") from error

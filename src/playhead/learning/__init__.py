@@ -1,0 +1,1 @@
+"""Training: blocks, encoders, the loop, export. Needs the extra [train]."""

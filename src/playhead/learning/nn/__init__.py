@@ -1,0 +1,1 @@
+"""Blocks that the models of several jobs share."""

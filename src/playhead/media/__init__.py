@@ -1,0 +1,1 @@
+"""Exact frames and sound: read, written, checked for damage."""

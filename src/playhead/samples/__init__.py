@@ -1,0 +1,1 @@
+"""From videos and labels to training samples."""

@@ -1,0 +1,1 @@
+"""Spotting: when do these actions happen?"""

@@ -1,0 +1,1 @@
+"""Generated, labelled, really encoded videos."""

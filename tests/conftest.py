@@ -1,0 +1,38 @@
+"""What tests share: one torch thread, private cache folders, markers that fail under CI."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_torch_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Frame tables and frame caches of the tests never meet the user's own."""
+    os.environ["PLAYHEAD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+def skip_or_fail(reason: str) -> None:
+    """Skip on a developer's machine; under CI what is missing is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data sets, from PLAYHEAD_DATA alone."""
+    folder = os.environ.get("PLAYHEAD_DATA")
+    if not folder:
+        skip_or_fail("PLAYHEAD_DATA does not name the folder of real data sets")
+    return Path(str(folder))
