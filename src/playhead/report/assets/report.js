@@ -1,0 +1,211 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const $ = (id) => document.getElementById(id);
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const palette = ["#1d4ed8", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2", "#65a30d", "#b91c1c"];
+const colour = (i) => palette[i % palette.length];
+const clock = (s) => {
+  const whole = Math.floor(s), h = Math.floor(whole / 3600), m = Math.floor(whole / 60) % 60;
+  const tail = (s % 60).toFixed(2).padStart(5, "0");
+  return h ? `${h}:${String(m).padStart(2, "0")}:${tail}` : `${m}:${tail}`;
+};
+const figure = (v) => v === null || v === undefined ? "–" : Number.isInteger(v) ? String(v) : v.toFixed(3);
+
+function element(tag, text, className) {
+  const node = document.createElement(tag);
+  if (text !== undefined) node.textContent = text;
+  if (className) node.className = className;
+  return node;
+}
+
+function table(titles, rows, onClick) {
+  const node = element("table"), head = element("tr");
+  titles.forEach((t) => head.append(element("th", t)));
+  node.append(head);
+  rows.forEach((row, i) => {
+    const line = element("tr");
+    row.forEach((cell) => line.append(element("td", cell)));
+    if (onClick) { line.className = "jump"; line.onclick = () => onClick(i); }
+    node.append(line);
+  });
+  return node;
+}
+
+// Scores arrive as bytes: 0-254 is the score times 254, 255 is "not seen".
+function decode(video) {
+  if (!video.scores) return null;
+  if (video.decoded) return video.decoded;
+  const step = video.scores.step, start = video.scores.start;
+  const values = video.scores.values.map((text) =>
+    Array.from(atob(text), (c) => c.charCodeAt(0) === 255 ? null : c.charCodeAt(0) / 254));
+  const times = Array.from({ length: values[0].length }, (_, i) => start + i * step);
+  return video.decoded = [times, ...values];
+}
+
+// Predictions in score order each take the nearest free truth within half the tolerance.
+function matchEvents(video, tolerance, threshold, onlyClass) {
+  const taken = new Set(), hits = [], alarms = [];
+  const wanted = (c) => onlyClass < 0 || c === onlyClass;
+  const predictions = video.predictions.filter((p) => p.s >= threshold && wanted(p.c)).sort((a, b) => b.s - a.s);
+  const truth = video.truth.map((t, i) => ({ ...t, i })).filter((t) => wanted(t.c));
+  for (const p of predictions) {
+    let best = null;
+    for (const t of truth) {
+      const gap = Math.abs(t.t - p.t);
+      if (t.c === p.c && !taken.has(t.i) && gap <= tolerance / 2 + 1e-9 && (!best || gap < Math.abs(best.t - p.t))) best = t;
+    }
+    if (best) { taken.add(best.i); hits.push(p); } else alarms.push(p);
+  }
+  return { hits, alarms, misses: truth.filter((t) => !taken.has(t.i)), truth };
+}
+
+let chart = null, found = null, shown = null;
+
+function markers(u) {
+  if (!found) return;
+  const { ctx } = u, ratio = devicePixelRatio || 1;
+  const [low, high] = [u.scales.x.min, u.scales.x.max];
+  ctx.save();
+  ctx.font = `${12 * ratio}px system-ui`;
+  ctx.textAlign = "center";
+  const put = (glyph, t, y, tint) => {
+    if (t < low || t > high) return;
+    ctx.fillStyle = tint;
+    ctx.fillText(glyph, u.valToPos(t, "x", true), y);
+  };
+  const top = u.bbox.top + 11 * ratio;
+  found.truth.forEach((t) => put("▼", t.t, top, colour(t.c)));
+  found.misses.forEach((t) => put("✕", t.t, top + 14 * ratio, css("--miss")));
+  found.hits.forEach((p) => put("●", p.t, u.valToPos(p.s, "y", true) + 4 * ratio, css("--hit")));
+  found.alarms.forEach((p) => put("◆", p.t, u.valToPos(p.s, "y", true) + 4 * ratio, css("--alarm")));
+  ctx.restore();
+}
+
+const axes = (x, y) => [
+  { stroke: css("--soft"), grid: { stroke: css("--line") }, label: x, labelSize: 18, size: 34 },
+  { stroke: css("--soft"), grid: { stroke: css("--line") }, label: y, labelSize: 18, size: 46 },
+];
+
+function drawTimeline() {
+  const video = data.videos[$("video").value], only = Number($("class").value);
+  const scores = decode(video) || [[0, video.duration], ...data.classes.map(() => [null, null])];
+  if (chart) chart.destroy();
+  const series = data.classes.map((name, i) => ({
+    label: name, stroke: colour(i), width: 1.4, show: only < 0 || only === i,
+    value: (_, v) => v === null ? "–" : v.toFixed(2),
+  }));
+  chart = new uPlot({
+    width: $("timeline").clientWidth, height: 260,
+    scales: { x: { time: false, range: (_, a, b) => a === b ? [0, video.duration] : [a, b] }, y: { range: [0, 1.15] } },
+    axes: [{ ...axes("", "")[0], label: undefined, size: 30, values: (_, ticks) => ticks.map((t) => clock(t).replace(/\.00$/, "")) }, axes("", "score")[1]],
+    series: [{ label: "time", value: (_, v) => v === null ? "–" : clock(v) }, ...series],
+    cursor: { drag: { x: true, y: false } }, hooks: { draw: [markers] },
+  }, scores, $("timeline"));
+  shown = video;
+  update();
+}
+
+function update() {
+  const tolerance = Number($("tolerance").value), threshold = Number($("threshold").value);
+  $("tolerance-value").textContent = `${tolerance.toFixed(1)} s (±${(tolerance / 2).toFixed(2)})`;
+  $("threshold-value").textContent = threshold.toFixed(2);
+  found = matchEvents(shown, tolerance, threshold, Number($("class").value));
+  const precision = found.hits.length / Math.max(1, found.hits.length + found.alarms.length);
+  const recall = found.hits.length / Math.max(1, found.truth.length);
+  $("counts").textContent = `${found.hits.length} hits, ${found.misses.length} misses, ${found.alarms.length} false alarms: ` +
+    `precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`;
+  const rows = [...found.misses.map((t) => ({ ...t, kind: "miss" })), ...found.alarms.map((p) => ({ ...p, kind: "false alarm" }))]
+    .sort((a, b) => a.t - b.t);
+  $("mistakes").replaceChildren(table(["time", "class", "mistake", "score"],
+    rows.map((r) => [clock(r.t), data.classes[r.c], r.kind, r.s === undefined ? "–" : r.s.toFixed(2)]),
+    (i) => zoomTo(rows[i].t - 3, rows[i].t + 3)));
+  chart.redraw(false);
+}
+
+function zoomTo(low, high) {
+  const span = Math.min(high - low, shown.duration);
+  const start = Math.max(0, Math.min(low, shown.duration - span));
+  chart.setScale("x", { min: start, max: start + span });
+}
+
+function zoom(how) {
+  const { min, max } = chart.scales.x, span = max - min, middle = (min + max) / 2;
+  const [low, high] = {
+    left: [min - span / 2, max - span / 2], right: [min + span / 2, max + span / 2],
+    in: [middle - span / 4, middle + span / 4], out: [middle - span, middle + span], all: [0, shown.duration],
+  }[how];
+  zoomTo(low, high);
+}
+
+function lines(id, title, x, y, series, options = {}) {
+  const host = $(id);
+  if (!series.length) { host.remove(); return; }
+  const xs = [...new Set(series.flatMap((s) => s.x))].sort((a, b) => a - b);
+  const columns = series.map((s) => {
+    const lookup = new Map(s.x.map((v, i) => [v, s.y[i]]));
+    return xs.map((v) => lookup.has(v) ? lookup.get(v) : undefined);
+  });
+  const draw = () => {
+    host.replaceChildren();
+    new uPlot({
+      title, width: host.clientWidth, height: 240,
+      scales: { x: { time: false }, y: options.unit ? { range: [0, 1.02] } : {} }, axes: axes(x, y),
+      series: [{ label: x }, ...series.map((s, i) => ({ label: s.name, stroke: colour(i), width: 2, spanGaps: true,
+        points: { show: s.x.length < 40, size: 6 }, value: (_, v) => v === null || v === undefined ? "–" : v.toPrecision(3) }))],
+    }, [xs, ...columns], host);
+  };
+  draw();
+  addEventListener("resize", draw);
+}
+
+function strips() {
+  if (!data.strips.length) { $("strips-section").remove(); return; }
+  for (const strip of data.strips) {
+    const node = element("div", undefined, "strip"), frames = element("div", undefined, "frames");
+    const head = element("h3");
+    head.append(element("span", strip.kind === "miss" ? "✕ miss" : "◆ false alarm", strip.kind === "miss" ? "miss" : "alarm"),
+      ` ${strip.label} at ${clock(strip.time)} in ${strip.video}${strip.score === null ? "" : `, score ${strip.score.toFixed(2)}`}`);
+    strip.pictures.forEach((p) => {
+      const box = element("figure", undefined, p.middle ? "middle" : ""), image = element("img");
+      image.src = p.src; image.alt = `${strip.video} at ${clock(p.time)}`; image.loading = "lazy";
+      box.append(image, element("figcaption", `${p.time >= strip.time ? "+" : "−"}${Math.abs(p.time - strip.time).toFixed(2)} s`));
+      frames.append(box);
+    });
+    node.append(head, frames);
+    $("strips").append(node);
+  }
+}
+
+$("summary").textContent = data.summary;
+data.tiles.forEach((t) => {
+  const tile = element("div", undefined, "tile");
+  tile.append(element("b", figure(t.value)), element("span", t.name));
+  $("tiles").append(tile);
+});
+strips();
+if (data.videos.length) {
+  data.videos.forEach((v, i) => $("video").append(new Option(v.name, i)));
+  $("class").append(new Option("all", -1), ...data.classes.map((name, i) => new Option(name, i)));
+  $("tolerance").value = data.tolerance;
+  $("threshold").value = data.threshold;
+  $("video").onchange = $("class").onchange = drawTimeline;
+  $("tolerance").oninput = $("threshold").oninput = update;
+  document.querySelectorAll("[data-zoom]").forEach((b) => b.onclick = () => zoom(b.dataset.zoom));
+  drawTimeline();
+  addEventListener("resize", () => chart.setSize({ width: $("timeline").clientWidth, height: 260 }));
+} else $("timeline-section").remove();
+
+if (data.ap.tolerances.length) {
+  lines("ap-chart", "AP by tolerance", "tolerance (s)", "AP", Object.entries(data.ap.series).map(([name, y]) => ({ name, x: data.ap.tolerances, y })), { unit: true });
+  $("ap-table").append(table(["AP at", ...data.ap.tolerances.map((t) => `${t} s`)],
+    Object.entries(data.ap.series).map(([name, y]) => [name, ...y.map(figure)])));
+  lines("pr-chart", `Precision over recall at ${data.tolerance} s`, "recall", "precision", data.curves.map((c) => ({ name: c.name, x: c.recall, y: c.precision })), { unit: true });
+} else $("ap-section").remove();
+
+if (data.training.length) {
+  lines("loss-chart", "Loss", "step", "loss", data.training.filter((s) => s.kind === "loss"));
+  lines("metric-chart", "Validation", "epoch", "", data.training.filter((s) => s.kind === "metric"));
+} else $("training-section").remove();
+
+$("versions").append(table(["", ""], Object.entries(data.versions)));
+$("config").textContent = data.config;

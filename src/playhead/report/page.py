@@ -1,0 +1,194 @@
+"""The page: a report as one HTML file that needs no network.
+
+The caller gives plain data (events, scores, metrics, pictures); matching at a tolerance happens in
+the page, so that its slider can change it.
+"""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from playhead.events.model import VideoEvents
+from playhead.files import write_text
+from playhead.inference.scores import Scores
+
+__all__ = ["Curve", "Report", "Strip", "Timeline", "write_html"]
+
+CURVE_POINTS = 20_000
+UNSEEN = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """One video: what is true, what was predicted, and the scores in between."""
+
+    name: str
+    duration: float
+    truth: VideoEvents
+    predictions: VideoEvents
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """A mistake as pictures in time order; `pictures` are (seconds, RGB uint8 (H, W, 3))."""
+
+    video: str
+    kind: str
+    label: str
+    time: float
+    score: float | None
+    pictures: Sequence[tuple[float, NDArray[np.uint8]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A named line: recall and precision, or a quantity of the training log."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that a page shows.
+
+    ap: for each name (a class, or the mean) the AP at each of `ap_tolerances`, in seconds.
+    training: curves of kind `loss` (over steps) and `metric` (over epochs).
+    """
+
+    title: str
+    summary: str
+    tiles: Mapping[str, float]
+    classes: Sequence[str]
+    timelines: Sequence[Timeline] = ()
+    tolerance: float = 1.0
+    threshold: float = 0.2
+    ap_tolerances: Sequence[float] = ()
+    ap: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    precision_recall: Sequence[Curve] = ()
+    strips: Sequence[Strip] = ()
+    training: Sequence[Curve] = ()
+    config: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_html(report: Report, path: Path) -> Path:
+    """Write the report as one self-contained file and return its path."""
+    assets = resources.files("playhead.report") / "assets"
+    read = {name: (assets / name).read_text(encoding="utf-8") for name in _ASSETS}
+    parts = {
+        "title": html.escape(report.title),
+        "styles": read["uPlot.min.css"] + read["report.css"],
+        "uplot": read["uPlot.iife.min.js"],
+        "script": read["report.js"],
+        "data": _json_in_html(_document(report)),
+    }
+    # One pass over the template, so that nothing inside the data is taken for a place to fill.
+    pieces = read["report.html"].split("{{")
+    page = [pieces[0]]
+    for piece in pieces[1:]:
+        name, rest = piece.split("}}", 1)
+        page += [parts[name], rest]
+    write_text(path, "".join(page))
+    return path
+
+
+_ASSETS = ("report.html", "report.css", "report.js", "uPlot.iife.min.js", "uPlot.min.css")
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "title": report.title,
+        "summary": report.summary,
+        "tiles": [{"name": name, "value": value} for name, value in report.tiles.items()],
+        "classes": list(report.classes),
+        "tolerance": report.tolerance,
+        "threshold": report.threshold,
+        "videos": [_timeline(line, report.classes) for line in report.timelines],
+        "ap": {"tolerances": list(report.ap_tolerances), "series": dict(report.ap)},
+        "curves": [
+            {"name": one.name, "recall": list(one.x), "precision": list(one.y)}
+            for one in report.precision_recall
+        ],
+        "strips": [_strip(strip) for strip in report.strips],
+        "training": [
+            {"kind": one.kind, "name": one.name, "x": list(one.x), "y": list(one.y)}
+            for one in report.training
+        ],
+        "config": report.config,
+        "versions": dict(report.versions),
+    }
+
+
+def _timeline(line: Timeline, classes: Sequence[str]) -> dict[str, Any]:
+    index = {name: i for i, name in enumerate(classes)}
+    return {
+        "name": line.name,
+        "duration": line.duration,
+        "truth": [{"c": index[e.label], "t": round(e.start, 4)} for e in line.truth.events],
+        "predictions": [
+            {"c": index[e.label], "t": round(e.start, 4), "s": round(e.score, 4)}
+            for e in line.predictions.events
+        ],
+        "scores": None if line.scores is None else _scores(line.scores, classes),
+    }
+
+
+def _scores(scores: Scores, classes: Sequence[str]) -> dict[str, Any] | None:
+    """Score curves as bytes; of a long video the maximum of every few grid points."""
+    points = len(scores.times)
+    if points == 0:
+        return None
+    stride = -(-points // CURVE_POINTS)
+    padding = -points % stride
+    padded = np.pad(scores.values, ((0, padding), (0, 0)), constant_values=np.nan)
+    seen = np.where(np.isnan(padded), -1.0, padded).reshape(-1, stride, len(scores.classes))
+    highest = seen.max(axis=1)
+    levels = np.where(highest < 0, UNSEEN, np.rint(highest * (UNSEEN - 1))).astype(np.uint8)
+    spacing = (scores.times[-1] - scores.times[0]) / max(1, points - 1)
+    columns = {name: levels[:, i] for i, name in enumerate(scores.classes)}
+    return {
+        "start": float(scores.times[0]),
+        "step": float(spacing * stride),
+        "values": [base64.b64encode(columns[name].tobytes()).decode() for name in classes],
+    }
+
+
+def _strip(strip: Strip) -> dict[str, Any]:
+    nearest = min(range(len(strip.pictures)), key=lambda i: abs(strip.pictures[i][0] - strip.time))
+    return {
+        "video": strip.video,
+        "kind": strip.kind,
+        "label": strip.label,
+        "time": strip.time,
+        "score": strip.score,
+        "pictures": [
+            {"time": round(time, 4), "src": _jpeg(picture), "middle": i == nearest}
+            for i, (time, picture) in enumerate(strip.pictures)
+        ],
+    }
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _json_in_html(document: dict[str, Any]) -> str:
+    """JSON that cannot end its script element; NaN is refused, since no figure is NaN."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")

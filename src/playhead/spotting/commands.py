@@ -1,0 +1,134 @@
+"""`playhead spotting`: train, predict, decide, evaluate, report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from playhead.output import print_json, print_table
+
+__all__ = ["app"]
+
+app = typer.Typer(help="When do these actions happen?", rich_markup_mode=None, no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value over the configuration; may be repeated."),
+]
+
+
+@app.command(
+    epilog="Example: playhead spotting train football-demo --set training.epochs=2 --out runs/first"
+)
+def train(
+    config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
+    settings: Settings = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The run folder.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a model on labelled videos, export it, and report on the validation videos."""
+    from playhead.spotting.config import find_config, load_spotting_config
+    from playhead.spotting.train import train_spotting
+
+    path = find_config(config)
+    run = out or Path("runs") / path.stem
+    result = train_spotting(
+        load_spotting_config(path, settings or []), run, resume=resume, device=device
+    )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        typer.echo(result.describe())
+
+
+@app.command(epilog="Example: playhead spotting predict runs/first/bundle match.mp4 --out out")
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")],
+    videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: every core.")] = None,
+    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
+    every: Annotated[
+        int, typer.Option(min=1, help="A window for every n-th frame, scores between interpolated.")
+    ] = 1,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Average with the mirrored picture.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Find events in videos; raw scores are saved beside them."""
+    from playhead.inference.batch import exit_code
+    from playhead.spotting.predict import PredictOptions, predict_videos
+
+    options = PredictOptions(
+        device=device, threads=threads, precision=precision, every=every, flip=flip
+    )
+    result = predict_videos(bundle, videos, out, options)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        typer.echo(result.describe())
+    raise typer.Exit(exit_code(result.files))
+
+
+@app.command(epilog="Example: playhead spotting decide out --set min_height=.3 --out stricter")
+def decide(
+    scores: Annotated[
+        list[Path], typer.Argument(help="Folders of saved scores; several are averaged.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    settings: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Decide on events again from saved scores, without a model."""
+    from playhead.spotting.predict import decide_again
+
+    written = decide_again(scores, out, settings or [])
+    if as_json:
+        print_json({"outputs": [str(path) for path in written]})
+    else:
+        for path in written:
+            typer.echo(path)
+
+
+@app.command(
+    epilog="Example: playhead spotting evaluate --truth matches/manifest.csv --predictions out"
+)
+def evaluate(
+    truth: Annotated[Path, typer.Option(help="A manifest, a label file or a folder of them.")],
+    predictions: Annotated[Path, typer.Option(help="The folder of predicted events.")],
+    split: Annotated[str | None, typer.Option(help="Only this split of the manifest.")] = None,
+    rate: Annotated[
+        str | None, typer.Option(help="Frames a second of labels without media.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare predicted events with the truth: mean average precision, tight, loose, F1."""
+    from playhead.spotting.evaluate import evaluate_folder
+
+    result = evaluate_folder(truth, predictions, split=split, rate=rate)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_table(result.rows())
+
+
+@app.command(
+    epilog="Example: playhead spotting report --truth matches/manifest.csv --predictions out "
+    "--out report.html"
+)
+def report(
+    truth: Annotated[Path, typer.Option(help="A manifest, a label file or a folder of them.")],
+    predictions: Annotated[Path, typer.Option(help="The folder of scores and events.")],
+    out: Annotated[Path, typer.Option("--out", help="The HTML file.")] = Path("report.html"),
+    split: Annotated[str | None, typer.Option(help="Only this split of the manifest.")] = None,
+    run: Annotated[Path | None, typer.Option(help="The run folder, for its curves.")] = None,
+) -> None:
+    """Write the report again from saved scores and events."""
+    from playhead.spotting.reporting import write_report
+
+    typer.echo(write_report(truth, predictions, out, split=split, run=run))

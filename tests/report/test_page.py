@@ -1,0 +1,97 @@
+"""The page: self-contained, safe with any text, and true to the scores it is given."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from playhead.events.model import Event, VideoEvents
+from playhead.inference.scores import Scores
+from playhead.report.page import CURVE_POINTS, Report, Strip, Timeline, write_html
+
+
+def document(path: Path) -> dict:
+    text = path.read_text(encoding="utf-8")
+    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)
+    assert found
+    return json.loads(found.group(1))
+
+
+def report(points: int = 50, title: str = "A run") -> Report:
+    events = VideoEvents(
+        video="m.mp4", classes=("pass", "drive"), events=(Event(label="drive", start=0.4),)
+    )
+    values = np.zeros((points, 2), np.float32)
+    values[7] = 1.0
+    values[8] = np.nan
+    scores = Scores(
+        video="m.mp4",
+        times=np.arange(points) / 25,
+        frames=np.arange(points, dtype=np.int32),
+        classes=("drive", "pass"),
+        values=values * np.array([1.0, 0.5], np.float32),
+    )
+    line = Timeline(
+        name="m.mp4", duration=points / 25, truth=events, predictions=events, scores=scores
+    )
+    picture = np.full((36, 64, 3), 200, np.uint8)
+    strip = Strip(
+        video="m.mp4",
+        kind="miss",
+        label="drive",
+        time=0.4,
+        score=None,
+        pictures=[(0.3, picture), (0.4, picture), (0.5, picture)],
+    )
+    return Report(
+        title=title,
+        summary="",
+        tiles={"map@1": 0.5},
+        classes=("pass", "drive"),
+        timelines=[line],
+        strips=[strip],
+    )
+
+
+def test_the_page_asks_for_nothing_from_a_network(tmp_path: Path) -> None:
+    text = write_html(report(), tmp_path / "r.html").read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)\s*=\s*["\'](?!data:)', text)
+    assert "@import" not in text
+    assert "fetch(" not in text
+
+
+def test_a_title_that_closes_the_script_stays_text(tmp_path: Path) -> None:
+    title = "</script><script>alert(1)</script> {{data}}"
+    path = write_html(report(title=title), tmp_path / "r.html")
+    assert document(path)["title"] == title
+    assert "<script>alert" not in path.read_text(encoding="utf-8")
+
+
+def test_curves_follow_the_classes_of_the_page_and_mark_what_was_not_seen(tmp_path: Path) -> None:
+    video = document(write_html(report(), tmp_path / "r.html"))["videos"][0]
+    passes, drives = (base64.b64decode(text) for text in video["scores"]["values"])
+    assert (passes[7], drives[7]) == (127, 254)
+    assert (passes[8], drives[8]) == (255, 255)
+
+
+def test_a_long_curve_keeps_its_maxima(tmp_path: Path) -> None:
+    video = document(write_html(report(3 * CURVE_POINTS + 1), tmp_path / "r.html"))["videos"][0]
+    drives = base64.b64decode(video["scores"]["values"][1])
+    assert len(drives) <= CURVE_POINTS
+    assert drives[7 // 4] == 254
+    assert video["scores"]["step"] == pytest.approx(4 / 25)
+
+
+def test_the_middle_picture_is_the_one_nearest_to_the_event(tmp_path: Path) -> None:
+    pictures = document(write_html(report(), tmp_path / "r.html"))["strips"][0]["pictures"]
+    assert [picture["middle"] for picture in pictures] == [False, True, False]
+
+
+def test_a_figure_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
+    broken = Report(title="t", summary="", tiles={"map@1": float("nan")}, classes=())
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_html(broken, tmp_path / "r.html")
+    assert not (tmp_path / "r.html").exists()
