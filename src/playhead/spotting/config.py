@@ -21,40 +21,55 @@ class ModelConfig(Settings):
     """
 
     kind: Literal["slow_fusion", "early_fusion"] = "slow_fusion"
-    encoder: str = Field("small", description="`small`, our own at stride 8, or a timm model name")
+    encoder: str = Field(
+        default="small", description="`small`, our own at stride 8, or a timm model name"
+    )
     weights: str | None = Field(
-        None,
+        default=None,
         description="start of a timm encoder: `none` (random), a name of `playhead weights list`, "
         "`hub` (timm's own download), or the path of a .pth or .safetensors file",
     )
-    encoder_channels: int = Field(48, ge=8, description="channels out of the `small` encoder")
+    encoder_channels: int = Field(
+        default=48, ge=8, description="channels out of the `small` encoder"
+    )
     stack_input: Literal["luma", "difference"] = Field(
-        "difference",
+        default="difference",
         description="`luma`: the frames of a stack as they are; `difference`: its middle frame and "
         "the differences between neighbours",
     )
     normalisation: Literal["none", "encoder"] = Field(
-        "none",
+        default="none",
         description="`none`: luma in [0, 1]; `encoder`: mean and deviation of the timm encoder",
     )
-    channels: int = Field(32, ge=1, description="channels of each stack's map and of the fusion")
-    fusion: Literal["dense", "inverted"] = Field(
-        "dense", description="blocks of one dense 3x3x3, or inverted residuals with depthwise 3x3x3"
+    channels: int = Field(
+        default=32, ge=1, description="channels of each stack's map and of the fusion"
     )
-    fusion_blocks: int = Field(4, ge=0, description="0 leaves the fusion to the head alone")
-    pool_after: int = Field(2, ge=0, description="halve the maps after so many blocks; 0: never")
-    expansion: int = Field(3, ge=1, description="inverted blocks: hidden channels over channels")
-    squeeze: int = Field(24, ge=1, description="inverted blocks: hidden channels over squeezed")
+    fusion: Literal["dense", "inverted"] = Field(
+        default="dense",
+        description="blocks of one dense 3x3x3, or inverted residuals with depthwise 3x3x3",
+    )
+    fusion_blocks: int = Field(default=4, ge=0, description="0 leaves the fusion to the head alone")
+    pool_after: int = Field(
+        default=2, ge=0, description="halve the maps after so many blocks; 0: never"
+    )
+    expansion: int = Field(
+        default=3, ge=1, description="inverted blocks: hidden channels over channels"
+    )
+    squeeze: int = Field(
+        default=24, ge=1, description="inverted blocks: hidden channels over squeezed"
+    )
     head: Literal["shared", "joint"] = Field(
-        "joint",
+        default="joint",
         description="`shared`: one 1x1 for every stack, then concatenate; `joint`: concatenate, "
         "then one 1x1 over all stacks",
     )
-    head_channels: int = Field(192, ge=1, description="channels out of the head's 1x1")
-    dropout: float = Field(0.0, ge=0, lt=1)
-    drop_path: float = Field(0.0, ge=0, lt=1, description="inverted blocks and timm encoders")
+    head_channels: int = Field(default=192, ge=1, description="channels out of the head's 1x1")
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    drop_path: float = Field(
+        default=0.0, ge=0, lt=1, description="inverted blocks and timm encoders"
+    )
     freeze_encoder: bool = Field(
-        False, description="keep the 2D part as it is, batch-norm statistics included"
+        default=False, description="keep the 2D part as it is, batch-norm statistics included"
     )
 
     @model_validator(mode="after")

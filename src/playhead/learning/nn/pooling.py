@@ -1,0 +1,25 @@
+"""Generalised-mean pooling: between the mean (p = 1) and the maximum (p → ∞), with p learnt."""
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["GeM"]
+
+
+class GeM(nn.Module):
+    """(mean of xᵖ over the map) to the power 1/p, one p for all channels.
+
+    Values below `floor` count as `floor`: a power of a negative number is none. Always in fp32,
+    since cubes overflow half precision from 41 on.
+    """
+
+    def __init__(self, p: float = 3.0, floor: float = 1e-6) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.tensor([p]))
+        self.floor = floor
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """maps: (B, C, h, w) → (B, C)."""
+        with torch.autocast(maps.device.type, enabled=False):
+            powers = maps.float().clamp(min=self.floor).pow(self.p)
+            return powers.mean((2, 3)).pow(1 / self.p)

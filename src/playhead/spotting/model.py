@@ -1,0 +1,166 @@
+"""The networks of spotting: slow fusion, and early fusion as its baseline.
+
+Both see a window of luma frames as stacks of neighbouring frames. `encode` is the 2D part, which
+knows nothing of other stacks, so overlapping windows can share its maps; `fuse` is all the rest.
+Early fusion is the case of one stack that holds the whole window.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playhead.learning.encoders import create_encoder
+from playhead.learning.nn.blocks import ConvNorm, DenseBlock, InvertedResidual3d
+from playhead.learning.nn.pooling import GeM
+from playhead.samples.windows import WindowSpec
+from playhead.spotting.config import ModelConfig
+
+__all__ = ["EarlyFusion", "SlowFusion", "SpottingModel", "build_model"]
+
+
+class SpottingModel(nn.Module):
+    """What both networks share: stacks of frames through a 2D encoder.
+
+    stacks: how many of them a window holds; stack: frames in each.
+    """
+
+    def __init__(self, config: ModelConfig, *, stacks: int, stack: int) -> None:
+        super().__init__()
+        self.stacks, self.stack = stacks, stack
+        self.differences = config.stack_input == "difference"
+        self.frozen = config.freeze_encoder
+        self.encoder = create_encoder(
+            config.encoder,
+            config.weights,
+            stack,
+            small_channels=config.encoder_channels,
+            drop_path=config.drop_path,
+        )
+        self.encoder.requires_grad_(not self.frozen)
+        self.project = ConvNorm(self.encoder.channels, config.channels)
+        self.multiple = self.encoder.stride * (2 if config.pool_after else 1)
+
+    def train(self, mode: bool = True) -> "SpottingModel":
+        """Switch between training and use; a frozen encoder stays in use.
+
+        Otherwise its batch norms would go on counting and its paths be dropped.
+        """
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
+
+    def encode(self, stacks: Tensor) -> Tensor:
+        """stacks: (N, stack, H, W) in [0, 1] → maps (N, channels, h, w), each stack by itself."""
+        pictures = pad_to_multiple(stacks, self.multiple)  # 720 rows → 736
+        if self.differences:
+            pictures = middle_and_differences(pictures)
+        maps: Tensor = self.project(self.encoder(pictures))
+        return maps
+
+    def fuse(self, maps: Tensor) -> Tensor:
+        """maps: (B, stacks, channels, h, w) → logits (B, classes) for the window's middle."""
+        raise NotImplementedError
+
+    def forward(self, luma: Tensor) -> Tensor:
+        """luma: (B, T, H, W) in [0, 1] → logits (B, classes) for the window's middle."""
+        b, _, h, w = luma.shape  # 2, 15, 720, 1280
+        stacks = luma.reshape(b * self.stacks, self.stack, h, w)  # 10, 3, 720, 1280
+        maps = self.encode(stacks)  # 10, 192, 23, 40
+        return self.fuse(maps.view(b, self.stacks, *maps.shape[1:]))  # 2, 5, 192, 23, 40
+
+
+class SlowFusion(SpottingModel):
+    """2D features of each stack, then 3D blocks over the stacks."""
+
+    def __init__(self, config: ModelConfig, classes: int, *, stacks: int, stack: int) -> None:
+        super().__init__(config, stacks=stacks, stack=stack)
+        width = config.head_channels
+        self.fusion = nn.Sequential(*_fusion_blocks(config, dimensions=3))
+        self.joint = config.head == "joint"
+        if self.joint:
+            self.mix = ConvNorm(stacks * config.channels, width)
+        else:
+            self.mix = ConvNorm(config.channels, width, dimensions=3)
+            width *= stacks
+        self.pool = GeM()
+        self.dropout = nn.Dropout(config.dropout)
+        self.classify = nn.Linear(width, classes)
+
+    def fuse(self, maps: Tensor) -> Tensor:
+        """maps: (B, stacks, channels, h, w) → logits (B, classes) for the window's middle."""
+        maps = self.fusion(maps.transpose(1, 2))  # 2, 192, 5, 23, 40
+        if self.joint:
+            maps = self.mix(maps.transpose(1, 2).flatten(1, 2))
+        else:
+            maps = self.mix(maps).transpose(1, 2).flatten(1, 2)  # 2, 1280, 23, 40
+        logits: Tensor = self.classify(self.dropout(self.pool(maps)))
+        return logits
+
+
+class EarlyFusion(SpottingModel):
+    """All frames of the window as channels of one 2D network: the baseline."""
+
+    def __init__(self, config: ModelConfig, classes: int, *, frames: int) -> None:
+        super().__init__(config, stacks=1, stack=frames)
+        self.fusion = nn.Sequential(*_fusion_blocks(config, dimensions=2))
+        self.mix = ConvNorm(config.channels, config.head_channels)
+        self.pool = GeM()
+        self.dropout = nn.Dropout(config.dropout)
+        self.classify = nn.Linear(config.head_channels, classes)
+
+    def fuse(self, maps: Tensor) -> Tensor:
+        """maps: (B, 1, channels, h, w) → logits (B, classes) for the window's middle."""
+        maps = self.mix(self.fusion(maps.squeeze(1)))
+        logits: Tensor = self.classify(self.dropout(self.pool(maps)))
+        return logits
+
+
+def build_model(config: ModelConfig, classes: int, window: WindowSpec) -> SpottingModel:
+    """The network of `config` for so many classes and frames, on the CPU in training mode.
+
+    Weights that are not loaded are drawn from torch's generator: seed it before.
+    """
+    match config.kind:
+        case "slow_fusion":
+            return SlowFusion(config, classes, stacks=window.stacks, stack=window.stack)
+        case "early_fusion":
+            return EarlyFusion(config, classes, frames=window.frames)
+
+
+def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:
+    """Black rows and columns on both sides, until height and width are multiples."""
+    bottom, right = (-side % multiple for side in pictures.shape[-2:])
+    if not (bottom or right):
+        return pictures
+    top, left = bottom // 2, right // 2
+    return F.pad(pictures, (left, right - left, top, bottom - top))
+
+
+def middle_and_differences(pictures: Tensor) -> Tensor:
+    """(N, k, H, W) → the middle frame, then the k - 1 differences between neighbours."""
+    middle = pictures.shape[1] // 2
+    differences = pictures[:, 1:] - pictures[:, :-1]
+    return torch.cat((pictures[:, middle : middle + 1], differences), dim=1)
+
+
+def _fusion_blocks(config: ModelConfig, *, dimensions: int) -> list[nn.Module]:
+    """The blocks of `config`, halving the map in space once where it says so."""
+    blocks: list[nn.Module] = []
+    for index in range(config.fusion_blocks):
+        if config.pool_after and index == config.pool_after:
+            blocks.append(nn.MaxPool3d((1, 2, 2)) if dimensions == 3 else nn.MaxPool2d(2))
+        if dimensions == 3 and config.fusion == "inverted":
+            blocks.append(
+                InvertedResidual3d(
+                    config.channels,
+                    expansion=config.expansion,
+                    squeeze=config.squeeze,
+                    drop_path=config.drop_path,
+                )
+            )
+        else:
+            blocks.append(
+                DenseBlock(config.channels, dimensions=dimensions, drop_path=config.drop_path)
+            )
+    return blocks
