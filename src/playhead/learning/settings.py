@@ -9,9 +9,19 @@ from pydantic import Field, model_validator
 
 from playhead.config import Settings
 
-__all__ = ["TrainingConfig"]
+__all__ = ["LossConfig", "TrainingConfig"]
 
 BASE_BATCH = 4
+
+
+class LossConfig(Settings):
+    """What a classifier's logits are trained by."""
+
+    kind: Literal["bce", "focal"] = "focal"
+    gamma: float = Field(1.2, ge=0, description="of focal: how much easy samples count less")
+    alpha: float | None = Field(
+        None, gt=0, lt=1, description="of focal: weight of positives; none: all weigh the same"
+    )
 
 
 class TrainingConfig(Settings):

@@ -1,0 +1,200 @@
+"""Where a run stands: everything that resuming needs, in one file that is replaced as a whole.
+
+`checkpoint/state.safetensors` holds the weights, their average, the best ones and the optimiser's
+state as tensors, and the position, the tallies and the configuration as JSON in its header. One
+file and one rename: a crash at any moment leaves the old state or the new one, never a mixture.
+No generator is stored, since the loop seeds torch before every step from (seed, step).
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from playhead.errors import ConfigError, PlayheadError
+from playhead.learning.settings import TrainingConfig
+from playhead.learning.state import read_tensors, write_tensors
+
+__all__ = [
+    "Best",
+    "Checkpoint",
+    "Position",
+    "Tally",
+    "checkpoint_path",
+    "conditions",
+    "prepare_folder",
+    "read_checkpoint",
+    "refuse_differences",
+    "write_checkpoint",
+]
+
+SCHEMA = 1
+# What may differ on resuming, because the weights do not depend on it.
+_FREE_SETTINGS = frozenset({"workers", "checkpoint_seconds"})
+
+
+@dataclass
+class Tally:
+    """Sums over some steps; the loss is weighted by samples."""
+
+    loss: float = 0.0
+    samples: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+
+    def add(self, loss: float, samples: int, seconds: float, waited: float) -> None:
+        """Count one step: its mean loss, its samples, its time and the part spent on waiting."""
+        self.loss += loss * samples
+        self.samples += samples
+        self.seconds += seconds
+        self.waited += waited
+
+    def figures(self) -> dict[str, float]:
+        """Mean loss, speed, and the share of time spent on waiting for data."""
+        return {
+            "loss": self.loss / max(self.samples, 1),
+            "samples_per_second": round(self.samples / max(self.seconds, 1e-9), 2),
+            "data_wait": round(self.waited / max(self.seconds, 1e-9), 4),
+        }
+
+
+@dataclass
+class Best:
+    """The epoch whose weights are kept, and what its validation measured."""
+
+    epoch: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Position:
+    """Epoch (from 1) and steps of it that are done; past the last epoch the run is finished."""
+
+    epoch: int = 1
+    step: int = 0
+    log_bytes: int = 0
+    skipped: int = 0
+    best: Best = field(default_factory=Best)
+    interval: Tally = field(default_factory=Tally)
+    whole_epoch: Tally = field(default_factory=Tally)
+    whole_run: Tally = field(default_factory=Tally)
+
+
+@dataclass
+class Checkpoint:
+    """One consistent state of a run; `tensors` are named `group/name`."""
+
+    position: Position
+    tensors: dict[str, Tensor]
+    conditions: dict[str, Any]
+    scaler: dict[str, Any]
+
+    def group(self, name: str) -> dict[str, Tensor]:
+        """The tensors of one group, under their own names."""
+        prefix = f"{name}/"
+        return {
+            key.removeprefix(prefix): tensor
+            for key, tensor in self.tensors.items()
+            if key.startswith(prefix)
+        }
+
+
+def checkpoint_path(folder: Path) -> Path:
+    """The file of a run folder that holds its checkpoint."""
+    return folder / "checkpoint" / "state.safetensors"
+
+
+def prepare_folder(folder: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds a run unless it is to be resumed; clear what a crash left half
+    written.
+    """
+    log = folder / "log.jsonl"
+    holds_run = checkpoint_path(folder).exists() or (log.exists() and log.stat().st_size > 0)
+    if holds_run and not resume:
+        raise PlayheadError(
+            f"{folder}: holds a training run already; resume it with --resume, "
+            "or give another folder with --out"
+        )
+    for part in (folder, folder / "checkpoint"):
+        for pattern in (".*.partial.safetensors", ".tmp*"):
+            for leftover in part.glob(pattern):
+                leftover.unlink(missing_ok=True)
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint of `folder`; StorageError leaves the old one as it was."""
+    header = {
+        "schema": SCHEMA,
+        "position": dataclasses.asdict(checkpoint.position),
+        "conditions": checkpoint.conditions,
+        "scaler": checkpoint.scaler,
+    }
+    write_tensors(checkpoint_path(folder), checkpoint.tensors, header)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint | None:
+    """The checkpoint of `folder`, or None where none was written yet."""
+    path = checkpoint_path(folder)
+    if not path.exists():
+        return None
+    tensors, header = read_tensors(path)
+    schema = header.get("schema") if isinstance(header, dict) else None
+    if schema != SCHEMA:
+        raise PlayheadError(
+            f"{path}: is a checkpoint of schema {schema}, this version reads {SCHEMA}; "
+            "resume with the version that began the run"
+        )
+    return Checkpoint(
+        position=_position(header["position"]),
+        tensors=tensors,
+        conditions=header["conditions"],
+        scaler=header["scaler"],
+    )
+
+
+def conditions(
+    config: TrainingConfig, samples: int, identity: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What must be the same on resuming, as plain JSON data."""
+    values = config.model_dump(mode="json", exclude=set(_FREE_SETTINGS))
+    return {"training": values, "samples_per_epoch": samples, **_plain(dict(identity or {}))}
+
+
+def refuse_differences(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """ConfigError that names every setting in which a run to be resumed differs."""
+    before, now = dict(_flat(old)), dict(_flat(new))
+    names = [name for name in {**before, **now} if before.get(name, ...) != now.get(name, ...)]
+    if not names:
+        return
+    changes = [
+        f"{name} was {before.get(name, 'not set')}, is now {now.get(name, 'not set')}"
+        for name in names
+    ]
+    raise ConfigError(
+        f"{folder}: cannot resume with another configuration: {'; '.join(changes)}; "
+        "resume with the old one, or start anew with another --out"
+    )
+
+
+def _position(values: dict[str, Any]) -> Position:
+    parts = {
+        "best": Best(**values["best"]),
+        **{name: Tally(**values[name]) for name in ("interval", "whole_epoch", "whole_run")},
+    }
+    return Position(**{**values, **parts})
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,52 @@
+"""Ctrl-C that never falls in the middle of a step.
+
+While a step is held, the first Ctrl-C waits for its end; anywhere else (waiting for data,
+validating) it takes effect at once. A second one is never held back.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+__all__ = ["CtrlC"]
+
+
+class CtrlC:
+    """A context manager that owns SIGINT; `whole` says whether the state is between two steps."""
+
+    def __init__(self) -> None:
+        self.whole = True
+        self._asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> "CtrlC":
+        # Only the main thread may set handlers; elsewhere Ctrl-C keeps its meaning.
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_back()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A stretch that is done wholly or, on an error, leaves `whole` False."""
+        self.whole = False
+        yield
+        self.whole = True
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._give_back()
+        self._asked = True
+        if self.whole:
+            raise KeyboardInterrupt
+
+    def _give_back(self) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None

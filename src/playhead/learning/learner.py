@@ -1,0 +1,130 @@
+"""What a run changes: the weights, their average, the optimiser's state, the scaler of fp16.
+
+A step reads as two calls, `gradients` and `apply`; `tensors` and `restore` are all of it that a
+checkpoint holds.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from playhead.errors import ConfigError
+from playhead.learning.ema import AveragedModel
+from playhead.learning.optim import build_optimiser
+from playhead.learning.settings import TrainingConfig
+
+__all__ = ["Batch", "Learner", "Loss", "batch_samples"]
+
+Batch = dict[str, Tensor]
+Loss = Callable[[nn.Module, Batch], Tensor]
+
+
+class Learner:
+    """A model, and everything that learns with it."""
+
+    def __init__(self, model: nn.Module, config: TrainingConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.model = model.to(device)
+        if config.channels_last:
+            _channels_last(self.model)
+        self.average = AveragedModel(self.model, config.ema) if config.ema is not None else None
+        self.optimiser = build_optimiser(self.model, config)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+        self.trainable = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+
+    @property
+    def kept_model(self) -> nn.Module:
+        """The weights that are validated and kept: the average, or the plain ones without it."""
+        return self.model if self.average is None else self.average.model
+
+    def gradients(self, group: list[Batch], loss: Loss) -> tuple[float, float]:
+        """The gradient of the mean over all samples of a group, clipped; its loss and norm."""
+        total = sum(map(batch_samples, group))
+        self.optimiser.zero_grad(set_to_none=True)
+        summed = torch.zeros((), device=self.device)
+        for batch in group:
+            with self._autocast():
+                value = loss(self.model, batch)
+            # A smaller last batch counts for less, so that every sample counts the same.
+            share = value * (batch_samples(batch) / total)
+            torch.autograd.backward(self.scaler.scale(share))
+            summed += share.detach()
+        self.scaler.unscale_(self.optimiser)
+        largest = self.config.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.trainable.values(), largest)
+        # One transfer for both numbers: each would stop and wait for a GPU.
+        value, gradient = torch.stack([summed.float(), norm.float()]).tolist()
+        return value, gradient
+
+    def apply(self, step: int, rate: float) -> None:
+        """Update the weights and their average, as step `step` (from 0) of the run."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update(step)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All state, named `model/…`, `ema/…`, `optimiser/<parameter>/…`."""
+        groups = {"model": self.model.state_dict()}
+        if self.average is not None:
+            groups["ema"] = self.average.model.state_dict()
+        for name, parameter in self.trainable.items():
+            state = self.optimiser.state.get(parameter, {})
+            groups[f"optimiser/{name}"] = {k: v for k, v in state.items() if v is not None}
+        return {f"{group}/{k}": v for group, state in groups.items() for k, v in state.items()}
+
+    def restore(self, tensors: Mapping[str, Tensor], scaler: dict[str, Any]) -> None:
+        """Take over the state that `tensors` gave; ConfigError where it is of another model."""
+        _copy_into(self.model, "model/", tensors)
+        if self.average is not None:
+            _copy_into(self.average.model, "ema/", tensors)
+        states = {f"optimiser/{name}": parameter for name, parameter in self.trainable.items()}
+        for name, value in tensors.items():
+            owner, _, key = name.rpartition("/")
+            if owner in states:
+                self.optimiser.state[states[owner]][key] = _like(states[owner], value)
+        self.scaler.load_state_dict(scaler)
+
+    def _autocast(self) -> torch.autocast:
+        kind = torch.float16 if self.config.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, kind, enabled=self.config.precision != "fp32")
+
+
+def batch_samples(batch: Batch) -> int:
+    """The number of samples of a batch: the first axis of its tensors."""
+    return len(next(iter(batch.values())))
+
+
+def _channels_last(model: nn.Module) -> None:
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in model.parameters():
+        if parameter.ndim in layouts:
+            parameter.data = parameter.data.to(memory_format=layouts[parameter.ndim])
+
+
+@torch.no_grad()
+def _copy_into(model: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
+    """Copy in place, so that every tensor keeps its layout, on which last bits may depend."""
+    own = {prefix + name: tensor for name, tensor in model.state_dict().items()}
+    saved = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    wrong = sorted(own.keys() ^ saved.keys())
+    wrong += [name for name in own.keys() & saved.keys() if own[name].shape != saved[name].shape]
+    if wrong:
+        raise ConfigError(
+            f"the checkpoint is of another model: {wrong[0].removeprefix(prefix)} "
+            f"{'is' if len(wrong) == 1 else f'and {len(wrong) - 1} more are'} not the same; resume "
+            "with the model that began the run"
+        )
+    for name, tensor in own.items():
+        tensor.copy_(saved[name])
+
+
+def _like(parameter: Tensor, value: Tensor) -> Tensor:
+    if value.shape != parameter.shape:
+        return value.to(parameter.device)
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)

@@ -1,0 +1,52 @@
+"""The log of a run: one JSON object a line, cut back on resuming to where the checkpoint was."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from playhead.errors import StorageError
+
+__all__ = ["append_row", "cut_back", "read_rows"]
+
+
+def append_row(path: Path, row: dict[str, Any]) -> int:
+    """Append one line and return the length of the file; numbers that are not finite become null.
+
+    Raises StorageError where the disk refuses.
+    """
+    line = json.dumps(_finite(row), allow_nan=False) + "\n"
+    try:
+        with path.open("ab") as file:
+            file.write(line.encode())
+            file.flush()
+            return file.tell()
+    except OSError as error:
+        raise StorageError(f"{path}: writing failed: {error.strerror or error}") from error
+
+
+def cut_back(path: Path, length: int) -> None:
+    """Drop what lies past `length` bytes; a file that is shorter loses only a broken last line."""
+    if not path.exists():
+        return
+    content = path.read_bytes()[:length]
+    whole = content.rfind(b"\n") + 1
+    try:
+        os.truncate(path, whole)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be cut back: {error.strerror or error}") from error
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Every whole line of a log; a last line without its end is still being written."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,45 @@
+"""Losses of multi-label classification, on logits, as means over every sample and class.
+
+Both compute in fp32 whatever the precision of the logits, and take targets anywhere in [0, 1].
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from playhead.learning.settings import LossConfig
+
+__all__ = ["bce", "classification_loss", "focal"]
+
+
+def classification_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:
+    """logits, targets: (B, C) → the scalar loss that `config` names."""
+    match config.kind:
+        case "bce":
+            return bce(logits, targets)
+        case "focal":
+            return focal(logits, targets, gamma=config.gamma, alpha=config.alpha)
+
+
+def bce(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy; logits, targets: (..., C) → scalar."""
+    return functional.binary_cross_entropy_with_logits(logits.float(), targets.float())
+
+
+def focal(
+    logits: Tensor, targets: Tensor, *, gamma: float = 1.2, alpha: float | None = None
+) -> Tensor:
+    """Focal loss (Lin et al. 2017): cross-entropy times (1 - p_t) ** gamma; gamma 0 is `bce`.
+
+    logits, targets: (..., C) → scalar. alpha weights positives and 1 - alpha negatives; None
+    weights neither.
+    """
+    logits, targets = logits.float(), targets.float()
+    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    # 1 - p_t as a sum of sigmoids: the subtraction would round to 0 where the model is sure.
+    missed = targets * torch.sigmoid(-logits) + (1 - targets) * torch.sigmoid(logits)
+    # Below the smallest normal number the power's derivative is infinite for gamma < 1.
+    losses = missed.clamp_min(torch.finfo(missed.dtype).tiny) ** gamma * entropy
+    if alpha is not None:
+        losses = (alpha * targets + (1 - alpha) * (1 - targets)) * losses
+    return losses.mean()

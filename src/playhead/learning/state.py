@@ -1,0 +1,96 @@
+"""A model's weights on disk: safetensors only, written whole or not at all, never a pickle."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from playhead.errors import StorageError, WeightsError
+from playhead.files import atomic_path
+
+__all__ = ["LoadedWeights", "load_weights", "read_tensors", "save_weights", "write_tensors"]
+
+# One header entry holds all that is no tensor: safetensors allows text only.
+_HEADER = "playhead"
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """What became of each name: loaded, absent from the file, unknown or of another shape."""
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    reshaped: tuple[str, ...]
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write the parameters and buffers of `model`; StorageError leaves the old file as it was."""
+    write_tensors(path, model.state_dict())
+
+
+def load_weights(model: nn.Module, path: Path, *, strict: bool = True) -> LoadedWeights:
+    """Read weights into `model`, matched by name and shape.
+
+    Raises WeightsError where the file cannot be read, where `strict` and anything differs, and
+    where nothing at all matches: a model never starts from random weights unnoticed.
+    """
+    tensors, _ = read_tensors(path)
+    own = model.state_dict()
+    same = [name for name in own if name in tensors and tensors[name].shape == own[name].shape]
+    report = LoadedWeights(
+        loaded=tuple(same),
+        missing=tuple(name for name in own if name not in tensors),
+        unexpected=tuple(name for name in tensors if name not in own),
+        reshaped=tuple(name for name in own if name in tensors and name not in set(same)),
+    )
+    if not same or (strict and (report.missing or report.unexpected or report.reshaped)):
+        raise WeightsError(f"{path}: {_mismatch(report)}; these weights are of another model")
+    with torch.no_grad():
+        for name in same:
+            own[name].copy_(tensors[name])
+    return report
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Any = None) -> None:
+    """Write tensors, and `header` as JSON beside them, into one file, whole or not at all."""
+    seen: set[int] = set()
+    plain: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        value = tensor.detach().to("cpu").contiguous()
+        # Tied weights share memory, which the format refuses.
+        plain[name] = value.clone() if value.numel() and value.data_ptr() in seen else value
+        seen.add(plain[name].data_ptr())
+    metadata = None if header is None else {_HEADER: json.dumps(header)}
+    with atomic_path(path) as temporary:
+        try:
+            save_file(plain, temporary, metadata)
+        except SafetensorError as error:
+            raise StorageError(f"{path}: writing failed: {error}") from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
+    """Every tensor of a safetensors file, and the header that `write_tensors` gave it (or None)."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            text = (file.metadata() or {}).get(_HEADER)
+        return tensors, None if text is None else json.loads(text)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise WeightsError(f"{path}: cannot be read as safetensors weights: {error}") from error
+
+
+def _mismatch(report: LoadedWeights) -> str:
+    kinds = {
+        "missing": report.missing,
+        "unexpected": report.unexpected,
+        "of another shape": report.reshaped,
+    }
+    parts = [f"{len(names)} {kind} ({names[0]})" for kind, names in kinds.items() if names]
+    return f"{len(report.loaded)} tensors match, " + ", ".join(parts)

@@ -1,0 +1,375 @@
+"""The training loop that every job shares: plain torch, resumable to the bit.
+
+Torch's generator is seeded before every step from (seed, step), and the samples are a function of
+(seed, epoch, index): so weights, optimiser and position are all that the future depends on. Jobs
+give a loss and a validation; the loop keeps the average of the weights, the best of them, the log
+and the checkpoints. Epochs count from 1 everywhere: in the log, the files and the samples.
+"""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from playhead.errors import ConfigError, PlayheadError
+from playhead.learning.checkpoint import (
+    Best,
+    Checkpoint,
+    Position,
+    Tally,
+    conditions,
+    prepare_folder,
+    read_checkpoint,
+    refuse_differences,
+    write_checkpoint,
+)
+from playhead.learning.interrupt import CtrlC
+from playhead.learning.learner import Batch, Learner, Loss, batch_samples
+from playhead.learning.log import append_row, cut_back
+from playhead.learning.optim import rate_at, training_mode
+from playhead.learning.settings import TrainingConfig
+from playhead.learning.state import load_weights, save_weights, write_tensors
+from playhead.progress import Progress, progress
+from playhead.samples.loader import Samples, batch_count, batches
+
+__all__ = ["Batch", "FitResult", "Loss", "Samples", "Validate", "fit"]
+
+Validate = Callable[[nn.Module, int], dict[str, float]]
+
+# A scaler that has halved its scale this often in a row will find none that works.
+_MOST_SKIPS = 30
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training run ended with.
+
+    metrics: of the best epoch, empty where nothing validates. seconds: of training, over every
+    process that worked on the run. data_wait: the share of them spent on waiting for samples.
+    """
+
+    folder: Path
+    best: Path
+    best_epoch: int
+    metrics: dict[str, float]
+    steps: int
+    seconds: float
+    samples_per_second: float
+    data_wait: float
+
+
+def fit(
+    model: nn.Module,
+    samples: Samples,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    loss: Loss,
+    validate: Validate | None = None,
+    resume: bool = False,
+    device: str | torch.device = "cpu",
+    identity: Mapping[str, Any] | None = None,
+) -> FitResult:
+    """Train `model` in place and leave it with its best weights, in evaluation mode.
+
+    loss(model, batch) gives the mean over the batch; batches are on `device` already.
+    validate(model, epoch) gives metrics of the averaged weights, without gradients.
+    identity: whatever else must not change on resuming (the job's configuration as plain data).
+    Writes log.jsonl, checkpoint/, best.safetensors and epoch_N.safetensors into `folder`.
+
+    Raises PlayheadError where `folder` holds a run and `resume` is False, or the loss is not
+    finite; ConfigError where a run to be resumed was begun with other settings; StorageError where
+    the disk refuses, which leaves the last checkpoint whole. On Ctrl-C a checkpoint is written and
+    KeyboardInterrupt goes on.
+    """
+    device = torch.device(device)
+    prepare_folder(folder, resume=resume)
+    with _torch_settings(config, device), CtrlC() as ctrl_c:
+        run = _Run(Learner(model, config, device), samples, folder, loss=loss, validate=validate)
+        run.ctrl_c = ctrl_c
+        run.begin(conditions(config, len(samples), identity))
+        try:
+            run.train()
+        except KeyboardInterrupt:
+            run.stop_early()
+            raise
+        return run.result()
+
+
+class _Run:
+    """A run in memory: between two steps, position and learner together are its whole state."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        samples: Samples,
+        folder: Path,
+        *,
+        loss: Loss,
+        validate: Validate | None,
+    ) -> None:
+        self.learner, self.samples, self.folder = learner, samples, folder
+        self.loss, self.validate, self.config = loss, validate, learner.config
+        self.steps_per_epoch = _steps_per_epoch(samples, self.config)
+        self.position = Position()
+        self.best: dict[str, Tensor] = {}
+        self.conditions: dict[str, Any] = {}
+        self.ctrl_c = CtrlC()
+        self.log = folder / "log.jsonl"
+        self.best_path = folder / "best.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        return self.position.epoch > self.config.epochs
+
+    @property
+    def steps_done(self) -> int:
+        return (self.position.epoch - 1) * self.steps_per_epoch + self.position.step
+
+    @property
+    def steps(self) -> int:
+        return self.config.epochs * self.steps_per_epoch
+
+    def begin(self, conditions: dict[str, Any]) -> None:
+        """Take up the checkpoint of the folder, or write the first one."""
+        self.conditions = conditions
+        checkpoint = read_checkpoint(self.folder)
+        if checkpoint is None:
+            self.log.unlink(missing_ok=True)
+            self.save()
+        else:
+            refuse_differences(self.folder, checkpoint.conditions, conditions)
+            self.learner.restore(checkpoint.tensors, checkpoint.scaler)
+            self.best = checkpoint.group("best")
+            self.position = checkpoint.position
+            cut_back(self.log, self.position.log_bytes)
+            if self.best and not (self.finished and self.best_path.exists()):
+                write_tensors(self.best_path, self.best)
+            self.note_saved()
+        self.begun = time.monotonic(), self.steps_done
+
+    def train(self) -> None:
+        """From the position to the end of the last epoch."""
+        while not self.finished:
+            if self.position.step < self.steps_per_epoch:
+                self.train_epoch()
+            self.end_epoch()
+
+    def train_epoch(self) -> None:
+        """The steps of this epoch that are still to be done."""
+        position, config = self.position, self.config
+        training_mode(self.learner.model)
+        stream = batches(
+            self.samples,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            epoch=position.epoch,
+            start_step=position.step * config.accumulate,
+            workers=config.workers,
+            pin=self.learner.device.type == "cuda",
+        )
+        task = f"epoch {position.epoch}/{config.epochs}"
+        with progress(task, total=self.steps_per_epoch) as bar:
+            bar.advance(position.step)
+            while position.step < self.steps_per_epoch:
+                started = time.perf_counter()
+                group = [self.on_device(batch) for batch in islice(stream, config.accumulate)]
+                waited = time.perf_counter() - started
+                with self.ctrl_c.held():
+                    self.step(group, started, waited)
+                self.show(bar)
+                if time.monotonic() - self.saved_at >= config.checkpoint_seconds:
+                    self.save()
+
+    def on_device(self, batch: Batch) -> Batch:
+        return {
+            name: value.to(self.learner.device, non_blocking=True) for name, value in batch.items()
+        }
+
+    def step(self, group: list[Batch], started: float, waited: float) -> None:
+        """One update of the weights from a group of batches, and its place in the log."""
+        number, position = self.steps_done, self.position
+        if not group:
+            raise PlayheadError(
+                f"epoch {position.epoch} ran out of samples after step {position.step} of "
+                f"{self.steps_per_epoch}: len(samples) must be their number in every epoch"
+            )
+        _seed(self.config.seed, number, self.learner.device)
+        rate = rate_at(number, self.steps_per_epoch, self.config)
+        loss, gradient = self.learner.gradients(group, self.loss)
+        self.refuse_non_finite(loss, gradient, rate)
+        self.learner.apply(number, rate)
+        position.step += 1
+        samples, seconds = sum(map(batch_samples, group)), time.perf_counter() - started
+        for tally in (position.interval, position.whole_epoch, position.whole_run):
+            tally.add(loss, samples, seconds, waited)
+        if position.step % self.config.log_steps == 0:
+            self.write_log("step", position.interval, rate=rate, gradient=gradient)
+            position.interval = Tally()
+
+    def refuse_non_finite(self, loss: float, gradient: float, rate: float) -> None:
+        """A gradient that overflows fp16 is skipped by the scaler; all else is an error."""
+        if math.isfinite(loss) and math.isfinite(gradient):
+            self.position.skipped = 0
+            return
+        self.position.skipped += 1
+        scaled = self.learner.scaler.is_enabled() and math.isfinite(loss)
+        if scaled and self.position.skipped < _MOST_SKIPS:
+            return
+        what = f"norm of the gradient is {gradient}" if math.isfinite(loss) else f"loss is {loss}"
+        raise PlayheadError(
+            f"the {what} at epoch {self.position.epoch}, step {self.position.step + 1}, with a "
+            f"learning rate of {rate:.3g}: lower training.rate, set training.clip_norm, train in "
+            "fp32 or bf16, or look for samples that are not finite"
+        )
+
+    def end_epoch(self) -> None:
+        """Validate, keep what is to be kept, and write the checkpoint that begins the next."""
+        position, kept = self.position, self.learner.kept_model
+        started = time.perf_counter()
+        metrics = self.measure()
+        seconds = round(time.perf_counter() - started, 3)
+        with self.ctrl_c.held():
+            best = self.is_best(metrics)
+            if best:
+                position.best = Best(position.epoch, metrics or {})
+                self.best = {k: v.detach().cpu().clone() for k, v in kept.state_dict().items()}
+                write_tensors(self.best_path, self.best)
+            if position.epoch in self.config.keep_epochs:
+                save_weights(kept, self.folder / f"epoch_{position.epoch}.safetensors")
+            rate = rate_at(self.steps_done - 1, self.steps_per_epoch, self.config)
+            more = {"rate": rate, "validation_seconds": seconds, "best": best}
+            self.write_log("epoch", position.whole_epoch, **more, metrics=metrics or {})
+            position.epoch, position.step = position.epoch + 1, 0
+            position.interval, position.whole_epoch = Tally(), Tally()
+            # The files above are made again by whoever resumes from before this line.
+            self.save()
+
+    def measure(self) -> dict[str, float] | None:
+        """The metrics of this epoch, or None where it is not validated."""
+        epoch, select = self.position.epoch, self.config.select
+        due = epoch % self.config.validate_every == 0 or epoch == self.config.epochs
+        if self.validate is None or not due:
+            return None
+        model = self.learner.kept_model.eval()
+        _seed(self.config.seed, self.steps_done, self.learner.device)
+        with torch.no_grad():
+            metrics = {name: float(value) for name, value in self.validate(model, epoch).items()}
+        if select is not None and select not in metrics:
+            raise ConfigError(
+                f"training.select is {select}, which the validation does not measure: choose one "
+                f"of {', '.join(sorted(metrics)) or 'none at all'}"
+            )
+        return metrics
+
+    def is_best(self, metrics: dict[str, float] | None) -> bool:
+        """Whether this epoch beats the best so far; of equals the earlier one stays."""
+        select, old = self.config.select, self.position.best.metrics
+        if self.validate is None or select is None:
+            return True
+        if metrics is None:
+            return False
+        if select not in old or math.isnan(old[select]):
+            return True
+        new = metrics[select]
+        return new > old[select] if self.config.direction == "max" else new < old[select]
+
+    def write_log(self, kind: str, tally: Tally, **more: Any) -> None:
+        position = self.position
+        row = {"kind": kind, "epoch": position.epoch, "step": self.steps_done}
+        row |= tally.figures() | {"seconds": round(position.whole_run.seconds, 3)} | more
+        position.log_bytes = append_row(self.log, row)
+
+    def show(self, bar: Progress) -> None:
+        """Move the bar on, with the loss, the rate and the time that the whole run has left."""
+        since, first = self.begun
+        pace = (time.monotonic() - since) / (self.steps_done - first)
+        left = int(pace * (self.steps - self.steps_done))
+        loss = self.position.whole_epoch.figures()["loss"]
+        rate = self.learner.optimiser.param_groups[0]["lr"]
+        clock = f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}"
+        bar.advance(1, f"loss {loss:.4f}  rate {rate:.2e}  {clock} left in all")
+
+    def save(self) -> None:
+        """Write the checkpoint of this moment."""
+        tensors = self.learner.tensors() | {f"best/{k}": v for k, v in self.best.items()}
+        scaler = self.learner.scaler.state_dict()
+        write_checkpoint(self.folder, Checkpoint(self.position, tensors, self.conditions, scaler))
+        self.note_saved()
+
+    def note_saved(self) -> None:
+        self.saved_at = time.monotonic()
+        self.saved = self.position.epoch, self.position.step
+
+    def stop_early(self) -> None:
+        """After Ctrl-C: save if the state is whole, and say from where the run goes on."""
+        if self.ctrl_c.whole:
+            self.save()
+        epoch, step = self.saved
+        print(
+            f"playhead: interrupted: --resume goes on at epoch {epoch}, after step {step} of "
+            f"{self.steps_per_epoch} ({self.folder})",
+            file=sys.stderr,
+        )
+
+    def result(self) -> FitResult:
+        """The figures of the finished run; the model gets its best weights."""
+        load_weights(self.learner.model, self.best_path)
+        self.learner.model.eval()
+        figures = self.position.whole_run.figures()
+        return FitResult(
+            folder=self.folder,
+            best=self.best_path,
+            best_epoch=self.position.best.epoch,
+            metrics=self.position.best.metrics,
+            steps=self.steps,
+            seconds=self.position.whole_run.seconds,
+            samples_per_second=figures["samples_per_second"],
+            data_wait=figures["data_wait"],
+        )
+
+
+def _steps_per_epoch(samples: Samples, config: TrainingConfig) -> int:
+    if not len(samples):
+        raise PlayheadError("there are no samples to train on: an epoch needs at least one")
+    return math.ceil(batch_count(samples, config.batch_size) / config.accumulate)
+
+
+def _seed(seed: int, step: int, device: torch.device) -> None:
+    """Seed torch's generators for one step; neighbouring steps share nothing."""
+    value = int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]) >> 1
+    # Not torch.manual_seed: where CUDA is there but unused, it formats a traceback every time.
+    torch.default_generator.manual_seed(value)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(value)
+
+
+@contextmanager
+def _torch_settings(config: TrainingConfig, device: torch.device) -> Iterator[None]:
+    """Threads and determinism of the run, given back afterwards."""
+    if config.precision == "fp16" and device.type != "cuda":
+        raise ConfigError("training.precision is fp16, which needs CUDA: use bf16 or fp32 here")
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    warn = torch.is_deterministic_algorithms_warn_only_enabled()
+    # With it on, every fresh tensor is filled first; nothing here reads one before writing it.
+    memory: Any = torch.utils.deterministic
+    fill = memory.fill_uninitialized_memory
+    torch.set_num_threads(config.threads or threads)
+    # Free on a CPU; on CUDA slow or refused, and only a CPU promises equal bits.
+    torch.use_deterministic_algorithms(strict or device.type == "cpu", warn_only=True)
+    memory.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict, warn_only=warn)
+        memory.fill_uninitialized_memory = fill

@@ -1,0 +1,131 @@
+"""A training small enough for tests, with everything on that could break an exact resume.
+
+Drop-out, batch norm, augmentation drawn per sample, an average of the weights, a last batch that is
+smaller, a validation that chooses. Run as a script it is the process that tests kill.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from playhead.config import validate
+from playhead.learning import checkpoint, training
+from playhead.learning.losses import focal
+from playhead.learning.settings import TrainingConfig
+
+SETTINGS: dict[str, Any] = {
+    "epochs": 4,
+    "warmup_epochs": 0.5,
+    "batch_size": 4,
+    "accumulate": 2,
+    "rate": 1e-2,
+    "final_rate": 1e-4,
+    "clip_norm": 1.0,
+    "ema": 0.9,
+    "seed": 7,
+    "threads": 1,
+    "select": "error",
+    "direction": "min",
+    "keep_epochs": [2],
+    "checkpoint_seconds": 0,
+    "log_steps": 2,
+}
+
+
+def settings(**changes: Any) -> TrainingConfig:
+    return validate(TrainingConfig, SETTINGS | changes, source="test")
+
+
+class Drawn:
+    """Samples whose content is drawn, shifted and flipped by (seed, epoch, index) alone."""
+
+    def __init__(self, count: int = 43, seed: int = 7) -> None:
+        self.count, self.seed = count, seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
+        rng = np.random.default_rng([self.seed, epoch, index])
+        kind = int(rng.integers(2))
+        luma = rng.integers(0, 120, (4, 8, 8), dtype=np.uint8)
+        luma[kind * 2 : kind * 2 + 2] += 100
+        if rng.random() < 0.5:
+            luma = np.ascontiguousarray(luma[:, :, ::-1])
+        target = np.float32([kind == 0, kind == 1])
+        return {"luma": luma, "target": target}
+
+
+def tiny_model(seed: int = 3) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(4, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.SiLU(),
+        nn.Dropout(0.3),
+        nn.Conv2d(8, 8, 3, padding=1, stride=2),
+        nn.BatchNorm2d(8),
+        nn.SiLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(0.2),
+        nn.Linear(8, 2),
+    )
+
+
+def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    return focal(model(batch["luma"].float() / 255), batch["target"], gamma=1.2)
+
+
+def measure(model: nn.Module, epoch: int) -> dict[str, float]:
+    """The error on samples of an epoch that training never sees."""
+    rows = [Drawn(seed=99).sample(0, index) for index in range(32)]
+    luma = torch.from_numpy(np.stack([row["luma"] for row in rows])).float() / 255
+    target = torch.from_numpy(np.stack([row["target"] for row in rows]))
+    return {"error": float(((model(luma) > 0) != (target > 0.5)).float().mean()), "epoch": epoch}
+
+
+def run(folder: Path, *, resume: bool = False, **changes: Any) -> training.FitResult:
+    return training.fit(
+        tiny_model(),
+        Drawn(),
+        settings(**changes),
+        folder,
+        loss=loss,
+        validate=measure,
+        resume=resume,
+    )
+
+
+def _kill_self_at_write(count: int, *, half: bool) -> None:
+    """Die during the `count`-th checkpoint: before its rename, or with only a part written."""
+    whole = checkpoint.write_tensors
+    written = 0
+
+    def write(path: Path, *arguments: Any) -> None:
+        nonlocal written
+        written += 1
+        if written == count and path.parent.name == "checkpoint":
+            if half:
+                (path.parent / ".x.partial.safetensors").write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(path, *arguments)
+
+    checkpoint.write_tensors = write
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    plan = json.loads(sys.argv[2])
+    if "die_at_write" in plan:
+        _kill_self_at_write(plan["die_at_write"], half=True)
+    run(Path(sys.argv[1]), resume=True, **plan["changes"])
+    print("finished", flush=True)
