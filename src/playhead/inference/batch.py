@@ -1,0 +1,184 @@
+"""Batches: one file after the other, each with a status; a bad file never ends the batch.
+
+Outputs mirror the inputs' relative paths below their common folder, so two inputs never write to
+one place: where they would, nothing is started.
+"""
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from playhead.errors import PlayheadError
+from playhead.progress import progress
+
+__all__ = [
+    "VIDEO_SUFFIXES",
+    "BatchResult",
+    "FileOutcome",
+    "Finished",
+    "Item",
+    "exit_code",
+    "find_items",
+    "output_path",
+    "peak_memory_bytes",
+    "run_files",
+]
+
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".ogv", ".avi", ".wmv", ".flv"),
+    *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf", ".vob"),
+    *(".h264", ".264", ".h265", ".hevc", ".ivf", ".y4m"),
+)
+"""What counts as a video inside a folder; a file that is named is taken whatever its suffix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One input; `stem` is its path below the common folder, without the suffix."""
+
+    path: Path
+    stem: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What the work on one file gave; a `problem` makes it partial, and names what is readable."""
+
+    outputs: tuple[Path, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """How one file ended; `reason` says why where it is not ok."""
+
+    path: Path
+    status: Literal["ok", "partial", "failed"]
+    outputs: tuple[Path, ...] = ()
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return {
+            "path": str(self.path),
+            "status": self.status,
+            "outputs": [str(output) for output in self.outputs],
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """How every file ended, how long all took, and the most memory the process ever held."""
+
+    files: tuple[FileOutcome, ...]
+    seconds: float
+    peak_memory_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return {
+            "files": [file.to_json() for file in self.files],
+            "seconds": round(self.seconds, 3),
+            "peak_memory_bytes": self.peak_memory_bytes,
+        }
+
+    def describe(self) -> str:
+        """A line for each output, and one for each file that did not end well."""
+        lines = []
+        for file in self.files:
+            lines += [str(output) for output in file.outputs]
+            if file.status != "ok":
+                lines.append(f"{file.path}: {file.status}: {file.reason}")
+        return "\n".join(lines)
+
+
+def find_items(paths: Sequence[Path]) -> list[Item]:
+    """The files that `paths` name, each once, folders searched for videos.
+
+    Their common folder is the deepest that holds every named folder and file.
+    Raises PlayheadError for a folder without videos, or two inputs with one stem.
+    """
+    files = {_place(file): file for path in paths for file in _files(path)}
+    common = _common([path.resolve() if path.is_dir() else _place(path).parent for path in paths])
+    items: dict[Path, Item] = {}
+    for place, file in files.items():
+        stem = place.relative_to(common).with_suffix("")
+        if stem in items:
+            raise PlayheadError(
+                f"{items[stem].path} and {file} would write to the same outputs; "
+                "rename one, or run them into different folders"
+            )
+        items[stem] = Item(file, stem)
+    return list(items.values())
+
+
+def output_path(out: Path, item: Item, suffix: str) -> Path:
+    """Where the output of an item goes: `out/a/match` + `.events.json`."""
+    return out / item.stem.with_name(item.stem.name + suffix)
+
+
+def run_files(
+    paths: Sequence[Path], work: Callable[[Item], Finished], *, task: str = "files"
+) -> BatchResult:
+    """Run `work` on every file that `paths` name; what it raises on purpose is a file's failure.
+
+    A defect (any other exception) and an interruption do end the batch.
+    """
+    items = find_items(paths)
+    started = time.monotonic()
+    outcomes = []
+    with progress(task, len(items)) as live:
+        for item in items:
+            live.advance(0, note=item.path.name)
+            outcomes.append(_run_one(item, work))
+            live.advance()
+    return BatchResult(tuple(outcomes), time.monotonic() - started, peak_memory_bytes())
+
+
+def exit_code(outcomes: Sequence[FileOutcome]) -> int:
+    """0 where every file is ok, else 3."""
+    return 0 if all(outcome.status == "ok" for outcome in outcomes) else 3
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process ever held (resident set)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
+def _run_one(item: Item, work: Callable[[Item], Finished]) -> FileOutcome:
+    try:
+        finished = work(item)
+    except (PlayheadError, OSError) as error:
+        return FileOutcome(item.path, "failed", reason=str(error))
+    if finished.problem is not None:
+        return FileOutcome(item.path, "partial", finished.outputs, finished.problem)
+    return FileOutcome(item.path, "ok", finished.outputs)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = [file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES]
+    videos = sorted(file for file in found if file.is_file())
+    if not videos:
+        raise PlayheadError(f"{path}: holds no video; name the files to take them anyway")
+    return videos
+
+
+def _place(file: Path) -> Path:
+    """Where a file lies, without `..`, under its own name (a link keeps its name)."""
+    return file.parent.resolve() / file.name
+
+
+def _common(folders: Sequence[Path]) -> Path:
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError as error:  # two drives
+        raise PlayheadError("the inputs have no common folder: run them one by one") from error

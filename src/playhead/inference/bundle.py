@@ -1,0 +1,283 @@
+"""Bundles: a trained model on disk, read without torch and without running code from a file.
+
+A bundle is a folder: `bundle.json` (the manifest), one ONNX graph a part, `model.safetensors`,
+`README.md` (the card) and `SHA256SUMS`. A file that is missing, changed or not listed there makes
+the whole bundle unusable.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+from playhead.config import Settings
+from playhead.errors import BundleError, PlayheadError, StorageError
+from playhead.files import inside, sha256, write_text
+from playhead.samples.windows import WindowSpec
+
+__all__ = [
+    "SCHEMA",
+    "ArraySpec",
+    "Bundle",
+    "BundleManifest",
+    "InputPlan",
+    "Part",
+    "load_bundle",
+    "new_bundle_folder",
+    "verify_bundle",
+    "write_bundle_files",
+]
+
+SCHEMA = 1
+WEIGHTS = "model.safetensors"
+_MANIFEST, _CARD, _SUMS = "bundle.json", "README.md", "SHA256SUMS"
+_SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+
+class InputPlan(Settings):
+    """How the model sees a video."""
+
+    window: WindowSpec = Field(description="frames of a window, on the grid")
+    rate: str = Field(description="grid points a second, as 25 or 30000/1001; or `native`")
+    size: tuple[int, int] = Field(description="width and height that frames are brought to")
+    pixels: Literal["luma"] = "luma"
+
+    @field_validator("rate")
+    @classmethod
+    def _rate_is_rational(cls, rate: str) -> str:
+        if rate == "native":
+            return rate
+        try:
+            positive = Fraction(rate) > 0
+        except (ValueError, ZeroDivisionError):
+            positive = False
+        if not positive:
+            raise ValueError("needs a positive rational as 25 or 30000/1001, or `native`")
+        return rate
+
+    @property
+    def grid_rate(self) -> Fraction | Literal["native"]:
+        """What `make_grid` takes."""
+        return "native" if self.rate == "native" else Fraction(self.rate)
+
+
+class ArraySpec(Settings):
+    """Shape and type of an array; None is a size that may vary (the batch)."""
+
+    shape: tuple[int | None, ...]
+    dtype: Literal["uint8", "float32"]
+
+
+class Part(Settings):
+    """One graph of the model."""
+
+    file: str
+    input: ArraySpec
+    output: ArraySpec
+
+
+class BundleManifest(Settings):
+    """What `bundle.json` holds.
+
+    post_processing: the job's own settings for decisions; training: the configuration that the
+    weights come from; both are plain mappings here, since the bundle belongs to no job.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    schema_number: int = Field(default=SCHEMA, alias="schema")
+    job: str
+    classes: tuple[str, ...] = Field(min_length=1)
+    input: InputPlan
+    parts: dict[str, Part] = Field(min_length=1)
+    post_processing: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle that has been read: its folder and its manifest."""
+
+    folder: Path
+    manifest: BundleManifest
+
+    def graph(self, part: str) -> Path:
+        """The ONNX file of a part; BundleError for a part that the bundle lacks."""
+        if part not in self.manifest.parts:
+            known = ", ".join(self.manifest.parts)
+            raise BundleError(f"{self.folder}: has no part {part!r}; its parts are {known}")
+        return _inside(self.folder, self.manifest.parts[part].file)
+
+    @property
+    def weights(self) -> Path:
+        """The weights for torch, as safetensors."""
+        return self.folder / WEIGHTS
+
+
+def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
+    """Read a bundle folder.
+
+    Raises BundleError for a folder that is no bundle, a file that is missing, changed or not in
+    SHA256SUMS (unless `verify` is False), or a manifest of a newer schema.
+    """
+    folder = Path(path)
+    if not (folder / _MANIFEST).is_file():
+        raise BundleError(f"{folder}: is no bundle, it holds no {_MANIFEST}")
+    if verify:
+        verify_bundle(folder)
+    bundle = Bundle(folder, _read_manifest(folder / _MANIFEST))
+    for part in bundle.manifest.parts:
+        if not bundle.graph(part).is_file():
+            raise BundleError(f"{bundle.graph(part)}: is missing, though {_MANIFEST} names it")
+    return bundle
+
+
+def verify_bundle(path: str | Path) -> list[str]:
+    """Check every file against SHA256SUMS; the names that were checked.
+
+    Raises BundleError naming the first file that is missing, changed, not listed, or outside.
+    """
+    folder = Path(path)
+    listed = _read_sums(folder)
+    for name, expected in listed.items():
+        file = _inside(folder, name)
+        if not file.is_file():
+            raise BundleError(f"{folder / name}: is missing, though {_SUMS} lists it")
+        if sha256(file) != expected:
+            raise BundleError(
+                f"{folder / name}: does not match its checksum in {_SUMS}; "
+                "the bundle was changed or damaged, copy it again"
+            )
+    for name in _files_of(folder):
+        if name not in listed:
+            raise BundleError(f"{folder / name}: is not listed in {_SUMS}; remove it")
+    return sorted(listed)
+
+
+@contextmanager
+def new_bundle_folder(final: Path) -> Iterator[Path]:
+    """A temporary folder beside `final`, moved there when the block ends well, else removed.
+
+    A bundle that stands at `final` is replaced only then; BundleError for anything else there.
+    """
+    if final.exists() and not _replaceable(final):
+        raise BundleError(f"{final}: exists and is no bundle; choose another folder")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".bundle-", dir=final.parent))
+    except OSError as error:
+        raise StorageError(f"{final}: cannot write here: {error.strerror or error}") from error
+    try:
+        made = work / "made"
+        made.mkdir()
+        yield made
+        if final.exists():
+            final.rename(work / "replaced")
+        made.rename(final)
+    except OSError as error:
+        raise StorageError(f"{final}: writing failed: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def write_bundle_files(folder: Path, manifest: BundleManifest) -> Bundle:
+    """Write the manifest, the card and the checksums of everything that `folder` holds."""
+    text = manifest.model_dump_json(indent=2)
+    write_text(folder / _MANIFEST, text + "\n")
+    write_text(folder / _CARD, _card(manifest))
+    sums = [f"{sha256(folder / name)}  {name}\n" for name in _files_of(folder)]
+    write_text(folder / _SUMS, "".join(sums))
+    return Bundle(folder, manifest)
+
+
+def _read_manifest(path: Path) -> BundleManifest:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        schema = int(values["schema"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BundleError(f"{path}: cannot be read as a manifest: {error}") from error
+    if schema > SCHEMA:
+        raise BundleError(
+            f"{path}: a bundle of schema {schema}, this version reads up to {SCHEMA}; "
+            "update playhead"
+        )
+    try:
+        return BundleManifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: {place}: {first['msg']}") from error
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    path = folder / _SUMS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path}: cannot be read: {error}") from error
+    listed: dict[str, str] = {}
+    for line in lines:
+        match = _SUM_LINE.fullmatch(line)
+        if match is None:
+            raise BundleError(f"{path}: {line[:80]!r} is not a checksum and a name")
+        listed[match[2]] = match[1]
+    if _MANIFEST not in listed:
+        raise BundleError(f"{path}: does not list {_MANIFEST}")
+    return listed
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Every file below `folder`, but the list of checksums itself."""
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    return sorted(name for name in names if name != _SUMS)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    try:
+        return inside(folder, name)
+    except PlayheadError as error:
+        raise BundleError(f"{folder}: {error}") from error
+
+
+def _replaceable(final: Path) -> bool:
+    if not final.is_dir():
+        return False
+    return (final / _MANIFEST).is_file() or not any(final.iterdir())
+
+
+def _card(manifest: BundleManifest) -> str:
+    """The card: what the model finds, how it sees a video, how well it did."""
+    plan = manifest.input
+    width, height = plan.size
+    rate = "every frame" if plan.rate == "native" else f"{plan.rate} frames a second"
+    lines = [
+        f"# A Playhead bundle: {manifest.job}",
+        "",
+        f"Finds: {', '.join(manifest.classes)}.",
+        "",
+        f"Sees: {plan.pixels}, {width}x{height}, {rate}; windows of {plan.window.frames} frames, "
+        f"{plan.window.step} apart.",
+        "",
+        "| measure | value |",
+        "|---|---|",
+        *(f"| {name} | {_figure(value)} |" for name, value in manifest.metrics.items()),
+        "",
+        f"Use: `playhead {manifest.job} predict BUNDLE VIDEO --out DIR`.",
+        "",
+        "Made with: " + ", ".join(f"{name} {v}" for name, v in sorted(manifest.versions.items())),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,135 @@
+"""Backends: what runs the parts of a bundle. Here OpenVINO on the CPU, without torch.
+
+The CUDA backend needs torch and lives in `learning`; a job hands it over as a factory. Precision
+is what the caller says; a CPU that lacks it is refused, never answered in another one.
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import BundleError, PlayheadError
+from playhead.inference.bundle import Bundle
+
+__all__ = ["Backend", "CudaFactory", "Device", "OpenVinoBackend", "Precision", "open_backend"]
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+class Backend(Protocol):
+    """Runs the parts of one bundle; arrays go in and out, the first axis is the batch."""
+
+    def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """One part: `inputs` of the shape and type that the manifest gives → float32."""
+
+
+CudaFactory = Callable[[Bundle, Precision], Backend | None]
+"""Makes the CUDA backend, or None where torch or a CUDA device is missing."""
+
+
+def open_backend(
+    bundle: Bundle,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: str = "fp32",
+    cuda_factory: CudaFactory | None = None,
+) -> Backend:
+    """The backend for a device: `auto` takes CUDA where a driver and torch are present.
+
+    threads: of the CPU backend; None means every core this process may use.
+    Raises PlayheadError for an unknown device or precision, or a device that is not there.
+    """
+    checked = _precision(precision)
+    match device:
+        case "cpu":
+            return OpenVinoBackend(bundle, threads=threads, precision=checked)
+        case "cuda":
+            backend = cuda_factory(bundle, checked) if cuda_factory else None
+            if backend is None:
+                raise PlayheadError(
+                    "device cuda: needs torch with CUDA (the extra [train]) and an NVIDIA GPU; "
+                    "use --device cpu"
+                )
+            return backend
+        case "auto":
+            backend = cuda_factory(bundle, checked) if cuda_factory and _has_driver() else None
+            return backend or OpenVinoBackend(bundle, threads=threads, precision=checked)
+        case _:
+            raise PlayheadError(f"device {device!r}: is none of auto, cpu, cuda")
+
+
+class OpenVinoBackend:
+    """Runs a bundle's ONNX graphs on the CPU; each part is compiled when it is first run."""
+
+    def __init__(
+        self, bundle: Bundle, *, threads: int | None = None, precision: Precision = "fp32"
+    ) -> None:
+        import openvino
+
+        self._bundle = bundle
+        self._core = openvino.Core()
+        self._options = _options(self._core, threads or _cores(), precision)
+        self._compiled: dict[str, Any] = {}
+
+    def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """One part on one batch; the result is the caller's own."""
+        if part not in self._compiled:
+            self._compiled[part] = self._compile(part)
+        outputs = self._compiled[part](np.ascontiguousarray(inputs), share_inputs=True)
+        return np.asarray(outputs[0], dtype=np.float32)
+
+    def _compile(self, part: str) -> Any:
+        path = self._bundle.graph(part)
+        try:
+            return self._core.compile_model(path, "CPU", self._options)
+        except RuntimeError as error:
+            raise BundleError(f"{path}: OpenVINO cannot run this graph: {error}") from error
+
+
+def _options(core: Any, threads: int, precision: Precision) -> dict[str, Any]:
+    """Everything explicit: results and speed must not hang on what OpenVINO guesses."""
+    types = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision.upper() not in able:
+        raise PlayheadError(
+            f"precision {precision}: this CPU computes {', '.join(able)}; use fp32 instead"
+        )
+    return {
+        "INFERENCE_PRECISION_HINT": types[precision],
+        "EXECUTION_MODE_HINT": "PERFORMANCE",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,  # pinned threads of two processes share one core
+        "CACHE_DIR": "",
+    }
+
+
+def _precision(name: str) -> Precision:
+    match name:
+        case "fp32" | "bf16" | "fp16":
+            return name
+        case _:
+            raise PlayheadError(f"precision {name!r}: is none of fp32, bf16, fp16")
+
+
+def _cores() -> int:
+    """The cores this process may use, fewer than the machine's under taskset or a scheduler."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _has_driver() -> bool:
+    """Whether an NVIDIA driver is installed, asked without importing torch."""
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
