@@ -1,0 +1,83 @@
+"""Folds: splits in which a whole group (match, play, series, person) stays on one side.
+
+Frames of one match look alike: a model that trained on the first half knows the second.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from playhead.errors import LabelError
+
+__all__ = ["Fold", "fold_of", "grouped_folds", "leave_one_group_out", "refuse_leaks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Positions of the videos on the two sides of a split, each rising."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+
+
+def grouped_folds(groups: Sequence[str], count: int) -> tuple[Fold, ...]:
+    """Split videos into folds of about equal size; `groups` names the group of each video.
+
+    Larger groups are placed first, each into the fold that has the fewest videos, so the outcome
+    depends on the groups alone. Raises LabelError for fewer groups than folds.
+    """
+    sizes = Counter(groups)
+    if not 2 <= count <= len(sizes):
+        raise LabelError(
+            f"{count} folds of {len(sizes)} groups: needs at least 2 folds and a group for each; "
+            "lower the number of folds or label more groups"
+        )
+    loads = [0] * count
+    place: dict[str, int] = {}
+    for group in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        place[group] = loads.index(min(loads))
+        loads[place[group]] += sizes[group]
+    return tuple(_hold_out(groups, {g for g in place if place[g] == fold}) for fold in range(count))
+
+
+def leave_one_group_out(groups: Sequence[str]) -> tuple[Fold, ...]:
+    """One fold a group, in the order of their names: that group validates, all others train."""
+    names = sorted(set(groups))
+    if len(names) < 2:
+        raise LabelError(f"{len(names)} group: leaving one out needs at least 2")
+    return tuple(_hold_out(groups, {name}) for name in names)
+
+
+def refuse_leaks(groups: Sequence[str], fold: Fold) -> None:
+    """LabelError naming the groups that lie on both sides of a split, if there are any."""
+    train = {groups[video] for video in fold.train}
+    shared = sorted(train & {groups[video] for video in fold.validation})
+    if shared:
+        raise LabelError(
+            f"{', '.join(shared)}: on both sides of the split; a whole group must train or "
+            "validate, or the figures flatter: correct the split column"
+        )
+
+
+def fold_of(folds: Sequence[Fold], videos: int) -> tuple[int, ...]:
+    """For each video the one fold whose model has not trained on it: whose scores are its own.
+
+    Raises LabelError for a video that no fold or more than one holds out.
+    """
+    held = Counter(video for fold in folds for video in fold.validation)
+    if any(held[video] != 1 for video in range(videos)):
+        wrong = [str(video) for video in range(videos) if held[video] != 1]
+        raise LabelError(f"videos {', '.join(wrong)}: must be held out by exactly one fold")
+    return tuple(
+        next(index for index, fold in enumerate(folds) if video in fold.validation)
+        for video in range(videos)
+    )
+
+
+def _hold_out(groups: Sequence[str], held: set[str]) -> Fold:
+    fold = Fold(
+        train=tuple(video for video, group in enumerate(groups) if group not in held),
+        validation=tuple(video for video, group in enumerate(groups) if group in held),
+    )
+    refuse_leaks(groups, fold)
+    return fold

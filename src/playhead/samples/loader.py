@@ -1,0 +1,105 @@
+"""Batches for training, made by worker processes that hold no state.
+
+Batch b of an epoch holds the samples b*B ... b*B+B-1, and a sample is a function of (seed, epoch,
+index) alone: any number of workers gives the same batches, and an epoch can be entered anywhere.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from playhead.errors import PlayheadError
+
+__all__ = ["Batch", "Samples", "batch_count", "batches"]
+
+Batch = dict[str, torch.Tensor]
+
+
+class Samples(Protocol):
+    """Training samples by number: pure, and safe to use in several processes."""
+
+    def __len__(self) -> int:
+        """Samples of an epoch."""
+
+    def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
+        """One sample; arrays of one name have one shape and type throughout."""
+
+
+def batch_count(samples: Samples, batch_size: int) -> int:
+    """Batches of an epoch, the last, possibly smaller one counted."""
+    return -(-len(samples) // batch_size)
+
+
+def batches(
+    samples: Samples,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    start_step: int = 0,
+    workers: int = 0,
+    prefetch: int = 2,
+    pin: bool = False,
+) -> Iterator[Batch]:
+    """The batches of one epoch from `start_step` on, each a dict of tensors (B, ...).
+
+    seed: of torch's generator in the workers, so that loading never draws from the global one;
+    workers: processes, 0 for none but this one; prefetch: batches that each worker holds ready;
+    pin: put batches into page-locked memory, for a GPU.
+    An error of ours in a worker is raised here as it was raised there.
+    """
+    stop = batch_count(samples, batch_size)
+    made = _Batches(samples, batch_size, epoch)
+    if workers == 0:
+        loaded: Any = (made[step] for step in range(start_step, stop))
+    else:
+        loaded = DataLoader(
+            made,
+            batch_size=None,  # an item of ours is a batch: each worker makes whole ones
+            sampler=range(start_step, stop),
+            num_workers=workers,
+            collate_fn=_as_it_is,
+            prefetch_factor=prefetch,
+            pin_memory=pin,
+            worker_init_fn=_one_thread,
+            generator=torch.Generator().manual_seed(seed + epoch),
+            multiprocessing_context="fork" if sys.platform == "linux" else "spawn",
+        )
+    for batch in loaded:
+        if isinstance(batch, PlayheadError):
+            raise batch
+        yield batch
+
+
+class _Batches(Dataset[Batch | PlayheadError]):
+    """The batches of an epoch by number."""
+
+    def __init__(self, samples: Samples, batch_size: int, epoch: int) -> None:
+        self.samples = samples
+        self.batch_size = batch_size
+        self.epoch = epoch
+
+    def __getitem__(self, step: int) -> Batch | PlayheadError:
+        """Batch `step`, or the error that kept it from being made: torch would reword it."""
+        first = step * self.batch_size
+        last = min(first + self.batch_size, len(self.samples))
+        try:
+            parts = [self.samples.sample(self.epoch, index) for index in range(first, last)]
+        except PlayheadError as error:
+            return error
+        return {
+            name: torch.from_numpy(np.stack([part[name] for part in parts])) for name in parts[0]
+        }
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _one_thread(_worker: int) -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,102 @@
+"""Windows: which grid points a model sees together, and what it should answer at each point.
+
+A window is named by its middle. Past an end of the video it repeats the first or last grid point.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from playhead.config import Settings
+from playhead.errors import LabelError
+from playhead.events.model import Event
+from playhead.samples.grid import ROUNDING, Grid
+
+__all__ = ["WindowSpec", "class_indices", "event_time", "targets"]
+
+
+class WindowSpec(Settings):
+    """The shape of a window: how many frames, how far apart, how many make a stack."""
+
+    frames: int = Field(15, ge=1, description="frames of a window, odd: it has a middle")
+    step: int = Field(2, ge=1, description="grid points between two frames of a window")
+    stack: int = Field(3, ge=1, description="neighbouring frames that are fed as channels")
+
+    @model_validator(mode="after")
+    def _is_regular(self) -> Self:
+        if self.frames % 2 == 0:
+            raise ValueError(f"frames ({self.frames}) must be odd: a window has a middle frame")
+        if self.frames % self.stack:
+            raise ValueError(f"frames ({self.frames}) must be a multiple of stack ({self.stack})")
+        return self
+
+    @property
+    def stacks(self) -> int:
+        """How many stacks make a window."""
+        return self.frames // self.stack
+
+    @property
+    def span(self) -> int:
+        """Grid points from a window's first frame to its last, both counted."""
+        return (self.frames - 1) * self.step + 1
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """(frames,): grid points from the middle to each frame, -14, -12 ... 14 by default."""
+        return (np.arange(self.frames) - self.frames // 2) * self.step
+
+    @property
+    def stack_offsets(self) -> NDArray[np.int64]:
+        """(stacks,): grid points from the middle to each stack's middle, -12, -6, 0, 6, 12."""
+        return self.offsets[self.stack // 2 :: self.stack]
+
+    def window_points(self, centre: int, points: int) -> NDArray[np.int64]:
+        """(frames,): the grid points of the window round `centre`, on a grid of so many points.
+
+        Raises IndexError for a centre that is not on the grid.
+        """
+        if not 0 <= centre < points:
+            raise IndexError(f"grid point {centre} is not on a grid of {points} points")
+        return (self.offsets + centre).clip(0, points - 1)
+
+
+def class_indices(events: Sequence[Event], classes: Sequence[str]) -> NDArray[np.int64]:
+    """(events,): the position of each event's label among the classes; LabelError for others."""
+    known = {name: index for index, name in enumerate(classes)}
+    for event in events:
+        if event.label not in known:
+            raise LabelError(
+                f"unknown class {event.label!r} at {event.start} s; the classes are "
+                f"{', '.join(classes)}: add it to them or drop the label"
+            )
+    return np.array([known[event.label] for event in events], dtype=np.int64)
+
+
+def targets(
+    grid: Grid, events: Sequence[Event], classes: Sequence[str], radius_seconds: float = 0.28
+) -> NDArray[np.float32]:
+    """float32 (T, classes): 1 where an event of the class starts within the radius of the point.
+
+    The radius counts inclusively: .28 s are the 7 frames on either side at 25 fps. Classes do not
+    hide each other: two events on one frame set two ones. The point nearest to an event is 1 even
+    on a grid coarser than the radius.
+    Raises LabelError for a label that is no class or lies past the end of the video.
+    """
+    values = np.zeros((len(grid), len(classes)), dtype=np.float32)
+    for event, column in zip(events, class_indices(events, classes), strict=True):
+        start, stop = grid.within(event_time(grid, event), radius_seconds)
+        values[start:stop, column] = 1
+    return values
+
+
+def event_time(grid: Grid, event: Event) -> float:
+    """The start of an event, in seconds; LabelError where that is past the end of the video."""
+    if event.start > grid.duration + ROUNDING:
+        raise LabelError(
+            f"{event.label} at {event.start} s is past the end of the video "
+            f"({grid.duration:.3f} s). Labels may be of another cut: see `playhead info`"
+        )
+    return event.start
