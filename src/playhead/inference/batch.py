@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playhead.errors import PlayheadError
-from playhead.progress import progress
+from playhead.progress import Progress, progress
 
 __all__ = [
     "VIDEO_SUFFIXES",
     "BatchResult",
     "FileOutcome",
-    "Finished",
     "Item",
+    "Work",
     "exit_code",
     "find_items",
     "output_path",
@@ -46,14 +46,6 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """What the work on one file gave; a `problem` makes it partial, and names what is readable."""
-
-    outputs: tuple[Path, ...]
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class FileOutcome:
     """How one file ended; `reason` says why where it is not ok."""
 
@@ -70,6 +62,11 @@ class FileOutcome:
             "outputs": [str(output) for output in self.outputs],
             "reason": self.reason,
         }
+
+
+Work = Callable[[Path, Path, Progress], FileOutcome]
+"""Does one file: its path, where its outputs go without a suffix (see `output_path`), and the
+progress of this file, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +115,12 @@ def find_items(paths: Sequence[Path]) -> list[Item]:
     return list(items.values())
 
 
-def output_path(out: Path, item: Item, suffix: str) -> Path:
-    """Where the output of an item goes: `out/a/match` + `.events.json`."""
-    return out / item.stem.with_name(item.stem.name + suffix)
+def output_path(target: Path, suffix: str) -> Path:
+    """`out/match.1` and `.events.json` → `out/match.1.events.json`."""
+    return target.with_name(target.name + suffix)
 
 
-def run_files(
-    paths: Sequence[Path], work: Callable[[Item], Finished], *, task: str = "files"
-) -> BatchResult:
+def run_files(paths: Sequence[Path], out: Path, work: Work, *, task: str = "files") -> BatchResult:
     """Run `work` on every file that `paths` name; what it raises on purpose is a file's failure.
 
     A defect (any other exception) and an interruption do end the batch.
@@ -136,8 +131,9 @@ def run_files(
     with progress(task, len(items)) as live:
         for item in items:
             live.advance(0, note=item.path.name)
-            outcomes.append(_run_one(item, work))
-            live.advance()
+            share = _Share(live)
+            outcomes.append(_run_one(item, out, work, share))
+            share.advance(1 - share.done)
     return BatchResult(tuple(outcomes), time.monotonic() - started, peak_memory_bytes())
 
 
@@ -152,14 +148,23 @@ def peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
-def _run_one(item: Item, work: Callable[[Item], Finished]) -> FileOutcome:
+class _Share:
+    """The progress of one file, so that one that fails early still counts as done."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+        self.done = 0.0
+
+    def advance(self, steps: float = 1, note: str = "") -> None:
+        self.done += steps
+        self._whole.advance(steps, note)
+
+
+def _run_one(item: Item, out: Path, work: Work, share: Progress) -> FileOutcome:
     try:
-        finished = work(item)
+        return work(item.path, out / item.stem, share)
     except (PlayheadError, OSError) as error:
         return FileOutcome(item.path, "failed", reason=str(error))
-    if finished.problem is not None:
-        return FileOutcome(item.path, "partial", finished.outputs, finished.problem)
-    return FileOutcome(item.path, "ok", finished.outputs)
 
 
 def _files(path: Path) -> list[Path]:
