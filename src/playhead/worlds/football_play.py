@@ -1,0 +1,152 @@
+"""The state of the play at any instants: where the ball and every figure is, and how it moves.
+
+Evaluated from a plan, for all asked times at once, so a replay is only another list of times and
+no picture size, frame rate or order of asking can change what happened.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from playhead.worlds.football_flow import FIGURES, REFEREE
+from playhead.worlds.football_plan import Plan, Touch
+
+__all__ = ["FACINGS", "POSES", "Play", "State"]
+
+FACINGS = 8
+RUN_PHASES = 6
+POSES = (
+    "stand", *(f"run{phase}" for phase in range(RUN_PHASES)),
+    "windup", "strike", "follow", "push", "jump", "slide", "stop",
+)  # fmt: skip
+STRIDE = 2.3  # metres of two steps
+STEP = 0.02  # seconds between the points where figures are evaluated
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """T instants of the play; metres, and angles in radians."""
+
+    ball: Floats  # (T, 3)
+    figures: Floats  # (T, 23, 2)
+    facing: Floats  # (T, 23)
+    pose: NDArray[np.uint8]  # (T, 23), indices into POSES
+
+
+class Play:
+    """A plan made continuous in time."""
+
+    def __init__(self, plan: Plan, seconds: float) -> None:
+        self.plan = plan
+        self.grid = np.arange(-1.0, seconds + 2.0, STEP)
+        paths = plan.flow.base(self.grid)
+        for figure in range(FIGURES):
+            paths[:, figure] += _offsets(plan, figure, self.grid)
+        self.paths = paths  # (M, 23, 2)
+        velocity = np.gradient(paths, STEP, axis=0)
+        self.speed = _smooth(np.hypot(velocity[..., 0], velocity[..., 1]))
+        self.way = np.cumsum(self.speed, axis=0) * STEP
+        velocity = _smooth(velocity)
+        self.heading = np.unwrap(np.arctan2(velocity[..., 1], velocity[..., 0]), axis=0)
+
+    def ball(self, times: Floats) -> Floats:
+        """`times` (T,) → the ball's middle above its radius (T, 3)."""
+        legs = self.plan.legs
+        t0 = np.array([leg.t0 for leg in legs])
+        index = np.clip(np.searchsorted(t0, times, side="right") - 1, 0, len(legs) - 1)
+        t1 = np.array([leg.t1 for leg in legs])[index]
+        t0 = t0[index]
+        part = np.clip((times - t0) / np.maximum(t1 - t0, 1e-9), 0, 1)
+        drag = np.array([leg.drag for leg in legs])[index]
+        lob = np.array([leg.lob for leg in legs])[index]
+        start = np.array([leg.start for leg in legs])[index]
+        end = np.array([leg.end for leg in legs])[index]
+        eased = (1 + drag) * part - drag * part**2
+        eased = np.stack([eased, eased, part], axis=-1)
+        place: Floats = start + (end - start) * eased
+        place[:, 2] += 4 * lob * part * (1 - part)
+        return place
+
+    def at(self, times: Floats) -> State:
+        """`times` (T,), in any order → the whole state."""
+        figures = _at_grid(self.grid, self.paths, times)
+        speed = _at_grid(self.grid, self.speed, times)
+        way = _at_grid(self.grid, self.way, times)
+        facing = _at_grid(self.grid, self.heading, times)
+        ball = self.ball(times)
+        to_ball = ball[:, None, :2] - figures
+        facing = np.where(speed < 0.9, np.arctan2(to_ball[..., 1], to_ball[..., 0]), facing)
+        phase = np.floor(way / STRIDE * RUN_PHASES).astype(np.int64) % RUN_PHASES
+        pose = np.where(speed < 0.7, 0, 1 + phase).astype(np.uint8)
+        for touch in self.plan.touches:
+            _pose_touch(touch, times, facing, pose)
+        return State(ball, figures, facing, pose)
+
+
+def _offsets(plan: Plan, figure: int, grid: Floats) -> Floats:
+    """How far a figure is from his base position along the grid: (M, 2)."""
+    knots = plan.knots[figure]
+    if len(knots.times) < 2 or figure == REFEREE:
+        return np.zeros((len(grid), 2))
+    times = np.array([*knots.times, knots.times[-1] + 1000.0])
+    values = np.array([*knots.offsets, np.zeros(2)])
+    offsets: Floats = PchipInterpolator(times, values, axis=0)(grid)
+    return offsets
+
+
+def _pose_touch(touch: Touch, times: Floats, facing: Floats, pose: NDArray[np.uint8]) -> None:
+    """Put the touching player into his pose around the touch, turned where the ball goes."""
+    if touch.player < 0:
+        return
+    near = np.flatnonzero(np.abs(times - touch.time) < 0.45)
+    after = times[near] - touch.time
+    for name, first, last in _timeline(touch.kind):
+        rows = near[(after >= first - 1e-6) & (after < last - 1e-6)]
+        pose[rows, touch.player] = POSES.index(name)
+        if touch.kind not in ("trap", "deflection"):
+            facing[rows, touch.player] = touch.heading
+
+
+def _timeline(kind: str) -> tuple[tuple[str, float, float], ...]:
+    match kind:
+        case "pass":
+            return ("windup", -0.28, -0.06), ("strike", -0.06, 0.10), ("follow", 0.10, 0.28)
+        case "fake":
+            return ("windup", -0.28, -0.06), ("strike", -0.06, 0.06)
+        case "drive":
+            return (("push", -0.08, 0.14),)
+        case "dribble":
+            return (("push", -0.04, 0.08),)
+        case "header":
+            return (("jump", -0.2, 0.2),)
+        case "tackle":
+            return (("slide", -0.24, 0.4),)
+        case "trap":
+            return (("stop", -0.1, 0.12),)
+        case "deflection" | "bounce":
+            return ()
+        case _:
+            raise AssertionError(kind)
+
+
+def _at_grid(grid: Floats, values: Floats, times: Floats) -> Floats:
+    """Linear interpolation of values (M, ...) along the first axis at times (T,)."""
+    place = np.clip((times - grid[0]) / STEP, 0, len(grid) - 1.000001)
+    index = place.astype(np.int64)
+    part = (place - index).reshape((-1,) + (1,) * (values.ndim - 1))
+    between: Floats = values[index] * (1 - part) + values[index + 1] * part
+    return between
+
+
+def _smooth(values: Floats, points: int = 7) -> Floats:
+    """A running mean along the first axis, shorter at the ends."""
+    padded = np.concatenate(
+        [values[:1].repeat(points // 2, 0), values, values[-1:].repeat(points // 2 + 1, 0)]
+    )
+    total = np.cumsum(padded, axis=0)
+    mean: Floats = (total[points:] - total[:-points]) / points
+    return mean
