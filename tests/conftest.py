@@ -1,6 +1,7 @@
 """What tests share: one torch thread, private cache folders, markers that fail under CI."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,19 @@ def real_data() -> Path:
     if not folder:
         skip_or_fail("PLAYHEAD_DATA does not name the folder of real data sets")
     return Path(str(folder))
+
+
+@pytest.fixture
+def packaged_weights() -> Callable[[str], Path]:
+    """Where `playhead weights get NAME` put a file; what needs one is marked `weights`."""
+    from playhead.errors import WeightsError
+    from playhead.inference.weights import weight_path
+
+    def find(name: str) -> Path:
+        try:
+            return weight_path(name)
+        except WeightsError as error:
+            skip_or_fail(str(error))
+            raise
+
+    return find

