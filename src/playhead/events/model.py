@@ -7,6 +7,7 @@ Times are seconds from the first presented frame; spans are half-open `[start, e
 import math
 from dataclasses import dataclass, field
 from enum import IntEnum
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,12 +93,16 @@ class VideoEvents:
     """The events of one video, with the classes that were looked for.
 
     A class without an event is still a class: metrics count it.
+    frames: how many frames the video has, where known. rate: frames a second as the labels declare
+    it, for formats without media; nothing but `events/formats` ever looks at it.
     Raises LabelError for a duplicated class or an event whose label is not among the classes.
     """
 
     video: str
     classes: tuple[str, ...]
     events: tuple[Event, ...] = field(default=())
+    frames: int | None = None
+    rate: Fraction | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes):

@@ -1,1 +1,7 @@
-"""One module a file format, each with read() and write()."""
+"""Label formats: one file a format, and one way in and out."""
+
+from playhead.events.formats.detect import FORMATS
+from playhead.events.formats.files import read_events, write_events
+from playhead.events.formats.rows import read_row
+
+__all__ = ["FORMATS", "read_events", "read_row", "write_events"]

@@ -1,0 +1,79 @@
+"""Aligning: from seconds to frames, by the video's table of times and by nothing else.
+
+An event's time is the time of its frame. Where an event already knows its frame, the frame decides.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import LabelError
+from playhead.events.model import Event, VideoEvents
+
+__all__ = ["end_of_video", "nearest_frame", "snap", "snap_event"]
+
+TIE = 1e-6  # seconds; table times and labels carry rounding, a tie is still a tie
+
+
+def nearest_frame(times: NDArray[np.float64], seconds: float) -> int:
+    """The frame whose time is nearest to `seconds`; ties, within a microsecond, the earlier.
+
+    times: float64 (N,), rising, N at least 1.
+    """
+    later = min(int(np.searchsorted(times, seconds)), len(times) - 1)
+    earlier = max(later - 1, 0)
+    return earlier if seconds - times[earlier] <= times[later] - seconds + TIE else later
+
+
+def end_of_video(times: NDArray[np.float64]) -> float:
+    """Where the last frame ends, in seconds, if it lasts as long as the one before it."""
+    if len(times) < 2:
+        return float(times[-1])
+    return float(2 * times[-1] - times[-2])
+
+
+def snap(
+    events: VideoEvents, times: NDArray[np.float64], *, duration: float | None = None
+) -> VideoEvents:
+    """Give every event its frame and that frame's time.
+
+    times: float64 (N,), seconds, rising: the video's table. duration: where the last frame ends;
+    without it the last frame is taken to last as long as the one before it.
+    A span's end moves to the nearest boundary between frames; a span keeps at least one frame.
+    Raises LabelError for an event past the last frame.
+    """
+    if not len(times):
+        raise LabelError(f"{events.video}: no frames to put the labels on; see `playhead info`")
+    end = end_of_video(times) if duration is None else duration
+    moved = tuple(snap_event(event, times, end, where=events.video) for event in events.events)
+    return replace(events, events=moved, frames=len(times))
+
+
+def snap_event(event: Event, times: NDArray[np.float64], duration: float, *, where: str) -> Event:
+    """One event on its frame; `where` names the file or the row in an error."""
+    frame = _frame_of(event, times, duration, where)
+    end = None if event.end is None else _end_of(event.end, frame, times, duration)
+    return replace(event, frame=frame, start=float(times[frame]), end=end)
+
+
+def _frame_of(event: Event, times: NDArray[np.float64], duration: float, where: str) -> int:
+    last = len(times) - 1
+    if event.frame is not None:
+        if event.frame > last:
+            raise LabelError(
+                f"{where}: frame {event.frame} is past the last frame ({last}). "
+                "Labels may be of another cut: see `playhead info`."
+            )
+        return event.frame
+    if event.start > times[last] and event.start >= duration:
+        raise LabelError(
+            f"{where}: {event.label} at {event.start:.3f} s is past the last frame "
+            f"({last}, at {times[last]:.3f} s). Labels may be of another cut: see `playhead info`."
+        )
+    return nearest_frame(times, event.start)
+
+
+def _end_of(end: float, frame: int, times: NDArray[np.float64], duration: float) -> float:
+    boundaries = np.append(times, max(duration, float(np.nextafter(times[-1], np.inf))))
+    return float(boundaries[max(nearest_frame(boundaries, end), frame + 1)])

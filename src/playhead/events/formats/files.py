@@ -1,0 +1,168 @@
+"""Files: reading and writing labels and predictions, whatever their format."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from playhead.errors import LabelError, PlayheadError
+from playhead.events.formats import e2espot, native, soccernet, srt, table
+from playhead.events.formats.detect import (
+    WRITTEN,
+    detect,
+    format_to_write,
+    parse,
+    unknown_format,
+)
+from playhead.events.formats.raw import RawVideo, Reading, TimesOf, as_rate, resolve
+from playhead.events.formats.rows import read_row
+from playhead.events.manifest import read_manifest
+from playhead.events.model import VideoEvents
+from playhead.events.names import video_stem
+from playhead.files import inside
+
+__all__ = ["read_events", "write_events"]
+
+FOLDERS = (
+    ("native", "*.events.json"),
+    ("soccernet", "Labels-*.json"),
+    ("soccernet", "results_*.json"),
+    ("srt", "*.srt"),
+)
+
+
+def read_events(
+    path: Path | str,
+    *,
+    format: str | None = None,
+    rate: str | float | Fraction | None = None,
+    times: TimesOf | None = None,
+    classes: Sequence[str] | None = None,
+) -> tuple[VideoEvents, ...]:
+    """Read the labels or predictions in `path`, one `VideoEvents` a video.
+
+    path: a file of any known format, a manifest (the labels of every row that gives some), or a
+    folder of native, SoccerNet or SRT files.
+    format: one of FORMATS; found out by name and content without it.
+    rate: frames a second, for labels by frame whose file declares no rate and has no media.
+    times: the table of times of a video by its name, where the media is there.
+    classes: the labels that are known; without it those of the file.
+    Raises LabelError naming file and row for whatever is wrong.
+
+    >>> from pathlib import Path
+    >>> _ = Path("my.csv").write_text("video,label,time\\nmatch.mp4,pass,12.48\\n")
+    >>> read_events("my.csv")[0].events[0].start
+    12.48
+    """
+    path = Path(path)
+    known = None if classes is None else tuple(classes)
+    reading = Reading(rate=as_rate(rate), times=times, classes=known)
+    if path.is_dir():
+        return _one_set(path, _read_folder(path, format, reading))
+    name = format or detect(path)
+    if name == "manifest":
+        return _one_set(path, _read_manifest(path, reading))
+    return resolve(parse(path, name), reading)
+
+
+def write_events(
+    videos: VideoEvents | Sequence[VideoEvents],
+    path: Path | str,
+    *,
+    format: str | None = None,
+    rate: str | float | Fraction | None = None,
+) -> None:
+    """Write events in a format (by the name of `path` without one), whole or not at all.
+
+    native and srt hold one video a file: several videos, or a folder as `path`, become
+    `path/<video without its suffix>.events.json` (or `.srt`). A SoccerNet file whose name begins
+    with `results` holds predictions.
+    """
+    path = Path(path)
+    several = [videos] if isinstance(videos, VideoEvents) else list(videos)
+    if not several:
+        raise LabelError(f"{path}: there are no videos to write")
+    name = format or format_to_write(path)
+    match name:
+        case "native":
+            _write_each(several, path, ".events.json", native.write)
+        case "srt":
+            _write_each(several, path, ".srt", srt.write)
+        case "csv":
+            table.write(several, path)
+        case "soccernet":
+            soccernet.write(several, path, predictions=path.name.startswith("results"))
+        case "e2espot":
+            e2espot.write(several, path, as_rate(rate))
+        case _:
+            raise unknown_format(path, name, WRITTEN)
+
+
+def _write_each(
+    videos: Sequence[VideoEvents],
+    path: Path,
+    suffix: str,
+    write: Callable[[VideoEvents, Path], None],
+) -> None:
+    if len(videos) == 1 and path.suffix and not path.is_dir():
+        write(videos[0], path)
+        return
+    if path.is_file():
+        raise LabelError(
+            f"{path}: a {suffix} file holds one video, there are {len(videos)}; name a folder"
+        )
+    targets: dict[Path, VideoEvents] = {}
+    for video in videos:
+        try:
+            target = inside(path, video_stem(video.video) + suffix)
+        except PlayheadError as error:
+            raise LabelError(f"{video.video!r} leads out of {path}; rename the video") from error
+        if target in targets:
+            raise LabelError(
+                f"{video.video!r} and {targets[target].video!r} would share {target}; rename one"
+            )
+        targets[target] = video
+    for target, video in targets.items():
+        write(video, target)
+
+
+def _read_folder(folder: Path, wanted: str | None, reading: Reading) -> tuple[VideoEvents, ...]:
+    for name, pattern in FOLDERS:
+        files = sorted(path for path in folder.rglob(pattern) if path.is_file())
+        if files and wanted in (None, name):
+            raws = [raw for file in files for raw in _parse_inside(folder, file, name)]
+            return resolve(raws, reading)
+    raise LabelError(
+        f"{folder}: holds no {wanted or 'label'} files; a folder is looked through for "
+        f"{', '.join(pattern for _, pattern in FOLDERS)}"
+    )
+
+
+def _parse_inside(folder: Path, file: Path, name: str) -> tuple[RawVideo, ...]:
+    raws = parse(file, name)
+    if name != "srt":
+        return raws
+    video = file.relative_to(folder).with_suffix("").as_posix()
+    return tuple(replace(raw, video=video) for raw in raws)
+
+
+def _read_manifest(path: Path, reading: Reading) -> tuple[VideoEvents, ...]:
+    rows = [row for row in read_manifest(path) if row.labels is not None]
+    if not rows:
+        raise LabelError(f"{path}: no row of the manifest gives labels")
+    return tuple(
+        read_row(row, times=reading.table(row.name), rate=reading.rate, classes=reading.classes)
+        for row in rows
+    )
+
+
+def _one_set(path: Path, videos: tuple[VideoEvents, ...]) -> tuple[VideoEvents, ...]:
+    """The videos of one set have the same classes: all that any of its files names."""
+    names = [video.video for video in videos]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise LabelError(f"{path}: two files hold the events of {twice!r}; keep one of them")
+    if len({video.classes for video in videos}) == 1:
+        return videos
+    classes = tuple(sorted({name for video in videos for name in video.classes}))
+    return tuple(replace(video, classes=classes) for video in videos)

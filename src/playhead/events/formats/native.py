@@ -1,0 +1,123 @@
+"""Native: `X.events.json`, one JSON file a video, everything that `VideoEvents` holds.
+
+A file of a newer schema is refused, and so is a key that this schema does not have: what is not
+understood would be lost.
+"""
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from playhead.errors import LabelError
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, as_rate, resolve
+from playhead.events.model import Box, Event, VideoEvents
+from playhead.events.source import JsonEntry, read_json
+from playhead.files import write_text
+
+__all__ = ["SCHEMA", "parse", "read", "write"]
+
+SCHEMA = 1
+FILE_KEYS = ("schema", "video", "classes", "frames", "rate", "events")
+EVENT_KEYS = ("label", "start", "end", "score", "frame", "box", "view", "track", "note")
+
+
+def read(path: Path, reading: Reading | None = None) -> VideoEvents:
+    """Read one video's events; LabelError for a newer schema or anything it cannot hold."""
+    return resolve(parse(path), reading or Reading())[0]
+
+
+def write(events: VideoEvents, path: Path) -> None:
+    """Write one video's events, whole or not at all: one line an event."""
+    head: dict[str, Any] = {
+        "schema": SCHEMA,
+        "video": events.video,
+        "classes": list(events.classes),
+        "frames": events.frames,
+        "rate": None if events.rate is None else str(events.rate),
+    }
+    lines = [f"  {_dump(key)}: {_dump(value)}," for key, value in head.items() if value is not None]
+    rows = ",\n".join("    " + _dump(_event_values(event)) for event in events.events)
+    body = f"[\n{rows}\n  ]" if rows else "[]"
+    write_text(path, "\n".join(["{", *lines, f'  "events": {body}', "}", ""]))
+
+
+def parse(path: Path) -> tuple[RawVideo, ...]:
+    """What the file says, not yet checked against a video."""
+    document = JsonEntry.of(read_json(path), str(path))
+    schema = document.whole("schema")
+    if schema > SCHEMA:
+        raise LabelError(
+            f"{path}: events of schema {schema}, this version reads up to {SCHEMA}; update playhead"
+        )
+    _refuse_unknown(document, FILE_KEYS)
+    events = tuple(
+        _parse_event(JsonEntry.of(value, f"{path}: event {number}"))
+        for number, value in document.items("events")
+    )
+    return (
+        RawVideo(
+            video=document.text("video"),
+            classes=_parse_classes(document),
+            frames=document.whole("frames") if "frames" in document.values else None,
+            rate=_parse_rate(document),
+            events=events,
+        ),
+    )
+
+
+def _parse_classes(document: JsonEntry) -> tuple[str, ...]:
+    classes = tuple(name for _, name in document.items("classes"))
+    if not all(isinstance(name, str) and name for name in classes):
+        raise LabelError(f"{document.where}: 'classes' needs a list of names")
+    if len(set(classes)) != len(classes):
+        raise LabelError(f"{document.where}: 'classes' names one twice: {', '.join(classes)}")
+    return classes
+
+
+def _parse_rate(document: JsonEntry) -> Fraction | None:
+    try:
+        return as_rate(document.optional_text("rate"))
+    except LabelError as error:
+        raise LabelError(f"{document.where}: {error}") from error
+
+
+def _parse_event(entry: JsonEntry) -> RawEvent:
+    _refuse_unknown(entry, EVENT_KEYS)
+    values = entry.values
+    return RawEvent(
+        where=entry.where,
+        label=entry.text("label"),
+        seconds=entry.number("start"),
+        end_seconds=None if values.get("end") is None else entry.number("end"),
+        score=entry.number("score", 1.0),
+        frame=None if values.get("frame") is None else entry.whole("frame"),
+        box=None if values.get("box") is None else _parse_box(entry),
+        view=entry.optional_text("view"),
+        track=None if values.get("track") is None else entry.whole("track"),
+        note=entry.optional_text("note"),
+    )
+
+
+def _parse_box(entry: JsonEntry) -> Box:
+    numbers = [value for _, value in entry.items("box")]
+    if len(numbers) != 4 or any(type(value) not in (int, float) for value in numbers):
+        raise LabelError(f"{entry.where}: 'box' needs four numbers x1, y1, x2, y2")
+    x1, y1, x2, y2 = (float(value) for value in numbers)
+    return x1, y1, x2, y2
+
+
+def _refuse_unknown(entry: JsonEntry, known: Sequence[str]) -> None:
+    for key in entry.values:
+        if key not in known:
+            raise LabelError(f"{entry.where}: unknown key {key!r}; known are {', '.join(known)}")
+
+
+def _event_values(event: Event) -> dict[str, Any]:
+    values = {key: getattr(event, key) for key in EVENT_KEYS}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,135 @@
+"""Manifests: a data set as a CSV, `video,labels,group,view,split,offset`, the last four optional.
+
+Paths are relative to the CSV and stay inside its folder (or inside `root`, where that is named).
+`group` is what folds keep together: a match, a play, a series, a person.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playhead.errors import LabelError, PlayheadError
+from playhead.events.source import csv_rows
+from playhead.files import inside, write_text
+
+__all__ = ["COLUMNS", "ManifestRow", "read_manifest", "write_manifest"]
+
+REQUIRED = ("video", "labels")
+OPTIONAL = ("group", "view", "split", "offset")
+COLUMNS = (*REQUIRED, *OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """One video of a data set.
+
+    group: without one, a video is a group of its own. offset: seconds from the clock of the labels
+    to the clock of the video (label time + offset = video time). name: the video as the manifest
+    writes it, relative to the CSV; the file's name where there is no CSV.
+    """
+
+    video: Path
+    labels: Path | None = None
+    group: str = ""
+    view: str | None = None
+    split: str | None = None
+    offset: float = 0.0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.offset):
+            raise LabelError(f"{self.video}: offset {self.offset} needs a finite number of seconds")
+        if not self.name:
+            object.__setattr__(self, "name", self.video.name)
+        if not self.group:
+            object.__setattr__(self, "group", self.name)
+
+
+def read_manifest(path: Path | str, *, root: Path | None = None) -> tuple[ManifestRow, ...]:
+    """Read a manifest; every path in it is resolved and is there.
+
+    root: the folder that paths may not leave; the folder of the CSV unless named.
+    Raises LabelError naming the line for a missing or unknown column, a missing file, a path that
+    leaves the folder, a video that stands there twice, an offset that is no number.
+    """
+    path = Path(path)
+    rows = []
+    lines: dict[Path, str] = {}
+    for where, cells in csv_rows(path, REQUIRED, OPTIONAL):
+        row = _parse_row(where, cells, path.parent, root or path.parent)
+        first = lines.setdefault(row.video, where)
+        if first != where:
+            raise LabelError(f"{where}: {cells['video']} stands there twice (first: {first})")
+        rows.append(row)
+    return tuple(rows)
+
+
+def write_manifest(rows: Sequence[ManifestRow], path: Path | str) -> None:
+    """Write a manifest whose paths are relative to it, whole or not at all.
+
+    Raises LabelError for no rows, or a file outside the folder of the manifest.
+    """
+    path = Path(path)
+    if not rows:
+        raise LabelError(f"{path}: a manifest needs at least one video")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    folder = path.parent.resolve()
+    for row in rows:
+        labels = "" if row.labels is None else _relative(row.labels, folder)
+        offset = repr(float(row.offset)) if row.offset else ""
+        video = _relative(row.video, folder)
+        writer.writerow([video, labels, row.group, row.view or "", row.split or "", offset])
+    write_text(path, text.getvalue())
+
+
+def _parse_row(where: str, cells: dict[str, str], folder: Path, root: Path) -> ManifestRow:
+    video = _file(where, "video", cells["video"], folder, root)
+    if video is None:
+        raise LabelError(f"{where}: names no video")
+    return ManifestRow(
+        video=video,
+        labels=_file(where, "labels", cells["labels"], folder, root),
+        group=cells.get("group", ""),
+        view=cells.get("view") or None,
+        split=cells.get("split") or None,
+        offset=_offset(where, cells.get("offset", "")),
+        name=cells["video"],
+    )
+
+
+def _file(where: str, column: str, cell: str, folder: Path, root: Path) -> Path | None:
+    if not cell:
+        return None
+    try:
+        path = inside(root, str(folder.resolve() / cell))
+        there = path.is_file()
+    except (PlayheadError, ValueError, OSError) as error:
+        raise LabelError(
+            f"{where}: {column} {cell!r} leads out of {root}; put the manifest above its files, "
+            "or name the folder that holds them all"
+        ) from error
+    if not there:
+        raise LabelError(f"{where}: {column} {cell!r} is not there (looked for {path})")
+    return path
+
+
+def _offset(where: str, cell: str) -> float:
+    try:
+        offset = float(cell or 0)
+    except ValueError as error:
+        raise LabelError(f"{where}: offset needs seconds as a number, got {cell!r}") from error
+    if not math.isfinite(offset):
+        raise LabelError(f"{where}: offset needs a finite number of seconds, got {cell!r}")
+    return offset
+
+
+def _relative(file: Path, folder: Path) -> str:
+    path = file.resolve()
+    if not path.is_relative_to(folder):
+        raise LabelError(f"{file}: lies outside {folder}; a manifest stands above its files")
+    return path.relative_to(folder).as_posix()

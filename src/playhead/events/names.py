@@ -1,0 +1,71 @@
+"""Names: from the name that labels give a video to its file, and back."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from playhead.errors import LabelError, PlayheadError
+from playhead.files import inside
+
+__all__ = ["MEDIA_SUFFIXES", "find_media", "half_of", "is_whole_game", "video_stem"]
+
+# fmt: off
+MEDIA_SUFFIXES = frozenset({
+    ".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg",
+    ".wmv", ".flv", ".h264", ".h265", ".hevc",
+})
+# fmt: on
+HALF = re.compile(r"([12])(?:_\w+)?(?:\.\w+)?")  # 1, 2_720p, 1_224p.mkv
+WHOLE = re.compile(r"\d+p(?:\.\w+)?")  # 720p.mp4: a game in one file
+
+
+def video_stem(video: str) -> str:
+    """`video` without the suffix of a media file: `a/b.mp4` is `a/b`, `a/b.1` stays."""
+    path = PurePosixPath(video)
+    return str(path.with_suffix("")) if path.suffix.lower() in MEDIA_SUFFIXES else video
+
+
+def half_of(video: str) -> int | None:
+    """The half of a game that a video's name tells (`…/2_720p.mkv` is 2), or None."""
+    match = HALF.fullmatch(PurePosixPath(video).name)
+    return int(match[1]) if match else None
+
+
+def is_whole_game(video: str) -> bool:
+    """Whether the name is that of a game in one file (`720p.mp4`)."""
+    return WHOLE.fullmatch(PurePosixPath(video).name) is not None
+
+
+def find_media(folder: Path, video: str) -> Path:
+    """The file of `video` inside `folder`: by its name, its name and a suffix, or its half.
+
+    Of several sizes of a half, 720p comes first. Raises LabelError where there is none, where two
+    files could be meant, or where the name leads out of the folder.
+    """
+    try:
+        exact = inside(folder, video)
+    except (PlayheadError, ValueError) as error:
+        raise LabelError(f"{video!r} leads out of {folder}; a video lies inside it") from error
+    if exact.is_file():
+        return exact
+    for place in dict.fromkeys((exact.parent, folder.resolve())):
+        found = _candidates(place, exact.name)
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            raise LabelError(f"{video!r}: {names} in {place} could be meant; keep one of them")
+        if found:
+            return found[0]
+    raise LabelError(f"{video!r}: no video of this name in {folder}; name the folder that holds it")
+
+
+def _candidates(place: Path, name: str) -> list[Path]:
+    if not place.is_dir():
+        return []
+    files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in MEDIA_SUFFIXES]
+    same = [path for path in files if path.stem == name]
+    if same or name not in ("1", "2"):
+        return same
+    halves = [path for path in files if half_of(path.name) == int(name)]
+    if not halves and name == "1":
+        halves = [path for path in files if is_whole_game(path.name)]
+    best = [path for path in halves if "720p" in path.stem]
+    return best or halves
