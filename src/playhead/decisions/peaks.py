@@ -26,10 +26,14 @@ _ROUNDING = 1e-6
 class PeakConfig(Settings):
     """How scores become events; the recipe counts 3 and 15 frames at 25 fps."""
 
-    smoothing_seconds: float = Field(0.12, ge=0, description="sigma of the Gaussian; 0: none")
-    min_height: float = Field(0.2, ge=0, le=1, description="a lower smoothed score is no event")
+    smoothing_seconds: float = Field(
+        default=0.12, ge=0, description="sigma of the Gaussian; 0: none"
+    )
+    min_height: float = Field(
+        default=0.2, ge=0, le=1, description="a lower smoothed score is no event"
+    )
     distance_seconds: float = Field(
-        0.6, ge=0, description="peaks of a class are at least so far apart"
+        default=0.6, ge=0, description="peaks of a class are at least so far apart"
     )
 
 

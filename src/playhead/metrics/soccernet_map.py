@@ -104,8 +104,15 @@ def map_at(
     rate: int = 25,
     classes: Sequence[str] | None = None,
 ) -> float:
-    """SoccerNet mAP at one tolerance, the width of the hit window in seconds."""
-    result = soccernet_map(truth, predictions, rate=rate, tolerances=[tolerance], classes=classes)
+    """SoccerNet mAP at one tolerance: the width of the hit window in seconds; no end to videos."""
+    result = soccernet_map(
+        truth,
+        predictions,
+        rate=rate,
+        tolerances=[tolerance],
+        classes=classes,
+        longest_seconds=None,
+    )
     return result.map_at(float(tolerance))
 
 

@@ -1,0 +1,119 @@
+"""Curves: precision and recall over the threshold, and the best F1 among them.
+
+A hit is |Δt| ≤ tolerance / 2 in seconds; matching is that of `matching.py`. Predictions with the
+same score come in together: no threshold lies between them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.events.model import Event, VideoEvents
+from playhead.metrics.alignment import align, check_tolerance
+from playhead.metrics.matching import ScoredHits, scored_hits
+
+__all__ = ["F1", "BestF1", "Curve", "best_f1", "precision_recall"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Precision and recall of one class, for every score that occurs, the highest first.
+
+    thresholds, precision, recall: float64 (N,); predictions that score at least the threshold
+    count. truths: how many events there were; without any, recall is 0.
+    """
+
+    thresholds: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    truths: int
+
+
+@dataclass(frozen=True, slots=True)
+class F1:
+    """The best F1 and where it lies; the threshold is None where no prediction is a hit."""
+
+    f1: float
+    threshold: float | None
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True, slots=True)
+class BestF1:
+    """The best F1 over all classes at one common threshold, and of each class at its own."""
+
+    overall: F1
+    per_class: dict[str, F1]
+
+
+def precision_recall(
+    truth: Sequence[VideoEvents],
+    predictions: Sequence[VideoEvents],
+    *,
+    tolerance: float = 1.0,
+    classes: Sequence[str] | None = None,
+) -> dict[str, Curve]:
+    """The curve of every class; tolerance is the width of the hit window in seconds."""
+    found = _found(truth, predictions, tolerance, classes)
+    return {label: _curve(hits) for label, hits in found.items()}
+
+
+def best_f1(
+    truth: Sequence[VideoEvents],
+    predictions: Sequence[VideoEvents],
+    *,
+    tolerance: float = 1.0,
+    classes: Sequence[str] | None = None,
+) -> BestF1:
+    """F1 at the best threshold; tolerance is the width of the hit window in seconds.
+
+    Overall, the hits and misses of all classes are counted together. Of thresholds with the same F1
+    the highest is given.
+    """
+    found = _found(truth, predictions, tolerance, classes)
+    scores = np.concatenate([np.empty(0), *(one.scores for one in found.values())])
+    hits = np.concatenate([np.empty(0, dtype=bool), *(one.hits for one in found.values())])
+    order = np.argsort(-scores, kind="stable")
+    pooled = ScoredHits(scores[order], hits[order], sum(one.truths for one in found.values()))
+    return BestF1(_best(pooled), {label: _best(one) for label, one in found.items()})
+
+
+def _found(
+    truth: Sequence[VideoEvents],
+    predictions: Sequence[VideoEvents],
+    tolerance: float,
+    classes: Sequence[str] | None,
+) -> dict[str, ScoredHits]:
+    aligned = align(truth, predictions, classes)
+    reach = check_tolerance(tolerance) / 2
+
+    def start(event: Event) -> float:
+        return event.start
+
+    return {label: scored_hits(aligned, label, start, reach) for label in aligned.classes}
+
+
+def _curve(found: ScoredHits) -> Curve:
+    last = np.flatnonzero(np.append(np.diff(found.scores) != 0, True)[: len(found.scores)])
+    hits = np.cumsum(found.hits)[last]
+    precision = hits / (last + 1)
+    recall = hits / max(found.truths, 1)
+    return Curve(found.scores[last], precision, recall, found.truths)
+
+
+def _best(found: ScoredHits) -> F1:
+    curve = _curve(found)
+    if not found.hits.any():
+        return F1(f1=0.0, threshold=None, precision=0.0, recall=0.0)
+    both = curve.precision + curve.recall
+    f1 = 2 * curve.precision * curve.recall / np.where(both > 0, both, 1.0)
+    best = int(np.argmax(f1))
+    return F1(
+        f1=float(f1[best]),
+        threshold=float(curve.thresholds[best]),
+        precision=float(curve.precision[best]),
+        recall=float(curve.recall[best]),
+    )
