@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from playhead.errors import LabelError
 
 __all__ = ["JsonEntry", "csv_rows", "read_json", "read_text"]
 
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: no file could hold it
 MAX_BYTES = 1 << 30  # a label file is never this long, an unpacked bomb is
 MAX_FRAME = (1 << 31) - 1  # frame indices are int32 everywhere
 
@@ -79,7 +81,7 @@ class JsonEntry:
     def text(self, key: str) -> str:
         """A non-empty string that must be there."""
         value = self._get(key)
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or not value or SURROGATE.search(value):
             raise self._wrong(key, "text", value)
         return value
 
@@ -131,7 +133,7 @@ class JsonEntry:
 def csv_rows(
     path: Path, required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a CSV with a header, each with its place (`file: line n`) and cells by column.
+    """The rows of a CSV with a header, each with its place (`file: line n`) and stripped cells.
 
     Raises LabelError for a missing, unknown or doubled column, a row of another length, no rows.
     """
@@ -145,6 +147,7 @@ def csv_rows(
                 continue
             empty = False
             where = f"{path}: line {reader.line_num}"
+            cells = [cell.strip() for cell in cells]
             if len(cells) != len(header):
                 raise LabelError(f"{where}: has {len(cells)} cells, the header has {len(header)}")
             yield where, dict(zip(header, cells, strict=True))

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, frame_at, resolve
+from playhead.events.formats.raw import (
+    RawEvent,
+    RawVideo,
+    Reading,
+    as_rate,
+    frame_at,
+    refuse_alike,
+    resolve,
+)
 from playhead.events.model import Event, VideoEvents
 from playhead.events.source import JsonEntry, read_json, read_text
 from playhead.files import write_text
@@ -76,7 +84,7 @@ def _parse_clip(clip: JsonEntry, classes: tuple[str, ...] | None) -> RawVideo:
         events=events,
         classes=classes,
         frames=clip.whole("num_frames") if "num_frames" in clip.values else None,
-        rate=Fraction(rate) if 0 < rate < float("inf") else None,
+        rate=as_rate(rate) if 0 < rate < float("inf") else None,
     )
 
 
@@ -96,7 +104,10 @@ def _clip(video: VideoEvents, rate: Fraction | None, scored: bool) -> dict[str, 
         clip["num_frames"] = video.frames
     clip["num_events"] = len(video.events)
     clip["fps"] = -1 if rate is None else _plain(rate)
-    clip["events"] = [_event(video.video, event, rate, scored) for event in video.events]
+    events = [_event(video.video, event, rate, scored) for event in video.events]
+    rows = [(event["label"], event["frame"], event.get("comment")) for event in events]
+    refuse_alike(video.video, rows, "E2E-Spot's JSON")
+    clip["events"] = events
     return clip
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, as_rate, resolve
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, as_rate, refuse_alike, resolve
 from playhead.events.model import Box, Event, VideoEvents
 from playhead.events.source import JsonEntry, read_json
 from playhead.files import write_text
@@ -37,9 +37,12 @@ def write(events: VideoEvents, path: Path) -> None:
         "frames": events.frames,
         "rate": None if events.rate is None else str(events.rate),
     }
+    keys = [key for key in EVENT_KEYS if key != "score"]
+    rows = [tuple(getattr(event, key) for key in keys) for event in events.events]
+    refuse_alike(events.video, rows, "native JSON")
     lines = [f"  {_dump(key)}: {_dump(value)}," for key, value in head.items() if value is not None]
-    rows = ",\n".join("    " + _dump(_event_values(event)) for event in events.events)
-    body = f"[\n{rows}\n  ]" if rows else "[]"
+    body = ",\n".join("    " + _dump(_event_values(event)) for event in events.events)
+    body = f"[\n{body}\n  ]" if body else "[]"
     write_text(path, "\n".join(["{", *lines, f'  "events": {body}', "}", ""]))
 
 

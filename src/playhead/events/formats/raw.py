@@ -6,6 +6,7 @@ contradicts itself. So each bad input has one answer, whatever the format.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -25,9 +26,11 @@ __all__ = [
     "as_rate",
     "frame_at",
     "labels_in",
+    "refuse_alike",
     "resolve",
 ]
 
+RATE = re.compile(r"\d{1,9}(\.\d{1,9})?|\d{1,9}/0*[1-9]\d{0,8}")
 Times = NDArray[np.float64]
 TimesOf = Callable[[str], Times | None] | Mapping[str, Times]
 
@@ -127,15 +130,21 @@ class _Clock:
 
 def as_rate(value: str | float | Fraction | None) -> Fraction | None:
     """A rate in frames a second from `25`, `29.97`, `30000/1001`; LabelError otherwise."""
-    if value is None:
-        return None
-    try:
-        rate = Fraction(value)
-    except (ValueError, ZeroDivisionError, OverflowError) as error:
-        raise LabelError(f"rate {value}: needs frames a second, as in 25 or 30000/1001") from error
-    if rate <= 0:
-        raise LabelError(f"rate {value}: needs to be above 0 frames a second")
+    if value is None or isinstance(value, Fraction):
+        rate = value
+    elif isinstance(value, str):
+        rate = Fraction(value.strip()) if RATE.fullmatch(value.strip()) else Fraction(0)
+    else:
+        rate = _exact(value) if math.isfinite(value) else Fraction(0)
+    if rate is not None and rate <= 0:
+        raise LabelError(f"rate {value}: needs frames a second, as in 25, 29.97 or 30000/1001")
     return rate
+
+
+def _exact(rate: float) -> Fraction:
+    """The float as the fraction that it was made of (29.97002997002997 is 30000/1001)."""
+    simple = Fraction(rate).limit_denominator(1001)
+    return simple if float(simple) == rate else Fraction(rate)
 
 
 def labels_in(videos: Iterable[RawVideo]) -> tuple[str, ...]:
@@ -246,6 +255,19 @@ def frame_at(seconds: Fraction, rate: Fraction) -> int:
     """The frame nearest to `seconds` where frame k lies at k / rate; ties the earlier."""
     tie = Fraction(1, 1_000_000)
     return max(0, math.ceil((seconds - tie) * rate - Fraction(1, 2)))
+
+
+def refuse_alike(video: str, rows: Iterable[tuple[object, ...]], format_: str) -> None:
+    """Refuse to write rows that could not be told apart when read again; the label comes first."""
+    seen: set[tuple[object, ...]] = set()
+    for row in rows:
+        if row in seen:
+            raise LabelError(
+                f"{video}: two events {row[0]!r} would be one and the same in {format_} "
+                f"({', '.join(str(value) for value in row[1:] if value is not None)}); remove one, "
+                "or write native JSON"
+            )
+        seen.add(row)
 
 
 def _refuse_duplicates(raws: Iterable[RawEvent], events: Iterable[Event]) -> None:

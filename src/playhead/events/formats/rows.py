@@ -35,6 +35,8 @@ def read_row(
     """
     if row.labels is None:
         raise LabelError(f"{row.name}: the manifest gives no labels for it")
+    if not row.labels.is_file():
+        raise LabelError(f"{row.labels}: is not there, it should hold the labels of {row.name}")
     name, raws = _parse_once(row.labels, row.labels.stat().st_mtime_ns)
     mine = replace(_select(raws, name, row, row.labels), video=row.name)
     reading = Reading(

@@ -7,15 +7,15 @@ kept in the note, as in `home; visible`.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, resolve
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_alike, resolve
 from playhead.events.model import Event, VideoEvents
-from playhead.events.names import half_of, is_whole_game
+from playhead.events.names import half_of, is_whole_game, video_stem
 from playhead.events.source import JsonEntry, read_json
 from playhead.files import write_text
 
@@ -43,6 +43,9 @@ def write(videos: Sequence[VideoEvents], path: Path, *, predictions: bool = Fals
         for half, video in halves
         for event in video.events
     ]
+    for half, video in halves:
+        rows = [(event.label, round(event.start * 1000), event.note) for event in video.events]
+        refuse_alike(video.video, rows, f"half {half} of SoccerNet's JSON, in milliseconds")
     document = {"UrlLocal": game, key: entries}
     write_text(path, json.dumps(document, ensure_ascii=False, allow_nan=False, indent=4) + "\n")
 
@@ -60,18 +63,20 @@ def parse(path: Path) -> tuple[RawVideo, ...]:
     for number, value in document.items(keys[0]):
         entry = JsonEntry.of(value, f"{path}: {keys[0][:-1]} {number}")
         halves.setdefault(_half(entry), []).append(_parse_event(entry))
-    game = _game(document)
+    url = str(document.values.get("UrlLocal") or "").replace("\\", "/").strip("/")
     return tuple(
-        RawVideo(video=f"{game}{half}", events=halves.get(half, ()))
+        RawVideo(video=_name(url, half, halves), events=halves.get(half, ()))
         for half in sorted(halves) or [1]
     )
 
 
-def _game(document: JsonEntry) -> str:
-    url = str(document.values.get("UrlLocal") or "").replace("\\", "/").strip("/")
+def _name(url: str, half: int, halves: Collection[int]) -> str:
+    """`<game>/<half>`; a game that is said to be one file keeps the name of that file."""
     if half_of(url) or is_whole_game(url):
         url = url.rpartition("/")[0]
-    return f"{url}/" if url else ""
+    elif 2 not in halves and video_stem(url) != url:
+        return url
+    return f"{url}/{half}" if url else str(half)
 
 
 def _half(entry: JsonEntry) -> int:

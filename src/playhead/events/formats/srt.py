@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, resolve
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_alike, resolve
 from playhead.events.model import Event, VideoEvents
 from playhead.events.source import read_text
 from playhead.files import write_text
@@ -31,6 +31,11 @@ def read(path: Path, reading: Reading | None = None) -> VideoEvents:
 def write(events: VideoEvents, path: Path) -> None:
     """Write cues in the order of their time; a label of several lines is refused."""
     ordered = sorted(events.events, key=lambda event: event.start)
+    refuse_alike(
+        events.video,
+        [(event.label, *_milliseconds(event), event.end is None) for event in ordered],
+        "subtitles, in milliseconds",
+    )
     cues = [_cue(number, event) for number, event in enumerate(ordered, start=1)]
     write_text(path, "\n".join(cues) or "\n")
 
@@ -89,11 +94,17 @@ def _cue(number: int, event: Event) -> str:
             f"{event.label!r} at {event.start:.3f} s: a cue holds a label of one line without "
             "spaces around it; rename the class"
         )
-    start = round(event.start * 1000)
-    end = start + SHOWN_MS if event.end is None else max(round(event.end * 1000), start + 1)
+    start, end = _milliseconds(event)
     kind = "instant" if event.end is None else "span"
     score = "" if event.score == 1.0 else f" {event.score:.4f}"
     return f"{number}\n{_clock(start)} --> {_clock(end)}\n{event.label}\n{kind}{score}\n"
+
+
+def _milliseconds(event: Event) -> tuple[int, int]:
+    start = round(event.start * 1000)
+    if event.end is None:
+        return start, start + SHOWN_MS
+    return start, max(round(event.end * 1000), start + 1)
 
 
 def _clock(milliseconds: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, resolve
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_alike, resolve
 from playhead.events.model import Event, VideoEvents
 from playhead.events.source import MAX_FRAME, csv_rows, read_text
 from playhead.files import write_text
@@ -35,6 +35,8 @@ def write(videos: Sequence[VideoEvents], path: Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for video in videos:
+        rows = [(event.label, event.start, event.end) for event in video.events]
+        refuse_alike(video.video, rows, "CSV")
         for event in video.events:
             writer.writerow(_cells(video.video, event, columns))
         if not video.events:
@@ -102,6 +104,9 @@ def _frame(where: str, column: str, cell: str) -> int:
 
 
 def _cells(video: str, event: Event, columns: Sequence[str]) -> list[str]:
+    for name in (video, event.label):
+        if name != name.strip():
+            raise LabelError(f"{name!r}: a CSV holds names without spaces around them; rename it")
     cells = [video, event.label, repr(float(event.start))]
     if "end" in columns:
         cells.append("" if event.end is None else repr(float(event.end)))
