@@ -147,10 +147,9 @@ def csv_rows(
                 continue
             empty = False
             where = f"{path}: line {reader.line_num}"
-            cells = [cell.strip() for cell in cells]
             if len(cells) != len(header):
                 raise LabelError(f"{where}: has {len(cells)} cells, the header has {len(header)}")
-            yield where, dict(zip(header, cells, strict=True))
+            yield where, dict(zip(header, (cell.strip() for cell in cells), strict=True))
     except csv.Error as error:
         raise LabelError(f"{path}: line {reader.line_num}: not valid CSV: {error}") from error
     if empty:
