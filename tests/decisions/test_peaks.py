@@ -87,6 +87,11 @@ def test_a_gap_is_no_peak_and_does_not_pull_its_neighbours_down() -> None:
     assert np.nanmax(np.abs(smoothed - np.float32(0.8))) < 1e-6
 
 
+def test_a_flat_top_beside_a_gap_is_one_event() -> None:
+    heights = [0.8] * 101 + [np.nan] * 9 + [0.8] * 51
+    assert _one(heights, PeakConfig()) == [50, 135]
+
+
 def test_the_last_point_before_a_gap_can_be_a_peak() -> None:
     assert _one([0.1, 0.3, 0.6, np.nan, np.nan, 0.5, 0.2]) == [2, 5]
 

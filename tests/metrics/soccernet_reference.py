@@ -14,9 +14,12 @@ os.environ["TQDM_DISABLE"] = "1"  # the evaluator draws a bar for every call
 
 from SoccerNet.Evaluation.ActionSpotting import (
     average_mAP,
+    evaluate,
     label2vector,
     predictions2vector,
 )
+
+__all__ = ["CLASSES", "evaluate", "public_map", "random_case"]
 
 CLASSES = ("pass", "drive", "header", "cross")
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from playhead.errors import LabelError, PlayheadError
 from playhead.events.model import Event, VideoEvents
+from playhead.metrics.alignment import nearest_frame
 from playhead.metrics.frame_map import frame_map
 
 CLASSES = ("serve", "bounce", "swing")
@@ -119,6 +120,12 @@ def test_without_a_frame_an_event_counts_at_the_frame_nearest_to_its_time() -> N
     assert frame_map(truth, later, rate=rate).map_at(0) == 0.0
     halfway = [_video(Event(label="serve", start=1.22, score=0.9))]  # 30.5 frames of 25 a second
     assert frame_map(truth, halfway, rate=25).map_at(0) == 1.0
+
+
+@pytest.mark.parametrize("rate", [25, 30, 50, 60, Fraction(30000, 1001), Fraction(24000, 1001)])
+def test_the_time_of_frame_k_means_frame_k_at_any_rate(rate: Fraction | int) -> None:
+    for k in [*range(3000), 10**5, 10**6]:
+        assert nearest_frame(Event(label="serve", start=float(k / Fraction(rate))), rate) == k
 
 
 def test_nothing_to_score_is_zero_not_nan() -> None:

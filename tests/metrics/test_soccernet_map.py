@@ -1,6 +1,7 @@
 """SoccerNet mAP against the public evaluator and against values known by hand."""
 
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.errors import LabelError, PlayheadError
+from playhead.events.formats import soccernet
 from playhead.events.model import Event, VideoEvents
 from playhead.metrics.soccernet_map import LOOSE, TIGHT, map_at, soccernet_map
 
 sys.path.insert(0, str(Path(__file__).parent))
-from soccernet_reference import public_map, random_case
+from soccernet_reference import evaluate, public_map, random_case
 
 
 def _video(*events: Event, video: str = "a", classes: tuple[str, ...] = ("pass", "drive")):
@@ -43,6 +45,40 @@ def test_tight_and_loose_equal_the_public_evaluator() -> None:
         whole = [int(tolerance) for tolerance in tolerances]
         mean, _ = public_map(truth, predictions, classes, rate, whole)
         assert ours.average(tolerances) == pytest.approx(mean, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_equals_the_public_evaluator_on_the_files_of_a_game(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng([3, seed])
+    names = ("game/1", "game/2")
+    truth, predictions = [], []
+    for name in names:
+        starts = np.sort(rng.uniform(0, 900, 30)).round(3)
+        labels = rng.choice(["pass", "drive"], 30)
+        real = [_at(str(label), float(t)) for label, t in zip(labels, starts, strict=True)]
+        made = [_at(e.label, max(0, e.start + rng.normal()), rng.random()) for e in real]
+        truth.append(_video(*real, video=name))
+        predictions.append(_video(*made, video=name))
+    folders = tmp_path / "truth" / "game", tmp_path / "found" / "game"
+    files = folders[0] / "Labels-ball.json", folders[1] / "results_spotting.json"
+    soccernet.write(truth, files[0])
+    soccernet.write(predictions, files[1], predictions=True)
+
+    theirs = evaluate(
+        str(tmp_path / "truth"),
+        str(tmp_path / "found"),
+        dataset=None,
+        label_files="Labels-ball.json",
+        metric="tight",
+        framerate=25,
+        EVENT_DICTIONARY={"pass": 0, "drive": 1},
+    )
+    read = soccernet.read(files[0]), soccernet.read(files[1])
+    for pair in ((truth, predictions), read):
+        ours = soccernet_map(*pair, rate=25, tolerances=TIGHT, classes=["pass", "drive"])
+        assert ours.average() == pytest.approx(theirs["a_mAP"], abs=1e-9)
+        per_class = list(ours.average_per_class().values())
+        assert per_class == pytest.approx(theirs["a_mAP_per_class"], abs=1e-9)
 
 
 def test_a_hit_lies_within_half_the_tolerance() -> None:
@@ -79,6 +115,22 @@ def test_each_truth_in_time_order_takes_the_best_unused_prediction() -> None:
     truth = [_video(_at("pass", 10.0), _at("pass", 10.8), classes=("pass",))]
     guess = [_video(_at("pass", 9.6, 0.3), _at("pass", 10.4, 0.8), classes=("pass",))]
     assert map_at(truth, guess, 1.0) == pytest.approx(6 / 11)
+
+
+def test_of_predictions_that_score_alike_a_truth_takes_the_earlier() -> None:
+    # Were it the later, the first truth would take 10.5 and leave none in reach of the second.
+    truth = [_video(_at("pass", 10.0), _at("pass", 11.0), classes=("pass",))]
+    guess = [_video(_at("pass", 10.5, 0.5), _at("pass", 9.5, 0.5), classes=("pass",))]
+    assert map_at(truth, guess, 2.0) == pytest.approx(1.0)
+    assert public_map(truth, guess, ["pass"], 25, [2])[0] == pytest.approx(1.0)
+
+
+def test_times_pass_through_milliseconds_as_in_the_evaluators_files() -> None:
+    # Frame 1 of 30 a second lies at 33 ms, which the evaluator truncates to frame 0.
+    truth = [_video(_at("pass", 1 / 30), classes=("pass",))]
+    guess = [_video(_at("pass", 0.0, 0.9), classes=("pass",))]
+    assert map_at(truth, guess, 0.0, rate=30) == 1.0
+    assert public_map(truth, guess, ["pass"], 30, [0])[0] == 1.0
 
 
 def test_videos_do_not_lend_each_other_hits() -> None:
@@ -147,6 +199,30 @@ def test_a_perfect_prediction_scores_one_on_classes_with_truth(
     truth = [_video(*events)]
     result = soccernet_map(truth, truth, rate=25)
     assert result.average() == pytest.approx(1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 50))
+def test_scores_moved_alike_between_the_thresholds_give_the_same_precision(
+    seed: int, shift: int
+) -> None:
+    # Whole percents stay apart by more than the 200 thresholds are.
+    truth, predictions, _, rate = random_case(np.random.default_rng(seed))
+
+    def moved(by: int) -> list[VideoEvents]:
+        return [
+            replace(
+                video,
+                events=tuple(
+                    replace(event, score=(round(abs(event.score) * 33) + by) / 100)
+                    for event in video.events
+                ),
+            )
+            for video in predictions
+        ]
+
+    still, up = (soccernet_map(truth, moved(by), rate=rate).ap for by in (0, shift))
+    assert up == pytest.approx(still, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
