@@ -1,0 +1,133 @@
+"""Pixels: from a decoded frame to luma or RGB in the caller's buffer.
+
+Luma is the stored Y plane in limited range (black 16, white 235): full range is mapped into it,
+unspecified means limited, deeper pixels are rounded to 8 bits. RGB is full range, converted by the
+matrix that the frame names; where it names none by BT.601, as FFmpeg does.
+"""
+
+import re
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from playhead.media.table import Layout
+
+__all__ = ["Converter", "Pixels"]
+
+Pixels = Literal["rgb", "luma"]
+
+# Formats whose first plane is Y alone in the machine's byte order.
+_Y_FIRST = re.compile(r"(yuvj?a?4\d\dp|gray|nv(12|16|21|24|20le))(\d+le)?")
+
+
+class Converter:
+    """Writes frames of one video as `pixels` at one size; its scaling contexts are kept."""
+
+    def __init__(self, layout: Layout, pixels: Pixels, size: tuple[int, int] | None) -> None:
+        self._layout = layout
+        self._pixels = pixels
+        self._scaler = VideoReformatter()
+        self._fallback = VideoReformatter()
+        displayed = size or layout.displayed
+        self._stored = displayed[::-1] if layout.transpose else displayed
+        self._turned = layout.transpose or layout.flip_x or layout.flip_y
+        width, height = displayed
+        self.shape = (height, width, 3) if pixels == "rgb" else (height, width)
+
+    def write(self, frame: VideoFrame, out: NDArray[np.uint8]) -> None:
+        """Write one frame into `out`, which has `shape`."""
+        if self._pixels == "rgb":
+            out[...] = self._turn(self._rgb(frame))
+        elif frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj"):
+            plane, depth = self._luma(frame)
+            out[...] = self._turn(_full_to_limited(depth)[plane])
+        else:
+            plane, depth = self._luma(frame)
+            out[...] = self._turn(plane if depth == 8 else _rounded(plane, depth))
+
+    def _rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        width, height = self._stored
+        same = (frame.width, frame.height) == self._stored
+        rgb = self._scaler.reformat(
+            frame,
+            width,
+            height,
+            "rgb24",
+            interpolation=Interpolation.BILINEAR if same else _kernel(frame, width, height),
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+        return _plane(rgb, np.uint8, 3).reshape(height, width, 3)
+
+    def _luma(self, frame: VideoFrame) -> tuple[NDArray[Any], int]:
+        """The Y plane at the stored orientation and wanted size, and its depth in bits."""
+        depth = _depth_of_first_plane(frame.format.name)
+        if depth is None or frame.planes[0].line_size < 0:
+            frame = self._fallback.reformat(
+                frame, format="yuv444p", dst_color_range=ColorRange.MPEG, threads=1
+            )
+            depth = 8
+        plane = _plane(frame, np.uint8 if depth == 8 else np.uint16, 1)
+        if (frame.width, frame.height) != self._stored:
+            plane = self._resized(plane, depth)
+        return plane, depth
+
+    def _resized(self, plane: NDArray[Any], depth: int) -> NDArray[Any]:
+        """Scale the Y plane alone: as grey to grey no range is touched and no chroma scaled."""
+        width, height = self._stored
+        grey = VideoFrame.from_numpy_buffer(
+            plane, "gray" if depth == 8 else "gray16le", width=plane.shape[1]
+        )
+        small = self._scaler.reformat(
+            grey, width, height, interpolation=_kernel(grey, width, height), threads=1
+        )
+        return _plane(small, plane.dtype.type, 1)
+
+    def _turn(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if not self._turned:
+            return picture
+        if self._layout.transpose:
+            picture = picture.swapaxes(0, 1)
+        step_x = -1 if self._layout.flip_x else 1
+        step_y = -1 if self._layout.flip_y else 1
+        turned: NDArray[np.uint8] = picture[::step_y, ::step_x]
+        return turned
+
+
+def _kernel(frame: VideoFrame, width: int, height: int) -> Interpolation:
+    """Area averaging to shrink, so that nothing between the samples is lost; else bicubic."""
+    shrinks = width <= frame.width and height <= frame.height
+    return Interpolation.AREA if shrinks else Interpolation.BICUBIC
+
+
+def _plane(frame: VideoFrame, kind: type[np.generic], channels: int) -> NDArray[Any]:
+    """The first plane without its padding, a view: (H, W * channels)."""
+    plane = frame.planes[0]
+    row = plane.line_size // np.dtype(kind).itemsize
+    values = np.frombuffer(memoryview(plane), kind, count=row * frame.height)
+    return values.reshape(frame.height, row)[:, : frame.width * channels]
+
+
+@cache
+def _depth_of_first_plane(name: str) -> int | None:
+    """Bits of a pixel where the first plane is Y alone, else None."""
+    return VideoFormat(name).components[0].bits if _Y_FIRST.fullmatch(name) else None
+
+
+def _rounded(plane: NDArray[np.uint16], depth: int) -> NDArray[np.uint8]:
+    # Half a level is added after the shift, where 16 bits cannot overflow.
+    halves = plane >> (depth - 9)
+    result: NDArray[np.uint8] = np.minimum((halves >> 1) + (halves & 1), 255).astype(np.uint8)
+    return result
+
+
+@cache
+def _full_to_limited(depth: int) -> NDArray[np.uint8]:
+    top = (1 << depth) - 1
+    levels = np.arange(1 << (8 if depth == 8 else 16))
+    return np.rint(16 + np.minimum(levels, top) * (219 / top)).astype(np.uint8)

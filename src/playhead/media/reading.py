@@ -1,0 +1,201 @@
+"""Exact reading: where the decoder stands, and how it is brought to a frame.
+
+Decoding starts at a key frame whose packet the table knows. From there frames are counted; their
+identities only confirm the count, show what was lost, and reveal a landing that was wrong.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from playhead.media.damage import DamageLog
+from playhead.media.source import Clock, Limits, Source
+from playhead.media.table import FrameTable
+
+__all__ = ["Cursor"]
+
+_WORTH_A_SEEK = 8
+"""Frames: a key frame nearer ahead than this is reached faster by decoding on."""
+
+
+class _Way(NamedTuple):
+    """A way to a frame: decode on, seek or read up to a key frame `back` before, or start over."""
+
+    kind: Literal["on", "seek", "skip", "start"]
+    back: int = 0
+
+
+_WAYS = (
+    _Way("seek"),
+    _Way("seek", 1),
+    _Way("seek", 2),
+    _Way("seek", 4),
+    _Way("skip"),
+    _Way("start"),
+)
+
+
+class _DoubtError(Exception):
+    """Something is wrong in the first group of pictures after a landing: the landing may be."""
+
+
+class Cursor:
+    """A decoder over one file that knows which frame comes out next."""
+
+    def __init__(
+        self, source: Source, table: FrameTable, damage: DamageLog, clock: Clock, limits: Limits
+    ) -> None:
+        self._source = source
+        self._table = table
+        self._damage = damage
+        self._clock = clock
+        self._limits = limits
+        self._begin(source.packets(), first=0, sure=True)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._queue.clear()
+        self._source.close()
+
+    def frame(self, k: int) -> VideoFrame | None:
+        """Frame k of the table, or None where it cannot be read."""
+        if self._damage.covers(k):
+            return None
+        for way in self._ways(k):
+            try:
+                if way.kind == "on" or self._land(way, k):
+                    return self._advance(k)
+            except _DoubtError:
+                continue
+        return None
+
+    def _ways(self, k: int) -> Iterator[_Way]:
+        place = self._table.key_before(k)
+        first = self._queue[0][0] if self._queue else self._next
+        if first <= k and (
+            place < 0 or self._table.key_frames[place] <= self._next + _WORTH_A_SEEK
+        ):
+            yield _Way("on")
+        for way in _WAYS:
+            if way.kind == "start" or way.back <= place:
+                yield way
+
+    def _land(self, way: _Way, k: int) -> bool:
+        """Bring the decoder to a key frame at or before k; False where the landing is wrong."""
+        if way.kind == "start":
+            self._reopen()
+            self._begin(self._source.packets(), first=0, sure=True)
+            return True
+        place = self._table.key_before(k) - way.back
+        wanted = int(self._table.key_frames[place])
+        if way.kind == "skip":
+            self._reopen()
+        elif not self._source.seek(int(self._table.seek_points[place])):
+            return False
+        packets = self._source.packets()
+        for packet in packets:
+            self._clock.check()
+            if not packet.is_keyframe:
+                continue
+            landed = self._table.find(packet.pts)
+            if landed == wanted:
+                self._begin(itertools.chain([packet], packets), first=wanted, sure=False)
+                return True
+            if way.kind == "seek" and (landed is None or landed > wanted):
+                return False
+        return False
+
+    def _reopen(self) -> None:
+        path, threads = self._source.path, self._source.threads
+        self._source.close()
+        self._source = Source(path, self._table.identity, threads=threads, limits=self._limits)
+
+    def _begin(self, packets: Iterator[Packet[VideoStream]], *, first: int, sure: bool) -> None:
+        self._packets = packets
+        self._next = first
+        self._ended = False
+        self._doubtful_until = 0 if sure else self._table.next_key(first)
+        self._trouble = "the data is damaged"
+        self._recent: deque[int] = deque(maxlen=max(1, self._source.threads))
+        self._queue: deque[tuple[int, VideoFrame]] = deque()
+
+    def _advance(self, k: int) -> VideoFrame | None:
+        """Decode until frame k is out and what is known of it cannot change any more."""
+        settled = min(int(self._table.settled[k]), len(self._table) - 1)
+        while self._next <= settled and not self._ended:
+            self._step()
+        while self._queue and self._queue[0][0] < k:
+            self._queue.popleft()
+        if self._damage.covers(k) or not self._queue or self._queue[0][0] != k:
+            return None
+        return self._queue[0][1]
+
+    def _step(self) -> None:
+        """Decode one packet, or at the end what the decoder still holds."""
+        self._clock.check()
+        packet = next(self._packets, None)
+        if packet is not None:
+            self._note_packet(packet)
+        try:
+            frames = self._source.stream.codec_context.decode(packet)
+        except av.error.FFmpegError as error:
+            self._trouble = f"the decoder refused it ({error.strerror or error})"
+            self._blame_recent()
+            frames = []
+        for frame in frames:
+            self._accept(frame)
+        if packet is None:
+            self._ended = True
+            self._lose(self._next, len(self._table))
+            self._next = len(self._table)
+
+    def _note_packet(self, packet: Packet[VideoStream]) -> None:
+        index = self._table.find(packet.pts)
+        if index is None or packet.is_discard:
+            return
+        self._recent.append(index)
+        if packet.is_corrupt:
+            self._spoil(index, "the container holds it incomplete")
+
+    def _blame_recent(self) -> None:
+        # With several threads an error belongs to one of the last packets, not known which.
+        for index in self._recent:
+            self._spoil(index, self._trouble)
+
+    def _accept(self, frame: VideoFrame) -> None:
+        """Give a decoded frame its number: the next one, unless its identity says otherwise."""
+        index = self._next
+        if index >= len(self._table):
+            return
+        if self._table.keys[index] != frame.pts:
+            known = self._table.find(frame.pts)
+            if known is not None and known < index:
+                return
+            index = index if known is None else known
+        self._lose(self._next, index)
+        if frame.is_corrupt:
+            self._spoil(index, "the decoder could only conceal errors in it")
+        self._next = index + 1
+        self._queue.append((index, frame))
+
+    def _lose(self, start: int, stop: int) -> None:
+        """Frames [start, stop) did not come out."""
+        for index in range(start, stop):
+            self._spoil(index, self._trouble)
+
+    def _spoil(self, index: int, reason: str) -> None:
+        if self._damage.covers(index):
+            return
+        if index < self._doubtful_until:
+            raise _DoubtError
+        self._damage.mark(self._table.built_on(index), reason)
+        self._damage.mark(np.array([index]), reason)

@@ -1,0 +1,268 @@
+"""Making the table of times: packets are read once, and the start is decoded to verify them.
+
+The packets say which frames there are. Where the decoder's first frames contradict them, or where
+the container has no true presentation times, one decoding pass says it instead.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, cast
+
+import av
+import numpy as np
+from av.buffer import Buffer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from playhead.errors import MediaError
+from playhead.media.source import Clock, Identity, Limits, Source
+from playhead.media.table import FrameTable, Layout
+
+__all__ = ["scan"]
+
+HEAD = 24
+"""Frames that are decoded to verify the packets: more than any decoder reorders."""
+
+
+@dataclass
+class _Packets:
+    """The packets of a stream in the order of decoding."""
+
+    keys: list[int] = field(default_factory=list)
+    points: list[int] = field(default_factory=list)
+    durations: list[int] = field(default_factory=list)
+    random_access: list[bool] = field(default_factory=list)
+    total: int = 0
+
+
+@dataclass
+class _Decoded:
+    """What the decoder gave out: identities in order, and those of packets that it refused."""
+
+    keys: list[int | None] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    troubled: bool = False
+    first: VideoFrame | None = None
+
+
+def scan(path: Path, limits: Limits, clock: Clock) -> FrameTable:
+    """Read a file's packets and make its table. Raises MediaError where no frame can be had."""
+    source = Source(path, "pts", limits=limits)
+    try:
+        identity, ordered = _identity(source)
+        source.identity = identity
+        packets = _read_packets(source, clock)
+        if identity == "pts" and not packets.keys:
+            source.close()
+            source, ordered = Source(path, "dts", limits=limits), False
+            packets = _read_packets(source, clock)
+        if not packets.total:
+            raise MediaError(f"{path}: holds a video stream without a single picture")
+        return _table(source, packets, ordered, limits, clock)
+    finally:
+        source.close()
+
+
+def _identity(source: Source) -> tuple[Identity, bool]:
+    """What identifies packets in this format, and whether sorting it gives the order shown."""
+    if source.synthesised:
+        return "pos", False
+    if source.container.format.name == "avi":
+        # An AVI counts packets. Without reordering that is the time of a frame as well.
+        return "dts", not source.stream.codec_context.has_b_frames
+    return "pts", True
+
+
+def _read_packets(source: Source, clock: Clock) -> _Packets:
+    found = _Packets()
+    by_decoding = source.identity == "pts" and "matroska" not in source.container.format.name
+    for packet in source.packets():
+        clock.check()
+        found.total += 1
+        if packet.pts is None or packet.is_discard or _shows_nothing(packet):
+            continue
+        found.keys.append(packet.pts)
+        # Matroska looks times of display up, the others times of decoding.
+        use_dts = by_decoding and packet.dts is not None
+        found.points.append(packet.dts if use_dts and packet.dts is not None else packet.pts)
+        found.durations.append(packet.duration or 0)
+        found.random_access.append(packet.is_keyframe)
+    return found
+
+
+def _shows_nothing(packet: Packet[VideoStream]) -> bool:
+    """A VP8 packet that only helps to decode others says so in a bit of its first byte."""
+    return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10
+
+
+def _table(
+    source: Source, packets: _Packets, ordered: bool, limits: Limits, clock: Clock
+) -> FrameTable:
+    """Verify the packets by the decoder's first frames, or order them by all of its frames."""
+    head = _decode(source.path, source.identity, limits, clock, HEAD if ordered else None)
+    keys = np.array(packets.keys, np.int64)
+    shown = np.sort(keys) if ordered else None
+    if shown is not None:
+        shown = _verified(shown, head)
+    if shown is None:
+        if ordered:
+            head = _decode(source.path, source.identity, limits, clock, None)
+        shown = _in_order_of_decoder(keys, head)
+    if head.first is None or not len(shown):
+        raise MediaError(
+            f"{source.path}: none of its {packets.total} pictures can be decoded; "
+            "the file is damaged or its format is not supported"
+        )
+    return _assembled(source, packets, shown, head.first)
+
+
+def _decode(
+    path: Path, identity: Identity, limits: Limits, clock: Clock, count: int | None
+) -> _Decoded:
+    """Decode from the start, up to `count` frames."""
+    source = Source(path, identity, limits=limits)
+    result = _Decoded()
+    try:
+        for packet in _flushed(source.packets()):
+            clock.check()
+            result.troubled |= packet is not None and packet.is_corrupt
+            try:
+                frames = source.stream.codec_context.decode(packet)
+            except av.error.FFmpegError:
+                result.troubled = True
+                if packet is not None and packet.pts is not None and not packet.is_discard:
+                    result.refused.append(packet.pts)
+                continue
+            if frames and result.first is None:
+                result.first = frames[0]
+            result.troubled |= any(frame.is_corrupt for frame in frames)
+            result.keys.extend(frame.pts for frame in frames)
+            if count is not None and len(result.keys) >= count:
+                break
+    finally:
+        source.close()
+    return result
+
+
+def _flushed(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream] | None]:
+    yield from packets
+    yield None
+
+
+def _verified(shown: NDArray[np.int64], head: _Decoded) -> NDArray[np.int64] | None:
+    """The sorted packets, less leading ones that cannot be decoded; None if they contradict."""
+    if head.troubled:
+        return shown
+    if not head.keys or head.keys[0] is None:
+        return None
+    shown = shown[np.searchsorted(shown, head.keys[0]) :]
+    same = shown[: len(head.keys)].tolist() == head.keys
+    return shown if same else None
+
+
+def _in_order_of_decoder(packets: NDArray[np.int64], decoded: _Decoded) -> NDArray[np.int64]:
+    """Identities as given out; refused packets are put where their turn to be decoded was."""
+    given = [key for key in decoded.keys if key is not None]
+    if len(given) < len(decoded.keys) or len(set(given)) < len(given):
+        # Frames that cannot be told apart are only counted.
+        return np.arange(len(decoded.keys), dtype=np.int64)
+    rank = {int(key): place for place, key in enumerate(packets)}
+    lost = sorted((rank[key], key) for key in set(decoded.refused) - set(given) if key in rank)
+    if lost:
+        turns = np.maximum.accumulate([rank.get(key, 0) for key in given] or [0])
+        for place, key in reversed(lost):
+            given.insert(int(np.searchsorted(turns, place)), key)
+    return np.array(given, np.int64)
+
+
+def _assembled(
+    source: Source, packets: _Packets, shown: NDArray[np.int64], first: VideoFrame
+) -> FrameTable:
+    stream = source.stream
+    container = source.identity == "pts" or (source.identity == "dts" and _rising(shown))
+    timestamps: Literal["container", "synthesised"] = "container"
+    tick = Fraction(stream.time_base or 1)
+    nominal = stream.guessed_rate or stream.average_rate or Fraction(25)
+    if container and _rising(shown):
+        times = (shown - shown[0]) * float(tick)
+        rate, variable = _rate(times, [nominal, stream.average_rate, stream.base_rate], tick)
+    else:
+        timestamps, rate, variable = "synthesised", nominal, False
+        times = np.arange(len(shown)) / float(nominal)
+    place = {key: index for index, key in enumerate(packets.keys)}
+    ranks = np.array([place.get(int(key), index) for index, key in enumerate(shown)], np.int32)
+    key_frames, points = _access(packets, shown)
+    last = packets.durations[place[int(shown[-1])]] if int(shown[-1]) in place else 0
+    known = timestamps == "container" and last > 0
+    return FrameTable(
+        keys=shown,
+        times=times,
+        rank=ranks,
+        key_frames=key_frames,
+        seek_points=points,
+        identity=source.identity,
+        timestamps=timestamps,
+        duration=float(times[-1]) + (last * float(tick) if known else 1 / float(rate)),
+        rate=rate,
+        variable_rate=variable,
+        layout=_layout(first),
+        has_audio=bool(source.container.streams.audio),
+        missing=max(0, stream.frames - packets.total),
+    )
+
+
+def _rising(keys: NDArray[np.int64]) -> bool:
+    return bool(np.all(np.diff(keys) >= 0))
+
+
+def _access(
+    packets: _Packets, shown: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Frames that start decoding, and their seek points; one whose identity repeats does not."""
+    keys, counts = np.unique(shown, return_counts=True)
+    alone = set(keys[counts == 1].tolist())
+    point = {
+        key: point
+        for key, point, start in zip(
+            packets.keys, packets.points, packets.random_access, strict=True
+        )
+        if start and key in alone
+    }
+    found = [(index, point[key]) for index, key in enumerate(shown.tolist()) if key in point]
+    frames, points = zip(*found, strict=True) if found else ((), ())
+    return np.array(frames, np.int32), np.array(points, np.int64)
+
+
+def _rate(
+    times: NDArray[np.float64], candidates: list[Fraction | None], tick: Fraction
+) -> tuple[Fraction, bool]:
+    """The rate that explains every time to the rounding of a tick, else the mean and variable."""
+    count = len(times)
+    if count < 2 or times[-1] <= 0:
+        return next((rate for rate in candidates if rate), Fraction(25)), False
+    mean = Fraction((count - 1) / float(times[-1])).limit_denominator(1001)
+    steps = np.arange(count)
+    for rate in [*candidates, mean]:
+        if rate and np.max(np.abs(times - steps / float(rate))) <= 1.5 * float(tick):
+            return rate, False
+    typical = statistics.median(np.diff(times).tolist())
+    steady = typical > 0 and np.max(np.abs(np.diff(times) - typical)) <= 1.01 * float(tick)
+    return mean, not steady
+
+
+def _layout(frame: VideoFrame) -> Layout:
+    """The picture's size and, from the display matrix, how it is turned and mirrored."""
+    matrix = cast("Buffer | None", frame.side_data.get("DISPLAYMATRIX"))
+    if matrix is None:
+        return Layout(frame.width, frame.height)
+    a, b, _, c, d, *_ = np.frombuffer(memoryview(matrix), np.int32).tolist()
+    transpose = abs(b) + abs(c) > abs(a) + abs(d)
+    x, y = (c, b) if transpose else (a, d)
+    return Layout(frame.width, frame.height, transpose, flip_x=x < 0, flip_y=y < 0)

@@ -1,0 +1,178 @@
+"""Source: one opened file, its first real video stream, and its packets under limits.
+
+FFmpeg reads far more than video: play lists that name other files, text drawn as pictures, devices.
+Only formats that hold their own media are let in, and only from a local file.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import av
+from av.container import InputContainer
+from av.format import Flags
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from playhead.errors import LimitError, MediaError
+
+__all__ = ["DEFAULT_LIMITS", "Clock", "Identity", "Limits", "Source", "open_container"]
+
+Identity = Literal["pts", "dts", "pos"]
+"""What tells one packet from another, wherever reading starts: its presentation time where that
+is true, its decoding time (AVI) or its place in the file (raw streams) where it is not."""
+
+# Formats that hold their own media. Whatever else FFmpeg knows stays out.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,h264,hevc,vvc,"
+    "av1,obu,ivf,m4v,mjpeg,asf,flv,live_flv,ogg,mxf,nut,gif,apng,yuv4mpegpipe,dv,rm,wtv,gxf,"
+    "nsv,dirac,vc1,wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,au,amr,opus"
+)
+_READ_FAILURES = 16
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an untrusted file may cost: pixels of a picture, and seconds that one call may take."""
+
+    max_pixels: int = 8192 * 8192
+    max_seconds: float = 3600.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Clock:
+    """The time limit of one call; it is looked at between packets."""
+
+    def __init__(self, path: Path, max_seconds: float) -> None:
+        self._path = path
+        self._allowed = max_seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """A new call begins."""
+        self._end = time.monotonic() + self._allowed
+
+    def check(self) -> None:
+        """Raise LimitError when the call has taken longer than allowed."""
+        if time.monotonic() > self._end:
+            raise LimitError(
+                f"{self._path}: reading took longer than the limit of {self._allowed:g} s; "
+                "open it with a higher max_seconds if you trust the file"
+            )
+
+
+def open_container(path: Path, limits: Limits) -> InputContainer:
+    """Open a local media file. Raises MediaError with what is wrong with it."""
+    if path.is_dir():
+        raise MediaError(f"{path}: is a folder; name a video file")
+    if not path.exists():
+        raise MediaError(f"{path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise MediaError(f"{path}: is empty (0 bytes); it may not have been copied completely")
+    # `file:` keeps a name such as `concat:x` from being read as an address.
+    try:
+        return av.open(
+            f"file:{os.fspath(path)}",
+            options={"max_pixels": str(limits.max_pixels)},
+            container_options={
+                "format_whitelist": _FORMATS,
+                "protocol_whitelist": "file",
+            },
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, ValueError) as error:
+        raise MediaError(
+            f"{path}: is not a media file that can be read ({_words(error)}); "
+            "check that it plays, or that it was copied completely"
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+class Source:
+    """An open file: packets of its video stream with their identity as `pts`, and their decoder."""
+
+    def __init__(
+        self, path: Path, identity: Identity, *, threads: int = 1, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        self.path = path
+        self.identity: Identity = identity
+        self.threads = threads
+        self.container = open_container(path, limits)
+        try:
+            self.stream = _video_stream(self.container, path)
+            self._prepare(threads, limits)
+        except MediaError:
+            self.container.close()
+            raise
+
+    def close(self) -> None:
+        """Release the file."""
+        self.container.close()
+
+    def seek(self, point: int) -> bool:
+        """Move to `point`, in units of the identity; False where the container cannot."""
+        try:
+            if self.identity == "pos":
+                self.container.seek(point, unsupported_byte_offset=True)
+            else:
+                self.container.seek(point, stream=self.stream)
+        except av.error.FFmpegError:
+            return False
+        return True
+
+    def packets(self) -> Iterator[Packet[VideoStream]]:
+        """Packets in the order of decoding, read on after what cannot be read."""
+        failures = 0
+        while failures < _READ_FAILURES:
+            try:
+                for packet in self.container.demux(self.stream):
+                    if packet.size:
+                        failures = 0
+                        yield self._identified(packet)
+                return
+            except av.error.FFmpegError:
+                failures += 1
+
+    def _identified(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
+        if self.identity == "dts":
+            packet.pts = packet.dts
+        elif self.identity == "pos":
+            packet.pts = packet.pos
+        return packet
+
+    def _prepare(self, threads: int, limits: Limits) -> None:
+        context = self.stream.codec_context
+        if context is None:
+            raise MediaError(f"{self.path}: no decoder is known for its video; convert it to H.264")
+        if context.width * context.height > limits.max_pixels:
+            raise LimitError(
+                f"{self.path}: pictures of {context.width}x{context.height} are past the limit of "
+                f"{limits.max_pixels} pixels; open a file you trust with a higher max_pixels"
+            )
+        context.options = {"max_pixels": str(limits.max_pixels)}
+        context.thread_count = threads
+        context.thread_type = "AUTO" if threads != 1 else "NONE"
+
+    @property
+    def synthesised(self) -> bool:
+        """Whether the format as such holds no presentation times."""
+        return bool(Flags(self.container.format.flags) & Flags.no_timestamps)
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    for stream in container.streams.video:
+        if not Disposition(stream.disposition) & Disposition.attached_pic:
+            return stream
+    what = "only sound" if container.streams.audio else "no video"
+    raise MediaError(f"{path}: holds {what}; a file with a video stream is needed")

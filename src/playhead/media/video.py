@@ -1,0 +1,261 @@
+"""Video: a file as numbered frames with times, read exactly.
+
+Frame k is the k-th frame that the decoder gives out, however it is reached. Everything that turns
+a frame into a time or a time into a frame asks the table here.
+"""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import DamagedError, MediaError
+from playhead.media.damage import Damage, DamageLog
+from playhead.media.pixels import Converter, Pixels
+from playhead.media.reading import Cursor
+from playhead.media.scan import scan
+from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, Source
+from playhead.media.table import FrameTable, load_table, save_table
+
+__all__ = ["Pixels", "Video", "open_video"]
+
+
+def open_video(
+    path: str | Path,
+    *,
+    threads: int = 1,
+    max_pixels: int = DEFAULT_LIMITS.max_pixels,
+    max_seconds: float = DEFAULT_LIMITS.max_seconds,
+) -> "Video":
+    """Open a video and know all its frames; the first time reads the file once.
+
+    threads: decoding threads, 0 for one a core
+    max_pixels: the largest picture that is decoded
+    max_seconds: the longest that opening, one `read` or one step of a `stream` may take
+    Raises MediaError for what is no readable video, LimitError for what is past a limit.
+    """
+    path = Path(path)
+    limits = Limits(max_pixels, max_seconds)
+    clock = Clock(path, max_seconds)
+    table = load_table(path) if path.is_file() else None
+    if table is None:
+        table = scan(path, limits, clock)
+        save_table(path, table)
+    source = Source(path, table.identity, threads=threads, limits=limits)
+    return Video(source, table, clock, limits)
+
+
+class Video:
+    """An open video; close it, or use it as a context manager.
+
+    One Video serves one thread of one process: each worker opens its own.
+    """
+
+    def __init__(self, source: Source, table: FrameTable, clock: Clock, limits: Limits) -> None:
+        self.path = source.path
+        self._table = table
+        self._clock = clock
+        self._log = DamageLog(len(table))
+        self._cursor = Cursor(source, table, self._log, clock, limits)
+        self._converters: dict[tuple[Pixels, tuple[int, int] | None], Converter] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._cursor.close()
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return len(self._table)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Seconds from the first frame to each frame, float64 (frames,)."""
+        return self._table.times
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first frame to the end of the last one."""
+        return self._table.duration
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second; the mean where the rate varies."""
+        return self._table.rate
+
+    @property
+    def variable_rate(self) -> bool:
+        """Whether the frames are not evenly spaced."""
+        return self._table.variable_rate
+
+    @property
+    def timestamps(self) -> Literal["container", "synthesised"]:
+        """Where the times come from: the container, or made from the rate."""
+        return self._table.timestamps
+
+    @property
+    def width(self) -> int:
+        """Width of the displayed picture in pixels."""
+        return self._table.layout.displayed[0]
+
+    @property
+    def height(self) -> int:
+        """Height of the displayed picture in pixels."""
+        return self._table.layout.displayed[1]
+
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise that reading turns the stored picture by: 0, 90, 180 or 270."""
+        return self._table.layout.rotation
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether the file holds sound."""
+        return self._table.has_audio
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """Ranges of frames that are known, so far, to be unreadable; `info` finds them all."""
+        known = self._log.ranges()
+        if not self._table.missing:
+            return known
+        end = self.frames + self._table.missing
+        return (*known, Damage(self.frames, end, "the file ends before them"))
+
+    def nearest(self, times: NDArray[np.float64]) -> NDArray[np.int32]:
+        """For each time in seconds the nearest frame; of two equally near the earlier."""
+        wanted = np.asarray(times, np.float64)
+        if np.isnan(wanted).any():
+            raise MediaError(f"{self.path}: a time is not a number; give seconds")
+        shown = self._table.times
+        after = np.clip(np.searchsorted(shown, wanted), 1, max(1, self.frames - 1))
+        before = after - 1
+        after = np.minimum(after, self.frames - 1)
+        closer = np.abs(shown[after] - wanted) < np.abs(wanted - shown[before])
+        return np.where(closer, after, before).astype(np.int32)
+
+    def read(
+        self,
+        frames: Sequence[int] | NDArray[np.integer],
+        *,
+        pixels: Pixels = "rgb",
+        size: tuple[int, int] | None = None,
+        out: NDArray[np.uint8] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Exactly these frames, in any order and with repeats.
+
+        pixels: "rgb" gives uint8 (N, H, W, 3), "luma" uint8 (N, H, W)
+        size: (width, height) to scale to; the displayed size where None
+        out: an array of that shape to write into, which is returned
+        Raises MediaError for a frame that does not exist, DamagedError for one that cannot be read.
+        """
+        self._clock.restart()
+        wanted = self._checked(frames)
+        converter = self._converter(pixels, size)
+        shape = (len(wanted), *converter.shape)
+        if out is None:
+            out = np.empty(shape, np.uint8)
+        elif out.shape != shape or out.dtype != np.uint8:
+            raise MediaError(
+                f"{self.path}: out is {out.dtype} {out.shape}, the frames need uint8 {shape}"
+            )
+        previous = -1
+        for place in np.argsort(wanted, kind="stable").tolist():
+            k = int(wanted[place])
+            if previous >= 0 and wanted[previous] == k:
+                out[place] = out[previous]
+            else:
+                self._read_one(k, converter, out[place])
+            previous = place
+        return out
+
+    def stream(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        pixels: Pixels = "rgb",
+        size: tuple[int, int] | None = None,
+        wanted: NDArray[np.integer] | None = None,
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Readable frames of [start, stop) in order, each as (frame, picture), in constant memory.
+
+        wanted: sorted frames to give out; the others are decoded as needed, never converted
+        Frames that cannot be read are left out and noted in `damage`.
+        """
+        stop = self.frames if stop is None else min(stop, self.frames)
+        converter = self._converter(pixels, size)
+        chosen = range(start, stop) if wanted is None else self._within(wanted, start, stop)
+        for k in chosen:
+            self._clock.restart()
+            frame = self._cursor.frame(k)
+            if frame is not None:
+                picture = np.empty(converter.shape, np.uint8)
+                converter.write(frame, picture)
+                yield k, picture
+
+    def check(self) -> None:
+        """Decode everything once, so that `damage` is complete; nothing is converted."""
+        for k in range(self.frames):
+            self._clock.restart()
+            self._cursor.frame(k)
+
+    def _read_one(self, k: int, converter: Converter, out: NDArray[np.uint8]) -> None:
+        frame = self._cursor.frame(k)
+        if frame is None:
+            around = next((d for d in self.damage if d.start <= k < d.stop), None)
+            why = f"frames {around.start} to {around.stop - 1}: {around.reason}" if around else ""
+            raise DamagedError(
+                f"{self.path}: frame {k} cannot be read ({why}); use the frames around it, or "
+                "another copy of the file"
+            )
+        converter.write(frame, out)
+
+    def _checked(self, frames: Sequence[int] | NDArray[np.integer]) -> NDArray[np.intp]:
+        wanted = np.asarray(frames)
+        if wanted.ndim != 1 or (wanted.size and not np.issubdtype(wanted.dtype, np.integer)):
+            raise MediaError(
+                f"{self.path}: frames are {wanted.dtype} {wanted.shape}; "
+                "a list of whole numbers is needed"
+            )
+        for k in wanted[(wanted < 0) | (wanted >= self.frames)][:1]:
+            raise MediaError(
+                f"{self.path}: frame {k} is past the last frame ({self.frames - 1}); the numbers "
+                "may be of another cut: see `playhead info`"
+                if k >= 0
+                else f"{self.path}: frame {k} does not exist; frames count from 0"
+            )
+        return wanted.astype(np.intp)
+
+    def _within(self, wanted: NDArray[np.integer], start: int, stop: int) -> list[int]:
+        chosen = self._checked(wanted)
+        if np.any(np.diff(chosen) < 0):
+            raise MediaError(f"{self.path}: wanted frames are not in rising order; sort them")
+        return [int(k) for k in np.unique(chosen[(chosen >= start) & (chosen < stop)])]
+
+    def _converter(self, pixels: Pixels, size: tuple[int, int] | None) -> Converter:
+        if pixels not in ("rgb", "luma"):
+            raise MediaError(f'{self.path}: pixels are "{pixels}"; "rgb" and "luma" are known')
+        if size is not None and (len(size) != 2 or min(size) < 1):
+            raise MediaError(
+                f"{self.path}: size is {size}; (width, height) of at least 1 is needed"
+            )
+        key = (pixels, size)
+        if key not in self._converters:
+            self._converters[key] = Converter(self._table.layout, pixels, size)
+        return self._converters[key]

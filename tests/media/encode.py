@@ -1,0 +1,143 @@
+"""Real encoded files whose every frame carries its own number as a barcode.
+
+The top 32 rows hold twenty cells of 16x16: ten bits of the frame's number, then the same bits
+inverted, so a picture that is not exactly one frame does not read as a number at all.
+"""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT = 160, 96
+CELL = 16
+BITS = 10
+
+
+def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+    """A luma picture (H, W): a moving texture under the barcode of `number`."""
+    y, x = np.mgrid[0:height, 0:width]
+    luma = (110 + 50 * np.sin((x + 3 * number) / 9) * np.cos((y - 2 * number) / 7)).astype(np.uint8)
+    for bit in range(BITS):
+        for row in range(2):
+            lit = bool(number >> bit & 1) != bool(row)
+            cell = np.s_[row * CELL : (row + 1) * CELL, bit * CELL : (bit + 1) * CELL]
+            luma[cell] = 210 if lit else 40
+    return luma
+
+
+def number_of(luma: NDArray[Any]) -> int:
+    """The number that a picture carries, or -1 where the barcode is not whole."""
+    cells = luma[: 2 * CELL, : BITS * CELL].reshape(2, CELL, BITS, CELL)
+    levels = cells[:, 4:12, :, 4:12].mean(axis=(1, 3))
+    bits, inverted = levels > 125
+    if np.any(bits == inverted) or np.any(np.abs(levels - 125) < 30):
+        return -1
+    return int((bits * 2 ** np.arange(BITS)).sum())
+
+
+def yuv_frame(luma: NDArray[Any], pixel_format: str = "yuv420p") -> av.VideoFrame:
+    """A frame whose Y plane is `luma` (its depth is the format's) and whose chroma is neutral."""
+    height, width = luma.shape
+    frame = av.VideoFrame(width, height, pixel_format)
+    depth = frame.format.components[0].bits
+    kind = np.uint8 if depth == 8 else np.uint16
+    for index, plane in enumerate(frame.planes):
+        values = np.frombuffer(plane, kind).reshape(-1, plane.line_size // np.dtype(kind).itemsize)
+        if index == 0:
+            values[:height, :width] = luma
+        else:
+            values[:] = 1 << (depth - 1)
+    return frame
+
+
+def encode(
+    path: Path,
+    frames: int | Sequence[int] = 120,
+    *,
+    codec: str = "libx264",
+    rate: Fraction | int = 25,
+    gop: int = 12,
+    bframes: int = 0,
+    times: Sequence[Fraction] | None = None,
+    pixel_format: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    container: dict[str, str] | None = None,
+    format: str | None = None,
+    first: Fraction = Fraction(0),
+    rotation: int = 0,
+    full_range: bool = False,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+) -> Path:
+    """Encode numbered pictures; `frames` is how many, or the numbers themselves."""
+    numbers = range(frames) if isinstance(frames, int) else frames
+    with av.open(str(path), "w", format=format, container_options=container or {}) as output:
+        stream = output.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        time_base = Fraction(1, 90000) if times or first else 1 / Fraction(rate)
+        stream.codec_context.time_base = time_base
+        stream.codec_context.thread_count = 1
+        stream.gop_size, stream.max_b_frames = gop, bframes
+        stream.options = _options(codec, bframes) | (options or {})
+        if full_range:
+            stream.codec_context.color_range = 2
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for index, number in enumerate(numbers):
+            luma = picture(number, width, height).astype(np.uint16)
+            scale = 1 << (av.VideoFormat(pixel_format).components[0].bits - 8)
+            frame = yuv_frame(luma * scale, pixel_format)
+            time = times[index] if times else index / Fraction(rate)
+            frame.pts, frame.time_base = int((time + first) / time_base), time_base
+            if full_range:
+                frame.color_range = 2
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return path
+
+
+def _options(codec: str, bframes: int) -> dict[str, str]:
+    match codec:
+        case "libx264":
+            return {"preset": "ultrafast", "crf": "18", "bf": str(bframes), "sc_threshold": "0"}
+        case "libx265":
+            return {
+                "preset": "ultrafast",
+                "x265-params": f"log-level=none:pools=1:bframes={bframes}",
+            }
+        case "libvpx-vp9":
+            return {"deadline": "realtime", "cpu-used": "8", "crf": "20", "b": "0"}
+        case "mpeg4" | "mpeg2video":
+            return {"qscale": "3", "b": "4000000", "bf": str(bframes)}
+        case _:
+            return {}
+
+
+def remux(source: Path, target: Path, *, drop: int = 0, shift: int = 0, **container: str) -> Path:
+    """Copy packets into another container: less the first `drop`, moved by `shift` ticks."""
+    with (
+        av.open(str(source)) as given,
+        av.open(str(target), "w", container_options=container) as output,
+    ):
+        stream = given.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        for index, packet in enumerate(given.demux(stream)):
+            if packet.dts is None or index < drop:
+                continue
+            packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+            packet.stream = copy
+            output.mux(packet)
+    return target
+
+
+def reference(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """The Y planes that the decoder gives out, read without any of our code."""
+    with av.open(str(path)) as given:
+        given.streams.video[0].thread_type = "NONE"
+        for frame in given.decode(video=0):
+            yield frame.to_ndarray(format="gray" if "10" not in frame.format.name else "gray10le")
