@@ -1,0 +1,72 @@
+"""The configuration of augmentation: how likely and how strong each change is. Torch-free.
+
+`transforms.py` carries it out.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from playhead.config import Settings
+
+__all__ = ["AugmentationConfig", "no_augmentation"]
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class AugmentationConfig(Settings):
+    """How likely and how strong each change is; the defaults are the recipe's, for 1280x736.
+
+    Lengths in pixels do not follow the picture's size: at small sizes lower `blur_pixels`.
+    """
+
+    camera: Probability = Field(0.2, description="probability of a simulated camera move")
+    camera_degrees: float = Field(2.5, ge=0, description="largest angle at its two ends")
+    camera_shift: tuple[float, float] = Field(
+        (0.1, 0.05), description="largest shift at its two ends, in widths and heights"
+    )
+    camera_zoom: tuple[float, float] = Field((0.95, 1.05), description="range of its scale")
+
+    rotate: Probability = 0.3
+    rotate_degrees: float = Field(2.5, ge=0)
+
+    crop: Probability = Field(0.8, description="probability of a random resized crop")
+    crop_area: tuple[float, float] = Field((0.9, 1.0), description="share of the picture kept")
+    crop_aspect: float = Field(1.1, ge=1, description="largest change of width against height")
+
+    flip: Probability = Field(0.5, description="probability of left and right changing places")
+
+    sharpness: Probability = 0.2
+    sharpness_range: tuple[float, float] = Field(
+        (0.0, 2.0), description="0 smooths, 1 leaves it as it is, 2 sharpens"
+    )
+    blur: Probability = Field(0.2, description="probability of motion blur")
+    blur_pixels: int = Field(11, ge=1, description="longest trace of a point")
+    blur_degrees: float = Field(7.5, ge=0, le=90, description="largest angle to the horizontal")
+
+    brightness: Probability = 0.3
+    brightness_change: float = Field(0.2, ge=0, le=1, description="largest, of the full range")
+    contrast: Probability = 0.3
+    contrast_range: tuple[float, float] = Field((0.8, 1.2), description="about the window's mean")
+    posterise: Probability = 0.2
+    posterise_bits: tuple[int, int] = Field((3, 7), description="fewest and most bits kept, of 8")
+    noise: Probability = 0.2
+    noise_deviation: float = Field(0.05, ge=0, description="of Gaussian noise, of the full range")
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> Self:
+        for name in ("camera_zoom", "crop_area", "sharpness_range", "contrast_range"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high:
+                raise ValueError(f"{name} must rise from 0 or more, it is {low:g} to {high:g}")
+        if self.crop_area[1] > 1 or self.crop_area[0] == 0 or self.camera_zoom[0] == 0:
+            raise ValueError("crop_area must lie above 0 and up to 1, camera_zoom above 0")
+        if not 1 <= self.posterise_bits[0] <= self.posterise_bits[1] <= 8:
+            raise ValueError("posterise_bits must rise within 1 to 8")
+        return self
+
+
+def no_augmentation() -> AugmentationConfig:
+    """Every probability 0."""
+    names = ("camera", "rotate", "crop", "flip", "sharpness", "blur", "brightness", "contrast")
+    return AugmentationConfig.model_validate(dict.fromkeys((*names, "posterise", "noise"), 0))

@@ -1,0 +1,327 @@
+"""Frames for training: from a memory-mapped cache of small pictures, or straight from the videos.
+
+Small training sizes are decoded once into a file a video; a window then costs microseconds instead
+of a seek. A cache file is complete or absent, and belongs to exactly one state of one video file at
+one size. Frames that could not be decoded are marked, never filled in.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import DamagedError, MediaError, StorageError
+from playhead.files import atomic_path, cache_folder
+from playhead.media.video import Video, open_video
+from playhead.progress import progress
+
+__all__ = ["CacheEstimate", "CachedFrames", "DecodedFrames", "FrameSource", "estimate_cache"]
+
+log = logging.getLogger(__name__)
+
+Size = tuple[int, int]
+Points = NDArray[np.bool_]
+
+MAGIC = b"PHFRAME1"
+"""The end of every cache file; the digit rises when the layout changes."""
+
+RESERVE = 64 * 2**20
+"""Bytes of a disk that a cache leaves free."""
+
+T = TypeVar("T")
+
+
+class FrameSource(Protocol):
+    """Luma of some videos, numbered from 0, at one size."""
+
+    size: Size
+    """Width and height."""
+
+    def __len__(self) -> int:
+        """How many videos there are."""
+
+    def readable(self, video: int) -> Points:
+        """Bool (N,), one a frame of the video: False where it cannot be decoded."""
+
+    def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """(T, H, W): these frames, in this order; DamagedError where one is unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEstimate:
+    """What a cache will take: bytes still to write, bytes free on its disk, videos to decode."""
+
+    needed: int
+    free: int
+    videos: int
+    frames: int
+
+    def check(self, folder: Path) -> None:
+        """StorageError where the disk of `folder` is too full."""
+        if self.needed + RESERVE > self.free:
+            raise StorageError(
+                f"{folder}: the frame cache needs {self.needed / 1e6:,.0f} MB and "
+                f"{self.free / 1e6:,.0f} MB are free; make room, set PLAYHEAD_CACHE to another "
+                "disk, train at a smaller size, or read from the videos without a cache"
+            )
+
+
+def estimate_cache(
+    videos: Sequence[Path], size: Size, *, folder: Path | None = None
+) -> CacheEstimate:
+    """How much a cache of these videos at `size` would still take, and how much is free."""
+    home = _home(folder)
+    missing = _missing(videos, size, home)
+    frames = 0
+    for path in missing.values():
+        with open_video(path) as video:
+            frames += video.frames
+    needed = frames * (size[0] * size[1] + 1) + len(missing) * len(MAGIC)
+    return CacheEstimate(needed, shutil.disk_usage(home).free, len(missing), frames)
+
+
+class CachedFrames:
+    """Frames from cache files, memory-mapped: processes share the pages, and hold only paths."""
+
+    def __init__(self, files: Sequence[Path], names: Sequence[str], size: Size) -> None:
+        self.files = tuple(files)
+        self.names = tuple(names)
+        self.size = size
+        self._maps: _Recent[tuple[NDArray[np.uint8], Points]] = _Recent(256)
+
+    @classmethod
+    def build(
+        cls,
+        videos: Sequence[Path],
+        size: Size,
+        *,
+        processes: int = 1,
+        folder: Path | None = None,
+    ) -> "CachedFrames":
+        """Decode what is not cached yet, in constant memory, and open the cache.
+
+        size: width, height of the cached pictures; processes: videos decoded at a time; folder:
+        None for the user's cache folder.
+        Raises StorageError where the disk is too full, MediaError for a video that cannot be used.
+        """
+        home = _home(folder)
+        missing = _missing(videos, size, home)
+        if missing:
+            estimate = estimate_cache(videos, size, folder=folder)
+            log.info(
+                "caching %d frames of %d videos at %dx%d: %.1f MB in %s, %.0f MB free",
+                *(estimate.frames, estimate.videos, *size, estimate.needed / 1e6, home),
+                estimate.free / 1e6,
+            )
+            estimate.check(home)
+            _build(missing, size, processes, estimate)
+        files = [cache_file(path, size, home) for path in videos]
+        return cls(files, [str(path) for path in videos], size)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def readable(self, video: int) -> Points:
+        """Bool (N,): False where a frame of the video could not be decoded."""
+        return self._open(video)[1]
+
+    def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """(T, H, W): a copy of these frames; DamagedError where one could not be decoded."""
+        pixels, readable = self._open(video)
+        if frames.size and not 0 <= frames.min() <= frames.max() < len(pixels):
+            raise MediaError(
+                f"{self.names[video]}: frames {frames.min()} to {frames.max()} were asked for, "
+                f"it has 0 to {len(pixels) - 1}"
+            )
+        if not readable[frames].all():
+            raise DamagedError(
+                f"{self.names[video]}: frame {frames[~readable[frames]][0]} cannot be decoded"
+            )
+        chosen: NDArray[np.uint8] = pixels[frames]
+        return chosen
+
+    def _open(self, video: int) -> tuple[NDArray[np.uint8], Points]:
+        return self._maps.get(video, lambda: _map(self.files[video], self.size))
+
+
+class DecodedFrames:
+    """Frames decoded from the videos when they are asked for; each process has its own decoders.
+
+    A first pass over each video finds its unreadable frames, and is remembered in the cache folder.
+    """
+
+    def __init__(
+        self, videos: Sequence[Path], size: Size, *, keep: int = 8, folder: Path | None = None
+    ) -> None:
+        """size: width, height of the pictures; keep: decoders that stay open in a process."""
+        self.videos = tuple(videos)
+        self.size = size
+        self.folder = folder
+        self._open: _Recent[Video] = _Recent(keep, close=Video.close)
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def readable(self, video: int) -> Points:
+        """Bool (N,): False where a frame of the video cannot be decoded."""
+        path = self.videos[video]
+        target = cache_file(path, (0, 0), _home(self.folder))
+        if not target.exists():
+            _decode(path, target, (0, 0))
+        return _map(target, (0, 0))[1]
+
+    def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """(T, H, W): these frames; DamagedError where one cannot be decoded."""
+        opened = self._open.get(video, lambda: open_video(self.videos[video]))
+        wanted = [int(frame) for frame in frames]
+        return opened.read(wanted, pixels="luma", size=self.size)
+
+
+class _Recent(Generic[T]):
+    """The few most recently used of many things that are dear to open, for one process.
+
+    Neither pickling nor forking carries an opened thing into another process.
+    """
+
+    def __init__(self, limit: int, close: Callable[[T], None] | None = None) -> None:
+        self.limit = limit
+        self.close = close
+        self.things: OrderedDict[int, T] = OrderedDict()
+        self.process = os.getpid()
+        self.inherited: list[OrderedDict[int, T]] = []
+
+    def get(self, key: int, make: Callable[[], T]) -> T:
+        if self.process != os.getpid():
+            # Kept, not closed: a decoder's threads do not live on in a forked child, and freeing
+            # it there would wait for them.
+            self.inherited.append(self.things)
+            self.things, self.process = OrderedDict(), os.getpid()
+        if key not in self.things:
+            self.things[key] = make()
+            if len(self.things) > self.limit:
+                _, oldest = self.things.popitem(last=False)
+                if self.close is not None:
+                    self.close(oldest)
+        self.things.move_to_end(key)
+        return self.things[key]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_Recent, (self.limit, self.close))
+
+
+def cache_file(video: Path, size: Size, home: Path) -> Path:
+    """Where the frames of a video in its present state are cached at `size`."""
+    try:
+        status = video.stat()
+    except OSError as error:
+        raise MediaError(f"{video}: cannot be read: {error.strerror}; check the path") from error
+    place = f"{video.resolve()}|{size[0]}x{size[1]}|luma"
+    state = f"{status.st_size}|{status.st_mtime_ns}|{MAGIC!r}"
+    return home / f"{_digest(place)}-{_digest(state)}.frames"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:20]
+
+
+def _home(folder: Path | None) -> Path:
+    home = (folder or cache_folder()) / "frames"
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def _missing(videos: Sequence[Path], size: Size, home: Path) -> dict[Path, Path]:
+    """The cache files that are still to be made, each with its video."""
+    files = {cache_file(path, size, home): path for path in videos}
+    return {file: path for file, path in files.items() if not file.exists()}
+
+
+def _build(missing: dict[Path, Path], size: Size, processes: int, estimate: CacheEstimate) -> None:
+    task = f"Decoding {estimate.videos} videos ({estimate.needed / 1e6:,.0f} MB cache)"
+    jobs = [(path, file, size) for file, path in missing.items()]
+    with progress(task, estimate.frames) as bar:
+        if processes <= 1 or len(jobs) == 1:
+            for job in jobs:
+                _decode(*job, threads=0, advance=bar.advance)
+            return
+        # Spawned: a fork would copy the threads' locks of whatever this process has imported.
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            futures = [pool.submit(_decode, *job) for job in jobs]
+            for future in as_completed(futures):
+                bar.advance(future.result())
+
+
+def _decode(
+    path: Path,
+    target: Path,
+    size: Size,
+    *,
+    threads: int = 1,
+    advance: Callable[[float], None] | None = None,
+) -> int:
+    """Decode one video into a cache file: pixels (N, H, W), readable (N,), the magic.
+
+    At size (0, 0) no pixels are kept, only which frames are readable. Returns N.
+    """
+    with (
+        open_video(path, threads=threads) as video,
+        atomic_path(target) as temporary,
+        temporary.open("wb") as file,
+    ):
+        if size == (0, 0):
+            video.check()
+        else:
+            _write_pixels(video, size, file, advance)
+        readable = np.ones(video.frames, dtype=bool)
+        for damage in video.damage:
+            readable[damage.start : damage.stop] = False
+        file.seek(video.frames * size[0] * size[1])
+        file.write(readable.tobytes() + MAGIC)
+    _remove_stale(target)
+    return len(readable)
+
+
+def _write_pixels(
+    video: Video, size: Size, file: BinaryIO, advance: Callable[[float], None] | None
+) -> None:
+    """Each frame at its place; where one is unreadable the file has a hole that is never read."""
+    for frame, picture in video.stream(pixels="luma", size=size):
+        file.seek(frame * size[0] * size[1])
+        file.write(picture.data)
+        if advance is not None:
+            advance(1)
+
+
+def _remove_stale(current: Path) -> None:
+    """Remove what was cached of earlier states of the same video at the same size."""
+    place = current.name.split("-")[0]
+    for file in current.parent.glob(f"{place}-*.frames"):
+        if file != current:
+            with suppress(PermissionError):  # Windows: another process still reads it
+                file.unlink(missing_ok=True)
+
+
+def _map(file: Path, size: Size) -> tuple[NDArray[np.uint8], Points]:
+    """Pixels (N, H, W) and readable (N,) of a cache file, memory-mapped read-only."""
+    area = size[0] * size[1]
+    try:
+        whole = np.asarray(np.memmap(file, np.uint8, "r"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{file}: the frame cache cannot be opened: {error}") from error
+    frames, rest = divmod(len(whole) - len(MAGIC), area + 1)
+    if rest or frames < 0 or whole[-len(MAGIC) :].tobytes() != MAGIC:
+        raise StorageError(f"{file}: not a frame cache of {size[0]}x{size[1]}; delete it")
+    pixels = whole[: frames * area].reshape(frames, size[1], size[0])
+    readable = whole[frames * area : frames * (area + 1)].view(np.bool_)
+    return pixels, readable

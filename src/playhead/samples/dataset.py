@@ -1,0 +1,129 @@
+"""Training and validation windows by number: what the loader hands to training.
+
+A sample is `{"luma": uint8 (frames, H, W), "target": float32 (classes,)}`. A training sample is a
+function of (seed, epoch, index) alone; a validation sample of its index.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.events.model import Event
+from playhead.samples.cache import FrameSource
+from playhead.samples.grid import Grid
+from playhead.samples.sampling import (
+    FramesSampler,
+    SamplingConfig,
+    ShiftConfig,
+    sampling_weights,
+    shift_points,
+    usable_points,
+    validation_points,
+)
+from playhead.samples.windows import WindowSpec, targets
+
+__all__ = ["LabelledVideos", "TrainingWindows", "Transform", "ValidationWindows"]
+
+Transform = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
+"""(T, H, W) and a generator → (T, H, W)."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledVideos:
+    """Videos on their grids with their events: position v is the same video in all three."""
+
+    source: FrameSource
+    grids: tuple[Grid, ...]
+    events: tuple[tuple[Event, ...], ...]
+    classes: tuple[str, ...]
+    window: WindowSpec
+    radius_seconds: float = 0.28
+
+    def targets(self) -> list[NDArray[np.float32]]:
+        """float32 (T, classes) a video."""
+        pairs = zip(self.grids, self.events, strict=True)
+        return [targets(*pair, self.classes, self.radius_seconds) for pair in pairs]
+
+    def usable(self) -> list[NDArray[np.bool_]]:
+        """Bool (T,) a video: where a window touches readable frames alone."""
+        readable = [self.source.readable(video) for video in range(len(self.grids))]
+        pairs = zip(self.grids, readable, strict=True)
+        return [usable_points(*pair, self.window) for pair in pairs]
+
+    def read(self, video: int, points: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(T, H, W): what these grid points of a video show."""
+        return self.source.read(video, self.grids[video].frames[points])
+
+
+class TrainingWindows:
+    """Random windows, `length` an epoch: drawn by weight, shifted in time, augmented."""
+
+    def __init__(
+        self,
+        videos: LabelledVideos,
+        *,
+        length: int,
+        seed: int,
+        sampling: SamplingConfig,
+        shift: ShiftConfig,
+        transform: Transform | None = None,
+        scores: Sequence[NDArray[np.float32] | None] | None = None,
+    ) -> None:
+        """scores: out-of-fold scores on each video's grid, for hard examples; None for none."""
+        self.videos = videos
+        self.length = length
+        self.seed = seed
+        self.shift = shift
+        self.transform = transform
+        self.targets = videos.targets()
+        weights = sampling_weights(
+            videos.grids, videos.events, sampling, usable=videos.usable(), scores=scores
+        )
+        self.sampler = FramesSampler.from_weights(weights)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
+        """Window `index` of an epoch: luma uint8 (frames, H, W), target float32 (classes,)."""
+        rng = np.random.default_rng([self.seed, epoch, index])
+        video, centre = self.sampler.draw(rng)
+        length = len(self.videos.grids[video])
+        points = self.videos.window.window_points(centre, length)
+        luma = self.videos.read(video, shift_points(points, length, self.shift, rng))
+        if self.transform is not None:
+            luma = self.transform(luma, rng)
+        return {"luma": luma, "target": self.targets[video][centre]}
+
+
+class ValidationWindows:
+    """Every action and the empty midpoints between neighbours, as they are, in order.
+
+    middles: (video, grid point) of each; those whose window touches unreadable frames are left out.
+    """
+
+    def __init__(self, videos: LabelledVideos) -> None:
+        self.videos = videos
+        self.targets = videos.targets()
+        self.middles = [
+            (video, int(point))
+            for video, usable in enumerate(videos.usable())
+            for point in self._points(video)
+            if usable[point]
+        ]
+
+    def _points(self, video: int) -> NDArray[np.int32]:
+        grid, events = self.videos.grids[video], self.videos.events[video]
+        return validation_points(grid, events, empty_seconds=self.videos.radius_seconds)
+
+    def __len__(self) -> int:
+        return len(self.middles)
+
+    def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
+        """Window `index`, the same in every epoch."""
+        video, centre = self.middles[index]
+        points = self.videos.window.window_points(centre, len(self.videos.grids[video]))
+        return {"luma": self.videos.read(video, points), "target": self.targets[video][centre]}

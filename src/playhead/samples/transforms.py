@@ -1,0 +1,176 @@
+"""Augmentation: one random look and camera for each training window.
+
+Parameters are drawn once a window and hold for all of its frames; only the simulated camera move
+changes along it, as a pan does, and noise differs from pixel to pixel and frame to frame. All of
+the geometry is one resampling. Everything is drawn from the generator that is handed over, and no
+result depends on the number of threads.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from playhead.samples.augmentation import AugmentationConfig
+
+__all__ = ["Augmentation", "augment"]
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """`augment` for arrays, as training windows want it; workers can be handed it."""
+
+    config: AugmentationConfig
+
+    def __call__(self, luma: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """(T, H, W) → (T, H, W)."""
+        changed: NDArray[np.uint8] = augment(torch.from_numpy(luma), self.config, rng).numpy()
+        return changed
+
+
+def augment(luma: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
+    """Change a window: (T, H, W), uint8 or float32 in [0, 1] → the same shape, type and range.
+
+    Returns `luma` itself where nothing is changed; never writes into it.
+    """
+    frames = _move(luma, config, rng)
+    frames = _relight(_refocus(frames, config, rng), config, rng)
+    if frames.dtype == luma.dtype:
+        return frames
+    return frames.mul(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+
+
+def _happens(probability: float, rng: np.random.Generator) -> bool:
+    return bool(rng.random() < probability)
+
+
+def _unit(frames: Tensor) -> Tensor:
+    """Float32 in [0, 1], whatever it was."""
+    return frames.float().div_(255) if frames.dtype == torch.uint8 else frames
+
+
+def _move(luma: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
+    """Camera move, rotation, crop and flip as one resampling."""
+    count, height, width = luma.shape
+    flip = _happens(config.flip, rng)
+    steps = []  # each maps places in its output to places in its input
+    if _happens(config.crop, rng):
+        steps.append(_crop(width, height, config, rng))
+    if _happens(config.rotate, rng):
+        steps.append(_turn(rng.uniform(-1, 1) * config.rotate_degrees))
+    if _happens(config.camera, rng):
+        steps.append(_camera(count, width, height, config, rng))
+    if not steps:
+        return luma.flip(-1) if flip else luma
+    if flip:
+        steps.insert(0, np.diag([-1.0, 1.0, 1.0]))
+    whole = steps[0]
+    for step in steps[1:]:
+        whole = step @ whole
+    return _resample(_unit(luma), whole.reshape(-1, 3, 3))
+
+
+def _crop(width: int, height: int, config: AugmentationConfig, rng: np.random.Generator) -> Matrix:
+    """(3, 3): the whole picture shows a part of the input. Places are pixels from the centre."""
+    area = rng.uniform(*config.crop_area)
+    aspect = config.crop_aspect ** rng.uniform(-1, 1)
+    scale_x, scale_y = min(1, math.sqrt(area * aspect)), min(1, math.sqrt(area / aspect))
+    x, y = rng.uniform(-1, 1, 2) * (1 - scale_x, 1 - scale_y) * (width / 2, height / 2)
+    return np.array([[scale_x, 0, x], [0, scale_y, y], [0, 0, 1.0]])
+
+
+def _turn(degrees: float) -> Matrix:
+    """(3, 3): a rotation about the centre."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
+
+
+def _camera(
+    count: int, width: int, height: int, config: AugmentationConfig, rng: np.random.Generator
+) -> Matrix:
+    """(T, 3, 3): a pan with roll and zoom, in even steps from one random pose to another."""
+    largest = (*config.camera_shift, config.camera_degrees)
+    ends = rng.uniform(-1, 1, (2, 3)) * largest * (width, height, 1)
+    zoom_ends = rng.uniform(*config.camera_zoom, 2)
+    zooms = np.linspace(zoom_ends[0], zoom_ends[1], count)
+    poses = np.linspace(ends[0], ends[1], count)
+    frames = []
+    for (x, y, degrees), zoom in zip(poses, zooms, strict=True):
+        shift = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1.0]])
+        frames.append(_turn(-degrees) @ np.diag([1 / zoom, 1 / zoom, 1]) @ shift)
+    return np.stack(frames)
+
+
+def _resample(frames: Tensor, matrices: Matrix) -> Tensor:
+    """Bilinear: (T, H, W) seen through one or T matrices from output to input; outside is black."""
+    _, height, width = frames.shape
+    x = torch.arange(width) - (width - 1) / 2
+    y = torch.arange(height)[:, None] - (height - 1) / 2
+    # grid_sample's places run from -1 to 1 over the width and over the height of the pixels.
+    scale = np.array([[2 / width], [2 / height]])
+    places = torch.empty(len(matrices), height, width, 2)
+    for place, matrix in zip(places, matrices[:, :2] * scale, strict=True):
+        for axis, (a, b, c) in enumerate(matrix.tolist()):
+            torch.add(x * a + c, y * b, out=place[..., axis])
+    batch = frames[None] if len(matrices) == 1 else frames[:, None]
+    return F.grid_sample(batch, places, align_corners=False).view_as(frames)
+
+
+def _refocus(frames: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
+    """Sharpness and motion blur."""
+    if _happens(config.sharpness, rng):
+        factor = rng.uniform(*config.sharpness_range)
+        smooth = (1 - factor) / 13  # the usual kernel: 1s round a 5, over 13
+        around = [(y, x, smooth) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+        frames = _correlate(_unit(frames), [*around, (0, 0, 5 * smooth + factor)])
+        frames.clamp_(0, 1)
+    if _happens(config.blur, rng):
+        length = int(rng.integers(1, config.blur_pixels, endpoint=True))
+        angle = math.radians(rng.uniform(-1, 1) * config.blur_degrees)
+        along = np.arange(length) - (length - 1) // 2
+        rows, columns = np.rint(along * math.sin(angle)), np.rint(along * math.cos(angle))
+        line = zip(rows.astype(int).tolist(), columns.astype(int).tolist(), strict=True)
+        frames = _correlate(_unit(frames), [(row, column, 1 / length) for row, column in line])
+    return frames
+
+
+def _correlate(frames: Tensor, taps: list[tuple[int, int, float]]) -> Tensor:
+    """Sum of shifted copies: (row, column, weight) each; edges repeat.
+
+    Written as sums since a convolution's last bits may depend on the number of threads.
+    """
+    _, height, width = frames.shape
+    up = max(abs(row) for row, _, _ in taps)
+    left = max(abs(column) for _, column, _ in taps)
+    padded = F.pad(frames, (left, left, up, up), mode="replicate")
+    total = torch.zeros_like(frames)
+    for row, column, weight in taps:
+        top, start = up + row, left + column
+        total.add_(padded[:, top : top + height, start : start + width], alpha=weight)
+    return total
+
+
+def _relight(frames: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
+    """Brightness, contrast, posterisation and noise."""
+    change = rng.uniform(-1, 1) * config.brightness_change
+    change = change if _happens(config.brightness, rng) else 0.0
+    factor = rng.uniform(*config.contrast_range)
+    factor = factor if _happens(config.contrast, rng) else 1.0
+    if change or factor != 1:
+        frames = _unit(frames)
+        mean = float(frames.numpy().mean(dtype=np.float64)) + change
+        frames = frames.mul(factor).add_(change * factor + mean * (1 - factor)).clamp_(0, 1)
+    if _happens(config.posterise, rng):
+        step = 2 ** (8 - int(rng.integers(*config.posterise_bits, endpoint=True)))
+        frames = _unit(frames).mul(255 / step).floor_().mul_(step / 255)
+    if _happens(config.noise, rng):
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        noise = torch.randn(frames.shape, generator=generator)
+        frames = noise.mul_(config.noise_deviation).add_(_unit(frames)).clamp_(0, 1)
+    return frames
