@@ -1,0 +1,85 @@
+"""The CUDA backend: a bundle's parts in torch, rebuilt from its safetensors.
+
+The graphs in a bundle are for OpenVINO; here the same parts run as the modules they came from.
+Which network a bundle holds only its job knows, so the job hands over what builds it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from playhead.errors import BundleError
+from playhead.inference.bundle import Bundle, BundleManifest
+from playhead.inference.runtime import Precision
+from playhead.learning.export import split_parts
+
+__all__ = ["Build", "CudaBackend", "open_cuda"]
+
+Build = Callable[[BundleManifest], nn.Module]
+"""Makes the network of a manifest, its weights still random."""
+
+
+def open_cuda(bundle: Bundle, precision: Precision, build: Build) -> "CudaBackend | None":
+    """The CUDA backend, or None where torch sees no CUDA device."""
+    return CudaBackend(bundle, build, precision=precision) if torch.cuda.is_available() else None
+
+
+class CudaBackend:
+    """Runs the parts of a bundle in torch, by default on the first CUDA device.
+
+    bf16 and fp16 are torch's autocast; fp32 is the whole of it (no TF32). Results are float32.
+    Raises BundleError where the weights are not those of the network that `build` makes.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        build: Build,
+        *,
+        precision: Precision = "fp32",
+        device: str = "cuda",
+    ) -> None:
+        self._device = torch.device(device)
+        self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+        model = build(bundle.manifest)
+        _load(model, bundle)
+        for parameter in model.parameters():
+            parameter.data = _channels_last(parameter.data)
+        self._parts = split_parts(model.to(self._device).eval())
+
+    @torch.inference_mode()
+    def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """One part on one batch: arrays in, float32 arrays out."""
+        if part not in self._parts:
+            raise BundleError(f"has no part {part!r}; its parts are {', '.join(self._parts)}")
+        batch = torch.from_numpy(np.ascontiguousarray(inputs)).to(self._device)
+        half = torch.autocast(self._device.type, self._half, enabled=self._half is not None)
+        with half, torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+            outputs: NDArray[np.float32] = (
+                self._parts[part](_channels_last(batch)).float().cpu().numpy()
+            )
+        return outputs
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    """Channels innermost for pictures and 2D kernels, which is what tensor cores are fed."""
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+
+def _load(model: nn.Module, bundle: Bundle) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        model.load_state_dict(load_file(bundle.weights))
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{bundle.weights}: cannot be read: {error}") from error
+    except RuntimeError as error:
+        raise BundleError(
+            f"{bundle.weights}: its weights are not those of the network that the bundle names: "
+            f"{error}"
+        ) from error
