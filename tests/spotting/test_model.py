@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from playhead.config import validate
+from playhead.errors import ConfigError
 from playhead.samples.windows import WindowSpec
 from playhead.spotting.config import ModelConfig, full_size
 from playhead.spotting.model import (
@@ -186,6 +188,60 @@ def test_differences_are_those_of_neighbours_round_the_middle_frame() -> None:
 def test_a_model_of_differences_hears_brightness_once_and_a_still_picture_not_at_all() -> None:
     still = luma(1, 1).expand(1, 15, 64, 112)
     assert not middle_and_differences(still)[:, 1:].any()
+
+
+def test_normalisation_is_that_of_the_encoders_weights() -> None:
+    """The same weights then see (luma - mean) / std, as they were trained to."""
+    config = ModelConfig(
+        encoder="tf_efficientnet_lite0", weights="none", stack_input="luma", pool_after=0
+    )
+    plain = build(config).eval()
+    normal = build(config.model_copy(update={"normalisation": "encoder"})).eval()
+    stacks = luma(2, 3, 64, 128)
+    with torch.inference_mode():
+        torch.testing.assert_close(normal.encode(stacks), plain.encode((stacks - 0.5) / 0.5))
+
+
+def test_normalised_differences_are_refused() -> None:
+    with pytest.raises(ConfigError, match="use it with stack_input: luma"):
+        validate(
+            ModelConfig,
+            {"encoder": "resnet18", "weights": "none", "normalisation": "encoder"},
+            source="demo.yaml",
+        )
+
+
+def test_the_stride_of_a_timm_encoder_is_chosen_by_config() -> None:
+    config = ModelConfig(encoder="resnet18", weights="none", encoder_stride=8, pool_after=0)
+    with torch.inference_mode():
+        assert build(config).eval().encode(luma(1, 3)).shape == (1, 32, 8, 14)
+
+
+@ARM
+def test_both_parts_are_graphs_for_any_number_of_stacks_and_windows(config: ModelConfig) -> None:
+    """Captured once, with the batch left open, they give what the network gives."""
+
+    class Fuse(nn.Module):
+        def __init__(self, model: SpottingModel) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, maps: Tensor) -> Tensor:
+            return self.model.fuse(maps)
+
+    class Encode(Fuse):
+        def forward(self, maps: Tensor) -> Tensor:
+            return self.model.encode(maps)
+
+    model = build(config).eval()
+    any_number = {0: torch.export.Dim("n", max=64)}
+    stacks = luma(4 * model.stacks, model.stack)
+    with torch.no_grad():
+        maps = model.encode(stacks).view(4, model.stacks, -1, *model.encode(stacks).shape[2:])
+        encode = torch.export.export(Encode(model), (stacks,), dynamic_shapes=(any_number,))
+        fuse = torch.export.export(Fuse(model), (maps,), dynamic_shapes=(any_number,))
+        torch.testing.assert_close(encode.module()(stacks[:3]), model.encode(stacks[:3]))
+        torch.testing.assert_close(fuse.module()(maps[:3]), model.fuse(maps[:3]))
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (63, 111), (65, 17)])

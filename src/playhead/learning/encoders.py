@@ -3,21 +3,33 @@
 A timm encoder never starts at random unless `weights: none` says so.
 """
 
+import difflib
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
+import safetensors.torch
 import timm
+import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from playhead.errors import ConfigError, WeightsError
+from playhead.inference.weights import find_weight, weight_path
 from playhead.learning.nn.small import SmallEncoder
 
 __all__ = ["Encoder", "create_encoder"]
+
+State = dict[str, Tensor]
 
 
 class Encoder(nn.Module):
     """A 2D network with one output map.
 
-    channels: of the map; stride: pixels of the picture to one of the map;
-    mean, std: one number for each input channel, what the weights were trained with.
+    channels: of the map; stride: pixels of the picture to one of the map; mean, std: one number
+    for each input channel, what the pretrained weights expect (0 and 1: values as they are).
     """
 
     def __init__(
@@ -25,8 +37,8 @@ class Encoder(nn.Module):
         network: nn.Module,
         channels: int,
         stride: int,
-        mean: tuple[float, ...] = (),
-        std: tuple[float, ...] = (),
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
     ) -> None:
         super().__init__()
         self.network = network
@@ -48,18 +60,191 @@ def create_encoder(
     small_channels: int = 48,
     drop_path: float = 0.0,
 ) -> Encoder:
-    """The encoder `name` with its start; `stride` picks the map of a timm model."""
+    """The encoder `name` with its start.
+
+    weights: `none` (drawn from torch's generator), the name of packaged weights, `hub` (timm's own
+    download), or the path of a .pth or .safetensors file; `small` takes none.
+    stride: which map of a timm model is the output; deeper layers are left out.
+    Raises ConfigError for a network that does not exist, WeightsError for weights that do not.
+    """
     if name == "small":
-        network = SmallEncoder(in_channels, small_channels)
-        return Encoder(network, network.channels, network.stride)
-    network = timm.create_model(
-        name,
-        pretrained=weights == "hub",
-        features_only=True,
-        out_indices=[-1],
-        in_chans=in_channels,
-        drop_path_rate=drop_path,
-    )
+        small = SmallEncoder(in_channels, small_channels)
+        zeros, ones = (0.0,) * in_channels, (1.0,) * in_channels
+        return Encoder(small, small.channels, small.stride, zeros, ones)
+    _known(name)
+    level = _level(name, stride)
+    options: dict[str, Any] = {"features_only": True, "out_indices": [level]}
+    options |= {"in_chans": in_channels} | ({"drop_path_rate": drop_path} if drop_path else {})
+    network = _started(name, weights, options)
+    _cut_after_map(network)
+    cfg = network.pretrained_cfg
     return Encoder(
-        network, network.feature_info.channels()[-1], network.feature_info.reduction()[-1]
+        network,
+        network.feature_info.channels()[-1],
+        stride,
+        _one_each(cfg["mean"], in_channels),
+        _one_each(cfg["std"], in_channels),
     )
+
+
+def _started(name: str, weights: str | None, options: Mapping[str, Any]) -> Any:
+    match weights:
+        case None:
+            raise WeightsError(
+                f"encoder {name} needs weights: none (a random start), a name of "
+                "`playhead weights list`, hub, or the path of a file"
+            )
+        case "none":
+            return _create(name, **options)
+        case "hub":
+            return _from_hub(name, options)
+        case packaged if (row := find_weight(packaged)) is not None:
+            if row.encoder != name:
+                fits = f"for encoder {row.encoder}" if row.encoder else "not an encoder's"
+                raise WeightsError(f"weights {packaged} are {fits}, the encoder is {name}")
+            state = _by_order(name, _read(weight_path(packaged)), packaged)
+        case path:
+            state = _by_name(name, _read(_file(name, Path(path))), path)
+    return _create(name, pretrained=True, pretrained_cfg_overlay={"state_dict": state}, **options)
+
+
+def _create(name: str, **options: Any) -> Any:
+    try:
+        return timm.create_model(name, **{"pretrained": False, **options})
+    except TypeError as error:
+        raise ConfigError(f"encoder {name}: timm cannot build it so: {error}") from error
+
+
+def _known(name: str) -> None:
+    if timm.is_model(name):
+        return
+    close = difflib.get_close_matches(name, ["small", *timm.list_models()], n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see timm.list_models()"
+    raise ConfigError(f"encoder {name} is neither small nor a timm model ({hint})")
+
+
+def _level(name: str, stride: int) -> int:
+    """The index of the deepest map at `stride`, found without memory or random numbers."""
+    with torch.device("meta"):
+        strides = list(_create(name, features_only=True).feature_info.reduction())
+    if stride not in strides:
+        raise ConfigError(
+            f"encoder {name} has no map at stride {stride}, only at "
+            f"{', '.join(str(known) for known in sorted(set(strides)))}"
+        )
+    return len(strides) - 1 - strides[::-1].index(stride)
+
+
+def _cut_after_map(network: Any) -> None:
+    """Leave out blocks past the map; timm does so itself for all but its EfficientNet family."""
+    folder, _, last = network.feature_info.module_name()[-1].rpartition(".")
+    if folder == "blocks" and isinstance(getattr(network, "blocks", None), nn.Sequential):
+        network.blocks = network.blocks[: int(last) + 1]
+
+
+def _one_each(values: Iterable[float], in_channels: int) -> tuple[float, ...]:
+    colours = tuple(values)
+    return tuple(colours[channel % len(colours)] for channel in range(in_channels))
+
+
+def _from_hub(name: str, options: Mapping[str, Any]) -> Any:
+    try:
+        return _create(name, pretrained=True, **options)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(
+            f"weights hub: timm could not load {name} ({reason}); is the hub reachable? "
+            "A file of your own or packaged weights (`playhead weights list`) serve as well"
+        ) from error
+
+
+def _file(name: str, path: Path) -> Path:
+    if path.is_file():
+        return path
+    raise WeightsError(
+        f"weights {path} for encoder {name}: neither a file nor packaged weights; give none, hub, "
+        "a name of `playhead weights list`, or the path of a .pth or .safetensors file"
+    )
+
+
+def _read(path: Path) -> State:
+    """The tensors of a file; never anything that would run code."""
+    try:
+        if path.suffix == ".safetensors":
+            state: Any = safetensors.torch.load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it is empty"
+        raise WeightsError(
+            f"{path}: not a file of plain tensors ({reason}); save a state dict as .safetensors"
+        ) from error
+    for inner in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(inner), dict):
+            state = state[inner]
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{path}: holds no state dict; save one as .safetensors")
+    return state
+
+
+def _expected(name: str) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the whole timm model with its ImageNet head, in order."""
+    with torch.device("meta"):
+        return _shapes(_create(name).state_dict())
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Without the counters of batch norm, which some files lack and nothing here needs."""
+    return {
+        key: tuple(value.shape)
+        for key, value in state.items()
+        if not key.endswith("num_batches_tracked")
+    }
+
+
+def _by_order(name: str, state: State, source: str) -> State:
+    """Other names for the same layers: the n-th tensor is the n-th, if every shape agrees."""
+    expected, found = _expected(name), _shapes(state)
+    nothing: tuple[str, tuple[int, ...]] = ("nothing", ())
+    for (key, shape), (other, got) in zip_longest(
+        expected.items(), found.items(), fillvalue=nothing
+    ):
+        if shape != got:
+            raise WeightsError(
+                f"weights {source} do not fit encoder {name}: {other} {got} stands where "
+                f"{key} {shape} is needed"
+            )
+    return {key: state[other] for key, other in zip(expected, found, strict=True)}
+
+
+def _by_name(name: str, state: State, source: str) -> State:
+    """The same names and shapes; only the head, which no encoder uses, may differ or be missing."""
+    expected, found = _expected(name), _shapes(state)
+    needed = _used(name, expected)
+    problems = {
+        "are missing": [key for key in needed if key not in found],
+        "have another shape": [
+            key for key in needed if found.get(key, expected[key]) != expected[key]
+        ],
+        "belong to no layer": [key for key in found if key not in expected],
+    }
+    told = [f"{_some(keys)} {what}" for what, keys in problems.items() if keys]
+    if told:
+        raise WeightsError(f"weights {source} do not fit encoder {name}: {'; '.join(told)}")
+    return {
+        key: state[key] if found.get(key) == shape else torch.zeros(shape)
+        for key, shape in expected.items()
+    }
+
+
+def _used(name: str, keys: Iterable[str]) -> list[str]:
+    """Those of the whole model's keys that its feature maps need."""
+    with torch.device("meta"):
+        features = _create(name, features_only=True).state_dict()
+    plain = {key.removeprefix("model.").replace(".", "_") for key in features}
+    return [key for key in keys if key.replace(".", "_") in plain]
+
+
+def _some(keys: list[str]) -> str:
+    more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+    return f"{', '.join(keys[:3])}{more}"

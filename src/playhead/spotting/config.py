@@ -4,13 +4,32 @@ Nothing here imports torch. The defaults are the small model of the demo, made f
 112x64 on a CPU; `full_size` gives the sizes of the slow-fusion recipe for 1280x720.
 """
 
+import hashlib
+from collections.abc import Sequence
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from playhead.config import Settings
+from playhead.config import Settings, load_config
+from playhead.decisions.peaks import PeakConfig
+from playhead.errors import ConfigError
+from playhead.learning.settings import LossConfig, TrainingConfig
+from playhead.samples.augmentation import AugmentationConfig
+from playhead.samples.sampling import SamplingConfig, ShiftConfig
+from playhead.samples.windows import WindowSpec
 
-__all__ = ["ModelConfig", "full_size"]
+__all__ = [
+    "DataConfig",
+    "ModelConfig",
+    "SpottingConfig",
+    "WorldConfig",
+    "find_config",
+    "full_size",
+    "load_spotting_config",
+]
 
 
 class ModelConfig(Settings):
@@ -31,6 +50,9 @@ class ModelConfig(Settings):
     )
     encoder_channels: int = Field(
         default=48, ge=8, description="channels out of the `small` encoder"
+    )
+    encoder_stride: int = Field(
+        default=32, ge=1, description="pixels to one of the map that a timm encoder gives out"
     )
     stack_input: Literal["luma", "difference"] = Field(
         default="difference",
@@ -63,7 +85,7 @@ class ModelConfig(Settings):
         description="`shared`: one 1x1 for every stack, then concatenate; `joint`: concatenate, "
         "then one 1x1 over all stacks",
     )
-    head_channels: int = Field(default=192, ge=1, description="channels out of the head's 1x1")
+    head_channels: int = Field(default=256, ge=1, description="channels out of the head's 1x1")
     dropout: float = Field(default=0.0, ge=0, lt=1)
     drop_path: float = Field(
         default=0.0, ge=0, lt=1, description="inverted blocks and timm encoders"
@@ -71,6 +93,10 @@ class ModelConfig(Settings):
     freeze_encoder: bool = Field(
         default=False, description="keep the 2D part as it is, batch-norm statistics included"
     )
+
+    def without_start(self) -> "ModelConfig":
+        """The same network without its pretrained start: all of its weights come from elsewhere."""
+        return self if self.encoder == "small" else self.model_copy(update={"weights": "none"})
 
     @model_validator(mode="after")
     def _start_is_said(self) -> Self:
@@ -112,3 +138,125 @@ def full_size(weights: str) -> ModelConfig:
         dropout=0.2,
         drop_path=0.2,
     )
+
+
+class WorldConfig(Settings):
+    """A generated data set, made on first use and kept in the cache folder."""
+
+    name: str = "football"
+    count: int = Field(default=14, ge=1, description="videos")
+    seed: int = 0
+    settings: tuple[str, ...] = Field(default=(), description="key=value of the world's own")
+
+    @property
+    def key(self) -> str:
+        """A folder name that differs where any setting does."""
+        digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        return f"{self.name}-{digest}"
+
+
+class DataConfig(Settings):
+    """Which videos, which labels, and how they are cut into training and validation."""
+
+    manifest: Path | None = Field(
+        default=None, description="CSV; a relative path counts from the working folder"
+    )
+    world: WorldConfig | None = Field(default=None, description="instead of a manifest")
+    classes: tuple[str, ...] = Field(min_length=1, description="in the order of the scores")
+    label_rate: str | None = Field(
+        default=None, description="frames a second of labels that carry only frames"
+    )
+    rate: str = Field(default="25", description="grid points a second: 25, 30000/1001, or `native`")
+    size: tuple[int, int] = Field(description="width and height that the model sees, pixels")
+    cached: bool = Field(
+        default=True, description="keep decoded frames on disk at `size`; for small sizes"
+    )
+    folds: int | None = Field(
+        default=None, ge=2, description="none: the manifest's split column decides; else groups do"
+    )
+    fold: int = Field(default=0, ge=0, description="the fold that validates, from 0")
+
+    @field_validator("rate")
+    @classmethod
+    def _rate_is_rational(cls, rate: str) -> str:
+        _grid_rate(rate)
+        return rate
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.manifest is None) == (self.world is None):
+            raise ValueError("needs a manifest or a world, one of the two")
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("a class is named twice")
+        return self
+
+    @property
+    def grid_rate(self) -> Fraction | Literal["native"]:
+        """What `make_grid` takes."""
+        return _grid_rate(self.rate)
+
+
+class StartConfig(Settings):
+    """Weights to begin from: another run's or bundle's, as in the stages of the recipe."""
+
+    weights: Path = Field(description="model.safetensors, best.safetensors or epoch_N.safetensors")
+    strict: bool = Field(
+        default=False, description="false leaves out what has another shape, as the last layer has"
+    )
+
+
+class SpottingConfig(Settings):
+    """Everything that a run of `playhead spotting train` depends on."""
+
+    job: Literal["spotting"] = "spotting"
+    data: DataConfig
+    window: WindowSpec = WindowSpec()
+    target_seconds: float = Field(
+        default=0.28, gt=0, description="an event within this of the middle makes the target 1"
+    )
+    samples_per_epoch: int = Field(default=6000, ge=1, description="windows of an epoch")
+    sampling: SamplingConfig = SamplingConfig()
+    hard_scores: Path | None = Field(
+        default=None, description="folder of out-of-fold scores that raise sampling weights"
+    )
+    shift: ShiftConfig = ShiftConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    model: ModelConfig
+    start: StartConfig | None = None
+    loss: LossConfig = LossConfig()
+    training: TrainingConfig = TrainingConfig()
+    decisions: PeakConfig = PeakConfig()
+
+
+def find_config(name: str) -> Path:
+    """The path of a packaged configuration, or of a file of the user's own."""
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return path
+    packaged = Path(str(resources.files("playhead.spotting") / "configs"))
+    found = packaged / f"{name}.yaml"
+    if not found.is_file():
+        known = ", ".join(sorted(one.stem for one in packaged.glob("*.yaml")))
+        raise ConfigError(
+            f"{name}: no configuration of this name; packaged are {known}, any other by its path"
+        )
+    return found
+
+
+def load_spotting_config(path: Path, settings: Sequence[str] = ()) -> SpottingConfig:
+    """Read a configuration and apply settings; relative paths count from the working folder."""
+    return load_config(SpottingConfig, path, settings)
+
+
+def _grid_rate(rate: str) -> Fraction | Literal["native"]:
+    if rate == "native":
+        return "native"
+    try:
+        fraction = Fraction(rate)
+    except (ValueError, ZeroDivisionError):
+        fraction = Fraction(0)
+    if fraction <= 0:
+        raise ValueError("needs a positive rational as 25 or 30000/1001, or native")
+    return fraction

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from playhead.inference.bundle import BundleManifest
 from playhead.learning.encoders import create_encoder
 from playhead.learning.nn.blocks import ConvNorm, DenseBlock, InvertedResidual3d
 from playhead.learning.nn.pooling import GeM
@@ -24,6 +25,9 @@ class SpottingModel(nn.Module):
     stacks: how many of them a window holds; stack: frames in each.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, config: ModelConfig, *, stacks: int, stack: int) -> None:
         super().__init__()
         self.stacks, self.stack = stacks, stack
@@ -33,11 +37,16 @@ class SpottingModel(nn.Module):
             config.encoder,
             config.weights,
             stack,
+            stride=config.encoder_stride,
             small_channels=config.encoder_channels,
             drop_path=config.drop_path,
         )
         self.encoder.requires_grad_(not self.frozen)
         self.project = ConvNorm(self.encoder.channels, config.channels)
+        self.normalise = config.normalisation == "encoder"
+        shape = (1, stack, 1, 1)
+        self.register_buffer("mean", torch.tensor(self.encoder.mean).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(self.encoder.std).view(shape), persistent=False)
         self.multiple = self.encoder.stride * (2 if config.pool_after else 1)
 
     def train(self, mode: bool = True) -> "SpottingModel":
@@ -55,6 +64,9 @@ class SpottingModel(nn.Module):
         pictures = pad_to_multiple(stacks, self.multiple)  # 720 rows → 736
         if self.differences:
             pictures = middle_and_differences(pictures)
+        if self.normalise:
+            pictures = (pictures - self.mean) / self.std
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
         maps: Tensor = self.project(self.encoder(pictures))
         return maps
 
@@ -67,7 +79,7 @@ class SpottingModel(nn.Module):
         b, _, h, w = luma.shape  # 2, 15, 720, 1280
         stacks = luma.reshape(b * self.stacks, self.stack, h, w)  # 10, 3, 720, 1280
         maps = self.encode(stacks)  # 10, 192, 23, 40
-        return self.fuse(maps.view(b, self.stacks, *maps.shape[1:]))  # 2, 5, 192, 23, 40
+        return self.fuse(maps.reshape(b, self.stacks, *maps.shape[1:]))  # 2, 5, 192, 23, 40
 
 
 class SlowFusion(SpottingModel):
@@ -126,6 +138,12 @@ def build_model(config: ModelConfig, classes: int, window: WindowSpec) -> Spotti
             return SlowFusion(config, classes, stacks=window.stacks, stack=window.stack)
         case "early_fusion":
             return EarlyFusion(config, classes, frames=window.frames)
+
+
+def build_from_manifest(manifest: BundleManifest) -> SpottingModel:
+    """The network of a bundle; its weights come from the bundle, not from a pretrained start."""
+    config = ModelConfig.model_validate(manifest.training["model"])
+    return build_model(config.without_start(), len(manifest.classes), manifest.input.window)
 
 
 def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:

@@ -11,7 +11,7 @@ __all__ = ["SmallEncoder"]
 
 
 class SmallEncoder(nn.Sequential):
-    """A 7x7 stem at stride 4, one step to stride 8, one residual block there."""
+    """A 7x7 stem at stride 4, one step to stride 8, two residual blocks there."""
 
     stride = 8
 
@@ -19,6 +19,7 @@ class SmallEncoder(nn.Sequential):
         super().__init__(
             ConvNorm(in_channels, channels // 2, 7, stride=4, activation=nn.ReLU),
             ConvNorm(channels // 2, channels, 3, stride=2, activation=nn.ReLU),
+            DenseBlock(channels, dimensions=2),
             DenseBlock(channels, dimensions=2),
         )
         self.channels = channels

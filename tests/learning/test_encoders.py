@@ -1,0 +1,238 @@
+"""Encoders: what they put out, and that none starts at random unless it was asked to."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import timm
+import torch
+from torch import Tensor, nn
+
+from playhead.config import validate
+from playhead.errors import ConfigError, WeightsError
+from playhead.inference.weights import WEIGHTS
+from playhead.learning import encoders
+from playhead.learning.encoders import create_encoder
+from playhead.spotting.config import ModelConfig
+
+
+def pictures(channels: int = 3, side: int = 64) -> Tensor:
+    return torch.rand(2, channels, side, side, generator=torch.Generator().manual_seed(3))
+
+
+def whole(name: str) -> nn.Module:
+    """A timm model with its head, its batch norms not at their start."""
+    torch.manual_seed(5)
+    model = timm.create_model(name, pretrained=False)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 1.5)
+    return model.eval()
+
+
+def deepest_map(model: nn.Module, x: Tensor) -> Tensor:
+    return model.forward_intermediates(x, intermediates_only=True)[-1]
+
+
+@pytest.mark.parametrize("name", ["small", "mobilenetv2_100", "resnet18", "convnext_atto"])
+@pytest.mark.parametrize("in_channels", [1, 3, 15])
+def test_an_encoder_is_as_wide_and_as_coarse_as_it_says(name: str, in_channels: int) -> None:
+    encoder = create_encoder(name, "none", in_channels).eval()
+    maps = encoder(pictures(in_channels))
+    side = 64 // encoder.stride
+    assert maps.shape == (2, encoder.channels, side, side)
+    assert len(encoder.mean) == len(encoder.std) == in_channels
+
+
+@pytest.mark.parametrize("stride", [4, 8, 16, 32])
+def test_the_map_of_a_stride_has_it_and_deeper_layers_are_left_out(stride: int) -> None:
+    encoder = create_encoder("mobilenetv2_100", "none", stride=stride).eval()
+    assert encoder(pictures()).shape[-1] == 64 // stride
+    everything = create_encoder("mobilenetv2_100", "none")
+    deeper = len(everything.state_dict()) - len(encoder.state_dict())
+    assert (deeper > 0) == (stride < 32)
+
+
+def test_a_stride_that_a_network_lacks_is_answered_with_those_it_has() -> None:
+    with pytest.raises(ConfigError, match=r"no map at stride 64, only at 2, 4, 8, 16, 32"):
+        create_encoder("mobilenetv2_100", "none", stride=64)
+
+
+def test_an_unknown_network_is_answered_with_near_names() -> None:
+    with pytest.raises(ConfigError, match="mobilenetv2_100"):
+        create_encoder("mobilenet_v2_100", "none")
+
+
+def test_a_timm_encoder_never_starts_at_random_unsaid() -> None:
+    with pytest.raises(WeightsError, match="needs weights: none"):
+        create_encoder("resnet18", None)
+    with pytest.raises(ConfigError, match="encoder resnet18 needs weights: none"):
+        validate(ModelConfig, {"encoder": "resnet18"}, source="demo.yaml")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2_100", "convnext_atto", "regnety_002"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_users_own_file_gives_the_features_of_its_network(
+    name: str, suffix: str, tmp_path: Path
+) -> None:
+    model, path = whole(name), tmp_path / f"own{suffix}"
+    if suffix == ".pth":
+        torch.save({"state_dict": model.state_dict()}, path)
+    else:
+        safetensors.torch.save_file(model.state_dict(), path)
+    encoder = create_encoder(name, str(path)).eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(encoder(pictures()), deepest_map(model, pictures()))
+
+
+def test_another_head_or_none_is_no_mismatch(tmp_path: Path) -> None:
+    model = whole("resnet18")
+    state = model.state_dict()
+    state["fc.weight"] = torch.zeros(7, 512)
+    del state["fc.bias"]
+    safetensors.torch.save_file(state, tmp_path / "own.safetensors")
+    encoder = create_encoder("resnet18", str(tmp_path / "own.safetensors")).eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(encoder(pictures()), deepest_map(model, pictures()))
+
+
+def test_a_mismatch_names_the_keys(tmp_path: Path) -> None:
+    state = whole("resnet18").state_dict()
+    state["layer1.0.conv9.weight"] = state.pop("layer1.0.conv1.weight")
+    state["conv1.weight"] = torch.zeros(64, 3, 5, 5)
+    safetensors.torch.save_file(state, tmp_path / "own.safetensors")
+    with pytest.raises(WeightsError) as caught:
+        create_encoder("resnet18", str(tmp_path / "own.safetensors"))
+    assert "layer1.0.conv1.weight are missing" in str(caught.value)
+    assert "conv1.weight have another shape" in str(caught.value)
+    assert "layer1.0.conv9.weight belong to no layer" in str(caught.value)
+
+
+class Trap:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.trace,))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_that_would_run_code_is_refused_and_does_not(suffix: str, tmp_path: Path) -> None:
+    path, trace = tmp_path / f"own{suffix}", tmp_path / "trace"
+    path.write_bytes(pickle.dumps({"conv1.weight": Trap(trace)}, protocol=2))
+    with pytest.raises(WeightsError, match="not a file of plain tensors"):
+        create_encoder("resnet18", str(path))
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"\0" * 100])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_broken_file_is_an_error_of_ours(suffix: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"own{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="not a file of plain tensors"):
+        create_encoder("resnet18", str(path))
+
+
+def test_a_file_that_holds_no_state_dict_is_an_error(tmp_path: Path) -> None:
+    torch.save([1, 2, 3], tmp_path / "list.pth")
+    with pytest.raises(WeightsError, match="holds no state dict"):
+        create_encoder("resnet18", str(tmp_path / "list.pth"))
+
+
+def test_a_misspelt_path_is_an_error_that_names_the_choices() -> None:
+    with pytest.raises(WeightsError, match=r"weights nowhere\.pth for encoder resnet18: neither"):
+        create_encoder("resnet18", "nowhere.pth")
+
+
+def test_packaged_weights_of_another_network_are_refused() -> None:
+    with pytest.raises(WeightsError, match="efficientnet-lite0 are for encoder tf_efficientnet"):
+        create_encoder("mobilenetv2_100", "efficientnet-lite0")
+    with pytest.raises(WeightsError, match="centerface are not an encoder's"):
+        create_encoder("mobilenetv2_100", "centerface")
+
+
+def test_packaged_weights_that_are_not_here_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYHEAD_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match="playhead weights get mobilenet-v2"):
+        create_encoder("mobilenetv2_100", "mobilenet-v2")
+
+
+def test_a_hub_out_of_reach_is_an_error_not_a_random_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("name or service not known")
+
+    monkeypatch.setattr(timm.models._builder, "load_state_dict_from_hf", unreachable)
+    with pytest.raises(WeightsError, match="weights hub: timm could not load resnet18"):
+        create_encoder("resnet18", "hub")
+
+
+def test_a_model_without_weights_on_the_hub_is_an_error_not_a_random_start() -> None:
+    bare = next(
+        name for name in timm.list_models("efficientnet*") if not timm.is_model_pretrained(name)
+    )
+    with pytest.raises(WeightsError, match="weights hub: timm could not load"):
+        create_encoder(bare, "hub")
+
+
+def test_weights_by_order_refuse_a_network_of_other_shapes() -> None:
+    state = whole("mobilenetv2_050").state_dict()
+    with pytest.raises(WeightsError, match=r"toy do not fit encoder mobilenetv2_100: conv_stem"):
+        encoders._by_order("mobilenetv2_100", state, "toy")
+
+
+def test_weights_by_order_refuse_a_file_that_ends_early() -> None:
+    state = whole("mobilenetv2_100").state_dict()
+    state.popitem()
+    with pytest.raises(WeightsError, match="nothing"):
+        encoders._by_order("mobilenetv2_100", state, "toy")
+
+
+def test_weights_by_order_carry_other_names_of_the_same_layers() -> None:
+    from torchvision.models import mobilenet_v2
+
+    torch.manual_seed(2)
+    other = mobilenet_v2().eval()
+    state = encoders._by_order("mobilenetv2_100", other.state_dict(), "torchvision")
+    model = timm.create_model("mobilenetv2_100", pretrained=False).eval()
+    model.load_state_dict(state)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(pictures()), other(pictures()), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.weights
+def test_packaged_mobilenet_gives_the_features_of_torchvisions(
+    packaged_weights: Callable[[str], Path],
+) -> None:
+    from torchvision.models import mobilenet_v2
+
+    other = mobilenet_v2().eval()
+    other.load_state_dict(torch.load(packaged_weights("mobilenet-v2"), weights_only=True))
+    encoder = create_encoder("mobilenetv2_100", "mobilenet-v2").eval()
+    with torch.inference_mode():
+        expected = other.features[:18](pictures())
+        torch.testing.assert_close(encoder(pictures()), expected, atol=1e-4, rtol=1e-4)
+        assert expected.std() > 0.01
+
+
+@pytest.mark.weights
+def test_packaged_lite0_is_trained_and_expects_half_and_half(
+    packaged_weights: Callable[[str], Path],
+) -> None:
+    """Its head, which the encoder leaves out, tells an edge from noise only if all layers fit."""
+    packaged_weights("efficientnet-lite0")
+    encoder = create_encoder("tf_efficientnet_lite0", "efficientnet-lite0")
+    assert encoder.mean == encoder.std == (0.5, 0.5, 0.5)
+    assert not any(p.isnan().any() for p in encoder.parameters())
+
+
+def test_every_packaged_encoder_is_a_timm_model() -> None:
+    named = [weight.encoder for weight in WEIGHTS if weight.encoder]
+    assert len(named) >= 2
+    assert all(timm.is_model(name) for name in named)
