@@ -15,7 +15,7 @@ class GeM(nn.Module):
 
     def __init__(self, p: float = 3.0, floor: float = 1e-6) -> None:
         super().__init__()
-        self.p = nn.Parameter(torch.tensor([p]))
+        self.p = nn.Parameter(torch.full((1,), float(p)))
         self.floor = floor
 
     def forward(self, maps: Tensor) -> Tensor:
