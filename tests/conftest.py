@@ -5,6 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# An example may take long on a busy machine; that says nothing about the code.
+settings.register_profile("playhead", deadline=None, max_examples=60)
+settings.load_profile("playhead")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -129,8 +129,8 @@ def test_a_manifest_keeps_its_rows(drawn):
         root = Path(folder).resolve()
         rows = []
         for number, (name, labelled, group, view, split, offset) in enumerate(drawn):
-            name = name.encode()[:60].decode(errors="ignore").strip("/ ")
-            video = root / f"d{number}" / f"{name}.mp4"
+            stem = name.encode()[:60].decode(errors="ignore").strip("/ ")
+            video = root / f"d{number}" / f"{stem}.mp4"
             video.parent.mkdir(parents=True)
             video.touch()
             labels = video.with_suffix(".csv") if labelled else None
