@@ -180,7 +180,17 @@ def weights_list(as_json: Json = False) -> None:
     """Show what can be fetched, what is there, and under which licence."""
     from playhead.inference.weights import list_weights
 
-    rows = [row.to_json() for row in list_weights()]
+    rows = [
+        {
+            "name": status.weight.name,
+            "about": status.weight.about,
+            "megabytes": round(status.weight.bytes / 1e6, 1),
+            "licence": status.weight.licence,
+            "package": f"{status.weight.package} {status.weight.version}",
+            "path": None if status.path is None else str(status.path),
+        }
+        for status in list_weights()
+    ]
     print_json(rows) if as_json else print_table(rows)
 
 

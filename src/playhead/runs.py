@@ -1,6 +1,5 @@
 """Runs: what the run folders under a folder say of themselves."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 import yaml
 
 from playhead.errors import PlayheadError
+from playhead.learning.log import read_rows
 
-__all__ = ["RunSummary", "list_runs", "read_log"]
+__all__ = ["RunSummary", "list_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +39,22 @@ def list_runs(folder: Path) -> list[RunSummary]:
     return [_summary(path.parent, folder) for path in configs if _is_run(path.parent)]
 
 
-def read_log(run: Path) -> list[dict[str, Any]]:
-    """The rows of a run's log; a last line cut short by a crash is left out."""
-    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines.pop()
-    return [json.loads(line) for line in lines]
-
-
 def _is_run(folder: Path) -> bool:
     return (folder / "log.jsonl").is_file()
 
 
 def _summary(run: Path, root: Path) -> RunSummary:
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    rows = read_log(run)
-    metric = config["training"]["select"]
-    values = [row[metric] for row in rows if row.get(metric) is not None]
-    losses = [row["loss"] for row in rows if row.get("loss") is not None]
+    training = config["training"]
+    rows = read_rows(run / "log.jsonl")
+    values = [row["metrics"][training["select"]] for row in rows if row.get("metrics")]
+    better = max if training["direction"] == "max" else min
     return RunSummary(
         run=str(run.relative_to(root)),
         job=config["job"],
         epoch=rows[-1]["epoch"] if rows else None,
-        epochs=config["training"]["epochs"],
-        loss=losses[-1] if losses else None,
-        best=max(values) if values else None,
+        epochs=training["epochs"],
+        loss=rows[-1]["loss"] if rows else None,
+        best=better(values) if values else None,
         bundle=(run / "bundle" / "bundle.json").is_file(),
     )

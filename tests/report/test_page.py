@@ -31,6 +31,7 @@ def report(points: int = 50, title: str = "A run") -> Report:
         video="m.mp4",
         times=np.arange(points) / 25,
         frames=np.arange(points, dtype=np.int32),
+        frame_times=np.arange(points) / 25,
         classes=("drive", "pass"),
         values=values * np.array([1.0, 0.5], np.float32),
     )

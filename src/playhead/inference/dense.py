@@ -131,6 +131,7 @@ def score_video(
         video=name or video.path.name,
         times=grid.times,
         frames=grid.frames,
+        frame_times=video.times[grid.frames],
         classes=manifest.classes,
         values=_between(todo.points, values[todo.window_of], len(grid)),
     )

@@ -22,22 +22,25 @@ SCHEMA = 1
 class Scores:
     """One score vector a grid point.
 
-    times: float64 (T,), seconds, rising; frames: int32 (T,), the frame shown at each;
+    times: float64 (T,), seconds of the grid points, rising; frames: int32 (T,), the frame shown at
+    each; frame_times: float64 (T,), that frame's own time, which an event decided there gets;
     values: float32 (T, C), in [0, 1] or NaN; C is the number of classes.
     """
 
     video: str
     times: NDArray[np.float64]
     frames: NDArray[np.int32]
+    frame_times: NDArray[np.float64]
     classes: tuple[str, ...]
     values: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         points = len(self.times)
-        if self.frames.shape != (points,) or self.values.shape != (points, len(self.classes)):
+        shapes = (self.frames.shape, self.frame_times.shape, self.values.shape)
+        if shapes != ((points,), (points,), (points, len(self.classes))):
             raise PlayheadError(
-                f"{self.video}: {points} times need frames ({points},) and values "
-                f"({points}, {len(self.classes)}), got {self.frames.shape} and {self.values.shape}"
+                f"{self.video}: {points} times need frames and frame times ({points},) and values "
+                f"({points}, {len(self.classes)}), got {shapes}"
             )
 
 
@@ -50,6 +53,7 @@ def write_scores(scores: Scores, path: Path) -> None:
             video=np.str_(scores.video),
             times=scores.times,
             frames=scores.frames,
+            frame_times=scores.frame_times,
             classes=np.array(scores.classes, dtype=np.str_),
             values=scores.values,
         )
@@ -68,6 +72,7 @@ def read_scores(path: Path) -> Scores:
                 video=str(file["video"]),
                 times=file["times"],
                 frames=file["frames"],
+                frame_times=file["frame_times"],
                 classes=tuple(str(name) for name in file["classes"]),
                 values=file["values"],
             )

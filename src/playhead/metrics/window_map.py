@@ -1,4 +1,4 @@
-"""Window mAP: how well scores rank windows, before any peak is decided; what picks the best epoch."""
+"""Window mAP: how well scores rank windows, before any peak; it picks the best epoch."""
 
 import numpy as np
 from numpy.typing import NDArray

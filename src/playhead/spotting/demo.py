@@ -1,0 +1,93 @@
+"""The demo: generated football, a small model trained on some matches, a report on the others."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from playhead.errors import PlayheadError
+from playhead.events.manifest import read_manifest
+from playhead.inference.batch import exit_code
+from playhead.metrics.spotting import chance_map, confused_map, evaluate_spotting
+from playhead.output import print_json, print_table
+from playhead.spotting.config import WorldConfig, find_config, load_spotting_config
+from playhead.spotting.data import world_manifest
+from playhead.spotting.evaluate import Evaluation, pair_events
+from playhead.spotting.predict import PredictOptions, predict_videos
+from playhead.spotting.reporting import Pictures, durations_of, read_scores_of, report_of
+from playhead.spotting.train import train_spotting
+from playhead.spotting.truth import read_predictions, read_truth
+from playhead.worlds import redraw
+
+__all__ = ["run_demo"]
+
+PICTURE_SIZE = (448, 256)
+
+
+def run_demo(out: Path, *, as_json: bool = False) -> None:
+    """Generate, train, predict unseen matches, evaluate, report; the report's path comes last."""
+    started = monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
+
+    config = load_spotting_config(find_config("football-demo"))
+    world = config.data.world
+    if world is None:
+        raise PlayheadError("football-demo: its data must be a world")
+    say(f"generating {world.count} football matches")
+    manifest = world_manifest(world)
+    run, predictions = out / "run", out / "predictions"
+    say("training on some of them")
+    trained = train_spotting(config, run, resume=(run / "config.yaml").is_file())
+    say("spotting passes and drives in matches that the model has never seen")
+    unseen = [row.video for row in read_manifest(manifest) if row.split == "test"]
+    predicted = predict_videos(trained.bundle, unseen, predictions, PredictOptions())
+    truth, made = pair_events(read_truth(manifest, split="test"), read_predictions(predictions))
+    scores = read_scores_of(predictions, truth)
+    measured = Evaluation(len(truth), evaluate_spotting(truth, made))
+    say("writing the report")
+    report = report_of(
+        truth,
+        made,
+        scores,
+        out / "report.html",
+        title="Football: passes and drives",
+        run=run,
+        pictures=_large_pictures(world),
+    )
+    chance = {
+        "chance": chance_map(truth, durations_of(scores)),
+        "right times, confused classes": confused_map(truth),
+    }
+    if as_json:
+        seconds = round(monotonic() - started, 1)
+        document = {"chance": chance, "seconds": seconds, "bundle": str(trained.bundle)}
+        print_json({**measured.to_json(), **document, "report": str(report)})
+    else:
+        print_table(measured.rows())
+        for name, value in chance.items():
+            typer.echo(f"for comparison, mAP@1 of {name}: {value:.3f}")
+        typer.echo(f"bundle: {trained.bundle}")
+        say("done; the report is")
+        typer.echo(report)
+    raise typer.Exit(exit_code(predicted.files))
+
+
+def _large_pictures(world: WorldConfig) -> Pictures:
+    """Film strips at a size that people can follow: the same matches, drawn again larger."""
+
+    def pictures(name: str, times: Sequence[float]) -> list[tuple[float, NDArray[np.uint8]]]:
+        return redraw(
+            world.name,
+            Path(name).stem,
+            times,
+            seed=world.seed,
+            settings=world.settings,
+            size=PICTURE_SIZE,
+        )
+
+    return pictures

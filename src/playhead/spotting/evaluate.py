@@ -1,0 +1,72 @@
+"""Evaluation: predicted events against the truth, with what chance would reach beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from playhead.errors import LabelError
+from playhead.events.model import VideoEvents
+from playhead.metrics.spotting import SpottingResult, evaluate_spotting
+from playhead.spotting.truth import pair_videos, read_predictions, read_truth
+
+__all__ = ["Evaluation", "evaluate_folder", "pair_events"]
+
+SHOWN = ("map@1", "tight", "loose", "frame_map@2", "best_f1", "truths", "predictions")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The figures of some predictions."""
+
+    videos: int
+    result: SpottingResult
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping: job, metrics, per_class."""
+        return {"job": "spotting", "videos": self.videos, **self.result.to_json()}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a class and one for all, for people."""
+        whole = {**self.result.metrics}
+        for count in ("truths", "predictions"):
+            whole[count] = sum(values[count] for values in self.result.per_class.values())
+        named = {**self.result.per_class, "all": whole}
+        return [
+            {"class": label, **{name: _shown(name, values) for name in SHOWN}}
+            for label, values in named.items()
+        ]
+
+
+def evaluate_folder(
+    truth: Path, predictions: Path, *, split: str | None = None, rate: str | None = None
+) -> Evaluation:
+    """Measure a folder of predictions; a video without a prediction counts as nothing found."""
+    real, made = pair_events(
+        read_truth(truth, split=split, rate=rate), read_predictions(predictions)
+    )
+    return Evaluation(len(real), evaluate_spotting(real, made))
+
+
+def pair_events(
+    truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]
+) -> tuple[list[VideoEvents], list[VideoEvents]]:
+    """Give each prediction the name of its video in the truth.
+
+    Raises LabelError for a prediction that belongs to no video of the truth.
+    """
+    places = pair_videos([one.video for one in predictions], [one.video for one in truth])
+    named = []
+    for prediction, place in zip(predictions, places, strict=True):
+        if place is None:
+            raise LabelError(
+                f"{prediction.video}: predictions for a video that the truth does not hold; "
+                "name the truth's split with --split, or predict into another folder"
+            )
+        named.append(replace(prediction, video=truth[place].video))
+    return list(truth), named
+
+
+def _shown(name: str, values: dict[str, float]) -> float | int | None:
+    value = values.get(name)
+    return int(value) if name in {"truths", "predictions"} and value is not None else value

@@ -1,0 +1,160 @@
+"""Prediction: raw scores first, then events decided from them; never imports torch on a CPU.
+
+Outputs mirror the inputs' relative paths: `X.scores.npz` and `X.events.json`.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from playhead.config import override, validate
+from playhead.decisions.ensemble import mean_scores
+from playhead.decisions.peaks import PeakConfig, find_peaks
+from playhead.errors import BundleError, PlayheadError
+from playhead.events.formats import native
+from playhead.events.model import VideoEvents
+from playhead.inference.batch import BatchResult, FileOutcome, output_path, run_files
+from playhead.inference.bundle import Bundle, load_bundle
+from playhead.inference.dense import score_video, unseen_spans
+from playhead.inference.runtime import Backend, Precision, open_backend
+from playhead.inference.scores import Scores, read_scores, write_scores
+from playhead.media import Damage, open_video
+from playhead.progress import Progress
+from playhead.spotting.truth import EVENTS, SCORES
+
+__all__ = ["PredictOptions", "decide", "decide_again", "predict_videos"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictOptions:
+    """How a bundle is run; precision is chosen here, never by a stopwatch."""
+
+    device: str = "auto"
+    threads: int | None = None
+    precision: str = "fp32"
+    every: int = 1
+    flip: bool = False
+
+
+def predict_videos(
+    bundle_path: Path, videos: Sequence[Path], out: Path, options: PredictOptions
+) -> BatchResult:
+    """Write scores and events of every video; one bad file never ends the batch.
+
+    A file whose damage leaves parts unscored ends `partial`, and its reason names them in seconds.
+    """
+    bundle = load_bundle(bundle_path)
+    if bundle.manifest.job != "spotting":
+        raise BundleError(
+            f"{bundle_path}: is a bundle of {bundle.manifest.job}; "
+            f"use `playhead {bundle.manifest.job} predict`"
+        )
+    backend = open_backend(
+        bundle,
+        device=options.device,
+        threads=options.threads,
+        precision=options.precision,
+        cuda_factory=_cuda,
+    )
+
+    one = _One(bundle, backend, options)
+    return run_files(videos, out, one.predict, task="predicting")
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """Prediction of one video after the other with one model."""
+
+    bundle: Bundle
+    backend: Backend
+    options: PredictOptions
+
+    def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
+        manifest = self.bundle.manifest
+        with open_video(path) as video:
+            scores = score_video(
+                video,
+                manifest,
+                self.backend,
+                every=self.options.every,
+                flip=self.options.flip,
+                name=path.name,
+                progress=progress,
+            )
+            problem = _problem(video.damage, scores)
+        source = f"{self.bundle.folder}/bundle.json"
+        config = validate(PeakConfig, manifest.post_processing, source=source)
+        outputs = (output_path(target, SCORES), output_path(target, EVENTS))
+        write_scores(scores, outputs[0])
+        native.write(decide(scores, config), outputs[1])
+        return FileOutcome(path, "partial" if problem else "ok", outputs, problem)
+
+
+def _mean(scores: Sequence[Scores]) -> Scores:
+    values = mean_scores(
+        [one.values for one in scores],
+        times=[one.times for one in scores],
+        classes=[one.classes for one in scores],
+    )
+    return replace(scores[0], values=values)
+
+
+def _problem(damage: Sequence[Damage], scores: Scores) -> str | None:
+    """What could not be seen of a video, in frames and in seconds; None where all was."""
+    spans = unseen_spans(scores)
+    if not damage and not spans:
+        return None
+    frames = ", ".join(f"{one.start}-{one.stop - 1}" for one in damage)
+    seconds = ", ".join(f"{start:.2f}-{stop:.2f} s" for start, stop in spans)
+    return f"frames {frames} cannot be decoded; not scored: {seconds or 'nothing'}"
+
+
+def _cuda(bundle: Bundle, precision: Precision) -> Backend | None:
+    """The CUDA backend where torch is installed and sees a device; else None."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    from playhead.learning.cuda import open_cuda
+    from playhead.spotting.model import build_from_manifest
+
+    return open_cuda(bundle, precision, build_from_manifest)
+
+
+def decide(scores: Scores, config: PeakConfig) -> VideoEvents:
+    """Events from scores, each at the time of its frame."""
+    found = find_peaks(scores.times, scores.values, scores.classes, config, scores.frames)
+    points = np.searchsorted(scores.frames, [event.frame for event in found])
+    starts = scores.frame_times[points].tolist()
+    events = tuple(replace(event, start=start) for event, start in zip(found, starts, strict=True))
+    return VideoEvents(video=scores.video, classes=scores.classes, events=events)
+
+
+def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) -> list[Path]:
+    """Average the scores that folders share, and write them and their events to `out`.
+
+    Raises PlayheadError for a folder without scores, or folders that hold different videos.
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        override(values, setting)
+    config = validate(PeakConfig, values, source="--set")
+    found = [
+        {str(path.relative_to(f)): path for path in sorted(f.rglob(f"*{SCORES}"))} for f in folders
+    ]
+    for folder, paths in zip(folders, found, strict=True):
+        if not paths or paths.keys() != found[0].keys():
+            raise PlayheadError(
+                f"{folder}: holds {len(paths)} {SCORES} files, {folders[0]} holds {len(found[0])}; "
+                "each folder needs scores of the same videos"
+            )
+    written = []
+    for name in found[0]:
+        mean = _mean([read_scores(paths[name]) for paths in found])
+        stem = name[: -len(SCORES)]
+        write_scores(mean, out / name)
+        native.write(decide(mean, config), out / f"{stem}{EVENTS}")
+        written.append(out / f"{stem}{EVENTS}")
+    return written

@@ -1,0 +1,225 @@
+"""Training: from a configuration to a run folder with a bundle, validation scores and a report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from playhead.errors import PlayheadError
+from playhead.events.manifest import ManifestRow
+from playhead.events.model import VideoEvents
+from playhead.files import write_text
+from playhead.inference.bundle import InputPlan
+from playhead.inference.scores import read_scores
+from playhead.learning.export import export_bundle
+from playhead.learning.losses import classification_loss
+from playhead.learning.state import load_weights
+from playhead.learning.training import FitResult, fit
+from playhead.metrics.spotting import evaluate_spotting
+from playhead.metrics.window_map import window_map
+from playhead.samples.dataset import LabelledVideos, TrainingWindows, ValidationWindows
+from playhead.samples.loader import batches
+from playhead.samples.transforms import Augmentation
+from playhead.spotting.config import SpottingConfig, load_spotting_config
+from playhead.spotting.data import load_videos, split_rows
+from playhead.spotting.evaluate import pair_events
+from playhead.spotting.model import build_model
+from playhead.spotting.predict import PredictOptions, predict_videos
+from playhead.spotting.reporting import read_scores_of, report_of
+from playhead.spotting.truth import SCORES, pair_videos, read_predictions
+
+__all__ = ["TrainResult", "export_run", "train_spotting"]
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training run left: where, and how good it is on the validation videos."""
+
+    run: Path
+    bundle: Path
+    report: Path
+    metrics: dict[str, float]
+    fitted: FitResult
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return {
+            "job": "spotting",
+            "run": str(self.run),
+            "bundle": str(self.bundle),
+            "report": str(self.report),
+            "metrics": self.metrics,
+            "best_epoch": self.fitted.best_epoch,
+            "seconds": self.fitted.seconds,
+        }
+
+    def describe(self) -> str:
+        """A few lines for a person."""
+        return (
+            f"validation mAP@1 {self.metrics['map@1']:.3f}, best epoch {self.fitted.best_epoch}, "
+            f"{self.fitted.seconds:.0f} s of training\n"
+            f"bundle  {self.bundle}\nreport  {self.report}"
+        )
+
+
+def train_spotting(
+    config: SpottingConfig, run: Path, *, resume: bool = False, device: str = "auto"
+) -> TrainResult:
+    """Train, keep the best weights, export them, predict and report on the validation videos.
+
+    Raises PlayheadError for labels, videos or weights that cannot be used, before any training.
+    """
+    train_rows, valid_rows = split_rows(config.data)
+    training, _ = load_videos(train_rows, config)
+    validation, truth = load_videos(valid_rows, config)
+    chosen = _device(device)
+    torch.manual_seed(config.training.seed)
+    model = build_model(config.model, len(config.data.classes), config.window)
+    if config.start is not None:
+        load_weights(model, config.start.weights, strict=config.start.strict)
+    samples = TrainingWindows(
+        training,
+        length=config.samples_per_epoch,
+        seed=config.training.seed,
+        sampling=config.sampling,
+        shift=config.shift,
+        transform=Augmentation(config.augmentation),
+        scores=_hard_scores(train_rows, training, config.hard_scores),
+    )
+    checks = ValidationWindows(validation)
+    document = config.model_dump(mode="json")
+    if not (run / "config.yaml").exists():
+        write_text(run / "config.yaml", yaml.safe_dump(document, sort_keys=False))
+    fitted = fit(
+        model,
+        samples,
+        config.training,
+        run,
+        loss=_loss(config),
+        validate=_validation(checks, config, chosen),
+        resume=resume,
+        device=chosen,
+        identity=document,
+    )
+    bundle = run / "bundle"
+    _export(model, config, bundle, {**fitted.metrics, "epoch": fitted.best_epoch})
+    return _finish(run, fitted, valid_rows, truth)
+
+
+def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
+    """Make a bundle of a run's best weights, or of an epoch that was kept; its folder."""
+    config = load_spotting_config(run / "config.yaml")
+    name = "best.safetensors" if epoch is None else f"epoch_{epoch}.safetensors"
+    if not (run / name).is_file():
+        kept = ", ".join(sorted(path.name for path in run.glob("*.safetensors"))) or "none"
+        raise PlayheadError(
+            f"{run / name}: is not there; weights of this run are {kept}. "
+            "Name epochs to keep with training.keep_epochs"
+        )
+    model = build_model(config.model.without_start(), len(config.data.classes), config.window)
+    load_weights(model, run / name)
+    _export(model, config, out, {})
+    return out
+
+
+def _finish(
+    run: Path, fitted: FitResult, rows: Sequence[ManifestRow], truth: Sequence[VideoEvents]
+) -> TrainResult:
+    """Predict the validation videos as a user would, measure, report."""
+    bundle, scores = run / "bundle", run / "scores"
+    predict_videos(bundle, [row.video for row in rows], scores, PredictOptions())
+    real, made = pair_events(truth, read_predictions(scores))
+    result = evaluate_spotting(real, made)
+    report = report_of(real, made, read_scores_of(scores, real), run / "report.html", run=run)
+    return TrainResult(run, bundle, report, result.metrics, fitted)
+
+
+def _export(
+    model: nn.Module, config: SpottingConfig, folder: Path, metrics: dict[str, Any]
+) -> None:
+    plan = InputPlan(window=config.window, rate=config.data.rate, size=config.data.size)
+    export_bundle(
+        model,
+        folder,
+        job="spotting",
+        classes=config.data.classes,
+        plan=plan,
+        post_processing=config.decisions.model_dump(),
+        metrics=metrics,
+        training=config.model_dump(mode="json"),
+    )
+
+
+def _loss(config: SpottingConfig) -> Callable[[nn.Module, Batch], Tensor]:
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits: Tensor = model(batch["luma"].float() / 255)
+        return classification_loss(logits, batch["target"], config.loss)
+
+    return loss
+
+
+def _validation(
+    checks: ValidationWindows, config: SpottingConfig, device: torch.device
+) -> Callable[[nn.Module, int], dict[str, float]]:
+    """Average precision over the validation windows, the mean of the classes that have any."""
+
+    def validate(model: nn.Module, epoch: int) -> dict[str, float]:
+        scores, truth = [], []
+        loader = batches(
+            checks, batch_size=config.training.batch_size, seed=0, epoch=epoch, workers=0
+        )
+        for batch in loader:
+            logits = model(batch["luma"].to(device).float() / 255)
+            scores.append(torch.sigmoid(logits).float().cpu().numpy())
+            truth.append(batch["target"].numpy())
+        return {"window_map": window_map(np.concatenate(scores), np.concatenate(truth))}
+
+    return validate
+
+
+def _hard_scores(
+    rows: Sequence[ManifestRow], videos: LabelledVideos, folder: Path | None
+) -> list[NDArray[np.float32] | None] | None:
+    """Saved out-of-fold scores on each video's grid; a video that has none is drawn evenly.
+
+    Raises PlayheadError for a folder without scores of any video, or scores on another grid.
+    """
+    if folder is None:
+        return None
+    files = sorted(folder.rglob(f"*{SCORES}"))
+    names = [str(path.relative_to(folder))[: -len(SCORES)] for path in files]
+    places = pair_videos([row.video.as_posix() for row in rows], names)
+    if all(place is None for place in places):
+        raise PlayheadError(
+            f"{folder}: holds no {SCORES} of any training video; predict them first"
+        )
+    found = [None if place is None else read_scores(files[place]) for place in places]
+    for scores, grid in zip(found, videos.grids, strict=True):
+        if scores is not None and len(scores.times) != len(grid):
+            raise PlayheadError(
+                f"{folder}: scores of {scores.video} have {len(scores.times)} grid points, the "
+                f"configuration's grid has {len(grid)}; predict them at the same rate"
+            )
+    return [None if scores is None else scores.values for scores in found]
+
+
+def _device(name: str) -> torch.device:
+    match name:
+        case "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        case "cpu":
+            return torch.device("cpu")
+        case "cuda" if torch.cuda.is_available():
+            return torch.device("cuda")
+        case "cuda":
+            raise PlayheadError("device cuda: torch sees no CUDA device; use --device cpu")
+        case _:
+            raise PlayheadError(f"device {name!r}: is none of auto, cpu, cuda")
