@@ -2,40 +2,79 @@
 
 What happens is decided in metres and seconds before any picture: the same seed gives the same
 truth at every picture size. Every event lies at the exact frame, whatever the frame rate.
+A pass is a ball kicked away to a team-mate; a drive is a player on the ball who pushes it ahead
+and runs with it. Nothing else is labelled, and nothing in a close-up or a replay is.
 """
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from playhead.config import Settings
-from playhead.events.model import Event
+from playhead.events.formats import native
+from playhead.events.manifest import ManifestRow, write_manifest
+from playhead.events.model import Event, VideoEvents
+from playhead.media.write import VideoWriter
+from playhead.progress import progress
 from playhead.worlds.football_look import Look, draw_look
 from playhead.worlds.football_picture import Painter
 from playhead.worlds.football_plan import LABELLED, Tempo, draw_plan
 from playhead.worlds.football_play import Play
 from playhead.worlds.football_shots import Shot, aim, draw_shots, play_times
+from playhead.worlds.sound import RATE, crowd_sound
 
-__all__ = ["CLASSES", "FootballConfig", "Match", "draw_match", "render"]
+__all__ = ["CLASSES", "FootballConfig", "Match", "draw_match", "generate_football", "render"]
 
 CLASSES: tuple[str, ...] = LABELLED
+SPLITS = ("train", "valid", "test")
 
 
 class FootballConfig(Settings):
-    """What matches to generate."""
+    """What matches to generate, and how they are written."""
 
     seconds: float = Field(180.0, ge=5.0, le=10_800.0, description="length of a match, seconds")
     width: int = Field(112, ge=32, le=3840, multiple_of=2, description="pixels")
     height: int = Field(64, ge=32, le=2160, multiple_of=2, description="pixels")
     rate: str = Field("25", description="frames a second, also as a fraction: 30000/1001")
-    variable_rate: bool = Field(False, description="frames last between half and twice 1/rate")
+    variable_rate: bool = Field(False, description="frames last between half and 1.5 times 1/rate")
     view: float = Field(24.0, ge=12.0, le=60.0, description="metres the camera shows")
     ball_pixels: float = Field(1.7, gt=0.0, description="least radius of the ball at 112 pixels")
     distractors: float = Field(1.0, ge=0.0, le=3.0, description="how often, 0 for none")
+    sound: bool = Field(True, description="with the sound of a crowd")
+    crf: int = Field(26, ge=0, le=51, description="H.264 quality, lower is better and larger")
+    train: float = Field(0.6, ge=0.0, le=1.0, description="part of the matches to train on")
+    valid: float = Field(0.15, ge=0.0, le=1.0, description="part to validate on; the rest is test")
+
+    @field_validator("rate")
+    @classmethod
+    def _rate_is_usable(cls, rate: str) -> str:
+        try:
+            value = Fraction(rate)
+        except (ValueError, ZeroDivisionError):
+            value = Fraction(0)
+        if not 5 <= value <= 240:
+            raise ValueError("needs frames a second from 5 to 240, as 25 or 30000/1001")
+        return rate
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.train + self.valid > 1 + 1e-9:
+            raise ValueError(f"train ({self.train}) and valid ({self.valid}) are more than 1")
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,11 +121,94 @@ def draw_match(seed: int, number: int, config: FootballConfig) -> Match:
 def render(match: Match, size: tuple[int, int] | None = None) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames of a match, (H, W, 3) RGB, at (width, height); None: as configured."""
     config = match.config
-    size = size or (config.width, config.height)
-    painter = Painter(match.look, size, config.ball_pixels, config.view)
+    painter = Painter(match.look, size or config.size, config.ball_pixels, config.view)
     seconds = match.seconds
     at, index = play_times(match.shots, seconds)
     return painter.frames(match.play.at(at), match.looks, match.shots, index, seconds)
+
+
+def generate_football(
+    out: Path,
+    *,
+    count: int,
+    seed: int,
+    config: FootballConfig | None = None,
+    processes: int | None = None,
+) -> Path:
+    """Write `count` matches of the world `seed` and their manifest; return the manifest's path.
+
+    A match depends on (seed, its number, config) alone, not on count or processes.
+    processes: at most two by default; more than one needs the caller's script to be importable
+    (`if __name__ == "__main__":`), as all of Python's process pools do.
+    """
+    config = config or FootballConfig()
+    workers = processes or min(2, os.cpu_count() or 1)
+    rows: dict[int, ManifestRow] = {}
+    with progress("Playing football matches", total=count) as bar:
+        for number in _write_matches(out, range(count), seed, config, min(workers, count)):
+            rows[number] = _row(out, number, count, config)
+            bar.advance(note=f"{len(rows)} of {count}")
+    manifest = out / "manifest.csv"
+    write_manifest([rows[number] for number in range(count)], manifest)
+    return manifest
+
+
+def write_match(out: Path, number: int, seed: int, config: FootballConfig) -> int:
+    """Write one match as `match-NNN.mp4` and `match-NNN.events.json`; return its number."""
+    match = draw_match(seed, number, config)
+    video = out / f"{match.name}.mp4"
+    rate = None if config.variable_rate else Fraction(config.rate)
+    times = match.times if config.variable_rate else None
+    sound = (_sound(match, seed, number), RATE) if config.sound else None
+    with VideoWriter(video, *config.size, rate, times=times, crf=config.crf, audio=sound) as writer:
+        for frame in render(match):
+            writer.write(frame)
+    native.write(
+        VideoEvents(video=video.name, classes=CLASSES, events=match.events),
+        out / f"{match.name}.events.json",
+    )
+    return number
+
+
+def _write_matches(
+    out: Path, numbers: range, seed: int, config: FootballConfig, workers: int
+) -> Iterator[int]:
+    """Yield the number of each match when it is written, in any order."""
+    if workers < 2:
+        yield from (write_match(out, number, seed, config) for number in numbers)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        tasks = [pool.submit(write_match, out, number, seed, config) for number in numbers]
+        try:
+            for task in as_completed(tasks):
+                yield task.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _row(out: Path, number: int, count: int, config: FootballConfig) -> ManifestRow:
+    """The first matches train, the next ones validate, the last ones test."""
+    edges = (round(count * config.train), round(count * (config.train + config.valid)))
+    split = SPLITS[sum(number >= edge for edge in edges)]
+    name = f"match-{number:03d}"
+    return ManifestRow(
+        video=out / f"{name}.mp4", labels=out / f"{name}.events.json", group=name, split=split
+    )
+
+
+def _sound(match: Match, seed: int, number: int) -> NDArray[np.float32]:
+    """The crowd swells at stoppages, and a little before headers and tackles."""
+    plan = match.play.plan
+    whistles = [stoppage.start for stoppage in plan.stoppages]
+    excited = [touch.time for touch in plan.touches if touch.kind in ("header", "tackle")]
+    kicks = [touch.time for touch in plan.touches if touch.kind in ("pass", "drive", "header")]
+    return crowd_sound(
+        np.random.default_rng([seed, number, 4]),
+        float(match.times[-1]) + 1 / float(Fraction(match.config.rate)),
+        kicks=kicks,
+        whistles=whistles,
+        swells=whistles + excited,
+    )
 
 
 def _frame_times(rng: np.random.Generator, config: FootballConfig) -> tuple[Fraction, ...]:

@@ -80,7 +80,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         stand_shadow=float(rng.uniform(8, 30)) if rng.random() < 0.4 else 0.0,
         crowd=rng.integers(30, 190, (6, 3)).astype(np.uint8),
         boards=rng.integers(20, 190, (5, 3)).astype(np.uint8),
-        grain=rng.uniform(2.0, 6.0),
+        grain=rng.uniform(1.5, 4.0),
         gain=rng.uniform(0.85, 1.1),
         seed=int(rng.integers(2**31)),
     )
