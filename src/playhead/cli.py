@@ -161,13 +161,21 @@ def convert(
     source_format: Annotated[str | None, typer.Option("--from", help="Format of IN.")] = None,
     target_format: Annotated[str | None, typer.Option("--to", help="Format of OUT.")] = None,
     rate: Annotated[str | None, typer.Option(help="Frames a second, where no media is.")] = None,
+    media: Annotated[
+        Path | None, typer.Option(help="Folder of the videos, whose frames then decide.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Convert labels from one format into another."""
+    """Convert labels: native, csv, soccernet, e2espot or srt, told by name and content."""
     from playhead.events.convert import convert as convert_labels
 
     count = convert_labels(
-        source, target, source_format=source_format, target_format=target_format, rate=rate
+        source,
+        target,
+        source_format=source_format,
+        target_format=target_format,
+        rate=rate,
+        media=media,
     )
     if as_json:
         print_json({"input": str(source), "output": str(target), "events": count})
