@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from playhead.errors import PlayheadError
+from playhead.errors import PlayheadError, needs_extra
 from playhead.output import print_error, print_json, print_table
 from playhead.spotting import commands as spotting
 
@@ -91,7 +91,8 @@ def demo(
     """Generate videos, train, predict, evaluate and report, in minutes and without a GPU."""
     match job:
         case "spotting":
-            from playhead.spotting.demo import run_demo
+            with needs_extra("the demo trains a model and", "train"):
+                from playhead.spotting.demo import run_demo
         case _:
             raise PlayheadError(f"{job}: there is no demo of this name; there is one of spotting")
     run_demo(out, as_json=as_json)
@@ -254,7 +255,8 @@ def bundle_export(
     as_json: Json = False,
 ) -> None:
     """Make a bundle of a run's best weights, or of an epoch that was kept."""
-    from playhead.spotting.train import export_run
+    with needs_extra("exporting", "train"):
+        from playhead.spotting.train import export_run
 
     bundle = export_run(run, out, epoch=epoch)
     print_json({"bundle": str(bundle)}) if as_json else typer.echo(bundle)

@@ -14,6 +14,9 @@
 A message is one sentence with what was got, what was needed, and the remedy.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "BundleError",
     "ConfigError",
@@ -25,6 +28,7 @@ __all__ = [
     "PlayheadError",
     "StorageError",
     "WeightsError",
+    "needs_extra",
 ]
 
 
@@ -72,3 +76,14 @@ class MissingExtraError(PlayheadError):
             f"{feature} needs the extra [{extra}]: install it with "
             f"`pip install 'playhead[{extra}]'`"
         )
+
+
+@contextmanager
+def needs_extra(feature: str, extra: str) -> Iterator[None]:
+    """Turn a package that is not installed into MissingExtraError, naming the line that helps."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("playhead"):
+            raise
+        raise MissingExtraError(feature, extra) from error

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from playhead.errors import needs_extra
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -31,13 +32,14 @@ def train(
 ) -> None:
     """Train a model on labelled videos, export it, and report on the validation videos."""
     from playhead.spotting.config import find_config, load_spotting_config
-    from playhead.spotting.train import train_spotting
 
     path = find_config(config)
+    loaded = load_spotting_config(path, settings or [])
+    with needs_extra("training", "train"):
+        from playhead.spotting.train import train_spotting
+
     run = out or Path("runs") / path.stem
-    result = train_spotting(
-        load_spotting_config(path, settings or []), run, resume=resume, device=device
-    )
+    result = train_spotting(loaded, run, resume=resume, device=device)
     if as_json:
         print_json(result.to_json())
     else:

@@ -14,6 +14,7 @@ from playhead.samples.folds import Fold, grouped_folds, refuse_leaks
 from playhead.samples.grid import make_grid
 from playhead.spotting.config import DataConfig, SpottingConfig, WorldConfig
 from playhead.spotting.truth import labels_of
+from playhead.worlds import generate
 
 __all__ = ["load_videos", "manifest_of", "split_rows", "world_manifest"]
 
@@ -32,8 +33,6 @@ def world_manifest(world: WorldConfig) -> Path:
     folder = cache_folder() / "worlds" / world.key
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
-        from playhead.worlds import generate
-
         generate(world.name, folder, count=world.count, seed=world.seed, settings=world.settings)
     return manifest
 

@@ -7,12 +7,17 @@ A world decides what happens before it draws anything, so its labels are exact.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from playhead.config import override, validate
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.config import Settings, override, validate
 from playhead.errors import ConfigError
 
-__all__ = ["WORLDS", "generate"]
+__all__ = ["WORLDS", "generate", "redraw"]
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 WORLDS = ("football",)
 
@@ -30,14 +35,50 @@ def generate(
         raise ConfigError(f"count is {count}; at least one video is needed")
     if seed < 0:
         raise ConfigError(f"seed is {seed}; it must be 0 or more")
-    values: dict[str, Any] = {}
-    for setting in settings:
-        override(values, setting)
     match name:
         case "football":
             from playhead.worlds.football import FootballConfig, generate_football
 
-            config = validate(FootballConfig, values, source="world football")
+            config = _config(FootballConfig, name, settings)
             return generate_football(Path(out), count=count, seed=seed, config=config)
         case _:
-            raise ConfigError(f"{name}: no world of this name; known are {', '.join(WORLDS)}")
+            raise _unknown(name)
+
+
+def redraw(
+    name: str,
+    video: str,
+    times: Sequence[float],
+    *,
+    seed: int,
+    settings: Sequence[str],
+    size: tuple[int, int],
+) -> list[tuple[float, NDArray[np.uint8]]]:
+    """Draw moments of a generated video again, at another size: (seconds, RGB (H, W, 3)) each.
+
+    video: its name without suffix, as `match-003`; seed, settings: those it was generated with;
+    times: seconds, of which each frame that is nearest to some is drawn once.
+    """
+    match name:
+        case "football":
+            from playhead.worlds.football import FootballConfig, draw_match, render
+
+            config = _config(FootballConfig, name, settings)
+            match_ = draw_match(seed, int(video.rsplit("-", 1)[1]), config)
+            seconds = match_.seconds
+            frames = sorted({int(np.argmin(np.abs(seconds - time))) for time in times})
+            pictures = render(match_, size, frames)
+            return list(zip(seconds[frames].tolist(), pictures, strict=True))
+        case _:
+            raise _unknown(name)
+
+
+def _config(model: type[SettingsT], name: str, settings: Sequence[str]) -> SettingsT:
+    values: dict[str, Any] = {}
+    for setting in settings:
+        override(values, setting)
+    return validate(model, values, source=f"world {name}")
+
+
+def _unknown(name: str) -> ConfigError:
+    return ConfigError(f"{name}: no world of this name; known are {', '.join(WORLDS)}")

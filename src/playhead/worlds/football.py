@@ -7,7 +7,7 @@ and runs with it. Nothing else is labelled, and nothing in a close-up or a repla
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,6 +36,7 @@ __all__ = ["CLASSES", "FootballConfig", "Match", "draw_match", "generate_footbal
 
 CLASSES: tuple[str, ...] = LABELLED
 SPLITS = ("train", "valid", "test")
+PRESET = "superfast"  # at these sizes the encoder, not the drawing, takes most of the time
 
 
 class FootballConfig(Settings):
@@ -50,7 +51,7 @@ class FootballConfig(Settings):
     ball_pixels: float = Field(1.7, gt=0.0, description="least radius of the ball at 112 pixels")
     distractors: float = Field(1.0, ge=0.0, le=3.0, description="how often, 0 for none")
     sound: bool = Field(True, description="with the sound of a crowd")
-    crf: int = Field(26, ge=0, le=51, description="H.264 quality, lower is better and larger")
+    crf: int = Field(23, ge=0, le=51, description="H.264 quality, lower is better and larger")
     train: float = Field(0.6, ge=0.0, le=1.0, description="part of the matches to train on")
     valid: float = Field(0.15, ge=0.0, le=1.0, description="part to validate on; the rest is test")
 
@@ -118,13 +119,23 @@ def draw_match(seed: int, number: int, config: FootballConfig) -> Match:
     )
 
 
-def render(match: Match, size: tuple[int, int] | None = None) -> Iterator[NDArray[np.uint8]]:
-    """Yield the frames of a match, (H, W, 3) RGB, at (width, height); None: as configured."""
+def render(
+    match: Match,
+    size: tuple[int, int] | None = None,
+    frames: Sequence[int] | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames of a match, (H, W, 3) RGB, at (width, height); None: as configured.
+
+    frames: only these, rising.
+    """
     config = match.config
     painter = Painter(match.look, size or config.size, config.ball_pixels, config.view)
     seconds = match.seconds
     at, index = play_times(match.shots, seconds)
-    return painter.frames(match.play.at(at), match.looks, match.shots, index, seconds)
+    rows = slice(None) if frames is None else np.asarray(frames, dtype=np.int64)
+    return painter.frames(
+        match.play.at(at[rows]), match.looks[rows], match.shots, index[rows], seconds[rows]
+    )
 
 
 def generate_football(
@@ -160,7 +171,9 @@ def write_match(out: Path, number: int, seed: int, config: FootballConfig) -> in
     rate = None if config.variable_rate else Fraction(config.rate)
     times = match.times if config.variable_rate else None
     sound = (_sound(match, seed, number), RATE) if config.sound else None
-    with VideoWriter(video, *config.size, rate, times=times, crf=config.crf, audio=sound) as writer:
+    with VideoWriter(
+        video, *config.size, rate, times=times, crf=config.crf, preset=PRESET, audio=sound
+    ) as writer:
         for frame in render(match):
             writer.write(frame)
     native.write(
