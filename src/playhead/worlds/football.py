@@ -36,7 +36,6 @@ __all__ = ["CLASSES", "FootballConfig", "Match", "draw_match", "generate_footbal
 
 CLASSES: tuple[str, ...] = LABELLED
 SPLITS = ("train", "valid", "test")
-PRESET = "superfast"  # at these sizes the encoder, not the drawing, takes most of the time
 
 
 class FootballConfig(Settings):
@@ -171,9 +170,7 @@ def write_match(out: Path, number: int, seed: int, config: FootballConfig) -> in
     rate = None if config.variable_rate else Fraction(config.rate)
     times = match.times if config.variable_rate else None
     sound = (_sound(match, seed, number), RATE) if config.sound else None
-    with VideoWriter(
-        video, *config.size, rate, times=times, crf=config.crf, preset=PRESET, audio=sound
-    ) as writer:
+    with VideoWriter(video, *config.size, rate, times=times, crf=config.crf, audio=sound) as writer:
         for frame in render(match):
             writer.write(frame)
     native.write(

@@ -11,7 +11,7 @@ from scipy.signal import butter, sosfilt
 
 __all__ = ["RATE", "crowd_sound"]
 
-RATE = 16_000  # samples a second
+RATE = 8_000  # samples a second
 
 Sound = NDArray[np.float32]
 
