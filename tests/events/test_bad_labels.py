@@ -358,6 +358,12 @@ class TestFormats:
     def test_a_folder_without_labels_is_refused(self, tmp_path):
         refused(tmp_path, "no label files", r"\*\.events\.json")
 
+    def test_a_folder_that_holds_a_video_twice_is_refused(self, tmp_path):
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            native(tmp_path / name)
+        refused(tmp_path, "2 files hold the events of 'a.mp4'")
+
     @pytest.mark.parametrize("rate", ["0", "fast", "-25", "25/0", 0, float("nan"), float("inf")])
     def test_a_rate_that_is_none_is_refused(self, tmp_path, rate):
         with pytest.raises(LabelError, match="30000/1001"):

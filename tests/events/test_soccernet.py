@@ -157,7 +157,7 @@ def test_a_row_of_a_manifest_gets_the_half_that_its_video_is_named_after(labels)
 
 
 def test_a_game_in_one_file_has_no_second_half(labels, tmp_path):
-    with pytest.raises(LabelError, match=r"half 2.*a whole game.*1_720p\.mkv"):
+    with pytest.raises(LabelError, match=r"second half.*a whole game.*1_720p\.mkv"):
         read_row(ManifestRow(tmp_path / "720p.mp4", labels))
     first = [entry for entry in LABELS["annotations"] if entry["gameTime"][0] == "1"]
     labels.write_text(json.dumps({"UrlLocal": GAME, "annotations": first}))

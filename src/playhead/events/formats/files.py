@@ -1,5 +1,6 @@
 """Files: reading and writing labels and predictions, whatever their format."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -158,10 +159,9 @@ def _read_manifest(path: Path, reading: Reading) -> tuple[VideoEvents, ...]:
 
 def _one_set(path: Path, videos: tuple[VideoEvents, ...]) -> tuple[VideoEvents, ...]:
     """The videos of one set have the same classes: all that any of its files names."""
-    names = [video.video for video in videos]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise LabelError(f"{path}: two files hold the events of {twice!r}; keep one of them")
+    (name, count), *_ = Counter(video.video for video in videos).most_common(1)
+    if count > 1:
+        raise LabelError(f"{path}: {count} files hold the events of {name!r}; keep one of them")
     if len({video.classes for video in videos}) == 1:
         return videos
     classes = tuple(sorted({name for video in videos for name in video.classes}))

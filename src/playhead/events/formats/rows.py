@@ -1,7 +1,7 @@
 """Rows: the labels of one video of a data set, out of a file that may hold those of many."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -37,60 +37,77 @@ def read_row(
         raise LabelError(f"{row.name}: the manifest gives no labels for it")
     if not row.labels.is_file():
         raise LabelError(f"{row.labels}: is not there, it should hold the labels of {row.name}")
-    name, raws = _parse_once(row.labels, row.labels.stat().st_mtime_ns)
-    mine = replace(_select(raws, name, row, row.labels), video=row.name)
+    labels = _parse_once(row.labels, row.labels.stat().st_mtime_ns)
+    mine = replace(_select(labels, row), video=row.name)
     reading = Reading(
         rate=as_rate(rate),
         times=None if times is None else {row.name: times},
         classes=None if classes is None else tuple(classes),
         offset=row.offset,
     )
-    return resolve([mine], reading, labels_in(raws))[0]
+    return resolve([mine], reading, labels.classes)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """A labels file that serves many rows, read once; videos are found by the end of their path."""
+
+    path: Path
+    format: str
+    videos: Sequence[RawVideo]
+    classes: tuple[str, ...]
+    by_name: dict[str, list[RawVideo]]
 
 
 @lru_cache(maxsize=4)
-def _parse_once(path: Path, modified: int) -> tuple[str, tuple[RawVideo, ...]]:
-    """A labels file that serves many rows is read once; `modified` parts new from old."""
-    name = detect(path)
-    return name, parse(path, name)
+def _parse_once(path: Path, _modified: int) -> _Labels:
+    format_ = detect(path)
+    videos = parse(path, format_)
+    by_name: dict[str, list[RawVideo]] = {}
+    for video in videos:
+        by_name.setdefault(PurePosixPath(video.video).name, []).append(video)
+    return _Labels(path, format_, videos, labels_in(videos), by_name)
 
 
-def _select(raws: Sequence[RawVideo], name: str, row: ManifestRow, labels: Path) -> RawVideo:
-    match name:
+def _select(labels: _Labels, row: ManifestRow) -> RawVideo:
+    match labels.format:
         case "soccernet":
-            return _select_half(raws, row, labels)
+            return _select_half(labels, row)
         case "native" | "srt":
-            return raws[0]
+            return labels.videos[0]
         case _:
-            return _select_named(raws, row, labels)
+            return _select_named(labels, row)
 
 
-def _select_named(raws: Sequence[RawVideo], row: ManifestRow, labels: Path) -> RawVideo:
+def _select_named(labels: _Labels, row: ManifestRow) -> RawVideo:
+    names = dict.fromkeys((row.video.name, row.video.stem))
+    alike = [raw for name in names for raw in labels.by_name.get(name, [])]
     tests: tuple[Callable[[str], bool], ...] = (
-        lambda video: (labels.parent / video).resolve() == row.video,
+        lambda video: (labels.path.parent / video).resolve() == row.video,
         lambda video: video == row.name,
-        lambda video: PurePosixPath(video).name in (row.video.name, row.video.stem),
+        lambda _: True,
     )
     for test in tests:
-        found = [raw for raw in raws if test(raw.video)]
+        found = [raw for raw in alike if test(raw.video)]
         if len(found) == 1:
             return found[0]
-    names = ", ".join(raw.video for raw in raws[:4]) + (", ..." if len(raws) > 4 else "")
+    listed = ", ".join(raw.video for raw in labels.videos[:4])
     raise LabelError(
-        f"{labels}: does not name {row.name!r} or names it more than once, it names {names}; "
-        "a row of its name alone says that nothing happens in it"
+        f"{labels.path}: does not name {row.name!r} or names it more than once, it names {listed}"
+        f"{', ...' if len(labels.videos) > 4 else ''}; a row of its name alone says that nothing "
+        "happens in it"
     )
 
 
-def _select_half(raws: Sequence[RawVideo], row: ManifestRow, labels: Path) -> RawVideo:
-    halves = {half_of(raw.video): raw for raw in raws}
+def _select_half(labels: _Labels, row: ManifestRow) -> RawVideo:
+    halves = {half_of(raw.video): raw for raw in labels.videos}
     half = half_of(row.video.name)
     if half is not None:
         return halves.get(half, RawVideo(video=row.name))
-    if len(raws) == 1 and half_of(raws[0].video) == 1:
-        return raws[0]
+    if set(halves) <= {1, None}:  # a game of one half, or one that is said to be one file
+        return labels.videos[0]
     kind = "a whole game" if is_whole_game(row.video.name) else "not named by its half"
     raise LabelError(
-        f"{labels}: tells of half 2, and {row.name!r} is {kind}; needs a video a half, as in "
-        "1_720p.mkv and 2_720p.mkv, or labels as CSV"
+        f"{labels.path}: tells of a second half, and {row.name!r} is {kind}; needs a video a half, as "
+        "in 1_720p.mkv and 2_720p.mkv, or labels as CSV"
     )

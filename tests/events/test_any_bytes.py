@@ -1,0 +1,77 @@
+"""Whatever a file holds, reading it gives events or a LabelError and nothing else."""
+
+import json
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playhead.errors import LabelError
+from playhead.events.formats import read_events
+from playhead.events.manifest import read_manifest
+
+GOOD = {
+    "a.events.json": b'{"schema": 1, "video": "a", "classes": ["x"], "frames": 50, "rate": "25",'
+    b'"events": [{"label": "x", "start": 1.5, "end": 2, "frame": 3, "box": [1, 2, 3, 4]}]}',
+    "a.csv": b"video,label,time,end,score\na.mp4,x,1.5,2.5,0.5\nb.mp4,x,0,,\n",
+    "b.csv": b"video,label,frame,end\na.mp4,x,12,13\n",
+    "manifest.csv": b"video,labels,group,view,split,offset\na.mp4,a.csv,g,v,train,-.5\n",
+    "Labels-v2.json": b'{"UrlLocal": "g", "annotations": [{"gameTime": "1 - 12:34", "label": "x",'
+    b'"position": "754000", "team": "home", "visibility": "visible", "half": "1"}]}',
+    "a.json": b'[{"video": "a", "num_frames": 90, "fps": 25.0, "events": [{"frame": 12,'
+    b'"label": "x", "comment": "y", "score": 0.5}]}]',
+    "a.srt": b"1\n00:00:01,500 --> 00:00:02,300\nx\ninstant 0.5000\n",
+}
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def read_anyway(name, data):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        with suppress(LabelError):
+            if name == "manifest.csv":
+                read_manifest(path)
+            else:
+                read_events(path, rate=25)
+
+
+@pytest.mark.parametrize("name", GOOD)
+@given(data=st.binary(max_size=200))
+def test_bytes_of_any_kind(name, data):
+    read_anyway(name, data)
+
+
+@pytest.mark.parametrize("name", GOOD)
+@settings(max_examples=200)
+@given(data=st.data())
+def test_a_good_file_with_some_bytes_exchanged(name, data):
+    damaged = bytearray(GOOD[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(damaged)))
+        stop = start + data.draw(st.integers(0, 3))
+        damaged[start:stop] = data.draw(st.binary(max_size=3) | st.sampled_from([b"9", b"-", b'"']))
+    read_anyway(name, bytes(damaged))
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if name.endswith("json")])
+@settings(max_examples=200)
+@given(data=st.data())
+def test_a_good_document_with_any_value_exchanged(name, data):
+    document = json.loads(GOOD[name])
+    place = document[0] if isinstance(document, list) else document
+    inner = [value[0] for value in place.values() if value and isinstance(value, list)]
+    target = data.draw(
+        st.sampled_from([place, *(item for item in inner if isinstance(item, dict))])
+    )
+    target[data.draw(st.sampled_from(sorted(target)))] = data.draw(VALUES)
+    read_anyway(name, json.dumps(document).encode())

@@ -1,0 +1,40 @@
+"""The examples on the page about formats are files that can be read."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from playhead.events.formats import FORMATS, read_events
+from playhead.events.formats.detect import detect
+from playhead.events.manifest import read_manifest
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
+EXAMPLES = re.findall(r"```\w+ (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(("name", "text"), [pair for pair in EXAMPLES if pair[0] != "manifest.csv"])
+def test_an_example_is_read(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    videos = read_events(tmp_path / name)
+    assert sum(len(video.events) for video in videos) == {"labels.csv": 3, "a.srt": 1}.get(name, 2)
+
+
+def test_the_example_of_a_manifest_is_read(tmp_path):
+    text = dict(EXAMPLES)["manifest.csv"]
+    for cell in re.findall(r"[^,\n]+\.(?:mp4|csv|json)", text):
+        (tmp_path / cell).parent.mkdir(exist_ok=True)
+        (tmp_path / cell).touch()
+    (tmp_path / "manifest.csv").write_text(text)
+    assert detect(tmp_path / "manifest.csv") == "manifest"
+    assert [row.group for row in read_manifest(tmp_path / "manifest.csv")] == [
+        "derby",
+        "derby",
+        "final",
+    ]
+
+
+def test_every_format_has_its_row():
+    assert re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE) == list(
+        dict.fromkeys(["native", "csv", "manifest", *FORMATS])
+    )
