@@ -4,9 +4,23 @@ Frame k is the k-th frame that the decoder gives out, everywhere. Only this room
 it, and only its table of times turns a frame into a time.
 """
 
+from playhead.media.audio import Audio, read_audio, stream_audio
 from playhead.media.damage import Damage
+from playhead.media.inspection import VideoInfo, inspect
 from playhead.media.source import Limits
 from playhead.media.video import Pixels, Video, open_video
 from playhead.media.write import VideoWriter
 
-__all__ = ["Damage", "Limits", "Pixels", "Video", "VideoWriter", "open_video"]
+__all__ = [
+    "Audio",
+    "Damage",
+    "Limits",
+    "Pixels",
+    "Video",
+    "VideoInfo",
+    "VideoWriter",
+    "inspect",
+    "open_video",
+    "read_audio",
+    "stream_audio",
+]

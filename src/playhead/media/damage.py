@@ -25,27 +25,24 @@ class DamageLog:
     """The damaged frames of one video that are known so far."""
 
     def __init__(self, frames: int) -> None:
-        self._bad = np.zeros(frames, np.bool_)
-        self._reasons: dict[int, str] = {}
+        self._why = np.zeros(frames, np.int32)
+        self._reasons = [""]
 
     def mark(self, frames: NDArray[np.intp], reason: str) -> None:
-        """Add frames, given as sorted indices."""
-        fresh = frames[~self._bad[frames]]
-        if fresh.size:
-            self._reasons[int(fresh[0])] = reason
-            self._bad[fresh] = True
+        """Add frames; of two reasons for one frame the first stays."""
+        if reason not in self._reasons:
+            self._reasons.append(reason)
+        fresh = frames[self._why[frames] == 0]
+        self._why[fresh] = self._reasons.index(reason)
 
     def covers(self, frame: int) -> bool:
         """Whether this frame is known to be damaged."""
-        return bool(self._bad[frame])
+        return bool(self._why[frame])
 
     def ranges(self) -> tuple[Damage, ...]:
-        """The damaged frames as half-open ranges in order."""
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], self._bad, [False]))))
+        """The damaged frames as half-open ranges in order, each with its first frame's reason."""
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], self._why > 0, [False]))))
         return tuple(
-            Damage(int(start), int(stop), self._reason(int(start), int(stop)))
+            Damage(int(start), int(stop), self._reasons[self._why[start]])
             for start, stop in edges.reshape(-1, 2)
         )
-
-    def _reason(self, start: int, stop: int) -> str:
-        return next(self._reasons[k] for k in sorted(self._reasons) if start <= k < stop)

@@ -59,6 +59,7 @@ class Cursor:
         self._damage = damage
         self._clock = clock
         self._limits = limits
+        self._tainted: int | None = None
         self._begin(source.packets(), first=0, sure=True)
 
     def close(self) -> None:
@@ -80,10 +81,10 @@ class Cursor:
 
     def _ways(self, k: int) -> Iterator[_Way]:
         place = self._table.key_before(k)
+        key = int(self._table.key_frames[place]) if place >= 0 else 0
         first = self._queue[0][0] if self._queue else self._next
-        if first <= k and (
-            place < 0 or self._table.key_frames[place] <= self._next + _WORTH_A_SEEK
-        ):
+        clean = self._tainted is None or key <= self._tainted
+        if first <= k and key <= self._next + _WORTH_A_SEEK and clean:
             yield _Way("on")
         for way in _WAYS:
             if way.kind == "start" or way.back <= place:
@@ -97,9 +98,9 @@ class Cursor:
             return True
         place = self._table.key_before(k) - way.back
         wanted = int(self._table.key_frames[place])
-        if way.kind == "skip":
+        if way.kind == "skip" or self._tainted is not None:
             self._reopen()
-        elif not self._source.seek(int(self._table.seek_points[place])):
+        if way.kind == "seek" and not self._source.seek(int(self._table.seek_points[place])):
             return False
         packets = self._source.packets()
         for packet in packets:
@@ -117,6 +118,7 @@ class Cursor:
     def _reopen(self) -> None:
         path, threads = self._source.path, self._source.threads
         self._source.close()
+        self._tainted = None
         self._source = Source(path, self._table.identity, threads=threads, limits=self._limits)
 
     def _begin(self, packets: Iterator[Packet[VideoStream]], *, first: int, sure: bool) -> None:
@@ -159,8 +161,9 @@ class Cursor:
             self._next = len(self._table)
 
     def _note_packet(self, packet: Packet[VideoStream]) -> None:
-        index = self._table.find(packet.pts)
-        if index is None or packet.is_discard:
+        # A packet that an edit list hides is still what the next frames are built on.
+        index = self._next if packet.is_discard else self._table.find(packet.pts)
+        if index is None or index >= len(self._table):
             return
         self._recent.append(index)
         if packet.is_corrupt:
@@ -197,5 +200,8 @@ class Cursor:
             return
         if index < self._doubtful_until:
             raise _DoubtError
+        # FFmpeg's H.264 decoder keeps traces of errors, even over a flush: pictures after the next
+        # key frame come out slightly wrong. A new decoder is made before they are read.
+        self._tainted = index
         self._damage.mark(self._table.built_on(index), reason)
         self._damage.mark(np.array([index]), reason)

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from playhead.errors import MediaError
 from playhead.media.source import Clock, Identity, Limits, Source
-from playhead.media.table import FrameTable, Layout
+from playhead.media.table import FrameTable, Layout, load_table, save_table
 
-__all__ = ["scan"]
+__all__ = ["scan", "table_of"]
 
 HEAD = 24
 """Frames that are decoded to verify the packets: more than any decoder reorders."""
@@ -39,6 +39,7 @@ class _Packets:
     points: list[int] = field(default_factory=list)
     durations: list[int] = field(default_factory=list)
     random_access: list[bool] = field(default_factory=list)
+    after_gap: list[int] = field(default_factory=list)
     total: int = 0
 
 
@@ -50,6 +51,15 @@ class _Decoded:
     refused: list[int] = field(default_factory=list)
     troubled: bool = False
     first: VideoFrame | None = None
+
+
+def table_of(path: Path, limits: Limits, clock: Clock) -> FrameTable:
+    """The table of a file, from the cache where it is known there."""
+    table = load_table(path) if path.is_file() else None
+    if table is None:
+        table = scan(path, limits, clock)
+        save_table(path, table)
+    return table
 
 
 def scan(path: Path, limits: Limits, clock: Clock) -> FrameTable:
@@ -83,7 +93,7 @@ def _identity(source: Source) -> tuple[Identity, bool]:
 def _read_packets(source: Source, clock: Clock) -> _Packets:
     found = _Packets()
     by_decoding = source.identity == "pts" and "matroska" not in source.container.format.name
-    for packet in source.packets():
+    for packet, gap in source.packets_after_gaps():
         clock.check()
         found.total += 1
         if packet.pts is None or packet.is_discard or _shows_nothing(packet):
@@ -94,6 +104,8 @@ def _read_packets(source: Source, clock: Clock) -> _Packets:
         found.points.append(packet.dts if use_dts and packet.dts is not None else packet.pts)
         found.durations.append(packet.duration or 0)
         found.random_access.append(packet.is_keyframe)
+        if gap:
+            found.after_gap.append(packet.pts)
     return found
 
 
@@ -207,6 +219,7 @@ def _assembled(
         rank=ranks,
         key_frames=key_frames,
         seek_points=points,
+        holes=_holes(source, packets, shown),
         identity=source.identity,
         timestamps=timestamps,
         duration=float(times[-1]) + (last * float(tick) if known else 1 / float(rate)),
@@ -214,6 +227,7 @@ def _assembled(
         variable_rate=variable,
         layout=_layout(first),
         has_audio=bool(source.container.streams.audio),
+        start=0.0 if source.identity == "pos" else float(shown[0] * tick),
         missing=max(0, stream.frames - packets.total),
     )
 
@@ -238,6 +252,20 @@ def _access(
     found = [(index, point[key]) for index, key in enumerate(shown.tolist()) if key in point]
     frames, points = zip(*found, strict=True) if found else ((), ())
     return np.array(frames, np.int32), np.array(points, np.int64)
+
+
+def _holes(source: Source, packets: _Packets, shown: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Frames whose packet follows a gap both in the bytes of the file and in an even clock."""
+    resynchronises = {"mpegts", "mpeg", "matroska,webm"}
+    if not packets.after_gap or source.container.format.name not in resynchronises:
+        return np.empty(0, np.int32)
+    steps = np.diff(shown)
+    late = np.flatnonzero(steps > 1.5 * np.median(steps))
+    if not 0 < len(late) <= max(3, len(steps) // 100):
+        return np.empty(0, np.int32)
+    frames = np.searchsorted(shown, np.array(packets.after_gap))
+    near = [frame for frame in frames.tolist() if np.min(np.abs(late + 1 - frame)) <= HEAD]
+    return np.unique(np.array(near, np.int32))
 
 
 def _rate(

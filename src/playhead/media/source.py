@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import av
 from av.container import InputContainer
 from av.format import Flags
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from playhead.errors import LimitError, MediaError
@@ -35,6 +35,8 @@ _FORMATS = (
     "nsv,dirac,vc1,wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,au,amr,opus"
 )
 _READ_FAILURES = 16
+_UNEXPLAINED = 2048
+"""Bytes between two pictures that are no sign of loss: headers of containers."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,11 @@ class Source:
     ) -> None:
         self.path = path
         self.identity: Identity = identity
-        self.threads = threads
+        self.threads = threads or os.cpu_count() or 1
         self.container = open_container(path, limits)
         try:
             self.stream = _video_stream(self.container, path)
-            self._prepare(threads, limits)
+            self._prepare(limits)
         except MediaError:
             self.container.close()
             raise
@@ -133,13 +135,28 @@ class Source:
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Packets in the order of decoding, read on after what cannot be read."""
+        for packet in self._read(self.stream):
+            yield self._identified(cast("Packet[VideoStream]", packet))
+
+    def packets_after_gaps(self) -> Iterator[tuple[Packet[VideoStream], bool]]:
+        """The same, each with whether bytes were passed over before it that no packet explains."""
+        place, explained = None, 0
+        for packet in self._read(*self.container.streams):
+            if packet.stream_index == self.stream.index:
+                passed = 0 if packet.pos is None or place is None else packet.pos - place
+                place, gap = packet.pos, passed > 1.25 * explained + _UNEXPLAINED
+                explained = 0
+                yield self._identified(cast("Packet[VideoStream]", packet)), gap
+            explained += packet.size
+
+    def _read(self, *streams: Stream) -> Iterator[Packet[Stream]]:
         failures = 0
         while failures < _READ_FAILURES:
             try:
-                for packet in self.container.demux(self.stream):
+                for packet in self.container.demux(*streams):
                     if packet.size:
                         failures = 0
-                        yield self._identified(packet)
+                        yield packet
                 return
             except av.error.FFmpegError:
                 failures += 1
@@ -151,7 +168,7 @@ class Source:
             packet.pts = packet.pos
         return packet
 
-    def _prepare(self, threads: int, limits: Limits) -> None:
+    def _prepare(self, limits: Limits) -> None:
         context = self.stream.codec_context
         if context is None:
             raise MediaError(f"{self.path}: no decoder is known for its video; convert it to H.264")
@@ -161,8 +178,8 @@ class Source:
                 f"{limits.max_pixels} pixels; open a file you trust with a higher max_pixels"
             )
         context.options = {"max_pixels": str(limits.max_pixels)}
-        context.thread_count = threads
-        context.thread_type = "AUTO" if threads != 1 else "NONE"
+        context.thread_count = self.threads
+        context.thread_type = "AUTO" if self.threads > 1 else "NONE"
 
     @property
     def synthesised(self) -> bool:

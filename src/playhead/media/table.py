@@ -24,8 +24,8 @@ from playhead.media.source import Identity
 
 __all__ = ["FrameTable", "Layout", "load_table", "save_table"]
 
-SCHEMA = 1
-_ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points")
+SCHEMA = 2
+_ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points", "holes")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class FrameTable:
     rank: int32 (N,), the packet's place in the order of decoding
     key_frames: int32 (K,), frames at which decoding can start, rising
     seek_points: int64 (K,), where to send the container for each of them
-    missing: packets that the container promises after the last one that is there
+    start: seconds of the first frame on the container's own clock, which sound shares
+    missing: packets that the container promises and the file does not hold
+    holes: int32, frames before which others are missing from the file
     """
 
     keys: NDArray[np.int64]
@@ -69,6 +71,7 @@ class FrameTable:
     rank: NDArray[np.int32]
     key_frames: NDArray[np.int32]
     seek_points: NDArray[np.int64]
+    holes: NDArray[np.int32]
     identity: Identity
     timestamps: Literal["container", "synthesised"]
     duration: float
@@ -76,6 +79,7 @@ class FrameTable:
     variable_rate: bool
     layout: Layout
     has_audio: bool
+    start: float = 0.0
     missing: int = 0
     _sorted: NDArray[np.intp] = field(init=False, repr=False, compare=False)
 
@@ -103,6 +107,11 @@ class FrameTable:
         """The first key frame after `frame`; the number of frames where there is none."""
         place = self.key_before(frame) + 1
         return int(self.key_frames[place]) if place < len(self.key_frames) else len(self)
+
+    def starts_decoding(self, frame: int) -> bool:
+        """Whether this is a key frame."""
+        place = self.key_before(frame)
+        return place >= 0 and int(self.key_frames[place]) == frame
 
     def built_on(self, frame: int) -> NDArray[np.intp]:
         """The frames decoded from this one's packet on, up to the next key frame's own time."""

@@ -17,11 +17,13 @@ from playhead.errors import DamagedError, MediaError
 from playhead.media.damage import Damage, DamageLog
 from playhead.media.pixels import Converter, Pixels
 from playhead.media.reading import Cursor
-from playhead.media.scan import scan
+from playhead.media.scan import table_of
 from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, Source
-from playhead.media.table import FrameTable, load_table, save_table
+from playhead.media.table import FrameTable
 
 __all__ = ["Pixels", "Video", "open_video"]
+
+_HOLE = "frames before it are missing from the file"
 
 
 def open_video(
@@ -41,10 +43,7 @@ def open_video(
     path = Path(path)
     limits = Limits(max_pixels, max_seconds)
     clock = Clock(path, max_seconds)
-    table = load_table(path) if path.is_file() else None
-    if table is None:
-        table = scan(path, limits, clock)
-        save_table(path, table)
+    table = table_of(path, limits, clock)
     source = Source(path, table.identity, threads=threads, limits=limits)
     return Video(source, table, clock, limits)
 
@@ -60,6 +59,10 @@ class Video:
         self._table = table
         self._clock = clock
         self._log = DamageLog(len(table))
+        for frame in table.holes.tolist():
+            if table.starts_decoding(frame):
+                continue
+            self._log.mark(table.built_on(frame), _HOLE)
         self._cursor = Cursor(source, table, self._log, clock, limits)
         self._converters: dict[tuple[Pixels, tuple[int, int] | None], Converter] = {}
 
@@ -130,12 +133,20 @@ class Video:
 
     @property
     def damage(self) -> tuple[Damage, ...]:
-        """Ranges of frames that are known, so far, to be unreadable; `info` finds them all."""
-        known = self._log.ranges()
-        if not self._table.missing:
-            return known
-        end = self.frames + self._table.missing
-        return (*known, Damage(self.frames, end, "the file ends before them"))
+        """Ranges of frames that are known, so far, to be unreadable; `inspect` finds them all.
+
+        An empty range says that frames are missing before it, and that it can be read itself.
+        """
+        empty = [
+            Damage(frame, frame, _HOLE)
+            for frame in self._table.holes.tolist()
+            if self._table.starts_decoding(frame)
+        ]
+        known = sorted([*self._log.ranges(), *empty], key=lambda damage: damage.start)
+        if self._table.missing:
+            end = self.frames + self._table.missing
+            known.append(Damage(self.frames, end, "the file does not hold them"))
+        return tuple(known)
 
     def nearest(self, times: NDArray[np.float64]) -> NDArray[np.int32]:
         """For each time in seconds the nearest frame; of two equally near the earlier."""
