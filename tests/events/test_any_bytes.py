@@ -52,7 +52,7 @@ def test_bytes_of_any_kind(name, data):
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_good_file_with_some_bytes_exchanged(name, data):
     damaged = bytearray(GOOD[name])
@@ -64,7 +64,7 @@ def test_a_good_file_with_some_bytes_exchanged(name, data):
 
 
 @pytest.mark.parametrize("name", [name for name in GOOD if name.endswith("json")])
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_good_document_with_any_value_exchanged(name, data):
     document = json.loads(GOOD[name])

@@ -50,9 +50,10 @@ def read_events(
     classes: the labels that are known; without it those of the file.
     Raises LabelError naming file and row for whatever is wrong.
 
-    >>> from pathlib import Path
-    >>> _ = Path("my.csv").write_text("video,label,time\\nmatch.mp4,pass,12.48\\n")
-    >>> read_events("my.csv")[0].events[0].start
+    >>> import pathlib, tempfile
+    >>> labels = pathlib.Path(tempfile.mkdtemp(), "my.csv")
+    >>> _ = labels.write_text("video,label,time\\nmatch.mp4,pass,12.48\\n")
+    >>> read_events(labels)[0].events[0].start
     12.48
     """
     path = Path(path)

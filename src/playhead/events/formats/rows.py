@@ -108,6 +108,6 @@ def _select_half(labels: _Labels, row: ManifestRow) -> RawVideo:
         return labels.videos[0]
     kind = "a whole game" if is_whole_game(row.video.name) else "not named by its half"
     raise LabelError(
-        f"{labels.path}: tells of a second half, and {row.name!r} is {kind}; needs a video a half, as "
-        "in 1_720p.mkv and 2_720p.mkv, or labels as CSV"
+        f"{labels.path}: tells of a second half, and {row.name!r} is {kind}; needs a video a half, "
+        "as in 1_720p.mkv and 2_720p.mkv, or labels as CSV"
     )
