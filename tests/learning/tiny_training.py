@@ -1,13 +1,14 @@
 """A training small enough for tests, with everything on that could break an exact resume.
 
 Drop-out, batch norm, augmentation drawn per sample, an average of the weights, a last batch that is
-smaller, a validation that chooses. Run as a script it is the process that tests kill.
+smaller, a validation that chooses. Run as a script it trains in processes that it kills.
 """
 
 import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,13 @@ SETTINGS: dict[str, Any] = {
     "select": "error",
     "direction": "min",
     "keep_epochs": [2],
-    "checkpoint_seconds": 0,
+    "checkpoint_seconds": 1000,
     "log_steps": 2,
 }
+
+
+COUNT = 83
+STEPS = 11
 
 
 def settings(**changes: Any) -> TrainingConfig:
@@ -47,7 +52,7 @@ def settings(**changes: Any) -> TrainingConfig:
 class Drawn:
     """Samples whose content is drawn, shifted and flipped by (seed, epoch, index) alone."""
 
-    def __init__(self, count: int = 43, seed: int = 7) -> None:
+    def __init__(self, count: int = COUNT, seed: int = 7) -> None:
         self.count, self.seed = count, seed
 
     def __len__(self) -> int:
@@ -93,6 +98,30 @@ def measure(model: nn.Module, epoch: int) -> dict[str, float]:
     return {"error": float(((model(luma) > 0) != (target > 0.5)).float().mean()), "epoch": epoch}
 
 
+class Numbers:
+    """Samples that are given: x, and y = 3 x."""
+
+    def __init__(self, count: int) -> None:
+        self.values = np.linspace(-1, 1, count, dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
+        x = self.values[index : index + 1]
+        return {"x": x, "y": 3 * x}
+
+
+def square_error(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    return ((model(batch["x"]) - batch["y"]) ** 2).mean()
+
+
+def line(value: float = 0.0) -> nn.Linear:
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, value)
+    return model
+
+
 def run(folder: Path, *, resume: bool = False, **changes: Any) -> training.FitResult:
     return training.fit(
         tiny_model(),
@@ -105,27 +134,74 @@ def run(folder: Path, *, resume: bool = False, **changes: Any) -> training.FitRe
     )
 
 
-def _kill_self_at_write(count: int, *, half: bool) -> None:
-    """Die during the `count`-th checkpoint: before its rename, or with only a part written."""
-    whole = checkpoint.write_tensors
-    written = 0
+def lives(folder: Path, plan: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Run one training through several lives, each a process forked here.
 
-    def write(path: Path, *arguments: Any) -> None:
-        nonlocal written
-        written += 1
-        if written == count and path.parent.name == "checkpoint":
-            if half:
-                (path.parent / ".x.partial.safetensors").write_bytes(b"half")
+    A life has `changes` to the settings and one of: `kill_after` and `interrupt_after` (Ctrl-C to
+    it and its workers), in parts of the time that the first life took in a folder of its own;
+    `kill_at` and `kill_when` (before or after that rename of a file); or nothing, and it finishes.
+    Returns how each ended, and how many steps of the run had been saved by then.
+    """
+    began = time.monotonic()
+    _end_of(folder.with_name(folder.name + "-timed"), {"changes": plan[0].get("changes", {})}, 0)
+    whole = time.monotonic() - began
+    ends = []
+    for life in plan:
+        code = _end_of(folder, life, whole)
+        saved = checkpoint.read_checkpoint(folder)
+        done = (saved.position.epoch - 1) * STEPS + saved.position.step if saved else 0
+        if ends and ends[-1][1] == done:
+            whole *= 1.5  # the machine has become busier
+        ends.append(("killed" if code == -signal.SIGKILL else f"exit {code}", done))
+    return ends
+
+
+def _end_of(folder: Path, life: dict[str, Any], whole: float) -> int:
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        _live(folder, life)
+    for name, send in (("kill_after", os.kill), ("interrupt_after", os.killpg)):
+        if name in life:
+            time.sleep(life[name] * whole)
+            # A child that has ended is not waited for yet, so its number is still its own.
+            send(child, signal.SIGKILL if name == "kill_after" else signal.SIGINT)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _live(folder: Path, life: dict[str, Any]) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "kill_at" in life:
+        _kill_at_rename(life["kill_at"], life["kill_when"])
+    code = 1
+    try:
+        run(folder, resume=True, **life.get("changes", {}))
+        code = 0
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        os._exit(code)
+
+
+def _kill_at_rename(count: int, when: str) -> None:
+    """Die just before or just after the `count`-th file gets its final name."""
+    rename, seen = Path.replace, 0
+
+    def replace(self: Path, target: Path) -> Path:
+        nonlocal seen
+        seen += 1
+        if seen == count and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        whole(path, *arguments)
+        renamed = rename(self, target)
+        if seen == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return renamed
 
-    checkpoint.write_tensors = write
+    Path.replace = replace  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    plan = json.loads(sys.argv[2])
-    if "die_at_write" in plan:
-        _kill_self_at_write(plan["die_at_write"], half=True)
-    run(Path(sys.argv[1]), resume=True, **plan["changes"])
-    print("finished", flush=True)
+    # The first optimiser of a process imports much of torch; the children shall find that done.
+    torch.optim.AdamW(tiny_model().parameters())
+    print(json.dumps(lives(Path(sys.argv[1]), json.loads(sys.argv[2]))))

@@ -109,18 +109,23 @@ def checkpoint_path(folder: Path) -> Path:
 
 
 def prepare_folder(folder: Path, *, resume: bool) -> None:
-    """Refuse a folder that holds a run unless it is to be resumed; clear what a crash left half
-    written.
-    """
-    log = folder / "log.jsonl"
-    holds_run = checkpoint_path(folder).exists() or (log.exists() and log.stat().st_size > 0)
-    if holds_run and not resume:
+    """Refuse a folder whose run is not to be resumed, or cannot be; clear half-written files."""
+    log, begun = folder / "log.jsonl", checkpoint_path(folder).exists()
+    logged = log.exists() and log.stat().st_size > 0
+    if (begun or logged) and not resume:
         raise PlayheadError(
             f"{folder}: holds a training run already; resume it with --resume, "
             "or give another folder with --out"
         )
+    if logged and not begun:
+        raise PlayheadError(
+            f"{folder}: holds the log of a training run but not its checkpoint "
+            f"({checkpoint_path(folder).relative_to(folder)}), so it cannot be resumed; "
+            "give another folder with --out"
+        )
     for part in (folder, folder / "checkpoint"):
-        for pattern in (".*.partial.safetensors", ".tmp*"):
+        # The second is the name under which safetensors itself begins a file.
+        for pattern in (".*.partial.safetensors", ".tmp??????"):
             for leftover in part.glob(pattern):
                 leftover.unlink(missing_ok=True)
 
@@ -148,12 +153,13 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
             f"{path}: is a checkpoint of schema {schema}, this version reads {SCHEMA}; "
             "resume with the version that began the run"
         )
-    return Checkpoint(
-        position=_position(header["position"]),
-        tensors=tensors,
-        conditions=header["conditions"],
-        scaler=header["scaler"],
-    )
+    try:
+        position = _position(header["position"])
+        return Checkpoint(position, tensors, header["conditions"], header["scaler"])
+    except (KeyError, TypeError) as error:
+        raise PlayheadError(
+            f"{path}: its header is damaged ({error}); start anew with another --out"
+        ) from error
 
 
 def conditions(

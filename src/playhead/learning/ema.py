@@ -7,7 +7,7 @@ can never leave the wrong ones in place.
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 __all__ = ["AveragedModel", "decay_at"]
 
@@ -26,11 +26,10 @@ class AveragedModel:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        averaged, current = self.model.state_dict(), model.state_dict()
-        floating = [name for name, tensor in current.items() if tensor.is_floating_point()]
-        self._floats = [averaged[name] for name in floating], [current[name] for name in floating]
-        others = [name for name in current if name not in set(floating)]
-        self._others = [(averaged[name], current[name]) for name in others]
+        # Not the state dict: it names tied weights twice, and each would move twice.
+        pairs = list(zip(_tensors(self.model), _tensors(model), strict=True))
+        self._floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._others = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -38,8 +37,11 @@ class AveragedModel:
 
         By interpolation, of which equal values come out unchanged: frozen weights do not drift.
         """
-        mine, theirs = self._floats
-        weight = 1.0 - decay_at(step, self.decay)
-        torch._foreach_lerp_(mine, theirs, weight)
+        mine, theirs = zip(*self._floats, strict=True)
+        torch._foreach_lerp_(mine, theirs, 1.0 - decay_at(step, self.decay))
         for average, value in self._others:
             average.copy_(value)
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

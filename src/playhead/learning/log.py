@@ -1,4 +1,10 @@
-"""The log of a run: one JSON object a line, cut back on resuming to where the checkpoint was."""
+"""The log of a run: one JSON object a line, cut back on resuming to where the checkpoint was.
+
+A line of kind `step` speaks of the steps since the last one, of kind `epoch` of the whole epoch:
+epoch (from 1), step (over the whole run), loss, rate, samples_per_second, data_wait (the share of
+time spent on waiting for samples), seconds (of training, over the whole run); a step's also has
+gradient (its norm before clipping, of the last step); an epoch's metrics, validation_seconds, best.
+"""
 
 import json
 import math
@@ -30,8 +36,10 @@ def cut_back(path: Path, length: int) -> None:
     """Drop what lies past `length` bytes; a file that is shorter loses only a broken last line."""
     if not path.exists():
         return
-    content = path.read_bytes()[:length]
-    whole = content.rfind(b"\n") + 1
+    content = path.read_bytes()
+    whole = content.rfind(b"\n", 0, length) + 1
+    if whole == len(content):
+        return
     try:
         os.truncate(path, whole)
     except OSError as error:

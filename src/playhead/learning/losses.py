@@ -35,11 +35,12 @@ def focal(
     weights neither.
     """
     logits, targets = logits.float(), targets.float()
-    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    # 1 - p_t as a sum of sigmoids: the subtraction would round to 0 where the model is sure.
-    missed = targets * torch.sigmoid(-logits) + (1 - targets) * torch.sigmoid(logits)
+    negatives = 1 - targets
+    # Both without a subtraction, which would round to 0 where the model is sure.
+    entropy = targets * functional.softplus(-logits) + negatives * functional.softplus(logits)
+    missed = targets * torch.sigmoid(-logits) + negatives * torch.sigmoid(logits)
     # Below the smallest normal number the power's derivative is infinite for gamma < 1.
     losses = missed.clamp_min(torch.finfo(missed.dtype).tiny) ** gamma * entropy
     if alpha is not None:
-        losses = (alpha * targets + (1 - alpha) * (1 - targets)) * losses
+        losses = (alpha * targets + (1 - alpha) * negatives) * losses
     return losses.mean()

@@ -94,8 +94,8 @@ def fit(
     device = torch.device(device)
     prepare_folder(folder, resume=resume)
     with _torch_settings(config, device), CtrlC() as ctrl_c:
-        run = _Run(Learner(model, config, device), samples, folder, loss=loss, validate=validate)
-        run.ctrl_c = ctrl_c
+        learner = Learner(model, config, device)
+        run = _Run(learner, samples, folder, loss=loss, validate=validate, ctrl_c=ctrl_c)
         run.begin(conditions(config, len(samples), identity))
         try:
             run.train()
@@ -116,14 +116,14 @@ class _Run:
         *,
         loss: Loss,
         validate: Validate | None,
+        ctrl_c: CtrlC,
     ) -> None:
-        self.learner, self.samples, self.folder = learner, samples, folder
+        self.learner, self.samples, self.folder, self.ctrl_c = learner, samples, folder, ctrl_c
         self.loss, self.validate, self.config = loss, validate, learner.config
         self.steps_per_epoch = _steps_per_epoch(samples, self.config)
         self.position = Position()
         self.best: dict[str, Tensor] = {}
         self.conditions: dict[str, Any] = {}
-        self.ctrl_c = CtrlC()
         self.log = folder / "log.jsonl"
         self.best_path = folder / "best.safetensors"
 
@@ -144,7 +144,6 @@ class _Run:
         self.conditions = conditions
         checkpoint = read_checkpoint(self.folder)
         if checkpoint is None:
-            self.log.unlink(missing_ok=True)
             self.save()
         else:
             refuse_differences(self.folder, checkpoint.conditions, conditions)
@@ -272,7 +271,7 @@ class _Run:
         return metrics
 
     def is_best(self, metrics: dict[str, float] | None) -> bool:
-        """Whether this epoch beats the best so far; of equals the earlier one stays."""
+        """Whether this epoch beats the best so far: of equals the earlier, without any the last."""
         select, old = self.config.select, self.position.best.metrics
         if self.validate is None or select is None:
             return True
@@ -360,16 +359,18 @@ def _torch_settings(config: TrainingConfig, device: torch.device) -> Iterator[No
         raise ConfigError("training.precision is fp16, which needs CUDA: use bf16 or fp32 here")
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn = torch.is_deterministic_algorithms_warn_only_enabled()
-    # With it on, every fresh tensor is filled first; nothing here reads one before writing it.
+    cudnn: Any = torch.backends.cudnn
     memory: Any = torch.utils.deterministic
-    fill = memory.fill_uninitialized_memory
+    tuned, fill = cudnn.benchmark, memory.fill_uninitialized_memory
     torch.set_num_threads(config.threads or threads)
     # Free on a CPU; on CUDA slow or refused, and only a CPU promises equal bits.
     torch.use_deterministic_algorithms(strict or device.type == "cpu", warn_only=True)
+    cudnn.benchmark = device.type == "cuda"
+    # With it on, every fresh tensor is filled first; nothing here reads one before writing it.
     memory.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict, warn_only=warn)
-        memory.fill_uninitialized_memory = fill
+        cudnn.benchmark, memory.fill_uninitialized_memory = tuned, fill
