@@ -16,7 +16,9 @@ CHANGES = (
 
 
 def only(*names, **settings):
-    values = no_augmentation().model_dump() | dict.fromkeys(names, 1.0) | settings
+    visible = {"blur_pixels": 120}  # the pictures here are small
+    names = dict.fromkeys(names, 1.0)
+    values = no_augmentation().model_dump() | visible | names | settings
     return AugmentationConfig.model_validate(values)
 
 
@@ -179,12 +181,24 @@ def test_posterising_to_three_bits_keeps_eight_levels():
 def test_motion_blur_draws_a_dot_into_a_line_of_the_same_light():
     lengths = set()
     for seed in range(60):
-        line = augment(dot().float() / 255, only("blur"), np.random.default_rng(seed))[0]
+        wide = dot(height=5, width=1280, x=600, y=2).float() / 255
+        line = augment(wide, only("blur", blur_pixels=11), np.random.default_rng(seed))[0]
         assert float(line.sum()) == pytest.approx(1, abs=1e-4)
         rows, columns = torch.nonzero(line, as_tuple=True)
         lengths.add(int(columns.max() - columns.min()) + 1)
         assert int(rows.max() - rows.min()) <= 2
     assert lengths == set(range(1, 12))
+
+
+def test_motion_blur_is_as_long_for_the_eye_at_any_width():
+    luma = window(2)  # 112 wide: 11 of 1280 are less than a pixel
+    assert torch.equal(augment(luma, only("blur", blur_pixels=11), np.random.default_rng(0)), luma)
+    half = only("blur", blur_pixels=11 * 1280 / 640)
+    line = dot(height=5, width=640, x=300, y=2)
+    lengths = [
+        int((augment(line, half, np.random.default_rng(seed)) > 0).sum()) for seed in range(80)
+    ]
+    assert max(lengths) == 11
 
 
 def test_sharpness_smooths_below_one_and_sharpens_above():

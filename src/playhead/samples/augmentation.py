@@ -15,10 +15,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class AugmentationConfig(Settings):
-    """How likely and how strong each change is; the defaults are the recipe's, for 1280x736.
-
-    Lengths in pixels do not follow the picture's size: at small sizes lower `blur_pixels`.
-    """
+    """How likely and how strong each change is; the defaults are the recipe's."""
 
     camera: Probability = Field(0.2, description="probability of a simulated camera move")
     camera_degrees: float = Field(2.5, ge=0, description="largest angle at its two ends")
@@ -41,7 +38,9 @@ class AugmentationConfig(Settings):
         (0.0, 2.0), description="0 smooths, 1 leaves it as it is, 2 sharpens"
     )
     blur: Probability = Field(0.2, description="probability of motion blur")
-    blur_pixels: int = Field(11, ge=1, description="longest trace of a point")
+    blur_pixels: float = Field(
+        11, ge=1, description="longest trace of a point, in a picture 1280 wide"
+    )
     blur_degrees: float = Field(7.5, ge=0, le=90, description="largest angle to the horizontal")
 
     brightness: Probability = 0.3

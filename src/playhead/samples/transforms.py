@@ -21,6 +21,9 @@ __all__ = ["Augmentation", "augment"]
 
 Matrix = NDArray[np.float64]
 
+FULL_WIDTH = 1280
+"""The recipe's pictures: lengths in pixels are for this width and scale with the picture's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
@@ -131,7 +134,8 @@ def _refocus(frames: Tensor, config: AugmentationConfig, rng: np.random.Generato
         frames = _correlate(_unit(frames), [*around, (0, 0, 5 * smooth + factor)])
         frames.clamp_(0, 1)
     if _happens(config.blur, rng):
-        length = int(rng.integers(1, config.blur_pixels, endpoint=True))
+        longest = max(1, round(config.blur_pixels * frames.shape[-1] / FULL_WIDTH))
+        length = int(rng.integers(1, longest, endpoint=True))
         angle = math.radians(rng.uniform(-1, 1) * config.blur_degrees)
         along = np.arange(length) - (length - 1) // 2
         rows, columns = np.rint(along * math.sin(angle)), np.rint(along * math.cos(angle))
