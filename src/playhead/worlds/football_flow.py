@@ -56,7 +56,7 @@ def draw_flow(rng: np.random.Generator) -> Flow:
     first = _SLOTS * rng.uniform(0.8, 0.95) + rng.normal(0, 1.2, _SLOTS.shape)
     second = _SLOTS * (-1, 1) * rng.uniform(0.8, 0.95) + rng.normal(0, 1.2, _SLOTS.shape)
     slots = np.concatenate([first, second, [[-4.0, -5.0]]])
-    drift = np.stack([_draw_waves(rng, (), (16, 9, 5), 45), _draw_waves(rng, (), (9, 5, 3), 38)])
+    drift = np.stack([_draw_waves(rng, (), (22, 10, 5), 50), _draw_waves(rng, (), (13, 6, 3), 40)])
     wander = _draw_waves(rng, (FIGURES, 2), (1.6, 1.0, 0.6), 13)
     return Flow(slots, drift, wander)
 

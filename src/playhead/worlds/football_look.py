@@ -4,6 +4,7 @@ Whatever is drawn from the random generator here changes pictures only, never wh
 Nothing but the ball is brighter than `BRIGHTEST`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,14 @@ from playhead.worlds.football_flow import LENGTH, WIDTH
 __all__ = ["BRIGHTEST", "COLOURS", "Look", "Texture", "draw_look", "paint_pitch"]
 
 BRIGHTEST = 212
+LINE = 200.0
 COLOURS = ("skin", "hair", "jersey", "shorts", "socks", "shoes", "shadow")
 LIGHTS = 8
 LEFT, RIGHT, NEAR, FAR = -20.0, LENGTH + 20.0, -16.0, WIDTH + 34.0  # the texture's edges, metres
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+Distance = Callable[[Floats, Floats], Floats]  # metres from a line, of x (1, C) and y (R, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,63 +109,95 @@ def paint_pitch(look: Look, scale: float, blur: float) -> Texture:
     """
     rng = np.random.default_rng(look.seed)
     columns, rows = round((RIGHT - LEFT) * scale), round((FAR - NEAR) * scale)
-    x = (LEFT + (np.arange(columns, dtype=np.float32) + 0.5) / scale)[None, :]
-    y = (FAR - (np.arange(rows, dtype=np.float32) + 0.5) / scale)[:, None]
-    texels = np.empty((rows, columns, 4), np.uint8)
-    for top in range(0, rows, 256):
-        band = slice(top, min(top + 256, rows))
-        _paint_band(texels[band], look, x, y[band], blur=blur, rng=rng)
-    _paint_stands(texels, look, x[0], y[:, 0], rng)
-    texels[..., 3] = 255
+    x = (LEFT + (np.arange(columns, dtype=np.float32) + 0.5) / scale).astype(np.float32)
+    y = (FAR - (np.arange(rows, dtype=np.float32) + 0.5) / scale).astype(np.float32)
+    texels = np.full((rows, columns, 4), 255, np.uint8)
+    _paint_grass(texels, look, x, y, rng)
+    brush = _Brush(texels, x, y, max(0.14, 0.8 * blur), max(blur, 0.03))
+    _paint_lines(brush)
+    _paint_stands(texels, look, x, y, rng)
     return Texture(texels.view(np.uint32)[..., 0], scale)
 
 
-def _paint_band(
-    texels: Bytes, look: Look, x: Floats, y: Floats, *, blur: float, rng: np.random.Generator
-) -> None:
-    along = y if look.stripes_along else x
-    wave = np.sin(along * np.float32(np.pi / look.stripe)) * 6
-    stripe = np.broadcast_to(np.clip(wave, -1, 1) * 0.5 + 0.5, texels.shape[:2])
-    light = rng.normal(1.0, 0.035, texels.shape[:2]).astype(np.float32)
+def _paint_grass(texels: Bytes, look: Look, x: Floats, y: Floats, rng: np.random.Generator) -> None:
+    """Mowing stripes, the stand's shadow, and a fine unevenness."""
+    wave = np.clip(np.sin((y if look.stripes_along else x) * (np.pi / look.stripe)) * 6, -1, 1)
+    stripe = ((wave + 1) / 2).astype(np.float32)[:, None]
+    first, second = look.grass.astype(np.float32) * np.float32(look.gain)
+    colours = second + (first - second) * stripe  # (rows or columns, 3)
+    shadow = np.ones_like(y)
     if look.stand_shadow:
-        edge = WIDTH - look.stand_shadow
-        light *= 1 - np.float32(0.35) * np.clip((y - edge) * 2, 0, 1)
-    light *= np.float32(look.gain)
-    lines = _lines(x, y, np.float32(blur)) * np.float32(0.9)
-    for channel in range(3):
-        first, second = look.grass[:, channel].astype(np.float32)
-        colour = (second + (first - second) * stripe) * light
-        colour += (np.minimum(205 * np.sqrt(light), BRIGHTEST) - colour) * lines
-        texels[..., channel] = np.clip(colour, 0, BRIGHTEST)
+        shadow -= 0.35 * np.clip((y - WIDTH + look.stand_shadow) * 2, 0, 1)
+    uneven = 1 + 0.035 * rng.standard_normal((64, len(x)), dtype=np.float32)
+    for top in range(0, len(y), 64):
+        band = slice(top, min(top + 64, len(y)))
+        light = shadow[band, None] * uneven[: band.stop - top]
+        for channel in range(3):
+            colour = colours[band, None, channel] if look.stripes_along else colours[:, channel]
+            texels[band, :, channel] = np.clip(light * colour, 0, BRIGHTEST)
 
 
-def _lines(x: Floats, y: Floats, blur: np.float32) -> Floats:
-    """Coverage 0..1 of the white lines at x (1, C), y (R, 1)."""
-    width = np.maximum(np.float32(0.14), blur * np.float32(0.8))
-    soft = np.maximum(blur, np.float32(0.03))
+class _Brush:
+    """Lays white lines of one width on the grass, only where they are."""
 
-    def stroke(distance: Floats) -> Floats:
-        covered: Floats = np.clip((width / 2 - distance) / soft + np.float32(0.5), 0, 1)
-        return covered
+    def __init__(self, texels: Bytes, x: Floats, y: Floats, width: float, soft: float) -> None:
+        self.texels, self.x, self.y, self.width, self.soft = texels, x, y, width, soft
 
-    def within(value: Floats, low: float, high: float) -> Floats:
-        inner: Floats = ((value > low - width / 2) & (value < high + width / 2)).astype(np.float32)
-        return inner
+    def box(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        """The outline of a rectangle."""
+        for level in (y0, y1):
+            self.stroke((x0, x1), (level, level), _from_row(level))
+        for level in (x0, x1):
+            self.stroke((level, level), (y0, y1), _from_column(level))
 
-    across, middle = np.abs(y - np.float32(WIDTH / 2)), np.abs(x - np.float32(LENGTH / 2))
-    goal_line = np.float32(LENGTH / 2) - middle  # metres from the nearer goal line
-    total = stroke(np.abs(across - np.float32(WIDTH / 2))) * within(goal_line, 0, LENGTH)
-    total = np.maximum(total, stroke(np.abs(goal_line)) * within(across, 0, WIDTH / 2))
-    total = np.maximum(total, stroke(middle) * within(across, 0, WIDTH / 2))
-    for depth, half in ((16.5, 20.16), (5.5, 9.16)):
-        total = np.maximum(total, stroke(np.abs(goal_line - depth)) * within(across, 0, half))
-        total = np.maximum(total, stroke(np.abs(across - half)) * within(goal_line, 0, depth))
-    total = np.maximum(total, stroke(np.abs(np.hypot(middle, across) - np.float32(9.15))))
-    spot = np.hypot(goal_line - 11, across)
-    arc = stroke(np.abs(spot - np.float32(9.15))) * within(goal_line, 16.5, 30)
-    spots = np.minimum(spot, np.hypot(middle, across)) - np.float32(0.12)
-    painted: Floats = np.maximum(np.maximum(total, arc), stroke(np.maximum(spots, 0)))
-    return painted
+    def ring(self, x: float, y: float, radius: float, between: tuple[float, float]) -> None:
+        """A circle, of which only the part with x in `between` is drawn."""
+        x0, x1 = max(x - radius, between[0]), min(x + radius, between[1])
+        self.stroke(
+            (x0, x1),
+            (y - radius, y + radius),
+            lambda across, along: np.abs(np.hypot(across - x, along - y) - radius),
+        )
+
+    def stroke(
+        self,
+        across: tuple[float, float],
+        along: tuple[float, float],
+        distance: Distance,
+    ) -> None:
+        """Paint the texels of a rectangle whose `distance` to the line is within half a width."""
+        reach = self.width / 2
+        columns = slice(*np.searchsorted(self.x, (across[0] - reach, across[1] + reach)))
+        rows = slice(*np.searchsorted(-self.y, (-along[1] - reach, -along[0] + reach)))
+        away = distance(self.x[None, columns], self.y[rows, None])
+        cover = np.clip((reach - away) / self.soft + 0.5, 0, 1)[..., None] * np.float32(0.9)
+        part = self.texels[rows, columns, :3]
+        part[...] = part + (LINE - part.astype(np.float32)) * cover
+
+
+def _from_row(level: float) -> Distance:
+    return lambda x, y: np.abs(y - level) + 0 * x
+
+
+def _from_column(level: float) -> Distance:
+    return lambda x, y: np.abs(x - level) + 0 * y
+
+
+def _paint_lines(brush: _Brush) -> None:
+    """The markings of a pitch of 105 by 68 metres."""
+    middle = WIDTH / 2
+    everywhere = (-np.inf, np.inf)
+    brush.box(0, LENGTH, 0, WIDTH)
+    brush.box(LENGTH / 2, LENGTH / 2, 0, WIDTH)
+    brush.ring(LENGTH / 2, middle, 9.15, everywhere)
+    brush.ring(LENGTH / 2, middle, 0.12, everywhere)
+    for line, sign in ((0.0, 1), (LENGTH, -1)):
+        for depth, half in ((16.5, 20.16), (5.5, 9.16)):
+            first, last = sorted((line, line + sign * depth))
+            brush.box(first, last, middle - half, middle + half)
+        spot, edge = line + sign * 11, line + sign * 16.5
+        brush.ring(spot, middle, 9.15, (edge, np.inf) if sign > 0 else (-np.inf, edge))
+        brush.ring(spot, middle, 0.12, everywhere)
 
 
 def _paint_stands(
@@ -170,38 +205,35 @@ def _paint_stands(
 ) -> None:
     """Boards and a crowd beyond the far side and behind the goals, a track on the near side."""
     scale = 1.0 / float(x[1] - x[0])
-    far = int(np.searchsorted(-y, -(WIDTH + 4.0)))  # rows above belong to the far stand
-    near = int(np.searchsorted(-y, 5.0))
-    left, right = int(np.searchsorted(x, -6.0)), int(np.searchsorted(x, LENGTH + 6.0))
+    far, near = (int(np.searchsorted(-y, -edge)) for edge in (WIDTH + 4.0, -5.0))
+    left, right = (int(np.searchsorted(x, edge)) for edge in (-6.0, LENGTH + 6.0))
     texels[near:, :, :3] = (52, 50, 54)
-    crowd = _crowd(look, len(y), len(x), scale, rng)
-    texels[:, :left], texels[:, right:] = crowd[:, :left], crowd[:, right:]
-    texels[:far] = crowd[:far]
+    for place in (texels[:far], texels[far:, :left], texels[far:, right:]):
+        _paint_crowd(place, look, scale, rng)
     thick = max(1, round(0.9 * scale))
-    texels[:near, left : left + thick, :3] = look.boards[0]
-    texels[:near, right - thick : right, :3] = look.boards[1]
-    length = max(1, round(6 * scale))
-    board = (np.arange(len(x)) // length) % len(look.boards)
+    texels[far:near, left : left + thick, :3] = look.boards[0]
+    texels[far:near, right - thick : right, :3] = look.boards[1]
+    board = np.arange(len(x)) // max(1, round(6 * scale)) % len(look.boards)
     depth = max(1, round(2.0 * scale))
     texels[far : far + depth, :, :3] = look.boards[board]
     texels[far : far + max(1, depth // 6), :, :3] = 200
 
 
-def _crowd(look: Look, rows: int, columns: int, scale: float, rng: np.random.Generator) -> Bytes:
-    """People as blobs of a palette on dark seats, (rows, columns, 4)."""
-    wide, deep = 0.55, 1.15  # metres a seat, as seen on the ground
-    seats = rng.integers(0, 6, (int(rows / scale / deep) + 2, int(columns / scale / wide) + 2))
-    lights = rng.uniform(0.45, 1.0, seats.shape)
-    taken = (rng.random(seats.shape) < 0.86) * lights
-    across = np.arange(columns) / scale / wide
-    down = np.arange(rows) / scale / deep
+def _paint_crowd(texels: Bytes, look: Look, scale: float, rng: np.random.Generator) -> None:
+    """Heads above shirts on dark seats, as seen lying on the ground: (rows, columns, 4)."""
+    rows, columns = texels.shape[:2]
+    wide, deep = 0.6, 1.2  # metres a seat
+    across = np.arange(columns, dtype=np.float32) / np.float32(scale * wide)
+    down = np.arange(rows, dtype=np.float32) / np.float32(scale * deep)
     i, j = down.astype(np.intp)[:, None], across.astype(np.intp)[None, :]
-    away = ((across % 1 - 0.5)[None, :] / 0.46) ** 2 + ((down % 1 - 0.5)[:, None] / 0.44) ** 2
-    shape = np.clip(1.35 - away, 0, 1).astype(np.float32) * taken[i, j].astype(np.float32)
-    out = np.full((rows, columns, 4), 255, np.uint8)
+    seats = rng.integers(0, len(look.crowd), (int(down[-1]) + 1, int(across[-1]) + 1))
+    light = rng.uniform(0.5, 1.0, seats.shape) * (rng.random(seats.shape) < 0.88)
+    u, v = (across % 1 - 0.5)[None, :], (down % 1)[:, None]
+    head = np.hypot(u / 0.22, (v - 0.3) / 0.2) < 1
+    body = np.hypot(u / 0.44, (v - 0.85) / 0.42) < 1
+    palette = np.concatenate([look.crowd, [[176, 134, 104], [30, 30, 34]]]).astype(np.float32)
+    colour = np.where(head, len(look.crowd), np.where(body, seats[i, j], len(look.crowd) + 1))
+    shade = np.where(head | body, light[i, j], 1.0).astype(np.float32) * np.float32(look.gain)
     for channel in range(3):
-        colour = look.crowd[:, channel].astype(np.float32)[seats[i, j]]
-        out[..., channel] = (
-            30 + (colour * np.float32(look.gain) - 30).clip(0, BRIGHTEST - 40) * shape
-        )
-    return out
+        value = palette[:, channel][colour] * shade
+        texels[..., channel] = np.clip(np.maximum(value, 26), 0, BRIGHTEST - 40)
