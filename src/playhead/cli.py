@@ -6,7 +6,7 @@ imported when it runs, so `playhead --help` answers at once and without torch.
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -50,16 +50,27 @@ def main() -> None:
         arguments.remove("--debug")
     try:
         code = app(args=arguments, prog_name="playhead", standalone_mode=False)
-    except (PlayheadError, typer.TyperException) as error:
+    except PlayheadError as error:
         if debug:
             raise
-        print_error(error.message if isinstance(error, typer.TyperException) else str(error))
+        print_error(str(error))
+        code = 2
+    except typer.TyperException as error:
+        _explain(error.format_message())
         code = 2
     except typer.Abort:
         code = 130
     if code == 130:
         print_error("interrupted")
     sys.exit(code or 0)
+
+
+def _explain(message: str) -> None:
+    """Wrong use in one line; a group called without a command says what it has."""
+    if message.startswith("Usage:"):
+        sys.stderr.write(message + "\n")
+    else:
+        print_error(message.replace("Value error, ", "") + " (see --help)")
 
 
 def _version(wanted: bool) -> None:
@@ -120,7 +131,9 @@ def frames(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     indices: Annotated[list[int], typer.Argument(metavar="K...", help="Frames, from 0.")],
     out: Out,
-    pixels: Annotated[str, typer.Option(help="rgb or luma.")] = "rgb",
+    pixels: Annotated[
+        Literal["rgb", "luma"], typer.Option(help="Colour, or the stored Y plane.")
+    ] = "rgb",
     as_json: Json = False,
 ) -> None:
     """Write exactly these frames as PNG."""

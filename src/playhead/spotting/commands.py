@@ -1,7 +1,7 @@
 """`playhead spotting`: train, predict, decide, evaluate, report."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,9 @@ __all__ = ["app"]
 app = typer.Typer(help="When do these actions happen?", rich_markup_mode=None, no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes CUDA where it is there.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="key=value over the configuration; may be repeated."),
@@ -27,7 +30,7 @@ def train(
     settings: Settings = None,
     out: Annotated[Path | None, typer.Option("--out", help="The run folder.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Train a model on labelled videos, export it, and report on the validation videos."""
@@ -51,9 +54,11 @@ def predict(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder.")],
     videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Default: every core.")] = None,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
+    precision: Annotated[
+        Literal["fp32", "bf16", "fp16"], typer.Option(help="What the model computes in.")
+    ] = "fp32",
     every: Annotated[
         int, typer.Option(min=1, help="A window for every n-th frame, scores between interpolated.")
     ] = 1,

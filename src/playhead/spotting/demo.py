@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from playhead.errors import PlayheadError
 from playhead.events.manifest import read_manifest
 from playhead.inference.batch import exit_code
-from playhead.metrics.spotting import chance_map, confused_map, evaluate_spotting
+from playhead.metrics.spotting import chance_map, confused_map
 from playhead.output import print_json, print_table
 from playhead.spotting.config import WorldConfig, find_config, load_spotting_config
 from playhead.spotting.data import world_manifest
-from playhead.spotting.evaluate import Evaluation, pair_events
+from playhead.spotting.evaluate import Evaluation, measure, pair_events
 from playhead.spotting.predict import PredictOptions, predict_videos
 from playhead.spotting.reporting import Pictures, durations_of, read_scores_of, report_of
 from playhead.spotting.train import train_spotting
@@ -48,7 +48,7 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
     predicted = predict_videos(trained.bundle, unseen, predictions, PredictOptions())
     truth, made = pair_events(read_truth(manifest, split="test"), read_predictions(predictions))
     scores = read_scores_of(predictions, truth)
-    measured = Evaluation(len(truth), evaluate_spotting(truth, made))
+    measured = Evaluation(len(truth), measure(truth, made))
     say("writing the report")
     report = report_of(
         truth,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from playhead.events.model import VideoEvents
 from playhead.metrics.spotting import SpottingResult, evaluate_spotting
 from playhead.spotting.truth import pair_videos, read_predictions, read_truth
 
-__all__ = ["Evaluation", "evaluate_folder", "pair_events"]
+__all__ = ["Evaluation", "evaluate_folder", "measure", "pair_events"]
 
 SHOWN = ("map@1", "tight", "loose", "frame_map@2", "best_f1", "truths", "predictions")
 
@@ -45,7 +46,19 @@ def evaluate_folder(
     real, made = pair_events(
         read_truth(truth, split=split, rate=rate), read_predictions(predictions)
     )
-    return Evaluation(len(real), evaluate_spotting(real, made))
+    return Evaluation(len(real), measure(real, made, rate=rate))
+
+
+def measure(
+    truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents], *, rate: str | None = None
+) -> SpottingResult:
+    """Every metric. Frames count where both sides know them all, else time and `rate` do."""
+    if not all(event.frame is not None for one in (*truth, *predictions) for event in one.events):
+        truth, predictions = _without_frames(truth), _without_frames(predictions)
+    if rate is None:
+        return evaluate_spotting(truth, predictions)
+    exact = Fraction(rate)
+    return evaluate_spotting(truth, predictions, rate=round(exact), frame_rate=exact)
 
 
 def pair_events(
@@ -65,6 +78,13 @@ def pair_events(
             )
         named.append(replace(prediction, video=truth[place].video))
     return list(truth), named
+
+
+def _without_frames(videos: Sequence[VideoEvents]) -> list[VideoEvents]:
+    return [
+        replace(one, events=tuple(replace(event, frame=None) for event in one.events))
+        for one in videos
+    ]
 
 
 def _shown(name: str, values: dict[str, float]) -> float | int | None:

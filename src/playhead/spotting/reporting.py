@@ -16,9 +16,9 @@ from playhead.media import open_video
 from playhead.metrics.curves import best_f1, precision_recall
 from playhead.metrics.matching import match_events
 from playhead.metrics.soccernet_map import TIGHT
-from playhead.metrics.spotting import chance_map, confused_map, evaluate_spotting
+from playhead.metrics.spotting import chance_map, confused_map
 from playhead.report.page import Curve, Report, Strip, Timeline, write_html
-from playhead.spotting.evaluate import pair_events
+from playhead.spotting.evaluate import measure, pair_events
 from playhead.spotting.truth import SCORES, pair_videos, read_predictions, read_truth
 
 __all__ = [
@@ -80,7 +80,7 @@ def report_of(
     scores: by video, also the videos' durations; pictures: where film strips come from, the
     videos themselves by default.
     """
-    result = evaluate_spotting(truth, predictions)
+    result = measure(truth, predictions)
     threshold = _best_threshold(truth, predictions)
     classes = list(result.per_class)
     ap = {

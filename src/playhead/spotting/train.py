@@ -21,14 +21,13 @@ from playhead.learning.export import export_bundle
 from playhead.learning.losses import classification_loss
 from playhead.learning.state import load_weights
 from playhead.learning.training import FitResult, fit
-from playhead.metrics.spotting import evaluate_spotting
 from playhead.metrics.window_map import window_map
 from playhead.samples.dataset import LabelledVideos, TrainingWindows, ValidationWindows
 from playhead.samples.loader import batches
 from playhead.samples.transforms import Augmentation
 from playhead.spotting.config import SpottingConfig, load_spotting_config
 from playhead.spotting.data import load_videos, split_rows
-from playhead.spotting.evaluate import pair_events
+from playhead.spotting.evaluate import measure, pair_events
 from playhead.spotting.model import build_model
 from playhead.spotting.predict import PredictOptions, predict_videos
 from playhead.spotting.reporting import read_scores_of, report_of
@@ -137,7 +136,7 @@ def _finish(
     bundle, scores = run / "bundle", run / "scores"
     predict_videos(bundle, [row.video for row in rows], scores, PredictOptions())
     real, made = pair_events(truth, read_predictions(scores))
-    result = evaluate_spotting(real, made)
+    result = measure(real, made)
     report = report_of(real, made, read_scores_of(scores, real), run / "report.html", run=run)
     return TrainResult(run, bundle, report, result.metrics, fitted)
 

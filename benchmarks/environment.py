@@ -1,0 +1,27 @@
+"""What every benchmark says first: the machine, the versions, the day."""
+
+import datetime
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+__all__ = ["describe"]
+
+
+def describe(*packages: str) -> str:
+    """One line: processor, cores, Python, versions of playhead and `packages`, date."""
+    named = packages or ("torch", "openvino", "numpy", "av")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("playhead", *named))
+    today = datetime.datetime.now(datetime.UTC).date()
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"{versions}, {today}"
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
