@@ -165,6 +165,17 @@ def test_resuming_with_another_configuration_is_refused_by_name(tmp_path: Path) 
         )  # fmt: skip
 
 
+def test_workers_and_the_times_of_checkpoints_may_differ_on_resuming(tmp_path: Path) -> None:
+    for resume, workers in ((False, 0), (True, 2)):
+        chosen = settings(workers=workers, checkpoint_seconds=workers, epochs=2)
+        whole_config = {"model": {"width": 4}, "training": chosen.model_dump(mode="json")}
+        result = fit(
+            tiny_model(), Drawn(), chosen, tmp_path, loss=tiny_training.loss, validate=measure,
+            resume=resume, identity=whole_config,
+        )  # fmt: skip
+        assert result.steps == 2 * STEPS
+
+
 def test_resuming_with_another_model_is_refused(tmp_path: Path) -> None:
     run(tmp_path, epochs=2)
     model = nn.Sequential(*tiny_model()[:-1], nn.Linear(8, 3))

@@ -165,9 +165,13 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
 def conditions(
     config: TrainingConfig, samples: int, identity: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """What must be the same on resuming, as plain JSON data."""
+    """What must be the same on resuming, as plain JSON data.
+
+    A section `training` of `identity` is the same configuration once more, and left out.
+    """
     values = config.model_dump(mode="json", exclude=set(_FREE_SETTINGS))
-    return {"training": values, "samples_per_epoch": samples, **_plain(dict(identity or {}))}
+    others: dict[str, Any] = _plain(dict(identity or {}))
+    return others | {"training": values, "samples_per_epoch": samples}
 
 
 def refuse_differences(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
