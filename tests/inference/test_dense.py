@@ -71,21 +71,19 @@ def test_a_video_of_another_rate_is_seen_on_the_grid(
     bundle: Bundle, backend: OpenVinoBackend, model: torch.nn.Module, rate: float
 ) -> None:
     video = GeneratedVideo.at(rate, round(2 * rate))
-    scores = score_video(video, bundle.manifest, backend, stack_batch=3)
+    scores = score_video(video, bundle.manifest, backend, batch=3)
     np.testing.assert_allclose(
         scores.values, window_by_window(model, video, bundle.manifest), atol=1e-4
     )
 
 
-@pytest.mark.parametrize(("stack_batch", "window_batch"), [(1, 1), (4, 1), (1, 7), (5, 64)])
-def test_scores_do_not_depend_on_batch_sizes(
-    bundle: Bundle, backend: OpenVinoBackend, stack_batch: int, window_batch: int
+@pytest.mark.parametrize("batch", [1, 2, 7, 64])
+def test_scores_do_not_depend_on_the_batch(
+    bundle: Bundle, backend: OpenVinoBackend, batch: int
 ) -> None:
     video = GeneratedVideo.at(25, 50)
     expected = score_video(video, bundle.manifest, backend).values
-    scores = score_video(
-        video, bundle.manifest, backend, stack_batch=stack_batch, window_batch=window_batch
-    )
+    scores = score_video(video, bundle.manifest, backend, batch=batch)
     np.testing.assert_allclose(scores.values, expected, atol=1e-6)
 
 
@@ -194,7 +192,7 @@ def test_a_model_of_one_graph_is_scored_window_by_window(tmp_path: Path) -> None
     )
     assert list(bundle.manifest.parts) == ["model"]
     video = GeneratedVideo.at(25, 40, unreadable=range(30, 31))
-    scores = score_video(video, bundle.manifest, OpenVinoBackend(bundle, threads=1), stack_batch=4)
+    scores = score_video(video, bundle.manifest, OpenVinoBackend(bundle, threads=1), batch=4)
     expected = window_by_window(model, GeneratedVideo.at(25, 40), bundle.manifest)
     seen = ~np.isnan(scores.values[:, 0])
     assert seen.tolist() == [30 not in (i + PLAN.window.offsets).clip(0, 39) for i in range(40)]

@@ -29,8 +29,11 @@ def cpu_has(precision: str) -> bool:
     return precision in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def test_a_part_takes_any_batch_and_its_results_do_not_depend_on_it(bundle: Bundle) -> None:
-    backend = OpenVinoBackend(bundle, threads=1)
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_a_part_takes_any_batch_and_its_results_do_not_depend_on_it(
+    bundle: Bundle, threads: int
+) -> None:
+    backend = OpenVinoBackend(bundle, threads=threads)
     whole = backend.run("encode", stacks(7))
     assert whole.shape == (7, 6, 4, 6)
     assert whole.dtype == np.float32

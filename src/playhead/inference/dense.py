@@ -96,33 +96,34 @@ def score_video(
     *,
     every: int = 1,
     flip: bool = False,
-    stack_batch: int = 1,
-    window_batch: int = 4,
+    batch: int | None = None,
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Score every grid point of a video; NaN where a window touches a frame that is unreadable.
 
     every: a window for every n-th grid point, the scores between linearly interpolated;
-    flip: the mean over the picture and its mirror image; name: what the scores call the video.
-    Memory depends on neither the length of the video nor its size, but on the plan alone.
+    flip: the mean over the picture and its mirror image; batch: stacks, and windows, that are
+    computed at once, by default more of small pictures; name: what the scores call the video.
+    Memory does not depend on the length of the video but for a few numbers a grid point.
     """
     plan = manifest.input
     grid = make_grid(video.times, video.duration, plan.grid_rate)
     todo = plan_windows(grid.frames, plan.window, every=every, stack=_stack(manifest))
     stream = video.stream(pixels=plan.pixels, size=plan.size, wanted=todo.frames)
-    slots = todo.slots(window_batch)
+    batch = batch or _batch(plan.size)
+    slots = todo.slots(batch)
     passes = [_Pass(backend, manifest, slots, mirrored) for mirrored in (False, True)[: 1 + flip]]
     values = np.full((len(todo.windows), len(manifest.classes)), np.nan, dtype=np.float32)
     reader = _Stacks(todo.stacks, stream)
-    for start in range(0, len(todo.windows), window_batch):
-        windows = todo.windows[start : start + window_batch]
-        for rows, pictures in reader.up_to(int(windows.max()), stack_batch):
+    for start in range(0, len(todo.windows), batch):
+        windows = todo.windows[start : start + batch]
+        for rows, pictures in reader.up_to(int(windows.max()), batch):
             for one in passes:
                 one.encode(rows, pictures)
         seen = reader.seen[windows].all(axis=1)
         if seen.any():
-            values[start : start + window_batch][seen] = np.mean(
+            values[start : start + batch][seen] = np.mean(
                 [one.fuse(windows[seen]) for one in passes], axis=0
             )
         if progress is not None:
@@ -234,6 +235,12 @@ def _parts(manifest: BundleManifest) -> tuple[str, ...]:
 def _stack(manifest: BundleManifest) -> int | None:
     """How many frames the first part takes as channels."""
     return manifest.parts[_parts(manifest)[0]].input.shape[1]
+
+
+def _batch(size: tuple[int, int]) -> int:
+    """Enough pictures to keep every stream busy, few enough to hold what they become."""
+    width, height = size
+    return max(4, min(64, 1_000_000 // (width * height)))
 
 
 def _distinct(rows: NDArray[IntT]) -> tuple[NDArray[IntT], NDArray[np.int64]]:
