@@ -1,7 +1,7 @@
 """Slow fusion, slow fusion without its 3D blocks, and early fusion, on the demo's own world.
 
 Equal windows, equal optimiser, two seeds, the same held-out matches; early fusion gets a sweep of
-its learning rate on the validation matches first. Prints mAP at hit windows of 1 s and .24 s, beside
+its learning rate on the validation matches first. Prints mAP at hit windows of 1 and .24 s, beside
 chance and the right times with classes confused.
 
     python benchmarks/fusion_arms.py --work build/arms [--windows 21600] [--seeds 1 2]

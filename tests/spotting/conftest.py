@@ -1,16 +1,13 @@
 """A tiny data set, a run and its predictions, made once through the commands a user has."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from playhead.worlds import generate
+from tests.command import playhead
 
 CONFIG = """\
 job: spotting
@@ -39,32 +36,15 @@ class Tiny:
         return self.run / "bundle"
 
 
-def playhead(*arguments: object, code: int = 0, cwd: Path | None = None) -> str:
-    """Run a command as a user does; its standard output. Any other exit code fails the test."""
-    result = run(*arguments, cwd=cwd)
-    assert result.returncode == code, result.stderr[-2000:]
-    return result.stdout
-
-
-def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "playhead", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
-
-
-def playhead_json(*arguments: object, code: int = 0) -> Any:
-    """The one document that `--json` prints."""
-    return json.loads(playhead(*arguments, "--json", code=code))
-
-
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     folder = tmp_path_factory.mktemp("tiny world ö")
-    settings: Sequence[str] = ("seconds=12", "width=64", "height=36")
+    settings = ("seconds=12", "width=64", "height=36", "train=0.5", "valid=0.25")
     manifest = generate("football", folder / "world", count=4, seed=3, settings=settings)
     config = folder / "tiny.yaml"
     config.write_text(CONFIG.replace("MANIFEST", json.dumps(str(manifest))), encoding="utf-8")
     playhead("spotting", "train", config, "--out", folder / "run")
-    video = sorted(manifest.parent.glob("**/*.mp4"))[-1]
+    video = manifest.parent / "match-003.mp4"
     predictions = folder / "predictions"
     playhead("spotting", "predict", folder / "run" / "bundle", video, "--out", predictions)
     return Tiny(manifest, config, folder / "run", predictions, video)
