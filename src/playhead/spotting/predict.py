@@ -126,7 +126,8 @@ def _cuda(bundle: Bundle, precision: Precision) -> Backend | None:
 def decide(scores: Scores, config: PeakConfig) -> VideoEvents:
     """Events from scores, each at the time of its frame."""
     found = find_peaks(scores.times, scores.values, scores.classes, config, scores.frames)
-    points = np.searchsorted(scores.frames, [event.frame for event in found])
+    frames = [event.frame for event in found if event.frame is not None]
+    points = np.searchsorted(scores.frames, frames)
     starts = scores.frame_times[points].tolist()
     events = tuple(replace(event, start=start) for event, start in zip(found, starts, strict=True))
     return VideoEvents(video=scores.video, classes=scores.classes, events=events)
