@@ -27,9 +27,10 @@ from playhead.media.write import VideoWriter
 from playhead.progress import progress
 from playhead.worlds.football_look import Look, draw_look
 from playhead.worlds.football_picture import Painter
-from playhead.worlds.football_plan import LABELLED, Tempo, draw_plan
+from playhead.worlds.football_plan import draw_plan
 from playhead.worlds.football_play import Play
 from playhead.worlds.football_shots import Shot, aim, draw_shots, play_times
+from playhead.worlds.football_touch import LABELLED, Tempo
 from playhead.worlds.sound import RATE, crowd_sound
 
 __all__ = ["CLASSES", "FootballConfig", "Match", "draw_match", "generate_football", "render"]

@@ -6,113 +6,16 @@ that `snap` allows, which is how an event comes to lie at the exact frame.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.worlds.football_flow import FIGURES, LENGTH, PLAYERS, WIDTH, Flow, draw_flow
+from playhead.worlds.football_flow import LENGTH, PLAYERS, WIDTH, draw_flow
+from playhead.worlds.football_touch import Leg, Plan, Point, Stoppage, Tempo, Touch, TouchKind
 
-__all__ = ["LABELLED", "Leg", "Plan", "Stoppage", "Tempo", "Touch", "TouchKind", "draw_plan"]
+__all__ = ["draw_plan"]
 
-TouchKind = Literal[
-    "pass", "drive", "dribble", "trap", "header", "deflection", "tackle", "fake", "bounce"
-]
-LABELLED: tuple[TouchKind, ...] = ("pass", "drive")
 REACH = 0.38  # metres from a player's middle to the ball at his foot
-PACE = 5.0  # metres a second beyond which a player sets off earlier
-Point = NDArray[np.float64]  # (2,) metres
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """Something that changes the ball's way (or, a fake kick, only seems to)."""
-
-    time: float
-    kind: TouchKind
-    player: int  # -1: the ground
-    heading: float  # radians, where the ball (or the kick that is faked) goes
-    x: float
-    y: float
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """The ball between two instants: from `start` to `end` (x, y, z), slowing by `drag`.
-
-    drag k: it leaves at (1 + k) and arrives at (1 - k) times its mean speed; lob: metres of
-    height that a parabola adds at half time.
-    """
-
-    t0: float
-    t1: float
-    start: tuple[float, float, float]
-    end: tuple[float, float, float]
-    drag: float = 0.0
-    lob: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Stoppage:
-    """Play rests from `start` (the whistle) to `end` (the restart)."""
-
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tempo:
-    """How busy a match is; chances are per possession."""
-
-    hold: tuple[float, float] = (0.45, 1.35)  # seconds on the ball before something is done
-    drive: float = 0.68  # chance that a possession has a drive
-    first_time: float = 0.1  # chance of a pass without a hold
-    distractors: float = 1.0  # scales the chances of everything without a label
-    live: tuple[float, float] = (26.0, 44.0)  # seconds between stoppages
-    stop: tuple[float, float] = (6.5, 9.0)  # seconds of a stoppage
-
-
-class Knots:
-    """Where one player must be: offsets from his base position at rising times."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = [-100.0]
-        self.offsets: list[Point] = [np.zeros(2)]
-        self.kept = 1  # knots up to here are promises, later ones may be rewritten
-
-    def at(self, time: float) -> Point:
-        """The offset at `time`, straight between knots."""
-        xs = [offset[0] for offset in self.offsets]
-        ys = [offset[1] for offset in self.offsets]
-        return np.array([np.interp(time, self.times, xs), np.interp(time, self.times, ys)])
-
-    def promise(self, leave: float, time: float, offset: Point) -> None:
-        """From wherever he is at `leave`, be at `offset` at `time`, then drift back."""
-        hurry = float(np.hypot(*(offset - self.at(leave)))) / PACE
-        leave = max(min(leave, time - hurry), self.times[self.kept - 1])
-        here = self.at(leave)
-        del self.times[self.kept :], self.offsets[self.kept :]
-        self._append(leave, here)
-        self._append(time, offset)
-        self.kept = len(self.times)
-        self._append(time + max(1.6, float(np.hypot(*offset)) / 2.5), np.zeros(2))
-
-    def _append(self, time: float, offset: Point) -> None:
-        if time > self.times[-1] + 1e-3:
-            self.times.append(time)
-            self.offsets.append(offset)
-
-
-@dataclass(slots=True)
-class Plan:
-    """A whole match in metres and seconds."""
-
-    flow: Flow
-    legs: list[Leg] = field(default_factory=list)
-    touches: list[Touch] = field(default_factory=list)
-    stoppages: list[Stoppage] = field(default_factory=list)
-    knots: list[Knots] = field(default_factory=lambda: [Knots() for _ in range(FIGURES)])
 
 
 def draw_plan(
@@ -137,6 +40,7 @@ class _Planner:
         self.rng, self.seconds, self.snap, self.tempo = rng, seconds, snap, tempo
         self.plan = Plan(draw_flow(rng))
         self.time = 0.0
+        self.asked = 0.0, self.plan.flow.base(np.zeros(1))[0]
         self.ball = self._inside(self.plan.flow.centre(np.zeros(1))[0])
         self.player = self._nearest(0.0, self.ball, range(PLAYERS))
         self.whistle = rng.uniform(*tempo.live)
@@ -219,6 +123,7 @@ class _Planner:
         heading = float(np.arctan2(*(there - start)[::-1]))
         self._stand_behind(heading)
         self._touch("pass", self.time, self.player, heading)
+        self._send(self.player, self.time, self.time + 0.45, start + self._unit(heading) * 0.3)
         distance = float(np.hypot(*(there - start)))
         way = self.rng.random() / max(self.tempo.distractors, 1e-9)
         if way < 0.08:
@@ -359,12 +264,17 @@ class _Planner:
         self._send(player, self.time - notice, time, spot + far * reach)
 
     def _send(self, player: int, leave: float, time: float, place: Point) -> None:
-        base = self.plan.flow.base(np.array([time]))[0, player]
-        self.plan.knots[player].promise(leave, time, place - base)
+        self.plan.knots[player].promise(leave, time, place - self._base(time)[player])
 
     def _where(self, player: int, time: float) -> Point:
-        base: Point = self.plan.flow.base(np.array([time]))[0, player]
-        return base + self.plan.knots[player].at(time)
+        place: Point = self._base(time)[player] + self.plan.knots[player].at(time)
+        return place
+
+    def _base(self, time: float) -> NDArray[np.float64]:
+        """Base positions (23, 2), kept for the next question about the same instant."""
+        if self.asked[0] != time:
+            self.asked = time, self.plan.flow.base(np.array([time]))[0]
+        return self.asked[1]
 
     def _nearest(self, time: float, spot: Point, among: "range | list[int]") -> int:
         distances = [float(np.hypot(*(self._where(p, time) - spot))) for p in among]
@@ -403,7 +313,8 @@ class _Planner:
         return self._inside(place)
 
     def _inside(self, place: Point) -> Point:
-        return np.clip(place, 2.0, (LENGTH - 2.0, WIDTH - 2.0))
+        inside: Point = np.clip(place, 2.0, (LENGTH - 2.0, WIDTH - 2.0))
+        return inside
 
     def _unit(self, heading: float) -> Point:
         return np.array([np.cos(heading), np.sin(heading)])

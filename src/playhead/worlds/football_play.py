@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from playhead.worlds.football_flow import FIGURES, REFEREE
-from playhead.worlds.football_plan import Plan, Touch
+from playhead.worlds.football_touch import Plan, Touch
 
 __all__ = ["FACINGS", "POSES", "Play", "State"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from playhead.worlds.football_flow import LENGTH, REFEREE, WIDTH
-from playhead.worlds.football_plan import LABELLED, Plan, Stoppage
 from playhead.worlds.football_play import STEP, Play
+from playhead.worlds.football_touch import LABELLED, Plan, Stoppage
 
 __all__ = ["Lens", "Shot", "aim", "draw_shots", "play_times"]
 
