@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,13 @@ def test_peak_memory_is_in_bytes() -> None:
     block = bytearray(os.urandom(1)) * 300_000_000
     assert 300_000_000 < peak_memory_bytes() < 100_000_000_000
     assert len(block) == 300_000_000
+
+
+def test_peak_memory_does_not_count_what_the_parent_held() -> None:
+    block = bytearray(os.urandom(1)) * 500_000_000
+    code = "from playhead.inference.batch import peak_memory_bytes; print(peak_memory_bytes())"
+    peak = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert int(peak) < len(block)
 
 
 class Steps:
