@@ -7,37 +7,34 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import many_lives
 import numpy as np
 import pytest
+import spotting_training
 import tiny_training
 from safetensors.numpy import load_file
 
 from playhead.learning.log import read_rows
 
-TOTAL = tiny_training.SETTINGS["epochs"] * tiny_training.STEPS
 TIMES = {"seconds", "samples_per_second", "data_wait", "validation_seconds"}
+FINISHED = ("exit 0", (tiny_training.SETTINGS["epochs"], 0))
+
+Ends = list[tuple[str, tuple[int, int]]]
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    tiny_training.run(folder)
-    return folder
-
-
-def live(folder: Path, plan: list[dict[str, Any]]) -> list[tuple[str, int]]:
+def live(kind: str, folder: Path, plan: list[dict[str, Any]]) -> Ends:
     """Train in `folder` through the lives of `plan`, in processes of their own."""
-    script = Path(tiny_training.__file__)
     done = subprocess.run(
-        [sys.executable, str(script), str(folder), json.dumps(plan)],
+        [sys.executable, many_lives.__file__, kind, str(folder), json.dumps(plan)],
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=250,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    return [tuple(end) for end in json.loads(done.stdout)]
+    assert '"exit 1"' not in done.stdout, done.stderr
+    return [(end, (saved[0], saved[1])) for end, saved in json.loads(done.stdout)]
 
 
 def same_runs(one: Path, other: Path) -> None:
@@ -60,7 +57,7 @@ def same_runs(one: Path, other: Path) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_and_interrupted_at_any_time_a_run_ends_with_the_same_weights(
-    tmp_path: Path, uninterrupted: Path, workers: int
+    tmp_path: Path, workers: int
 ) -> None:
     rng = np.random.default_rng(workers)
     plan = []
@@ -68,15 +65,16 @@ def test_killed_and_interrupted_at_any_time_a_run_ends_with_the_same_weights(
         way, often = ("kill_after", "interrupt_after")[index % 2], (0, 1000, 0.02)[index % 3]
         changes = {"workers": workers, "checkpoint_seconds": often}
         plan.append({way: float(rng.uniform(0.1, 0.35)), "changes": changes})
-    ends = live(tmp_path / "run", [*plan, {"changes": {"workers": workers}}])
-    stops = {(end, done) for end, done in ends if 0 < done < TOTAL}
+    ends = live("spotting", tmp_path / "run", [*plan, {"changes": {"workers": workers}}])
+    stops = {(end, saved) for end, saved in ends if (0, 0) < saved < FINISHED[1]}
     assert {end for end, _ in stops} == {"killed", "exit 130"}, ends
-    assert ends[-1] == ("exit 0", TOTAL)
-    same_runs(uninterrupted, tmp_path / "run")
+    assert ends[-1] == FINISHED
+    spotting_training.run(tmp_path / "uninterrupted")
+    same_runs(tmp_path / "uninterrupted", tmp_path / "run")
 
 
 def test_killed_at_the_renaming_of_any_file_a_run_ends_with_the_same_weights(
-    tmp_path: Path, uninterrupted: Path
+    tmp_path: Path,
 ) -> None:
     # A step ends with the renaming of a checkpoint; an epoch with that of its best weights, of
     # those to be kept and of a checkpoint. Without checkpoints of steps the latter come first.
@@ -86,7 +84,8 @@ def test_killed_at_the_renaming_of_any_file_a_run_ends_with_the_same_weights(
         for at, changes in [(1, often), (8, often), (5, often), (1, {}), (2, {}), (3, {})]
         for when in ("before", "after")
     ]
-    ends = live(tmp_path / "run", [*plan, {}])
+    ends = live("tiny", tmp_path / "run", [*plan, {}])
     assert [end for end, _ in ends[:-1]].count("killed") >= 10, ends
-    assert ends[-1] == ("exit 0", TOTAL)
-    same_runs(uninterrupted, tmp_path / "run")
+    assert ends[-1] == FINISHED
+    tiny_training.run(tmp_path / "uninterrupted")
+    same_runs(tmp_path / "uninterrupted", tmp_path / "run")
