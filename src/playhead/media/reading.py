@@ -74,7 +74,7 @@ class Cursor:
         for way in self._ways(k):
             try:
                 if way.kind == "on" or self._land(way, k):
-                    return self._advance(k)
+                    return self._advance(k, final=way.kind == "start")
             except _DoubtError:
                 continue
         return None
@@ -83,7 +83,7 @@ class Cursor:
         place = self._table.key_before(k)
         key = int(self._table.key_frames[place]) if place >= 0 else 0
         first = self._queue[0][0] if self._queue else self._next
-        clean = self._tainted is None or key <= self._tainted
+        clean = place < 0 or not self._spoilt_before(place)
         if first <= k and key <= self._next + _WORTH_A_SEEK and clean:
             yield _Way("on")
         for way in _WAYS:
@@ -130,16 +130,22 @@ class Cursor:
         self._recent: deque[int] = deque(maxlen=max(1, self._source.threads))
         self._queue: deque[tuple[int, VideoFrame]] = deque()
 
-    def _advance(self, k: int) -> VideoFrame | None:
+    def _advance(self, k: int, *, final: bool) -> VideoFrame | None:
         """Decode until frame k is out and what is known of it cannot change any more."""
-        settled = min(int(self._table.settled[k]), len(self._table) - 1)
-        while self._next <= settled and not self._ended:
+        place = self._table.key_before(k)
+        while self._next <= self._table.settled[k] and not self._ended:
             self._step()
+            if not final and place >= 0 and self._spoilt_before(place):
+                raise _DoubtError
         while self._queue and self._queue[0][0] < k:
             self._queue.popleft()
         if self._damage.covers(k) or not self._queue or self._queue[0][0] != k:
             return None
         return self._queue[0][1]
+
+    def _spoilt_before(self, place: int) -> bool:
+        """Whether damage was met before this key frame, so that a new decoder must start there."""
+        return self._tainted is not None and self._tainted < self._table.key_frames[place]
 
     def _step(self) -> None:
         """Decode one packet, or at the end what the decoder still holds."""
@@ -196,12 +202,12 @@ class Cursor:
             self._spoil(index, self._trouble)
 
     def _spoil(self, index: int, reason: str) -> None:
+        # FFmpeg's H.264 decoder keeps traces of errors, even over a flush: pictures after the next
+        # key frame come out slightly wrong. A new decoder is made before they are read.
+        self._tainted = index
         if self._damage.covers(index):
             return
         if index < self._doubtful_until:
             raise _DoubtError
-        # FFmpeg's H.264 decoder keeps traces of errors, even over a flush: pictures after the next
-        # key frame come out slightly wrong. A new decoder is made before they are read.
-        self._tainted = index
         self._damage.mark(self._table.built_on(index), reason)
         self._damage.mark(np.array([index]), reason)

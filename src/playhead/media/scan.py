@@ -255,7 +255,7 @@ def _access(
 
 
 def _holes(source: Source, packets: _Packets, shown: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Frames whose packet follows a gap both in the bytes of the file and in an even clock."""
+    """Frames whose packet follows a gap in the bytes of the file and in an even clock."""
     resynchronises = {"mpegts", "mpeg", "matroska,webm"}
     if not packets.after_gap or source.container.format.name not in resynchronises:
         return np.empty(0, np.int32)

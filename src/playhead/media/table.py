@@ -24,7 +24,7 @@ from playhead.media.source import Identity
 
 __all__ = ["FrameTable", "Layout", "load_table", "save_table"]
 
-SCHEMA = 2
+SCHEMA = 5
 _ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points", "holes")
 
 
@@ -63,7 +63,7 @@ class FrameTable:
     seek_points: int64 (K,), where to send the container for each of them
     start: seconds of the first frame on the container's own clock, which sound shares
     missing: packets that the container promises and the file does not hold
-    holes: int32, frames before which others are missing from the file
+    holes: int32, frames before whose packets others are missing from the file
     """
 
     keys: NDArray[np.int64]
@@ -108,16 +108,23 @@ class FrameTable:
         place = self.key_before(frame) + 1
         return int(self.key_frames[place]) if place < len(self.key_frames) else len(self)
 
-    def starts_decoding(self, frame: int) -> bool:
-        """Whether this is a key frame."""
-        place = self.key_before(frame)
-        return place >= 0 and int(self.key_frames[place]) == frame
-
     def built_on(self, frame: int) -> NDArray[np.intp]:
         """The frames decoded from this one's packet on, up to the next key frame's own time."""
         end = self.next_key(frame)
         start = min(frame, int(np.searchsorted(self.settled, frame)))
         return start + np.flatnonzero(self.rank[start:end] >= self.rank[frame])
+
+    def spoilt_by_holes(self) -> NDArray[np.intp]:
+        """Frames next to data that is missing from the file, and what is built on it."""
+        spoilt = np.zeros(len(self), np.bool_)
+        for frame in self.holes.tolist():
+            before = np.flatnonzero(self.rank == self.rank[frame] - 1)
+            for cut in before.tolist():
+                spoilt[self.built_on(cut)] = True
+            after = self.built_on(frame)
+            # A key frame needs nothing that is gone; those shown before it may.
+            spoilt[after[after < frame] if frame in self.key_frames else after] = True
+        return np.flatnonzero(spoilt)
 
     @cached_property
     def settled(self) -> NDArray[np.int32]:

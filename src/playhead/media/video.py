@@ -23,8 +23,6 @@ from playhead.media.table import FrameTable
 
 __all__ = ["Pixels", "Video", "open_video"]
 
-_HOLE = "frames before it are missing from the file"
-
 
 def open_video(
     path: str | Path,
@@ -59,10 +57,7 @@ class Video:
         self._table = table
         self._clock = clock
         self._log = DamageLog(len(table))
-        for frame in table.holes.tolist():
-            if table.starts_decoding(frame):
-                continue
-            self._log.mark(table.built_on(frame), _HOLE)
+        self._log.mark(table.spoilt_by_holes(), "data is missing from the file here")
         self._cursor = Cursor(source, table, self._log, clock, limits)
         self._converters: dict[tuple[Pixels, tuple[int, int] | None], Converter] = {}
 
@@ -133,20 +128,12 @@ class Video:
 
     @property
     def damage(self) -> tuple[Damage, ...]:
-        """Ranges of frames that are known, so far, to be unreadable; `inspect` finds them all.
-
-        An empty range says that frames are missing before it, and that it can be read itself.
-        """
-        empty = [
-            Damage(frame, frame, _HOLE)
-            for frame in self._table.holes.tolist()
-            if self._table.starts_decoding(frame)
-        ]
-        known = sorted([*self._log.ranges(), *empty], key=lambda damage: damage.start)
-        if self._table.missing:
-            end = self.frames + self._table.missing
-            known.append(Damage(self.frames, end, "the file does not hold them"))
-        return tuple(known)
+        """Ranges of frames that are known, so far, to be unreadable; `inspect` finds them all."""
+        known = self._log.ranges()
+        if not self._table.missing:
+            return known
+        end = self.frames + self._table.missing
+        return (*known, Damage(self.frames, end, "the file does not hold them"))
 
     def nearest(self, times: NDArray[np.float64]) -> NDArray[np.int32]:
         """For each time in seconds the nearest frame; of two equally near the earlier."""
