@@ -46,7 +46,7 @@ def augment(luma: Tensor, config: AugmentationConfig, rng: np.random.Generator) 
     frames = _relight(_refocus(frames, config, rng), config, rng)
     if frames.dtype == luma.dtype:
         return frames
-    return frames.mul(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+    return frames.mul(255).add_(0.5).to(torch.uint8)
 
 
 def _happens(probability: float, rng: np.random.Generator) -> bool:
@@ -101,26 +101,29 @@ def _camera(
     largest = (*config.camera_shift, config.camera_degrees)
     ends = rng.uniform(-1, 1, (2, 3)) * largest * (width, height, 1)
     zoom_ends = rng.uniform(*config.camera_zoom, 2)
-    zooms = np.linspace(zoom_ends[0], zoom_ends[1], count)
     poses = np.linspace(ends[0], ends[1], count)
-    frames = []
-    for (x, y, degrees), zoom in zip(poses, zooms, strict=True):
-        shift = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1.0]])
-        frames.append(_turn(-degrees) @ np.diag([1 / zoom, 1 / zoom, 1]) @ shift)
-    return np.stack(frames)
+    zooms = np.linspace(zoom_ends[0], zoom_ends[1], count)
+    cos, sin = np.cos(np.radians(poses[:, 2])), np.sin(np.radians(poses[:, 2]))
+    whole = np.zeros((count, 3, 3))
+    # The way back: shift, then turn, then zoom, each undone.
+    whole[:, :2, :2] = np.moveaxis(np.array([[cos, sin], [-sin, cos]]) / zooms, 2, 0)
+    whole[:, :2, 2] = -np.einsum("tij,tj->ti", whole[:, :2, :2], poses[:, :2])
+    whole[:, 2, 2] = 1
+    return whole
 
 
 def _resample(frames: Tensor, matrices: Matrix) -> Tensor:
     """Bilinear: (T, H, W) seen through one or T matrices from output to input; outside is black."""
     _, height, width = frames.shape
     x = torch.arange(width) - (width - 1) / 2
-    y = torch.arange(height)[:, None] - (height - 1) / 2
+    y = torch.arange(height) - (height - 1) / 2
     # grid_sample's places run from -1 to 1 over the width and over the height of the pixels.
-    scale = np.array([[2 / width], [2 / height]])
+    scaled = matrices[:, :2] * np.array([[2 / width], [2 / height]])
+    a, b, c = torch.from_numpy(scaled).float().unsqueeze(-1).unbind(2)  # each (1 or T, 2, 1)
     places = torch.empty(len(matrices), height, width, 2)
-    for place, matrix in zip(places, matrices[:, :2] * scale, strict=True):
-        for axis, (a, b, c) in enumerate(matrix.tolist()):
-            torch.add(x * a + c, y * b, out=place[..., axis])
+    for axis in (0, 1):
+        across, down = x * a[:, axis], y * b[:, axis] + c[:, axis]
+        torch.add(across[:, None], down[:, :, None], out=places[..., axis])
     batch = frames[None] if len(matrices) == 1 else frames[:, None]
     return F.grid_sample(batch, places, align_corners=False).view_as(frames)
 
@@ -166,10 +169,11 @@ def _relight(frames: Tensor, config: AugmentationConfig, rng: np.random.Generato
     change = change if _happens(config.brightness, rng) else 0.0
     factor = rng.uniform(*config.contrast_range)
     factor = factor if _happens(config.contrast, rng) else 1.0
+    if factor != 1:
+        mean = float(_unit(frames).numpy().mean(dtype=np.float64))
+        change += mean * (1 - factor)
     if change or factor != 1:
-        frames = _unit(frames)
-        mean = float(frames.numpy().mean(dtype=np.float64)) + change
-        frames = frames.mul(factor).add_(change * factor + mean * (1 - factor)).clamp_(0, 1)
+        frames = _unit(frames).mul(factor).add_(change).clamp_(0, 1)
     if _happens(config.posterise, rng):
         step = 2 ** (8 - int(rng.integers(*config.posterise_bits, endpoint=True)))
         frames = _unit(frames).mul(255 / step).floor_().mul_(step / 255)
