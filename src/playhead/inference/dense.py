@@ -8,7 +8,7 @@ show the same frames (past the ends of a video, or where the grid repeats frames
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,6 @@ from playhead.samples.grid import make_grid
 from playhead.samples.windows import WindowSpec
 
 __all__ = ["DensePlan", "VideoStream", "plan_windows", "score_video", "unseen_spans"]
-
-
-IntT = TypeVar("IntT", np.int32, np.int64)
 
 
 class VideoStream(Protocol):
@@ -51,9 +48,9 @@ class DensePlan:
     stacks: (U, S) the frames of each stack, likewise.
     """
 
-    points: NDArray[np.int64]
-    window_of: NDArray[np.int64]
-    windows: NDArray[np.int64]
+    points: NDArray[np.int32]
+    window_of: NDArray[np.int32]
+    windows: NDArray[np.int32]
     stacks: NDArray[np.int32]
 
     @property
@@ -79,11 +76,11 @@ def plan_windows(
     if every < 1:
         raise PlayheadError(f"every {every}: needs 1 (each grid point) or more")
     last = len(frames) - 1
-    points = np.unique(np.append(np.arange(0, last + 1, every), last))
+    points = np.unique(np.append(np.arange(0, last + 1, every), last)).astype(np.int32)
     size = stack or window.stack
-    starts = points[:, None] + window.offsets[::size]  # (W, n) grid points of first frames
+    starts = points[:, None] + window.offsets[::size].astype(np.int32)  # (W, n) first grid points
     places = np.unique(starts)
-    shown = places[:, None] + np.arange(size) * window.step
+    shown = places[:, None] + np.arange(size, dtype=np.int32) * window.step
     stacks, stack_of = _distinct(frames[shown.clip(0, last)])
     windows, window_of = _distinct(stack_of[np.searchsorted(places, starts)])
     return DensePlan(points, window_of, windows, stacks)
@@ -211,7 +208,7 @@ class _Pass:
             self._ring = np.empty((self._slots, *made.shape[1:]), dtype=np.float32)
         self._ring[np.array(rows) % self._slots] = made
 
-    def fuse(self, windows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def fuse(self, windows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Windows (B, n) of rows → probabilities (B, classes)."""
         assert self._ring is not None
         maps = self._ring[windows % self._slots]
@@ -243,15 +240,15 @@ def _batch(size: tuple[int, int]) -> int:
     return max(4, min(64, 1_000_000 // (width * height)))
 
 
-def _distinct(rows: NDArray[IntT]) -> tuple[NDArray[IntT], NDArray[np.int64]]:
+def _distinct(rows: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Rows without those that equal the row before, and where each row went."""
     changed = (rows[1:] != rows[:-1]).any(axis=1)
     keep = np.concatenate([[True], changed])
-    return rows[keep], np.cumsum(keep) - 1
+    return rows[keep], np.cumsum(keep, dtype=np.int32) - 1
 
 
 def _between(
-    points: NDArray[np.int64], values: NDArray[np.float32], length: int
+    points: NDArray[np.int32], values: NDArray[np.float32], length: int
 ) -> NDArray[np.float32]:
     """Scores at `points` → scores at every point, linearly between; NaN beside a NaN."""
     right = np.searchsorted(points, np.arange(length))
