@@ -1,5 +1,8 @@
 """The loader gives the same batches whoever makes them, from any step on."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -77,6 +80,16 @@ def test_an_error_in_a_worker_arrives_as_it_was_raised(workers):
     with pytest.raises(DamagedError) as caught:
         next(stream)
     assert str(caught.value) == "match.mp4: frame 9 cannot be decoded"
+
+
+def test_ctrl_c_does_not_end_a_worker_before_its_parent_decides():
+    class Interrupted(Numbered):
+        def sample(self, epoch, index):
+            os.kill(os.getpid(), signal.SIGINT)
+            return super().sample(epoch, index)
+
+    loaded = load(Interrupted(8), workers=1)
+    assert [batch["target"][0, 1].item() for batch in loaded] == [0, 4]
 
 
 def test_workers_use_one_thread_of_torch():

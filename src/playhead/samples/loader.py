@@ -4,6 +4,7 @@ Batch b of an epoch holds the samples b*B ... b*B+B-1, and a sample is a functio
 index) alone: any number of workers gives the same batches, and an epoch can be entered anywhere.
 """
 
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -66,7 +67,7 @@ def batches(
             collate_fn=_as_it_is,
             prefetch_factor=prefetch,
             pin_memory=pin,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_begin_worker,
             generator=torch.Generator().manual_seed(seed + epoch),
             multiprocessing_context="fork" if sys.platform == "linux" else "spawn",
         )
@@ -101,5 +102,7 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _one_thread(_worker: int) -> None:
+def _begin_worker(_worker: int) -> None:
+    """One thread each, and Ctrl-C is for the parent to decide on: it ends its workers itself."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
