@@ -40,7 +40,7 @@ class _Planner:
         self.rng, self.seconds, self.snap, self.tempo = rng, seconds, snap, tempo
         self.plan = Plan(draw_flow(rng))
         self.time = 0.0
-        self.asked = 0.0, self.plan.flow.base(np.zeros(1))[0]
+        self.asked: tuple[float, NDArray[np.float64]] = 0.0, self.plan.flow.base(np.zeros(1))[0]
         self.ball = self._inside(self.plan.flow.centre(np.zeros(1))[0])
         self.player = self._nearest(0.0, self.ball, range(PLAYERS))
         self.whistle = rng.uniform(*tempo.live)
