@@ -1,0 +1,61 @@
+"""Run every benchmark, one after the other, and keep what each printed in build/benchmarks.
+
+    python benchmarks/run_all.py [NAME...]
+
+real_falls needs PLAYHEAD_DATA and `playhead weights get spotting`; without the data it is left out
+and said so. All of them take about two hours on two cores.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPTS = (
+    "reading",
+    "metric_agreement",
+    "loader",
+    "memory",
+    "dense_prediction",
+    "fusion_arms",
+    "demo",
+    "real_falls",
+)
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or SCRIPTS
+    unknown = [name for name in wanted if name not in SCRIPTS]
+    if unknown:
+        sys.exit(f"{', '.join(unknown)}: no such benchmark; there are {', '.join(SCRIPTS)}")
+    failed = []
+    for name in wanted:
+        if name == "real_falls" and not os.environ.get("PLAYHEAD_DATA"):
+            print("real_falls: left out, PLAYHEAD_DATA does not name the folder of real data")
+            continue
+        print(f"== {name}", flush=True)
+        if run(name) != 0:
+            failed.append(name)
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return len(failed)
+
+
+def run(name: str) -> int:
+    """Run one script, showing its output and keeping it; its exit code."""
+    folder = Path(__file__).parent
+    kept = folder.parent / "build" / "benchmarks" / f"{name}.txt"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, str(folder / f"{name}.py")]
+    with (
+        kept.open("w", encoding="utf-8") as file,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        for line in process.stdout or ():
+            sys.stdout.write(line)
+            file.write(line)
+    return process.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
