@@ -47,7 +47,8 @@ def _summary(run: Path, root: Path) -> RunSummary:
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     training = config["training"]
     rows = read_rows(run / "log.jsonl")
-    values = [row["metrics"][training["select"]] for row in rows if row.get("metrics")]
+    chosen = training["select"]
+    values = [row["metrics"][chosen] for row in rows if chosen in (row.get("metrics") or ())]
     better = max if training["direction"] == "max" else min
     return RunSummary(
         run=str(run.relative_to(root)),
