@@ -39,7 +39,9 @@ class ModelConfig(Settings):
     in 3D; `early_fusion`, the baseline, gives all frames to one 2D encoder as channels.
     """
 
-    kind: Literal["slow_fusion", "early_fusion"] = "slow_fusion"
+    kind: Literal["slow_fusion", "early_fusion"] = Field(
+        default="slow_fusion", description="which of the two networks"
+    )
     encoder: str = Field(
         default="small", description="`small`, our own at stride 8, or a timm model name"
     )
@@ -86,7 +88,7 @@ class ModelConfig(Settings):
         "then one 1x1 over all stacks",
     )
     head_channels: int = Field(default=256, ge=1, description="channels out of the head's 1x1")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="before the last layer")
     drop_path: float = Field(
         default=0.0, ge=0, lt=1, description="inverted blocks and timm encoders"
     )
@@ -143,9 +145,9 @@ def full_size(weights: str) -> ModelConfig:
 class WorldConfig(Settings):
     """A generated data set, made on first use and kept in the cache folder."""
 
-    name: str = "football"
+    name: str = Field(default="football", description="football")
     count: int = Field(default=14, ge=1, description="videos")
-    seed: int = 0
+    seed: int = Field(default=0, description="another seed, other videos")
     settings: tuple[str, ...] = Field(default=(), description="key=value of the world's own")
 
     @property
@@ -175,6 +177,13 @@ class DataConfig(Settings):
         default=None, ge=2, description="none: the manifest's split column decides; else groups do"
     )
     fold: int = Field(default=0, ge=0, description="the fold that validates, from 0")
+
+    @field_validator("rate", "label_rate", mode="before")
+    @classmethod
+    def _number_is_text(cls, rate: object) -> object:
+        # `rate: 25` is what everybody writes, and YAML makes a number of it.
+        is_number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+        return str(rate) if is_number else rate
 
     @field_validator("rate")
     @classmethod
@@ -210,7 +219,7 @@ class StartConfig(Settings):
 class SpottingConfig(Settings):
     """Everything that a run of `playhead spotting train` depends on."""
 
-    job: Literal["spotting"] = "spotting"
+    job: Literal["spotting"] = Field(default="spotting", description="the job it is for")
     data: DataConfig
     window: WindowSpec = WindowSpec()
     target_seconds: float = Field(
