@@ -17,7 +17,9 @@ BASE_BATCH = 4
 class LossConfig(Settings):
     """What a classifier's logits are trained by."""
 
-    kind: Literal["bce", "focal"] = "focal"
+    kind: Literal["bce", "focal"] = Field(
+        "focal", description="binary cross-entropy, or the same with easy samples counting less"
+    )
     gamma: float = Field(1.2, ge=0, description="of focal: how much easy samples count less")
     alpha: float | None = Field(
         None, gt=0, lt=1, description="of focal: weight of positives; none: all weigh the same"

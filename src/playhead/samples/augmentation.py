@@ -24,8 +24,8 @@ class AugmentationConfig(Settings):
     )
     camera_zoom: tuple[float, float] = Field((0.95, 1.05), description="range of its scale")
 
-    rotate: Probability = 0.3
-    rotate_degrees: float = Field(2.5, ge=0)
+    rotate: Probability = Field(0.3, description="probability of a rotation")
+    rotate_degrees: float = Field(2.5, ge=0, description="largest angle to either side")
 
     crop: Probability = Field(0.8, description="probability of a random resized crop")
     crop_area: tuple[float, float] = Field((0.9, 1.0), description="share of the picture kept")
@@ -33,7 +33,7 @@ class AugmentationConfig(Settings):
 
     flip: Probability = Field(0.5, description="probability of left and right changing places")
 
-    sharpness: Probability = 0.2
+    sharpness: Probability = Field(0.2, description="probability of another sharpness")
     sharpness_range: tuple[float, float] = Field(
         (0.0, 2.0), description="0 smooths, 1 leaves it as it is, 2 sharpens"
     )
@@ -43,13 +43,13 @@ class AugmentationConfig(Settings):
     )
     blur_degrees: float = Field(7.5, ge=0, le=90, description="largest angle to the horizontal")
 
-    brightness: Probability = 0.3
+    brightness: Probability = Field(0.3, description="probability of another brightness")
     brightness_change: float = Field(0.2, ge=0, le=1, description="largest, of the full range")
-    contrast: Probability = 0.3
+    contrast: Probability = Field(0.3, description="probability of another contrast")
     contrast_range: tuple[float, float] = Field((0.8, 1.2), description="about the window's mean")
-    posterise: Probability = 0.2
+    posterise: Probability = Field(0.2, description="probability of fewer grey levels")
     posterise_bits: tuple[int, int] = Field((3, 7), description="fewest and most bits kept, of 8")
-    noise: Probability = 0.2
+    noise: Probability = Field(0.2, description="probability of noise")
     noise_deviation: float = Field(0.05, ge=0, description="of Gaussian noise, of the full range")
 
     @model_validator(mode="after")
