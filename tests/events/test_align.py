@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.errors import LabelError
-from playhead.events.align import nearest_frame, snap
+from playhead.events.align import snap
 from playhead.events.model import Event, VideoEvents
+from playhead.times import nearest
 
 TIMES = np.arange(1200) / 25
 gaps = st.lists(st.floats(0.001, 3), min_size=1, max_size=50)
@@ -24,7 +25,7 @@ def hit(start, **fields):
 @given(gaps, st.floats(0, 200))
 def test_no_frame_is_nearer_than_the_nearest(steps, seconds):
     times = np.cumsum(steps) - steps[0]
-    frame = nearest_frame(times, seconds)
+    frame = int(nearest(times, seconds))
     distances = np.abs(times - seconds)
     assert distances[frame] <= distances.min() + 1e-6
     assert np.all(distances[:frame] > distances[frame] - 1e-6)
@@ -32,7 +33,7 @@ def test_no_frame_is_nearer_than_the_nearest(steps, seconds):
 
 def test_half_way_between_two_frames_is_the_earlier():
     for frame in range(0, 1199, 7):
-        assert nearest_frame(TIMES, (TIMES[frame] + TIMES[frame + 1]) / 2) == frame
+        assert int(nearest(TIMES, (TIMES[frame] + TIMES[frame + 1]) / 2)) == frame
 
 
 @given(gaps, st.data())

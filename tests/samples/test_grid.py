@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.errors import MediaError, PlayheadError
-from playhead.samples.grid import make_grid, nearest, on_grid
+from playhead.samples.grid import make_grid, on_grid
+from playhead.times import nearest
 
 RATES = [Fraction(25), Fraction(30000, 1001), Fraction(50), Fraction(60), Fraction(24000, 1001)]
 TIME_BASES = [12800, 90000, 1000, 1200000, 15360, 30000]

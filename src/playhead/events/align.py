@@ -10,20 +10,9 @@ from numpy.typing import NDArray
 
 from playhead.errors import LabelError
 from playhead.events.model import Event, VideoEvents
+from playhead.times import nearest
 
-__all__ = ["end_of_video", "nearest_frame", "snap", "snap_event"]
-
-TIE = 1e-6  # seconds; table times and labels carry rounding, a tie is still a tie
-
-
-def nearest_frame(times: NDArray[np.float64], seconds: float) -> int:
-    """The frame whose time is nearest to `seconds`; ties, within a microsecond, the earlier.
-
-    times: float64 (N,), rising, N at least 1.
-    """
-    later = min(int(np.searchsorted(times, seconds)), len(times) - 1)
-    earlier = max(later - 1, 0)
-    return earlier if seconds - times[earlier] <= times[later] - seconds + TIE else later
+__all__ = ["end_of_video", "snap", "snap_event"]
 
 
 def end_of_video(times: NDArray[np.float64]) -> float:
@@ -71,9 +60,9 @@ def _frame_of(event: Event, times: NDArray[np.float64], duration: float, where: 
             f"{where}: {event.label} at {event.start:.3f} s is past the last frame "
             f"({last}, at {times[last]:.3f} s). Labels may be of another cut: see `playhead info`."
         )
-    return nearest_frame(times, event.start)
+    return int(nearest(times, event.start))
 
 
 def _end_of(end: float, frame: int, times: NDArray[np.float64], duration: float) -> float:
     boundaries = np.append(times, max(duration, float(np.nextafter(times[-1], np.inf))))
-    return float(boundaries[max(nearest_frame(boundaries, end), frame + 1)])
+    return float(boundaries[max(int(nearest(boundaries, end)), frame + 1)])

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from playhead.config import Settings
 from playhead.errors import BundleError, PlayheadError, StorageError
 from playhead.files import inside, sha256, write_text
 from playhead.samples.windows import WindowSpec
+from playhead.times import GridRate, parse_grid_rate
 
 __all__ = [
     "SCHEMA",
@@ -53,20 +53,13 @@ class InputPlan(Settings):
     @field_validator("rate")
     @classmethod
     def _rate_is_rational(cls, rate: str) -> str:
-        if rate == "native":
-            return rate
-        try:
-            positive = Fraction(rate) > 0
-        except (ValueError, ZeroDivisionError):
-            positive = False
-        if not positive:
-            raise ValueError("needs a positive rational as 25 or 30000/1001, or `native`")
+        parse_grid_rate(rate)
         return rate
 
     @property
-    def grid_rate(self) -> Fraction | Literal["native"]:
+    def grid_rate(self) -> GridRate:
         """What `make_grid` takes."""
-        return "native" if self.rate == "native" else Fraction(self.rate)
+        return parse_grid_rate(self.rate)
 
 
 class ArraySpec(Settings):

@@ -20,6 +20,7 @@ from playhead.media.reading import Cursor
 from playhead.media.scan import table_of
 from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, Source
 from playhead.media.table import FrameTable
+from playhead.times import nearest
 
 __all__ = ["Pixels", "Video", "open_video"]
 
@@ -140,12 +141,7 @@ class Video:
         wanted = np.asarray(times, np.float64)
         if np.isnan(wanted).any():
             raise MediaError(f"{self.path}: a time is not a number; give seconds")
-        shown = self._table.times
-        after = np.clip(np.searchsorted(shown, wanted), 1, max(1, self.frames - 1))
-        before = after - 1
-        after = np.minimum(after, self.frames - 1)
-        closer = np.abs(shown[after] - wanted) < np.abs(wanted - shown[before])
-        return np.where(closer, after, before).astype(np.int32)
+        return nearest(self._table.times, wanted)
 
     def read(
         self,

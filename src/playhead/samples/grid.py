@@ -9,19 +9,14 @@ fine). A `native` grid has one point a presented frame. Time stamps are rounded 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from playhead.errors import MediaError, PlayheadError
+from playhead.times import GridRate, nearest
 
-__all__ = ["Grid", "GridRate", "make_grid", "nearest", "on_grid"]
-
-GridRate = Fraction | Literal["native"]
-
-TIE = 1e-6
-"""Seconds within which two distances count as equal: above the noise of floats."""
+__all__ = ["Grid", "make_grid", "on_grid"]
 
 ROUNDING = 1e-3
 """Seconds by which a container may round a time stamp or a duration: Matroska's tick."""
@@ -88,18 +83,6 @@ def make_grid(times: NDArray[np.float64], duration: float, rate: GridRate) -> Gr
     points = max(1, int(np.ceil((duration - ROUNDING) * float(rate))))
     moments = np.arange(points, dtype=np.int64) * rate.denominator / rate.numerator
     return Grid(rate, moments, nearest(times, moments), float(duration))
-
-
-def nearest(times: NDArray[np.float64], seconds: ArrayLike) -> NDArray[np.int32]:
-    """The index of the time nearest to each of `seconds`; ties, within a microsecond, the earlier.
-
-    times: float64 (N,), rising, N at least 1. The result has the shape of `seconds`.
-    """
-    wanted = np.asarray(seconds, dtype=np.float64)
-    later = np.searchsorted(times, wanted).clip(0, len(times) - 1)
-    earlier = (later - 1).clip(0)
-    is_earlier = wanted - times[earlier] <= times[later] - wanted + TIE
-    return np.where(is_earlier, earlier, later).astype(np.int32)
 
 
 def on_grid(

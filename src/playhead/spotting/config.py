@@ -6,7 +6,6 @@ Nothing here imports torch. The defaults are the small model of the demo, made f
 
 import hashlib
 from collections.abc import Sequence
-from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 from typing import Literal, Self
@@ -20,6 +19,7 @@ from playhead.learning.settings import LossConfig, TrainingConfig
 from playhead.samples.augmentation import AugmentationConfig
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
 from playhead.samples.windows import WindowSpec
+from playhead.times import GridRate, parse_grid_rate
 
 __all__ = [
     "DataConfig",
@@ -188,7 +188,7 @@ class DataConfig(Settings):
     @field_validator("rate")
     @classmethod
     def _rate_is_rational(cls, rate: str) -> str:
-        _grid_rate(rate)
+        parse_grid_rate(rate)
         return rate
 
     @model_validator(mode="after")
@@ -202,9 +202,9 @@ class DataConfig(Settings):
         return self
 
     @property
-    def grid_rate(self) -> Fraction | Literal["native"]:
+    def grid_rate(self) -> GridRate:
         """What `make_grid` takes."""
-        return _grid_rate(self.rate)
+        return parse_grid_rate(self.rate)
 
 
 class StartConfig(Settings):
@@ -257,15 +257,3 @@ def find_config(name: str) -> Path:
 def load_spotting_config(path: Path, settings: Sequence[str] = ()) -> SpottingConfig:
     """Read a configuration and apply settings; relative paths count from the working folder."""
     return load_config(SpottingConfig, path, settings)
-
-
-def _grid_rate(rate: str) -> Fraction | Literal["native"]:
-    if rate == "native":
-        return "native"
-    try:
-        fraction = Fraction(rate)
-    except (ValueError, ZeroDivisionError):
-        fraction = Fraction(0)
-    if fraction <= 0:
-        raise ValueError("needs a positive rational as 25 or 30000/1001, or native")
-    return fraction
