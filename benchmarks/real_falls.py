@@ -35,6 +35,7 @@ from playhead.metrics.bootstrap import bootstrap_interval
 from playhead.metrics.curves import best_f1
 from playhead.metrics.frame_map import frame_map
 from playhead.metrics.soccernet_map import map_at
+from playhead.spotting.config import load_spotting_config
 from playhead.spotting.evaluate import pair_events
 from playhead.spotting.truth import read_predictions, read_truth
 
@@ -195,8 +196,12 @@ def train(manifest: Path, run: Path, given: argparse.Namespace) -> float:
     settings = [f"data.manifest={manifest}", f"training.threads={given.threads}", *given.settings]
     options = [part for setting in settings for part in ("--set", setting)]
     document = json.loads(playhead("train", "falls", *options, "--out", run, "--json"))
+    config = load_spotting_config(run / "config.yaml")
+    windows = config.training.epochs * config.samples_per_epoch
     print(
-        f"trained: best epoch {document['best_epoch']}, mAP@1 on the validation recordings "
+        f"trained: {config.model.encoder} from {config.model.weights}, {windows} windows of "
+        f"{config.data.size[0]}x{config.data.size[1]}, seed {config.training.seed}, weights of "
+        f"epoch {document['best_epoch']}; mAP@1 on the validation recordings "
         f"{document['metrics']['map@1']:.3f}",
         flush=True,
     )
@@ -227,14 +232,20 @@ def playhead(*arguments: object) -> str:
 
 
 def threshold_of(manifest: Path, scores: Path) -> float:
-    """The threshold of the best F1 on the validation recordings, hits within the widest reach."""
+    """Half-way between the threshold of the best F1 on the validation recordings (hits within the
+    widest reach) and the next lower prediction, which it has to keep out.
+    """
     truth, found = pair_events(read_truth(manifest, split="valid"), read_predictions(scores))
     best = best_f1(truth, found, tolerance=width(REACHES[-1])).overall
+    if best.threshold is None:
+        sys.exit("the model found nothing in the validation recordings: no threshold to choose")
+    lower = [e.score for one in found for e in one.events if e.score < best.threshold]
+    threshold = (best.threshold + max(lower, default=0.0)) / 2
     print(
-        f"threshold, by the best F1 on the validation recordings at +-{REACHES[-1]} frames: "
-        f"{best.threshold:.2f} (F1 there {best.f1:.2f})"
+        f"threshold, half-way below that of the best F1 on the validation recordings at "
+        f"+-{REACHES[-1]} frames: {threshold:.2f} (F1 there {best.f1:.2f})"
     )
-    return float(best.threshold or 0.5)
+    return threshold
 
 
 def width(reach: int) -> float:
@@ -324,8 +335,10 @@ def print_errors(truth: Videos, found: Videos) -> None:
         best = max(made.get(one.video, ()), key=lambda event: event.score, default=None)
         errors += [frame_of(best) - frame_of(at) for at in one.events if best is not None]
     told = ", ".join(f"{error:+d}" for error in sorted(errors))
-    print(f"highest peak of each fall, frames from the onset: {told}")
-    print(f"median distance: {np.median(np.abs(errors)):.1f} frames")
+    missing = sum(len(one.events) for one in truth) - len(errors)
+    print(f"highest peak of each fall, frames from the onset: {told}; none in {missing} falls")
+    if errors:
+        print(f"median distance: {np.median(np.abs(errors)):.1f} frames")
 
 
 if __name__ == "__main__":
