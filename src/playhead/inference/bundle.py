@@ -122,6 +122,10 @@ def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
 
     Raises BundleError for a folder that is no bundle, a file that is missing, changed or not in
     SHA256SUMS (unless `verify` is False), or a manifest of a newer schema.
+
+    >>> from playhead import load_bundle
+    >>> load_bundle("bundle").manifest.classes
+    ('pass', 'drive')
     """
     folder = Path(path)
     if not (folder / _MANIFEST).is_file():

@@ -38,6 +38,12 @@ def open_video(
     max_pixels: the largest picture that is decoded
     max_seconds: the longest that opening, one `read` or one step of a `stream` may take
     Raises MediaError for what is no readable video, LimitError for what is past a limit.
+
+    >>> from playhead import open_video
+    >>> with open_video("match.mp4") as video:
+    ...     picture = video.read([25], pixels="rgb")[0]
+    ...     print(video.frames, video.times[25], picture.shape, picture.dtype)
+    300 1.0 (36, 64, 3) uint8
     """
     path = Path(path)
     limits = Limits(max_pixels, max_seconds)

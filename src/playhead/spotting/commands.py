@@ -134,8 +134,10 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="The HTML file.")] = Path("report.html"),
     split: Annotated[str | None, typer.Option(help="Only this split of the manifest.")] = None,
     run: Annotated[Path | None, typer.Option(help="The run folder, for its curves.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write the report again from saved scores and events."""
     from playhead.spotting.reporting import write_report
 
-    typer.echo(write_report(truth, predictions, out, split=split, run=run))
+    written = write_report(truth, predictions, out, split=split, run=run)
+    print_json({"report": str(written)}) if as_json else typer.echo(written)
