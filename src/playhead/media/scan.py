@@ -228,8 +228,19 @@ def _assembled(
         layout=_layout(first),
         has_audio=bool(source.container.streams.audio),
         start=0.0 if source.identity == "pos" else float(shown[0] * tick),
-        missing=max(0, stream.frames - packets.total),
+        missing=max(0, _promised(source) - packets.total),
     )
+
+
+def _promised(source: Source) -> int:
+    """How many packets the container says it holds, where it says so; edit lists allowed for."""
+    match source.container.format.name:
+        case "mov,mp4,m4a,3gp,3g2,mj2":
+            return len(source.stream.index_entries)
+        case "avi":
+            return source.stream.frames
+        case _:
+            return 0
 
 
 def _rising(keys: NDArray[np.int64]) -> bool:

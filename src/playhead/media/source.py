@@ -83,7 +83,6 @@ def open_container(path: Path, limits: Limits) -> InputContainer:
     try:
         return av.open(
             f"file:{os.fspath(path)}",
-            options={"max_pixels": str(limits.max_pixels)},
             container_options={
                 "format_whitelist": _FORMATS,
                 "protocol_whitelist": "file",
@@ -177,7 +176,9 @@ class Source:
                 f"{self.path}: pictures of {context.width}x{context.height} are past the limit of "
                 f"{limits.max_pixels} pixels; open a file you trust with a higher max_pixels"
             )
-        context.options = {"max_pixels": str(limits.max_pixels)}
+        # Decoders count the padding of their buffers in.
+        padded = (context.width + 127 & ~127) * (context.height + 127 & ~127)
+        context.options = {"max_pixels": str(max(limits.max_pixels, padded))}
         context.thread_count = self.threads
         context.thread_type = "AUTO" if self.threads > 1 else "NONE"
 

@@ -7,12 +7,12 @@ and kept in the cache folder under the file's path, size and time of change.
 import contextlib
 import hashlib
 import json
-import zipfile
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import av
 import numpy as np
@@ -24,7 +24,7 @@ from playhead.media.source import Identity
 
 __all__ = ["FrameTable", "Layout", "load_table", "save_table"]
 
-SCHEMA = 5
+SCHEMA = 6
 _ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points", "holes")
 
 
@@ -145,7 +145,7 @@ def load_table(path: Path) -> FrameTable | None:
         with np.load(_place(path), allow_pickle=False) as stored:
             meta = json.loads(stored["meta"].tobytes())
             return _unpacked({name: stored[name] for name in _ARRAYS}, meta)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (StorageError, OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
         # A cache that does not read is as good as none: the table is made again.
         return None
 
