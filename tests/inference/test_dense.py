@@ -15,10 +15,11 @@ from playhead.inference.bundle import Bundle, BundleManifest
 from playhead.inference.dense import plan_windows, score_video, unseen_spans
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.learning.export import export_bundle
+from playhead.media import VideoWriter, open_video
 from playhead.samples.grid import make_grid
 from playhead.samples.windows import WindowSpec
 
-from .conftest import PLAN, GeneratedVideo, TinyWhole, tiny
+from .conftest import PLAN, SIZE, GeneratedVideo, TinyWhole, tiny
 
 
 def window_by_window(
@@ -209,6 +210,26 @@ def test_a_native_grid_has_a_score_for_every_frame(
     assert scores.frames.tolist() == [0, 1, 2, 3, 4, 5]
     assert scores.times.tolist() == video.times.tolist()
     assert scores.video == "other name"
+
+
+def test_a_real_file_is_scored_by_its_own_pictures(
+    bundle: Bundle, backend: OpenVinoBackend, model: torch.nn.Module, tmp_path: Path
+) -> None:
+    path = tmp_path / "spiel über.mp4"
+    with VideoWriter(path, 64, 48, rate=30) as writer:
+        for k in range(60):
+            writer.write(np.random.default_rng(k).integers(16, 236, (48, 64)).astype(np.uint8))
+    with open_video(path) as video:
+        pictures = video.read(range(60), pixels="luma", size=SIZE)
+        scores = score_video(video, bundle.manifest, backend, every=1)
+        again = score_video(video, bundle.manifest, backend, every=1)
+    same = GeneratedVideo(video.times)
+    same.picture = lambda k, size=SIZE: pictures[k]
+    expected = window_by_window(model, same, bundle.manifest)
+    np.testing.assert_allclose(scores.values, expected, atol=1e-4)
+    np.testing.assert_array_equal(scores.values, again.values)
+    np.testing.assert_array_equal(scores.frame_times, video.times[scores.frames])
+    assert scores.video == path.name
 
 
 class Made:

@@ -1,0 +1,212 @@
+"""Dense prediction at full model size against the straightforward reference, on one CPU.
+
+Reference: torch eager in fp32, one window at a time, each stack's 2D features cached. Ours: the
+same weights through the bundle. Both decode the same H.264 clip and take turns, clip by clip, so
+that a machine whose speed varies treats both alike; the ratios are medians over the turns.
+
+    python benchmarks/dense_prediction.py [--rounds 3] [--demo demo]
+
+`--demo` names the folder that `playhead demo` wrote: then the cost in mAP of scoring every second
+frame is printed too.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import openvino
+import torch
+from numpy.typing import NDArray
+
+from environment import describe
+from playhead.inference.bundle import Bundle, InputPlan
+from playhead.inference.dense import score_video
+from playhead.inference.runtime import Backend, open_backend
+from playhead.learning.export import export_bundle
+from playhead.media import VideoWriter, open_video
+from playhead.samples.grid import make_grid
+from playhead.samples.windows import WindowSpec
+from playhead.spotting.config import ModelConfig, full_size
+from playhead.spotting.model import SpottingModel, build_model
+
+THREADS = 2
+FRAMES = 33  # odd: then every second window ends on the last frame, as in a long video
+FULL, DEMO = (1280, 720), (112, 64)
+CLASSES = ("pass", "drive")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--demo", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    print(describe())
+    print(
+        f"{THREADS} threads, clips of {FRAMES} frames, load {os.getloadavg()[0]:.1f} at the start"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        compare_full_size(Path(folder), arguments.rounds)
+        demo_size(Path(folder))
+    if arguments.demo:
+        cost_in_map(arguments.demo)
+
+
+def compare_full_size(folder: Path, rounds: int) -> None:
+    model, bundle = make(full_size("none"), FULL, folder / "full")
+    clip = write_clip(folder / "full.mp4", FULL, FRAMES)
+    arms: dict[str, Callable[[], NDArray[np.float32]]] = {
+        "torch eager, fp32": lambda: straightforward(model, clip),
+        "playhead, fp32": scorer(bundle, clip, "fp32"),
+        "playhead, fp32, every second frame": scorer(bundle, clip, "fp32", every=2),
+    }
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        arms["playhead, bf16"] = scorer(bundle, clip, "bf16")
+        arms["playhead, bf16, every second frame"] = scorer(bundle, clip, "bf16", every=2)
+    scores = {name: run() for name, run in arms.items()}  # the first run also warms up
+    taken = take_turns(arms, rounds)
+    reference = next(iter(arms))
+    print(f"full size, {FULL[0]}x{FULL[1]} from H.264: s a frame, ratio, x real time, score apart")
+    for name, times in taken.items():
+        ratio = float(np.median(taken[reference] / times))
+        apart = float(np.abs(scores[name] - scores[reference]).max())
+        each = float(np.median(times)) / FRAMES
+        print(f"  {name:36} {each:6.3f}  {ratio:5.2f}  {1 / 25 / each:6.3f}  {apart:.1e}")
+    apart = float(np.abs(scores["playhead, fp32"] - scores[reference]).max())
+    spread = float(np.ptp(scores[reference], axis=0).max())
+    print(f"  fp32 within 1e-3 of the reference: {apart <= 1e-3} (its scores span {spread:.2f})")
+
+
+def take_turns(
+    arms: dict[str, Callable[[], NDArray[np.float32]]], rounds: int
+) -> dict[str, NDArray[np.float64]]:
+    """Seconds of each arm in each round; the order turns, so that no arm always follows another."""
+    taken: dict[str, list[float]] = {name: [] for name in arms}
+    for turn in range(rounds):
+        names = list(arms)[turn % len(arms) :] + list(arms)[: turn % len(arms)]
+        for name in names:
+            started = time.perf_counter()
+            arms[name]()
+            taken[name].append(time.perf_counter() - started)
+    return {name: np.array(times) for name, times in taken.items()}
+
+
+def straightforward(model: SpottingModel, clip: Path) -> NDArray[np.float32]:
+    """Frame by frame: stack, 2D features if not cached, 3D part of one window, sigmoid."""
+    window = WindowSpec()
+    cache: dict[tuple[int, ...], torch.Tensor] = {}
+    scores = []
+    with open_video(clip) as video, torch.inference_mode():
+        grid = make_grid(video.times, video.duration, Fraction(25))
+        luma = {k: torch.from_numpy(y) for k, y in video.stream(pixels="luma", size=FULL)}
+        for point in range(len(grid)):
+            shown = grid.frames[window.window_points(point, len(grid))].reshape(-1, window.stack)
+            stacks = [tuple(int(k) for k in stack) for stack in shown]
+            for stack in stacks:
+                if stack not in cache:
+                    pictures = torch.stack([luma[k] for k in stack])[None].float() / 255
+                    cache[stack] = model.encode(pictures)
+            maps = torch.stack([cache[stack] for stack in stacks], 1)
+            scores.append(torch.sigmoid(model.fuse(maps))[0].numpy())
+            cache = {stack: maps for stack, maps in cache.items() if stack[-1] >= stacks[0][0]}
+    return np.array(scores)
+
+
+def scorer(
+    bundle: Bundle, clip: Path, precision: str, *, every: int = 1
+) -> Callable[[], NDArray[np.float32]]:
+    backend = open_backend(bundle, device="cpu", threads=THREADS, precision=precision)
+
+    def score() -> NDArray[np.float32]:
+        with open_video(clip) as video:
+            return score_video(video, bundle.manifest, backend, every=every).values
+
+    return score
+
+
+def demo_size(folder: Path) -> None:
+    """How much faster than real time the demo's model is, decoding included."""
+    _, bundle = make(ModelConfig(), DEMO, folder / "demo")
+    frames = 2500
+    clip = write_clip(folder / "demo.mp4", DEMO, frames)
+    backend: Backend = open_backend(bundle, device="cpu", threads=THREADS)
+    print(f"demo size, {DEMO[0]}x{DEMO[1]} from H.264, {frames} frames: x real time")
+    for every in (1, 2):
+        seconds = []
+        for _ in range(4):
+            started = time.perf_counter()
+            with open_video(clip) as video:
+                score_video(video, bundle.manifest, backend, every=every)
+            seconds.append(time.perf_counter() - started)
+        print(f"  every {every}: {frames / 25 / float(np.median(seconds[1:])):.1f}")
+
+
+def make(config: ModelConfig, size: tuple[int, int], folder: Path) -> tuple[SpottingModel, Bundle]:
+    """A model of seeded random weights whose scores differ between frames, and its bundle."""
+    torch.manual_seed(0)
+    window = WindowSpec()
+    model = build_model(config, len(CLASSES), window)
+    settle(model, window, (size[0] // 4, size[1] // 4) if size == FULL else size)
+    plan = InputPlan(window=window, rate="25", size=size)
+    bundle = export_bundle(model, folder, job="spotting", classes=CLASSES, plan=plan)
+    return model.eval(), bundle
+
+
+def settle(model: SpottingModel, window: WindowSpec, size: tuple[int, int]) -> None:
+    """Give batch norms the statistics of pictures, and the last layer large weights.
+
+    Without, random weights fade out and every score is one half, which any error would pass.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = None
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    model.train()
+    with torch.no_grad():
+        for _ in range(2):
+            model(torch.rand(4, window.frames, size[1], size[0]).round())
+        model.classify.weight.mul_(20)
+
+
+def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
+    """Seeded pictures with something in every frequency, that move a little."""
+    rng = np.random.default_rng(0)
+    width, height = size
+    picture = rng.integers(16, 236, (height // 8 + 1, width // 8 + 1)).repeat(8, 0).repeat(8, 1)
+    with VideoWriter(path, width, height, rate=25) as writer:
+        for k in range(frames):
+            moved = np.roll(picture, (k, 3 * k), (0, 1))[:height, :width]
+            writer.write(moved.astype(np.uint8))
+    return path
+
+
+def cost_in_map(demo: Path) -> None:
+    """What a window for every second frame costs on the demo's unseen matches."""
+    from playhead.events.manifest import read_manifest
+    from playhead.spotting.config import find_config, load_spotting_config
+    from playhead.spotting.data import world_manifest
+    from playhead.spotting.evaluate import measure, pair_events
+    from playhead.spotting.predict import PredictOptions, predict_videos
+    from playhead.spotting.truth import read_predictions, read_truth
+
+    world = load_spotting_config(find_config("football-demo")).data.world
+    assert world is not None
+    manifest = world_manifest(world)
+    videos = [row.video for row in read_manifest(manifest) if row.split == "test"]
+    print(f"demo bundle on {len(videos)} unseen matches: mAP@1 by a window for every n-th frame")
+    for every in (1, 2, 3, 4):
+        with tempfile.TemporaryDirectory() as folder:
+            options = PredictOptions(device="cpu", threads=THREADS, every=every)
+            predict_videos(demo / "run" / "bundle", videos, Path(folder), options)
+            pairs = pair_events(read_truth(manifest, split="test"), read_predictions(Path(folder)))
+        print(f"  every {every}: {measure(*pairs)['map@1']:.3f}")
+
+
+if __name__ == "__main__":
+    main()
