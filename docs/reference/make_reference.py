@@ -1,0 +1,156 @@
+"""The tables of the reference, made from the program itself: run this after changing either.
+
+    python docs/reference/make_reference.py
+
+rewrites what stands between the two marks of `cli.md` (from the commands) and of `config.md` (from
+the configuration models). A test fails while a page and the program disagree.
+"""
+
+import json
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from playhead.cli import app
+from playhead.config import Settings
+from playhead.spotting.config import SpottingConfig
+from playhead.worlds.football import FootballConfig
+
+__all__ = ["PAGES", "commands", "page_with", "settings"]
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- made by make_reference.py -->\n", "<!-- end of what is made -->\n"
+PROGRAM = "playhead"
+BRACES = str.maketrans("", "", "{}")
+BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+def commands() -> str:
+    """Every command: what it does, its arguments and options, and its example."""
+    parts = [_command(*found) for found in _walk(typer.main.get_command(app), None, PROGRAM)]
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    """Every setting of spotting and of the football world: default, values, meaning."""
+    football = _section("The football world", "", FootballConfig)
+    return "\n".join([*_sections(SpottingConfig, "", "The whole"), football])
+
+
+def page_with(text: str, made: str) -> str:
+    """A page with `made` between its marks."""
+    head, rest = text.split(BEGIN)
+    return f"{head}{BEGIN}\n{made}\n{END}{rest.split(END)[1]}"
+
+
+PAGES = {HERE / "cli.md": commands, HERE / "config.md": settings}
+
+
+def _walk(command: Any, parent: Any, name: str) -> Iterator[tuple[Any, Any]]:
+    context = command.make_context(name, [], parent=parent, resilient_parsing=True)
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield command, context
+    else:
+        for key, one in inner.items():
+            yield from _walk(one, context, key)
+
+
+def _command(command: Any, context: Any) -> str:
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    params = [param for param in command.get_params(context) if param.name != "help"]
+    rows = [param.get_help_record(context) for param in params]
+    lines = [
+        f"### `{context.command_path}`",
+        command.help,
+        f"```text\n{usage.translate(BRACES).replace('......', '...')}\n```",
+        _table(("argument or option", "meaning"), [(f"`{_cell(a)}`", _cell(b)) for a, b in rows]),
+        f"```sh\n{command.epilog.removeprefix('Example: ')}\n```",
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _sections(model: type[Settings], path: str, title: str) -> Iterator[str]:
+    yield _section(title, path, model)
+    for name, field in model.model_fields.items():
+        inner = _model_of(field.annotation)
+        if inner is not None:
+            yield from _sections(inner, f"{path}{name}.", f"`{path}{name}`")
+
+
+def _section(title: str, path: str, model: type[Settings]) -> str:
+    rows = []
+    for name, field in model.model_fields.items():
+        inner = _model_of(field.annotation)
+        meaning = field.description or (f"see `{path}{name}` below" if inner else "")
+        values = "a section" if inner else _values(field)
+        rows.append((f"`{path}{name}`", _default(field, inner), _cell(values), _cell(meaning)))
+    doc = " ".join((model.__doc__ or "").split())
+    return f"### {title}\n\n{doc}\n\n{_table(('setting', 'default', 'values', 'meaning'), rows)}\n"
+
+
+def _model_of(annotation: Any) -> type[Settings] | None:
+    """The section that a field holds, if it is one."""
+    for one in get_args(annotation) or (annotation,):
+        if isinstance(one, type) and issubclass(one, Settings):
+            return one
+    return None
+
+
+def _default(field: FieldInfo, section: type[Settings] | None) -> str:
+    if field.is_required():
+        return "needed"
+    if field.default is None:
+        return "`null`"
+    if section is not None:
+        return ""
+    return f"`{json.dumps(field.default)}`"
+
+
+def _values(field: FieldInfo) -> str:
+    bounds = [
+        f"{words} {value:g}"
+        for one in field.metadata
+        for name, words in BOUNDS.items()
+        if (value := getattr(one, name, None)) is not None
+    ]
+    return ", ".join([_words(field.annotation), *bounds])
+
+
+def _words(annotation: Any) -> str:
+    """A type in words that a writer of YAML knows."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    match origin:
+        case None:
+            names = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+            return names.get(annotation, "path" if annotation is Path else str(annotation))
+        case _ if origin is Literal:
+            return ", ".join(f"`{value}`" for value in inner)
+        case _ if origin in (Union, types.UnionType):
+            return " or ".join("null" if one is type(None) else _words(one) for one in inner)
+        case _ if origin is tuple and inner[-1] is Ellipsis:
+            return f"list of {_words(inner[0])}s"
+        case _ if origin is tuple:
+            return f"[{', '.join(_words(one) for one in inner)}]"
+        case _ if origin is dict:
+            return f"mapping of {_words(inner[0])} to {_words(inner[1])}"
+        case _:  # Annotated
+            return _words(inner[0])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [titles, ("---",) * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    for page, made in PAGES.items():
+        page.write_text(page_with(page.read_text(encoding="utf-8"), made()), encoding="utf-8")
