@@ -154,6 +154,8 @@ def test_whatever_the_seed_the_play_is_possible(seed: int, number: int) -> None:
     speed = np.hypot(*np.diff(state.ball[:, :2], axis=0).T) * 25
     assert speed.max() < 25
     assert np.all(np.isfinite(state.figures))
+    ran = np.diff(match.play.at(match.seconds).figures, axis=0)
+    assert np.hypot(ran[..., 0], ran[..., 1]).max() * 25 < 20
 
 
 def test_a_state_does_not_depend_on_what_else_is_asked(matches: list[Match]) -> None:

@@ -74,7 +74,7 @@ class _Planner:
     def _hold(self) -> None:
         """Keep the ball near the feet; now and then pretend to kick it."""
         seconds = self.rng.uniform(*self.tempo.hold)
-        if seconds > 0.75 and self._chance(0.3):
+        if seconds > 0.7 and self._chance(0.4):
             self._rest(seconds * 0.5)
             self._touch("fake", self.time, self.player, self.rng.uniform(-np.pi, np.pi))
             self._rest(0.6)
@@ -126,13 +126,13 @@ class _Planner:
         self._send(self.player, self.time, self.time + 0.45, start + self._unit(heading) * 0.3)
         distance = float(np.hypot(*(there - start)))
         way = self.rng.random() / max(self.tempo.distractors, 1e-9)
-        if way < 0.08:
-            self._deflected(there)
-        elif way < 0.13:
-            self._intercepted(there)
-        elif way < 0.22 and distance > 7:
+        if way < 0.1:
+            self._deflected(mate, there)
+        elif way < 0.17:
+            self._intercepted(mate, there)
+        elif way < 0.26 and distance > 7:
             self._headed(mate, there)
-        elif way < 0.34 and distance > 6:
+        elif way < 0.38 and distance > 6:
             self._bouncing(mate, there)
         else:
             self._ground(mate, there, self.rng.uniform(8.5, 12.0))
@@ -174,12 +174,14 @@ class _Planner:
         self._leg(until, spot, drag=0.2, lob=self.rng.uniform(0.3, 0.9))
         self._won(other)
 
-    def _deflected(self, there: Point) -> None:
+    def _deflected(self, mate: int, there: Point) -> None:
         """An opponent in the way; the ball jumps off him and runs on to somebody."""
         spot = self.ball + (there - self.ball) * self.rng.uniform(0.45, 0.7)
         blocker = self._nearest(self.time, spot, self._opponents(self.player))
         speed = self.rng.uniform(8.5, 11.5)
         until = self.snap(self.time + float(np.hypot(*(spot - self.ball))) / speed + 0.1)
+        if not self._reaches(blocker, spot, until):
+            return self._ground(mate, there, speed)
         self._receive(blocker, until, spot, reach=0.25)
         heading = float(np.arctan2(*(there - self.ball)[::-1]))
         self._leg(until, spot, drag=0.2)
@@ -189,13 +191,16 @@ class _Planner:
         taker = self._nearest(
             until + 0.9, loose, [p for p in range(PLAYERS) if p not in (blocker, self.player)]
         )
-        self._ground(taker, loose, self.rng.uniform(5.5, 8.0))
+        return self._ground(taker, loose, self.rng.uniform(5.5, 8.0))
 
-    def _intercepted(self, there: Point) -> None:
+    def _intercepted(self, mate: int, there: Point) -> None:
         """An opponent steps into the way and keeps the ball."""
         spot = self.ball + (there - self.ball) * self.rng.uniform(0.7, 0.9)
         thief = self._nearest(self.time + 0.6, spot, self._opponents(self.player))
-        self._ground(thief, spot, self.rng.uniform(8.5, 11.0))
+        if self._reaches(thief, spot, self.time + 0.7):
+            self._ground(thief, spot, self.rng.uniform(8.5, 11.0))
+        else:
+            self._ground(mate, there, self.rng.uniform(8.5, 12.0))
 
     def _tackle(self) -> None:
         """An opponent slides in and the ball rolls free, to be picked up by one of the two."""
@@ -279,6 +284,11 @@ class _Planner:
     def _nearest(self, time: float, spot: Point, among: "range | list[int]") -> int:
         distances = [float(np.hypot(*(self._where(p, time) - spot))) for p in among]
         return list(among)[int(np.argmin(distances))]
+
+    def _reaches(self, player: int, spot: Point, time: float) -> bool:
+        """Whether he can sprint to `spot` by `time`."""
+        distance = float(np.hypot(*(spot - self._where(player, self.time))))
+        return distance < 7.0 * (time - self.time) + 0.5
 
     def _opponents(self, player: int) -> list[int]:
         return list(range(12, 22)) if player < 11 else list(range(1, 11))

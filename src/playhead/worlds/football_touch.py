@@ -72,8 +72,8 @@ class Stoppage:
 class Tempo:
     """How busy a match is; chances are per possession."""
 
-    hold: tuple[float, float] = (0.45, 1.35)  # seconds on the ball before something is done
-    drive: float = 0.68  # chance that a possession has a drive
+    hold: tuple[float, float] = (0.42, 1.25)  # seconds on the ball before something is done
+    drive: float = 0.74  # chance that a possession has a drive
     first_time: float = 0.1  # chance of a pass without a hold
     distractors: float = 1.0  # scales the chances of everything without a label
     live: tuple[float, float] = (26.0, 44.0)  # seconds between stoppages
@@ -86,7 +86,7 @@ class Knots:
     def __init__(self) -> None:
         self.times: list[float] = [-100.0]
         self.offsets: list[Point] = [np.zeros(2)]
-        self.kept = 1  # knots up to here are promises, later ones may be rewritten
+        self.promised = [True]  # others are places on the way, which a newer promise may rewrite
 
     def at(self, time: float) -> Point:
         """The offset at `time`, straight between knots."""
@@ -96,22 +96,21 @@ class Knots:
 
     def promise(self, leave: float, time: float, offset: Point) -> None:
         """From wherever he is at `leave`, be at `offset` at `time`, then drift back."""
-        while self.kept > 1 and self.times[self.kept - 1] > time - 1e-3:
-            self.kept -= 1  # a newer promise for the same instant wins
-        del self.times[self.kept + 1 :], self.offsets[self.kept + 1 :]
+        held = [i for i, at in enumerate(self.times) if self.promised[i] and at < time - 1e-3][-1]
         hurry = float(np.hypot(*(offset - self.at(leave)))) / PACE
-        leave = max(min(leave, time - hurry), self.times[self.kept - 1])
+        leave = max(min(leave, time - hurry), self.times[held])
         here = self.at(leave)
-        del self.times[self.kept :], self.offsets[self.kept :]
+        past = max(held + 1, sum(at < leave - 1e-3 for at in self.times))
+        del self.times[past:], self.offsets[past:], self.promised[past:]
         self._append(leave, here)
-        self._append(time, offset)
-        self.kept = len(self.times)
+        self._append(time, offset, promised=True)
         self._append(time + max(1.6, float(np.hypot(*offset)) / 2.5), np.zeros(2))
 
-    def _append(self, time: float, offset: Point) -> None:
+    def _append(self, time: float, offset: Point, *, promised: bool = False) -> None:
         if time > self.times[-1] + 1e-3:
             self.times.append(time)
             self.offsets.append(offset)
+            self.promised.append(promised)
 
 
 @dataclass(slots=True)
