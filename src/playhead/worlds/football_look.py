@@ -190,14 +190,14 @@ def _paint_lines(brush: _Brush) -> None:
     brush.box(0, LENGTH, 0, WIDTH)
     brush.box(LENGTH / 2, LENGTH / 2, 0, WIDTH)
     brush.ring(LENGTH / 2, middle, 9.15, everywhere)
-    brush.ring(LENGTH / 2, middle, 0.12, everywhere)
+    brush.ring(LENGTH / 2, middle, 0.06, everywhere)
     for line, sign in ((0.0, 1), (LENGTH, -1)):
         for depth, half in ((16.5, 20.16), (5.5, 9.16)):
             first, last = sorted((line, line + sign * depth))
             brush.box(first, last, middle - half, middle + half)
         spot, edge = line + sign * 11, line + sign * 16.5
         brush.ring(spot, middle, 9.15, (edge, np.inf) if sign > 0 else (-np.inf, edge))
-        brush.ring(spot, middle, 0.12, everywhere)
+        brush.ring(spot, middle, 0.06, everywhere)
 
 
 def _paint_stands(
