@@ -15,6 +15,7 @@ import csv
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,7 @@ def main() -> None:
         print_figures(truth, found, clips, threshold_of(manifest, work / "run" / "scores"))
     minutes = (time.perf_counter() - begin) / 60
     print(f"wall time: {minutes:.1f} minutes in all, {trained / 60:.1f} of them training")
+    print(f"processor time: {processor_minutes():.1f} minutes, load {os.getloadavg()[1]:.1f}")
 
 
 def arguments() -> argparse.Namespace:
@@ -189,6 +191,12 @@ def processor() -> str:
         lines = []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
+
+
+def processor_minutes() -> float:
+    """Of this process and the commands it ran: what other work on the machine hardly changes."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used) / 60
 
 
 def train(manifest: Path, run: Path, given: argparse.Namespace) -> float:
