@@ -27,7 +27,7 @@ def test_a_full_disk_is_a_storage_error_and_the_old_file_stays(
     final = tmp_path / "a.txt"
     write_text(final, "old")
 
-    def full(descriptor: int) -> None:
+    def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)

@@ -6,6 +6,7 @@ imported when it runs, so `playhead --help` answers at once and without torch.
 
 import sys
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Literal
 
 import typer
@@ -48,6 +49,8 @@ def main() -> None:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
+    else:
+        sys.excepthook = _defect
     try:
         code = app(args=arguments, prog_name="playhead", standalone_mode=False)
     except PlayheadError as error:
@@ -63,6 +66,11 @@ def main() -> None:
     if code == 130:
         print_error("interrupted")
     sys.exit(code or 0)
+
+
+def _defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody foresaw, in one line: Python ends with 1 after it."""
+    print_error(f"a defect of ours: {kind.__name__}: {error}; --debug shows where")
 
 
 def _explain(message: str) -> None:
@@ -206,7 +214,7 @@ def weights_list(as_json: Json = False) -> None:
         {
             "name": status.weight.name,
             "about": status.weight.about,
-            "megabytes": round(status.weight.bytes / 1e6, 1),
+            "megabytes": round(status.weight.bytes / 1e6),
             "licence": status.weight.licence,
             "package": f"{status.weight.package} {status.weight.version}",
             "path": None if status.path is None else str(status.path),

@@ -20,10 +20,7 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     titles = list(rows[0])
     cells = [titles] + [[_cell(row[title]) for title in titles] for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(titles))]
-    right = [
-        all(isinstance(row[title], (int, float)) or row[title] is None for row in rows)
-        for title in titles
-    ]
+    right = [all(isinstance(row[title], int | float | None) for row in rows) for title in titles]
     for line in cells:
         padded = [
             cell.rjust(width) if to_right else cell.ljust(width)
@@ -41,6 +38,8 @@ def _cell(value: object) -> str:
     match value:
         case None:
             return "-"
+        case bool():
+            return "yes" if value else "no"
         case float():
             return f"{value:.3f}"
         case _:

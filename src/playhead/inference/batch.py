@@ -96,14 +96,15 @@ class BatchResult:
         return "\n".join(lines)
 
 
-def find_items(paths: Sequence[Path]) -> list[Item]:
+def find_items(paths: Sequence[Path], root: Path | None = None) -> list[Item]:
     """The files that `paths` name, each once, folders searched for videos.
 
-    Their common folder is the deepest that holds every named folder and file.
+    Their common folder is `root`, or the deepest that holds every named folder and file.
     Raises PlayheadError for a folder without videos, or two inputs with one stem.
     """
     files = {_place(file): file for path in paths for file in _files(path)}
-    common = _common([path.resolve() if path.is_dir() else _place(path).parent for path in paths])
+    folders = [path.resolve() if path.is_dir() else _place(path).parent for path in paths]
+    common = _common(folders) if root is None else root.resolve()
     items: dict[Path, Item] = {}
     for place, file in files.items():
         stem = place.relative_to(common).with_suffix("")
@@ -121,12 +122,19 @@ def output_path(target: Path, suffix: str) -> Path:
     return target.with_name(target.name + suffix)
 
 
-def run_files(paths: Sequence[Path], out: Path, work: Work, *, task: str = "files") -> BatchResult:
+def run_files(
+    paths: Sequence[Path],
+    out: Path,
+    work: Work,
+    *,
+    task: str = "files",
+    root: Path | None = None,
+) -> BatchResult:
     """Run `work` on every file that `paths` name; what it raises on purpose is a file's failure.
 
     A defect (any other exception) and an interruption do end the batch.
     """
-    items = find_items(paths)
+    items = find_items(paths, root)
     started = time.monotonic()
     outcomes = []
     with progress(task, len(items)) as live:

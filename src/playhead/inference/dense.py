@@ -132,6 +132,7 @@ def score_video(
         frame_times=video.times[grid.frames],
         classes=manifest.classes,
         values=_between(todo.points, values[todo.window_of], len(grid)),
+        decisions=manifest.post_processing,
     )
 
 

@@ -3,9 +3,12 @@
 NaN stands where nothing was seen (a window that touches unreadable frames), never for a low score.
 """
 
+import json
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +27,8 @@ class Scores:
 
     times: float64 (T,), seconds of the grid points, rising; frames: int32 (T,), the frame shown at
     each; frame_times: float64 (T,), that frame's own time, which an event decided there gets;
-    values: float32 (T, C), in [0, 1] or NaN; C is the number of classes.
+    values: float32 (T, C), in [0, 1] or NaN; C is the number of classes; decisions: the settings
+    that events were decided with, so that deciding again begins where the model left off.
     """
 
     video: str
@@ -33,6 +37,7 @@ class Scores:
     frame_times: NDArray[np.float64]
     classes: tuple[str, ...]
     values: NDArray[np.float32]
+    decisions: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         points = len(self.times)
@@ -56,6 +61,7 @@ def write_scores(scores: Scores, path: Path) -> None:
             frame_times=scores.frame_times,
             classes=np.array(scores.classes, dtype=np.str_),
             values=scores.values,
+            decisions=np.str_(json.dumps(dict(scores.decisions))),
         )
 
 
@@ -75,6 +81,7 @@ def read_scores(path: Path) -> Scores:
                 frame_times=file["frame_times"],
                 classes=tuple(str(name) for name in file["classes"]),
                 values=file["values"],
+                decisions=json.loads(str(file["decisions"])),
             )
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise PlayheadError(f"{path}: not a score file: {error}") from error

@@ -194,7 +194,9 @@ class DataConfig(Settings):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.manifest is None) == (self.world is None):
-            raise ValueError("needs a manifest or a world, one of the two")
+            raise ValueError(
+                "needs a manifest or a world, one of the two; data.world=null leaves the world out"
+            )
         if self.folds is not None and self.fold >= self.folds:
             raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
         if len(set(self.classes)) != len(self.classes):

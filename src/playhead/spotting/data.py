@@ -79,7 +79,12 @@ def load_videos(
 def _fold(rows: Sequence[ManifestRow], config: DataConfig) -> Fold:
     groups = [row.group for row in rows]
     if config.folds is not None:
-        return grouped_folds(groups, config.folds)[config.fold]
+        used = [i for i, row in enumerate(rows) if row.split in {None, "train", "valid"}]
+        fold = grouped_folds([groups[i] for i in used], config.folds)[config.fold]
+        return Fold(
+            train=tuple(used[i] for i in fold.train),
+            validation=tuple(used[i] for i in fold.validation),
+        )
     train = tuple(i for i, row in enumerate(rows) if row.split == "train")
     valid = tuple(i for i, row in enumerate(rows) if row.split == "valid")
     fold = Fold(train=train, validation=valid)

@@ -41,9 +41,16 @@ class PredictOptions:
 
 
 def predict_videos(
-    bundle_path: Path, videos: Sequence[Path], out: Path, options: PredictOptions
+    bundle_path: Path,
+    videos: Sequence[Path],
+    out: Path,
+    options: PredictOptions,
+    *,
+    root: Path | None = None,
 ) -> BatchResult:
     """Write scores and events of every video; one bad file never ends the batch.
+
+    root: the folder whose structure the outputs mirror; None for the deepest one common to all.
 
     A file whose damage leaves parts unscored ends `partial`, and its reason names them in seconds.
     """
@@ -62,7 +69,7 @@ def predict_videos(
     )
 
     one = _One(bundle, backend, options)
-    return run_files(videos, out, one.predict, task="predicting")
+    return run_files(videos, out, one.predict, task="predicting", root=root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +93,61 @@ class _One:
                 progress=progress,
             )
             problem = _problem(video.damage, scores)
-        source = f"{self.bundle.folder}/bundle.json"
-        config = validate(PeakConfig, manifest.post_processing, source=source)
         outputs = (output_path(target, SCORES), output_path(target, EVENTS))
         write_scores(scores, outputs[0])
-        native.write(decide(scores, config), outputs[1])
+        native.write(decide(scores), outputs[1])
         return FileOutcome(path, "partial" if problem else "ok", outputs, problem)
+
+
+def decide(scores: Scores) -> VideoEvents:
+    """Events from scores by the decisions they carry, each at the time of its frame."""
+    config = _decisions(scores)
+    found = find_peaks(scores.times, scores.values, scores.classes, config, scores.frames)
+    frames = [event.frame for event in found if event.frame is not None]
+    points = np.searchsorted(scores.frames, frames)
+    starts = scores.frame_times[points].tolist()
+    events = tuple(replace(event, start=start) for event, start in zip(found, starts, strict=True))
+    return VideoEvents(video=scores.video, classes=scores.classes, events=events)
+
+
+def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) -> list[Path]:
+    """Average the scores that folders share, and write them and their events to `out`.
+
+    settings: `key=value` over those that the first folder's scores were decided with.
+    Raises PlayheadError for a folder without scores, or folders that hold different videos.
+    """
+    found = [_scores_below(folder) for folder in folders]
+    for folder, paths in zip(folders, found, strict=True):
+        if paths.keys() != found[0].keys():
+            raise PlayheadError(
+                f"{folder}: holds scores of other videos than {folders[0]} does; an ensemble "
+                "needs those of the same videos in every folder"
+            )
+    written = []
+    for name in found[0]:
+        mean = _mean([read_scores(paths[name]) for paths in found])
+        mean = replace(mean, decisions=_decisions(mean, settings).model_dump())
+        write_scores(mean, out / f"{name}{SCORES}")
+        native.write(decide(mean), out / f"{name}{EVENTS}")
+        written.append(out / f"{name}{EVENTS}")
+    return written
+
+
+def _scores_below(folder: Path) -> dict[str, Path]:
+    """The score files of a folder, by their path in it without the suffix."""
+    paths = sorted(folder.rglob(f"*{SCORES}")) if folder.is_dir() else []
+    if not paths:
+        raise PlayheadError(
+            f"{folder}: is no folder with {SCORES} files; `playhead spotting predict` writes them"
+        )
+    return {str(path.relative_to(folder))[: -len(SCORES)]: path for path in paths}
+
+
+def _decisions(scores: Scores, settings: Sequence[str] = ()) -> PeakConfig:
+    values: dict[str, Any] = dict(scores.decisions)
+    for setting in settings:
+        override(values, setting)
+    return validate(PeakConfig, values, source="the decisions" if settings else scores.video)
 
 
 def _mean(scores: Sequence[Scores]) -> Scores:
@@ -121,41 +177,3 @@ def _cuda(bundle: Bundle, precision: Precision) -> Backend | None:
     from playhead.spotting.model import build_from_manifest
 
     return open_cuda(bundle, precision, build_from_manifest)
-
-
-def decide(scores: Scores, config: PeakConfig) -> VideoEvents:
-    """Events from scores, each at the time of its frame."""
-    found = find_peaks(scores.times, scores.values, scores.classes, config, scores.frames)
-    frames = [event.frame for event in found if event.frame is not None]
-    points = np.searchsorted(scores.frames, frames)
-    starts = scores.frame_times[points].tolist()
-    events = tuple(replace(event, start=start) for event, start in zip(found, starts, strict=True))
-    return VideoEvents(video=scores.video, classes=scores.classes, events=events)
-
-
-def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) -> list[Path]:
-    """Average the scores that folders share, and write them and their events to `out`.
-
-    Raises PlayheadError for a folder without scores, or folders that hold different videos.
-    """
-    values: dict[str, Any] = {}
-    for setting in settings:
-        override(values, setting)
-    config = validate(PeakConfig, values, source="--set")
-    found = [
-        {str(path.relative_to(f)): path for path in sorted(f.rglob(f"*{SCORES}"))} for f in folders
-    ]
-    for folder, paths in zip(folders, found, strict=True):
-        if not paths or paths.keys() != found[0].keys():
-            raise PlayheadError(
-                f"{folder}: holds {len(paths)} {SCORES} files, {folders[0]} holds {len(found[0])}; "
-                "each folder needs scores of the same videos"
-            )
-    written = []
-    for name in found[0]:
-        mean = _mean([read_scores(paths[name]) for paths in found])
-        stem = name[: -len(SCORES)]
-        write_scores(mean, out / name)
-        native.write(decide(mean, config), out / f"{stem}{EVENTS}")
-        written.append(out / f"{stem}{EVENTS}")
-    return written

@@ -1,5 +1,6 @@
 """Training: from a configuration to a run folder with a bundle, validation scores and a report."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from playhead.events.model import VideoEvents
 from playhead.files import write_text
 from playhead.inference.bundle import InputPlan
 from playhead.inference.scores import read_scores
+from playhead.learning.checkpoint import prepare_folder
 from playhead.learning.export import export_bundle
+from playhead.learning.log import read_rows
 from playhead.learning.losses import classification_loss
 from playhead.learning.state import load_weights
 from playhead.learning.training import FitResult, fit
@@ -76,6 +79,7 @@ def train_spotting(
 
     Raises PlayheadError for labels, videos or weights that cannot be used, before any training.
     """
+    prepare_folder(run, resume=resume)
     train_rows, valid_rows = split_rows(config.data)
     training, _ = load_videos(train_rows, config)
     validation, truth = load_videos(valid_rows, config)
@@ -110,7 +114,7 @@ def train_spotting(
     )
     bundle = run / "bundle"
     _export(model, config, bundle, {**fitted.metrics, "epoch": fitted.best_epoch})
-    return _finish(run, fitted, valid_rows, truth)
+    return _finish(run, fitted, [row.video for row in valid_rows], truth)
 
 
 def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
@@ -125,16 +129,29 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
         )
     model = build_model(config.model.without_start(), len(config.data.classes), config.window)
     load_weights(model, run / name)
-    _export(model, config, out, {})
+    _export(model, config, out, _logged_metrics(run, epoch))
     return out
 
 
+def _logged_metrics(run: Path, epoch: int | None) -> dict[str, Any]:
+    """What the log says of an epoch, or of the best one."""
+    rows = [row for row in read_rows(run / "log.jsonl") if row["kind"] == "epoch"]
+    chosen = [row for row in rows if row["best"]] if epoch is None else rows[epoch - 1 : epoch]
+    if not chosen:
+        return {}
+    return {**(chosen[-1]["metrics"] or {}), "epoch": chosen[-1]["epoch"]}
+
+
 def _finish(
-    run: Path, fitted: FitResult, rows: Sequence[ManifestRow], truth: Sequence[VideoEvents]
+    run: Path, fitted: FitResult, videos: Sequence[Path], truth: Sequence[VideoEvents]
 ) -> TrainResult:
-    """Predict the validation videos as a user would, measure, report."""
+    """Predict the validation videos as a user would, measure, report.
+
+    Scores keep the folder of their video, since matches are often all named 720p.mp4.
+    """
     bundle, scores = run / "bundle", run / "scores"
-    predict_videos(bundle, [row.video for row in rows], scores, PredictOptions())
+    root = Path(os.path.commonpath([video.parent.parent for video in videos]))
+    predict_videos(bundle, videos, scores, PredictOptions(), root=root)
     real, made = pair_events(truth, read_predictions(scores))
     result = measure(real, made)
     report = report_of(real, made, read_scores_of(scores, real), run / "report.html", run=run)
@@ -153,8 +170,20 @@ def _export(
         plan=plan,
         post_processing=config.decisions.model_dump(),
         metrics=metrics,
-        training=config.model_dump(mode="json"),
+        training=_published(config),
     )
+
+
+def _published(config: SpottingConfig) -> dict[str, Any]:
+    """The configuration without the folders of the machine it was trained on."""
+    document = config.model_dump(mode="json")
+    if config.data.manifest is not None:
+        document["data"]["manifest"] = config.data.manifest.name
+    if config.start is not None:
+        document["start"]["weights"] = config.start.weights.name
+    if config.hard_scores is not None:
+        document["hard_scores"] = config.hard_scores.name
+    return document
 
 
 def _loss(config: SpottingConfig) -> Callable[[nn.Module, Batch], Tensor]:

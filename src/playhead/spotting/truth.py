@@ -32,10 +32,16 @@ def read_truth(
         rows = [row for row in read_manifest(path) if split is None or row.split == split]
         if not rows:
             raise LabelError(f"{path}: no video has the split {split!r}")
-        return [_of_row(row, rate) for row in rows]
+        return _one_set([_of_row(row, rate) for row in rows])
     if split is not None:
         raise LabelError(f"{path}: --split needs a manifest with a split column")
     return list(read_events(path, rate=rate))
+
+
+def _one_set(videos: Sequence[VideoEvents]) -> list[VideoEvents]:
+    """The same classes for every video of a set: a class may occur in some of them only."""
+    classes = tuple(dict.fromkeys(label for one in videos for label in one.classes))
+    return [replace(one, classes=classes) for one in videos]
 
 
 def labels_of(
