@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from playhead.media.swscale import DirectScaler, direct_scaler
 from playhead.media.table import Layout
 
 __all__ = ["Converter", "Pixels"]
@@ -33,6 +34,7 @@ class Converter:
         self._pixels = pixels
         self._scaler = VideoReformatter()
         self._fallback = VideoReformatter()
+        self._directs: dict[tuple[int, int, str, int, bool], DirectScaler | None] = {}
         displayed = size or layout.displayed
         self._stored = displayed[::-1] if layout.transpose else displayed
         self._turned = layout.transpose or layout.flip_x or layout.flip_y
@@ -42,23 +44,37 @@ class Converter:
     def write(self, frame: VideoFrame, out: NDArray[np.uint8]) -> None:
         """Write one frame into `out`, which has `shape`."""
         if self._pixels == "rgb":
-            out[...] = self._turn(self._rgb(frame))
-        elif frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj"):
+            self._write_rgb(frame, out)
+        elif _is_full(frame):
             plane, depth = self._luma(frame)
             out[...] = self._turn(_full_to_limited(depth)[plane])
         else:
             plane, depth = self._luma(frame)
             out[...] = self._turn(plane if depth == 8 else _rounded(plane, depth))
 
+    def _write_rgb(self, frame: VideoFrame, out: NDArray[np.uint8]) -> None:
+        direct = None if self._turned or out.strides[1:] != (3, 1) else self._direct(frame)
+        if direct is None:
+            out[...] = self._turn(self._rgb(frame))
+        else:
+            direct.write(frame, out)
+
+    def _direct(self, frame: VideoFrame) -> DirectScaler | None:
+        key = (frame.width, frame.height, frame.format.name, frame.colorspace, _is_full(frame))
+        if key not in self._directs:
+            self._directs[key] = direct_scaler(
+                frame, *self._stored, kernel=_kernel(frame, *self._stored), full=key[-1]
+            )
+        return self._directs[key]
+
     def _rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
         width, height = self._stored
-        same = (frame.width, frame.height) == self._stored
         rgb = self._scaler.reformat(
             frame,
             width,
             height,
             "rgb24",
-            interpolation=Interpolation.BILINEAR if same else _kernel(frame, width, height),
+            interpolation=_kernel(frame, width, height),
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
@@ -99,8 +115,14 @@ class Converter:
         return turned
 
 
+def _is_full(frame: VideoFrame) -> bool:
+    return frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+
+
 def _kernel(frame: VideoFrame, width: int, height: int) -> Interpolation:
     """Area averaging to shrink, so that nothing between the samples is lost; else bicubic."""
+    if (frame.width, frame.height) == (width, height):
+        return Interpolation.BILINEAR
     shrinks = width <= frame.width and height <= frame.height
     return Interpolation.AREA if shrinks else Interpolation.BICUBIC
 

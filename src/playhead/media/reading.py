@@ -127,7 +127,7 @@ class Cursor:
         self._ended = False
         self._doubtful_until = 0 if sure else self._table.next_key(first)
         self._trouble = "the data is damaged"
-        self._recent: deque[int] = deque(maxlen=max(1, self._source.threads))
+        self._recent: deque[Packet[VideoStream]] = deque(maxlen=max(1, self._source.threads))
         self._queue: deque[tuple[int, VideoFrame]] = deque()
 
     def _advance(self, k: int, *, final: bool) -> VideoFrame | None:
@@ -152,7 +152,9 @@ class Cursor:
         self._clock.check()
         packet = next(self._packets, None)
         if packet is not None:
-            self._note_packet(packet)
+            self._recent.append(packet)
+            if packet.is_corrupt:
+                self._spoil_packet(packet, "the container holds it incomplete")
         try:
             frames = self._source.stream.codec_context.decode(packet)
         except av.error.FFmpegError as error:
@@ -166,19 +168,16 @@ class Cursor:
             self._lose(self._next, len(self._table))
             self._next = len(self._table)
 
-    def _note_packet(self, packet: Packet[VideoStream]) -> None:
-        # A packet that an edit list hides is still what the next frames are built on.
-        index = self._next if packet.is_discard else self._table.find(packet.pts)
-        if index is None or index >= len(self._table):
-            return
-        self._recent.append(index)
-        if packet.is_corrupt:
-            self._spoil(index, "the container holds it incomplete")
-
     def _blame_recent(self) -> None:
         # With several threads an error belongs to one of the last packets, not known which.
-        for index in self._recent:
-            self._spoil(index, self._trouble)
+        for packet in self._recent:
+            self._spoil_packet(packet, self._trouble)
+
+    def _spoil_packet(self, packet: Packet[VideoStream], reason: str) -> None:
+        # A packet that an edit list hides is still what the next frames are built on.
+        index = self._next if packet.is_discard else self._table.find(packet.pts)
+        if index is not None and index < len(self._table):
+            self._spoil(index, reason)
 
     def _accept(self, frame: VideoFrame) -> None:
         """Give a decoded frame its number: the next one, unless its identity says otherwise."""

@@ -4,6 +4,7 @@ Frame k is the k-th frame that the decoder gives out. The table is made once for
 and kept in the cache folder under the file's path, size and time of change.
 """
 
+import bisect
 import contextlib
 import hashlib
 import json
@@ -101,7 +102,11 @@ class FrameTable:
 
     def key_before(self, frame: int) -> int:
         """The place in `key_frames` of the last key frame at or before `frame`; -1 for none."""
-        return int(np.searchsorted(self.key_frames, frame, side="right")) - 1
+        return bisect.bisect_right(self._key_list, frame) - 1
+
+    @cached_property
+    def _key_list(self) -> list[int]:
+        return [int(frame) for frame in self.key_frames]
 
     def next_key(self, frame: int) -> int:
         """The first key frame after `frame`; the number of frames where there is none."""
