@@ -257,8 +257,11 @@ def threshold_of(manifest: Path, scores: Path) -> float:
 
 
 def width(reach: int) -> float:
-    """The hit window of a reach in frames, in seconds, ends counted in."""
-    return 2 * reach / RATE
+    """The hit window of a reach in frames, in seconds, ends counted in.
+
+    Half a frame wider: |Δt| ≤ width / 2 must not hang on the last digit of times.
+    """
+    return (2 * reach + 0.5) / RATE
 
 
 def print_figures(truth: Videos, found: Videos, clips: Sequence[Clip], threshold: float) -> None:
