@@ -79,6 +79,14 @@ def test_frames_have_the_asked_size_and_number() -> None:
     assert next(render(draw_match(2, 0, config), (64, 48))).shape == (48, 64, 3)
 
 
+def test_a_few_frames_are_drawn_as_they_are_among_all() -> None:
+    match = draw_match(6, 1, SHORT)
+    every = list(render(match))
+    wanted = [0, 3, 77, 150, 199]
+    for number, frame in zip(wanted, render(match, None, wanted), strict=True):
+        assert np.array_equal(frame, every[number])
+
+
 def rendered(frames: Iterator[np.ndarray], count: int) -> np.ndarray:
     return np.stack(list(islice(frames, count))).astype(np.int16)
 

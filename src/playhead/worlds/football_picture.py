@@ -107,7 +107,7 @@ class Painter:
             self._ball(frame, scene, row)
             time = float(times[rows.start + row])
             self._overlay(frame, shot, time)
-            yield self._grain(frame, rows.start + row)
+            yield self._grain(frame, time)
 
     def _ground(self, camera: _Camera, aim: Floats) -> Bytes:
         """Gather the ground around the point aimed at: (H, W, 4)."""
@@ -187,9 +187,10 @@ class Painter:
             first, last = int(max(edge - band, 0)), int(max(min(edge, self.width), 0))
             frame[row, first:last, :3] = self.look.boards[3]
 
-    def _grain(self, frame: Bytes, number: int) -> Bytes:
-        """Noise of the sensor; another part of the same noise for each frame."""
-        top, left = number * 7919 % 32, number * 104729 // 32 % 32
+    def _grain(self, frame: Bytes, time: float) -> Bytes:
+        """Noise of the sensor; another part of the same noise for each instant."""
+        mixed = round(time * 1000) * 2_654_435_761 >> 8
+        top, left = mixed % 32, mixed // 32 % 32
         noise = self.noise[top : top + self.height, left : left + self.width]
         noisy = np.add(frame, noise)
         np.clip(noisy, 0, 255, out=noisy)
