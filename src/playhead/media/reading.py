@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import av
@@ -21,7 +21,9 @@ from playhead.media.damage import DamageLog
 from playhead.media.source import Clock, Limits, Source
 from playhead.media.table import FrameTable
 
-__all__ = ["Cursor"]
+__all__ = ["Cursor", "Take"]
+
+Take = Callable[[int, VideoFrame], bool]
 
 _WORTH_A_SEEK = 8
 """Frames: a key frame nearer ahead than this is reached faster by decoding on."""
@@ -67,24 +69,32 @@ class Cursor:
         self._queue.clear()
         self._source.close()
 
-    def frame(self, k: int) -> VideoFrame | None:
-        """Frame k of the table, or None where it cannot be read."""
+    def bring(self, k: int, take: Take, *, taken: bool = False) -> bool:
+        """Decode up to frame k and hand it to `take`; False where it cannot be read.
+
+        take: called with every frame as it comes out, while its pixels are still near the
+            processor; it says whether it has used the frame, which is then let go. A frame counts
+            once `bring` has said True of it; until then it may be replaced by a second call.
+        taken: whether `take` has already used frame k since it was last brought elsewhere
+        """
+        self._take = take
         if self._damage.covers(k):
-            return None
-        for way in self._ways(k):
+            return False
+        for way in self._ways(k, taken):
             try:
                 if way.kind == "on" or self._land(way, k):
                     return self._advance(k, final=way.kind == "start")
             except _DoubtError:
                 continue
-        return None
+        return False
 
-    def _ways(self, k: int) -> Iterator[_Way]:
+    def _ways(self, k: int, taken: bool) -> Iterator[_Way]:
         place = self._table.key_before(k)
         key = int(self._table.key_frames[place]) if place >= 0 else 0
         first = self._queue[0][0] if self._queue else self._next
         clean = place < 0 or not self._spoilt_before(place)
-        if first <= k and key <= self._next + _WORTH_A_SEEK and clean:
+        here = taken or (k, None) not in self._queue
+        if first <= k and key <= self._next + _WORTH_A_SEEK and clean and here:
             yield _Way("on")
         for way in _WAYS:
             if way.kind == "start" or way.back <= place:
@@ -128,9 +138,9 @@ class Cursor:
         self._doubtful_until = 0 if sure else self._table.next_key(first)
         self._trouble = "the data is damaged"
         self._recent: deque[Packet[VideoStream]] = deque(maxlen=max(1, self._source.threads))
-        self._queue: deque[tuple[int, VideoFrame]] = deque()
+        self._queue: deque[tuple[int, VideoFrame | None]] = deque()
 
-    def _advance(self, k: int, *, final: bool) -> VideoFrame | None:
+    def _advance(self, k: int, *, final: bool) -> bool:
         """Decode until frame k is out and what is known of it cannot change any more."""
         place = self._table.key_before(k)
         while self._next <= self._table.settled[k] and not self._ended:
@@ -140,8 +150,11 @@ class Cursor:
         while self._queue and self._queue[0][0] < k:
             self._queue.popleft()
         if self._damage.covers(k) or not self._queue or self._queue[0][0] != k:
-            return None
-        return self._queue[0][1]
+            return False
+        frame = self._queue[0][1]
+        if frame is not None:
+            self._take(k, frame)
+        return True
 
     def _spoilt_before(self, place: int) -> bool:
         """Whether damage was met before this key frame, so that a new decoder must start there."""
@@ -193,7 +206,7 @@ class Cursor:
         if frame.is_corrupt:
             self._spoil(index, "the decoder could only conceal errors in it")
         self._next = index + 1
-        self._queue.append((index, frame))
+        self._queue.append((index, None if self._take(index, frame) else frame))
 
     def _lose(self, start: int, stop: int) -> None:
         """Frames [start, stop) did not come out."""

@@ -64,14 +64,15 @@ def table_of(path: Path, limits: Limits, clock: Clock) -> FrameTable:
 
 def scan(path: Path, limits: Limits, clock: Clock) -> FrameTable:
     """Read a file's packets and make its table. Raises MediaError where no frame can be had."""
-    source = Source(path, "pts", limits=limits)
+    source = Source(path, "pts", limits=limits, every_stream=True)
     try:
         identity, ordered = _identity(source)
         source.identity = identity
         packets = _read_packets(source, clock)
         if identity == "pts" and not packets.keys:
             source.close()
-            source, ordered = Source(path, "dts", limits=limits), False
+            source = Source(path, "dts", limits=limits, every_stream=True)
+            ordered = False
             packets = _read_packets(source, clock)
         if not packets.total:
             raise MediaError(f"{path}: holds a video stream without a single picture")

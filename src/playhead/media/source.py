@@ -17,7 +17,7 @@ import av
 from av.container import InputContainer
 from av.format import Flags
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from playhead.errors import LimitError, MediaError
@@ -104,7 +104,13 @@ class Source:
     """An open file: packets of its video stream with their identity as `pts`, and their decoder."""
 
     def __init__(
-        self, path: Path, identity: Identity, *, threads: int = 1, limits: Limits = DEFAULT_LIMITS
+        self,
+        path: Path,
+        identity: Identity,
+        *,
+        threads: int = 1,
+        limits: Limits = DEFAULT_LIMITS,
+        every_stream: bool = False,
     ) -> None:
         self.path = path
         self.identity: Identity = identity
@@ -112,6 +118,9 @@ class Source:
         self.container = open_container(path, limits)
         try:
             self.stream = _video_stream(self.container, path)
+            for other in self.container.streams:
+                if other.index != self.stream.index and not every_stream:
+                    other.discard = Discard.all
             self._prepare(limits)
         except MediaError:
             self.container.close()

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from playhead.errors import DamagedError, MediaError
@@ -174,14 +175,24 @@ class Video:
             raise MediaError(
                 f"{self.path}: out is {out.dtype} {out.shape}, the frames need uint8 {shape}"
             )
-        previous = -1
-        for place in np.argsort(wanted, kind="stable").tolist():
-            k = int(wanted[place])
-            if previous >= 0 and wanted[previous] == k:
-                out[place] = out[previous]
-            else:
-                self._read_one(k, converter, out[place])
-            previous = place
+        places = {
+            int(wanted[place]): place for place in np.argsort(-wanted, kind="stable").tolist()
+        }
+        written = set()
+
+        def write(k: int, frame: VideoFrame) -> bool:
+            if k not in places:
+                return False
+            converter.write(frame, out[places[k]])
+            written.add(k)
+            return True
+
+        for k in sorted(places):
+            if not self._cursor.bring(k, write, taken=k in written):
+                raise self._unreadable(k)
+        for place, k in enumerate(wanted.tolist()):
+            if places[k] != place:
+                out[place] = out[places[k]]
         return out
 
     def stream(
@@ -200,31 +211,40 @@ class Video:
         """
         stop = self.frames if stop is None else min(stop, self.frames)
         converter = self._converter(pixels, size)
-        chosen = range(start, stop) if wanted is None else self._within(wanted, start, stop)
+        chosen: range | dict[int, None] = range(start, stop)
+        if wanted is not None:
+            chosen = self._within(wanted, start, stop)
+        ready: dict[int, NDArray[np.uint8]] = {}
+
+        def convert(k: int, frame: VideoFrame) -> bool:
+            if k not in chosen:
+                return False
+            ready[k] = np.empty(converter.shape, np.uint8)
+            converter.write(frame, ready[k])
+            return True
+
         for k in chosen:
             self._clock.restart()
-            frame = self._cursor.frame(k)
-            if frame is not None:
-                picture = np.empty(converter.shape, np.uint8)
-                converter.write(frame, picture)
-                yield k, picture
+            if self._cursor.bring(k, convert, taken=k in ready):
+                yield k, ready[k]
+            for old in [index for index in ready if index <= k]:
+                del ready[old]
 
     def check(self) -> None:
         """Decode everything once, so that `damage` is complete; nothing is converted."""
         for k in range(self.frames):
             self._clock.restart()
-            self._cursor.frame(k)
+            self._cursor.bring(k, lambda k, frame: True, taken=True)
 
-    def _read_one(self, k: int, converter: Converter, out: NDArray[np.uint8]) -> None:
-        frame = self._cursor.frame(k)
-        if frame is None:
-            around = next((d for d in self.damage if d.start <= k < d.stop), None)
-            why = f"frames {around.start} to {around.stop - 1}: {around.reason}" if around else ""
-            raise DamagedError(
-                f"{self.path}: frame {k} cannot be read ({why}); use the frames around it, or "
-                "another copy of the file"
-            )
-        converter.write(frame, out)
+    def _unreadable(self, k: int) -> DamagedError:
+        around = next((d for d in self.damage if d.start <= k < d.stop), None)
+        why = (
+            f"frames {around.start} to {around.stop - 1}: {around.reason}" if around else "damaged"
+        )
+        return DamagedError(
+            f"{self.path}: frame {k} cannot be read ({why}); use the frames around it, or "
+            "another copy of the file"
+        )
 
     def _checked(self, frames: Sequence[int] | NDArray[np.integer]) -> NDArray[np.intp]:
         wanted = np.asarray(frames)
@@ -242,11 +262,11 @@ class Video:
             )
         return wanted.astype(np.intp)
 
-    def _within(self, wanted: NDArray[np.integer], start: int, stop: int) -> list[int]:
+    def _within(self, wanted: NDArray[np.integer], start: int, stop: int) -> dict[int, None]:
         chosen = self._checked(wanted)
         if np.any(np.diff(chosen) < 0):
             raise MediaError(f"{self.path}: wanted frames are not in rising order; sort them")
-        return [int(k) for k in np.unique(chosen[(chosen >= start) & (chosen < stop)])]
+        return dict.fromkeys(chosen[(chosen >= start) & (chosen < stop)].tolist())
 
     def _converter(self, pixels: Pixels, size: tuple[int, int] | None) -> Converter:
         if pixels not in ("rgb", "luma"):
