@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from playhead import __version__
 from playhead.config import Settings, load_config
 from playhead.decisions.peaks import PeakConfig
 from playhead.errors import ConfigError
@@ -152,8 +153,9 @@ class WorldConfig(Settings):
 
     @property
     def key(self) -> str:
-        """A folder name that differs where any setting does."""
-        digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        """A folder name that differs where any setting or the version of Playhead does."""
+        made_by = f"{__version__} {self.model_dump_json()}"
+        digest = hashlib.sha256(made_by.encode()).hexdigest()[:12]
         return f"{self.name}-{digest}"
 
 
