@@ -32,8 +32,8 @@ __all__ = [
 
 TOLERANCE = 1.0
 STRIPS = 6
-STRIP_PICTURES = 7
-STRIP_SECONDS = 0.16
+STRIP_PICTURES = 5
+STRIP_SECONDS = 0.2
 STRIP_WIDTH = 448
 
 Pictures = Callable[[str, Sequence[float]], list[tuple[float, NDArray[np.uint8]]]]
