@@ -4,12 +4,14 @@ This module and every `commands.py` import nothing heavy at their top: what a co
 imported when it runs, so `playhead --help` answers at once and without torch.
 """
 
+import math
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Literal
 
 import typer
+import typer.main
 
 from playhead.errors import PlayheadError, needs_extra
 from playhead.output import print_error, print_json, print_table
@@ -52,7 +54,9 @@ def main() -> None:
     else:
         sys.excepthook = _defect
     try:
-        code = app(args=arguments, prog_name="playhead", standalone_mode=False)
+        # Not app(), which would put its own excepthook in place of ours.
+        command = typer.main.get_command(app)
+        code = command.main(arguments, prog_name="playhead", standalone_mode=False)
     except PlayheadError as error:
         if debug:
             raise
@@ -214,7 +218,7 @@ def weights_list(as_json: Json = False) -> None:
         {
             "name": status.weight.name,
             "about": status.weight.about,
-            "megabytes": round(status.weight.bytes / 1e6),
+            "megabytes": math.ceil(status.weight.bytes / 1e6),
             "licence": status.weight.licence,
             "package": f"{status.weight.package} {status.weight.version}",
             "path": None if status.path is None else str(status.path),

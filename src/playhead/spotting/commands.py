@@ -57,14 +57,16 @@ def predict(
     device: Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Default: every core.")] = None,
     precision: Annotated[
-        Literal["fp32", "bf16", "fp16"], typer.Option(help="What the model computes in.")
-    ] = "fp32",
+        Literal["fp32", "bf16", "fp16"] | None,
+        typer.Option(help="What the model computes in. Default: the bundle's."),
+    ] = None,
     every: Annotated[
-        int, typer.Option(min=1, help="A window for every n-th frame, scores between interpolated.")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="A window for every n-th frame, scores between interpolated."),
+    ] = None,
     flip: Annotated[
-        bool, typer.Option("--flip", help="Average with the mirrored picture.")
-    ] = False,
+        bool | None, typer.Option(help="Average with the mirrored picture, or not.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find events in videos; raw scores are saved beside them."""

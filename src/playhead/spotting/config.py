@@ -25,6 +25,7 @@ from playhead.times import GridRate, parse_grid_rate
 __all__ = [
     "DataConfig",
     "ModelConfig",
+    "PredictionConfig",
     "SpottingConfig",
     "WorldConfig",
     "find_config",
@@ -220,6 +221,20 @@ class StartConfig(Settings):
     )
 
 
+class PredictionConfig(Settings):
+    """How a bundle is run where the command line does not say otherwise."""
+
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        default="fp32", description="what the model computes in; a processor without it refuses"
+    )
+    every: int = Field(
+        default=1,
+        ge=1,
+        description="a window for every n-th grid point, scores between interpolated",
+    )
+    flip: bool = Field(default=False, description="the mean over the picture and its mirror image")
+
+
 class SpottingConfig(Settings):
     """Everything that a run of `playhead spotting train` depends on."""
 
@@ -240,6 +255,7 @@ class SpottingConfig(Settings):
     start: StartConfig | None = None
     loss: LossConfig = LossConfig()
     training: TrainingConfig = TrainingConfig()
+    prediction: PredictionConfig = PredictionConfig()
     decisions: PeakConfig = PeakConfig()
 
 

@@ -18,12 +18,13 @@ from playhead.errors import BundleError, PlayheadError
 from playhead.events.formats import native
 from playhead.events.model import VideoEvents
 from playhead.inference.batch import BatchResult, FileOutcome, output_path, run_files
-from playhead.inference.bundle import Bundle, load_bundle
+from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
 from playhead.inference.dense import score_video, unseen_spans
 from playhead.inference.runtime import Backend, Precision, open_backend
 from playhead.inference.scores import Scores, read_scores, write_scores
 from playhead.media import Damage, open_video
 from playhead.progress import Progress
+from playhead.spotting.config import PredictionConfig
 from playhead.spotting.truth import EVENTS, SCORES
 
 __all__ = ["PredictOptions", "decide", "decide_again", "predict_videos"]
@@ -31,13 +32,20 @@ __all__ = ["PredictOptions", "decide", "decide_again", "predict_videos"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictOptions:
-    """How a bundle is run; precision is chosen here, never by a stopwatch."""
+    """How a bundle is run; None leaves a choice to the configuration it was trained with."""
 
     device: str = "auto"
     threads: int | None = None
-    precision: str = "fp32"
-    every: int = 1
-    flip: bool = False
+    precision: Precision | None = None
+    every: int | None = None
+    flip: bool | None = None
+
+    def over(self, manifest: BundleManifest) -> PredictionConfig:
+        """These choices over those of the bundle's configuration."""
+        chosen = {"precision": self.precision, "every": self.every, "flip": self.flip}
+        said = {name: value for name, value in chosen.items() if value is not None}
+        values = {**manifest.training.get("prediction", {}), **said}
+        return validate(PredictionConfig, values, source="prediction")
 
 
 def predict_videos(
@@ -60,15 +68,15 @@ def predict_videos(
             f"{bundle_path}: is a bundle of {bundle.manifest.job}; "
             f"use `playhead {bundle.manifest.job} predict`"
         )
+    config = options.over(bundle.manifest)
     backend = open_backend(
         bundle,
         device=options.device,
         threads=options.threads,
-        precision=options.precision,
+        precision=config.precision,
         cuda_factory=_cuda,
     )
-
-    one = _One(bundle, backend, options)
+    one = _One(bundle, backend, config)
     return run_files(videos, out, one.predict, task="predicting", root=root)
 
 
@@ -78,7 +86,7 @@ class _One:
 
     bundle: Bundle
     backend: Backend
-    options: PredictOptions
+    config: PredictionConfig
 
     def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         manifest = self.bundle.manifest
@@ -87,8 +95,8 @@ class _One:
                 video,
                 manifest,
                 self.backend,
-                every=self.options.every,
-                flip=self.options.flip,
+                every=self.config.every,
+                flip=self.config.flip,
                 name=path.name,
                 progress=progress,
             )
