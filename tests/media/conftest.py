@@ -67,6 +67,8 @@ def _kinds() -> Iterator[Kind]:
     yield kind("h264_bframes.avi", bframes=3, timestamps="synthesised")
     yield kind("raw.h264", bframes=2, timestamps="synthesised")
     yield kind("raw.hevc", codec="libx265", bframes=2, timestamps="synthesised")
+    yield kind("mpeg4_bframes.mp4", codec="mpeg4", bframes=2)
+    yield kind("mpeg2_bframes.mkv", codec="mpeg2video", bframes=2)
     yield kind("closed.ts", bframes=2, options=closed_gop)
     yield kind("open.ts", bframes=2, options=open_gop)
     yield kind("open.mp4", bframes=2, options=open_gop)

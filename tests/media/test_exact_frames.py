@@ -144,3 +144,18 @@ def test_a_seek_that_lands_on_another_key_frame_is_noticed(
         monkeypatch.setattr(Source, "seek", wrong)
         for k in (100, 20, 60, 59, 13):
             assert number_of(video.read([k], pixels="luma")[0]) == k
+
+
+@pytest.mark.parametrize("name", ["pyramid_gop250.mp4", "raw.h264", "vp9.webm"])
+def test_a_stream_holds_no_more_frames_than_the_decoder_reorders(name: str, made: Made) -> None:
+    with open_video(made(name)) as video:
+        held = [len(video._cursor._queue) for _ in video.stream(pixels="luma", size=(20, 12))]
+        assert max(held) <= 8
+
+
+def test_a_read_between_two_steps_of_a_stream_disturbs_neither(made: Made) -> None:
+    with open_video(made("bframes.mp4")) as video:
+        for k, luma in video.stream(20, 60, pixels="luma"):
+            other = (k * 37) % 150
+            assert number_of(video.read([other], pixels="luma")[0]) == other
+            assert number_of(luma) == k

@@ -211,3 +211,33 @@ def test_wrong_use_is_named(made: Made) -> None:
         with pytest.raises(MediaError, match="rising"):
             list(video.stream(wanted=np.array([3, 1])))
         assert video.read([]).shape == (0, 96, 160, 3)
+
+
+@pytest.mark.parametrize("name", ["gop12.mp4", "ten_bit.mp4", "full_range.mp4"])
+@pytest.mark.parametrize("size", [None, (160, 97), (176, 33), (64, 40), (320, 200)])
+def test_the_direct_way_to_rgb_equals_the_copy_and_keeps_to_its_rows(
+    made: Made, name: str, size: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from playhead.media import pixels
+
+    width, height = size or (160, 96)
+    guarded = np.full((height + 2, width, 3), 77, np.uint8)
+    with open_video(made(name)) as video:
+        video.read([31], size=size, out=guarded[None, 1:-1])
+        monkeypatch.setattr(pixels, "direct_scaler", lambda *_, **__: None)
+    with open_video(made(name)) as video:
+        (copied,) = video.read([31], size=size)
+    assert np.all(guarded[[0, -1]] == 77)
+    assert np.abs(guarded[1:-1].astype(int) - copied).max() <= 1
+
+
+def test_a_buffer_with_a_stride_is_filled_too(made: Made) -> None:
+    wide = np.zeros((2, 96, 200, 3), np.uint8)
+    with open_video(made("gop12.mp4")) as video:
+        video.read([31, 4], out=wide[:, :, 20:180])
+        assert np.array_equal(wide[:, :, 20:180], video.read([31, 4]))
+        assert not wide[:, :, :20].any()
+        assert not wide[:, :, 180:].any()
+        mirrored = np.zeros((1, 96, 160, 3), np.uint8)[:, :, ::-1]
+        video.read([4], out=mirrored)
+        assert np.array_equal(mirrored, video.read([4]))

@@ -84,7 +84,7 @@ def stream_audio(
     path = Path(path)
     limits = Limits(max_seconds=max_seconds)
     clock = Clock(path, max_seconds)
-    with open_container(path, limits) as container:
+    with open_container(path) as container:
         if not container.streams.audio:
             raise MediaError(f"{path}: holds no sound; a file with an audio stream is needed")
         stream = container.streams.audio[0]

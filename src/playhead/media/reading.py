@@ -129,7 +129,13 @@ class Cursor:
         path, threads = self._source.path, self._source.threads
         self._source.close()
         self._tainted = None
-        self._source = Source(path, self._table.identity, threads=threads, limits=self._limits)
+        self._source = Source(
+            path,
+            self._table.identity,
+            threads=threads,
+            limits=self._limits,
+            reorder=self._table.reorder,
+        )
 
     def _begin(self, packets: Iterator[Packet[VideoStream]], *, first: int, sure: bool) -> None:
         self._packets = packets

@@ -27,6 +27,8 @@ from playhead.media.table import FrameTable, Layout, load_table, save_table
 
 __all__ = ["scan", "table_of"]
 
+_COMPLETE_HEADERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
+
 HEAD = 24
 """Frames that are decoded to verify the packets: more than any decoder reorders."""
 
@@ -51,6 +53,7 @@ class _Decoded:
     refused: list[int] = field(default_factory=list)
     troubled: bool = False
     first: VideoFrame | None = None
+    reorder: int = 0
 
 
 def table_of(path: Path, limits: Limits, clock: Clock) -> FrameTable:
@@ -133,7 +136,7 @@ def _table(
             f"{source.path}: none of its {packets.total} pictures can be decoded; "
             "the file is damaged or its format is not supported"
         )
-    return _assembled(source, packets, shown, head.first)
+    return _assembled(source, packets, shown, head)
 
 
 def _decode(
@@ -159,6 +162,7 @@ def _decode(
             result.keys.extend(frame.pts for frame in frames)
             if count is not None and len(result.keys) >= count:
                 break
+        result.reorder = source.stream.codec_context.reorder_depth
     finally:
         source.close()
     return result
@@ -196,8 +200,9 @@ def _in_order_of_decoder(packets: NDArray[np.int64], decoded: _Decoded) -> NDArr
 
 
 def _assembled(
-    source: Source, packets: _Packets, shown: NDArray[np.int64], first: VideoFrame
+    source: Source, packets: _Packets, shown: NDArray[np.int64], head: _Decoded
 ) -> FrameTable:
+    assert head.first is not None
     stream = source.stream
     container = source.identity == "pts" or (source.identity == "dts" and _rising(shown))
     timestamps: Literal["container", "synthesised"] = "container"
@@ -226,11 +231,19 @@ def _assembled(
         duration=float(times[-1]) + (last * float(tick) if known else 1 / float(rate)),
         rate=rate,
         variable_rate=variable,
-        layout=_layout(first),
+        layout=_layout(head.first),
         has_audio=bool(source.container.streams.audio),
         start=0.0 if source.identity == "pos" else float(shown[0] * tick),
+        reorder=_reorder(source, head),
         missing=max(0, _promised(source) - packets.total),
     )
+
+
+def _reorder(source: Source, head: _Decoded) -> int | None:
+    """How many pictures the decoder holds back, where headers alone tell all the rest."""
+    if source.container.format.name not in _COMPLETE_HEADERS:
+        return None
+    return max(head.reorder, source.stream.codec_context.reorder_depth)
 
 
 def _promised(source: Source) -> int:
@@ -299,7 +312,7 @@ def _rate(
 
 def _layout(frame: VideoFrame) -> Layout:
     """The picture's size and, from the display matrix, how it is turned and mirrored."""
-    matrix = cast("Buffer | None", frame.side_data.get("DISPLAYMATRIX"))
+    matrix = cast(Buffer | None, frame.side_data.get("DISPLAYMATRIX"))
     if matrix is None:
         return Layout(frame.width, frame.height)
     a, b, _, c, d, *_ = np.frombuffer(memoryview(matrix), np.int32).tolist()

@@ -71,8 +71,11 @@ class Clock:
             )
 
 
-def open_container(path: Path, limits: Limits) -> InputContainer:
-    """Open a local media file. Raises MediaError with what is wrong with it."""
+def open_container(path: Path, *, probe: bool = True) -> InputContainer:
+    """Open a local media file; without `probe` no picture is decoded to learn what it holds.
+
+    Raises MediaError with what is wrong with the file.
+    """
     if path.is_dir():
         raise MediaError(f"{path}: is a folder; name a video file")
     if not path.exists():
@@ -83,10 +86,8 @@ def open_container(path: Path, limits: Limits) -> InputContainer:
     try:
         return av.open(
             f"file:{os.fspath(path)}",
-            container_options={
-                "format_whitelist": _FORMATS,
-                "protocol_whitelist": "file",
-            },
+            container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+            | ({} if probe else {"probesize": "32"}),
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, ValueError) as error:
@@ -101,7 +102,12 @@ def _words(error: Exception) -> str:
 
 
 class Source:
-    """An open file: packets of its video stream with their identity as `pts`, and their decoder."""
+    """An open file: packets of its video stream with their identity as `pts`, and their decoder.
+
+    every_stream: whether the packets of other streams are read as well, not passed over
+    reorder: how many pictures the decoder holds back, where that is known already; nothing is
+        then decoded on opening
+    """
 
     def __init__(
         self,
@@ -111,11 +117,13 @@ class Source:
         threads: int = 1,
         limits: Limits = DEFAULT_LIMITS,
         every_stream: bool = False,
+        reorder: int | None = None,
     ) -> None:
         self.path = path
         self.identity: Identity = identity
         self.threads = threads or os.cpu_count() or 1
-        self.container = open_container(path, limits)
+        self._reorder = reorder
+        self.container = open_container(path, probe=reorder is None)
         try:
             self.stream = _video_stream(self.container, path)
             for other in self.container.streams:
@@ -139,7 +147,14 @@ class Source:
                 self.container.seek(point, stream=self.stream)
         except av.error.FFmpegError:
             return False
+        self._keep_order()
         return True
+
+    def _keep_order(self) -> None:
+        # A decoder that was opened unprobed, or has just been emptied, may not know how many
+        # pictures to hold back for those that are shown before them.
+        if self._reorder is not None:
+            self.stream.codec_context.reorder_depth = self._reorder
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Packets in the order of decoding, read on after what cannot be read."""
@@ -190,6 +205,7 @@ class Source:
         context.options = {"max_pixels": str(max(limits.max_pixels, padded))}
         context.thread_count = self.threads
         context.thread_type = "AUTO" if self.threads > 1 else "NONE"
+        self._keep_order()
 
     @property
     def synthesised(self) -> bool:

@@ -25,7 +25,7 @@ from playhead.media.source import Identity
 
 __all__ = ["FrameTable", "Layout", "load_table", "save_table"]
 
-SCHEMA = 6
+SCHEMA = 7
 _ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points", "holes")
 
 
@@ -63,6 +63,7 @@ class FrameTable:
     key_frames: int32 (K,), frames at which decoding can start, rising
     seek_points: int64 (K,), where to send the container for each of them
     start: seconds of the first frame on the container's own clock, which sound shares
+    reorder: pictures that the decoder holds back; None where only a probe of the file can tell
     missing: packets that the container promises and the file does not hold
     holes: int32, frames before whose packets others are missing from the file
     """
@@ -81,6 +82,7 @@ class FrameTable:
     layout: Layout
     has_audio: bool
     start: float = 0.0
+    reorder: int | None = None
     missing: int = 0
     _sorted: NDArray[np.intp] = field(init=False, repr=False, compare=False)
 

@@ -50,7 +50,7 @@ def open_video(
     limits = Limits(max_pixels, max_seconds)
     clock = Clock(path, max_seconds)
     table = table_of(path, limits, clock)
-    source = Source(path, table.identity, threads=threads, limits=limits)
+    source = Source(path, table.identity, threads=threads, limits=limits, reorder=table.reorder)
     return Video(source, table, clock, limits)
 
 
