@@ -11,18 +11,17 @@ even the best number of workers waits longer on the cache.
 
 import argparse
 import os
-import platform
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+import environment
 from playhead.learning.losses import classification_loss
 from playhead.learning.training import fit
 from playhead.media.video import open_video
@@ -69,10 +68,8 @@ def main() -> None:
 
 
 def describe(demo: SpottingConfig, given: argparse.Namespace) -> None:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("playhead", "torch", "numpy", "av"))
     width, height = demo.data.size
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"{packages}; {given.threads} torch threads")
+    print(f"{environment.describe('torch', 'numpy', 'av')}; {given.threads} torch threads")
     print(
         f"football-demo: {given.steps} batches of {demo.training.batch_size} windows of "
         f"{demo.window.frames} frames {width}x{height}, all augmentations"

@@ -8,14 +8,13 @@ predictions. Prints the greatest difference and the ratio of times, measured in 
 """
 
 import argparse
-import platform
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from environment import describe
 from playhead.events.model import Event, VideoEvents
 from playhead.metrics.soccernet_map import LOOSE, TIGHT, soccernet_map
 
@@ -31,8 +30,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("playhead", "SoccerNet", "numpy"))
-    print(f"{platform.machine()}, Python {platform.python_version()}, {packages}")
+    print(describe("SoccerNet", "numpy"))
 
     worst, ratio = random_agreement(given.cases, given.seed)
     print(f"{given.cases} random cases: greatest difference {worst:.1e} (bar {AGREEMENT:.0e})")

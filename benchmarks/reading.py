@@ -207,6 +207,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as links:
-        start_again_with_ffmpeg(links)
-    sys.exit(main())
+    with tempfile.TemporaryDirectory() as folder:
+        if "READING_AGAIN" not in os.environ:
+            # A cache of its own, so that the first opening is one.
+            os.environ["PLAYHEAD_CACHE"] = folder
+        start_again_with_ffmpeg(folder)
+        sys.exit(main())
