@@ -4,7 +4,9 @@ A timm encoder never starts at random unless `weights: none` says so.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from pickle import UnpicklingError
@@ -105,7 +107,25 @@ def _started(name: str, weights: str | None, options: Mapping[str, Any]) -> Any:
             state = _by_order(name, _read(weight_path(packaged)), packaged)
         case path:
             state = _by_name(name, _read(_file(name, Path(path))), path)
-    return _create(name, pretrained=True, pretrained_cfg_overlay={"state_dict": state}, **options)
+    with _unheard("timm.models._builder"):
+        return _create(
+            name, pretrained=True, pretrained_cfg_overlay={"state_dict": state}, **options
+        )
+
+
+@contextmanager
+def _unheard(logger: str) -> Iterator[None]:
+    """Keep timm from warning of the classifier's keys, which an encoder has no use for.
+
+    Keys that it does need have been checked by then.
+    """
+    noisy = logging.getLogger(logger)
+    level = noisy.level
+    noisy.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        noisy.setLevel(level)
 
 
 def _create(name: str, **options: Any) -> Any:
