@@ -222,5 +222,6 @@ def test_a_model_sees_a_variable_rate_video_on_its_grid(tiny: Tiny, tmp_path: Pa
 def test_the_bundle_tells_how_it_was_trained(tiny: Tiny) -> None:
     manifest = playhead_json("bundle", "info", tiny.bundle)
     assert manifest["job"] == "spotting"
+    assert {"map@1", "tight", "window_map", "epoch"} <= manifest["metrics"].keys()
     assert manifest["training"]["training"]["seed"] == 0
     assert json.loads((tiny.bundle / "bundle.json").read_text())["classes"] == ["pass", "drive"]

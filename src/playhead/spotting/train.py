@@ -16,7 +16,7 @@ from playhead.errors import PlayheadError
 from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.files import write_text
-from playhead.inference.bundle import InputPlan
+from playhead.inference.bundle import InputPlan, load_bundle, write_bundle_files
 from playhead.inference.scores import read_scores
 from playhead.learning.checkpoint import prepare_folder
 from playhead.learning.export import export_bundle
@@ -154,8 +154,16 @@ def _finish(
     predict_videos(bundle, videos, scores, PredictOptions(), root=root)
     real, made = pair_events(truth, read_predictions(scores))
     result = measure(real, made)
+    _note_metrics(bundle, result.metrics)
     report = report_of(real, made, read_scores_of(scores, real), run / "report.html", run=run)
     return TrainResult(run, bundle, report, result.metrics, fitted)
+
+
+def _note_metrics(folder: Path, metrics: dict[str, float]) -> None:
+    """Add what the whole bundle reached on the validation videos to its manifest and card."""
+    bundle = load_bundle(folder, verify=False)
+    merged = {**metrics, **bundle.manifest.metrics}
+    write_bundle_files(folder, bundle.manifest.model_copy(update={"metrics": merged}))
 
 
 def _export(
