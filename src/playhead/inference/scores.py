@@ -5,6 +5,7 @@ NaN stands where nothing was seen (a window that touches unreadable frames), nev
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from playhead.files import atomic_path
 __all__ = ["Scores", "read_scores", "write_scores"]
 
 SCHEMA = 1
+# NotImplementedError: a damaged header can name a compression that zipfile does not know.
+_UNREADABLE = (EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,5 +86,5 @@ def read_scores(path: Path) -> Scores:
                 values=file["values"],
                 decisions=json.loads(str(file["decisions"])),
             )
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (*_UNREADABLE, OSError, KeyError, ValueError, TypeError) as error:
         raise PlayheadError(f"{path}: not a score file: {error}") from error
