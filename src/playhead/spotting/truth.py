@@ -6,6 +6,7 @@ manifest lists paths from elsewhere: the match whose trailing parts agree furthe
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from playhead.errors import LabelError
@@ -73,7 +74,8 @@ def read_predictions(folder: Path) -> list[VideoEvents]:
 def pair_videos(wanted: Sequence[str], offered: Sequence[str]) -> list[int | None]:
     """For each wanted video the position of the offered one whose path ends most alike, or None.
 
-    At least the names without their suffixes must agree. Raises LabelError where two fit equally.
+    At least the names must agree, but for a suffix that only one of them has. Raises LabelError
+    where two fit equally.
     """
     tails = [_tail(name) for name in offered]
     return [_closest(name, tails, offered) for name in wanted]
@@ -94,18 +96,24 @@ def _closest(name: str, tails: Sequence[tuple[str, ...]], offered: Sequence[str]
 
 
 def _tail(name: str) -> tuple[str, ...]:
-    """The parts of a path from its end, the name without its suffix first."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    return (path.with_suffix("").name, *reversed(path.parts[:-1]))
+    """The parts of a path from its end, the name first."""
+    return PurePosixPath(name.replace("\\", "/")).parts[::-1]
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    length = 0
-    for mine, theirs in zip(one, other, strict=False):
-        if mine != theirs:
-            break
-        length += 1
-    return length
+    """How many parts from the end agree."""
+    if not (one and other and _same_name(one[0], other[0])):
+        return 0
+    pairs = zip(one[1:], other[1:], strict=False)
+    return 1 + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _same_name(one: str, other: str) -> bool:
+    """Whether two names are equal, or would be if one of them lacked its suffix.
+
+    Never both: `match.1` and `match.2` are two videos, and so are their predictions.
+    """
+    return one == other or PurePosixPath(one).stem == other or one == PurePosixPath(other).stem
 
 
 def _of_row(row: ManifestRow, rate: str | None) -> VideoEvents:
