@@ -25,7 +25,7 @@ from playhead.spotting.reporting import durations_of, read_scores_of
 from playhead.spotting.truth import read_predictions, read_truth
 
 EPOCH = 2400
-RATES = (1e-3, 3e-3, 1e-2)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 TOLERANCES = (1.0, 0.24)
 
 
