@@ -1,5 +1,6 @@
 """Runs: what the run folders under a folder say of themselves."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ class RunSummary:
 
 
 def list_runs(folder: Path) -> list[RunSummary]:
-    """Every run folder under `folder` (one with config.yaml and log.jsonl), by name."""
+    """Every run folder under `folder` (one with config.yaml and log.jsonl), by name.
+
+    Raises PlayheadError for a folder that is not there, or one whose files are not a run's.
+    """
     if not folder.is_dir():
         raise PlayheadError(
             f"{folder}: is no folder; runs are written by `playhead spotting train`"
@@ -44,18 +48,30 @@ def _is_run(folder: Path) -> bool:
 
 
 def _summary(run: Path, root: Path) -> RunSummary:
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    training = config["training"]
     rows = read_rows(run / "log.jsonl")
-    chosen = training["select"]
-    values = [row["metrics"][chosen] for row in rows if chosen in (row.get("metrics") or ())]
-    better = max if training["direction"] == "max" else min
-    return RunSummary(
-        run=str(run.relative_to(root)),
-        job=config["job"],
-        epoch=rows[-1]["epoch"] if rows else None,
-        epochs=training["epochs"],
-        loss=rows[-1]["loss"] if rows else None,
-        best=better(values) if values else None,
-        bundle=(run / "bundle" / "bundle.json").is_file(),
-    )
+    try:
+        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        training = config["training"]
+        return RunSummary(
+            run=str(run.relative_to(root)),
+            job=config["job"],
+            epoch=rows[-1]["epoch"] if rows else None,
+            epochs=training["epochs"],
+            loss=rows[-1]["loss"] if rows else None,
+            best=_best(rows, training["select"], training["direction"]),
+            bundle=(run / "bundle" / "bundle.json").is_file(),
+        )
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise PlayheadError(
+            f"{run}: its config.yaml and log.jsonl are not those of a training run ({error!r}); "
+            "move them elsewhere"
+        ) from error
+
+
+def _best(rows: Sequence[dict[str, Any]], metric: str | None, direction: str) -> float | None:
+    """The best value of a metric in the log; one that was not finite stands there as null."""
+    found = [(row.get("metrics") or {}).get(metric) for row in rows]
+    values = [float(value) for value in found if value is not None]
+    if not values:
+        return None
+    return max(values) if direction == "max" else min(values)

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from playhead.errors import StorageError
+from playhead.errors import PlayheadError, StorageError
 
 __all__ = ["append_row", "cut_back", "read_rows"]
 
@@ -47,9 +47,18 @@ def cut_back(path: Path, length: int) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Every whole line of a log; a last line without its end is still being written."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    """Every whole line of a log; a last line without its end is still being written.
+
+    Raises PlayheadError for a file that is not there or is no log.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PlayheadError(
+            f"{path}: cannot be read as the log of a training run: {reason}; name its run folder"
+        ) from error
 
 
 def _finite(value: Any) -> Any:
