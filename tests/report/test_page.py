@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,19 @@ def test_a_long_curve_keeps_its_maxima(tmp_path: Path) -> None:
 def test_the_middle_picture_is_the_one_nearest_to_the_event(tmp_path: Path) -> None:
     pictures = document(write_html(report(), tmp_path / "r.html"))["strips"][0]["pictures"]
     assert [picture["middle"] for picture in pictures] == [False, True, False]
+
+
+def test_a_class_that_the_model_does_not_know_was_seen_nowhere(tmp_path: Path) -> None:
+    wider = replace(report(), classes=("pass", "shot", "drive"))
+    video = document(write_html(wider, tmp_path / "r.html"))["videos"][0]
+    assert set(base64.b64decode(video["scores"]["values"][1])) == {255}
+    assert [event["c"] for event in video["truth"]] == [2]
+
+
+def test_a_mistake_without_pictures_is_still_told(tmp_path: Path) -> None:
+    blind = replace(report(), strips=[replace(report().strips[0], pictures=[])])
+    [strip] = document(write_html(blind, tmp_path / "r.html"))["strips"]
+    assert (strip["label"], strip["pictures"]) == ("drive", [])
 
 
 def test_a_figure_that_is_not_a_number_is_refused(tmp_path: Path) -> None:

@@ -41,7 +41,10 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """A mistake as pictures in time order; `pictures` are (seconds, RGB uint8 (H, W, 3))."""
+    """A mistake as pictures in time order; `pictures` are (seconds, RGB uint8 (H, W, 3)).
+
+    There are none where the video is not there or cannot be read at this place.
+    """
 
     video: str
     kind: str
@@ -148,7 +151,10 @@ def _timeline(line: Timeline, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _scores(scores: Scores, classes: Sequence[str]) -> dict[str, Any] | None:
-    """Score curves as bytes; of a long video the maximum of every few grid points."""
+    """Score curves as bytes; of a long video the maximum of every few grid points.
+
+    A class that the model does not know was seen nowhere.
+    """
     points = len(scores.times)
     if points == 0:
         return None
@@ -160,15 +166,19 @@ def _scores(scores: Scores, classes: Sequence[str]) -> dict[str, Any] | None:
     levels = np.where(highest < 0, UNSEEN, np.rint(highest * (UNSEEN - 1))).astype(np.uint8)
     spacing = (scores.times[-1] - scores.times[0]) / max(1, points - 1)
     columns = {name: levels[:, i] for i, name in enumerate(scores.classes)}
+    unseen = np.full(len(levels), UNSEEN, dtype=np.uint8)
     return {
         "start": float(scores.times[0]),
         "step": float(spacing * stride),
-        "values": [base64.b64encode(columns[name].tobytes()).decode() for name in classes],
+        "values": [
+            base64.b64encode(columns.get(name, unseen).tobytes()).decode() for name in classes
+        ],
     }
 
 
 def _strip(strip: Strip) -> dict[str, Any]:
-    nearest = min(range(len(strip.pictures)), key=lambda i: abs(strip.pictures[i][0] - strip.time))
+    distances = [abs(time - strip.time) for time, _ in strip.pictures]
+    nearest = distances.index(min(distances)) if distances else None
     return {
         "video": strip.video,
         "kind": strip.kind,

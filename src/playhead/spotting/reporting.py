@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from playhead.errors import DamagedError
 from playhead.events.model import Event, VideoEvents
 from playhead.inference.scores import Scores, read_scores
 from playhead.learning.log import read_rows
-from playhead.media import open_video
+from playhead.media import Video, open_video
 from playhead.metrics.curves import best_f1, precision_recall
 from playhead.metrics.matching import match_events
 from playhead.metrics.soccernet_map import TIGHT
@@ -108,12 +109,26 @@ def report_of(
 
 
 def video_pictures(name: str, times: Sequence[float]) -> list[tuple[float, NDArray[np.uint8]]]:
-    """Pictures read from the video itself, at most 448 wide."""
+    """Pictures read from the video itself, at most 448 wide; none of what cannot be read.
+
+    A video that is not there has none: labels of one's own may name it alone.
+    """
+    if not Path(name).is_file():
+        return []
     with open_video(name) as video:
         frames = sorted(set(video.nearest(np.asarray(times)).tolist()))
         width = min(STRIP_WIDTH, video.width)
         size = (width, max(1, round(video.height * width / video.width)))
-        return list(zip(video.times[frames].tolist(), video.read(frames, size=size), strict=True))
+        found = [(float(video.times[frame]), _picture(video, frame, size)) for frame in frames]
+    return [(time, picture) for time, picture in found if picture is not None]
+
+
+def _picture(video: Video, frame: int, size: tuple[int, int]) -> NDArray[np.uint8] | None:
+    try:
+        picture: NDArray[np.uint8] = video.read([frame], size=size)[0]
+        return picture
+    except DamagedError:  # an event in a damaged stretch is missed for just this reason
+        return None
 
 
 @dataclass(frozen=True, slots=True)
