@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from playhead.config import Settings, load_config, override
+from playhead.config import Settings, load_config, override, validate
 from playhead.errors import ConfigError
 
 
@@ -16,6 +16,7 @@ class Inner(Settings):
 class Outer(Settings):
     name: str
     training: Inner = Inner()
+    start: Inner | None = None
 
 
 def written(folder: Path, text: str) -> Path:
@@ -34,6 +35,13 @@ def test_three_mistakes_are_reported_at_once_with_their_paths(tmp_path: Path) ->
     assert "training.rate:" in message
     assert "training.rat is not a setting (did you mean rate?)" in message
     assert "name is missing" in message
+
+
+def test_a_misspelt_key_of_a_section_that_may_be_null_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"start\.rat is not a setting \(did you mean rate"):
+        validate(Outer, {"name": "a", "start": {"rat": 1}}, source="test")
+    with pytest.raises(ConfigError, match=r"known are epochs, rate"):
+        validate(Outer, {"name": "a", "start": {"zzz": 1}}, source="test")
 
 
 def test_settings_are_applied_over_the_file_in_order(tmp_path: Path) -> None:

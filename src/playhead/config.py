@@ -7,7 +7,7 @@ default of each field stands in the model and nowhere else.
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -94,8 +94,14 @@ def _fields_at(model: type[Settings], location: Sequence[Any]) -> list[str]:
     current: Any = model
     for part in location:
         field = getattr(current, "model_fields", {}).get(part)
-        current = field.annotation if field is not None else None
+        current = None if field is None else _section(field.annotation)
     return sorted(getattr(current, "model_fields", {}))
+
+
+def _section(annotation: Any) -> Any:
+    """The model that a field holds, also where it may be null."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
 
 
 def _short(value: Any) -> str:
