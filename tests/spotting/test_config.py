@@ -27,6 +27,12 @@ def test_a_rate_may_be_a_number_or_text(written, rate):
     assert config(f"data.rate={written}").data.grid_rate == rate
 
 
+@pytest.mark.parametrize("written", ["[0, 0]", "[112, -64]", "[112]", "112"])
+def test_a_size_without_pixels_is_refused(written):
+    with pytest.raises(ConfigError, match=r"data\.size"):
+        config(f"data.size={written}")
+
+
 def test_a_rate_of_labels_may_be_a_number():
     assert config("data.label_rate=25").data.label_rate == "25"
 

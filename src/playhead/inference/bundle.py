@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, PositiveInt, ValidationError, field_validator
 
 from playhead.config import Settings
 from playhead.errors import BundleError, PlayheadError, StorageError
@@ -47,7 +47,9 @@ class InputPlan(Settings):
 
     window: WindowSpec = Field(description="frames of a window, on the grid")
     rate: str = Field(description="grid points a second, as 25 or 30000/1001; or `native`")
-    size: tuple[int, int] = Field(description="width and height that frames are brought to")
+    size: tuple[PositiveInt, PositiveInt] = Field(
+        description="width and height that frames are brought to"
+    )
     pixels: Literal["luma"] = "luma"
 
     @field_validator("rate")

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from playhead import __version__
 from playhead.config import Settings, load_config
@@ -172,7 +172,9 @@ class DataConfig(Settings):
         default=None, description="frames a second of labels that carry only frames"
     )
     rate: str = Field(default="25", description="grid points a second: 25, 30000/1001, or `native`")
-    size: tuple[int, int] = Field(description="width and height that the model sees, pixels")
+    size: tuple[PositiveInt, PositiveInt] = Field(
+        description="width and height that the model sees, pixels"
+    )
     cached: bool = Field(
         default=True, description="keep decoded frames on disk at `size`; for small sizes"
     )
