@@ -190,6 +190,13 @@ def test_a_new_bundle_replaces_the_old_one_whole(copy: Path) -> None:
     assert names(copy.parent) == ["copy"]
 
 
+def test_the_old_bundle_stays_where_the_new_one_cannot_be_moved_in(copy: Path) -> None:
+    with pytest.raises(StorageError, match="writing failed"), new_bundle_folder(copy) as made:
+        made.rmdir()
+    assert verify_bundle(copy)
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+
+
 def test_a_folder_with_other_things_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter").write_text("years of work")

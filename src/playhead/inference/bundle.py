@@ -180,13 +180,24 @@ def new_bundle_folder(final: Path) -> Iterator[Path]:
         made = work / "made"
         made.mkdir()
         yield made
-        if final.exists():
-            final.rename(work / "replaced")
-        made.rename(final)
+        _replace(final, made, work / "replaced")
     except OSError as error:
         raise StorageError(f"{final}: writing failed: {error.strerror or error}") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _replace(final: Path, made: Path, old: Path) -> None:
+    """Move `made` to `final`; what stands there goes to `old`, or stays where that fails."""
+    if not final.exists():
+        made.rename(final)
+        return
+    final.rename(old)
+    try:
+        made.rename(final)
+    except OSError:
+        old.rename(final)
+        raise
 
 
 def write_bundle_files(folder: Path, manifest: BundleManifest) -> Bundle:
