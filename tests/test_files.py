@@ -56,6 +56,11 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> 
         inside(tmp_path, name)
 
 
+def test_what_is_no_path_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlayheadError, match="is no path"):
+        inside(tmp_path, "a\0b")
+
+
 def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

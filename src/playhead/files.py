@@ -57,7 +57,10 @@ def sha256(path: Path) -> str:
 def inside(folder: Path, relative: str) -> Path:
     """`folder / relative`, refused where it would leave `folder`."""
     root = folder.resolve()
-    path = (root / relative).resolve()
+    try:
+        path = (root / relative).resolve()
+    except ValueError as error:  # a NUL, which no system has in a path
+        raise PlayheadError(f"{relative!r}: is no path ({error})") from error
     if not path.is_relative_to(root):
         raise PlayheadError(f"{relative}: leads out of {folder}; use a path inside it")
     return path

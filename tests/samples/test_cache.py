@@ -190,6 +190,12 @@ def test_a_shortened_cache_file_is_refused(good, tmp_path):
         CachedFrames(frames.files, frames.names, SIZE).readable(0)
 
 
+def test_a_cache_folder_that_cannot_be_made_is_one_clear_error(good, tmp_path):
+    (tmp_path / "frames").write_text("in the way")
+    with pytest.raises(StorageError, match="PLAYHEAD_CACHE"):
+        CachedFrames.build([good], SIZE, folder=tmp_path)
+
+
 def test_a_missing_video_is_refused_by_name(tmp_path):
     with pytest.raises(MediaError, match=r"none.mp4: cannot be read"):
         CachedFrames.build([tmp_path / "none.mp4"], SIZE, folder=tmp_path)

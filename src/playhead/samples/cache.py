@@ -237,7 +237,13 @@ def _digest(text: str) -> str:
 
 def _home(folder: Path | None) -> Path:
     home = (folder or cache_folder()) / "frames"
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{home}: cannot be made ({error.strerror}); set PLAYHEAD_CACHE to a folder you can "
+            "write"
+        ) from error
     return home
 
 
