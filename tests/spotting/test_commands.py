@@ -164,6 +164,19 @@ def test_a_run_is_not_overwritten_and_its_configuration_stays(tiny: Tiny) -> Non
     assert (tiny.run / "config.yaml").read_bytes() == before
 
 
+def test_a_run_that_never_began_leaves_no_configuration_to_the_next(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    for seed in (1, 2):
+        finished = run(
+            "spotting",
+            *("train", tiny.config, "--out", tmp_path, "--device", "cpu"),
+            *("--set", "training.precision=fp16", "--set", f"training.seed={seed}"),
+        )
+        assert (finished.code, "fp16" in finished.err) == (2, True)
+        assert f"seed: {seed}" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
+
+
 def test_resuming_with_other_settings_names_them(tiny: Tiny) -> None:
     finished = run(
         "spotting",

@@ -1,6 +1,7 @@
 """Training: from a configuration to a run folder with a bundle, validation scores and a report."""
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,14 @@ from playhead.errors import PlayheadError
 from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.files import write_text
-from playhead.inference.bundle import InputPlan, load_bundle, write_bundle_files
+from playhead.inference.bundle import (
+    InputPlan,
+    load_bundle,
+    new_bundle_folder,
+    write_bundle_files,
+)
 from playhead.inference.scores import read_scores
-from playhead.learning.checkpoint import prepare_folder
+from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.export import export_bundle
 from playhead.learning.log import read_rows
 from playhead.learning.losses import classification_loss
@@ -99,7 +105,7 @@ def train_spotting(
     )
     checks = ValidationWindows(validation)
     document = config.model_dump(mode="json")
-    if not (run / "config.yaml").exists():
+    if not checkpoint_path(run).exists():  # else the run was begun with the one that is there
         write_text(run / "config.yaml", yaml.safe_dump(document, sort_keys=False))
     fitted = fit(
         model,
@@ -112,9 +118,9 @@ def train_spotting(
         device=chosen,
         identity=document,
     )
-    bundle = run / "bundle"
-    _export(model, config, bundle, {**fitted.metrics, "epoch": fitted.best_epoch})
-    return _finish(run, fitted, [row.video for row in valid_rows], truth)
+    _export(model, config, run / "bundle", {**fitted.metrics, "epoch": fitted.best_epoch})
+    videos = [row.video for row in valid_rows]
+    return _finish(run, fitted, videos, truth, PredictOptions(device=device))
 
 
 def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
@@ -143,7 +149,11 @@ def _logged_metrics(run: Path, epoch: int | None) -> dict[str, Any]:
 
 
 def _finish(
-    run: Path, fitted: FitResult, videos: Sequence[Path], truth: Sequence[VideoEvents]
+    run: Path,
+    fitted: FitResult,
+    videos: Sequence[Path],
+    truth: Sequence[VideoEvents],
+    options: PredictOptions,
 ) -> TrainResult:
     """Predict the validation videos as a user would, measure, report.
 
@@ -151,7 +161,7 @@ def _finish(
     """
     bundle, scores = run / "bundle", run / "scores"
     root = Path(os.path.commonpath([video.parent.parent for video in videos]))
-    predict_videos(bundle, videos, scores, PredictOptions(), root=root)
+    predict_videos(bundle, videos, scores, options, root=root)
     real, made = pair_events(truth, read_predictions(scores))
     result = measure(real, made)
     _note_metrics(bundle, result.metrics)
@@ -163,7 +173,9 @@ def _note_metrics(folder: Path, metrics: dict[str, float]) -> None:
     """Add what the whole bundle reached on the validation videos to its manifest and card."""
     bundle = load_bundle(folder, verify=False)
     merged = {**metrics, **bundle.manifest.metrics}
-    write_bundle_files(folder, bundle.manifest.model_copy(update={"metrics": merged}))
+    with new_bundle_folder(folder) as made:  # a bundle is whole at every moment
+        shutil.copytree(folder, made, dirs_exist_ok=True)
+        write_bundle_files(made, bundle.manifest.model_copy(update={"metrics": merged}))
 
 
 def _export(
