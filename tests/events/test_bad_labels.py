@@ -236,6 +236,7 @@ class TestJson:
 
     def test_a_missing_file_is_named(self, tmp_path):
         refused(tmp_path / "none.events.json", "cannot be read", "No such file")
+        refused(tmp_path / "none", "cannot be read", "No such file")
 
 
 class TestNative:

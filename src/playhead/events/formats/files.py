@@ -61,6 +61,8 @@ def read_events(
     reading = Reading(rate=as_rate(rate), times=times, classes=known)
     if path.is_dir():
         return _one_set(path, _read_folder(path, format, reading))
+    if not path.exists():
+        raise LabelError(f"{path}: cannot be read: No such file or directory")
     name = format or detect(path)
     if name == "manifest":
         return _one_set(path, _read_manifest(path, reading))
