@@ -1,6 +1,5 @@
 """Cached and decoded frames are the right ones, whole or not at all, and damage is never shown."""
 
-import logging
 import multiprocessing
 import os
 import pickle
@@ -166,12 +165,6 @@ def test_a_cache_larger_than_the_free_disk_is_refused_before_decoding(good, tmp_
         CachedFrames.build([good], SIZE, folder=tmp_path)
 
 
-def test_the_estimate_is_logged_before_decoding(good, tmp_path, caplog):
-    with caplog.at_level(logging.INFO, logger="playhead.samples.cache"):
-        CachedFrames.build([good], SIZE, folder=tmp_path)
-    assert "60 frames of 1 videos at 32x16: 0.0 MB" in caplog.text
-
-
 def test_an_interrupted_build_leaves_nothing_that_could_be_used(good, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
@@ -199,15 +192,6 @@ def test_a_cache_folder_that_cannot_be_made_is_one_clear_error(good, tmp_path):
 def test_a_missing_video_is_refused_by_name(tmp_path):
     with pytest.raises(MediaError, match=r"none.mp4: cannot be read"):
         CachedFrames.build([tmp_path / "none.mp4"], SIZE, folder=tmp_path)
-
-
-def test_processes_build_the_same_files_as_one(good, broken, tmp_path):
-    videos = [good, broken]
-    CachedFrames.build(videos, SIZE, folder=tmp_path / "one")
-    CachedFrames.build(videos, SIZE, folder=tmp_path / "two", processes=2)
-    one, two = files_in(tmp_path / "one"), files_in(tmp_path / "two")
-    assert [file.name for file in one] == [file.name for file in two]
-    assert [file.read_bytes() for file in one] == [file.read_bytes() for file in two]
 
 
 def test_few_decoders_stay_open_and_pickles_hold_none(good, broken, tmp_path):

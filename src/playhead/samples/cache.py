@@ -6,15 +6,12 @@ one size. Frames that could not be decoded are marked, never filled in.
 """
 
 import hashlib
-import logging
 import os
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
@@ -27,8 +24,6 @@ from playhead.media.video import Video, open_video
 from playhead.progress import progress
 
 __all__ = ["CacheEstimate", "CachedFrames", "DecodedFrames", "FrameSource", "estimate_cache"]
-
-log = logging.getLogger(__name__)
 
 Size = tuple[int, int]
 Points = NDArray[np.bool_]
@@ -106,26 +101,19 @@ class CachedFrames:
         videos: Sequence[Path],
         size: Size,
         *,
-        processes: int = 1,
         folder: Path | None = None,
     ) -> "CachedFrames":
         """Decode what is not cached yet, in constant memory, and open the cache.
 
-        size: width, height of the cached pictures; processes: videos decoded at a time; folder:
-        None for the user's cache folder.
+        size: width, height of the cached pictures; folder: None for the user's cache folder.
         Raises StorageError where the disk is too full, MediaError for a video that cannot be used.
         """
         home = _home(folder)
         missing = _missing(videos, size, home)
         if missing:
             estimate = estimate_cache(videos, size, folder=folder)
-            log.info(
-                "caching %d frames of %d videos at %dx%d: %.1f MB in %s, %.0f MB free",
-                *(estimate.frames, estimate.videos, *size, estimate.needed / 1e6, home),
-                estimate.free / 1e6,
-            )
             estimate.check(home)
-            _build(missing, size, processes, estimate)
+            _build(missing, size, estimate)
         files = [cache_file(path, size, home) for path in videos]
         return cls(files, [str(path) for path in videos], size)
 
@@ -253,19 +241,11 @@ def _missing(videos: Sequence[Path], size: Size, home: Path) -> dict[Path, Path]
     return {file: path for file, path in files.items() if not file.exists()}
 
 
-def _build(missing: dict[Path, Path], size: Size, processes: int, estimate: CacheEstimate) -> None:
+def _build(missing: dict[Path, Path], size: Size, estimate: CacheEstimate) -> None:
     task = f"Decoding {estimate.videos} videos ({estimate.needed / 1e6:,.0f} MB cache)"
-    jobs = [(path, file, size) for file, path in missing.items()]
     with progress(task, estimate.frames) as bar:
-        if processes <= 1 or len(jobs) == 1:
-            for job in jobs:
-                _decode(*job, threads=0, advance=bar.advance)
-            return
-        # Spawned: a fork would copy the threads' locks of whatever this process has imported.
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            futures = [pool.submit(_decode, *job) for job in jobs]
-            for future in as_completed(futures):
-                bar.advance(future.result())
+        for file, path in missing.items():
+            _decode(path, file, size, threads=0, advance=bar.advance)
 
 
 def _decode(
@@ -275,10 +255,10 @@ def _decode(
     *,
     threads: int = 1,
     advance: Callable[[float], None] | None = None,
-) -> int:
+) -> None:
     """Decode one video into a cache file: pixels (N, H, W), readable (N,), the magic.
 
-    At size (0, 0) no pixels are kept, only which frames are readable. Returns N.
+    At size (0, 0) no pixels are kept, only which frames are readable.
     """
     with (
         open_video(path, threads=threads) as video,
@@ -295,7 +275,6 @@ def _decode(
         file.seek(video.frames * size[0] * size[1])
         file.write(readable.tobytes() + MAGIC)
     _remove_stale(target)
-    return len(readable)
 
 
 def _write_pixels(
