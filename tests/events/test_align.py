@@ -6,20 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.errors import LabelError
-from playhead.events.align import snap
-from playhead.events.model import Event, VideoEvents
+from playhead.events.align import end_of_video, snap_event
+from playhead.events.model import Event
 from playhead.times import nearest
 
 TIMES = np.arange(1200) / 25
 gaps = st.lists(st.floats(0.001, 3), min_size=1, max_size=50)
 
 
-def video(*events):
-    return VideoEvents(video="match.mkv", classes=("hit",), events=events)
-
-
 def hit(start, **fields):
     return Event(label="hit", start=start, **fields)
+
+
+def snap(event, times, duration=None):
+    end = end_of_video(times) if duration is None else duration
+    return snap_event(event, times, end, where="match.mkv")
 
 
 @given(gaps, st.floats(0, 200))
@@ -39,11 +40,9 @@ def test_half_way_between_two_frames_is_the_earlier():
 @given(gaps, st.data())
 def test_an_event_takes_the_time_of_its_frame_and_stays_there(steps, data):
     times = np.cumsum(steps) - steps[0]
-    once = snap(video(hit(data.draw(st.floats(0, float(times[-1]))))), times)
-    (event,) = once.events
+    event = snap(hit(data.draw(st.floats(0, float(times[-1])))), times)
     assert event.start == times[event.frame]
-    assert once.frames == len(times)
-    assert snap(once, times) == once
+    assert snap(event, times) == event
 
 
 @given(gaps, st.data())
@@ -52,18 +51,18 @@ def test_a_span_keeps_a_frame_and_ends_where_a_frame_begins_or_the_video_ends(st
     duration = float(times[-1]) + 0.5
     start = data.draw(st.floats(0, float(times[-1])))
     end = data.draw(st.floats(start, duration + 1).filter(lambda value: value > start))
-    (event,) = snap(video(hit(start, end=end)), times, duration=duration).events
+    event = snap(hit(start, end=end), times, duration)
     assert event.end in {*times[event.frame + 1 :], duration}
 
 
 def test_an_event_that_knows_its_frame_stays_on_it():
-    (event,) = snap(video(hit(3.0, frame=10)), TIMES).events
+    event = snap(hit(3.0, frame=10), TIMES)
     assert (event.frame, event.start) == (10, TIMES[10])
 
 
 def test_a_frame_past_the_last_one_is_refused_with_the_remedy():
     with pytest.raises(LabelError) as caught:
-        snap(video(hit(0.0, frame=1204)), TIMES)
+        snap(hit(0.0, frame=1204), TIMES)
     assert str(caught.value) == (
         "match.mkv: frame 1204 is past the last frame (1199). "
         "Labels may be of another cut: see `playhead info`."
@@ -71,19 +70,14 @@ def test_a_frame_past_the_last_one_is_refused_with_the_remedy():
 
 
 def test_a_time_is_past_the_end_once_the_last_frame_is_over():
-    assert snap(video(hit(48.4)), TIMES, duration=48.5).events[0].frame == 1199
+    assert snap(hit(48.4), TIMES, 48.5).frame == 1199
     with pytest.raises(LabelError, match=r"past the last frame \(1199, at 47.960 s\)"):
-        snap(video(hit(48.5)), TIMES, duration=48.5)
+        snap(hit(48.5), TIMES, 48.5)
     with pytest.raises(LabelError, match="past the last frame"):
-        snap(video(hit(48.0)), TIMES)
+        snap(hit(48.0), TIMES)
 
 
 def test_a_video_of_one_frame_holds_what_happens_at_its_start():
-    assert snap(video(hit(0.0)), np.zeros(1)).events[0].frame == 0
+    assert snap(hit(0.0), np.zeros(1)).frame == 0
     with pytest.raises(LabelError, match="past the last frame"):
-        snap(video(hit(0.1)), np.zeros(1))
-
-
-def test_a_video_without_frames_cannot_be_labelled():
-    with pytest.raises(LabelError, match="no frames"):
-        snap(video(hit(0.0)), np.empty(0))
+        snap(hit(0.1), np.zeros(1))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.errors import MediaError, PlayheadError
-from playhead.samples.grid import make_grid, on_grid
+from playhead.samples.grid import make_grid
 from playhead.times import nearest
 
 RATES = [Fraction(25), Fraction(30000, 1001), Fraction(50), Fraction(60), Fraction(24000, 1001)]
@@ -92,25 +92,6 @@ def test_within_counts_its_ends_and_never_misses_the_nearest_point():
     assert grid.within(0.0, 0.28) == (0, 8)
     assert grid.within(3.96, 0.28) == (92, 100)
     assert grid.within(2.015, 0.0) == (50, 51)
-
-
-def test_the_points_of_a_frame_are_all_that_show_it_and_only_those():
-    grid = make_grid(*frame_times(Fraction(10), 20), Fraction(25))
-    shown = [point for frame in range(20) for point in grid.points_of(frame)]
-    assert shown == list(range(len(grid)))
-    assert all(grid.frames[point] == 3 for point in grid.points_of(3))
-    assert list(make_grid(*frame_times(Fraction(50), 20), Fraction(25)).points_of(3)) == []
-
-
-def test_a_stream_on_a_grid_repeats_and_skips_as_the_grid_says():
-    times, duration = frame_times(Fraction(10), 20)
-    grid = make_grid(times, duration, Fraction(25))
-    readable = [frame for frame in range(20) if frame not in (4, 5)]
-    stream = ((frame, np.full((1, 1), frame, np.uint8)) for frame in readable)
-    given_out = list(on_grid(grid, stream))
-    points = [point for point, _ in given_out]
-    assert points == [p for p in range(len(grid)) if grid.frames[p] not in (4, 5)]
-    assert all(grid.frames[point] == picture[0, 0] for point, picture in given_out)
 
 
 def test_one_frame_makes_one_point():

@@ -8,7 +8,7 @@ import pytest
 from playhead.events.model import Event
 from playhead.media.video import open_video
 from playhead.media.write import VideoWriter
-from playhead.samples.grid import make_grid, on_grid
+from playhead.samples.grid import make_grid
 from playhead.samples.windows import WindowSpec, targets
 
 RATES = [Fraction(25), Fraction(30000, 1001), Fraction(50), Fraction(60)]
@@ -69,12 +69,3 @@ def test_a_window_shows_the_same_moments_whatever_the_frame_rate(tmp_path, times
         positive = grid.times[targets(grid, [event], ("pass",))[:, 0] == 1]
         assert np.abs(positive - event.start).max() <= 0.2811
         assert len(positive) in (14, 15)
-
-
-def test_a_stream_of_a_real_file_gives_out_every_grid_point_once(tmp_path):
-    path = write(tmp_path / "clock.mp4", mixed())
-    with open_video(path) as video:
-        grid = make_grid(video.times, video.duration, Fraction(25))
-        stream = video.stream(pixels="luma", wanted=np.unique(grid.frames))
-        points = [point for point, _ in on_grid(grid, stream)]
-    assert points == list(range(len(grid)))

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
-from playhead.events.model import Event, VideoEvents
+from playhead.events.model import Event
 from playhead.times import nearest
 
-__all__ = ["end_of_video", "snap", "snap_event"]
+__all__ = ["end_of_video", "snap_event"]
 
 
 def end_of_video(times: NDArray[np.float64]) -> float:
@@ -22,25 +22,14 @@ def end_of_video(times: NDArray[np.float64]) -> float:
     return float(2 * times[-1] - times[-2])
 
 
-def snap(
-    events: VideoEvents, times: NDArray[np.float64], *, duration: float | None = None
-) -> VideoEvents:
-    """Give every event its frame and that frame's time.
+def snap_event(event: Event, times: NDArray[np.float64], duration: float, *, where: str) -> Event:
+    """Give an event its frame and that frame's time.
 
-    times: float64 (N,), seconds, rising: the video's table. duration: where the last frame ends;
-    without it the last frame is taken to last as long as the one before it.
+    times: float64 (N,), seconds, rising, N at least 1: the video's table. duration: where the last
+    frame ends. where: the file or the row, for an error.
     A span's end moves to the nearest boundary between frames; a span keeps at least one frame.
     Raises LabelError for an event past the last frame.
     """
-    if not len(times):
-        raise LabelError(f"{events.video}: no frames to put the labels on; see `playhead info`")
-    end = end_of_video(times) if duration is None else duration
-    moved = tuple(snap_event(event, times, end, where=events.video) for event in events.events)
-    return replace(events, events=moved, frames=len(times))
-
-
-def snap_event(event: Event, times: NDArray[np.float64], duration: float, *, where: str) -> Event:
-    """One event on its frame; `where` names the file or the row in an error."""
     frame = _frame_of(event, times, duration, where)
     end = None if event.end is None else _end_of(event.end, frame, times, duration)
     return replace(event, frame=frame, start=float(times[frame]), end=end)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from playhead.config import Settings
 
-__all__ = ["AugmentationConfig", "no_augmentation"]
+__all__ = ["AugmentationConfig"]
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -63,9 +63,3 @@ class AugmentationConfig(Settings):
         if not 1 <= self.posterise_bits[0] <= self.posterise_bits[1] <= 8:
             raise ValueError("posterise_bits must rise within 1 to 8")
         return self
-
-
-def no_augmentation() -> AugmentationConfig:
-    """Every probability 0."""
-    names = ("camera", "rotate", "crop", "flip", "sharpness", "blur", "brightness", "contrast")
-    return AugmentationConfig.model_validate(dict.fromkeys((*names, "posterise", "noise"), 0))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from playhead.errors import LabelError
 
-__all__ = ["Fold", "fold_of", "grouped_folds", "leave_one_group_out", "refuse_leaks"]
+__all__ = ["Fold", "grouped_folds", "refuse_leaks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,6 @@ def grouped_folds(groups: Sequence[str], count: int) -> tuple[Fold, ...]:
     return tuple(_hold_out(groups, {g for g in place if place[g] == fold}) for fold in range(count))
 
 
-def leave_one_group_out(groups: Sequence[str]) -> tuple[Fold, ...]:
-    """One fold a group, in the order of their names: that group validates, all others train."""
-    names = sorted(set(groups))
-    if len(names) < 2:
-        raise LabelError(f"{len(names)} group: leaving one out needs at least 2")
-    return tuple(_hold_out(groups, {name}) for name in names)
-
-
 def refuse_leaks(groups: Sequence[str], fold: Fold) -> None:
     """LabelError naming the groups that lie on both sides of a split, if there are any."""
     train = {groups[video] for video in fold.train}
@@ -57,21 +49,6 @@ def refuse_leaks(groups: Sequence[str], fold: Fold) -> None:
             f"{', '.join(shared)}: on both sides of the split; a whole group must train or "
             "validate, or the figures flatter: correct the split column"
         )
-
-
-def fold_of(folds: Sequence[Fold], videos: int) -> tuple[int, ...]:
-    """For each video the one fold whose model has not trained on it: whose scores are its own.
-
-    Raises LabelError for a video that no fold or more than one holds out.
-    """
-    held = Counter(video for fold in folds for video in fold.validation)
-    if any(held[video] != 1 for video in range(videos)):
-        wrong = [str(video) for video in range(videos) if held[video] != 1]
-        raise LabelError(f"videos {', '.join(wrong)}: must be held out by exactly one fold")
-    return tuple(
-        next(index for index, fold in enumerate(folds) if video in fold.validation)
-        for video in range(videos)
-    )
 
 
 def _hold_out(groups: Sequence[str], held: set[str]) -> Fold:

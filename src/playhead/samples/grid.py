@@ -6,7 +6,6 @@ fine). A `native` grid has one point a presented frame. Time stamps are rounded 
 25 fps video on a 25 fps grid shows frame i at point i, always.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from playhead.errors import MediaError, PlayheadError
 from playhead.times import GridRate, nearest
 
-__all__ = ["Grid", "make_grid", "on_grid"]
+__all__ = ["Grid", "make_grid"]
 
 ROUNDING = 1e-3
 """Seconds by which a container may round a time stamp or a duration: Matroska's tick."""
@@ -57,11 +56,6 @@ class Grid:
         middle = self.index(seconds)
         return min(start, middle), max(stop, middle + 1)
 
-    def points_of(self, frame: int) -> range:
-        """The grid points that show a frame: none, one, or several in a row."""
-        start, stop = np.searchsorted(self.frames, [frame, frame + 1])
-        return range(int(start), int(stop))
-
 
 def make_grid(times: NDArray[np.float64], duration: float, rate: GridRate) -> Grid:
     """Lay a grid over a video.
@@ -83,16 +77,3 @@ def make_grid(times: NDArray[np.float64], duration: float, rate: GridRate) -> Gr
     points = max(1, int(np.ceil((duration - ROUNDING) * float(rate))))
     moments = np.arange(points, dtype=np.int64) * rate.denominator / rate.numerator
     return Grid(rate, moments, nearest(times, moments), float(duration))
-
-
-def on_grid(
-    grid: Grid, stream: Iterable[tuple[int, NDArray[np.uint8]]]
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Turn a stream of (frame, picture) into one of (grid point, picture), in constant memory.
-
-    A frame shown at several points is given out several times, one shown at none is left out, and
-    points whose frame the stream skips (unreadable) are skipped: look at the numbers.
-    """
-    for frame, picture in stream:
-        for point in grid.points_of(frame):
-            yield point, picture

@@ -39,19 +39,9 @@ class WindowSpec(Settings):
         return self.frames // self.stack
 
     @property
-    def span(self) -> int:
-        """Grid points from a window's first frame to its last, both counted."""
-        return (self.frames - 1) * self.step + 1
-
-    @property
     def offsets(self) -> NDArray[np.int64]:
         """(frames,): grid points from the middle to each frame, -14, -12 ... 14 by default."""
         return (np.arange(self.frames) - self.frames // 2) * self.step
-
-    @property
-    def stack_offsets(self) -> NDArray[np.int64]:
-        """(stacks,): grid points from the middle to each stack's middle, -12, -6, 0, 6, 12."""
-        return self.offsets[self.stack // 2 :: self.stack]
 
     def window_points(self, centre: int, points: int) -> NDArray[np.int64]:
         """(frames,): the grid points of the window round `centre`, on a grid of so many points.
