@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from playhead.errors import BundleError
-from playhead.files import atomic_path
 from playhead.inference.bundle import (
     WEIGHTS,
     ArraySpec,
@@ -29,6 +28,7 @@ from playhead.inference.bundle import (
     write_bundle_files,
 )
 from playhead.inference.runtime import OpenVinoBackend
+from playhead.learning.state import save_weights
 
 __all__ = ["TOLERANCE", "export_bundle", "split_parts"]
 
@@ -57,7 +57,7 @@ def export_bundle(
     frozen = copy.deepcopy(model).cpu().float().eval()
     with new_bundle_folder(folder) as made:
         parts = _write_graphs(frozen, plan, made)
-        _write_weights(frozen, made / WEIGHTS)
+        save_weights(frozen, made / WEIGHTS)
         manifest = BundleManifest(
             job=job,
             classes=classes,
@@ -152,14 +152,6 @@ def _write_onnx(module: nn.Module, example: Tensor, path: Path) -> None:
     graph.metadata_props.clear()
     program.model.metadata_props.clear()
     program.save(path, external_data=False)
-
-
-def _write_weights(model: nn.Module, path: Path) -> None:
-    from safetensors.torch import save_file
-
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    with atomic_path(path) as temporary:  # else only its owner could read it
-        save_file(weights, temporary)
 
 
 def _spec(array: Tensor) -> ArraySpec:
