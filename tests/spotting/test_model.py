@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from playhead.config import validate
 from playhead.errors import ConfigError
+from playhead.inference.bundle import ArraySpec, BundleManifest, InputPlan, Part
 from playhead.samples.windows import WindowSpec
 from playhead.spotting.config import ModelConfig, full_size
 from playhead.spotting.model import (
     SpottingModel,
+    build_from_manifest,
     build_model,
     middle_and_differences,
     pad_to_multiple,
@@ -247,3 +249,28 @@ def test_both_parts_are_graphs_for_any_number_of_stacks_and_windows(config: Mode
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (63, 111), (65, 17)])
 def test_odd_sizes_are_padded_not_refused(height: int, width: int) -> None:
     assert build(SMALL).eval()(luma(1, 15, height, width)).isfinite().all()
+
+
+def manifest(training: dict[str, object]) -> BundleManifest:
+    array = ArraySpec(shape=(None, 3, 64, 112), dtype="uint8")
+    return BundleManifest(
+        job="spotting",
+        classes=("pass",),
+        input=InputPlan(window=WindowSpec(), rate="25", size=(112, 64)),
+        parts={"model": Part(file="model.onnx", input=array, output=array)},
+        training=training,
+    )
+
+
+def test_a_bundle_names_its_network_and_needs_no_pretrained_start() -> None:
+    config = ModelConfig(encoder="mobilenetv2_100", weights="mobilenet-v2", stack_input="luma")
+    model = build_from_manifest(manifest({"model": config.model_dump(mode="json")}))
+    expected = build_model(config.without_start(), 1, WindowSpec())
+    shapes = {name: tensor.shape for name, tensor in expected.state_dict().items()}
+    assert {name: tensor.shape for name, tensor in model.state_dict().items()} == shapes
+
+
+@pytest.mark.parametrize("training", [{}, {"model": "small"}, {"model": {"kind": "magic"}}])
+def test_a_bundle_that_names_no_network_is_refused(training: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"training\.model of the bundle"):
+        build_from_manifest(manifest(training))

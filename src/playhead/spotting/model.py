@@ -5,10 +5,13 @@ knows nothing of other stacks, so overlapping windows can share its maps; `fuse`
 Early fusion is the case of one stack that holds the whole window.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from playhead.config import validate
 from playhead.inference.bundle import BundleManifest
 from playhead.learning.encoders import create_encoder
 from playhead.learning.nn.blocks import ConvNorm, DenseBlock, InvertedResidual3d
@@ -16,7 +19,7 @@ from playhead.learning.nn.pooling import GeM
 from playhead.samples.windows import WindowSpec
 from playhead.spotting.config import ModelConfig
 
-__all__ = ["EarlyFusion", "SlowFusion", "SpottingModel", "build_model"]
+__all__ = ["EarlyFusion", "SlowFusion", "SpottingModel", "build_from_manifest", "build_model"]
 
 
 class SpottingModel(nn.Module):
@@ -141,8 +144,12 @@ def build_model(config: ModelConfig, classes: int, window: WindowSpec) -> Spotti
 
 
 def build_from_manifest(manifest: BundleManifest) -> SpottingModel:
-    """The network of a bundle; its weights come from the bundle, not from a pretrained start."""
-    config = ModelConfig.model_validate(manifest.training["model"])
+    """The network of a bundle; its weights come from the bundle, not from a pretrained start.
+
+    Raises ConfigError for a bundle that does not say which network it holds.
+    """
+    values: Any = manifest.training.get("model")
+    config = validate(ModelConfig, values, source="training.model of the bundle")
     return build_model(config.without_start(), len(manifest.classes), manifest.input.window)
 
 
