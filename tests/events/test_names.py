@@ -7,7 +7,7 @@ from playhead.events.names import find_media, half_of, is_whole_game, video_stem
 
 
 def test_a_stem_lacks_only_the_suffix_of_a_media_file():
-    names = ["a.mp4", "x/b.MKV", "01__108", "5.6", "a.b.mov", "no suffix"]
+    names = ["a.mp4", "x/b.MKV", "01__108", "5.6", "a.b.mov", "no suffix", "raw.264"]
     assert [video_stem(name) for name in names] == [
         "a",
         "x/b",
@@ -15,6 +15,7 @@ def test_a_stem_lacks_only_the_suffix_of_a_media_file():
         "5.6",
         "a.b",
         "no suffix",
+        "raw",
     ]
 
 

@@ -11,7 +11,8 @@ __all__ = ["MEDIA_SUFFIXES", "find_media", "half_of", "is_whole_game", "video_st
 # fmt: off
 MEDIA_SUFFIXES = frozenset({
     ".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg",
-    ".wmv", ".flv", ".h264", ".h265", ".hevc",
+    ".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".vob", ".h264", ".264", ".h265", ".hevc", ".ivf",
+    ".y4m",
 })
 # fmt: on
 HALF = re.compile(r"([12])(?:_\w+)?(?:\.\w+)?")  # 1, 2_720p, 1_224p.mkv

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playhead.errors import PlayheadError
+from playhead.events.names import MEDIA_SUFFIXES
 from playhead.progress import Progress, progress
 
 __all__ = [
-    "VIDEO_SUFFIXES",
     "BatchResult",
     "FileOutcome",
     "Item",
@@ -29,13 +29,6 @@ __all__ = [
     "peak_memory_bytes",
     "run_files",
 ]
-
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".ogv", ".avi", ".wmv", ".flv"),
-    *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf", ".vob"),
-    *(".h264", ".264", ".h265", ".hevc", ".ivf", ".y4m"),
-)
-"""What counts as a video inside a folder; a file that is named is taken whatever its suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +90,7 @@ class BatchResult:
 
 
 def find_items(paths: Sequence[Path], root: Path | None = None) -> list[Item]:
-    """The files that `paths` name, each once, folders searched for videos.
+    """The files that `paths` name, each once whatever its suffix, folders searched for videos.
 
     Their common folder is `root`, or the deepest that holds every named folder and file.
     Raises PlayheadError for a folder without videos, or two inputs with one stem.
@@ -184,7 +177,7 @@ def _run_one(item: Item, out: Path, work: Work, share: Progress) -> FileOutcome:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = [file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES]
+    found = [file for file in path.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES]
     videos = sorted(file for file in found if file.is_file())
     if not videos:
         raise PlayheadError(f"{path}: holds no video; name the files to take them anyway")
