@@ -1,5 +1,6 @@
 """Score files: what is written comes back, and a damaged file is one clear error."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,9 @@ def test_a_file_with_one_wrong_byte_is_read_whole_or_refused(tmp_path: Path) -> 
     write_scores(some_scores(), path)
     content = path.read_bytes()
     refused = 0
-    for place in range(0, len(content), 11):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 0x5A]) + content[place + 1 :])
+    places = [*range(0, len(content), 11), *range(len(content) - 600, len(content))]
+    for place, change in itertools.product(places, (0x01, 0x5A)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ change]) + content[place + 1 :])
         try:
             read_scores(path)
         except PlayheadError:

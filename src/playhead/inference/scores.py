@@ -20,8 +20,8 @@ from playhead.files import atomic_path
 __all__ = ["Scores", "read_scores", "write_scores"]
 
 SCHEMA = 1
-# NotImplementedError: a damaged header can name a compression that zipfile does not know.
-_UNREADABLE = (EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+# RuntimeError: a damaged header can name an encryption or a compression that zipfile lacks.
+_UNREADABLE = (EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
