@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from playhead.errors import DamagedError, MediaError, StorageError
+from playhead.errors import DamagedError, LabelError, MediaError, StorageError
 from playhead.events.model import Event
 from playhead.media.video import open_video
 from playhead.samples import cache
@@ -303,3 +303,10 @@ def test_validation_windows_are_the_actions_and_midpoints_that_can_be_read(good,
     targets = [samples.sample(1, index)["target"].tolist() for index in range(3)]
     assert targets == [[1, 0], [0, 0], [0, 1]]
     assert numbers(samples.sample(1, 1)["luma"]) == [26, 28, 30, 32, 34]
+
+
+def test_videos_without_a_window_that_can_be_read_cannot_validate(broken, tmp_path):
+    source = CachedFrames.build([broken], SIZE, folder=tmp_path)
+    unseen = labelled(source, [broken], (Event(label="pass", start=1.6),))
+    with pytest.raises(LabelError, match="nothing to validate on"):
+        ValidationWindows(unseen)

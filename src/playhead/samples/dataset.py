@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from playhead.errors import LabelError
 from playhead.events.model import Event
 from playhead.samples.cache import FrameSource
 from playhead.samples.grid import Grid
@@ -103,6 +104,7 @@ class ValidationWindows:
     """Every action and the empty midpoints between neighbours, as they are, in order.
 
     middles: (video, grid point) of each; those whose window touches unreadable frames are left out.
+    Raises LabelError where that leaves none.
     """
 
     def __init__(self, videos: LabelledVideos) -> None:
@@ -114,6 +116,11 @@ class ValidationWindows:
             for point in self._points(video)
             if usable[point]
         ]
+        if not self.middles:
+            raise LabelError(
+                "nothing to validate on: no action of the validation videos, nor a point between, "
+                "can be read; choose other videos, or see `playhead info`"
+            )
 
     def _points(self, video: int) -> NDArray[np.int32]:
         grid, events = self.videos.grids[video], self.videos.events[video]
