@@ -101,6 +101,18 @@ def test_one_bad_file_never_ends_a_batch_and_never_passes(tiny: Tiny, tmp_path: 
     assert result["peak_memory_bytes"] > 0
 
 
+def test_a_file_that_fails_now_does_not_pass_by_what_it_once_gave(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    video, out = tmp_path / "a.mp4", tmp_path / "out"
+    shutil.copy(tiny.test_video, video)
+    playhead("spotting", "predict", tiny.bundle, video, "--out", out)
+    assert list(out.iterdir())
+    video.write_bytes(b"broken since")
+    playhead("spotting", "predict", tiny.bundle, video, "--out", out, code=3)
+    assert list(out.iterdir()) == []
+
+
 def test_a_missing_video_alone_ends_with_three(tiny: Tiny, tmp_path: Path) -> None:
     finished = run("spotting", "predict", tiny.bundle, tmp_path / "no.mp4", "--out", tmp_path)
     assert finished.code == 3

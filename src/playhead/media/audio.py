@@ -25,6 +25,8 @@ __all__ = ["Audio", "AudioBlock", "read_audio", "stream_audio"]
 
 _TOLERATED = 0.02
 """Seconds: containers round the times of sound; a larger hole is a hole."""
+_LONGEST_HOLE = 3 * 3600
+"""Seconds: a larger hole is a broken time stamp, not lost sound."""
 _READ_FAILURES = 16
 
 
@@ -90,7 +92,9 @@ def stream_audio(
         stream = container.streams.audio[0]
         zero = _first_frame(container, path, limits, clock)
         frames = _decoded(container, stream, clock)
-        yield from _Blocks(zero, rate, seconds).of(frames)
+        for block in _Blocks(zero, rate, seconds).of(frames):
+            yield block
+            clock.restart()  # what the caller does with a block is not our time
 
 
 def _first_frame(
@@ -140,7 +144,9 @@ class _Blocks:
         for frame in frames:
             if resampler is None:
                 resampler = self._begin(frame)
-            self._fill_hole(frame)
+            for silence in self._silence_before(frame):
+                self._add(silence)
+                yield from self._full_blocks()
             self._consumed += frame.samples / frame.sample_rate
             self._keep(resampler.resample(frame))
             yield from self._full_blocks()
@@ -160,17 +166,26 @@ class _Blocks:
         self._given = 0
         return AudioResampler("fltp", frame.layout.name, self._rate)
 
-    def _fill_hole(self, frame: AudioFrame) -> None:
-        """Put silence where the times say that sound is missing."""
+    def _silence_before(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
+        """Silence where the times say that sound is missing, a block at a time."""
         assert self._rate is not None
         if frame.time is None:
             return
         hole = float(frame.time) - self._origin - self._consumed
-        if hole > _TOLERATED:
-            begin = self._start + self._consumed
-            self._missing.append((begin, begin + hole))
-            self._add(np.zeros((self._channels, round(hole * self._rate)), np.float32))
-            self._consumed += hole
+        if hole <= _TOLERATED:
+            return
+        if hole > _LONGEST_HOLE:
+            raise MediaError(
+                f"sound jumps by {hole:.0f} s, more than {_LONGEST_HOLE} s: its times are broken; "
+                "remux the file"
+            )
+        begin = self._start + self._consumed
+        self._missing.append((begin, begin + hole))
+        self._consumed += hole
+        left, block = round(hole * self._rate), max(1, round(self._seconds * self._rate))
+        while left > 0:
+            yield np.zeros((self._channels, min(left, block)), np.float32)
+            left -= block
 
     def _keep(self, frames: list[AudioFrame]) -> None:
         for frame in frames:

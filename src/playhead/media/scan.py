@@ -60,9 +60,18 @@ def table_of(path: Path, limits: Limits, clock: Clock) -> FrameTable:
     """The table of a file, from the cache where it is known there."""
     table = load_table(path) if path.is_file() else None
     if table is None:
+        before = _state(path)
         table = scan(path, limits, clock)
-        save_table(path, table)
+        if _state(path) == before:  # a file that is still being copied has another table soon
+            save_table(path, table)
     return table
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def scan(path: Path, limits: Limits, clock: Clock) -> FrameTable:

@@ -8,6 +8,7 @@ import bisect
 import contextlib
 import hashlib
 import json
+import zlib
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
 from functools import cached_property
@@ -26,6 +27,8 @@ from playhead.media.source import Identity
 __all__ = ["FrameTable", "Layout", "load_table", "save_table"]
 
 SCHEMA = 7
+# RuntimeError: a damaged header can name an encryption or a compression that zipfile lacks.
+_UNREADABLE = (EOFError, RuntimeError, BadZipFile, zlib.error)
 _ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points", "holes")
 
 
@@ -152,7 +155,7 @@ def load_table(path: Path) -> FrameTable | None:
         with np.load(_place(path), allow_pickle=False) as stored:
             meta = json.loads(stored["meta"].tobytes())
             return _unpacked({name: stored[name] for name in _ARRAYS}, meta)
-    except (StorageError, OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
+    except (*_UNREADABLE, StorageError, OSError, ValueError, KeyError, TypeError):
         # A cache that does not read is as good as none: the table is made again.
         return None
 

@@ -166,7 +166,8 @@ class DecodedFrames:
         path = self.videos[video]
         target = cache_file(path, (0, 0), _home(self.folder))
         if not target.exists():
-            _decode(path, target, (0, 0))
+            with progress(f"Looking for damage in {path.name}", None):
+                _decode(path, target, (0, 0))
         return _map(target, (0, 0))[1]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:

@@ -34,6 +34,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model on labelled videos, export it, and report on the validation videos."""
+    from playhead.inference.batch import exit_code
     from playhead.spotting.config import find_config, load_spotting_config
 
     path = find_config(config)
@@ -47,6 +48,7 @@ def train(
         print_json(result.to_json())
     else:
         typer.echo(result.describe())
+    raise typer.Exit(exit_code(result.files))
 
 
 @app.command(epilog="Example: playhead spotting predict runs/first/bundle match.mp4 --out out")

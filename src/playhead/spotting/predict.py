@@ -90,6 +90,9 @@ class _One:
 
     def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         manifest = self.bundle.manifest
+        outputs = (output_path(target, SCORES), output_path(target, EVENTS))
+        for stale in outputs:  # a file that fails now must not pass by what it once gave
+            stale.unlink(missing_ok=True)
         with open_video(path) as video:
             scores = score_video(
                 video,
@@ -101,7 +104,6 @@ class _One:
                 progress=progress,
             )
             problem = _problem(video.damage, scores)
-        outputs = (output_path(target, SCORES), output_path(target, EVENTS))
         write_scores(scores, outputs[0])
         native.write(decide(scores), outputs[1])
         return FileOutcome(path, "partial" if problem else "ok", outputs, problem)

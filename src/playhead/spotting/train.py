@@ -17,6 +17,7 @@ from playhead.errors import PlayheadError
 from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.files import write_text
+from playhead.inference.batch import FileOutcome
 from playhead.inference.bundle import (
     InputPlan,
     load_bundle,
@@ -49,13 +50,17 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a training run left: where, and how good it is on the validation videos."""
+    """What a training run left: where, and how good it is on the validation videos.
+
+    files: how the closing prediction of each validation video ended.
+    """
 
     run: Path
     bundle: Path
     report: Path
     metrics: dict[str, float]
     fitted: FitResult
+    files: tuple[FileOutcome, ...]
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
@@ -67,11 +72,13 @@ class TrainResult:
             "metrics": self.metrics,
             "best_epoch": self.fitted.best_epoch,
             "seconds": self.fitted.seconds,
+            "files": [file.to_json() for file in self.files],
         }
 
     def describe(self) -> str:
         """A few lines for a person."""
-        return (
+        bad = [f"{one.path}: {one.status}: {one.reason}\n" for one in self.files if one.reason]
+        return "".join(bad) + (
             f"validation mAP@1 {self.metrics['map@1']:.3f}, best epoch {self.fitted.best_epoch}, "
             f"{self.fitted.seconds:.0f} s of training\n"
             f"bundle  {self.bundle}\nreport  {self.report}"
@@ -161,12 +168,12 @@ def _finish(
     """
     bundle, scores = run / "bundle", run / "scores"
     root = Path(os.path.commonpath([video.parent.parent for video in videos]))
-    predict_videos(bundle, videos, scores, options, root=root)
+    predicted = predict_videos(bundle, videos, scores, options, root=root)
     real, made = pair_events(truth, read_predictions(scores))
     result = measure(real, made)
     _note_metrics(bundle, result.metrics)
     report = report_of(real, made, read_scores_of(scores, real), run / "report.html", run=run)
-    return TrainResult(run, bundle, report, result.metrics, fitted)
+    return TrainResult(run, bundle, report, result.metrics, fitted, predicted.files)
 
 
 def _note_metrics(folder: Path, metrics: dict[str, float]) -> None:
