@@ -176,7 +176,8 @@ def _problem(damage: Sequence[Damage], scores: Scores) -> str | None:
         return None
     frames = ", ".join(f"{one.start}-{one.stop - 1}" for one in damage)
     seconds = ", ".join(f"{start:.2f}-{stop:.2f} s" for start, stop in spans)
-    return f"frames {frames} cannot be decoded; not scored: {seconds or 'nothing'}"
+    lost = f"frames {frames} cannot be decoded; " if frames else ""
+    return f"{lost}not scored: {seconds or 'nothing'}"
 
 
 def _cuda(bundle: Bundle, precision: Precision) -> Backend | None:
