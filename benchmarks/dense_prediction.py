@@ -207,7 +207,7 @@ def cost_in_map(demo: Path) -> None:
             options = PredictOptions(device="cpu", threads=THREADS, every=every)
             predict_videos(demo / "run" / "bundle", videos, Path(folder), options)
             pairs = pair_events(read_truth(manifest, split="test"), read_predictions(Path(folder)))
-        print(f"  every {every}: {measure(*pairs)['map@1']:.3f}")
+        print(f"  every {every}: {measure(*pairs).metrics['map@1']:.3f}")
 
 
 if __name__ == "__main__":
