@@ -100,7 +100,7 @@ def train(arm: Arm, seed: int, arguments: argparse.Namespace) -> Path:
         command = ["spotting", "train", "football-demo", "--out", str(run), "--json"]
         for setting in settings:
             command += ["--set", setting]
-        command += ["--resume"] if run.exists() else []
+        command += ["--resume"] if run.is_dir() else []
         (run.parent).mkdir(parents=True, exist_ok=True)
         output = playhead(command)
         (run / "result.json").write_text(output)

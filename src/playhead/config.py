@@ -33,6 +33,8 @@ def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: there is no such configuration file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as a configuration: {error}") from error
     except yaml.YAMLError as error:

@@ -70,16 +70,45 @@ def test_evaluating_the_truth_against_itself_is_perfect(tiny: Tiny, tmp_path: Pa
     assert result["metrics"]["frame_map@0"] == pytest.approx(1.0)
 
 
-def test_a_prediction_for_a_video_of_another_split_is_refused(tiny: Tiny) -> None:
+def test_predictions_of_other_splits_are_left_out_but_some_must_remain(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    for path in tiny.manifest.parent.glob("*.events.json"):
+        shutil.copy(path, tmp_path)
+    paths = ("--truth", tiny.manifest, "--predictions", tmp_path)
+    result = playhead_json("spotting", "evaluate", *paths, "--split", "train")
+    assert result["videos"] == 2
+    assert result["metrics"]["best_f1"] == 1.0
     finished = run(
-        "spotting",
-        "evaluate",
-        *("--truth", tiny.manifest, "--split", "train"),
+        *("spotting", "evaluate", "--truth", tiny.manifest, "--split", "train"),
         *("--predictions", tiny.predictions),
     )
     assert finished.code == 2
-    assert "match-003" in finished.err
-    assert "--split" in finished.err
+    assert "no predictions for the videos of 'train'" in finished.err
+
+
+def test_a_prediction_for_a_video_that_is_nowhere_in_the_truth_is_refused(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    shutil.copy(tiny.predictions / "match-003.events.json", tmp_path / "other.events.json")
+    finished = run(*("spotting", "evaluate", "--truth", tiny.manifest, "--predictions", tmp_path))
+    assert finished.code == 2
+    assert "other: predictions for a video that the truth does not hold" in finished.err
+
+
+def test_a_run_that_is_not_there_cannot_be_resumed(tiny: Tiny, tmp_path: Path) -> None:
+    finished = run("spotting", "train", tiny.config, "--resume", "--out", tmp_path / "typo")
+    assert finished.code == 2
+    assert "no run to resume" in finished.err
+
+
+def test_a_file_is_no_folder_to_write_into(tiny: Tiny, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("", encoding="utf-8")
+    finished = run(
+        "spotting", "predict", tiny.bundle, tiny.test_video, "--out", tmp_path / "note.txt"
+    )
+    assert finished.code == 2
+    assert "--out needs a folder" in finished.err
 
 
 def test_one_bad_file_never_ends_a_batch_and_never_passes(tiny: Tiny, tmp_path: Path) -> None:

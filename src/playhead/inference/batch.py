@@ -127,6 +127,8 @@ def run_files(
 
     A defect (any other exception) and an interruption do end the batch.
     """
+    if out.exists() and not out.is_dir():
+        raise PlayheadError(f"{out}: is a file; --out needs a folder to write into")
     items = find_items(paths, root)
     started = time.monotonic()
     outcomes = []

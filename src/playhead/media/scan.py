@@ -29,6 +29,9 @@ __all__ = ["scan", "table_of"]
 
 _COMPLETE_HEADERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 
+_SLACK = 1.0
+"""Seconds by which a header's duration may pass the end of every stream: writers round."""
+
 HEAD = 24
 """Frames that are decoded to verify the packets: more than any decoder reorders."""
 
@@ -244,7 +247,7 @@ def _assembled(
         has_audio=bool(source.container.streams.audio),
         start=0.0 if source.identity == "pos" else float(shown[0] * tick),
         reorder=_reorder(source, head),
-        missing=max(0, _promised(source) - packets.total),
+        missing=max(0, _promised(source) - packets.total, _cut_off(source, rate)),
     )
 
 
@@ -264,6 +267,18 @@ def _promised(source: Source) -> int:
             return source.stream.frames
         case _:
             return 0
+
+
+def _cut_off(source: Source, rate: Fraction) -> int:
+    """About how many frames a Matroska file ends early by, against the duration in its header.
+
+    Every stream must end early: sound may go on for longer than pictures.
+    """
+    promised = source.container.duration
+    if "matroska" not in source.container.format.name or promised is None:
+        return 0
+    short = promised / av.time_base - source.ends
+    return round(short * rate) if short > _SLACK else 0
 
 
 def _rising(keys: NDArray[np.int64]) -> bool:

@@ -164,7 +164,11 @@ class Source:
     def packets_after_gaps(self) -> Iterator[tuple[Packet[VideoStream], bool]]:
         """The same, each with whether bytes were passed over before it that no packet explains."""
         place, explained = None, 0
+        self.ends = 0.0
         for packet in self._read(*self.container.streams):
+            if packet.pts is not None and packet.time_base is not None:
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self.ends = max(self.ends, end)
             if packet.stream_index == self.stream.index:
                 passed = 0 if packet.pos is None or place is None else packet.pos - place
                 place, gap = packet.pos, passed > 1.25 * explained + _UNEXPLAINED

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
+from playhead.events.manifest import read_manifest
 from playhead.events.model import VideoEvents
 from playhead.metrics.spotting import SpottingResult, evaluate_spotting
 from playhead.spotting.truth import pair_videos, read_predictions, read_truth
 
-__all__ = ["Evaluation", "evaluate_folder", "measure", "pair_events"]
+__all__ = ["Evaluation", "evaluate_folder", "measure", "pair_events", "read_pairs"]
 
 SHOWN = ("map@1", "tight", "loose", "frame_map@2", "best_f1", "truths", "predictions")
 
@@ -43,10 +44,31 @@ def evaluate_folder(
     truth: Path, predictions: Path, *, split: str | None = None, rate: str | None = None
 ) -> Evaluation:
     """Measure a folder of predictions; a video without a prediction counts as nothing found."""
-    real, made = pair_events(
-        read_truth(truth, split=split, rate=rate), read_predictions(predictions)
-    )
+    real, made = read_pairs(truth, predictions, split=split, rate=rate)
     return Evaluation(len(real), measure(real, made, rate=rate))
+
+
+def read_pairs(
+    truth: Path, predictions: Path, *, split: str | None = None, rate: str | None = None
+) -> tuple[list[VideoEvents], list[VideoEvents]]:
+    """Read both sides and pair them; of a split, predictions for the other videos are left out.
+
+    Raises LabelError for predictions of videos that the truth does not hold in any split, and
+    where none is left.
+    """
+    real, made = read_truth(truth, split=split, rate=rate), read_predictions(predictions)
+    if split is not None:
+        videos = [row.video.as_posix() for row in read_manifest(truth)]
+        chosen = {one.video for one in real}
+        places = pair_videos([one.video for one in made], videos)
+        made = [
+            one
+            for one, place in zip(made, places, strict=True)
+            if place is None or videos[place] in chosen
+        ]
+        if not made:
+            raise LabelError(f"{predictions}: holds no predictions for the videos of {split!r}")
+    return pair_events(real, made)
 
 
 def measure(
@@ -74,7 +96,7 @@ def pair_events(
         if place is None:
             raise LabelError(
                 f"{prediction.video}: predictions for a video that the truth does not hold; "
-                "name the truth's split with --split, or predict into another folder"
+                "predict into another folder"
             )
         named.append(replace(prediction, video=truth[place].video))
     return list(truth), named

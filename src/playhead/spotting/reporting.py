@@ -19,8 +19,8 @@ from playhead.metrics.matching import match_events
 from playhead.metrics.soccernet_map import TIGHT
 from playhead.metrics.spotting import chance_map, confused_map
 from playhead.report.page import Curve, Report, Strip, Timeline, write_html
-from playhead.spotting.evaluate import measure, pair_events
-from playhead.spotting.truth import SCORES, pair_videos, read_predictions, read_truth
+from playhead.spotting.evaluate import measure, read_pairs
+from playhead.spotting.truth import SCORES, pair_videos
 
 __all__ = [
     "Pictures",
@@ -50,7 +50,7 @@ def write_report(
     run: Path | None = None,
 ) -> Path:
     """Write the report of a folder of saved scores and events; needs no model."""
-    real, made = pair_events(read_truth(truth, split=split), read_predictions(predictions))
+    real, made = read_pairs(truth, predictions, split=split)
     return report_of(real, made, read_scores_of(predictions, real), out, run=run)
 
 

@@ -92,6 +92,8 @@ def train_spotting(
 
     Raises PlayheadError for labels, videos or weights that cannot be used, before any training.
     """
+    if resume and not run.is_dir():
+        raise PlayheadError(f"{run}: there is no run to resume; leave --resume out to begin one")
     prepare_folder(run, resume=resume)
     train_rows, valid_rows = split_rows(config.data)
     training, _ = load_videos(train_rows, config)

@@ -173,6 +173,7 @@ function strips() {
     });
     node.append(head, frames);
     $("strips").append(node);
+    frames.scrollLeft = (frames.scrollWidth - frames.clientWidth) / 2;  // the moment itself in view
   }
 }
 
