@@ -1,6 +1,6 @@
 """Does training at the demo's size wait for its data less than a tenth of the time?
 
-Trains the demo's model by the demo's configuration, every augmentation on, on generated and encoded
+Trains the demo's model by the demo's configuration on generated and encoded
 matches, and prints the share of the time that the training loop waits for batches, the start of
 the workers included: from the frame cache and straight from the videos, with 0, 1 and 2 workers.
 The settings take turns, so that a busy machine is as busy for each of them. Exits with 1 where
@@ -72,7 +72,7 @@ def describe(demo: SpottingConfig, given: argparse.Namespace) -> None:
     print(f"{environment.describe('torch', 'numpy', 'av')}; {given.threads} torch threads")
     print(
         f"football-demo: {given.steps} batches of {demo.training.batch_size} windows of "
-        f"{demo.window.frames} frames {width}x{height}, all augmentations"
+        f"{demo.window.frames} frames {width}x{height}, augmented as the demo does"
     )
 
 
