@@ -2,8 +2,8 @@
 
     python benchmarks/demo.py [--runs 1]
 
-Bars: at most 360 s on two cores after the install, average mAP@1 at least .60. The same seeds
-each time: the figures repeat where the machine and versions do. Nothing is kept between runs.
+Bars: at most 360 s on two cores after the install, average mAP@1 at least .60. Seeds are fixed;
+nothing is kept between runs, and the encoder packs matches a little differently each time.
 """
 
 import argparse
