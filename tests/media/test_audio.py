@@ -129,3 +129,20 @@ def test_a_file_without_sound_is_named(made: Callable[[str], Path]) -> None:
 def test_time_past_the_limit_ends_it(clicking: Path) -> None:
     with pytest.raises(LimitError):
         read_audio(clicking, max_seconds=0)
+
+
+def test_a_jump_of_hours_is_a_broken_time_stamp_and_no_silence(
+    clicking: Path, tmp_path: Path
+) -> None:
+    source, path = clicking, tmp_path / "jump.mkv"
+    with av.open(str(source)) as whole, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(whole.streams.audio[0])
+        for number, packet in enumerate(whole.demux(whole.streams.audio[0])):
+            if packet.pts is None:
+                continue
+            jump = int(4 * 3600 / packet.time_base) if number > 5 else 0
+            packet.pts, packet.dts = packet.pts + jump, packet.dts + jump
+            packet.stream = stream
+            output.mux(packet)
+    with pytest.raises(MediaError, match=r"jump.mkv: sound jumps by 14\d\d\d s"):
+        read_audio(path)

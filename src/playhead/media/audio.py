@@ -92,7 +92,7 @@ def stream_audio(
         stream = container.streams.audio[0]
         zero = _first_frame(container, path, limits, clock)
         frames = _decoded(container, stream, clock)
-        for block in _Blocks(zero, rate, seconds).of(frames):
+        for block in _Blocks(path, zero, rate, seconds).of(frames):
             yield block
             clock.restart()  # what the caller does with a block is not our time
 
@@ -130,7 +130,8 @@ def _decoded(container: InputContainer, stream: AudioStream, clock: Clock) -> It
 class _Blocks:
     """Cuts decoded frames into blocks on an even clock."""
 
-    def __init__(self, zero: float | None, rate: int | None, seconds: float) -> None:
+    def __init__(self, path: Path, zero: float | None, rate: int | None, seconds: float) -> None:
+        self._path = path
         self._zero = zero
         self._rate = rate
         self._seconds = seconds
@@ -176,8 +177,8 @@ class _Blocks:
             return
         if hole > _LONGEST_HOLE:
             raise MediaError(
-                f"sound jumps by {hole:.0f} s, more than {_LONGEST_HOLE} s: its times are broken; "
-                "remux the file"
+                f"{self._path}: sound jumps by {hole:.0f} s, more than {_LONGEST_HOLE} s: "
+                "its times are broken; remux the file"
             )
         begin = self._start + self._consumed
         self._missing.append((begin, begin + hole))
