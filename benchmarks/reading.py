@@ -186,7 +186,7 @@ def main() -> int:
         else:
             sides[name] = side
     rates = measure(sides, path, rounds)
-    packages = {"av": "av", "numpy": "numpy", "cv2": "opencv-python-headless"}
+    packages = {"av": "av", "numpy": "numpy", "cv2": "opencv-python"}
     packages |= {"torchcodec": "torchcodec"}
     print(f"{path.name}, 1280x720, {decode_alone(path)} frames, {rounds} rounds, one thread")
     print(
