@@ -61,8 +61,10 @@ class Origin(IntEnum):
     """Where a box of a track comes from."""
 
     DETECTED = 0
-    FILLED = 1
-    DRAWN = 2
+    FILLED = 1  # between two detections
+    DRAWN = 2  # by a person
+    EXTENDED = 3  # before the first detection or after the last
+    DERIVED = 4  # from a box of another label, as a head from a face
 
 
 @dataclass(frozen=True, slots=True, eq=False)

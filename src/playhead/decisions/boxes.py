@@ -1,0 +1,125 @@
+"""Boxes: what a detector found of one label in one picture, and how boxes overlap.
+
+A box is `x1, y1, x2, y2` in pixels, floats, half-open. A box without area, or with a number that is
+not finite, overlaps nothing; `Boxes.valid` and `nms` drop it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import PlayheadError
+
+__all__ = ["Boxes", "cover", "iou", "nms"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """N boxes of one label in one picture, each with its score.
+
+    Raises PlayheadError for shapes other than (N, 4) and (N,).
+    """
+
+    boxes: NDArray[np.float32]  # (N, 4)
+    scores: NDArray[np.float32]  # (N,)
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        if self.boxes.shape != (n, 4) or self.scores.shape != (n,):
+            raise PlayheadError(
+                f"boxes of shape {self.boxes.shape} with scores of shape {self.scores.shape}: "
+                "(N, 4) and (N,) are needed"
+            )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No box at all."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    @classmethod
+    def joined(cls, several: Sequence[Self]) -> Self:
+        """All boxes of `several`, in their order; none for an empty sequence."""
+        if not several:
+            return cls.empty()
+        return cls(
+            np.concatenate([one.boxes for one in several]),
+            np.concatenate([one.scores for one in several]),
+        )
+
+    def chosen(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """The boxes that a mask or indices name, in that order."""
+        return type(self)(self.boxes[index], self.scores[index])
+
+    def above(self, threshold: float) -> Self:
+        """The boxes with a score of `threshold` or more; a NaN score is below every threshold."""
+        return self.chosen(self.scores >= threshold)
+
+    def valid(self) -> Self:
+        """The boxes that have an area, finite corners and a finite score."""
+        return self.chosen((_areas(self.boxes) > 0) & np.isfinite(self.scores))
+
+    def scaled(self, sx: float, sy: float, dx: float = 0.0, dy: float = 0.0) -> Self:
+        """The boxes in another picture's pixels: x · sx + dx, y · sy + dy."""
+        scale = np.array([sx, sy, sx, sy], np.float32)
+        shift = np.array([dx, dy, dx, dy], np.float32)
+        return type(self)(self.boxes * scale + shift, self.scores)
+
+
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Intersection over union of (N, 4) and (M, 4) boxes → (N, M), 0 where a box has no area."""
+    shared = _intersection(a, b)
+    union = _areas(a)[:, None] + _areas(b)[None, :] - shared
+    return _ratio(shared, union)
+
+
+def cover(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The share of each (N, 4) box of `a` that each (M, 4) box of `b` covers → (N, M)."""
+    shared = _intersection(a, b)
+    return _ratio(shared, np.broadcast_to(_areas(a)[:, None], shared.shape))
+
+
+def nms(found: Boxes, overlap: float) -> Boxes:
+    """Non-maximum suppression: the highest first, each removes those with a greater IoU with it.
+
+    overlap: a box stays beside a higher one while their IoU is at most this. Of equal scores the
+    earlier goes first. The result is in falling order of score.
+    """
+    found = found.valid()
+    order = np.argsort(-found.scores, kind="stable")
+    kept = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        order = rest[iou(found.boxes[[best]], found.boxes[rest])[0] <= overlap]
+    return found.chosen(np.array(kept, np.intp))
+
+
+def _areas(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
+    corners = _finite(boxes)
+    sides = np.maximum(corners[:, 2:] - corners[:, :2], 0.0)
+    return sides[:, 0] * sides[:, 1]
+
+
+def _intersection(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    first, second = _finite(a)[:, None], _finite(b)[None, :]
+    low = np.maximum(first[..., :2], second[..., :2])
+    high = np.minimum(first[..., 2:], second[..., 2:])
+    sides = np.maximum(high - low, 0.0)
+    shared: NDArray[np.float64] = sides[..., 0] * sides[..., 1]
+    return shared
+
+
+def _finite(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
+    # A box with a NaN becomes one without area, so that no arithmetic on it can warn or spread it.
+    corners = np.asarray(boxes, np.float64)
+    return np.where(np.isfinite(corners).all(axis=1, keepdims=True), corners, 0.0)
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
