@@ -1,0 +1,326 @@
+"""Tracks: `X.tracks.npz`, everything that is to be hidden in one video, and what a person decided.
+
+Numbers lie in columns, the boxes of all tracks one after another; the rest is JSON. Nothing in the
+file is a pickle, and nothing it declares is believed before it is compared with what is there.
+"""
+
+import json
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import LabelError
+from playhead.events.model import Box, Origin, Track
+from playhead.events.source import JsonEntry
+from playhead.files import atomic_path
+
+__all__ = ["SCHEMA", "SUFFIX", "TrackFile", "by_frame", "read_tracks", "write_tracks"]
+
+SCHEMA = 1
+SUFFIX = ".tracks.npz"
+MAX_BYTES = 1 << 30  # unpacked: 40 million boxes, a day of five faces at 100 frames a second
+META_KEYS = ("schema", "video", "frames", "width", "height", "classes", "settings")
+# Column: its type, and the numbers a row of it has.
+COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "meta": ("|u1", ()),
+    "ids": ("<i8", ()),
+    "labels": ("<i4", ()),
+    "counts": ("<i8", ()),
+    "track_frames": ("<i4", ()),
+    "track_boxes": ("<f4", (4,)),
+    "track_scores": ("<f4", ()),
+    "track_origin": ("|u1", ()),
+    "unseen": ("<i4", (2,)),
+    "shown": ("<i8", ()),
+    "spans": ("<f8", (2,)),
+}
+HEADER = re.compile(
+    r"\{'descr': '([<>=|]?\w{1,4})', 'fortran_order': False, 'shape': \(([\d, ]{0,60})\), \} *\n"
+)
+# RuntimeError: a damaged header can name an encryption; NotImplementedError: a compression.
+_UNREADABLE = (EOFError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
+Columns = dict[str, NDArray[Any]]
+
+
+def _no_ranges() -> NDArray[np.int32]:
+    return np.zeros((0, 2), np.int32)
+
+
+def _no_spans() -> NDArray[np.float64]:
+    return np.zeros((0, 2), np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrackFile:
+    """The tracks of one video, with what was not looked at and what a person chose.
+
+    frames, width, height: of the video, as displayed; classes: every label that was looked for.
+    unseen: int32 (M, 2), half-open ranges of frames that were decoded but not analysed.
+    shown: ids of the tracks that stay visible. spans: float64 (S, 2), the half-open seconds in
+    which tracks are hidden; (0, 2) means everywhere. settings: how it was made, as JSON holds it.
+    Raises LabelError naming the video for anything in it that contradicts the rest.
+    """
+
+    video: str
+    frames: int
+    width: int
+    height: int
+    classes: tuple[str, ...]
+    tracks: tuple[Track, ...] = ()
+    unseen: NDArray[np.int32] = field(default_factory=_no_ranges)
+    shown: frozenset[int] = frozenset()
+    spans: NDArray[np.float64] = field(default_factory=_no_spans)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.video:
+            raise LabelError("tracks of a video without a name")
+        if min(self.frames, self.width, self.height) < 1:
+            raise LabelError(
+                f"{self.video}: {self.frames} frames of {self.width}x{self.height} hold no tracks"
+            )
+        if len(set(self.classes)) != len(self.classes) or not all(self.classes):
+            raise LabelError(f"{self.video}: a class is empty or named twice in {self.classes}")
+        _check_ids(self)
+        for track in self.tracks:
+            _check_track(self, track)
+        _check_ranges(self)
+
+
+def write_tracks(path: Path, file: TrackFile) -> None:
+    """Write NPZ without pickles, whole or not at all; LabelError for settings JSON cannot hold."""
+    columns = _columns(path, file)
+    with atomic_path(path) as temporary, temporary.open("wb") as target:
+        np.savez_compressed(target, allow_pickle=False, **columns)
+
+
+def read_tracks(path: Path) -> TrackFile:
+    """Read a track file; LabelError naming it for a newer schema or anything it cannot hold."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            meta = _parse_meta(path, _read_column(archive, "meta"))
+            _check_members(archive)
+            columns = {name: _read_column(archive, name) for name in COLUMNS if name != "meta"}
+    except (*_UNREADABLE, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LabelError(f"{path}: cannot be read as a track file: {reason}") from error
+    try:
+        return _assemble(meta, columns)
+    except LabelError as error:
+        raise LabelError(f"{path}: {error}") from error
+
+
+def by_frame(file: TrackFile) -> Callable[[int], list[tuple[int, Box]]]:
+    """What to ask for the boxes of a frame: `(index in file.tracks, box)`, in order of the tracks.
+
+    An answer takes time with the boxes of that frame, not with the tracks; the index that it is
+    found by takes 12 bytes a box.
+    """
+    frames = _joined([track.frames for track in file.tracks], np.int32)
+    owners = np.repeat(np.arange(len(file.tracks), dtype=np.int32), _counts(file))
+    rows = _joined([np.arange(len(track.frames)) for track in file.tracks], np.int32)
+    order = np.argsort(frames, kind="stable")
+    frames, owners, rows = frames[order], owners[order], rows[order]
+
+    def boxes_of(frame: int) -> list[tuple[int, Box]]:
+        first, past = np.searchsorted(frames, (frame, frame + 1)).tolist()
+        pairs = zip(owners[first:past].tolist(), rows[first:past].tolist(), strict=True)
+        return [(owner, _box(file.tracks[owner], row)) for owner, row in pairs]
+
+    return boxes_of
+
+
+def _box(track: Track, row: int) -> Box:
+    x1, y1, x2, y2 = track.boxes[row].tolist()
+    return x1, y1, x2, y2
+
+
+def _columns(path: Path, file: TrackFile) -> Columns:
+    tracks = file.tracks
+    number = {name: index for index, name in enumerate(file.classes)}
+    columns = {
+        "meta": np.frombuffer(_meta(path, file), np.uint8),
+        "ids": np.array([track.id for track in tracks]),
+        "labels": np.array([number[track.label] for track in tracks]),
+        "counts": np.array(_counts(file)),
+        "track_frames": _joined([track.frames for track in tracks], np.int32),
+        "track_boxes": _joined([track.boxes for track in tracks], np.float32, 4),
+        "track_scores": _joined([track.scores for track in tracks], np.float32),
+        "track_origin": _joined([track.origin for track in tracks], np.uint8),
+        "unseen": file.unseen,
+        "shown": np.array(sorted(file.shown)),
+        "spans": file.spans,
+    }
+    return {name: column.astype(COLUMNS[name][0]) for name, column in columns.items()}
+
+
+def _meta(path: Path, file: TrackFile) -> bytes:
+    meta: dict[str, Any] = {"schema": SCHEMA}
+    meta |= {key: getattr(file, key) for key in META_KEYS[1:-1]}
+    try:
+        return json.dumps(meta | {"settings": dict(file.settings)}, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"{path}: the settings are not JSON: {error}") from error
+
+
+def _counts(file: TrackFile) -> list[int]:
+    return [len(track.frames) for track in file.tracks]
+
+
+def _joined(parts: list[NDArray[Any]], dtype: type[np.generic], width: int = 0) -> NDArray[Any]:
+    # An empty part gives the shape and the type where there is no track.
+    none = np.zeros((0, width) if width else 0, dtype)
+    return np.concatenate([none, *parts]).astype(dtype, copy=False)
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+    if sorted(names) != sorted(COLUMNS):
+        raise ValueError(f"it holds {', '.join(names[:16])}; needs {', '.join(COLUMNS)}")
+    total = sum(info.file_size for info in archive.infolist())
+    if total > MAX_BYTES:
+        raise ValueError(f"it unpacks to {total} bytes, {MAX_BYTES} are the most; split the video")
+
+
+def _read_column(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """The array of a member, its declared type and size compared with the bytes that are there."""
+    try:
+        info = archive.getinfo(f"{name}.npy")
+    except KeyError as error:
+        raise ValueError(f"the column {name!r} is missing") from error
+    if info.file_size > MAX_BYTES:
+        raise ValueError(f"the column {name!r} unpacks to {info.file_size} bytes")
+    with archive.open(info) as member:
+        # One byte more than declared makes zipfile compare the checksum, and never unpacks a bomb.
+        data = member.read(info.file_size + 1)
+    start = 10 + int.from_bytes(data[8:10], "little")
+    header = HEADER.fullmatch(data[10:start].decode("latin-1"))
+    dtype, row = COLUMNS[name]
+    if data[:8] != b"\x93NUMPY\x01\x00" or header is None or header[1] != dtype:
+        raise ValueError(f"the column {name!r} is no array of type {dtype}")
+    shape = tuple(int(size) for size in header[2].replace(",", " ").split())
+    bytes_needed = math.prod(shape) * np.dtype(dtype).itemsize
+    if shape[1:] != row or not shape or bytes_needed != len(data) - start:
+        raise ValueError(f"the column {name!r} declares the shape {shape}, which it does not hold")
+    return np.frombuffer(data, dtype, offset=start).reshape(shape)
+
+
+def _parse_meta(path: Path, column: NDArray[np.uint8]) -> JsonEntry:
+    try:
+        values = json.loads(column.tobytes().decode("utf-8"), parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("its description is nested too deep") from error
+    meta = JsonEntry.of(values, str(path))
+    schema = meta.whole("schema")
+    if schema > SCHEMA:
+        raise LabelError(
+            f"{path}: tracks of schema {schema}, this version reads up to {SCHEMA}; update playhead"
+        )
+    if sorted(meta.values) != sorted(META_KEYS):
+        raise LabelError(f"{path}: describes {sorted(meta.values)}; needs {sorted(META_KEYS)}")
+    return meta
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _assemble(meta: JsonEntry, columns: Columns) -> TrackFile:
+    classes = tuple(name for _, name in meta.items("classes"))
+    video, settings = meta.values["video"], meta.values["settings"]
+    if not isinstance(video, str) or not all(isinstance(name, str) for name in classes):
+        raise LabelError("'video' needs a name and 'classes' a list of names")
+    return TrackFile(
+        video=video,
+        frames=meta.whole("frames"),
+        width=meta.whole("width"),
+        height=meta.whole("height"),
+        classes=classes,
+        tracks=_split_tracks(classes, columns),
+        unseen=columns["unseen"],
+        shown=frozenset(columns["shown"].tolist()),
+        spans=columns["spans"],
+        settings=JsonEntry.of(settings, "settings").values,
+    )
+
+
+def _split_tracks(classes: tuple[str, ...], columns: Columns) -> tuple[Track, ...]:
+    ids, labels, counts = (columns[name] for name in ("ids", "labels", "counts"))
+    parts = [columns[f"track_{name}"] for name in ("frames", "boxes", "scores", "origin")]
+    # Python's whole numbers do not overflow, whatever the file says.
+    total = sum(counts.tolist())
+    if not len(ids) == len(labels) == len(counts) or np.any(counts < 0):
+        raise LabelError(f"{len(ids)} ids, {len(labels)} labels and {len(counts)} counts differ")
+    if any(len(part) != total for part in parts):
+        raise LabelError(
+            f"its tracks count {total} boxes, its columns hold {[len(part) for part in parts]}"
+        )
+    if np.any(labels < 0) or np.any(labels >= len(classes)):
+        raise LabelError(f"a track has class number {labels.max()} of {len(classes)} classes")
+    bounds = np.concatenate(([0], np.cumsum(counts))).tolist()
+    return tuple(
+        Track(number, classes[label], *(part[first:past] for part in parts))
+        for number, label, (first, past) in zip(
+            ids.tolist(), labels.tolist(), pairwise(bounds), strict=True
+        )
+    )
+
+
+def _check_ids(file: TrackFile) -> None:
+    ids = {track.id for track in file.tracks}
+    if len(ids) < len(file.tracks):
+        raise LabelError(f"{file.video}: two of its {len(file.tracks)} tracks have the same id")
+    unknown = sorted(file.shown - ids)
+    if unknown:
+        raise LabelError(f"{file.video}: track {unknown[0]} is to stay visible, there is none")
+
+
+def _check_track(file: TrackFile, track: Track) -> None:
+    name = f"{file.video}: track {track.id}"
+    if track.label not in file.classes:
+        raise LabelError(
+            f"{name}: unknown class {track.label!r}; the classes are {', '.join(file.classes)}"
+        )
+    if not len(track.frames):
+        raise LabelError(f"{name} has no box; leave it out")
+    if track.frames[0] < 0 or track.frames[-1] >= file.frames:
+        raise LabelError(
+            f"{name} goes from frame {track.frames[0]} to {track.frames[-1]}, the video has "
+            f"{file.frames} frames; it may be of another cut"
+        )
+    corners = track.boxes
+    whole = np.isfinite(corners).all(axis=1) & (corners[:, :2] < corners[:, 2:]).all(axis=1)
+    if not whole.all():
+        row = int(np.argmin(whole))
+        raise LabelError(f"{name}, frame {track.frames[row]}: box {corners[row]} has no area")
+    if not np.isfinite(track.scores).all():
+        raise LabelError(f"{name} has a score that is not finite")
+    if not np.isin(track.origin, list(Origin)).all():
+        raise LabelError(f"{name} has a box of unknown origin {track.origin.max()}")
+
+
+def _check_ranges(file: TrackFile) -> None:
+    for name, ranges, past in (
+        ("unseen", file.unseen, float(file.frames)),
+        ("spans", file.spans, np.inf),
+    ):
+        if ranges.ndim != 2 or ranges.shape[1] != 2:
+            raise LabelError(f"{file.video}: {name} has shape {ranges.shape}, needs (N, 2)")
+        # A NaN fails every comparison, and no span ends at infinity.
+        good = (ranges[:, 0] >= 0) & (ranges[:, 0] < ranges[:, 1]) & (ranges[:, 1] <= past)
+        good &= np.isfinite(ranges).all(axis=1)
+        if not good.all():
+            start, end = ranges[int(np.argmin(good))].tolist()
+            raise LabelError(
+                f"{file.video}: {name} from {start} to {end} must end after it starts, inside the "
+                "video"
+            )
