@@ -23,11 +23,14 @@ __all__ = [
     "FileOutcome",
     "Item",
     "Work",
+    "check_folder",
     "exit_code",
     "find_items",
+    "is_video",
     "output_path",
     "peak_memory_bytes",
     "run_files",
+    "run_items",
 ]
 
 
@@ -89,25 +92,39 @@ class BatchResult:
         return "\n".join(lines)
 
 
-def find_items(paths: Sequence[Path], root: Path | None = None) -> list[Item]:
-    """The files that `paths` name, each once whatever its suffix, folders searched for videos.
+def find_items(
+    paths: Sequence[Path],
+    root: Path | None = None,
+    *,
+    accept: Callable[[Path], bool] | None = None,
+    key: Callable[[Path], Path] | None = None,
+) -> list[Item]:
+    """The files that `paths` name, each once whatever its suffix, folders searched.
 
     Their common folder is `root`, or the deepest that holds every named folder and file.
-    Raises PlayheadError for a folder without videos, or two inputs with one stem.
+    accept: which files of a folder are taken; videos where None
+    key: what two inputs may not share, from their path; the path without suffix where None
+    Raises PlayheadError for a folder without such files, or two inputs with one key.
     """
-    files = {_place(file): file for path in paths for file in _files(path)}
+    accept, key = accept or is_video, key or _without_suffix
+    files = {_place(file): file for path in paths for file in _files(path, accept)}
     folders = [path.resolve() if path.is_dir() else _place(path).parent for path in paths]
     common = _common(folders) if root is None else root.resolve()
     items: dict[Path, Item] = {}
     for place, file in files.items():
-        stem = place.relative_to(common).with_suffix("")
-        if stem in items:
+        own = key(place)
+        if own in items:
             raise PlayheadError(
-                f"{items[stem].path} and {file} would write to the same outputs; "
+                f"{items[own].path} and {file} would write to the same outputs; "
                 "rename one, or run them into different folders"
             )
-        items[stem] = Item(file, stem)
+        items[own] = Item(file, place.relative_to(common).with_suffix(""))
     return list(items.values())
+
+
+def is_video(file: Path) -> bool:
+    """Whether a file's name is that of a video."""
+    return file.suffix.lower() in MEDIA_SUFFIXES
 
 
 def output_path(target: Path, suffix: str) -> Path:
@@ -123,20 +140,33 @@ def run_files(
     task: str = "files",
     root: Path | None = None,
 ) -> BatchResult:
-    """Run `work` on every file that `paths` name; what it raises on purpose is a file's failure.
+    """Run `work` on every file that `paths` name, with outputs below `out`; see `run_items`."""
+    check_folder(out)
+    return run_items(find_items(paths, root), out, work, task=task)
 
-    A defect (any other exception) and an interruption do end the batch.
-    """
+
+def check_folder(out: Path) -> None:
+    """Raise PlayheadError where `out` is a file."""
     if out.exists() and not out.is_dir():
         raise PlayheadError(f"{out}: is a file; --out needs a folder to write into")
-    items = find_items(paths, root)
+
+
+def run_items(
+    items: Sequence[Item], out: Path | None, work: Work, *, task: str = "files"
+) -> BatchResult:
+    """Run `work` on every item; what it raises on purpose is a file's failure.
+
+    out: the folder that outputs go below; None writes beside each input
+    A defect (any other exception) and an interruption do end the batch.
+    """
     started = time.monotonic()
     outcomes = []
     with progress(task, len(items)) as live:
         for item in items:
             live.advance(0, note=item.path.name)
             share = _Share(live)
-            outcomes.append(_run_one(item, out, work, share))
+            target = item.path.with_suffix("") if out is None else out / item.stem
+            outcomes.append(_run_one(item, target, work, share))
             share.advance(1 - share.done)
     return BatchResult(tuple(outcomes), time.monotonic() - started, peak_memory_bytes())
 
@@ -169,21 +199,25 @@ class _Share:
         self._whole.advance(steps, note)
 
 
-def _run_one(item: Item, out: Path, work: Work, share: Progress) -> FileOutcome:
+def _run_one(item: Item, target: Path, work: Work, share: Progress) -> FileOutcome:
     try:
-        return work(item.path, out / item.stem, share)
+        return work(item.path, target, share)
     except (PlayheadError, OSError) as error:
         return FileOutcome(item.path, "failed", reason=str(error))
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, accept: Callable[[Path], bool]) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = [file for file in path.rglob("*") if file.suffix.lower() in MEDIA_SUFFIXES]
-    videos = sorted(file for file in found if file.is_file())
-    if not videos:
-        raise PlayheadError(f"{path}: holds no video; name the files to take them anyway")
-    return videos
+    found = sorted(file for file in path.rglob("*") if accept(file) and file.is_file())
+    if not found:
+        wanted = "video" if accept is is_video else "video or picture"
+        raise PlayheadError(f"{path}: holds no {wanted}; name the files to take them anyway")
+    return found
+
+
+def _without_suffix(place: Path) -> Path:
+    return place.with_suffix("")
 
 
 def _place(file: Path) -> Path:
