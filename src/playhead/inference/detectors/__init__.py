@@ -1,0 +1,31 @@
+"""Detectors: packaged networks that find faces, plates, people and cars in pictures.
+
+Boxes come in pixels of the picture that was given. They may reach over its edges, where half of a
+face lies outside: an ellipse in a box cut at the edge would leave the face's corners to be seen.
+"""
+
+from playhead.errors import PlayheadError
+from playhead.inference.detectors.protocol import Detector
+from playhead.inference.detectors.tiling import detect_tiled
+
+__all__ = ["DETECTORS", "Detector", "detect_tiled", "open_detector"]
+
+DETECTORS = ("centerface", "blazeface")
+
+
+def open_detector(name: str, *, threads: int | None = None) -> Detector:
+    """The detector of one packaged network; threads: None means every core.
+
+    Raises WeightsError where its file is not fetched yet, PlayheadError for an unknown name.
+    """
+    match name:
+        case "centerface":
+            from playhead.inference.detectors.centerface import CenterFace
+
+            return CenterFace(threads=threads)
+        case "blazeface":
+            from playhead.inference.detectors.blazeface import BlazeFace
+
+            return BlazeFace(threads=threads)
+        case _:
+            raise PlayheadError(f"detector {name!r}: is none of {', '.join(DETECTORS)}")

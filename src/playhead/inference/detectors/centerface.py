@@ -1,0 +1,70 @@
+"""CenterFace: faces at any size of picture, one candidate for every 4 x 4 pixels.
+
+Heads and decoding are those of "CenterFace: Joint Face Detection and Alignment Using Face as
+Point" (Xu et al., 2019): a heat map of centres, log sides and offsets, all in units of the stride.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes
+from playhead.inference.detectors.common import by_size, select
+from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
+
+__all__ = ["CenterFace", "decode_centerface"]
+
+STRIDE = 4
+MULTIPLE = 32
+OVERLAP = 0.3
+_PREPARATION = Preparation(axes="NCHW", outputs=("537", "538", "539"))
+
+
+class CenterFace:
+    """Faces, from the picture at its own size: a small face is found where it has the pixels."""
+
+    name = "centerface"
+    labels: tuple[str, ...] = ("face",)
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self._graph = Graph(self.name, _PREPARATION, threads=threads)
+
+    def detect(
+        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+    ) -> list[dict[str, Boxes]]:
+        """Faces of each RGB picture (H, W, 3), in its pixels; they may reach over its edges."""
+        check_pictures(pictures)
+        found = by_size([_padded(picture) for picture in pictures], self._graph.run)
+        results = []
+        for (heat, sides, offsets), picture in zip(found, pictures, strict=True):
+            boxes = decode_centerface(heat, sides, offsets, threshold)
+            results.append({"face": select(self.name, boxes, picture.shape, OVERLAP)})
+        return results
+
+
+def decode_centerface(
+    heat: NDArray[np.float32],
+    sides: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    threshold: float,
+) -> Boxes:
+    """Heat (1, h, w), log sides (2, h, w) and offsets (2, h, w), both y first → candidates.
+
+    A candidate at row i, column j has its centre at ((j, i) + offset + 0.5) · 4 and sides exp · 4.
+    """
+    i, j = np.nonzero(heat[0] >= threshold)
+    cells = np.stack([i, j])
+    with np.errstate(over="ignore"):
+        half = np.exp(sides[:, i, j]) * (STRIDE / 2)
+    centre = (cells + offsets[:, i, j] + 0.5) * STRIDE
+    (y1, x1), (y2, x2) = centre - half, centre + half
+    boxes = np.stack([x1, y1, x2, y2], axis=1).astype(np.float32)
+    return Boxes(boxes, heat[0, i, j])
+
+
+def _padded(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture with black to its right and below, up to the next multiples of 32."""
+    height, width = picture.shape[:2]
+    rows, columns = -height % MULTIPLE, -width % MULTIPLE
+    return np.pad(picture, ((0, rows), (0, columns), (0, 0))) if rows or columns else picture

@@ -1,0 +1,54 @@
+"""What the detectors share: pictures grouped by size, and candidates reduced to what was found."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes, nms
+from playhead.errors import WeightsError
+
+__all__ = ["by_size", "select", "sigmoid"]
+
+CANDIDATES = 4000
+"""The best candidates of one label that are compared with each other."""
+
+Heads = tuple[NDArray[np.float32], ...]
+
+
+def by_size(
+    pictures: Sequence[NDArray[np.uint8]],
+    run: Callable[[Sequence[NDArray[np.uint8]]], list[Heads]],
+) -> list[Heads]:
+    """`run` once for all pictures of a size; the results in the order of the pictures."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for k, picture in enumerate(pictures):
+        groups.setdefault(picture.shape, []).append(k)
+    results: dict[int, Heads] = {}
+    for members in groups.values():
+        results.update(zip(members, run([pictures[k] for k in members]), strict=True))
+    return [results[k] for k in range(len(pictures))]
+
+
+def select(name: str, candidates: Boxes, shape: tuple[int, ...], overlap: float) -> Boxes:
+    """Non-maximum suppression of the candidates that lie at least in part in the picture.
+
+    name: of the weights; shape: (H, W, ...) of the picture; overlap: the IoU above which the lower
+    of two boxes goes. Raises WeightsError for a box of which a corner is not finite.
+    """
+    if not np.isfinite(candidates.boxes).all():
+        raise WeightsError(
+            f"weights {name}: gave out a box that is not finite; "
+            f"fetch them again with `playhead weights get {name}`"
+        )
+    height, width = shape[:2]
+    x1, y1, x2, y2 = candidates.boxes.T
+    inside = candidates.chosen((x2 > 0) & (y2 > 0) & (x1 < width) & (y1 < height)).valid()
+    best = np.argsort(-inside.scores, kind="stable")[:CANDIDATES]
+    return nms(inside.chosen(best), overlap)
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 / (1 + exp(-x)); beyond ±80 it is 0 or 1 in any case."""
+    clipped = np.clip(logits, -80.0, 80.0)
+    return (1 / (1 + np.exp(-clipped))).astype(np.float32)

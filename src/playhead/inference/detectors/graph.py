@@ -1,0 +1,152 @@
+"""Graphs: a packaged network, compiled by OpenVINO for the size of the pictures it is given.
+
+Pixels go in as they are, uint8 RGB: what a network wants made of them (order of axes and of
+channels, mean, scale) is compiled into its graph.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import PlayheadError, WeightsError
+from playhead.files import sha256
+from playhead.inference.runtime import MAX_STREAMS, _cores, _options
+from playhead.inference.weights import find_weight, weight_path
+
+__all__ = ["Graph", "Preparation", "check_pictures"]
+
+SIZES_KEPT = 4
+"""Compiled sizes that are kept: a picture, its tiles, and one to change over to."""
+
+THREADS_A_STREAM = 4
+"""Fewer threads than this work on one picture together; more are divided among pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """What a network wants of uint8 RGB pixels: (pixel - mean) / scale, in its order."""
+
+    axes: Literal["NCHW", "NHWC"]
+    outputs: tuple[str, ...]
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scale: float = 1.0
+    bgr: bool = False
+    pixels: Literal["f32", "u8"] = "f32"
+
+
+class Graph:
+    """The network of one packaged file; a size is compiled when it is first run.
+
+    threads: None means every core this process may use.
+    Raises WeightsError for a file that is not there, not the expected one, or cannot be run.
+    """
+
+    def __init__(self, name: str, preparation: Preparation, *, threads: int | None = None) -> None:
+        import openvino
+
+        self._name = name
+        self._path = weight_path(name)
+        _check_file(name)
+        self._preparation = preparation
+        self._threads = threads or _cores()
+        self._core = openvino.Core()
+        self._requests: OrderedDict[tuple[int, int, int], list[Any]] = OrderedDict()
+
+    def run(self, pictures: Sequence[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], ...]]:
+        """Pictures (H, W, 3), all of one size → for each its outputs, without the batch axis.
+
+        Raises WeightsError where an output holds a number that is not finite.
+        """
+        if not pictures:
+            return []
+        height, width = pictures[0].shape[:2]
+        streams = min(max(self._threads // THREADS_A_STREAM, 1), MAX_STREAMS, len(pictures))
+        requests = self._requests_of(height, width, streams)
+        results = []
+        for start in range(0, len(pictures), streams):
+            part = [np.ascontiguousarray(one[None]) for one in pictures[start : start + streams]]
+            running = list(zip(requests, part, strict=False))
+            for request, picture in running:
+                request.start_async([picture], share_inputs=True)
+            for request, _ in running:
+                request.wait()
+            results += [self._outputs(request, height, width) for request, _ in running]
+        return results
+
+    def _outputs(self, request: Any, height: int, width: int) -> tuple[NDArray[np.float32], ...]:
+        """Copies of one request's outputs, all numbers of which are finite."""
+        count = len(self._preparation.outputs)
+        made = [np.array(request.get_output_tensor(k).data[0], np.float32) for k in range(count)]
+        if not all(np.isfinite(one).all() for one in made):
+            raise WeightsError(
+                f"weights {self._name}: gave out numbers that are not finite for a picture of "
+                f"{width}x{height}; fetch them again with `playhead weights get {self._name}`"
+            )
+        return tuple(made)
+
+    def _requests_of(self, height: int, width: int, streams: int) -> list[Any]:
+        """The requests for one size, one a stream; the size used longest ago makes room."""
+        key = (height, width, streams)
+        if key not in self._requests:
+            while len(self._requests) >= SIZES_KEPT:
+                self._requests.popitem(last=False)
+            self._requests[key] = self._compile(height, width, streams)
+        self._requests.move_to_end(key)
+        return self._requests[key]
+
+    def _compile(self, height: int, width: int, streams: int) -> list[Any]:
+        options = _options(self._core, self._threads, streams, "fp32")
+        try:
+            model = _prepared(self._core.read_model(self._path), self._preparation, height, width)
+            compiled = self._core.compile_model(model, "CPU", options)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"weights {self._name}: OpenVINO cannot run them on {width}x{height}: {error}"
+            ) from error
+        return [compiled.create_infer_request() for _ in range(streams)]
+
+
+def check_pictures(pictures: Sequence[NDArray[np.uint8]]) -> None:
+    """Raise PlayheadError unless every picture is uint8 (H, W, 3) with a pixel at least."""
+    for picture in pictures:
+        rgb = picture.ndim == 3 and picture.shape[2] == 3
+        if picture.dtype != np.uint8 or not rgb or not picture.size:
+            raise PlayheadError(
+                f"a picture of {picture.dtype} {picture.shape}: "
+                "detecting needs uint8 (height, width, 3), RGB, not empty"
+            )
+
+
+def _check_file(name: str) -> None:
+    weight = find_weight(name)
+    assert weight is not None
+    if sha256(weight_path(name)) != weight.sha256:
+        raise WeightsError(
+            f"weights {name}: {weight_path(name)} is not the expected file any more; "
+            f"fetch it again with `playhead weights get {name}`"
+        )
+
+
+def _prepared(model: Any, preparation: Preparation, height: int, width: int) -> Any:
+    """The part of the model that its wanted outputs need, from uint8 RGB (1, H, W, 3)."""
+    import openvino
+    from openvino.preprocess import PrePostProcessor
+
+    nchw = preparation.axes == "NCHW"
+    model.reshape([1, 3, height, width] if nchw else [1, height, width, 3])
+    wanted = [model.output(name).node.input_value(0) for name in preparation.outputs]
+    model = openvino.Model(wanted, model.get_parameters())
+    steps = PrePostProcessor(model)
+    steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    steps.input().model().set_layout(openvino.Layout(preparation.axes))
+    if preparation.pixels == "f32":
+        steps.input().preprocess().convert_element_type(openvino.Type.f32)
+    if preparation.bgr:
+        steps.input().preprocess().reverse_channels()
+    if preparation.scale != 1 or any(preparation.mean):
+        steps.input().preprocess().mean(list(preparation.mean)).scale(preparation.scale)
+    return steps.build()

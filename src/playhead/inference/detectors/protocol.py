@@ -1,0 +1,27 @@
+"""What a detector is: pictures in, boxes of each of its labels out."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes
+
+__all__ = ["Detector"]
+
+
+class Detector(Protocol):
+    """Finds boxes of its labels in RGB pictures; `name` is that of its weights."""
+
+    name: str
+    labels: tuple[str, ...]
+
+    def detect(
+        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+    ) -> list[dict[str, Boxes]]:
+        """For each picture (H, W, 3), of any sizes: every label with its boxes, best first.
+
+        threshold: the least score of a box. Raises PlayheadError for another shape or type of
+        picture, WeightsError where the network gives out numbers that are not finite.
+        """

@@ -1,0 +1,124 @@
+"""Tiling: small things are found in tiles at full resolution, large ones in the whole picture.
+
+Tiles overlap, so that a box smaller than the overlap lies wholly inside one of them. A box that a
+tile's inner edge cuts is a piece of one that a neighbour or the whole picture holds, and is dropped
+where one of them found it.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes, cover, nms
+from playhead.errors import PlayheadError
+from playhead.inference.detectors.graph import check_pictures
+from playhead.inference.detectors.protocol import Detector
+from playhead.media.scaling import resize
+
+__all__ = ["detect_tiled", "tiles_of"]
+
+NEAR_EDGE = 0.02
+"""A box that comes this near to a tile's inner edge, as a share of the tile, may be cut by it."""
+
+SAME = 0.5
+"""A cut box is a piece of a whole one that covers this share of it."""
+
+OVERLAP = 0.4
+
+Window = tuple[int, int, int, int]
+
+
+def detect_tiled(
+    detector: Detector,
+    picture: NDArray[np.uint8],
+    *,
+    tile: int,
+    overlap: int,
+    threshold: float,
+) -> dict[str, Boxes]:
+    """What a detector finds in the whole picture (H, W, 3) and in its tiles, merged.
+
+    tile: side of a tile in pixels; overlap: pixels that neighbours share at least, from 0 to below
+    `tile`; threshold: the least score. The whole is shrunk until its longer side is that of a tile;
+    a picture that one tile holds is looked at once, as it is.
+    Raises PlayheadError for a tile or an overlap out of its range, and what the detector raises.
+    """
+    check_pictures([picture])
+    height, width = picture.shape[:2]
+    windows = list(tiles_of(width, height, tile=tile, overlap=overlap))
+    whole = _detect_shrunk(detector, picture, tile, threshold)
+    if len(windows) == 1:
+        return whole
+    views = [np.ascontiguousarray(picture[y1:y2, x1:x2]) for x1, y1, x2, y2 in windows]
+    found = detector.detect(views, threshold=threshold)
+    return {
+        label: _merged(whole[label], [one[label] for one in found], windows, (width, height))
+        for label in whole
+    }
+
+
+def tiles_of(width: int, height: int, *, tile: int, overlap: int) -> Iterator[Window]:
+    """Windows x1, y1, x2, y2 that cover a picture, row by row, none larger than `tile` a side.
+
+    Neighbours share at least `overlap` pixels.
+    """
+    if not 0 <= overlap < tile:
+        raise PlayheadError(
+            f"tiles of {tile} pixels that overlap by {overlap}: "
+            "the overlap must be from 0 to below the tile"
+        )
+    for y in _starts(height, tile, overlap):
+        for x in _starts(width, tile, overlap):
+            yield x, y, min(x + tile, width), min(y + tile, height)
+
+
+def _detect_shrunk(
+    detector: Detector, picture: NDArray[np.uint8], longest: int, threshold: float
+) -> dict[str, Boxes]:
+    height, width = picture.shape[:2]
+    scale = min(1.0, longest / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    found = detector.detect([resize(picture, size)], threshold=threshold)[0]
+    back = width / size[0], height / size[1]
+    return {label: boxes.scaled(*back) for label, boxes in found.items()}
+
+
+def _starts(length: int, tile: int, overlap: int) -> list[int]:
+    """Where the tiles begin along one side: evenly spread, the first at 0, the last at the end."""
+    if length <= tile:
+        return [0]
+    steps = -(-(length - tile) // (tile - overlap))
+    # Rounded down, neighbours are never further apart than tile - overlap.
+    return [k * (length - tile) // steps for k in range(steps + 1)]
+
+
+def _merged(
+    whole: Boxes, found: list[Boxes], windows: list[Window], size: tuple[int, int]
+) -> Boxes:
+    """Whole boxes, suppressed among themselves, and the cut ones that none of them explains."""
+    sure, cut = [whole], []
+    for boxes, window in zip(found, windows, strict=True):
+        touching = _touches_inner_edge(boxes, window, size)
+        placed = boxes.scaled(1, 1, window[0], window[1])
+        sure.append(placed.chosen(~touching))
+        cut.append(placed.chosen(touching))
+    kept = nms(Boxes.joined(sure), OVERLAP)
+    pieces = Boxes.joined(cut)
+    if len(kept):
+        pieces = pieces.chosen(cover(pieces.boxes, kept.boxes).max(axis=1, initial=0) < SAME)
+    return nms(Boxes.joined([kept, pieces]), OVERLAP)
+
+
+def _touches_inner_edge(boxes: Boxes, window: Window, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Whether each box of a tile, in its pixels, reaches an edge inside the picture."""
+    x1, y1, x2, y2 = window
+    near = NEAR_EDGE * max(x2 - x1, y2 - y1)
+    left, top, right, bottom = boxes.boxes.T
+    touches: NDArray[np.bool_] = (
+        ((x1 > 0) & (left < near))
+        | ((y1 > 0) & (top < near))
+        | ((x2 < size[0]) & (right > x2 - x1 - near))
+        | ((y2 < size[1]) & (bottom > y2 - y1 - near))
+    )
+    return touches

