@@ -1,0 +1,152 @@
+"""Motion: where an object will be, how sure that is, and lines fitted to where it was.
+
+An object is seen as (centre x, centre y, log width, log height). It moves with a constant velocity
+that white noise changes (a Kalman filter with one covariance for both axes, in sizes² of the
+object, so that it depends on the times alone); its log sizes stay as they are.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.track_config import TrackConfig
+
+__all__ = ["Motion", "end_motion", "local_lines", "seen_as"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(slots=True, eq=False)
+class Motion:
+    """The states of A objects, each at the time when it was last seen."""
+
+    seen: Array  # (A, 4): centre x, y in pixels, log width, log height
+    velocity: Array  # (A, 2) pixels a second
+    place: Array  # (A,) variance of the centre, sizes²
+    cross: Array  # (A,) covariance of centre and velocity, sizes² a second
+    speed: Array  # (A,) variance of the velocity, sizes² a second²
+    time: Array  # (A,) seconds
+
+    @classmethod
+    def born(cls, seen: Array, time: float, config: TrackConfig) -> Self:
+        """Objects seen for the first time, whose velocity nobody knows."""
+        n = len(seen)
+        return cls(
+            seen.copy(),
+            np.zeros((n, 2)),
+            np.full(n, config.jitter**2),
+            np.zeros(n),
+            np.full(n, config.start_speed**2),
+            np.full(n, time),
+        )
+
+    @classmethod
+    def joined(cls, parts: list[Self]) -> Self:
+        """Several sets of objects as one."""
+        return cls(
+            *(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls))
+        )
+
+    def chosen(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """The objects that a mask or indices name."""
+        return type(self)(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+    def at(self, time: float | Array, config: TrackConfig) -> Self:
+        """Where the objects are expected at `time`, later or earlier: doubt grows both ways."""
+        dt = time - self.time
+        noise = config.agility**2 * np.abs(dt)
+        seen = self.seen.copy()
+        seen[:, :2] += self.velocity * dt[:, None]
+        return replace(
+            self,
+            seen=seen,
+            place=self.place + dt * (2 * self.cross + dt * (self.speed + noise / 3)),
+            cross=self.cross + dt * (self.speed + noise / 2),
+            speed=self.speed + noise,
+            time=self.time + dt,
+        )
+
+    def met(self, observed: Array, variance: Array) -> Self:
+        """Predicted objects corrected by what was observed of each, with its variance in sizes²."""
+        total = self.place + variance
+        gain, turn = self.place / total, self.cross / total
+        missed = observed[:, :2] - self.seen[:, :2]
+        seen = (self.seen + observed) / 2  # of the log sizes; centres follow
+        seen[:, :2] = self.seen[:, :2] + gain[:, None] * missed
+        return replace(
+            self,
+            seen=seen,
+            velocity=self.velocity + turn[:, None] * missed,
+            place=(1 - gain) * self.place,
+            cross=(1 - gain) * self.cross,
+            speed=self.speed - turn * self.cross,
+        )
+
+    def put(self, rows: NDArray[np.intp], other: Self) -> None:
+        """Set the objects at `rows` to those of `other`."""
+        for one in fields(self):
+            getattr(self, one.name)[rows] = getattr(other, one.name)
+
+
+def seen_as(boxes: NDArray[np.floating]) -> Array:
+    """(N, 4) boxes with an area → (N, 4): centre x, centre y, log width, log height."""
+    low, high = np.asarray(boxes[:, :2], np.float64), np.asarray(boxes[:, 2:], np.float64)
+    return np.concatenate(((low + high) / 2, np.log(high - low)), axis=1)
+
+
+def end_motion(times: Array, seen: Array, config: TrackConfig) -> Motion:
+    """The state of one object at the last of its sightings, by a line through the latest ones.
+
+    times: (n,) in the order of going, rising or falling; seen: (n, 4). The line's slope is drawn
+    towards rest as `start_speed` says, so that a single sighting stands still.
+    """
+    near = np.abs(times - times[-1]) <= 2 * config.smooth_seconds
+    near[-2:] = True
+    times, seen = times[near], seen[near]
+    middle = float(times.mean())
+    spread = float(((times - middle) ** 2).sum())
+    noise, prior = config.jitter**2, config.start_speed**2
+    speed = 1 / (spread / noise + 1 / prior)
+    centres = seen[:, :2]
+    slope = ((times - middle)[:, None] * centres).sum(axis=0) * speed / noise
+    past = float(times[-1]) - middle
+    last = np.concatenate((centres.mean(axis=0) + slope * past, seen[:, 2:].mean(axis=0)))
+    return Motion(
+        last[None],
+        slope[None],
+        np.array([noise / len(times) + past**2 * speed]),
+        np.array([past * speed]),
+        np.array([speed]),
+        np.array([times[-1]]),
+    )
+
+
+def local_lines(times: Array, values: Array, half: float) -> tuple[Array, Array]:
+    """Lines fitted by least squares round each point: their heights there and their slopes.
+
+    times: (n,) rising; values: (n, k) → (n, k) and (n, k). A fit takes the points within `half`
+    seconds and at least both neighbours. Sums run over differences to the point itself, so that
+    long videos lose no digits.
+    """
+    n = len(times)
+    index = np.arange(n)
+    wide = max(
+        int((np.searchsorted(times, times + half, side="right") - index).max()) - 1,
+        int((index - np.searchsorted(times, times - half)).max()),
+    )
+    weight, t, tt = np.zeros((3, n, 1))
+    x, tx = np.zeros((2, *values.shape))
+    for step in range(-max(wide, 1), max(wide, 1) + 1):
+        other = np.clip(index + step, 0, n - 1)
+        dt = (times[other] - times)[:, None]
+        inside = (np.abs(dt) <= half) | (abs(step) <= 1)
+        inside &= (other == index + step)[:, None]
+        dx = (values[other] - values) * inside
+        dt = dt * inside
+        weight, t, tt = weight + inside, t + dt, tt + dt * dt
+        x, tx = x + dx, tx + dt * dx
+    spread = tt - t * t / weight
+    slope = np.divide(tx - t * x / weight, spread, out=np.zeros_like(x), where=spread > 1e-12)
+    return values + (x - slope * t) / weight, slope

@@ -1,0 +1,156 @@
+"""Paths: from the sightings of one object to a box for every frame.
+
+Between sightings the centre follows a smooth curve (a cubic whose ends have the fitted velocities)
+and the box covers the straight line between the detections as well; before the first and after the
+last it moves on with its velocity and covers where it stood, too. Boxes nobody saw grow with the
+doubt about where the object is. Whatever is smoothed, a detection lies within the box of its frame.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes
+from playhead.decisions.track_config import TrackConfig
+from playhead.decisions.track_motion import end_motion, local_lines, seen_as
+from playhead.events.model import Origin, Track
+
+__all__ = ["Video", "path_of"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Video:
+    """What a path must know of the video: times of all frames, frames looked at, width, height."""
+
+    times: Array  # (T,)
+    looked: NDArray[np.int32]  # (D,)
+    width: int
+    height: int
+
+
+def path_of(
+    frames: NDArray[np.int32],
+    found: Boxes,
+    video: Video,
+    config: TrackConfig,
+    *,
+    number: int,
+    label: str,
+) -> Track:
+    """The track of one object from its n sightings: frames (n,), rising, and a box in each.
+
+    Every frame from the early start to the late end has a box, except where the object has left
+    the picture by then. The score of a box nobody saw lies between those of its neighbours.
+    """
+    moments, seen = video.times[frames], seen_as(found.boxes)
+    own = np.arange(*_reach(frames, video, config), dtype=np.int32)
+    times = video.times[own]
+    low, high = _corners(times, moments, seen, config)
+    plain = _straight(times, moments, found.boxes.astype(np.float64))
+    low, high = np.minimum(low, plain[:, :2]), np.maximum(high, plain[:, 2:])
+    _extend(low, high, times, moments, seen, config=config)
+    rows = np.searchsorted(own, frames)
+    boxes = np.concatenate((low, high), axis=1).astype(np.float32)
+    boxes[rows] = _hull(boxes[rows], found.boxes)  # whatever was rounded
+    boxes = np.clip(boxes, np.float32(0), np.array([video.width, video.height] * 2, np.float32))
+    origin = np.full(len(own), Origin.FILLED, np.uint8)
+    origin[: rows[0]] = origin[rows[-1] + 1 :] = Origin.EXTENDED
+    origin[rows] = Origin.DETECTED
+    scores = np.interp(times, moments, found.scores).astype(np.float32)
+    left = _inside(boxes, int(rows[0]), int(rows[-1]))
+    return Track(number, label, own[left], boxes[left], scores[left], origin[left])
+
+
+def _reach(frames: NDArray[np.int32], video: Video, config: TrackConfig) -> tuple[int, int]:
+    """The frames from the early start to the late end, over the neighbouring looks at least."""
+    start, end = video.times[frames[[0, -1]]]
+    first = int(np.searchsorted(video.times, start - config.extend_seconds - 1e-9))
+    past = int(np.searchsorted(video.times, end + config.extend_seconds + 1e-9, side="right"))
+    before = int(np.searchsorted(video.looked, frames[0])) - 1
+    after = int(np.searchsorted(video.looked, frames[-1], side="right"))
+    first = min(first, int(video.looked[before]) if before >= 0 else 0)
+    whole = len(video.times)
+    past = max(past, int(video.looked[after]) + 1 if after < len(video.looked) else whole)
+    return first, past
+
+
+def _corners(times: Array, moments: Array, seen: Array, config: TrackConfig) -> tuple[Array, Array]:
+    """Smooth boxes at `times` as (T, 2) and (T, 2), standing still before and after sightings."""
+    level, slope = local_lines(moments, seen, config.smooth_seconds)
+    centre = _curve(times, moments, level[:, :2], slope[:, :2])
+    sides = np.exp(_straight(times, moments, level[:, 2:]))
+    spacing = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    hold = 2 * int(np.ceil(config.hold_seconds / max(spacing, 1e-6) - 1e-6)) + 1
+    sides = scipy.ndimage.maximum_filter1d(sides, min(hold, 2 * len(times) + 1), axis=0)
+    half = sides / 2 + _doubt(times, moments, config)[:, None] * sides
+    return centre - half, centre + half
+
+
+def _doubt(times: Array, moments: Array, config: TrackConfig) -> Array:
+    """How much a box grows on each side, in sizes: the deviation of white noise in the velocity.
+
+    Between two sightings with known velocities it is that of a bridge, outside that of a walk.
+    """
+    after = np.searchsorted(moments, times, side="left")
+    left = moments[np.clip(after - 1, 0, None)]
+    right = moments[np.clip(after, None, len(moments) - 1)]
+    since, until, gap = np.abs(times - left), np.abs(right - times), right - left
+    bridge = np.divide(since * until, gap, out=np.zeros_like(gap), where=gap > 0)
+    walk = np.where((times < moments[0]) | (times > moments[-1]), np.minimum(since, until), bridge)
+    growth: Array = np.minimum(config.margin * config.agility * np.sqrt(walk**3 / 3), 0.5)
+    return growth
+
+
+def _curve(times: Array, moments: Array, level: Array, slope: Array) -> Array:
+    """The cubic Hermite curve through `level` with `slope`, near its chord.
+
+    A velocity that is wrong must not throw the curve about: each axis stays within half the chord's
+    length of the chord.
+    """
+    index = np.clip(np.searchsorted(moments, times, side="right") - 1, 0, max(len(moments) - 2, 0))
+    straight = _straight(times, moments, level)
+    if len(moments) < 2:
+        return straight
+    gap = (moments[index + 1] - moments[index])[:, None]
+    u = np.clip((times - moments[index])[:, None] / gap, 0, 1)
+    chord = level[index + 1] - level[index]
+    bend = (
+        u
+        * (1 - u)
+        * ((1 - u) * (slope[index] * gap - chord) - u * (slope[index + 1] * gap - chord))
+    )
+    most = np.linalg.norm(chord, axis=1, keepdims=True) / 2
+    return straight + np.clip(bend, -most, most)
+
+
+def _straight(times: Array, moments: Array, values: Array) -> Array:
+    return np.stack([np.interp(times, moments, column) for column in values.T], axis=1)
+
+
+def _extend(
+    low: Array, high: Array, times: Array, moments: Array, seen: Array, *, config: TrackConfig
+) -> None:
+    """Let the boxes before the first and after the last sighting reach on with its velocity."""
+    for order, rows in ((-1, times < moments[0]), (1, times > moments[-1])):
+        end = end_motion(moments[::order][-256:], seen[::order][-256:], config)
+        # Farther than a gap may be, nobody knows the velocity any more.
+        ahead = np.clip(times[rows] - end.time, -config.gap_seconds, config.gap_seconds)
+        way = ahead[:, None] * end.velocity
+        low[rows] += np.minimum(way, 0)
+        high[rows] += np.maximum(way, 0)
+
+
+def _hull(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate((np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])), axis=1)
+
+
+def _inside(boxes: NDArray[np.float32], first: int, last: int) -> slice:
+    """The rows round the sightings, `first` to `last`, up to where the picture holds nothing."""
+    empty = np.flatnonzero(~(boxes[:, :2] < boxes[:, 2:]).all(axis=1))
+    before, after = empty[empty < first], empty[empty > last]
+    start = int(before[-1]) + 1 if len(before) else 0
+    return slice(start, int(after[0]) if len(after) else len(boxes))
