@@ -7,7 +7,9 @@ it, and only its table of times turns a frame into a time.
 from playhead.media.audio import Audio, read_audio, stream_audio
 from playhead.media.damage import Damage
 from playhead.media.inspection import VideoInfo, inspect
-from playhead.media.source import Limits
+from playhead.media.planes import Picture
+from playhead.media.rewrite import RewriteOptions, Rewritten, output_suffix, rewrite
+from playhead.media.source import Limits, require_file
 from playhead.media.video import Pixels, Video, open_video
 from playhead.media.write import VideoWriter
 
@@ -15,12 +17,18 @@ __all__ = [
     "Audio",
     "Damage",
     "Limits",
+    "Picture",
     "Pixels",
+    "RewriteOptions",
+    "Rewritten",
     "Video",
     "VideoInfo",
     "VideoWriter",
     "inspect",
     "open_video",
+    "output_suffix",
     "read_audio",
+    "require_file",
+    "rewrite",
     "stream_audio",
 ]

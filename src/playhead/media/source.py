@@ -7,8 +7,9 @@ Only formats that hold their own media are let in, and only from a local file.
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -22,7 +23,15 @@ from av.video.stream import VideoStream
 
 from playhead.errors import LimitError, MediaError
 
-__all__ = ["DEFAULT_LIMITS", "Clock", "Identity", "Limits", "Source", "open_container"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Clock",
+    "Identity",
+    "Limits",
+    "Source",
+    "open_container",
+    "require_file",
+]
 
 Identity = Literal["pts", "dts", "pos"]
 """What tells one packet from another, wherever reading starts: its presentation time where that
@@ -69,6 +78,30 @@ class Clock:
                 f"{self._path}: reading took longer than the limit of {self._allowed:g} s; "
                 "open it with a higher max_seconds if you trust the file"
             )
+
+
+def require_file(path: str | Path) -> Path:
+    """The path of a file that can be read more than once; MediaError for what is none.
+
+    Cameras, pipes and addresses give their pictures only once, and what reads twice needs a file.
+    """
+    text = os.fspath(path)
+    if text == "-" or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", text):
+        raise MediaError(
+            f"{text}: is a stream, not a file, and its frames are needed twice; "
+            "save it to a file first"
+        )
+    found = Path(path)
+    if found.is_dir():
+        raise MediaError(f"{path}: is a folder; name a video file")
+    if not found.exists():
+        raise MediaError(f"{path}: there is no such file")
+    if not found.is_file():
+        raise MediaError(
+            f"{path}: is a device or a pipe, not a file, and its frames are needed twice; "
+            "save it to a file first"
+        )
+    return found
 
 
 def open_container(path: Path, *, probe: bool = True) -> InputContainer:
@@ -175,6 +208,12 @@ class Source:
                 explained = 0
                 yield self._identified(cast("Packet[VideoStream]", packet)), gap
             explained += packet.size
+
+    def packets_of(self, streams: Sequence[Stream]) -> Iterator[Packet[Stream]]:
+        """Packets of these streams in the order of the file, their times untouched."""
+        for stream in self.container.streams:
+            stream.discard = Discard.default if stream in streams else Discard.all
+        yield from self._read(*streams)
 
     def _read(self, *streams: Stream) -> Iterator[Packet[Stream]]:
         failures = 0

@@ -85,6 +85,11 @@ class Video:
         self._cursor.close()
 
     @property
+    def table(self) -> FrameTable:
+        """What is known of every frame: its identity in the file, its time, its key frame."""
+        return self._table
+
+    @property
     def frames(self) -> int:
         """How many frames there are."""
         return len(self._table)
@@ -229,6 +234,25 @@ class Video:
                 yield k, ready[k]
             for old in [index for index in ready if index <= k]:
                 del ready[old]
+
+    def decoded(self, start: int = 0) -> Iterator[tuple[int, VideoFrame | None]]:
+        """Every frame from `start` on as the decoder gives it out, unconverted and in order.
+
+        None stands for a frame that cannot be read. The decoder may still need the pixels of one:
+        `make_writable` before they are changed.
+        """
+        ready: dict[int, VideoFrame] = {}
+        for k in range(start, self.frames):
+
+            def keep(index: int, frame: VideoFrame, wanted: int = k) -> bool:
+                if index >= wanted:
+                    ready[index] = frame
+                return index >= wanted
+
+            self._clock.restart()
+            readable = self._cursor.bring(k, keep, taken=k in ready)
+            frame = ready.pop(k, None)
+            yield k, frame if readable else None
 
     def check(self) -> None:
         """Decode everything once, so that `damage` is complete; nothing is converted."""

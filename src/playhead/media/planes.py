@@ -1,0 +1,109 @@
+"""Planes: one picture as arrays that can be written to, as it is stored and not as it is shown.
+
+Nothing is converted: what is not written to keeps its bits. A box of the displayed picture becomes
+one of the stored picture by `stored_box`, a colour becomes one value a plane by `values`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
+from numpy.typing import NDArray
+
+from playhead.errors import MediaError
+from playhead.media.table import Layout
+
+__all__ = ["Kind", "Picture"]
+
+Kind = Literal["yuv", "rgb", "grey"]
+
+# Shares of red and blue in luma, by the matrix's number in ITU-T H.273; others count as BT.601,
+# as an unspecified matrix does everywhere in this room.
+_LUMA_SHARES = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087)}
+_LUMA_SHARES |= {9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
+_BT601 = (0.299, 0.114)
+
+
+@dataclass(eq=False)
+class Picture:
+    """One picture as planes in the stored orientation; writing to them changes the picture.
+
+    planes: uint8 or uint16 (rows, columns), writable: Y, U, V or R, G, B, or Y alone
+    steps: for each plane (x, y): how many pixels one sample stands for; (2, 2) for halved chroma
+    depth: bits of a sample
+    full_range: whether black and white are the ends of the range, not 16 and 235
+    matrix: number of the matrix between RGB and YUV in ITU-T H.273; 2 where it is not known
+    layout: how the stored picture becomes the displayed one
+    """
+
+    planes: tuple[NDArray[Any], ...]
+    steps: tuple[tuple[int, int], ...]
+    depth: int
+    kind: Kind
+    full_range: bool
+    matrix: int
+    layout: Layout
+
+    @classmethod
+    def of_rgb(cls, array: NDArray[np.uint8]) -> Self:
+        """A picture whose planes are views into an RGB array, uint8 (H, W, 3)."""
+        if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+            raise MediaError(f"the picture is {array.dtype} {array.shape}; uint8 (H, W, 3) is RGB")
+        height, width, _ = array.shape
+        planes = tuple(array[:, :, channel] for channel in range(3))
+        return cls(planes, ((1, 1),) * 3, 8, "rgb", True, 0, Layout(width, height))
+
+    @classmethod
+    def of_frame(cls, frame: VideoFrame, layout: Layout) -> Self:
+        """A planar YUV or grey frame, made writable where the decoder still needs its pixels."""
+        frame.make_writable()
+        depth = frame.format.components[0].bits
+        planes = tuple(_plane(frame, index, depth) for index in range(len(frame.planes)))
+        steps = tuple(
+            (-(-frame.width // plane.shape[1]), -(-frame.height // plane.shape[0]))
+            for plane in planes
+        )
+        kind: Kind = "yuv" if len(planes) == 3 else "grey"
+        full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+        return cls(planes, steps, depth, kind, full, int(frame.colorspace), layout)
+
+    def values(self, rgb: Sequence[int]) -> tuple[int, ...]:
+        """What each plane holds where the picture has this colour, red, green, blue in 0..255."""
+        red, green, blue = (channel / 255 for channel in rgb)
+        scale = (1 << self.depth) - 1
+        if self.kind == "rgb":
+            return tuple(round(channel * scale) for channel in (red, green, blue))
+        share_red, share_blue = _LUMA_SHARES.get(self.matrix, _BT601)
+        luma = share_red * red + (1 - share_red - share_blue) * green + share_blue * blue
+        chroma = ((blue - luma) / (2 - 2 * share_blue), (red - luma) / (2 - 2 * share_red))
+        middle, unit = 1 << (self.depth - 1), 1 << (self.depth - 8)
+        if self.full_range:
+            levels = [luma * scale, *(middle + part * scale for part in chroma)]
+        else:
+            levels = [(16 + 219 * luma) * unit, *(middle + 224 * unit * part for part in chroma)]
+        return tuple(min(scale, max(0, round(level))) for level in levels[: len(self.planes)])
+
+    def stored_box(
+        self, box: tuple[float, float, float, float]
+    ) -> tuple[float, float, float, float]:
+        """A box (x1, y1, x2, y2) of the displayed picture in pixels of the stored one."""
+        x1, y1, x2, y2 = box
+        width, height = self.layout.displayed
+        if self.layout.flip_x:
+            x1, x2 = width - x2, width - x1
+        if self.layout.flip_y:
+            y1, y2 = height - y2, height - y1
+        return (y1, x1, y2, x2) if self.layout.transpose else (x1, y1, x2, y2)
+
+
+def _plane(frame: VideoFrame, index: int, depth: int) -> NDArray[Any]:
+    """One plane without its padding, a view into the frame."""
+    plane = frame.planes[index]
+    kind = np.dtype(np.uint8 if depth == 8 else np.uint16)
+    values = np.frombuffer(memoryview(plane), kind)
+    row = abs(plane.line_size) // kind.itemsize
+    whole = values.reshape(plane.height, row)[:, : plane.width]
+    return whole if plane.line_size > 0 else whole[::-1]

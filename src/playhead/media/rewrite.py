@@ -1,0 +1,361 @@
+"""Rewriting: a video frame for frame, each picture changed in place, everything else kept.
+
+The pixels that are not changed reach the encoder as they were decoded. Times are the source's own
+ticks; sound is copied. A frame that cannot be read is replaced by a marked one at its time, and on
+any error there is no output at all.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from playhead.errors import MediaError, StorageError
+from playhead.files import atomic_path
+from playhead.media.damage import Damage
+from playhead.media.planes import Picture
+from playhead.media.rewrite_clock import Schedule
+from playhead.media.rewrite_encoder import Look, add_video, side_data_of, without_settings
+from playhead.media.rewrite_pixels import Fitter, marked_frame
+from playhead.media.rewrite_tracks import Tracks, kept_metadata
+from playhead.media.source import Source, require_file
+from playhead.media.video import Video, open_video
+from playhead.progress import Progress
+
+__all__ = ["Change", "RewriteOptions", "Rewritten", "output_suffix", "rewrite"]
+
+Change = Callable[[int, Picture], None]
+
+_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_MILLISECOND = Fraction(1, 1000)
+_COARSEST, _FINEST = 10_000, 10_000_000
+"""Ticks a second of an MP4 file: fewer round sound, more overflow its fields."""
+_SLOWEST = Fraction(1, 1000)
+_BITEXACT = {"fflags": "+bitexact"}
+"""Without it the muxer writes its own version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewriteOptions:
+    """How a video is written again.
+
+    codec: h264, which plays everywhere, or hevc
+    crf: quality, lower is better and larger; 19 is hard to tell from the source, 0 is
+        lossless
+    preset: the encoder's speed, as x264 names them
+    audio: every track kept, or none
+    keep_metadata: title, dates, place, languages, chapters; removed otherwise
+    keep_subtitles: subtitle tracks, and captions inside the pictures; removed otherwise
+    threads: of the decoder and of the encoder, 0 for one a core
+    """
+
+    codec: Literal["h264", "hevc"] = "h264"
+    crf: int = 19
+    preset: str = "veryfast"
+    audio: Literal["keep", "remove"] = "keep"
+    keep_metadata: bool = False
+    keep_subtitles: bool = False
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What was written: how many frames, which of them are marked, and what is not as it was."""
+
+    frames: int
+    marked: tuple[Damage, ...]
+    notes: tuple[str, ...]
+
+
+def output_suffix(source: Path) -> str:
+    """The suffix of what `source` is rewritten to: its own where it can be, else `.mp4`."""
+    suffix = source.suffix.lower()
+    return suffix if suffix in _CONTAINERS else ".mp4"
+
+
+def rewrite(
+    source: Path,
+    target: Path,
+    change: Change,
+    options: RewriteOptions,
+    progress: Progress | None = None,
+) -> Rewritten:
+    """Write `source` to `target` frame for frame, each picture altered by `change` in place.
+
+    change: called for every frame k that can be read, in order, with its `Picture`; for those that
+        cannot be read a grey picture with a cross is written instead
+    Attached pictures, attachments and data tracks (places, time codes) are never taken over.
+    Raises MediaError for a source that is no video or no file, or a target that is the source or
+    no .mp4, .m4v, .mov or .mkv; StorageError where the disk refuses; and what `change` raises. In
+    every case nothing is left and what stood at `target` before still stands.
+    """
+    source, target = require_file(source), Path(target)
+    _check_target(source, target)
+    with open_video(source, threads=options.threads) as video, ExitStack() as stack:
+        frames = _Frames(video)
+        first = frames.first()
+        temporary = stack.enter_context(atomic_path(target))
+        sides = Source(source, video.table.identity, every_stream=True)
+        stack.callback(sides.close)
+        writing = _Writing(temporary, target, sides, video, first=first, options=options)
+        with writing.closing():
+            for k, frame in frames:
+                writing.write(k, frame, change)
+                if progress is not None:
+                    progress.advance()
+        return Rewritten(video.frames, frames.marked(), tuple(writing.notes()))
+
+
+def _check_target(source: Path, target: Path) -> None:
+    if target.suffix.lower() not in _CONTAINERS:
+        raise MediaError(
+            f"{target}: videos are written as {', '.join(_CONTAINERS)}; give it one of these names"
+        )
+    if target.is_dir():
+        raise MediaError(f"{target}: is a folder; name a file inside it")
+    if target.exists() and target.samefile(source):
+        raise MediaError(f"{target}: is the source itself; write to another file")
+
+
+class _Frames:
+    """The frames of a video in order, None for those that cannot be read, and which those are."""
+
+    def __init__(self, video: Video) -> None:
+        self._path = video.path
+        self._reasons: dict[int, str] = {}
+        self._frames = self._read(video)
+        self._ahead: list[tuple[int, VideoFrame | None]] = []
+
+    def first(self) -> VideoFrame:
+        """The first frame that can be read."""
+        for k, frame in self._frames:
+            self._ahead.append((k, frame))
+            if frame is not None:
+                return frame
+        raise MediaError(f"{self._path}: none of its frames can be read; nothing can be written")
+
+    def __iter__(self) -> Iterator[tuple[int, VideoFrame | None]]:
+        while self._ahead:
+            yield self._ahead.pop(0)
+        yield from self._frames
+
+    def marked(self) -> tuple[Damage, ...]:
+        """The unreadable frames as ranges, each with its first frame's reason."""
+        lost = np.array([*self._reasons, -1], np.int64)
+        starts = np.flatnonzero(np.diff(lost, prepend=-2) != 1)
+        return tuple(
+            Damage(int(lost[i]), int(lost[j - 1]) + 1, self._reasons[int(lost[i])])
+            for i, j in itertools.pairwise(starts)
+        )
+
+    def _read(self, video: Video) -> Iterator[tuple[int, VideoFrame | None]]:
+        # With several threads it is not sharp which packet was refused, so from the first damage
+        # on there is one.
+        for k, frame in video.decoded():
+            if frame is None:
+                break
+            yield k, frame
+        else:
+            return
+        with open_video(self._path) as careful:
+            for index, frame in careful.decoded(k):
+                if frame is None:
+                    self._reasons[index] = _reason(careful, index)
+                yield index, frame
+
+
+def _reason(video: Video, k: int) -> str:
+    return next((d.reason for d in video.damage if d.start <= k < d.stop), "it cannot be read")
+
+
+class _Writing:
+    """One output file in the making."""
+
+    def __init__(
+        self,
+        temporary: Path,
+        target: Path,
+        sides: Source,
+        video: Video,
+        *,
+        first: VideoFrame,
+        options: RewriteOptions,
+    ) -> None:
+        self._target, self._sides, self._table = target, sides, video.table
+        side_data = side_data_of(first)
+        self._fitter = Fitter(first)
+        fitted = self._fitter.fit(first)
+        aspect, order = sides.stream.sample_aspect_ratio, sides.stream.codec_context.field_order
+        self._look = Look(fitted, side_data, aspect, order)
+        kind = _CONTAINERS[target.suffix.lower()]
+        self._schedule = Schedule.of(
+            video.table,
+            Fraction(sides.stream.time_base or 1),
+            _earliest(sides, video, kind, options),
+        )
+        self._rate = max(video.rate, _SLOWEST)
+        self._container = av.open(
+            str(temporary),
+            "w",
+            format=kind,
+            container_options=_BITEXACT | _clock_options(kind, self._schedule.tick),
+        )
+        with self._refusing():
+            self._add_streams(options)
+        self._decoded = self._schedule.decoded(self._stream.codec_context.reorder_depth)
+        self._lengths = self._schedule.lengths()
+        self._written = 0
+        self._mark: VideoFrame | None = None
+
+    def notes(self) -> Iterator[str]:
+        """What is not as it was in the source, in words."""
+        yield from self._fitter.notes
+        yield from self._look.lost()
+        yield from self._tracks.notes
+        if self._table.missing:
+            yield (
+                f"the source breaks off: {self._table.missing} frames that it promises are not "
+                "in it"
+            )
+        matroska = self._container.format.name == "matroska"
+        if matroska and not self._schedule.in_whole(_MILLISECOND):
+            yield "Matroska counts milliseconds: times are rounded by up to half of one"
+
+    def write(self, k: int, frame: VideoFrame | None, change: Change) -> None:
+        """Add frame k, changed, or the marked picture where there is none."""
+        layout = self._table.layout
+        if frame is not None:
+            frame = self._fitter.fit(frame)
+            change(k, Picture.of_frame(frame, layout))
+        else:
+            self._mark = self._mark or marked_frame(self._look.frame, layout)
+            frame = self._mark
+        frame.pts, frame.time_base = k, 1 / self._rate
+        # The decoder's choice of pictures is not to be the encoder's; with nothing held back at
+        # the end, the last packet is the last picture and can say how long it is shown.
+        ends = 0 < k >= len(self._table) - 2
+        frame.pict_type = PictureType.P if ends else PictureType.NONE
+        with self._refusing():
+            self._mux(self._stream.encode(frame))
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Finish the file where the block ends well, else only let go of it."""
+        try:
+            yield
+            with self._refusing():
+                self._mux(self._stream.encode(None))
+                self._tracks.write(until=None)
+                self._container.close()
+        except BaseException:
+            self._release()
+            raise
+        if self._written != len(self._table):
+            raise MediaError(
+                f"{self._target}: the encoder gave {self._written} of {len(self._table)} frames; "
+                "try another codec"
+            )
+
+    def _add_streams(self, options: RewriteOptions) -> None:
+        self._stream = add_video(
+            self._container,
+            self._look,
+            codec=options.codec,
+            crf=options.crf,
+            preset=options.preset,
+            rate=self._rate,
+            tick=self._schedule.tick,
+            threads=options.threads or os.cpu_count() or 1,
+            captions=options.keep_subtitles,
+        )
+        self._tracks = Tracks(
+            self._sides,
+            self._container,
+            self._schedule.moved,
+            sound=options.audio == "keep",
+            subtitles=options.keep_subtitles,
+            metadata=options.keep_metadata,
+        )
+        if options.keep_metadata:
+            self._keep_metadata()
+
+    def _keep_metadata(self) -> None:
+        given, container = self._sides.container, self._container
+        self._stream.metadata.update(kept_metadata(self._sides.stream))
+        container.metadata.update(kept_metadata(given))
+        chapters = given.chapters()
+        for chapter in chapters:
+            move = round(self._schedule.moved / Fraction(chapter["time_base"] or 1))
+            chapter["start"], chapter["end"] = chapter["start"] + move, chapter["end"] + move
+        container.set_chapters(chapters)
+
+    def _mux(self, packets: list[Packet[VideoStream]]) -> None:
+        for packet in packets:
+            k, turn = packet.pts, self._written
+            if k is None or turn >= len(self._table):
+                raise MediaError(f"{self._target}: the encoder gave more frames than it got")
+            ready = without_settings(packet) if turn == 0 else packet
+            ready.time_base = self._schedule.tick
+            ready.pts, ready.dts = int(self._schedule.shown[k]), int(self._decoded[turn])
+            ready.duration = int(self._lengths[k])
+            self._tracks.write(until=float(ready.dts * self._schedule.tick))
+            self._container.mux(ready)
+            self._written += 1
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Say errors of encoder and muxer in our words."""
+        try:
+            yield
+        except av.error.FFmpegError as error:
+            words = error.strerror or str(error)
+            if isinstance(error, OSError):
+                raise StorageError(
+                    f"{self._target}: writing failed ({words}); free space or choose another "
+                    "place; what stood there before still stands"
+                ) from error
+            raise MediaError(
+                f"{self._target}: writing failed ({words}); try another codec or container"
+            ) from error
+
+    def _release(self) -> None:
+        try:
+            self._container.close()
+        except av.error.FFmpegError:
+            # The file is about to be removed; why it failed has been said already.
+            return
+
+
+def _earliest(sides: Source, video: Video, kind: str, options: RewriteOptions) -> float | None:
+    """Seconds of the first thing taken over, on the source's clock; None to move nothing."""
+    starts = [video.table.start]
+    if options.audio == "keep":
+        starts += [
+            float(stream.start_time * stream.time_base)
+            for stream in sides.container.streams.audio
+            if stream.start_time is not None and stream.time_base is not None
+        ]
+    # An edit list can hide what lies a little before 0: the beginning that a sound coder needs.
+    return None if kind != "matroska" and -1 < min(starts) <= 0 else min(starts)
+
+
+def _clock_options(kind: str, tick: Fraction) -> dict[str, str]:
+    """The whole file counts in ticks of its pictures, so that its edit list can be exact."""
+    scale = tick.denominator
+    while scale < _COARSEST:
+        scale *= 2
+    if kind == "matroska" or scale > _FINEST:
+        return {}
+    return {"video_track_timescale": str(scale), "movie_timescale": str(scale)}

@@ -1,0 +1,173 @@
+"""The encoder of a rewritten video: what the source says of its pictures is said again.
+
+Of the encoder itself nothing is said: its settings would be written into the first picture.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, cast
+
+import av
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import SideData
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+__all__ = ["Look", "add_video", "side_data_of", "without_settings"]
+
+_ENCODERS = {"h264": "libx264", "hevc": "libx265"}
+_SMALL = 320 * 240
+_SETTINGS = bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef")
+"""The name under which x264 writes its version and settings."""
+_START = re.compile(rb"\x00?\x00\x00\x01")
+_SEI, _UNREGISTERED = 6, 5
+_KEY_SECONDS = 4
+_LOST = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How pictures are to be shown: what a file says beside their pixels.
+
+    side_data: what came with the first picture, by its kind
+    aspect: width of a pixel over its height, where the file says it
+    field_order: as FFmpeg numbers it, 0 for not known and 1 for none
+    """
+
+    frame: VideoFrame
+    side_data: dict[str, bytes]
+    aspect: Fraction | None
+    field_order: int
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether pictures are made of two fields that the encoder can keep apart."""
+        return self.frame.interlaced_frame and self.frame.height % 4 == 0
+
+    def matrix(self) -> list[int] | None:
+        """The display matrix, nine numbers, where the picture is to be turned or mirrored."""
+        stored = self.side_data.get("DISPLAYMATRIX")
+        return None if stored is None else list(struct.unpack("=9i", stored))
+
+    def mastering(self) -> str | None:
+        """The mastering display in the words that x264 and x265 share."""
+        stored = self.side_data.get("MASTERING_DISPLAY_METADATA")
+        if stored is None:
+            return None
+        parts = struct.unpack("=20i2i", stored)
+        if not (parts[20] and parts[21]):
+            return None
+        values = [Fraction(*parts[i : i + 2]) for i in range(0, 20, 2)]
+        red, green, blue, white = (
+            "({},{})".format(*(round(value * 50000) for value in values[i : i + 2]))
+            for i in range(0, 8, 2)
+        )
+        darkest, brightest = (round(value * 10000) for value in values[8:])
+        return f"G{green}B{blue}R{red}WP{white}L({brightest},{darkest})"
+
+    def light_level(self) -> str | None:
+        """The brightest pixel and the brightest picture, in candela a square metre."""
+        stored = self.side_data.get("CONTENT_LIGHT_LEVEL")
+        return None if stored is None else "{},{}".format(*struct.unpack("=2I", stored))
+
+    def lost(self) -> list[str]:
+        """What cannot be kept, in words."""
+        names = {word for kind, word in _LOST.items() if kind in self.side_data}
+        notes = [f"{name} brightness that changes with the scene is left out" for name in names]
+        if self.frame.interlaced_frame and not self.interlaced:
+            notes.append(f"{self.frame.height} rows cannot be interlaced: written as progressive")
+        return sorted(notes)
+
+
+def side_data_of(frame: VideoFrame) -> dict[str, bytes]:
+    """What comes with a frame, by its kind, copied: a change of the frame may move it."""
+    kinds = cast("Iterable[SideData]", frame.side_data)
+    return {data.type.name: bytes(data) for data in kinds}
+
+
+def add_video(
+    container: OutputContainer,
+    look: Look,
+    *,
+    codec: Literal["h264", "hevc"],
+    crf: int,
+    preset: str,
+    rate: Fraction,
+    tick: Fraction,
+    threads: int,
+    captions: bool,
+) -> VideoStream:
+    """An opened encoder for pictures like `look.frame`; it counts frames, not seconds."""
+    frame = look.frame
+    stream = cast(VideoStream, container.add_stream(_ENCODERS[codec], rate=rate))
+    context = stream.codec_context
+    context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
+    context.time_base = 1 / rate
+    stream.time_base = tick
+    context.colorspace, context.color_range = frame.colorspace, frame.color_range
+    context.color_primaries, context.color_trc = frame.color_primaries, frame.color_trc
+    if look.aspect:
+        context.sample_aspect_ratio = look.aspect
+    context.gop_size = max(1, round(_KEY_SECONDS * rate))
+    context.thread_count = 1 if frame.width * frame.height <= _SMALL else threads
+    context.thread_type = "FRAME"
+    context.flags |= Flags.bitexact
+    if look.interlaced and codec == "h264":
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        context.field_order = look.field_order
+    if codec == "hevc" and container.format.name != "matroska":
+        context.codec_tag = "hvc1"
+    if (matrix := look.matrix()) is not None:
+        stream.set_display_matrix(matrix)
+    # With 10 bits the scale of quality begins below 0.
+    quality = {"qp": "0"} if codec == "h264" and not crf else {"crf": str(crf)}
+    context.options = quality | {"preset": preset, "a53cc": str(int(captions))}
+    context.options |= _library_options(codec, look, context.thread_count, lossless=not crf)
+    context.open()
+    return stream
+
+
+def _library_options(
+    codec: Literal["h264", "hevc"], look: Look, threads: int, *, lossless: bool
+) -> dict[str, str]:
+    mastering, light = look.mastering(), look.light_level()
+    match codec:
+        case "h264":
+            names = {"mastering-display": mastering, "cll": light}
+            return _joined("x264-params", names)
+        case "hevc":
+            names = {"log-level": "none", "info": "0", "pools": str(threads)}
+            names |= {"lossless": "1"} if lossless else {}
+            small = min(look.frame.width, look.frame.height) < 64
+            names |= {"ctu": "16", "min-cu-size": "8"} if small else {}
+            return _joined("x265-params", names | {"master-display": mastering, "max-cll": light})
+
+
+def _joined(name: str, values: dict[str, str | None]) -> dict[str, str]:
+    text = ":".join(f"{key}={value}" for key, value in values.items() if value is not None)
+    return {name: text} if text else {}
+
+
+def without_settings(packet: Packet[VideoStream]) -> Packet[VideoStream]:
+    """The packet without the unit in which x264 writes down its version and settings."""
+    data = bytes(packet)
+    if _SETTINGS not in data:
+        return packet
+    starts = [match.start() for match in _START.finditer(data)]
+    units = [data[i:j] for i, j in zip(starts, [*starts[1:], len(data)], strict=True)]
+    result = cast("Packet[VideoStream]", av.Packet(b"".join(u for u in units if not _tells(u))))
+    result.pts, result.dts, result.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+    result.time_base, result.stream = packet.time_base, packet.stream
+    return result
+
+
+def _tells(unit: bytes) -> bool:
+    body = _START.sub(b"", unit, count=1)
+    return body[0] & 31 == _SEI and body[1] == _UNREGISTERED and _SETTINGS in body[:24]

@@ -1,0 +1,213 @@
+"""Sound and subtitles of a rewritten video: copied packet for packet where the container can.
+
+What the container cannot hold is encoded as AAC (sound) or left out (subtitles), and said. Parts
+that the source's edit list hides are not taken over: they are not in what is shown.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.codec.context import Flags
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from playhead.errors import MediaError
+from playhead.media.source import Source
+
+__all__ = ["Tracks", "kept_metadata"]
+
+# What players of these containers play; FFmpeg would write more into them than is ever read.
+_SOUND_OF_MP4 = {"aac", "mp3", "mp2", "ac3", "eac3", "alac", "flac", "opus"}
+_SOUND_OF_MOV = {"aac", "mp3", "ac3", "eac3", "alac"}
+_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+_BITS_A_CHANNEL = 96_000
+_OF_CONTAINER = {"encoder", "major_brand", "minor_version", "compatible_brands"}
+_PREROLL = Fraction(1, 10)
+"""Seconds of hidden sound that are taken over, from which a decoder starts."""
+_HIDDEN = 64
+"""Packets that lie in them at most."""
+
+
+class _Copied:
+    """A track whose packets are taken over as they are, their times moved."""
+
+    def __init__(self, source: Stream, container: OutputContainer, moved: Fraction) -> None:
+        self.target = container.add_stream_from_template(source)
+        self._tick = Fraction(source.time_base or 1)
+        self._move = round(moved / self._tick)
+        self._hidden: deque[tuple[int, Packet[Any]]] = deque(maxlen=_HIDDEN)
+        self._started = False
+        self._end = 0
+        self._last: int | None = None
+
+    def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
+        """What is to be written now that this packet has come."""
+        time = self._timed(packet)
+        if packet.is_discard:
+            self._hidden.append((time, packet))
+            return
+        for before, hidden in self._hidden:
+            # Hidden sound counts only where shown sound starts after it at once.
+            if not self._started and time - before <= _PREROLL / self._tick:
+                yield self._moved(hidden)
+        self._hidden.clear()
+        self._started = True
+        yield self._moved(packet)
+
+    def finish(self) -> Iterator[Packet[Any]]:
+        """What is left: nothing."""
+        return iter(())
+
+    def _timed(self, packet: Packet[Any]) -> int:
+        """Give a packet without times those that follow from the ones before; when it is shown."""
+        dts = packet.dts if packet.dts is not None else packet.pts
+        packet.dts = self._end if dts is None else dts
+        packet.pts = packet.dts if packet.pts is None else packet.pts
+        self._end = packet.pts + (packet.duration or 1)
+        return packet.pts
+
+    def _moved(self, packet: Packet[Any]) -> Packet[Any]:
+        assert packet.dts is not None
+        assert packet.pts is not None
+        packet.dts += self._move
+        # A jump back on the source's clock can be in no container.
+        packet.dts = packet.dts if self._last is None else max(packet.dts, self._last + 1)
+        packet.pts = max(packet.pts + self._move, packet.dts)
+        self._last = packet.dts
+        packet.stream = self.target
+        return packet
+
+
+class _Encoded:
+    """A track of sound that is decoded and encoded as AAC."""
+
+    def __init__(self, source: AudioStream, container: OutputContainer, moved: Fraction) -> None:
+        self._source = source
+        self._moved = moved
+        channels = source.codec_context.layout.nb_channels
+        layout = _LAYOUTS.get(channels, "stereo")
+        rate = min(_AAC_RATES, key=lambda known: abs(known - source.codec_context.sample_rate))
+        self.target = container.add_stream("aac", rate=rate)
+        context = self.target.codec_context
+        context.layout, context.bit_rate = layout, _BITS_A_CHANNEL * min(channels, 8)
+        context.flags |= Flags.bitexact
+        context.time_base = Fraction(1, rate)
+        self._resampler = AudioResampler("fltp", layout, rate)
+
+    def take(self, packet: Packet[Any] | None) -> Iterator[Packet[Any]]:
+        """What is to be written now that this packet has come."""
+        try:
+            frames = self._source.codec_context.decode(packet)
+        except av.error.FFmpegError:
+            # What is missing shows as a hole in the times of what follows.
+            return
+        for frame in frames:
+            yield from self._of(frame)
+
+    def finish(self) -> Iterator[Packet[Any]]:
+        """What decoder, resampler and encoder still hold."""
+        yield from self.take(None)
+        for frame in self._resampler.resample(None):
+            yield from self.target.encode(frame)
+        yield from self.target.encode(None)
+
+    def _of(self, frame: AudioFrame) -> Iterator[Packet[Any]]:
+        if frame.pts is not None and frame.time_base is not None:
+            frame.pts += round(self._moved / frame.time_base)
+        for part in self._resampler.resample(frame):
+            yield from self.target.encode(part)
+
+
+class Tracks:
+    """All tracks beside the picture, written as far as the pictures have come."""
+
+    def __init__(
+        self,
+        source: Source,
+        container: OutputContainer,
+        moved: Fraction,
+        *,
+        sound: bool,
+        subtitles: bool,
+        metadata: bool,
+    ) -> None:
+        self.notes: list[str] = []
+        self._container, self._moved = container, moved
+        self._tracks: dict[int, _Copied | _Encoded] = {}
+        wanted = [*source.container.streams.audio] if sound else []
+        for number, stream in enumerate(wanted, 1):
+            self._tracks[stream.index] = self._sound(stream, number)
+        texts = [*source.container.streams.subtitles] if subtitles else []
+        for number, text in enumerate(texts, 1):
+            self._add_subtitles(text, number)
+        streams = [s for s in source.container.streams if s.index in self._tracks]
+        for given in streams if metadata else []:
+            self._tracks[given.index].target.metadata.update(kept_metadata(given))
+        self._packets = source.packets_of(streams) if streams else iter(())
+        self._next = next(self._packets, None)
+
+    def write(self, until: float | None) -> None:
+        """Write what comes before a time in seconds of the target, or all that is left."""
+        while self._next is not None:
+            packet = self._next
+            if until is not None and not self._due(packet, until):
+                return
+            self._container.mux(list(self._tracks[packet.stream_index].take(packet)))
+            self._next = next(self._packets, None)
+        if until is None:
+            for track in self._tracks.values():
+                self._container.mux(list(track.finish()))
+
+    def _due(self, packet: Packet[Any], until: float) -> bool:
+        time = packet.dts if packet.dts is not None else packet.pts
+        return time is None or float(time * packet.time_base + self._moved) <= until
+
+    def _sound(self, stream: AudioStream, number: int) -> _Copied | _Encoded:
+        name = stream.codec_context.name if stream.codec_context else None
+        if name is not None and _holds(self._container, name):
+            try:
+                return _Copied(stream, self._container, self._moved)
+            except ValueError:
+                # The container says itself that it does not hold this kind of sound.
+                self.notes.append(f"sound track {number} ({name}) is encoded anew as AAC")
+                return _Encoded(stream, self._container, self._moved)
+        if name is None:
+            raise MediaError(
+                f"no decoder is known for sound track {number}; convert it to AAC or leave the "
+                "sound out"
+            )
+        self.notes.append(f"sound track {number} ({name}) is encoded anew as AAC")
+        return _Encoded(stream, self._container, self._moved)
+
+    def _add_subtitles(self, stream: Stream, number: int) -> None:
+        try:
+            self._tracks[stream.index] = _Copied(stream, self._container, self._moved)
+        except ValueError:
+            self.notes.append(
+                f"subtitle track {number} is left out: this container does not hold its kind"
+            )
+
+
+def kept_metadata(of: Stream | InputContainer) -> dict[str, str]:
+    """What a file or track says of itself, less what is about the container it was in."""
+    return {name: text for name, text in of.metadata.items() if name not in _OF_CONTAINER}
+
+
+def _holds(container: OutputContainer, codec: str) -> bool:
+    match container.format.name:
+        case "mp4":
+            return codec in _SOUND_OF_MP4
+        case "mov":
+            return codec in _SOUND_OF_MOV or codec.startswith("pcm_")
+        case _:
+            return True
