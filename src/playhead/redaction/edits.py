@@ -1,0 +1,336 @@
+"""Edits: what a person decided about the tracks of a video, as the review page saves it.
+
+`NAME.edits.json` names tracks to keep visible or to hide, every box that a person drew, and the
+spans of time to hide in. What it leaves out stays as the track file has it; what it names replaces
+that, so that the same edits applied twice are applied once.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from playhead.errors import LabelError
+from playhead.events.formats.tracks import TrackFile
+from playhead.events.model import Box, Origin, Track
+from playhead.events.source import JsonEntry, read_json
+from playhead.times import TIE, nearest
+
+__all__ = ["SCHEMA", "AddedBox", "Edits", "apply_edits", "drawn_box", "is_drawn", "read_edits"]
+
+SCHEMA = 1
+FILE_KEYS = ("schema", "video", "keep", "hide", "boxes", "spans")
+BOX_KEYS = ("label", "start", "end", "box", "end_box")
+MAX_PIXEL = 1e5  # no picture is this wide
+MAX_SECONDS = 1e9
+STRAIGHT = 0.5  # pixels that a box may be off the line between its first and its last place
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedBox:
+    """A box that a person drew: it stands from `start` to before `end`, in seconds.
+
+    With an `end_box` it moves from `box` to that one in a straight line.
+    """
+
+    label: str
+    start: float
+    end: float
+    box: Box
+    end_box: Box | None = None
+
+    def at(self, times: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Where it is at each of `times` (N,) in seconds: float32 (N, 4)."""
+        part = np.clip((times - self.start) / (self.end - self.start), 0.0, 1.0)[:, None]
+        first, last = np.array(self.box), np.array(self.end_box or self.box)
+        return (first * (1 - part) + last * part).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """What one file of edits says; None where it says nothing, which changes nothing.
+
+    keep: ids of tracks to leave visible; hide: ids to hide again
+    boxes: all that a person drew, in place of those drawn before
+    spans: rising, apart; outside of them nothing is hidden; none at all means everywhere
+    where: the file, for messages
+    """
+
+    video: str
+    keep: tuple[int, ...] = ()
+    hide: tuple[int, ...] = ()
+    boxes: tuple[AddedBox, ...] | None = None
+    spans: tuple[Span, ...] | None = None
+    where: str = "edits"
+
+
+def read_edits(path: Path) -> Edits:
+    """Read a file of edits; LabelError names the file and the entry that is wrong."""
+    document = JsonEntry.of(read_json(path), str(path))
+    schema = document.whole("schema")
+    if schema != SCHEMA:
+        raise LabelError(
+            f"{path}: edits of schema {schema}, this version reads {SCHEMA}; save them again from "
+            "a review page that this version writes"
+        )
+    _refuse_unknown(document, FILE_KEYS)
+    keep, hide = _read_ids(document, "keep"), _read_ids(document, "hide")
+    for number in sorted(set(keep) & set(hide)):
+        raise LabelError(f"{path}: track {number} is in 'keep' and in 'hide'; take one of them out")
+    return Edits(
+        video=_read_name(document),
+        keep=keep,
+        hide=hide,
+        boxes=_read_boxes(document) if "boxes" in document.values else None,
+        spans=_read_spans(document) if "spans" in document.values else None,
+        where=str(path),
+    )
+
+
+def apply_edits(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> TrackFile:
+    """The tracks as a person wants them; applying the same edits again changes nothing.
+
+    times: seconds of every frame of the video, float64 (frames,)
+    Kept ids go to `shown`. A drawn box becomes a track of the frames whose time is in [start, end),
+    at least the nearest one; tracks drawn earlier are replaced by those of the edits.
+    Raises LabelError for edits of another video, an id that no found track has, a box outside the
+    picture, a box or span after the end of the video.
+    """
+    _check_video(tracks, edits, times)
+    _check_ids(tracks, edits)
+    shown = (tracks.shown | set(edits.keep)) - set(edits.hide)
+    spans = tracks.spans if edits.spans is None else _spans(edits.spans, edits.where, times)
+    decided = replace(tracks, shown=frozenset(shown), spans=spans)
+    if edits.boxes is None:
+        return decided
+    _check_boxes(tracks, edits, times)
+    return _redrawn(decided, edits.boxes, times)
+
+
+def is_drawn(track: Track) -> bool:
+    """Whether a person drew the whole track."""
+    return len(track.origin) > 0 and bool(np.all(track.origin == Origin.DRAWN))
+
+
+def drawn_box(track: Track, times: NDArray[np.float64]) -> AddedBox:
+    """The box that was drawn to make this track, as a page needs it to go on from there.
+
+    A track that no straight line makes gives a standing box around all of it: more is hidden.
+    """
+    first, last = int(track.frames[0]), int(track.frames[-1])
+    corners = track.boxes.astype(np.float64)
+    around = [*corners[:, :2].min(axis=0), *corners[:, 2:].max(axis=0)]
+    end = float(times[last + 1]) if last + 1 < len(times) else _end(times)
+    standing = AddedBox(label=track.label, start=float(times[first]), end=end, box=_box(around))
+    # Just past the last frame, since a line drawn on beyond it may leave the picture.
+    moving = replace(
+        standing,
+        end=float(times[last]) + 2 * TIE,
+        box=_box(corners[0]),
+        end_box=_box(corners[-1]),
+    )
+    stands = np.array_equal(track.boxes.min(axis=0), track.boxes.max(axis=0))
+    off = np.abs(moving.at(times[track.frames]) - track.boxes).max()
+    return standing if stands or off > STRAIGHT else moving
+
+
+def _redrawn(
+    tracks: TrackFile, boxes: tuple[AddedBox, ...], times: NDArray[np.float64]
+) -> TrackFile:
+    """The found tracks, then a track a box, numbered on from the found ones."""
+    found = [track for track in tracks.tracks if not is_drawn(track)]
+    first = 1 + max((track.id for track in found), default=-1)
+    drawn = [_track(first + i, box, times) for i, box in enumerate(boxes)]
+    labels = dict.fromkeys((*tracks.classes, *(track.label for track in drawn)))
+    return replace(
+        tracks,
+        tracks=(*found, *drawn),
+        classes=tuple(labels),
+        shown=tracks.shown & {track.id for track in found},
+    )
+
+
+def _track(number: int, added: AddedBox, times: NDArray[np.float64]) -> Track:
+    """The box on its frames; times carry rounding, so a microsecond does not lose a frame."""
+    inside = (times >= added.start - TIE) & (times < added.end - TIE)
+    frames = np.flatnonzero(inside).astype(np.int32)
+    if len(frames) == 0:
+        frames = nearest(times, [added.start])
+    return Track(
+        id=number,
+        label=added.label,
+        frames=frames,
+        boxes=added.at(times[frames]),
+        scores=np.ones(len(frames), np.float32),
+        origin=np.full(len(frames), Origin.DRAWN, np.uint8),
+    )
+
+
+def _spans(spans: tuple[Span, ...], where: str, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64 (S, 2); a span without a frame is refused, since it would leave all visible."""
+    for number, (start, end) in enumerate(spans, start=1):
+        if not np.any((times >= start) & (times < end)):
+            raise LabelError(
+                f"{where}: span {number} from {start:g} s to {end:g} s has no frame in it, the "
+                f"last is at {times[-1]:g} s; times are seconds from the first frame"
+            )
+    return np.array(spans, np.float64).reshape(-1, 2)
+
+
+def _check_video(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> None:
+    name = Path(tracks.video).name
+    if edits.video != name:
+        raise LabelError(
+            f"{edits.where}: edits of {edits.video}, the tracks are of {name}; take the edits that "
+            "were saved from this video's review page"
+        )
+    if len(times) != tracks.frames:
+        raise LabelError(
+            f"{edits.where}: the tracks are of {tracks.frames} frames, the video has {len(times)}; "
+            "detect again, this may be another cut"
+        )
+
+
+def _check_ids(tracks: TrackFile, edits: Edits) -> None:
+    drawn = {track.id: is_drawn(track) for track in tracks.tracks}
+    for key, ids in (("keep", edits.keep), ("hide", edits.hide)):
+        for number in ids:
+            if number not in drawn:
+                raise LabelError(
+                    f"{edits.where}: {key!r} names track {number}, which {tracks.video} does not "
+                    "have; the tracks may have been made anew, review them again"
+                )
+            if drawn[number]:
+                raise LabelError(
+                    f"{edits.where}: {key!r} names track {number}, which a person drew; take it "
+                    "out of 'boxes' instead"
+                )
+
+
+def _check_boxes(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> None:
+    for number, added in enumerate(edits.boxes or (), start=1):
+        where = f"{edits.where}: box {number}"
+        _check_start(where, added.start, times)
+        for x1, y1, x2, y2 in filter(None, (added.box, added.end_box)):
+            if x1 >= tracks.width or y1 >= tracks.height or x2 <= 0 or y2 <= 0:
+                raise LabelError(
+                    f"{where}: ({x1:g}, {y1:g}, {x2:g}, {y2:g}) lies outside the picture of "
+                    f"{tracks.width}x{tracks.height}; give pixels of the displayed picture"
+                )
+
+
+def _check_start(where: str, start: float, times: NDArray[np.float64]) -> None:
+    if start >= _end(times) - TIE:
+        raise LabelError(
+            f"{where}: starts at {start:g} s, the video ends at {_end(times):g} s; times are "
+            "seconds from its first frame"
+        )
+
+
+def _end(times: NDArray[np.float64]) -> float:
+    """The end of the video: its last frame is taken to last as long as the one before it."""
+    return float(2 * times[-1] - times[-2]) if len(times) > 1 else float(times[-1]) + 1.0
+
+
+def _box(corners: ArrayLike) -> Box:
+    x1, y1, x2, y2 = np.asarray(corners, np.float64).tolist()
+    return x1, y1, x2, y2
+
+
+def _read_name(document: JsonEntry) -> str:
+    name = document.text("video")
+    if "/" in name or "\\" in name or "\0" in name or name in {".", ".."}:
+        raise LabelError(
+            f"{document.where}: 'video' needs a file name without a path, got {name!r}"
+        )
+    return name
+
+
+def _read_ids(document: JsonEntry, key: str) -> tuple[int, ...]:
+    if key not in document.values:
+        return ()
+    ids = [value for _, value in document.items(key)]
+    for value in ids:
+        if type(value) is not int or value < 0:
+            raise LabelError(
+                f"{document.where}: {key!r} needs ids of tracks, got {str(value)[:40]}"
+            )
+    return tuple(sorted(set(ids)))
+
+
+def _read_boxes(document: JsonEntry) -> tuple[AddedBox, ...]:
+    return tuple(
+        _read_box(JsonEntry.of(value, f"{document.where}: box {number}"))
+        for number, value in document.items("boxes")
+    )
+
+
+def _read_box(entry: JsonEntry) -> AddedBox:
+    _refuse_unknown(entry, BOX_KEYS)
+    start, end = _span(entry.where, [entry.values.get("start"), entry.values.get("end")])
+    moves = entry.values.get("end_box") is not None
+    return AddedBox(
+        label=entry.text("label"),
+        start=start,
+        end=end,
+        box=_corners(entry, "box"),
+        end_box=_corners(entry, "end_box") if moves else None,
+    )
+
+
+def _corners(entry: JsonEntry, key: str) -> Box:
+    numbers = [value for _, value in entry.items(key)]
+    if len(numbers) != 4 or not all(_is_number(value, MAX_PIXEL) for value in numbers):
+        raise LabelError(f"{entry.where}: {key!r} needs four numbers x1, y1, x2, y2 in pixels")
+    x1, y1, x2, y2 = (float(value) for value in numbers)
+    if x2 - x1 < 1 or y2 - y1 < 1:
+        raise LabelError(
+            f"{entry.where}: {key!r} ({x1:g}, {y1:g}, {x2:g}, {y2:g}) has no area; needs x2 and y2 "
+            "a pixel or more past x1 and y1"
+        )
+    return x1, y1, x2, y2
+
+
+def _read_spans(document: JsonEntry) -> tuple[Span, ...]:
+    """Rising, those that meet joined."""
+    spans = sorted(
+        _span(f"{document.where}: span {number}", value)
+        for number, value in document.items("spans")
+    )
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def _span(where: str, value: Any) -> Span:
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(_is_number(one, MAX_SECONDS) for one in value)
+    ):
+        raise LabelError(f"{where}: needs a start and an end in seconds, got {str(value)[:60]}")
+    start, end = float(value[0]), float(value[1])
+    if not 0 <= start < end:
+        raise LabelError(
+            f"{where}: from {start:g} s to {end:g} s; needs a start of 0 s or later and an end "
+            "after it"
+        )
+    return start, end
+
+
+def _is_number(value: Any, most: float) -> bool:
+    return type(value) in (int, float) and -most <= value <= most
+
+
+def _refuse_unknown(entry: JsonEntry, known: tuple[str, ...]) -> None:
+    for key in entry.values:
+        if key not in known:
+            raise LabelError(f"{entry.where}: unknown key {key!r}; known are {', '.join(known)}")
