@@ -1,0 +1,1 @@
+"""Redaction: find faces, heads, people, cars and plates, and hide them."""

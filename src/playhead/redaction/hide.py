@@ -1,0 +1,140 @@
+"""Hiding: regions of a picture replaced in place, on its own planes, before it is encoded.
+
+What `solid`, `picture` and `fill` leave in a region does not depend on the samples that they hide:
+whatever was there, the result is the same bit for bit. `mosaic` and `blur` do depend on them, and
+faces under them are found again: they are weak, and only taken where asked for by name. Nothing
+outside a region is touched (see `hide_masks` for what exactly a region hides).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from PIL import ImageColor
+from pydantic import Field, field_validator, model_validator
+
+from playhead.config import Settings
+from playhead.media.planes import Picture
+from playhead.redaction.hide_masks import Cover, Region, Shape, cover_of, grouped
+from playhead.redaction.hide_overlay import Overlay
+from playhead.redaction.hide_styles import RING, blur, fill, mosaic
+
+__all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style"]
+
+Style = Literal["solid", "picture", "fill", "mosaic", "blur"]
+
+WEAK: tuple[Style, ...] = ("mosaic", "blur")
+"""Styles under which something of what they hide is left."""
+
+_MID_GREY = (128, 128, 128)
+
+
+class HideConfig(Settings):
+    """What stands where something is hidden."""
+
+    style: Style = Field(
+        default="solid",
+        description="`solid`: a colour; `picture`: a picture; `fill`: smoothly from the "
+        "surroundings; these keep nothing of what they hide. Weak: `mosaic` and `blur`, under "
+        "which faces can be found again",
+    )
+    shape: Shape = Field(
+        default="ellipse",
+        description="`ellipse`: the one inside the region's box; `box`: all of it",
+    )
+    colour: str = Field(
+        default="#000000",
+        description="of `solid`, and behind the transparent parts of `picture`: a name as in CSS, "
+        "or #rrggbb",
+    )
+    picture: Path | None = Field(
+        default=None, description="of `picture`: an image file; null is a plain hatching"
+    )
+    cells: int = Field(
+        default=6, ge=1, le=32, description="of `mosaic`: cells across and down, however large"
+    )
+    strength: float = Field(
+        default=0.2,
+        ge=0.05,
+        le=1,
+        description="of `blur`: sigma of the Gaussian as a share of the box's width and height",
+    )
+
+    @field_validator("colour")
+    @classmethod
+    def _opaque_colour(cls, colour: str) -> str:
+        _rgb(colour)
+        return colour
+
+    @model_validator(mode="after")
+    def _picture_is_used(self) -> Self:
+        if self.picture is not None and self.style != "picture":
+            raise ValueError(f'picture is given, and the style is "{self.style}", not "picture"')
+        return self
+
+
+class Hider:
+    """Hides regions of pictures, all in the same style.
+
+    Raises ConfigError where there is no picture file of the name given, MediaError and LimitError
+    where it cannot be read.
+    """
+
+    def __init__(self, config: HideConfig) -> None:
+        self._config = config
+        self._colour = _rgb(config.colour)
+        self._overlay = Overlay(config.picture, self._colour)
+
+    def hide(self, picture: Picture, regions: Sequence[Region]) -> None:
+        """Hide `regions`, in displayed pixels, writing into the planes of `picture`."""
+        covers = [cover for one in regions if (cover := cover_of(picture, one)) is not None]
+        match self._config.style:
+            case "solid":
+                self._paint(picture, covers)
+            case "picture":
+                for cover in covers:
+                    self._overlay.draw(picture, cover)
+            case "fill":
+                _fill(picture, covers)
+            case "mosaic" | "blur":
+                self._weaken(picture, covers)
+
+    def hide_whole(self, picture: Picture) -> None:
+        """Paint the whole picture in the colour, whatever the style."""
+        for plane, value in zip(picture.planes, picture.values(self._colour), strict=True):
+            plane[...] = value
+
+    def _paint(self, picture: Picture, covers: Sequence[Cover]) -> None:
+        values = picture.values(self._colour)
+        for cover in covers:
+            for plane, step, value in zip(picture.planes, picture.steps, values, strict=True):
+                part, hidden = cover.on(plane, step)
+                np.copyto(part, plane.dtype.type(value), where=hidden)
+
+    def _weaken(self, picture: Picture, covers: Sequence[Cover]) -> None:
+        for cover in covers:
+            for plane, step in zip(picture.planes, picture.steps, strict=True):
+                part, hidden = cover.on(plane, step)
+                box = cover.box_on(step)
+                if self._config.style == "mosaic":
+                    mosaic(part, hidden, box, self._config.cells)
+                else:
+                    blur(part, hidden, box, self._config.strength)
+
+
+def _fill(picture: Picture, covers: Sequence[Cover]) -> None:
+    """Regions that are near one another are filled as one: no ring may lie in another region."""
+    margin = RING * max(max(step) for step in picture.steps)
+    greys = picture.values(_MID_GREY)
+    for cover in grouped(covers, margin):
+        for plane, step, grey in zip(picture.planes, picture.steps, greys, strict=True):
+            fill(*cover.on(plane, step, margin=RING), grey)
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    """Raises ValueError for what is no colour, or one with transparency."""
+    red, green, blue, *alpha = ImageColor.getrgb(colour)
+    if alpha:
+        raise ValueError("a colour that hides has no transparency")
+    return red, green, blue

@@ -1,0 +1,187 @@
+"""Masks: which samples of a picture's planes a region hides.
+
+A luma pixel is hidden when the region's shape covers any part of it; a chroma sample when any luma
+pixel that it belongs to is hidden. So no brightness and no colour of a hidden pixel is left. The
+price: a pixel beside the mask that shares its chroma sample with a hidden one keeps its brightness
+and takes the colour of what hides. Where chroma is halved that reaches one pixel.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import LabelError
+from playhead.events.model import Box
+from playhead.media.planes import Picture
+
+__all__ = ["Cover", "Region", "Shape", "cover_of", "grouped"]
+
+Shape = Literal["ellipse", "box"]
+
+Window = tuple[int, int, int, int]  # x1, y1, x2, y2 of luma pixels, half-open
+
+# Far past every picture, and still far from where squares of squares lose their digits.
+_FARTHEST = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What is to be hidden of one picture: a box of displayed pixels, or the ellipse inside it.
+
+    The box may reach over the picture's edges; one without area hides nothing.
+    Raises LabelError for a number that is no place in a picture (NaN, infinity, beyond 1e9).
+    """
+
+    box: Box
+    shape: Shape = "ellipse"
+
+    def __post_init__(self) -> None:
+        if not all(abs(number) <= _FARTHEST for number in self.box):  # false for NaN
+            raise LabelError(
+                f"a region to hide is {self.box}; four numbers between -1e9 and 1e9 are needed"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cover:
+    """The pixels that one region, or several together, hide in a picture as it is stored.
+
+    x, y: the luma pixel at which the mask begins; like the mask's size they are multiples of the
+        picture's chroma steps, so that every chroma sample lies in it whole
+    mask: (h, w), True for a hidden luma pixel; pixels past the picture's edge are False
+    box: what was asked for, in stored luma pixels
+    """
+
+    x: int
+    y: int
+    mask: NDArray[np.bool_]
+    box: Box
+
+    def on(
+        self, plane: NDArray[Any], step: tuple[int, int], margin: int = 0
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The part of a plane under the mask, a view, and which of its samples are hidden.
+
+        step: luma pixels to a sample of the plane, across and down
+        margin: samples that the part reaches further on every side, as far as the plane does
+        """
+        mask = _coarse(self.mask, *step)
+        left, top = self.x // step[0], self.y // step[1]
+        x, y = max(left - margin, 0), max(top - margin, 0)
+        height, width = mask.shape
+        part = plane[y : top + height + margin, x : left + width + margin]
+        if not margin:
+            return part, mask[: part.shape[0], : part.shape[1]]
+        hidden = np.zeros(part.shape, np.bool_)
+        inner = hidden[top - y : top - y + height, left - x : left - x + width]
+        inner[...] = mask[: inner.shape[0], : inner.shape[1]]
+        return part, hidden
+
+    def box_on(self, step: tuple[int, int]) -> Box:
+        """The box in samples of a plane, counted from the first under the mask."""
+        x1, y1, x2, y2 = self.box
+        across, down = step
+        left, top = self.x, self.y
+        return (x1 - left) / across, (y1 - top) / down, (x2 - left) / across, (y2 - top) / down
+
+
+def cover_of(picture: Picture, region: Region) -> Cover | None:
+    """What `region` hides of `picture`; None where that is nothing."""
+    height, width = picture.planes[0].shape
+    box = picture.stored_box(region.box)
+    x1, y1, x2, y2 = box
+    left, right = max(math.floor(x1), 0), min(math.ceil(x2), width)
+    top, bottom = max(math.floor(y1), 0), min(math.ceil(y2), height)
+    if not (x1 < x2 and y1 < y2 and left < right and top < bottom):
+        return None
+    step_x = max(step[0] for step in picture.steps)
+    step_y = max(step[1] for step in picture.steps)
+    x, y = left // step_x * step_x, top // step_y * step_y
+    mask = np.zeros((_up(bottom - y, step_y), _up(right - x, step_x)), np.bool_)
+    inner = mask[top - y : bottom - y, left - x : right - x]
+    match region.shape:
+        case "box":
+            inner[...] = True
+        case "ellipse":
+            inner[...] = _ellipse(np.arange(left, right), np.arange(top, bottom), box)
+        case _:
+            raise LabelError(f'a region has the shape "{region.shape}"; known are ellipse, box')
+    return Cover(x, y, mask, box)
+
+
+def grouped(covers: Sequence[Cover], margin: int) -> list[Cover]:
+    """Covers of which none comes within `margin` luma pixels of another: those that do are joined.
+
+    The box of a joined cover is the box around its mask.
+    """
+    apart: list[tuple[Window, list[Cover]]] = []
+    for cover in covers:
+        around, members = _window(cover), [cover]
+        # What was joined has grown, and may now come near to others.
+        while near := [one for one in apart if _is_near(one[0], around, margin)]:
+            for one in near:
+                apart.remove(one)
+                around, members = _around(around, one[0]), members + one[1]
+        apart.append((around, members))
+    return [_joined(around, members) for around, members in apart]
+
+
+def _ellipse(columns: NDArray[np.intp], rows: NDArray[np.intp], box: Box) -> NDArray[np.bool_]:
+    """Pixels of which the point nearest to the centre lies inside the ellipse: (rows, columns).
+
+    Twice the distances and the diameters are used, and nothing is divided: where the box lies on
+    halves or quarters of a pixel the test is exact.
+    """
+    x1, y1, x2, y2 = box
+    width, height = x2 - x1, y2 - y1
+    across = (_from_centre(columns, x1 + x2) * height) ** 2
+    down = (_from_centre(rows, y1 + y2) * width) ** 2
+    inside: NDArray[np.bool_] = down[:, None] + across < (width * height) ** 2
+    return inside
+
+
+def _from_centre(pixels: NDArray[np.intp], twice_centre: float) -> NDArray[np.float64]:
+    """Twice the distance from the centre to the nearest point of each pixel."""
+    before, after = twice_centre - 2.0 * (pixels + 1), 2.0 * pixels - twice_centre
+    nearest: NDArray[np.float64] = np.maximum(np.maximum(before, after), 0)
+    return nearest
+
+
+def _coarse(mask: NDArray[np.bool_], step_x: int, step_y: int) -> NDArray[np.bool_]:
+    """One entry for each sample of step_y x step_x pixels: whether any of them is hidden."""
+    pixels = [mask[y::step_y, x::step_x] for y in range(step_y) for x in range(step_x)]
+    return reduce(np.logical_or, pixels)
+
+
+def _up(length: int, step: int) -> int:
+    return -(-length // step) * step
+
+
+def _window(cover: Cover) -> Window:
+    height, width = cover.mask.shape
+    return cover.x, cover.y, cover.x + width, cover.y + height
+
+
+def _is_near(a: Window, b: Window, margin: int) -> bool:
+    across = a[0] < b[2] + margin and b[0] < a[2] + margin
+    return across and a[1] < b[3] + margin and b[1] < a[3] + margin
+
+
+def _around(a: Window, b: Window) -> Window:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def _joined(around: Window, members: Sequence[Cover]) -> Cover:
+    if len(members) == 1:
+        return members[0]
+    x1, y1, x2, y2 = around
+    mask = np.zeros((y2 - y1, x2 - x1), np.bool_)
+    for one in members:
+        height, width = one.mask.shape
+        mask[one.y - y1 : one.y - y1 + height, one.x - x1 : one.x - x1 + width] |= one.mask
+    return Cover(x1, y1, mask, around)

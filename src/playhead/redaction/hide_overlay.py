@@ -1,0 +1,128 @@
+"""The picture that stands where something is hidden, fitted to each region.
+
+It is turned as the stored picture is, so that it stands upright when that is displayed, and scaled
+to the region's whole box, of which only what lies in the picture is ever made.
+"""
+
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from playhead.errors import ConfigError
+from playhead.media.planes import Picture
+from playhead.redaction.hide_masks import Cover
+from playhead.redaction.images import read_image
+
+__all__ = ["Overlay"]
+
+RGB = NDArray[np.uint8]
+Window = tuple[int, int, int, int]
+Turn = tuple[bool, bool, bool]
+
+_CACHED = 64
+_CACHED_PIXELS = 256 * 256  # a larger one is made anew each time, so that memory stays small
+
+
+class Overlay:
+    """A picture to draw over regions.
+
+    path: an image file; None is a hatching of two greys, which looks like nothing
+    colour: what is seen through its transparent parts, never what is hidden
+    Raises ConfigError where there is no such file; MediaError and LimitError as `read_image` does.
+    """
+
+    def __init__(self, path: Path | None, colour: tuple[int, int, int]) -> None:
+        self._image = _hatching() if path is None else _opaque(path, colour)
+        self._turned: dict[Turn, Image.Image] = {}
+        self._cached = lru_cache(_CACHED)(self._scaled)
+
+    def draw(self, picture: Picture, cover: Cover) -> None:
+        """Draw over the hidden samples of one region."""
+        layout = picture.layout
+        turn = (layout.transpose, layout.flip_x, layout.flip_y)
+        shown = self._under(cover, (layout.width, layout.height), turn)
+        # Rows of the matrix: red, green, blue; the last one is black.
+        black, *ends = (np.array(picture.values(rgb)) for rgb in _CORNERS)
+        weights = (np.stack(ends, axis=1) - black[:, None]) / 255
+        for index, (plane, step) in enumerate(zip(picture.planes, picture.steps, strict=True)):
+            part, hidden = cover.on(plane, step)
+            values = _averaged(shown @ weights[index].astype(np.float32), *step) + black[index]
+            fitting = values[: part.shape[0], : part.shape[1]]
+            top = (1 << picture.depth) - 1
+            np.copyto(part, np.rint(fitting).clip(0, top).astype(plane.dtype), where=hidden)
+
+    def _under(self, cover: Cover, size: tuple[int, int], turn: Turn) -> NDArray[np.float32]:
+        """(h, w, 3) for the cover's mask: the overlay, its edge repeated where the mask is wider.
+
+        size: (width, height) of the stored picture
+        """
+        x1, y1, x2, y2 = cover.box
+        left, top = math.floor(x1), math.floor(y1)
+        across, down = math.ceil(x2) - left, math.ceil(y2) - top
+        x, y = max(left, 0), max(top, 0)
+        right, bottom = min(left + across, size[0]), min(top + down, size[1])
+        visible = (x - left, y - top, right - left, bottom - top)
+        small = (right - x) * (bottom - y) <= _CACHED_PIXELS
+        scale = self._cached if small else self._scaled
+        height, width = cover.mask.shape
+        before_x, before_y = x - cover.x, y - cover.y
+        after_x, after_y = cover.x + width - right, cover.y + height - bottom
+        edges = ((before_y, after_y), (before_x, after_x), (0, 0))
+        return np.pad(scale((across, down), visible, turn), edges, mode="edge")
+
+    def _scaled(self, size: tuple[int, int], visible: Window, turn: Turn) -> NDArray[np.float32]:
+        """The part `visible` of the overlay scaled to `size`; float32 (rows, columns, 3)."""
+        if turn not in self._turned:
+            self._turned[turn] = _as_stored(self._image, turn)
+        image = self._turned[turn]
+        scale_x, scale_y = image.width / size[0], image.height / size[1]
+        x1, y1, x2, y2 = visible
+        source = (x1 * scale_x, y1 * scale_y, x2 * scale_x, y2 * scale_y)
+        shown = image.resize((x2 - x1, y2 - y1), Image.Resampling.BILINEAR, box=source)
+        return np.asarray(shown, np.float32)
+
+
+_CORNERS = ((0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255))
+"""Colours that tell everything about the way from RGB to planes, since that is linear."""
+
+
+def _averaged(values: NDArray[np.float32], step_x: int, step_y: int) -> NDArray[np.float32]:
+    """The mean of every step_y x step_x values; both sides are multiples of the steps."""
+    if (step_x, step_y) == (1, 1):
+        return values
+    height, width = values.shape
+    cells = values.reshape(height // step_y, step_y, width // step_x, step_x)
+    means: NDArray[np.float32] = cells.mean(axis=(1, 3))
+    return means
+
+
+def _as_stored(image: Image.Image, turn: Turn) -> Image.Image:
+    """From displayed to stored: mirrored first, then transposed; the reverse of `Layout`."""
+    transpose, flip_x, flip_y = turn
+    if flip_x:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if flip_y:
+        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    return image.transpose(Image.Transpose.TRANSPOSE) if transpose else image
+
+
+def _opaque(path: Path, colour: tuple[int, int, int]) -> Image.Image:
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such picture to draw over what is hidden")
+    pixels, info = read_image(path)
+    front = Image.fromarray(pixels)
+    if info.alpha is None:
+        return front
+    behind = Image.new("RGB", front.size, colour)
+    return Image.composite(front, behind, Image.fromarray(info.alpha))
+
+
+def _hatching() -> Image.Image:
+    """Diagonal stripes of two greys, 256x256: neutral, and plainly drawn."""
+    across, down = np.meshgrid(np.arange(256), np.arange(256))
+    stripes = np.where((across + down) % 64 < 32, 112, 144).astype(np.uint8)
+    return Image.fromarray(stripes).convert("RGB")
