@@ -82,6 +82,8 @@ def read_image(
         notes, options = _notes(opened), _options(path, opened)
         upright = ImageOps.exif_transpose(opened)
         pixels, alpha = _converted(upright)
+        if alpha is not None and opened.format == "BMP":
+            alpha, notes = None, (*notes, "the transparency was left out, which BMP does not keep")
         info = ImageInfo(
             path=path,
             format="JPEG" if opened.format == "MPO" else str(opened.format),
@@ -123,12 +125,11 @@ def write_image(path: Path, pixels: NDArray[np.uint8], like: ImageInfo) -> None:
     """
     _check_target(path, like.path)
     grey = like.grey and bool((pixels == pixels[..., :1]).all())
-    shown = pixels[..., :1] if grey else pixels
+    planes = [pixels[..., 0]] if grey else [pixels[..., channel] for channel in range(3)]
+    mode = "L" if grey else "RGB"
     if like.alpha is not None:
-        shown = np.concatenate([shown, like.alpha[..., None]], axis=2)
-    image = Image.fromarray(
-        np.ascontiguousarray(shown.squeeze(2) if shown.shape[2] == 1 else shown)
-    )
+        planes, mode = [*planes, like.alpha], f"{mode}A"
+    image = Image.merge(mode, [Image.fromarray(np.ascontiguousarray(one)) for one in planes])
     with atomic_path(path) as temporary:
         image.save(temporary, format=like.format, icc_profile=like.profile, **like.options)
 
@@ -144,10 +145,13 @@ def _check_file(path: Path) -> None:
 
 @contextmanager
 def _reading(path: Path, limits: Limits) -> Iterator[None]:
-    """Turn what Pillow raises into errors of this project, and keep its own limit quiet."""
+    """Turn what Pillow raises into errors of this project.
+
+    Its warnings are of its own limit, and of damage to metadata, all of which is left out.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             yield
     except Image.DecompressionBombError as error:
         raise _too_large(path, "too many pixels", limits) from error
