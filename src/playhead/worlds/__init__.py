@@ -19,13 +19,13 @@ __all__ = ["WORLDS", "generate", "redraw"]
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
-WORLDS = ("football",)
+WORLDS = ("football", "street")
 
 
 def generate(
     name: str, out: Path, *, count: int, seed: int = 0, settings: Sequence[str] = ()
 ) -> Path:
-    """Write `count` videos of a world into `out`; return the path of their manifest.
+    """Write `count` videos (or images) of a world into `out`; return the path of their manifest.
 
     settings: `key=value` of the world's configuration. The same name, seed and settings give the
     same labels and the same pictures.
@@ -41,6 +41,11 @@ def generate(
 
             config = _config(FootballConfig, name, settings)
             return generate_football(Path(out), count=count, seed=seed, config=config)
+        case "street":
+            from playhead.worlds.street import StreetConfig, generate_street
+
+            street = _config(StreetConfig, name, settings)
+            return generate_street(Path(out), count=count, seed=seed, config=street)
         case _:
             raise _unknown(name)
 
@@ -69,6 +74,8 @@ def redraw(
             frames = sorted({int(np.argmin(np.abs(seconds - time))) for time in times})
             pictures = render(match_, size, frames)
             return list(zip(seconds[frames].tolist(), pictures, strict=True))
+        case "street":
+            raise ConfigError("street: is not drawn again at another size, only football is")
         case _:
             raise _unknown(name)
 

@@ -1,0 +1,242 @@
+"""Street: seeded scenes of cars with number plates and people with heads and faces, in motion.
+
+As video with its truth as tracks, or as images with one text file of boxes each. The truth is what
+is visible: the box of an object's, or part's, visible pixels. Nothing of which more than 70 % is
+hidden has a box: of cars and people by what stands before them; of plates, heads and faces also
+by the picture's edge, and of a face by its own head, so that a head seen from behind has none.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field, field_validator, model_validator
+
+from playhead.config import Settings
+from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
+from playhead.events.manifest import ManifestRow, write_manifest
+from playhead.events.model import Origin, Track
+from playhead.files import atomic_path, write_text
+from playhead.media.write import VideoWriter
+from playhead.progress import progress
+from playhead.worlds.street_picture import LABELS, Painter, Seen
+from playhead.worlds.street_plan import Plan, Wishes, draw_plan
+
+__all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
+
+SPLITS = ("train", "valid", "test")
+MOMENT = 1.0  # seconds into its scene at which an image is taken
+
+
+class StreetConfig(Settings):
+    """What streets to generate, and how they are written."""
+
+    kind: Literal["video", "images"] = Field("video", description="video with tracks, or images")
+    seconds: float = Field(10.0, ge=0.1, le=3600.0, description="length of a video, seconds")
+    width: int = Field(640, ge=160, le=3840, multiple_of=2, description="pixels")
+    height: int = Field(360, ge=120, le=2160, multiple_of=2, description="pixels")
+    rate: str = Field("25", description="frames a second, also as a fraction: 30000/1001")
+    people: int = Field(8, ge=0, le=40, description="people at most; at least half as many")
+    cars: int = Field(4, ge=0, le=20, description="cars at most; at least half as many")
+    smallest_face: float = Field(8.0, gt=0.0, description="pixels high, of people far away")
+    largest_face: float = Field(120.0, gt=0.0, description="pixels high, of people close by")
+    motion: float = Field(1.0, ge=0.0, le=3.0, description="how fast all move; 0 for not at all")
+    shake: float = Field(1.0, ge=0.0, le=4.0, description="pan and shake of the camera; 0 for none")
+    crf: int = Field(20, ge=0, le=51, description="H.264 quality, lower is better and larger")
+    jpeg: int = Field(92, ge=1, le=100, description="quality of images, higher is better")
+    train: float = Field(0.6, ge=0.0, le=1.0, description="part of the scenes to train on")
+    valid: float = Field(0.15, ge=0.0, le=1.0, description="part to validate on; the rest is test")
+
+    @field_validator("rate")
+    @classmethod
+    def _rate_is_usable(cls, rate: str) -> str:
+        try:
+            value = Fraction(rate)
+        except (ValueError, ZeroDivisionError):
+            value = Fraction(0)
+        if not 1 <= value <= 240:
+            raise ValueError("needs frames a second from 1 to 240, as 25 or 30000/1001")
+        return rate
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.train + self.valid > 1 + 1e-9:
+            raise ValueError(f"train ({self.train}) and valid ({self.valid}) are more than 1")
+        if self.smallest_face > self.largest_face:
+            raise ValueError(
+                f"smallest_face ({self.smallest_face}) is above largest_face ({self.largest_face})"
+            )
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A scene that has been decided but not drawn."""
+
+    name: str
+    plan: Plan
+    times: tuple[float, ...]  # of the frames, or of the one image: seconds
+
+
+def draw_scene(seed: int, number: int, config: StreetConfig) -> Scene:
+    """Decide scene `number` of the world `seed`."""
+    rng = np.random.default_rng([seed, number])
+    video = config.kind == "video"
+    seconds = config.seconds if video else 2 * MOMENT
+    rate = Fraction(config.rate)
+    count = max(int(Fraction(seconds) * rate), 1)
+    wishes = Wishes(
+        seconds=seconds,
+        people=int(rng.integers((config.people + 1) // 2, config.people + 1)),
+        cars=int(rng.integers((config.cars + 1) // 2, config.cars + 1)),
+        faces=(config.smallest_face, config.largest_face),
+        motion=config.motion,
+        shake=config.shake,
+    )
+    plan = draw_plan(rng, config.size, wishes)
+    times = tuple(float(index / rate) for index in range(count)) if video else (MOMENT,)
+    return Scene(f"street-{number:03d}" if video else f"street-{number:06d}", plan, times)
+
+
+def render(scene: Scene) -> Iterator[tuple[NDArray[np.uint8], list[Seen]]]:
+    """Yield each frame, RGB (H, W, 3), with what is visible in it."""
+    painter = Painter(scene.plan, scene.times)
+    for time in scene.times:
+        yield painter.frame(time)
+
+
+def generate_street(
+    out: Path,
+    *,
+    count: int,
+    seed: int,
+    config: StreetConfig | None = None,
+    processes: int | None = None,
+) -> Path:
+    """Write `count` scenes into `out`; return the path of their manifest.
+
+    kind "video": `street-NNN.mp4` with `street-NNN.tracks.npz`; kind "images":
+    `images/street-NNNNNN.jpg`, `labels/street-NNNNNN.txt` (class number, then the box's middle and
+    size as parts of the picture's) and `classes.txt`.
+    A scene depends on (seed, its number, config) alone, not on count or processes.
+    processes: at most two by default; more than one needs the caller's script to be importable
+    (`if __name__ == "__main__":`), as all of Python's process pools do.
+    """
+    config = config or StreetConfig()
+    workers = processes or min(2, os.cpu_count() or 1)
+    rows: dict[int, ManifestRow] = {}
+    with progress("Drawing streets", total=count) as bar:
+        for number in _write_scenes(out, range(count), seed, config, min(workers, count)):
+            rows[number] = _row(out, number, count, config)
+            bar.advance(note=f"{len(rows)} of {count}")
+    if config.kind == "images":
+        write_text(out / "classes.txt", "".join(f"{label}\n" for label in LABELS))
+    manifest = out / "manifest.csv"
+    write_manifest([rows[number] for number in range(count)], manifest)
+    return manifest
+
+
+def write_scene(out: Path, number: int, seed: int, config: StreetConfig) -> int:
+    """Write one scene with its truth; return its number."""
+    scene = draw_scene(seed, number, config)
+    if config.kind == "images":
+        _write_image(out, scene, config)
+    else:
+        _write_video(out, scene, config, seed)
+    return number
+
+
+def _write_scenes(
+    out: Path, numbers: range, seed: int, config: StreetConfig, workers: int
+) -> Iterator[int]:
+    """Yield the number of each scene when it is written, in any order."""
+    if workers < 2:
+        yield from (write_scene(out, number, seed, config) for number in numbers)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        tasks = [pool.submit(write_scene, out, number, seed, config) for number in numbers]
+        try:
+            for task in as_completed(tasks):
+                yield task.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_video(out: Path, scene: Scene, config: StreetConfig, seed: int) -> None:
+    video, rate = out / f"{scene.name}.mp4", Fraction(config.rate)
+    truth = []
+    with VideoWriter(video, *config.size, rate, crf=config.crf) as writer:
+        for picture, seen in render(scene):
+            writer.write(picture)
+            truth.append(seen)
+    settings = {"world": "street", "seed": seed, "truth": "visible"} | config.model_dump()
+    file = TrackFile(
+        video=video.name,
+        frames=len(truth),
+        width=config.width,
+        height=config.height,
+        classes=LABELS,
+        tracks=_tracks(truth),
+        settings=settings,
+    )
+    write_tracks(out / f"{scene.name}{SUFFIX}", file)
+
+
+def _write_image(out: Path, scene: Scene, config: StreetConfig) -> None:
+    picture, seen = next(render(scene))
+    with atomic_path(out / "images" / f"{scene.name}.jpg") as temporary:
+        Image.fromarray(picture).save(temporary, "JPEG", quality=config.jpeg, subsampling=0)
+    lines = [_yolo_line(one, config.size) for one in seen]
+    write_text(out / "labels" / f"{scene.name}.txt", "".join(lines))
+
+
+def _yolo_line(one: Seen, size: tuple[int, int]) -> str:
+    x1, y1, x2, y2 = one.box
+    width, height = size
+    numbers = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
+    return f"{LABELS.index(one.label)} " + " ".join(f"{number:.6f}" for number in numbers) + "\n"
+
+
+def _tracks(truth: Sequence[Sequence[Seen]]) -> tuple[Track, ...]:
+    """One track for each object, and each part of one, that is ever visible."""
+    found: dict[int, list[tuple[int, Seen]]] = {}
+    for frame, seen in enumerate(truth):
+        for one in seen:
+            found.setdefault(one.track, []).append((frame, one))
+    return tuple(
+        Track(
+            id=number,
+            label=sightings[0][1].label,
+            frames=np.array([frame for frame, _ in sightings], np.int32),
+            boxes=np.array([one.box for _, one in sightings], np.float32),
+            scores=np.ones(len(sightings), np.float32),
+            origin=np.full(len(sightings), Origin.DRAWN, np.uint8),
+        )
+        for number, sightings in sorted(found.items())
+    )
+
+
+def _row(out: Path, number: int, count: int, config: StreetConfig) -> ManifestRow:
+    """The first scenes train, the next ones validate, the last ones test."""
+    edges = (round(count * config.train), round(count * (config.train + config.valid)))
+    split = SPLITS[sum(number >= edge for edge in edges)]
+    if config.kind == "images":
+        name = f"street-{number:06d}"
+        files = out / "images" / f"{name}.jpg", out / "labels" / f"{name}.txt"
+    else:
+        name = f"street-{number:03d}"
+        files = out / f"{name}.mp4", out / f"{name}{SUFFIX}"
+    return ManifestRow(video=files[0], labels=files[1], group=name, split=split)

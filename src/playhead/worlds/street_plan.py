@@ -1,0 +1,351 @@
+"""The plan of a street: who and what moves where, decided in metres and seconds before any picture.
+
+The camera stands at (0, eye, 0) and looks along z; x is to the right, y up. A road runs past it in
+a direction of its own; people walk anywhere between the houses, cars on the road or turning off it.
+Every path is bound to an anchor: a moment and a place inside the picture.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.worlds.street_head import FACE, HeadLook, draw_head_look
+
+__all__ = ["HEAD", "Camera", "Car", "Path", "Person", "Plan", "Road", "Wishes", "draw_plan"]
+
+Floats = NDArray[np.float64]
+Colour = tuple[int, int, int]
+HEAD = 0.134
+"""Height of a head in heights of its person."""
+
+STEP = 0.02  # seconds between the points of a path
+_CLOTHES: tuple[Colour, ...] = (
+    (38, 42, 56), (72, 74, 80), (150, 152, 150), (196, 190, 176), (128, 42, 44), (36, 70, 120),
+    (58, 92, 66), (176, 140, 62), (86, 58, 96), (28, 28, 30),
+)  # fmt: skip
+_PAINTS: tuple[Colour, ...] = (
+    (206, 208, 210), (150, 154, 158), (34, 36, 40), (138, 30, 32), (32, 58, 104), (72, 82, 76),
+    (188, 170, 132), (222, 222, 218),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a plan is asked for; the field's settings, checked."""
+
+    seconds: float
+    people: int
+    cars: int
+    faces: tuple[float, float]  # pixels: the smallest and the largest face
+    motion: float
+    shake: float
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A pinhole that never turns: pan and shake move the picture as a whole."""
+
+    width: int
+    height: int
+    focal: float  # pixels
+    eye: float  # metres above the ground
+    horizon: float  # row of the horizon
+
+    def project(self, x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
+        """Metres → column, row, pixels a metre."""
+        scale = self.focal / np.maximum(z, 1e-3)
+        return self.width / 2 + x * scale, self.horizon + (self.eye - y) * scale, scale
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """Where the road and the houses lie: `along` and `across` are coordinates turned with it."""
+
+    angle: float  # radians from the view to the road
+    side: float  # 1: the road lies ahead and to the left, -1: to the right
+    near: float  # metres across to the kerb, from the camera
+    behind: float  # metres to the houses on the camera's side
+    end: float  # metres along to the houses at the end
+
+    WIDE = 7.0
+    PAVEMENT = 3.4
+
+    @property
+    def far(self) -> float:
+        """Metres across to the houses on the other side."""
+        return self.near + self.WIDE + self.PAVEMENT
+
+    def turned(self, x: Floats, z: Floats) -> tuple[Floats, Floats]:
+        """Ground → metres along, metres across."""
+        sine, cosine = math.sin(self.angle), math.cos(self.angle)
+        return sine * self.side * x + cosine * z, sine * z - cosine * self.side * x
+
+    def place(self, along: Floats, across: Floats) -> tuple[Floats, Floats]:
+        """Metres along and across → x, z."""
+        sine, cosine = math.sin(self.angle), math.cos(self.angle)
+        return self.side * (sine * along - cosine * across), cosine * along + sine * across
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """A way over the ground at steps of STEP seconds from `start`."""
+
+    start: float
+    x: Floats
+    z: Floats
+    heading: Floats  # radians: 0 towards the camera, rising to the right of the picture
+    way: Floats  # metres walked
+
+    def at(self, time: float) -> tuple[float, float, float, float]:
+        """x, z, heading and way at a time in seconds."""
+        place = min(max((time - self.start) / STEP, 0.0), len(self.x) - 1.001)
+        index = int(place)
+        part = place - index
+        x, z, heading, way = (
+            float(values[index] * (1 - part) + values[index + 1] * part)
+            for values in (self.x, self.z, self.heading, self.way)
+        )
+        return x, z, heading, way
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """Somebody who walks, stands and turns."""
+
+    path: Path
+    look: HeadLook
+    height: float  # metres
+    shirt: Colour
+    trousers: Colour
+    shoes: Colour
+    sleeves: bool
+    coat: bool
+    bag: bool
+    broad: float  # 1 is usual
+    glance: tuple[float, float, float]  # radians, seconds, phase of the head's own turning
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Car:
+    """A car with its number plates."""
+
+    path: Path
+    kind: int  # sedan, hatchback, van
+    paint: Colour
+    plate: int  # style
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A whole scene that has been decided but not drawn."""
+
+    camera: Camera
+    road: Road
+    people: tuple[Person, ...]
+    cars: tuple[Car, ...]
+    posts: tuple[tuple[float, float, float, float], ...]  # x, z, radius, height: metres
+    light: tuple[float, float, float]  # direction to it: right, up, towards the camera
+    gain: tuple[float, float, float]  # exposure and cast: what the colours are multiplied by
+    grain: float
+    pan: tuple[float, float, float]  # pixels a second, then sway in pixels and its seconds
+    shake: float  # pixels
+    seed: int
+
+    def offset(self, time: float) -> tuple[int, int]:
+        """Whole pixels by which the picture is moved at a time: to the right, down."""
+        speed, sway, seconds = self.pan
+        phase = self.seed % 97
+        right = speed * time + sway * math.sin(2 * math.pi * time / seconds + phase)
+        for rate, size in ((1.3, 1.0), (3.7, 0.5), (7.9, 0.25)):
+            right += self.shake * size * math.sin(rate * 6.28 * time + phase * rate)
+        down = sum(
+            self.shake * size * math.sin(rate * 6.28 * time + phase)
+            for rate, size in ((1.1, 0.8), (4.3, 0.4), (8.3, 0.25))
+        )
+        return round(right), round(down)
+
+
+def draw_plan(rng: np.random.Generator, size: tuple[int, int], wishes: Wishes) -> Plan:
+    """Decide a scene for a picture of (width, height)."""
+    camera = _camera(rng, size)
+    road = Road(
+        angle=math.radians(rng.uniform(8, 62)),
+        side=float(rng.choice((-1.0, 1.0))),
+        near=rng.uniform(2.2, 5.0),
+        behind=rng.uniform(7.0, 16.0),
+        end=rng.uniform(45.0, 80.0),
+    )
+    cars = tuple(_car(rng, camera, road, wishes) for _ in range(wishes.cars))
+    people = tuple(_person(rng, camera, road, wishes) for _ in range(wishes.people))
+    dark = rng.random() < 0.25
+    gain = rng.uniform(0.32, 0.55) if dark else rng.uniform(0.8, 1.12)
+    cast = 1 + rng.normal(0, 0.035, 3) + (np.array([0.06, 0.0, -0.07]) if dark else 0.0)
+    red, green, blue = (float(value) for value in gain * cast)
+    return Plan(
+        camera=camera, road=road, people=people, cars=cars,
+        posts=_posts(rng, camera, road),
+        light=(float(rng.uniform(-0.8, 0.8)), float(rng.uniform(0.5, 1.0)), 0.7),
+        gain=(red, green, blue),
+        grain=float(rng.uniform(1.0, 3.5)) * (1.5 if dark else 1.0),
+        pan=(
+            float(rng.normal(0, 0.004) * size[0]) * wishes.shake,
+            float(rng.uniform(0, 0.02) * size[0]) * wishes.shake,
+            float(rng.uniform(6, 14)),
+        ),
+        shake=float(rng.exponential(0.0012) * size[0]) * wishes.shake,
+        seed=int(rng.integers(1 << 31)),
+    )  # fmt: skip
+
+
+def _camera(rng: np.random.Generator, size: tuple[int, int]) -> Camera:
+    width, height = size
+    return Camera(
+        width, height,
+        focal=width * rng.uniform(0.8, 1.25),
+        eye=rng.uniform(1.45, 2.3),
+        horizon=height * rng.uniform(0.36, 0.5),
+    )  # fmt: skip
+
+
+def _person(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes) -> Person:
+    height = float(np.clip(rng.normal(1.71, 0.09), 1.45, 1.95))
+    metre = camera.focal * FACE * HEAD * height  # pixels of the face a metre away
+    near, far = metre / wishes.faces[1], min(metre / wishes.faces[0], road.end - 4)
+    shirt, trousers = (_CLOTHES[int(rng.integers(len(_CLOTHES)))] for _ in range(2))
+    return Person(
+        path=_walk(rng, camera, road, wishes, (max(near, 0.9), far)),
+        look=draw_head_look(rng),
+        height=height,
+        shirt=shirt,
+        trousers=trousers,
+        shoes=(int(rng.integers(20, 70)),) * 3,
+        sleeves=bool(rng.random() < 0.6),
+        coat=bool(rng.random() < 0.3),
+        bag=bool(rng.random() < 0.3),
+        broad=float(rng.uniform(0.88, 1.15)),
+        glance=(
+            float(rng.uniform(0, 0.45)), float(rng.uniform(2.0, 6.0)), float(rng.uniform(0, 6)),
+        ),
+    )  # fmt: skip
+
+
+def _walk(
+    rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes,
+    depths: tuple[float, float],
+) -> Path:  # fmt: skip
+    """Towards the camera, away from it, across, or standing about; most people turn somewhere."""
+    for attempt in range(40):
+        near, far = depths
+        z = math.exp(rng.uniform(math.log(near * 1.05), math.log(max(far, near * 1.5))))
+        x = rng.uniform(-0.42, 0.42) * camera.width / camera.focal * z
+        along, across = road.turned(np.array(x), np.array(z))
+        inside = 0.8 - road.behind < across < road.far - 0.6 and along < road.end - 2
+        if inside or attempt == 39:
+            break
+    kind = rng.choice(4, p=(0.46, 0.12, 0.24, 0.18))
+    base = (0.0, math.pi, math.copysign(math.pi / 2, -x), 0.0)[int(kind)]
+    heading = base + rng.normal(0, 0.28)
+    speed = 0.0 if kind == 3 else rng.uniform(0.8, 1.7) * wishes.motion
+    turns = [
+        (rng.uniform(0, wishes.seconds), rng.choice((-1, 1)) * rng.uniform(0.7, 2.2))
+        for _ in range(int(rng.poisson(wishes.seconds * (0.12 if kind == 3 else 0.05))))
+    ]
+    anchor = (rng.uniform(0.1, 0.9) * wishes.seconds, x, z)
+    return _path(
+        anchor, heading=heading, speed=speed, turns=turns, seconds=wishes.seconds,
+        depths=(near, far * 1.2), ease=0.9,
+    )  # fmt: skip
+
+
+def _car(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes) -> Car:
+    lane = int(rng.integers(2))
+    kind = rng.choice(3, p=(0.5, 0.25, 0.25))  # driving by, turning off, parked
+    near, far = max(camera.focal * 0.44 / 110, 4.0), min(camera.focal * 0.44 / 14, 40.0)
+    across = road.near + (1.8, 5.2)[lane]
+    for _ in range(40):
+        x, z = road.place(np.array(rng.uniform(-25, 50)), np.array(across))
+        if near < z < far and abs(x) < 0.5 * camera.width / camera.focal * z + 1:
+            break
+    forward = math.pi - road.side * road.angle  # the heading that leads away along the road
+    heading = forward + (math.pi if lane == (road.side < 0) else 0.0)
+    speed = 0.0 if kind == 2 else rng.uniform(2.5, 9.0) * wishes.motion
+    anchor = (rng.uniform(0.15, 0.85) * wishes.seconds, float(x), float(z))
+    turns = []
+    if kind == 1:
+        turns = [(anchor[0] + rng.normal(0, 0.8), rng.choice((-1, 1)) * rng.uniform(0.8, 1.7))]
+        speed = min(speed, 5.0)
+    return Car(
+        path=_path(
+            anchor,
+            heading=heading,
+            speed=speed,
+            turns=turns,
+            seconds=wishes.seconds,
+            depths=(near * 0.9, 200.0),
+            ease=2.0,
+        ),
+        kind=int(rng.integers(3)),
+        paint=_PAINTS[int(rng.integers(len(_PAINTS)))],
+        plate=int(rng.choice(4, p=(0.4, 0.25, 0.2, 0.15))),
+        text="".join(rng.choice(list("ABCDEFGHJKLMNPRSTUVWXYZ"), 2))
+        + "".join(rng.choice(list("0123456789ABCDEFGHKLMNPRSTUVXYZ0123456789"), 5)),
+    )
+
+
+def _path(
+    anchor: tuple[float, float, float], *, heading: float, speed: float,
+    turns: list[tuple[float, float]], seconds: float, depths: tuple[float, float], ease: float,
+) -> Path:  # fmt: skip
+    """Walk at `speed` from the anchor both ways in time; never nearer than the nearest depth."""
+    when, x, z = anchor
+    times = np.arange(-1.0, seconds + 1.0, STEP)
+    angle = np.full(len(times), heading)
+    for moment, turn in turns:
+        part = np.clip((times - moment) / ease, 0, 1) - float(np.clip((when - moment) / ease, 0, 1))
+        angle += turn * part
+    right = np.cumsum(np.sin(angle)) * speed * STEP
+    away = -np.cumsum(np.cos(angle)) * speed * STEP
+    index = int(np.argmin(np.abs(times - when)))
+    right += x - right[index]
+    away += z - away[index]
+    # Whoever comes too near slides past along a soft wall.
+    near, far = depths
+    away = near + np.logaddexp(0, (away - near) / 0.3) * 0.3
+    away = np.minimum(away, far)
+    velocity = np.gradient(right, STEP), np.gradient(away, STEP)
+    pull = 0.25 + 0.0 * angle
+    true = np.arctan2(velocity[0] + pull * np.sin(angle), -velocity[1] + pull * np.cos(angle))
+    way = np.cumsum(np.hypot(*velocity)) * STEP
+    return Path(-1.0, right, away, _smooth(np.unwrap(true)), way)
+
+
+def _posts(
+    rng: np.random.Generator, camera: Camera, road: Road
+) -> tuple[tuple[float, float, float, float], ...]:
+    """Lamp posts along the kerb, a few bollards and trunks among the people."""
+    posts = []
+    gap, first = rng.uniform(9, 14), rng.uniform(0, 9)
+    for number in range(6):
+        column, away = road.place(np.array(first + gap * number - 9), np.array(road.near - 0.5))
+        posts.append((float(column), float(away), 0.075, 5.5))
+    for _ in range(int(rng.integers(1, 4))):
+        radius, height = ((0.05, 3.2), (0.15, 6.0), (0.09, 1.0))[int(rng.integers(3))]
+        z = math.exp(rng.uniform(math.log(_clear(camera, radius)), math.log(16.0)))
+        x = rng.uniform(-0.45, 0.45) * camera.width / camera.focal * z
+        posts.append((x, z, radius, height))
+    return tuple(post for post in posts if post[1] > _clear(camera, post[2]))
+
+
+def _clear(camera: Camera, radius: float) -> float:
+    """The depth from which on a post is at most a twentieth of the picture wide."""
+    return max(1.5, 40 * radius * camera.focal / camera.width)
+
+
+def _smooth(values: Floats, points: int = 15) -> Floats:
+    """A running mean, its ends repeated."""
+    padded = np.pad(values, points // 2, mode="edge")
+    mean: Floats = np.convolve(padded, np.full(points, 1 / points), mode="valid")
+    return mean
