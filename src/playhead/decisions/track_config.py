@@ -39,25 +39,32 @@ class TrackConfig(Settings):
     extend_seconds: float = Field(
         default=0.25,
         ge=0,
-        description="a track begins so much early and ends so much late, and always reaches the "
-        "neighbouring frames that were looked at",
+        description="a track begins so much early and ends so much late",
+    )
+    extend_looks: int = Field(
+        default=2,
+        ge=1,
+        description="both ends reach over so many frames that were looked at, however far apart: "
+        "the first or last sightings may have been missed",
     )
     smooth_seconds: float = Field(
         default=0.2,
         ge=0,
-        description="centre and size follow a line fitted so far to either side; 0: to neighbours",
+        description="the centre follows a line fitted so far to either side; 0: to its neighbours",
     )
     hold_seconds: float = Field(
-        default=0.2, ge=0, description="width and height are the largest so far to either side"
+        default=0.1,
+        ge=0,
+        description="width and height are held at their largest so far to either side, smoothly",
     )
     margin: float = Field(
-        default=1.0,
+        default=2.0,
         ge=0,
         description="boxes nobody saw grow on each side by this many standard deviations of where "
         "the object may be, at most by half their size",
     )
     start_speed: float = Field(
-        default=4.0,
+        default=16.0,
         gt=0,
         description="standard deviation of the speed of an object seen once, sizes a second",
     )

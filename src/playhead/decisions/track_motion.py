@@ -16,6 +16,8 @@ from playhead.decisions.track_config import TrackConfig
 __all__ = ["Motion", "end_motion", "local_lines", "seen_as"]
 
 Array = NDArray[np.float64]
+# Times are floats: forwards and backwards the same points must lie within a distance.
+_ROUNDING = 1e-9
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +104,7 @@ def end_motion(times: Array, seen: Array, config: TrackConfig) -> Motion:
     times: (n,) in the order of going, rising or falling; seen: (n, 4). The line's slope is drawn
     towards rest as `start_speed` says, so that a single sighting stands still.
     """
-    near = np.abs(times - times[-1]) <= 2 * config.smooth_seconds
+    near = np.abs(times - times[-1]) <= 2 * config.smooth_seconds + _ROUNDING
     near[-2:] = True
     times, seen = times[near], seen[near]
     middle = float(times.mean())
@@ -130,7 +132,7 @@ def local_lines(times: Array, values: Array, half: float) -> tuple[Array, Array]
     seconds and at least both neighbours. Sums run over differences to the point itself, so that
     long videos lose no digits.
     """
-    n = len(times)
+    n, half = len(times), half + _ROUNDING
     index = np.arange(n)
     wide = max(
         int((np.searchsorted(times, times + half, side="right") - index).max()) - 1,

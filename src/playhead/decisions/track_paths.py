@@ -68,26 +68,34 @@ def path_of(
 def _reach(frames: NDArray[np.int32], video: Video, config: TrackConfig) -> tuple[int, int]:
     """The frames from the early start to the late end, over the neighbouring looks at least."""
     start, end = video.times[frames[[0, -1]]]
-    first = int(np.searchsorted(video.times, start - config.extend_seconds - 1e-9))
-    past = int(np.searchsorted(video.times, end + config.extend_seconds + 1e-9, side="right"))
-    before = int(np.searchsorted(video.looked, frames[0])) - 1
-    after = int(np.searchsorted(video.looked, frames[-1], side="right"))
-    first = min(first, int(video.looked[before]) if before >= 0 else 0)
-    whole = len(video.times)
-    past = max(past, int(video.looked[after]) + 1 if after < len(video.looked) else whole)
-    return first, past
+    early = int(np.searchsorted(video.times, start - config.extend_seconds - 1e-9))
+    late = int(np.searchsorted(video.times, end + config.extend_seconds + 1e-9, side="right"))
+    before = int(np.searchsorted(video.looked, frames[0])) - config.extend_looks
+    after = int(np.searchsorted(video.looked, frames[-1])) + config.extend_looks
+    first = int(video.looked[before]) if before >= 0 else 0
+    past = int(video.looked[after]) + 1 if after < len(video.looked) else len(video.times)
+    return min(early, first), max(late, past)
 
 
 def _corners(times: Array, moments: Array, seen: Array, config: TrackConfig) -> tuple[Array, Array]:
     """Smooth boxes at `times` as (T, 2) and (T, 2), standing still before and after sightings."""
-    level, slope = local_lines(moments, seen, config.smooth_seconds)
-    centre = _curve(times, moments, level[:, :2], slope[:, :2])
-    sides = np.exp(_straight(times, moments, level[:, 2:]))
-    spacing = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
-    hold = 2 * int(np.ceil(config.hold_seconds / max(spacing, 1e-6) - 1e-6)) + 1
-    sides = scipy.ndimage.maximum_filter1d(sides, min(hold, 2 * len(times) + 1), axis=0)
+    level, slope = local_lines(moments, seen[:, :2], config.smooth_seconds)
+    centre = _curve(times, moments, level, slope)
+    sides = _held(times, _straight(times, moments, np.exp(seen[:, 2:])), config)
     half = sides / 2 + _doubt(times, moments, config)[:, None] * sides
     return centre - half, centre + half
+
+
+def _held(times: Array, sides: Array, config: TrackConfig) -> Array:
+    """The mean of rolling maxima of (T, 2): every maximum round a frame counts that frame in.
+
+    So the result is smooth and never smaller than what it was made from. The window is converted by
+    the median spacing of `times`.
+    """
+    spacing = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    window = 2 * min(int(np.ceil(config.hold_seconds / spacing - 1e-6)), len(times)) + 1
+    largest = scipy.ndimage.maximum_filter1d(sides, window, axis=0)
+    return scipy.ndimage.uniform_filter1d(largest, window, axis=0, mode="nearest")
 
 
 def _doubt(times: Array, moments: Array, config: TrackConfig) -> Array:
