@@ -15,7 +15,7 @@ from PIL import Image
 
 from playhead.files import write_text
 
-__all__ = ["asset", "escape", "json_in_html", "picture_uri", "write_page"]
+__all__ = ["asset", "clock", "escape", "json_in_html", "picture_uri", "write_page"]
 
 # Whatever the page holds, a browser lets it neither load nor send anything.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -45,6 +45,15 @@ def asset(name: str) -> str:
 def escape(text: object) -> str:
     """Text as HTML, in an element or in a quoted attribute; half a character becomes a mark."""
     return html.escape(_whole(str(text)))
+
+
+def clock(seconds: float) -> str:
+    """`0:05.20`, and `1:02:03.00` from an hour on."""
+    hundredths = round(seconds * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    hours, minutes = divmod(minutes, 60)
+    tail = f"{rest / 100:05.2f}"
+    return f"{hours}:{minutes:02}:{tail}" if hours else f"{minutes}:{tail}"
 
 
 def json_in_html(document: dict[str, Any]) -> str:

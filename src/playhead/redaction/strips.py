@@ -16,7 +16,15 @@ from playhead.media import Video
 from playhead.progress import Progress
 from playhead.redaction.markup import picture_uri
 
-__all__ = ["Shots", "boxed_crop", "certainty", "moment_frames", "strip_frames", "take_shots"]
+__all__ = [
+    "Shots",
+    "boxed_crop",
+    "certainty",
+    "moment_frames",
+    "shrunk",
+    "strip_frames",
+    "take_shots",
+]
 
 STRIP_PICTURES = 7
 MAX_PICTURES = 6000
@@ -59,7 +67,7 @@ def take_shots(
             box = track.boxes[np.searchsorted(track.frames, k)].tolist()
             shots.strips[index].append((k, picture_uri(boxed_crop(picture, box), quality=72)))
         if k in whole:
-            shots.moments[k] = picture_uri(_shrunk(picture, MOMENT_WIDTH), quality=60)
+            shots.moments[k] = picture_uri(shrunk(picture), quality=60)
         if progress is not None:
             progress.advance(1 / len(wanted))
     return shots
@@ -99,19 +107,28 @@ def certainty(track: Track) -> float:
     return float(track.scores[seen if seen.any() else slice(None)].mean())
 
 
-def boxed_crop(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """The box drawn in what is around it: RGB, its longest side 128 pixels."""
+def boxed_crop(
+    picture: NDArray[np.uint8], box: Box, *, longest: int = CROP_SIDE
+) -> NDArray[np.uint8]:
+    """The box drawn in what is around it: RGB, its longest side of `longest` pixels."""
     height, width = picture.shape[:2]
     x1, y1, x2, y2 = box
     side = max(CROP_LEAST, CROP_CONTEXT * max(x2 - x1, y2 - y1))
     left, right = _window((x1 + x2) / 2, side, width)
     top, bottom = _window((y1 + y2) / 2, side, height)
-    scale = CROP_SIDE / max(right - left, bottom - top)
+    scale = longest / max(right - left, bottom - top)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     crop = Image.fromarray(picture[top:bottom, left:right]).resize(size, Image.Resampling.BICUBIC)
     corners = ((x1 - left) * scale, (y1 - top) * scale, (x2 - left) * scale, (y2 - top) * scale)
     _draw(crop, corners)
     return np.asarray(crop)
+
+
+def shrunk(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An RGB picture at most 640 pixels wide and high."""
+    image = Image.fromarray(picture)
+    image.thumbnail((MOMENT_WIDTH, MOMENT_WIDTH), Image.Resampling.BILINEAR)
+    return np.asarray(image)
 
 
 def _window(centre: float, side: float, length: int) -> tuple[int, int]:
@@ -127,12 +144,6 @@ def _draw(image: Image.Image, box: Box) -> None:
     x1, y1, x2, y2 = (round(value) for value in box)
     pen.rectangle((x1 - 1, y1 - 1, max(x1, x2) + 1, max(y1, y2) + 1), outline=(0, 0, 0))
     pen.rectangle((x1, y1, max(x1, x2), max(y1, y2)), outline=(255, 214, 10))
-
-
-def _shrunk(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    image = Image.fromarray(picture)
-    image.thumbnail((width, width), Image.Resampling.BILINEAR)
-    return np.asarray(image)
 
 
 def _frames(track: Track, count: int) -> NDArray[np.int32]:

@@ -3,7 +3,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const PAGE = 40;  // tracks that are added to the list at a time
-const clock = (s) => {
+const clock = (seconds) => {
+  const s = Math.round(seconds * 100) / 100;
   const h = Math.floor(s / 3600), m = Math.floor(s / 60) % 60, tail = (s % 60).toFixed(2).padStart(5, "0");
   return h ? `${h}:${String(m).padStart(2, "0")}:${tail}` : `${m}:${tail}`;
 };
