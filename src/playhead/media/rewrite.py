@@ -42,6 +42,7 @@ _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _MILLISECOND = Fraction(1, 1000)
 _COARSEST, _FINEST = 10_000, 10_000_000
 """Ticks a second of an MP4 file: fewer round sound, more overflow its fields."""
+_HELD_BACK = 2
 _SLOWEST = Fraction(1, 1000)
 _BITEXACT = {"fflags": "+bitexact"}
 """Without it the muxer writes its own version."""
@@ -214,7 +215,9 @@ class _Writing:
         )
         with self._refusing():
             self._add_streams(options)
-        self._decoded = self._schedule.decoded(self._stream.codec_context.reorder_depth)
+        # x265 does not say how many pictures it holds back.
+        held = _HELD_BACK if options.codec == "hevc" else self._stream.codec_context.reorder_depth
+        self._decoded = self._schedule.decoded(held)
         self._lengths = self._schedule.lengths()
         self._written = 0
         self._mark: VideoFrame | None = None

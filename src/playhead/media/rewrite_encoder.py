@@ -29,6 +29,8 @@ _SETTINGS = bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef")
 _START = re.compile(rb"\x00?\x00\x00\x01")
 _SEI, _UNREGISTERED = 6, 5
 _KEY_SECONDS = 4
+_BOTTOM_FIRST = {3, 4}
+"""Orders of fields in which the lower one is shown first."""
 _LOST = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision"}
 
 
@@ -141,6 +143,8 @@ def _library_options(
     match codec:
         case "h264":
             names = {"mastering-display": mastering, "cll": light}
+            if look.interlaced:
+                names["bff" if look.field_order in _BOTTOM_FIRST else "tff"] = "1"
             return _joined("x264-params", names)
         case "hevc":
             names = {"log-level": "none", "info": "0", "pools": str(threads)}

@@ -4,6 +4,7 @@ Nothing is converted where the encoder takes the format. Luma keeps its bits in 
 but those from RGB and from more than 10 bits; chroma that is needed more finely is repeated.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,12 +108,13 @@ def _chosen(name: str, width: int, height: int) -> _Choice:
     depth = "10le" if bits > 8 else ""
     odd = (width % 2 and chroma != "444") or (height % 2 and chroma == "420")
     if odd:
-        notes.append(
-            f"{width}x{height} is odd: 4:{chroma[1]}:{chroma[2]} is written as 4:4:4 with its "
-            "chroma repeated"
-        )
+        notes.append(f"{width}x{height} is odd: written as 4:4:4 with its chroma repeated")
+    elif len(colours) > 1 and not rgb and chroma not in name and re.search(r"4[14][01]", name):
+        notes.append(f"{name} is written as 4:{chroma[1]}:{chroma[2]} with its chroma repeated")
     final = f"{kind}{'444' if odd else chroma}p{depth}"
-    return _Choice(f"{kind}{chroma}p{depth}", final, rgb, tuple(notes))
+    plain = re.fullmatch(r"yuvj?4\d\dp(10le)?", name)
+    planar = name if plain else f"{kind}{chroma}p{depth}"
+    return _Choice(planar, final, rgb, tuple(notes))
 
 
 def _chroma(form: VideoFormat) -> str:
@@ -128,17 +130,17 @@ def _chroma(form: VideoFormat) -> str:
 
 
 def _with_repeated_chroma(frame: VideoFrame, name: str) -> VideoFrame:
-    """The frame in 4:4:4: luma as it is, every sample of chroma as often as it counts."""
+    """The frame with chroma as fine as in `name`: every sample as often as it counts."""
     result = VideoFrame(frame.width, frame.height, name)
     result.color_range, result.colorspace = frame.color_range, frame.colorspace
     result.color_primaries, result.color_trc = frame.color_primaries, frame.color_trc
     size = Layout(frame.width, frame.height)
     source, target = Picture.of_frame(frame, size), Picture.of_frame(result, size)
-    for given, (step_x, step_y), plane in zip(
-        source.planes, source.steps, target.planes, strict=True
+    for given, coarse, plane, fine in zip(
+        source.planes, source.steps, target.planes, target.steps, strict=True
     ):
-        wide = given.repeat(step_y, axis=0).repeat(step_x, axis=1)
-        plane[...] = wide[: frame.height, : frame.width]
+        rows, columns = (np.arange(count) for count in plane.shape)
+        plane[...] = given[np.ix_(rows * fine[1] // coarse[1], columns * fine[0] // coarse[0])]
     return result
 
 
