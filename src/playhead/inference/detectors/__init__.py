@@ -10,7 +10,7 @@ from playhead.inference.detectors.tiling import detect_tiled
 
 __all__ = ["DETECTORS", "Detector", "detect_tiled", "open_detector"]
 
-DETECTORS = ("centerface", "blazeface")
+DETECTORS = ("centerface", "blazeface", "plates", "people", "objectron")
 
 
 def open_detector(name: str, *, threads: int | None = None) -> Detector:
@@ -27,5 +27,17 @@ def open_detector(name: str, *, threads: int | None = None) -> Detector:
             from playhead.inference.detectors.blazeface import BlazeFace
 
             return BlazeFace(threads=threads)
+        case "plates":
+            from playhead.inference.detectors.plates import Plates
+
+            return Plates(threads=threads)
+        case "people":
+            from playhead.inference.detectors.ssd import People
+
+            return People(threads=threads)
+        case "objectron":
+            from playhead.inference.detectors.ssd import Objectron
+
+            return Objectron(threads=threads)
         case _:
             raise PlayheadError(f"detector {name!r}: is none of {', '.join(DETECTORS)}")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
-from playhead.inference.detectors.common import by_size, select
+from playhead.inference.detectors.common import by_size, padded, rounded_up, select
 from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
 
 __all__ = ["CenterFace", "decode_centerface"]
@@ -35,7 +35,8 @@ class CenterFace:
     ) -> list[dict[str, Boxes]]:
         """Faces of each RGB picture (H, W, 3), in its pixels; they may reach over its edges."""
         check_pictures(pictures)
-        found = by_size([_padded(picture) for picture in pictures], self._graph.run)
+        views = [padded(picture, rounded_up(picture.shape, MULTIPLE)) for picture in pictures]
+        found = by_size(views, self._graph.run)
         results = []
         for (heat, sides, offsets), picture in zip(found, pictures, strict=True):
             boxes = decode_centerface(heat, sides, offsets, threshold)
@@ -61,10 +62,3 @@ def decode_centerface(
     (y1, x1), (y2, x2) = centre - half, centre + half
     boxes = np.stack([x1, y1, x2, y2], axis=1).astype(np.float32)
     return Boxes(boxes, heat[0, i, j])
-
-
-def _padded(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture with black to its right and below, up to the next multiples of 32."""
-    height, width = picture.shape[:2]
-    rows, columns = -height % MULTIPLE, -width % MULTIPLE
-    return np.pad(picture, ((0, rows), (0, columns), (0, 0))) if rows or columns else picture

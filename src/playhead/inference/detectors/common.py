@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes, nms
 from playhead.errors import WeightsError
 
-__all__ = ["by_size", "select", "sigmoid"]
+__all__ = ["by_size", "padded", "rounded_up", "select", "sigmoid"]
 
 CANDIDATES = 4000
 """The best candidates of one label that are compared with each other."""
@@ -28,6 +28,22 @@ def by_size(
     for members in groups.values():
         results.update(zip(members, run([pictures[k] for k in members]), strict=True))
     return [results[k] for k in range(len(pictures))]
+
+
+def padded(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) with black to its right and below, up to (width, height)."""
+    height, width = picture.shape[:2]
+    if (width, height) == size:
+        return picture
+    out = np.zeros((size[1], size[0], 3), np.uint8)
+    out[:height, :width] = picture
+    return out
+
+
+def rounded_up(shape: tuple[int, ...], multiple: int) -> tuple[int, int]:
+    """(width, height) of a picture of shape (H, W, ...), each up to the next multiple."""
+    height, width = shape[:2]
+    return width + -width % multiple, height + -height % multiple
 
 
 def select(name: str, candidates: Boxes, shape: tuple[int, ...], overlap: float) -> Boxes:
