@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -213,6 +214,22 @@ def test_a_failed_check_alone_fails_the_audit(tmp_path: Path) -> None:
     page = Page(write_audit_page(broken, tmp_path / "a.html"))
     assert "Not safe as it is" in page.text
     assert "FAILED" in page.text
+
+
+def test_the_document_of_an_audit_is_json_that_names_every_exposed_frame() -> None:
+    found = audit(exposures=[exposure(0, 7), exposure(0, 8)], pictures={0: (flat(9), flat(8))})
+    document = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert document["exposed_track_frames"] == 2
+    assert [one["frame"] for one in document["exposures"]] == [7, 8]
+    assert document["exposures"][0]["box"] == [10, 20, 30, 40]
+    assert document["unaudited"] == {"plate": "only one network finds plates"}
+    assert document["passed"] is False
+
+
+def test_an_audit_in_words_names_the_output_and_says_the_verdict() -> None:
+    first, *rest = audit().describe().splitlines()
+    assert "street_redacted.mp4" in first
+    assert [line.strip() for line in rest] == list(audit().verdict())
 
 
 def test_every_exposed_frame_is_listed_with_the_worst_track_first(tmp_path: Path) -> None:

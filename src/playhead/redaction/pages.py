@@ -5,9 +5,10 @@ Both are one file each without a network. They hold originals, and say so on top
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -94,6 +95,26 @@ class AuditReport:
             *(f"{_plural(label)}: unaudited ({why})" for label, why in self.unaudited.items()),
             *(f"failed: {one.name}: {one.detail}" for one in self.checks if not one.ok),
         )
+
+    def describe(self) -> str:
+        """The verdict as lines of plain text under the name of the output."""
+        return "\n".join([f"{self.redacted}: audited", *(f"  {one}" for one in self.verdict())])
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the pictures, as JSON holds it."""
+        return {
+            "original": self.original,
+            "redacted": self.redacted,
+            "passed": self.passed,
+            "frames": self.frames,
+            "looked": self.looked,
+            "hiders": dict(self.hiders),
+            "detectors": dict(self.detectors),
+            "unaudited": dict(self.unaudited),
+            "exposed_track_frames": len(self.exposures),
+            "exposures": [asdict(one) for one in self.exposures],
+            "checks": [asdict(one) for one in self.checks],
+        }
 
     def _exposed(self, label: str) -> str:
         tracks = [one.track for one in self.exposures if one.label == label]
