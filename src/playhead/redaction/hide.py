@@ -52,7 +52,7 @@ class HideConfig(Settings):
         default=None, description="of `picture`: an image file; null is a plain hatching"
     )
     cells: int = Field(
-        default=6, ge=1, le=32, description="of `mosaic`: cells across and down, however large"
+        default=4, ge=1, le=32, description="of `mosaic`: cells across and down, however large"
     )
     strength: float = Field(
         default=0.2,
