@@ -234,3 +234,39 @@ def test_a_video_without_tracks_has_a_page(street: Path, tmp_path: Path) -> None
     data = reviewed(street, tmp_path, tracks(tracks=()))
     assert data["tracks"] == []
     assert len(data["moments"]) == 8
+
+
+def test_a_video_of_one_frame_has_a_page(tmp_path: Path) -> None:
+    video = tmp_path / "one.mp4"
+    with VideoWriter(video, WIDTH, HEIGHT, rate=25) as writer:
+        writer.write(np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
+    one = Track(
+        0,
+        "face",
+        np.zeros(1, np.int32),
+        np.array([[4, 4, 20, 20]], np.float32),
+        np.ones(1, np.float32),
+        np.full(1, Origin.DRAWN, np.uint8),
+    )
+    data = reviewed(video, tmp_path, tracks(one, video="one.mp4", frames=1))
+    assert len(data["moments"]) == 1
+    assert data["boxes"] == [{"label": "face", "start": 0.0, "end": 1.0, "box": [4, 4, 20, 20]}]
+
+
+def test_tracks_of_a_stretch_that_cannot_be_read_are_told_without_pictures(
+    street: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "street.mp4"
+    data = bytearray(street.read_bytes())
+    start = data.index(b"mdat") + 4
+    first = start + (len(data) - start) // 3
+    data[first : first + 60] = bytes(60)
+    broken.write_bytes(data)
+    with open_video(broken) as video:
+        video.check()
+        unreadable = {k for one in video.damage for k in range(one.start, one.stop)}
+    assert unreadable
+    [one] = reviewed(broken, tmp_path, tracks())["tracks"]
+    told = {round(picture["time"] * 25) for picture in one["pictures"]}
+    [wanted], _ = strip_frames([track(4)])
+    assert told == set(wanted.tolist()) - unreadable

@@ -152,6 +152,7 @@ function chooseMoment(index) {
 }
 
 function drawOverlay() {
+  if (!data.moments.length) return;  // not a frame could be read
   const svg = $("overlay"), now = data.moments[moment].time;
   svg.setAttribute("viewBox", `0 0 ${data.width} ${data.height}`);
   svg.replaceChildren();
@@ -331,7 +332,7 @@ function choose(name) {
   view = name;
   all("[data-of]").forEach((section) => { section.hidden = section.dataset.of !== name; });
   all("[data-view]").forEach((tab) => tab.setAttribute("aria-selected", tab.dataset.view === name));
-  if (name === "add" && data.moments.length) drawOverlay();
+  if (name === "add") drawOverlay();
 }
 all("[data-view]").forEach((tab) => { tab.onclick = () => choose(tab.dataset.view); });
 
