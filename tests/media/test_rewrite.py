@@ -10,14 +10,8 @@ import numpy as np
 import pytest
 
 from playhead.errors import MediaError
-from playhead.media import (
-    Picture,
-    RewriteOptions,
-    open_video,
-    output_suffix,
-    require_file,
-    rewrite,
-)
+from playhead.media import Picture, open_video, require_file
+from playhead.media.rewrite import RewriteOptions, output_suffix, rewrite
 from tests.media.conftest import KINDS
 from tests.media.encode import encode, number_of, reference
 

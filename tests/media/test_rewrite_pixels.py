@@ -10,7 +10,8 @@ import pytest
 from av.video.format import VideoFormat
 from numpy.typing import NDArray
 
-from playhead.media import Picture, RewriteOptions, open_video, rewrite
+from playhead.media import Picture, open_video
+from playhead.media.rewrite import RewriteOptions, rewrite
 from playhead.media.rewrite_pixels import Fitter, marked_frame
 from playhead.media.table import Layout
 from tests.media.encode import encode, number_of, picture, yuv_frame

@@ -43,6 +43,7 @@ _MILLISECOND = Fraction(1, 1000)
 _COARSEST, _FINEST = 10_000, 10_000_000
 """Ticks a second of an MP4 file: fewer round sound, more overflow its fields."""
 _HELD_BACK = 2
+_WORST = 51
 _SLOWEST = Fraction(1, 1000)
 _BITEXACT = {"fflags": "+bitexact"}
 """Without it the muxer writes its own version."""
@@ -60,6 +61,7 @@ class RewriteOptions:
     keep_metadata: title, dates, place, languages, chapters; removed otherwise
     keep_subtitles: subtitle tracks, and captions inside the pictures; removed otherwise
     threads: of the decoder and of the encoder, 0 for one a core
+    Raises MediaError for a value that does not exist.
     """
 
     codec: Literal["h264", "hevc"] = "h264"
@@ -69,6 +71,14 @@ class RewriteOptions:
     keep_metadata: bool = False
     keep_subtitles: bool = False
     threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.codec not in {"h264", "hevc"}:
+            raise MediaError(f'codec is "{self.codec}"; h264 and hevc are known')
+        if self.audio not in {"keep", "remove"}:
+            raise MediaError(f'audio is "{self.audio}"; keep and remove are known')
+        if not 0 <= self.crf <= _WORST:
+            raise MediaError(f"crf is {self.crf}; 0, lossless, to {_WORST} is needed")
 
 
 @dataclass(frozen=True)
