@@ -97,13 +97,14 @@ def _merged(
     whole: Boxes, found: list[Boxes], windows: list[Window], size: tuple[int, int]
 ) -> Boxes:
     """Whole boxes, suppressed among themselves, and the cut ones that none of them explains."""
-    sure, cut = [whole], []
+    sure, cut = [], []
     for boxes, window in zip(found, windows, strict=True):
         touching = _touches_inner_edge(boxes, window, size)
         placed = boxes.scaled(1, 1, window[0], window[1])
         sure.append(placed.chosen(~touching))
         cut.append(placed.chosen(touching))
-    kept = nms(Boxes.joined(sure), OVERLAP)
+    # Of equal scores the earlier stays: that of a tile, which is the sharper.
+    kept = nms(Boxes.joined([*sure, whole]), OVERLAP)
     pieces = Boxes.joined(cut)
     if len(kept):
         pieces = pieces.chosen(cover(pieces.boxes, kept.boxes).max(axis=1, initial=0) < SAME)
