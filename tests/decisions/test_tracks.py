@@ -122,6 +122,19 @@ def test_a_small_face_that_never_overlaps_itself_is_one_track() -> None:
     assert np.all(np.diff(tracks[0].frames) == 1)
 
 
+def test_a_gap_in_which_the_object_accelerates_is_filled_along_its_curve() -> None:
+    # In .6 s at 400 px/s² the straight line is 18 px off, nearly half the box.
+    times = np.arange(60) / RATE
+    missed = range(24, 38)
+
+    def path(t: float) -> tuple[float, float, float, float]:
+        return 300, 100 + 200 * t * t, 40, 40
+
+    tracks = track(looks([path], times, range(60), missed), times, margin=0)
+    for frame in missed:
+        assert covered(tracks, frame, box_of(path, times[frame]), scale=1) > 0.95
+
+
 def test_both_ends_reach_as_far_as_the_configuration_says() -> None:
     path, times = constant(600, 300, 0, 0), np.arange(100) / RATE
     missed = [*range(40), *range(60, 100)]
@@ -216,14 +229,24 @@ def test_no_track_crosses_a_far_jump() -> None:
         assert not np.any(one.origin == Origin.FILLED)
 
 
-def test_an_object_that_leaves_the_picture_takes_its_track_along() -> None:
-    path, times = constant(1100, 300, 250, 0), np.arange(75) / RATE
-    there = [frame for frame in range(75) if box_of(path, times[frame])[0] < SIZE[0] - 5]
-    missed = range(there[-1] + 1, 75)
-    (one,) = track(looks([path], times, range(75), missed), times)
-    assert np.all(one.boxes[:, 2] <= SIZE[0])
-    assert np.all(one.boxes[:, 0] < one.boxes[:, 2])
-    assert one.frames[-1] <= there[-1] + round(0.25 * RATE)
+@pytest.mark.parametrize(("x", "vx"), [(1103, 250), (177, -250)])
+def test_an_object_that_leaves_the_picture_takes_its_track_along(x: float, vx: float) -> None:
+    path, times = constant(x, 300, vx, 0), np.arange(75) / RATE
+    boxes = [box_of(path, time) for time in times]
+    outside = [frame for frame, box in enumerate(boxes) if box[0] >= SIZE[0] or box[2] <= 0]
+    tracks = track(looks([path], times, range(75), outside), times, margin=0, extend_seconds=1.0)
+    assert tracks[0].frames.tolist() == list(range(outside[0]))
+    assert len(tracks) == 1
+    assert np.all((tracks[0].boxes >= 0) & (tracks[0].boxes <= (*SIZE, *SIZE)))
+
+
+def test_a_box_over_the_edge_is_cut_or_whole_as_the_configuration_says() -> None:
+    path, times = constant(5, 300, 0, 0, w=40, h=50), np.arange(20) / RATE
+    found = looks([path], times, range(20))
+    (cut,), (whole,) = track(found, times, clip=True), track(found, times, clip=False)
+    assert np.all(cut.boxes[:, 0] == 0)
+    assert np.all(whole.boxes[:, 0] <= -15)
+    assert np.array_equal(cut.boxes, np.clip(whole.boxes, 0, (*SIZE, *SIZE)))
 
 
 def test_a_box_that_is_small_for_a_moment_exposes_nothing() -> None:

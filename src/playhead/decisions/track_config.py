@@ -91,6 +91,12 @@ class TrackConfig(Settings):
         default=2.2, ge=1, description="a box wider or higher by a greater factor is another"
     )
 
+    clip: bool = Field(
+        default=True,
+        description="boxes are cut at the edges of the picture; an ellipse in a box that is cut "
+        "shows corners of what the whole one would hide",
+    )
+
     @property
     def log_resize(self) -> float:
         """The logarithm of `resize`, since sizes are compared by their logarithms."""

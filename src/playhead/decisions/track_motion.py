@@ -129,24 +129,22 @@ def local_lines(times: Array, values: Array, half: float) -> tuple[Array, Array]
     """Lines fitted by least squares round each point: their heights there and their slopes.
 
     times: (n,) rising; values: (n, k) → (n, k) and (n, k). A fit takes the points within `half`
-    seconds and at least both neighbours. Sums run over differences to the point itself, so that
-    long videos lose no digits.
+    seconds, or both neighbours where there is none so near: across a gap the slope is that of the
+    near side. Sums run over differences to the point itself, so that long videos lose no digits.
     """
     n, half = len(times), half + _ROUNDING
     index = np.arange(n)
-    wide = max(
-        int((np.searchsorted(times, times + half, side="right") - index).max()) - 1,
-        int((index - np.searchsorted(times, times - half)).max()),
-    )
+    before = index - np.searchsorted(times, times - half)
+    after = np.searchsorted(times, times + half, side="right") - 1 - index
+    alone = before + after == 0
+    before[alone] = after[alone] = 1
     weight, t, tt = np.zeros((3, n, 1))
     x, tx = np.zeros((2, *values.shape))
-    for step in range(-max(wide, 1), max(wide, 1) + 1):
+    for step in range(-int(before.max()), int(after.max()) + 1):
         other = np.clip(index + step, 0, n - 1)
-        dt = (times[other] - times)[:, None]
-        inside = (np.abs(dt) <= half) | (abs(step) <= 1)
-        inside &= (other == index + step)[:, None]
+        inside = ((other == index + step) & (-before <= step) & (step <= after))[:, None]
+        dt = (times[other] - times)[:, None] * inside
         dx = (values[other] - values) * inside
-        dt = dt * inside
         weight, t, tt = weight + inside, t + dt, tt + dt * dt
         x, tx = x + dx, tx + dt * dx
     spread = tt - t * t / weight

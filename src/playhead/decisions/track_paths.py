@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.decisions.track_config import TrackConfig
-from playhead.decisions.track_motion import end_motion, local_lines, seen_as
+from playhead.decisions.track_motion import Motion, end_motion, local_lines, seen_as
 from playhead.events.model import Origin, Track
 
 __all__ = ["Video", "path_of"]
 
 Array = NDArray[np.float64]
+_LATEST = 256  # sightings at an end that can lie near enough to tell its velocity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,17 +53,21 @@ def path_of(
     low, high = _corners(times, moments, seen, config)
     plain = _straight(times, moments, found.boxes.astype(np.float64))
     low, high = np.minimum(low, plain[:, :2]), np.maximum(high, plain[:, 2:])
-    _extend(low, high, times, moments, seen, config=config)
-    rows = np.searchsorted(own, frames)
-    boxes = np.concatenate((low, high), axis=1).astype(np.float32)
-    boxes[rows] = _hull(boxes[rows], found.boxes)  # whatever was rounded
-    boxes = np.clip(boxes, np.float32(0), np.array([video.width, video.height] * 2, np.float32))
     origin = np.full(len(own), Origin.FILLED, np.uint8)
-    origin[: rows[0]] = origin[rows[-1] + 1 :] = Origin.EXTENDED
-    origin[rows] = Origin.DETECTED
+    origin[frames - own[0]] = Origin.DETECTED
+    gone = np.zeros(len(own), np.bool_)
+    for order, rows in ((-1, times < moments[0]), (1, times > moments[-1])):
+        end = end_motion(moments[::order][-_LATEST:], seen[::order][-_LATEST:], config)
+        low[rows], high[rows], out = _extended(low[rows], high[rows], times[rows], end, video)
+        origin[rows] = Origin.EXTENDED
+        # Once it has left it does not come back, however far doubt may reach.
+        gone[rows] = np.logical_or.accumulate(out[::order])[::order]
+    boxes = np.concatenate((low, high), axis=1).astype(np.float32)
+    within = np.clip(boxes, np.float32(0), np.array([video.width, video.height] * 2, np.float32))
+    kept = ~gone & (within[:, :2] < within[:, 2:]).all(axis=1)
+    boxes = within if config.clip else boxes
     scores = np.interp(times, moments, found.scores).astype(np.float32)
-    left = _inside(boxes, int(rows[0]), int(rows[-1]))
-    return Track(number, label, own[left], boxes[left], scores[left], origin[left])
+    return Track(number, label, own[kept], boxes[kept], scores[kept], origin[kept])
 
 
 def _reach(frames: NDArray[np.int32], video: Video, config: TrackConfig) -> tuple[int, int]:
@@ -126,11 +131,8 @@ def _curve(times: Array, moments: Array, level: Array, slope: Array) -> Array:
     gap = (moments[index + 1] - moments[index])[:, None]
     u = np.clip((times - moments[index])[:, None] / gap, 0, 1)
     chord = level[index + 1] - level[index]
-    bend = (
-        u
-        * (1 - u)
-        * ((1 - u) * (slope[index] * gap - chord) - u * (slope[index + 1] * gap - chord))
-    )
+    leave, arrive = slope[index] * gap - chord, slope[index + 1] * gap - chord
+    bend = u * (1 - u) * ((1 - u) * leave - u * arrive)
     most = np.linalg.norm(chord, axis=1, keepdims=True) / 2
     return straight + np.clip(bend, -most, most)
 
@@ -139,26 +141,11 @@ def _straight(times: Array, moments: Array, values: Array) -> Array:
     return np.stack([np.interp(times, moments, column) for column in values.T], axis=1)
 
 
-def _extend(
-    low: Array, high: Array, times: Array, moments: Array, seen: Array, *, config: TrackConfig
-) -> None:
-    """Let the boxes before the first and after the last sighting reach on with its velocity."""
-    for order, rows in ((-1, times < moments[0]), (1, times > moments[-1])):
-        end = end_motion(moments[::order][-256:], seen[::order][-256:], config)
-        # Farther than a gap may be, nobody knows the velocity any more.
-        ahead = np.clip(times[rows] - end.time, -config.gap_seconds, config.gap_seconds)
-        way = ahead[:, None] * end.velocity
-        low[rows] += np.minimum(way, 0)
-        high[rows] += np.maximum(way, 0)
-
-
-def _hull(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.concatenate((np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])), axis=1)
-
-
-def _inside(boxes: NDArray[np.float32], first: int, last: int) -> slice:
-    """The rows round the sightings, `first` to `last`, up to where the picture holds nothing."""
-    empty = np.flatnonzero(~(boxes[:, :2] < boxes[:, 2:]).all(axis=1))
-    before, after = empty[empty < first], empty[empty > last]
-    start = int(before[-1]) + 1 if len(before) else 0
-    return slice(start, int(after[0]) if len(after) else len(boxes))
+def _extended(
+    low: Array, high: Array, times: Array, end: Motion, video: Video
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Standing boxes grown along the way their object goes; and where it has left the picture."""
+    way = (times - end.time)[:, None] * end.velocity
+    beyond = (high + way <= 0) | (low + way >= (video.width, video.height))
+    out = beyond[:, 0] | beyond[:, 1]
+    return low + np.minimum(way, 0), high + np.maximum(way, 0), out

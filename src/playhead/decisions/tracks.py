@@ -38,8 +38,9 @@ def track_boxes(
     found: the boxes of each of them, after non-maximum suppression; size: width and height of the
     displayed picture. Boxes without area, or wholly outside the picture, are left out.
 
-    A track has a box for every frame from its (extended) start to its end, inside the picture; it
-    contains the detection where there is one (`Origin.DETECTED`).
+    A track has a box for every frame from its (extended) start to its end, with some of it inside
+    the picture (all of it where `config.clip` says so); it contains the detection where there is
+    one (`Origin.DETECTED`).
     Raises PlayheadError where times, frames and boxes do not fit each other.
     """
     times, frames = np.asarray(times, np.float64), np.asarray(frames, np.int32)
