@@ -1,0 +1,74 @@
+"""Heads derived from faces and people: stated proportions, not a detection.
+
+No network looked for these heads: where a face or a person is missed or badly placed, so is the
+head. The proportions rest on round figures of adult anthropometry: a head is 23 cm high (vertex to
+chin), 20 cm long and 15 cm wide without hair and ears; a standing person is about 7.5 heads high.
+
+- The face networks learned from boxes round chin, cheeks and forehead (the annotation of the WIDER
+  FACE data set), but often begin at the brow, some 14 cm above the chin. Then 9 cm of the skull,
+  more than .6 of the face's height, lie above; so much is added, a little below for the chin, and
+  the width is that of a head turned sideways, 20 cm to a face of 14 cm. Tall hair and hats reach
+  farther.
+- A person's box begins at the top of the head. Of one who stands, the head is the top 1 / 7.5; one
+  whose box is less than twice as high as wide sits, bends or is cut off, and the head is measured
+  by the width of the shoulders, about 45 cm. Since nobody knows how the person leans, the derived
+  box is wider and deeper than the head, in the middle of the top.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes, cover
+
+__all__ = ["heads_of"]
+
+ABOVE, BELOW, WIDER = 0.65, 0.1, 1.45  # shares of the face's height, height and width
+HEADS_HIGH = 7.5  # a standing person
+SHOULDERS = 0.5  # height of the head to the width of the person's box, of those who do not stand
+BREADTH = 0.87  # a head's width from the side to its height
+ROOM = 1.4  # how much wider and deeper than the head the box of a person's head is
+UPPER = 0.5  # a face in this upper part of a person is that person's
+INSIDE = 0.5  # the share of a face that must lie there
+
+
+def heads_of(faces: Boxes, people: Boxes) -> Boxes:
+    """Head boxes of one picture: one for every face, then one for every person without a face.
+
+    A person has a face where at least half of a face box lies in the upper half of the person's
+    box; then the head of that face counts, being the better placed. Scores are those of the box
+    that a head comes from. Heads may reach over the edges of the picture. Boxes without area give
+    no head. In tracks such boxes are of `Origin.DERIVED`.
+    """
+    faces, people = faces.valid(), people.valid()
+    faceless = people.chosen(~_has_face(people, faces))
+    return Boxes.joined(
+        [
+            Boxes(_from_faces(faces.boxes), faces.scores),
+            Boxes(_from_people(faceless.boxes), faceless.scores),
+        ]
+    )
+
+
+def _has_face(people: Boxes, faces: Boxes) -> NDArray[np.bool_]:
+    upper = people.boxes.copy()
+    upper[:, 3] = upper[:, 1] + UPPER * (upper[:, 3] - upper[:, 1])
+    share: NDArray[np.float64] = cover(faces.boxes, upper).max(axis=0, initial=0)
+    return share >= INSIDE
+
+
+def _from_faces(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    x1, y1, x2, y2 = boxes.T
+    middle, half, height = (x1 + x2) / 2, WIDER * (x2 - x1) / 2, y2 - y1
+    sides = (middle - half, y1 - ABOVE * height, middle + half, y2 + BELOW * height)
+    return np.stack(sides, axis=1).astype(np.float32)
+
+
+def _from_people(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The top of each person's box; never wider than it, since the head is part of the person."""
+    x1, y1, x2, y2 = boxes.T
+    width, height = x2 - x1, y2 - y1
+    standing = height > 2 * width
+    head = np.where(standing, height / HEADS_HIGH, np.minimum(SHOULDERS * width, height))
+    half = np.minimum(ROOM * BREADTH * head, width) / 2
+    middle, bottom = (x1 + x2) / 2, np.minimum(y1 + ROOM * head, y2)
+    return np.stack((middle - half, y1, middle + half, bottom), axis=1).astype(np.float32)
