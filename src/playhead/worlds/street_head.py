@@ -273,7 +273,7 @@ def _features(x: Floats, y: Floats, z: Floats) -> Floats:
 
 def _hair(look: HeadLook, degrees: Floats, y: Floats) -> Floats:
     """1 where hair (or cap) grows."""
-    line = np.interp(degrees, *_HAIRLINE).astype(np.float32)
+    line: Floats = np.interp(degrees, *_HAIRLINE)
     match look.hair:
         case "bald":
             line = np.where(degrees < 80, 9.0, np.where(y > 0.12, 9.0, line))

@@ -1,0 +1,192 @@
+"""Exposure: how much of each known box a redacted video still shows, measured in its pixels.
+
+A pixel is hidden when it has the colour that hides, or differs from the original by far more than
+compression does. Compression does neither: at H.264's crf 23 or better nearly every pixel stays
+within `CHANGED` of the original. Where the original itself has about the colour that hides,
+nothing can be told and nothing can be seen, so such a pixel counts neither way.
+
+An object is exposed in a frame where less than 95 % of its box is hidden.
+"""
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import MediaError
+from playhead.events.formats.tracks import TrackFile, by_frame
+from playhead.events.model import Box
+from playhead.media.video import Video, open_video
+
+__all__ = [
+    "CHANGED",
+    "HIDDEN",
+    "TOLERANCE",
+    "Exposed",
+    "Exposure",
+    "covered_share",
+    "exposure",
+    "hidden_share",
+]
+
+HIDDEN = 0.95
+"""An object of whose box at least this share is hidden is not exposed."""
+
+TOLERANCE = 24
+"""Levels of 255 in every channel within which a pixel has the colour that hides."""
+
+CHANGED = 60
+"""Levels of 255 in some channel: a pixel that differs by more is no compressed original."""
+
+Bytes = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """One object in one frame of which too much is to be seen."""
+
+    frame: int
+    track: int
+    share: float  # of its box that is hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What was looked at, in boxes (track-frames), and what of it is exposed."""
+
+    track_frames: int
+    exposed: tuple[Exposed, ...]
+
+    @property
+    def share(self) -> float:
+        """Exposed track-frames over all; NaN where there were none."""
+        return len(self.exposed) / self.track_frames if self.track_frames else math.nan
+
+
+def exposure(
+    truth: TrackFile,
+    before: Path,
+    after: Path,
+    *,
+    labels: Collection[str] | None = None,
+    colour: Colour | None = (0, 0, 0),
+    tolerance: int = TOLERANCE,
+    changed: int = CHANGED,
+    hidden: float = HIDDEN,
+) -> Exposure:
+    """Measure every box of `truth` in `after`, which hides what `before` shows, frame by frame.
+
+    labels: only boxes of these; None for all. The rest as in `hidden_share`.
+    Raises MediaError where the videos differ in their frames or size, or `truth` is of another
+    video; DamagedError where a frame with a box cannot be read.
+    """
+    chosen = {
+        index: track
+        for index, track in enumerate(truth.tracks)
+        if labels is None or track.label in labels
+    }
+    wanted = np.unique(np.concatenate([[], *(track.frames for track in chosen.values())]))
+    boxes_of = by_frame(truth)
+    exposed, count = [], 0
+    with open_video(before) as original, open_video(after) as redacted:
+        _check(truth, original, redacted)
+        frames = wanted.astype(np.int64)
+        pairs = zip(_pictures(original, frames), _pictures(redacted, frames), strict=True)
+        for (frame, first), (_, second) in pairs:
+            for index, box in boxes_of(frame):
+                if index in chosen:
+                    share = hidden_share(
+                        first, second, box, colour=colour, tolerance=tolerance, changed=changed
+                    )
+                    count += 1
+                    if share < hidden:
+                        exposed.append(Exposed(frame, chosen[index].id, share))
+    return Exposure(count, tuple(exposed))
+
+
+def hidden_share(
+    before: Bytes,
+    after: Bytes,
+    box: Box,
+    *,
+    colour: Colour | None = (0, 0, 0),
+    tolerance: int = TOLERANCE,
+    changed: int = CHANGED,
+) -> float:
+    """The share of a box's pixels that are hidden in `after`, 0..1.
+
+    before, after: RGB (H, W, 3) of one size. box: half-open, clipped to the picture; a pixel that
+    it covers in part counts by that part. colour: what hides; None where no one colour does.
+    A pixel is hidden where some channel differs by more than `changed`, or where every channel of
+    `after` is within `tolerance` of `colour`; where `before` is within twice the tolerance of
+    the colour as well, and nothing has changed by more than `changed`, it is left out.
+    A box without a pixel in the picture, or of which every pixel is left out, shows nothing: 1.
+    """
+    weights, part = _weights(box, before.shape)
+    first, second = before[part].astype(np.int16), after[part].astype(np.int16)
+    hidden = np.abs(first - second).max(axis=-1, initial=0) > changed
+    if colour is not None:
+        paint = np.array(colour, np.int16)
+        painted = np.abs(second - paint).max(axis=-1, initial=0) <= tolerance
+        unknown = painted & (np.abs(first - paint).max(axis=-1, initial=0) <= 2 * tolerance)
+        weights = np.where(unknown & ~hidden, 0, weights)
+        hidden |= painted
+    return _share(weights, hidden)
+
+
+def covered_share(box: Box, regions: NDArray[np.bool_]) -> float:
+    """The share of a box, clipped to the picture, that a mask (H, W) covers; 1 for an empty box."""
+    weights, part = _weights(box, regions.shape)
+    return _share(weights, regions[part])
+
+
+def _share(weights: NDArray[np.float64], hidden: NDArray[np.bool_]) -> float:
+    total = float(weights.sum())
+    return float(weights[hidden].sum()) / total if total > 0 else 1.0
+
+
+def _weights(box: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], tuple[slice, slice]]:
+    """How much of each pixel a box covers, and the pixels it touches."""
+    columns, across = _covered(box[0], box[2], shape[1])
+    rows, down = _covered(box[1], box[3], shape[0])
+    return down[:, None] * across[None, :], (rows, columns)
+
+
+def _covered(start: float, stop: float, size: int) -> tuple[slice, NDArray[np.float64]]:
+    """The pixels that [start, stop) touches along an axis, and how much of each it covers."""
+    start, stop = min(max(start, 0.0), size), min(max(stop, 0.0), size)
+    first, last = math.floor(start), max(math.ceil(stop), math.floor(start))
+    edges = np.arange(first, last, dtype=np.float64)
+    return slice(first, last), np.clip(np.minimum(edges + 1, stop) - np.maximum(edges, start), 0, 1)
+
+
+def _pictures(video: Video, wanted: NDArray[np.int64]) -> Iterator[tuple[int, Bytes]]:
+    """The wanted frames in order; DamagedError where one cannot be read."""
+    places = iter(wanted.tolist())
+    for frame, picture in video.stream(wanted=wanted):
+        if frame != (place := next(places)):
+            video.read([place])  # raises, naming the frame and the damage
+        yield frame, picture
+    for place in places:
+        video.read([place])
+
+
+def _check(truth: TrackFile, original: Video, redacted: Video) -> None:
+    counts = (truth.frames, original.frames, redacted.frames)
+    if len(set(counts)) > 1:
+        raise MediaError(
+            f"{redacted.path}: has {counts[2]} frames, {original.path} has {counts[1]} and the "
+            f"truth {counts[0]}; exposure is measured frame by frame, so all must agree"
+        )
+    sizes = {(truth.width, truth.height)}
+    sizes |= {(video.width, video.height) for video in (original, redacted)}
+    if len(sizes) > 1:
+        raise MediaError(
+            f"{redacted.path}: is {redacted.width}x{redacted.height}, {original.path} is "
+            f"{original.width}x{original.height} and the truth {truth.width}x{truth.height}; "
+            "all must agree"
+        )
