@@ -123,7 +123,12 @@ class _Encoded:
 
     def _of(self, frame: AudioFrame) -> Iterator[Packet[Any]]:
         if frame.pts is not None and frame.time_base is not None:
-            frame.pts += round(self._moved / frame.time_base)
+            # Some containers count whole packets, which cannot be cut on their own clock.
+            moment = frame.pts * frame.time_base + self._moved
+            frame.pts, frame.time_base = (
+                round(moment * frame.sample_rate),
+                Fraction(1, frame.sample_rate),
+            )
         for part in self._resampler.resample(frame):
             yield from self.target.encode(part)
 
@@ -173,7 +178,7 @@ class Tracks:
         return time is None or float(time * packet.time_base + self._moved) <= until
 
     def _sound(self, stream: AudioStream, number: int) -> _Copied | _Encoded:
-        name = stream.codec_context.name if stream.codec_context else None
+        name = stream.codec_context.codec.canonical_name if stream.codec_context else None
         if name is not None and _holds(self._container, name):
             try:
                 return _Copied(stream, self._container, self._moved)
