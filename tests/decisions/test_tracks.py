@@ -318,6 +318,21 @@ def test_times_decide_and_not_frame_numbers() -> None:
     assert np.abs(one.boxes - truth)[filled].max() < 0.5
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("every", [1, 2])
+def test_frames_that_share_a_time_keep_their_own_boxes(every: int) -> None:
+    times = np.repeat(np.arange(20) / RATE, 2)
+    boxes = [np.array([[300 + 4 * k, 300, 340 + 4 * k, 350]], np.float32) for k in range(40)]
+    found = [Boxes(box, np.full(1, 0.9, np.float32)) for box in boxes[::every]]
+    tracks = track(found, times, range(0, 40, every))
+    assert [one.frames.tolist() for one in tracks] == [list(range(40))]
+    for frame in range(0, 40, every):
+        assert covered(tracks, frame, boxes[frame][0], scale=1) == pytest.approx(1)
+    still = track(found, np.zeros(40), range(0, 40, every))
+    assert len(still) > 0
+    assert all(np.isfinite(one.boxes).all() for one in still)
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[NDArray[np.float64], list[int], list[Boxes]]:
     """A lone object that moves steadily with jitter, seen at some of the looks."""
@@ -443,7 +458,7 @@ def _seen(rng: np.random.Generator, truth: NDArray[np.float32]) -> Boxes:
     ("times", "frames", "found", "words"),
     [
         ([0, 1], [0, 1], 1, "need as many frames"),
-        ([0, 0], [0], 1, "rise from frame to frame"),
+        ([0.1, 0], [0], 1, "not fall from frame to frame"),
         ([0, np.nan], [0], 1, "must be finite"),
         ([0, 1], [1, 0], 2, "looked at must rise"),
         ([0, 1], [2], 1, "the video has 2"),

@@ -52,11 +52,12 @@ def path_of(
     times = video.times[own]
     low, high = _corners(times, moments, seen, config)
     plain = _straight(times, moments, found.boxes.astype(np.float64))
+    plain[frames - own[0]] = found.boxes  # of frames with the same time each keeps its own
     low, high = np.minimum(low, plain[:, :2]), np.maximum(high, plain[:, 2:])
     origin = np.full(len(own), Origin.FILLED, np.uint8)
     origin[frames - own[0]] = Origin.DETECTED
     gone = np.zeros(len(own), np.bool_)
-    for order, rows in ((-1, times < moments[0]), (1, times > moments[-1])):
+    for order, rows in ((-1, own < frames[0]), (1, own > frames[-1])):
         end = end_motion(moments[::order][-_LATEST:], seen[::order][-_LATEST:], config)
         low[rows], high[rows], out = _extended(low[rows], high[rows], times[rows], end, video)
         origin[rows] = Origin.EXTENDED
@@ -97,7 +98,7 @@ def _held(times: Array, sides: Array, config: TrackConfig) -> Array:
     So the result is smooth and never smaller than what it was made from. The window is converted by
     the median spacing of `times`.
     """
-    spacing = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    spacing = max(float(np.median(np.diff(times))) if len(times) > 1 else 1.0, 1e-6)
     window = 2 * min(int(np.ceil(config.hold_seconds / spacing - 1e-6)), len(times)) + 1
     largest = scipy.ndimage.maximum_filter1d(sides, window, axis=0)
     return scipy.ndimage.uniform_filter1d(largest, window, axis=0, mode="nearest")
@@ -128,7 +129,7 @@ def _curve(times: Array, moments: Array, level: Array, slope: Array) -> Array:
     straight = _straight(times, moments, level)
     if len(moments) < 2:
         return straight
-    gap = (moments[index + 1] - moments[index])[:, None]
+    gap = np.maximum(moments[index + 1] - moments[index], 1e-9)[:, None]  # a time may repeat
     u = np.clip((times - moments[index])[:, None] / gap, 0, 1)
     chord = level[index + 1] - level[index]
     leave, arrive = slope[index] * gap - chord, slope[index + 1] * gap - chord

@@ -34,7 +34,7 @@ def track_boxes(
 ) -> list[Track]:
     """The objects of one label in a video, numbered from `first_id` in order of their start.
 
-    times: (T,) seconds of all frames, rising; frames: (D,) the frames that were looked at, rising;
+    times: (T,) seconds of all frames, never falling; frames: (D,) those that were looked at, rising;
     found: the boxes of each of them, after non-maximum suppression; size: width and height of the
     displayed picture. Boxes without area, or wholly outside the picture, are left out.
 
@@ -87,8 +87,8 @@ def _check(
             f"boxes of {len(found)} pictures need as many frames, got shapes {frames.shape} of "
             f"frames and {times.shape} of times"
         )
-    if not np.all(np.isfinite(times)) or not np.all(np.diff(times) > 0):
-        raise PlayheadError("the times of frames must be finite and rise from frame to frame")
+    if not np.all(np.isfinite(times)) or not np.all(np.diff(times) >= 0):
+        raise PlayheadError("the times of frames must be finite and not fall from frame to frame")
     if not np.all(np.diff(frames) > 0):
         raise PlayheadError("the frames that were looked at must rise")
     if len(frames) and not 0 <= frames[0] <= frames[-1] < len(times):
