@@ -17,8 +17,11 @@ from pydantic.fields import FieldInfo
 
 from playhead.cli import app
 from playhead.config import Settings
+from playhead.redaction.audit import AuditConfig
+from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig
 from playhead.worlds.football import FootballConfig
+from playhead.worlds.street import StreetConfig
 
 __all__ = ["PAGES", "commands", "page_with", "settings"]
 
@@ -36,9 +39,15 @@ def commands() -> str:
 
 
 def settings() -> str:
-    """Every setting of spotting and of the football world: default, values, meaning."""
-    football = _section("The football world", "", FootballConfig)
-    return "\n".join([*_sections(SpottingConfig, "", "The whole"), football])
+    """Every setting of the jobs and of the worlds: default, values, meaning."""
+    parts = [
+        *_sections(SpottingConfig, "", "Spotting: the whole"),
+        *_sections(RedactionConfig, "", "Redaction: the whole"),
+        _section("Redaction: the audit", "", AuditConfig),
+        _section("The football world", "", FootballConfig),
+        _section("The street world", "", StreetConfig),
+    ]
+    return "\n".join(parts)
 
 
 def page_with(text: str, made: str) -> str:
@@ -76,10 +85,11 @@ def _command(command: Any, context: Any) -> str:
 
 def _sections(model: type[Settings], path: str, title: str) -> Iterator[str]:
     yield _section(title, path, model)
+    job = title.partition(":")[0]
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
         if inner is not None:
-            yield from _sections(inner, f"{path}{name}.", f"`{path}{name}`")
+            yield from _sections(inner, f"{path}{name}.", f"{job}: `{path}{name}`")
 
 
 def _section(title: str, path: str, model: type[Settings]) -> str:

@@ -15,6 +15,7 @@ import typer.main
 
 from playhead.errors import PlayheadError, needs_extra
 from playhead.output import print_error, print_json, print_table
+from playhead.redaction import commands as redaction
 from playhead.spotting import commands as spotting
 
 __all__ = ["app", "main"]
@@ -40,6 +41,7 @@ weights_app = _group("Pretrained weights out of published packages.")
 bundle_app = _group("Trained models on disk.")
 runs_app = _group("Training runs.")
 app.add_typer(spotting.app, name="spotting")
+app.add_typer(redaction.app, name="redaction")
 app.add_typer(weights_app, name="weights")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(runs_app, name="runs")
@@ -105,20 +107,30 @@ def root(
     """Find what happens in video, when and where."""
 
 
-@app.command(epilog="Example: playhead demo spotting --out demo")
+@app.command(epilog="Example: playhead demo redaction --out demo-redaction")
 def demo(
-    job: Annotated[str, typer.Argument(help="The job to show: spotting.")] = "spotting",
-    out: Out = Path("demo"),
+    job: Annotated[str, typer.Argument(help="The job to show: spotting, redaction.")] = "spotting",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The folder to write into. Default: demo, or demo-redaction."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Generate videos, train, predict, evaluate and report, in minutes and without a GPU."""
+    """Show a job on generated videos, in minutes and without a GPU."""
     match job:
         case "spotting":
             with needs_extra("the demo trains a model and", "train"):
                 from playhead.spotting.demo import run_demo
+
+            run_demo(out or Path("demo"), as_json=as_json)
+        case "redaction":
+            from playhead.redaction.demo import run_redaction_demo
+
+            run_redaction_demo(out or Path("demo-redaction"), as_json=as_json)
         case _:
-            raise PlayheadError(f"{job}: there is no demo of this name; there is one of spotting")
-    run_demo(out, as_json=as_json)
+            raise PlayheadError(
+                f"{job}: there is no demo of this name; there are spotting and redaction"
+            )
 
 
 @app.command(epilog="Example: playhead info match.mp4 --json")
@@ -161,7 +173,7 @@ def frames(
 
 @app.command(epilog="Example: playhead world football --out matches --count 4 --seed 7")
 def world(
-    name: Annotated[str, typer.Argument(help="The world: football.")],
+    name: Annotated[str, typer.Argument(help="The world: football, street.")],
     out: Out,
     count: Annotated[int, typer.Option(min=1, help="How many videos.")] = 4,
     seed: Annotated[int, typer.Option(help="Another seed, other videos.")] = 0,

@@ -44,12 +44,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """How one file ended; `reason` says why where it is not ok."""
+    """How one file ended; `reason` says why where it is not ok, `notes` what else to know."""
 
     path: Path
     status: Literal["ok", "partial", "failed"]
     outputs: tuple[Path, ...] = ()
     reason: str | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
@@ -58,6 +59,7 @@ class FileOutcome:
             "status": self.status,
             "outputs": [str(output) for output in self.outputs],
             "reason": self.reason,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
 
@@ -87,6 +89,7 @@ class BatchResult:
         lines = []
         for file in self.files:
             lines += [str(output) for output in file.outputs]
+            lines += [f"{file.path}: {note}" for note in file.notes]
             if file.status != "ok":
                 lines.append(f"{file.path}: {file.status}: {file.reason}")
         return "\n".join(lines)

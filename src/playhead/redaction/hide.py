@@ -20,7 +20,7 @@ from playhead.redaction.hide_masks import Cover, Region, Shape, cover_of, groupe
 from playhead.redaction.hide_overlay import Overlay
 from playhead.redaction.hide_styles import RING, blur, fill, mosaic
 
-__all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style"]
+__all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style", "colour_of"]
 
 Style = Literal["solid", "picture", "fill", "mosaic", "blur"]
 
@@ -64,7 +64,7 @@ class HideConfig(Settings):
     @field_validator("colour")
     @classmethod
     def _opaque_colour(cls, colour: str) -> str:
-        _rgb(colour)
+        colour_of(colour)
         return colour
 
     @model_validator(mode="after")
@@ -83,7 +83,7 @@ class Hider:
 
     def __init__(self, config: HideConfig) -> None:
         self._config = config
-        self._colour = _rgb(config.colour)
+        self._colour = colour_of(config.colour)
         self._overlay = Overlay(config.picture, self._colour)
 
     def hide(self, picture: Picture, regions: Sequence[Region]) -> None:
@@ -132,7 +132,7 @@ def _fill(picture: Picture, covers: Sequence[Cover]) -> None:
             fill(*cover.on(plane, step, margin=RING), grey)
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
+def colour_of(colour: str) -> tuple[int, int, int]:
     """Raises ValueError for what is no colour, or one with transparency."""
     red, green, blue, *alpha = ImageColor.getrgb(colour)
     if alpha:

@@ -82,7 +82,7 @@ class AuditReport:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing exposed was found and every check holds."""
+        """Whether nothing exposed was found and every check holds; exit code 4 where not."""
         return not self.exposures and all(check.ok for check in self.checks)
 
     def verdict(self) -> tuple[str, ...]:

@@ -1,0 +1,134 @@
+"""Reviewing and applying: from a track file to a page, and from a person's edits to a video."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.config import override, validate
+from playhead.errors import ConfigError, LabelError, PlayheadError
+from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks, write_tracks
+from playhead.inference.batch import BatchResult, FileOutcome, Item, output_path, run_items
+from playhead.media import open_video
+from playhead.media.source import require_file
+from playhead.progress import Progress, progress
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.edits import apply_edits, is_drawn, read_edits
+from playhead.redaction.review import write_review
+from playhead.redaction.run import (
+    check_out,
+    check_outputs,
+    output_of,
+    render,
+    rendered_outcome,
+)
+
+__all__ = ["apply_tracks", "config_of", "find_tracks", "write_review_page"]
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
+
+
+def write_review_page(video: Path, tracks: Path | None, out: Path | None) -> Path:
+    """The review page of a video and its track file, beside the video unless `out` is given."""
+    require_file(video)
+    path = find_tracks(video, tracks)
+    page = out or output_path(video.with_suffix(""), ".review.html")
+    with progress("reviewing", 1) as live:
+        return write_review(video, read_tracks(path), path, page, live)
+
+
+def apply_tracks(
+    video: Path,
+    tracks: Path | None,
+    *,
+    edits: Path | None,
+    keep: str | None,
+    only: Sequence[str],
+    settings: Sequence[str],
+    out: Path | None,
+    overwrite: bool,
+) -> tuple[BatchResult, RedactionConfig]:
+    """Render a video from its track file; edits are written into that file first.
+
+    keep: numbers of tracks to leave visible; only: time spans outside of which nothing is hidden;
+    both replace what the file says. settings: over those that the tracks were made with.
+    Raises LabelError for tracks of another video, or edits that name what is not there.
+    """
+    require_file(video)
+    if out is not None:
+        check_out(out)
+    path = find_tracks(video, tracks)
+    file = read_tracks(path)
+    config = config_of(file, path, settings)
+    target = video.with_suffix("") if out is None else out / video.stem
+    check_outputs(video, [output_of(video, target)], overwrite=overwrite)
+
+    def work(source: Path, target: Path, live: Progress) -> FileOutcome:
+        output = output_of(source, target)
+        with open_video(source, threads=config.threads or 0) as opened:
+            edited = _edited(file, edits, keep, only, opened.times)
+            if edited is not file:
+                write_tracks(path, edited)
+            written = render(opened, edited, config, output, live)
+        return rendered_outcome(source, (output, path), written, edited)
+
+    return run_items([Item(video, Path(video.stem))], out, work, task="applying"), config
+
+
+def find_tracks(video: Path, tracks: Path | None) -> Path:
+    """The track file of a video; PlayheadError with the command that makes it where it is not."""
+    path = tracks or output_path(video.with_suffix(""), SUFFIX)
+    if not path.is_file():
+        raise PlayheadError(
+            f"{path}: there is no such track file; `playhead redaction detect` makes it, and "
+            "--tracks names one that lies elsewhere"
+        )
+    return path
+
+
+def config_of(file: TrackFile, path: Path, settings: Sequence[str] = ()) -> RedactionConfig:
+    """The configuration that tracks were made with, and settings over it.
+
+    Tracks that another program made have none, and get the defaults.
+    """
+    values = dict(file.settings.get("config", {}))
+    for setting in settings:
+        override(values, setting)
+    return validate(RedactionConfig, values, source=str(path))
+
+
+def _edited(
+    file: TrackFile,
+    edits: Path | None,
+    keep: str | None,
+    only: Sequence[str],
+    times: NDArray[np.float64],
+) -> TrackFile:
+    edited = file if edits is None else apply_edits(file, read_edits(edits), times)
+    if keep is not None:
+        edited = replace(edited, shown=frozenset(_numbers(keep, edited)))
+    if only:
+        edited = replace(edited, spans=np.array([_span(one) for one in only], np.float64))
+    return edited
+
+
+def _numbers(keep: str, file: TrackFile) -> list[int]:
+    known = {track.id for track in file.tracks if not is_drawn(track)}
+    words = [word.strip() for word in keep.split(",") if word.strip()]
+    wrong = [word for word in words if not word.isdigit() or int(word) not in known]
+    if wrong:
+        raise LabelError(
+            f"--keep {keep}: {', '.join(wrong)} is no track of {file.video}; it has "
+            f"{len(known)}, as `playhead redaction review` shows"
+        )
+    return [int(word) for word in words]
+
+
+def _span(text: str) -> tuple[float, float]:
+    match = _SPAN.fullmatch(text.strip())
+    if match is None or float(match[1]) >= float(match[2]):
+        raise ConfigError(f"--only {text}: needs seconds from-to, as in 0-12.5")
+    return float(match[1]), float(match[2])

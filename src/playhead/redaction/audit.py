@@ -1,0 +1,259 @@
+"""The leak audit: another network than the one that hid looks at the output.
+
+What it finds there is exposed unless the original was changed under it. A weak style changes a face
+and leaves it to be found, so there every find counts. A class that only one network knows cannot be
+audited, and that is said.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from playhead.config import Settings
+from playhead.decisions.boxes import Boxes, cover, iou
+from playhead.errors import MediaError
+from playhead.events.formats.tracks import TrackFile, by_frame
+from playhead.events.model import Box
+from playhead.inference.detectors import detect_tiled, open_detector
+from playhead.inference.offer import require_weights
+from playhead.media import open_video
+from playhead.metrics.exposure import HIDDEN, hidden_share
+from playhead.progress import Progress
+from playhead.redaction.audit_checks import check_picture, check_same, check_video
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.detect import looked_frames, names_for
+from playhead.redaction.hide import WEAK, HideConfig, colour_of
+from playhead.redaction.images import read_image
+from playhead.redaction.pages import AuditReport, Check, Exposure
+from playhead.redaction.regions import active_frames
+from playhead.redaction.strips import boxed_crop
+
+__all__ = ["AuditConfig", "Auditor"]
+
+PICTURES, OF_ONE, CROP = 60, 3, 240
+"""Pictures in all, of the surest exposures; of one track at most; their longer side."""
+
+UNAUDITED = {
+    "plate": "only one network finds plates",
+    "car": "only one network finds cars",
+    "head": "no network finds heads; faces are looked for instead",
+}
+
+CHOSEN = 0.5
+"""The part of a find that a visible track must cover for it to be that track."""
+
+LAPSE, ONE_OBJECT = 1.0, 0.3
+"""Exposures within so many seconds and with so much IoU are of one object."""
+
+NOTHING = np.zeros((0, 4), np.float32)
+
+Picture = NDArray[np.uint8]
+Kept = Callable[[int], NDArray[np.float32]]
+
+
+class AuditConfig(Settings):
+    """How closely the audit looks."""
+
+    threshold: float = Field(
+        default=0.65, gt=0, le=1, description="the score at which something found is an exposure"
+    )
+    every_seconds: float = Field(
+        default=0.0, ge=0, description="look at a frame this often; 0 looks at every frame"
+    )
+    tile: int = Field(
+        default=480, ge=96, description="look at the whole and at tiles of this many pixels"
+    )
+    overlap: int = Field(default=96, ge=0, description="pixels that neighbouring tiles share")
+
+
+class Auditor:
+    """Looks at redacted copies with networks that did not hide in them.
+
+    redaction: how the copies were made, which tells the other networks and whether a find counts
+    where the original was changed. Raises WeightsError where a network is not fetched.
+    """
+
+    def __init__(self, redaction: RedactionConfig, config: AuditConfig | None = None) -> None:
+        self._config = config or AuditConfig()
+        self._hiders: dict[str, str] = {
+            label: ", ".join(names_for(label, redaction)) for label in redaction.hide
+        }
+        self._style = redaction.style
+        self._sound_kept = redaction.write.audio == "keep"
+        self._names = other_networks(redaction)
+        require_weights(list(self._names.values()), "playhead weights get redaction")
+        self._detectors = {
+            label: open_detector(name, threads=redaction.threads)
+            for label, name in self._names.items()
+        }
+
+    def video(
+        self, original: Path, redacted: Path, tracks: TrackFile | None, progress: Progress
+    ) -> AuditReport:
+        """Look at the frames of `redacted`, which must be those of `original`.
+
+        tracks: what was hidden, for what a person chose to leave visible; None: nothing was
+        Raises MediaError where the two have not the same frames.
+        """
+        with open_video(original) as before, open_video(redacted) as after:
+            check_same(before, after)
+            looked = looked_frames(after.times, self._config.every_seconds)
+            finds = _Finds(self._style, kept_boxes(tracks, after.times))
+            for k, picture in after.stream(wanted=looked):
+                seen = self._look(picture)
+                if any(len(boxes) for boxes in seen.values()):
+                    finds.add(k, float(after.times[k]), seen, before.read([k])[0], picture)
+                progress.advance(1 / len(looked))
+            checks = check_video(before, after, sound_kept=self._sound_kept)
+            if finds.chosen:
+                text = f"{finds.chosen} track-frames that a person chose to leave"
+                checks.append(Check(name="kept visible", ok=True, detail=text))
+            frames = after.frames, len(looked)
+        return self._report((original, redacted), frames, finds, checks)
+
+    def picture(self, original: Path, redacted: Path) -> AuditReport:
+        """Look at one redacted picture, which must have the size of `original`."""
+        (before, _), (after, _) = read_image(original), read_image(redacted)
+        if before.shape != after.shape:
+            raise MediaError(
+                f"{redacted}: has {after.shape[1]}x{after.shape[0]} pixels, {original} has "
+                f"{before.shape[1]}x{before.shape[0]}; it is no redacted copy of it"
+            )
+        finds = _Finds(self._style, lambda frame: NOTHING)
+        finds.add(0, 0.0, self._look(after), before, after)
+        return self._report((original, redacted), (1, 1), finds, check_picture(redacted))
+
+    def _look(self, picture: Picture) -> dict[str, Boxes]:
+        found = {}
+        for label, detector in self._detectors.items():
+            seen = detect_tiled(
+                detector,
+                picture,
+                tile=self._config.tile,
+                overlap=self._config.overlap,
+                threshold=self._config.threshold,
+            )
+            found[label] = seen[label]
+        return found
+
+    def _report(
+        self,
+        paths: tuple[Path, Path],
+        frames: tuple[int, int],
+        finds: "_Finds",
+        checks: list[Check],
+    ) -> AuditReport:
+        original, redacted = paths
+        return AuditReport(
+            original=original.name,
+            redacted=redacted.name,
+            frames=frames[0],
+            looked=frames[1],
+            hiders=self._hiders,
+            detectors=self._names,
+            unaudited={label: why for label, why in UNAUDITED.items() if label in self._hiders},
+            exposures=tuple(finds.exposures),
+            pictures=finds.pictures,
+            checks=tuple(checks),
+        )
+
+
+def other_networks(redaction: RedactionConfig) -> dict[str, str]:
+    """For each class that can be audited a network that did not hide it.
+
+    Where heads are hidden, faces are looked for: no network knows heads, and a face is in one.
+    """
+    other = {"centerface": "blazeface", "blazeface": "centerface"}
+    names = {}
+    if {"face", "head"} & set(redaction.hide):
+        names["face"] = other[redaction.detection.faces]
+    if "person" in redaction.hide:
+        names["person"] = "people"
+    return names
+
+
+class _Finds:
+    """What the audit found in one copy, and pictures of the surest.
+
+    style: what hid; under a weak one a find counts although the original was changed there
+    kept: gives the boxes of a frame that a person chose to leave visible
+    """
+
+    def __init__(self, style: HideConfig, kept: Kept) -> None:
+        self._weak, self._kept = style.style in WEAK, kept
+        self._colour = colour_of(style.colour) if style.style == "solid" else None
+        self.exposures: list[Exposure] = []
+        self.pictures: dict[int, tuple[Picture, Picture]] = {}
+        self.chosen = 0
+        self._tracks = 0
+
+    def add(
+        self, frame: int, time: float, seen: dict[str, Boxes], before: Picture, after: Picture
+    ) -> None:
+        """Take up the boxes of a frame that are exposed."""
+        kept = self._kept(frame)
+        for label, boxes in seen.items():
+            visible = cover(boxes.boxes, kept).max(axis=1, initial=0) >= CHOSEN
+            self.chosen += int(visible.sum())
+            for box, score in _rows(boxes.chosen(~visible)):
+                changed = hidden_share(before, after, box, colour=self._colour) >= HIDDEN
+                if changed and not self._weak:
+                    continue
+                kind = "found again" if changed else "not hidden"
+                self.exposures.append(
+                    Exposure(
+                        track=self._track(label, time, box),
+                        frame=frame,
+                        time=time,
+                        label=label,
+                        box=box,
+                        score=score,
+                        kind=kind,
+                    )
+                )
+                crops = (boxed_crop(one, box, longest=CROP) for one in (before, after))
+                self._show(len(self.exposures) - 1, *crops)
+
+    def _track(self, label: str, time: float, box: Box) -> int:
+        """The number of the exposed track that a box goes on, or a new one."""
+        for one in reversed(self.exposures):
+            if time - one.time > LAPSE:
+                break
+            if one.label == label and iou(np.array([one.box]), np.array([box])) >= ONE_OBJECT:
+                return one.track
+        self._tracks += 1
+        return self._tracks
+
+    def _show(self, index: int, before: Picture, after: Picture) -> None:
+        self.pictures[index] = (before, after)
+        track = self.exposures[index].track
+        same = [one for one in self.pictures if self.exposures[one].track == track]
+        crowd = same if len(same) > OF_ONE else self.pictures
+        if crowd is same or len(self.pictures) > PICTURES:
+            del self.pictures[min(crowd, key=lambda one: self.exposures[one].score)]
+
+
+def kept_boxes(tracks: TrackFile | None, times: NDArray[np.float64]) -> Kept:
+    """What a person left visible in frame k, (N, 4): shown tracks, or all outside of the spans."""
+    if tracks is None or not (tracks.shown or len(tracks.spans)):
+        return lambda frame: NOTHING
+    shown = [track for track in tracks.tracks if track.id in tracks.shown]
+    at = by_frame(replace(tracks, tracks=tuple(shown)))
+    active = active_frames(tracks.spans, times)
+    whole = np.array([[0, 0, tracks.width, tracks.height]], np.float32)
+
+    def kept(frame: int) -> NDArray[np.float32]:
+        if not active[frame]:
+            return whole
+        return np.array([box for _, box in at(frame)], np.float32).reshape(-1, 4)
+
+    return kept
+
+
+def _rows(boxes: Boxes) -> Iterator[tuple[Box, float]]:
+    corners = ((x1, y1, x2, y2) for x1, y1, x2, y2 in boxes.boxes.tolist())
+    return zip(corners, boxes.scores.tolist(), strict=True)

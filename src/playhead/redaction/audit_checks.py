@@ -1,0 +1,78 @@
+"""What an audit checks besides the pixels: that a copy is the same video and says no more."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from playhead.errors import MediaError
+from playhead.media import Video
+from playhead.media.source import open_container
+from playhead.redaction.pages import Check
+
+__all__ = ["check_picture", "check_same", "check_video"]
+
+# fmt: off
+# What files say of themselves, not of who filmed what where.
+_HARMLESS = frozenset({
+    "major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id",
+    "language", "duration",
+})
+_PICTURE_HARMLESS = frozenset({
+    "jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "icc_profile", "gamma", "srgb",
+    "transparency", "compression", "resolution", "interlace", "background", "loop", "timestamp",
+    "progressive", "progression", "adobe", "adobe_transform", "aspect", "chromaticity",
+})
+# fmt: on
+_SAME_TIME = 0.001
+"""Seconds: containers round times, Matroska to milliseconds."""
+
+
+def check_same(original: Video, redacted: Video) -> None:
+    """Raise MediaError where `redacted` cannot be compared with `original` frame by frame."""
+    for what, one, other in (
+        ("frames", original.frames, redacted.frames),
+        ("pixels", (original.width, original.height), (redacted.width, redacted.height)),
+    ):
+        if one != other:
+            raise MediaError(
+                f"{redacted.path}: has {other} {what}, {original.path} has {one}; it is no "
+                "redacted copy of it"
+            )
+
+
+def check_video(original: Video, redacted: Video, *, sound_kept: bool) -> list[Check]:
+    """Times, sound, further streams and metadata of a redacted copy."""
+    apart = float(np.abs(original.times - redacted.times).max())
+    return [
+        Check(
+            name="frame times",
+            ok=apart <= _SAME_TIME,
+            detail=f"at most {apart * 1000:.2f} ms apart",
+        ),
+        *_check_streams(original.path, redacted.path, sound_kept=sound_kept),
+    ]
+
+
+def check_picture(redacted: Path) -> list[Check]:
+    """That a redacted picture carries nothing but its pixels and its colour profile."""
+    with Image.open(redacted) as opened:
+        carried = set(opened.info) | ({"exif"} if len(opened.getexif()) else set())
+    return [_check_words("metadata", {str(name) for name in carried} - _PICTURE_HARMLESS)]
+
+
+def _check_streams(original: Path, redacted: Path, *, sound_kept: bool) -> list[Check]:
+    with open_container(original) as before, open_container(redacted) as after:
+        wanted = len(before.streams.audio) if sound_kept else 0
+        got = len(after.streams.audio)
+        others = {str(one.type) for one in after.streams} - {"video", "audio"}
+        words = set(after.metadata).union(*(one.metadata for one in after.streams))
+    return [
+        Check(name="sound tracks", ok=got == wanted, detail=f"{got}, {wanted} expected"),
+        _check_words("further streams", others),
+        _check_words("metadata", {word.lower() for word in words} - _HARMLESS),
+    ]
+
+
+def _check_words(name: str, left: set[str]) -> Check:
+    return Check(name=name, ok=not left, detail=", ".join(sorted(left)) or "none")

@@ -1,0 +1,171 @@
+"""The configuration of a redaction: what to hide, where to look, how to hide it, what to write.
+
+A preset is a packaged YAML file; what it leaves out stands here.
+"""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from playhead.config import Settings, load_config
+from playhead.decisions.tracks import TrackConfig
+from playhead.errors import ConfigError
+from playhead.redaction.hide import HideConfig
+
+__all__ = [
+    "LABELS",
+    "DetectionConfig",
+    "Label",
+    "MaskConfig",
+    "RedactionConfig",
+    "Thresholds",
+    "WriteConfig",
+    "load_redaction_config",
+    "parse_labels",
+]
+
+Label = Literal["face", "plate", "person", "head", "car"]
+LABELS: tuple[Label, ...] = ("face", "plate", "person", "head", "car")
+
+
+class Thresholds(Settings):
+    """The score at which an object of a class is believed; lower hides more."""
+
+    face: float = Field(default=0.3, gt=0, le=1, description="of faces")
+    plate: float = Field(default=0.3, gt=0, le=1, description="of number plates")
+    person: float = Field(default=0.3, gt=0, le=1, description="of people")
+    head: float = Field(default=0.3, gt=0, le=1, description="of heads, derived from the others")
+    car: float = Field(default=0.3, gt=0, le=1, description="of cars and other vehicles")
+
+
+class DetectionConfig(Settings):
+    """Where and how closely the networks look."""
+
+    faces: Literal["centerface", "blazeface"] = Field(
+        default="centerface", description="the network that finds faces; blazeface is the fast one"
+    )
+    every_seconds: float = Field(
+        default=0.12,
+        ge=0,
+        description="look at a frame this often and follow in between; 0 looks at every frame",
+    )
+    size: int = Field(
+        default=1280, ge=96, description="longest side of the picture that is looked at, pixels"
+    )
+    tile: int | None = Field(
+        default=None,
+        ge=96,
+        description="besides, look at overlapping tiles of this many pixels at full resolution",
+    )
+    overlap: int = Field(
+        default=96, ge=0, description="pixels that neighbouring tiles share: the largest small face"
+    )
+    thresholds: Thresholds = Thresholds()
+
+    @model_validator(mode="after")
+    def _tiles_advance(self) -> Self:
+        if self.tile is not None and self.overlap >= self.tile:
+            raise ValueError(f"overlap ({self.overlap}) must be below tile ({self.tile})")
+        return self
+
+
+class MaskConfig(Settings):
+    """How much larger than the object its mask is."""
+
+    scale: float = Field(
+        default=1.5,
+        ge=1,
+        le=10,
+        description="width and height of the mask over those of the box; an ellipse needs 1.42 to "
+        "hold the box's corners",
+    )
+    motion: float = Field(
+        default=0.5,
+        ge=0,
+        description="the mask also covers where the object is this many frames before and after",
+    )
+
+
+class WriteConfig(Settings):
+    """What the redacted video is written as."""
+
+    codec: Literal["h264", "hevc"] = Field(default="h264", description="how pictures are encoded")
+    crf: int = Field(
+        default=18, ge=0, le=51, description="quality: lower is better and larger; 18 looks alike"
+    )
+    speed: str = Field(default="veryfast", description="the encoder's preset, as in x264")
+    audio: Literal["keep", "remove"] = Field(
+        default="keep", description="sound is copied as it is, or left out: voices tell who speaks"
+    )
+    keep_metadata: bool = Field(
+        default=False, description="keep titles, dates, places and the like"
+    )
+    keep_subtitles: bool = Field(default=False, description="keep subtitles")
+
+
+class RedactionConfig(Settings):
+    """Everything that `playhead redaction run` depends on."""
+
+    job: Literal["redaction"] = Field(default="redaction", description="the job it is for")
+    hide: tuple[Label, ...] = Field(
+        default=("face", "plate"), min_length=1, description="the classes that are hidden"
+    )
+    detection: DetectionConfig = DetectionConfig()
+    tracking: TrackConfig = TrackConfig()
+    mask: MaskConfig = MaskConfig()
+    style: HideConfig = HideConfig()
+    write: WriteConfig = WriteConfig()
+    threads: int | None = Field(
+        default=None, ge=1, description="processor threads; null takes every core"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.tracking.start_score != TrackConfig().start_score:
+            raise ValueError("tracking.start_score is said a class, by detection.thresholds")
+        if len(set(self.hide)) != len(self.hide):
+            raise ValueError(f"hide names a class twice: {', '.join(self.hide)}")
+        return self
+
+    def tracking_of(self, label: str) -> TrackConfig:
+        """How boxes of a class become tracks: they start at the threshold of that class."""
+        start = self.threshold(label)
+        low = min(start, self.tracking.low_score)
+        return self.tracking.model_copy(update={"start_score": start, "low_score": low})
+
+    def threshold(self, label: str) -> float:
+        """The score at which an object of a class is believed."""
+        threshold: float = getattr(self.detection.thresholds, label)
+        return threshold
+
+
+def load_redaction_config(preset: str, settings: Sequence[str] = ()) -> RedactionConfig:
+    """A packaged preset, or a file of the user's own, with settings over it.
+
+    Raises ConfigError for an unknown preset, naming those there are.
+    """
+    path = Path(preset)
+    if path.suffix not in {".yaml", ".yml"}:
+        folder = Path(str(resources.files("playhead.redaction") / "configs"))
+        path = folder / f"{preset}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(one.stem for one in folder.glob("*.yaml")))
+            raise ConfigError(
+                f"{preset}: no preset of this name; there are {known}, any other by its path"
+            )
+    return load_config(RedactionConfig, path, settings)
+
+
+def parse_labels(text: str) -> list[Any]:
+    """`face,plate` as a list of classes; ConfigError names the known ones."""
+    labels = [label.strip() for label in text.split(",") if label.strip()]
+    unknown = [label for label in labels if label not in LABELS]
+    if unknown or not labels:
+        raise ConfigError(
+            f"--hide {text}: {', '.join(unknown) or 'nothing'} is no class; "
+            f"known are {', '.join(LABELS)}"
+        )
+    return labels

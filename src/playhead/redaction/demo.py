@@ -1,0 +1,160 @@
+"""The demo: a generated street and a real one, redacted, audited, and shown before and after."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import typer
+import yaml
+from numpy.typing import NDArray
+
+from playhead import __version__
+from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
+from playhead.inference.batch import FileOutcome, exit_code
+from playhead.inference.offer import require_weights
+from playhead.inference.weights import GROUPS, weight_path
+from playhead.media import open_video
+from playhead.output import print_json, print_table
+from playhead.redaction.audit import Auditor
+from playhead.redaction.audit_files import audit_outcomes
+from playhead.redaction.config import RedactionConfig, load_redaction_config
+from playhead.redaction.evaluate import exposed_track_frames
+from playhead.redaction.pages import (
+    AuditReport,
+    Moment,
+    RedactedVideo,
+    RedactionReport,
+    write_redaction_report,
+)
+from playhead.redaction.run import redact_files
+from playhead.worlds import generate
+
+__all__ = ["run_redaction_demo"]
+
+SEED = 5
+MOMENTS = 8
+GENERATED, REAL = "generated street", "real street"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One video of the demo: how it went, what was hidden, what the audit and the truth say."""
+
+    name: str
+    file: FileOutcome
+    tracks: TrackFile
+    audit: AuditReport
+    truth: TrackFile | None
+
+    def figures(self) -> dict[str, Any]:
+        """What is known of it, by name; None where there is no truth."""
+        exposed = None if self.truth is None else exposed_track_frames(self.truth, self.tracks)
+        return {
+            "frames": self.tracks.frames,
+            **{f"{label} tracks": self._count(label) for label in self.tracks.classes},
+            "exposed, says the audit": len(self.audit.exposures),
+            "faces exposed, in truth": exposed and exposed["face"],
+            "face track-frames, in truth": self._true_frames("face"),
+        }
+
+    def _count(self, label: str) -> int:
+        return sum(track.label == label for track in self.tracks.tracks)
+
+    def _true_frames(self, label: str) -> int | None:
+        if self.truth is None:
+            return None
+        return sum(len(track.frames) for track in self.truth.tracks if track.label == label)
+
+
+def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
+    """Generate a street, take a real one, redact, audit, report; the report's path comes last."""
+    started = monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
+
+    require_weights(GROUPS["redaction"], "playhead weights get redaction")
+    config = load_redaction_config("balanced")
+    auditor = Auditor(config)
+    say("generating a street with people and cars")
+    originals = out / "originals"
+    truth = _originals(originals)
+    say("redacting it, and a real one")
+    result = redact_files([originals], config, out=out / "redacted", overwrite=True)
+    say("looking at the copies with another network")
+    audits = audit_outcomes(result.files, auditor)
+    shown = [
+        _shown(file, audits[file.path], truth.get(file.path.name))
+        for file in result.files
+        if file.status != "failed"
+    ]
+    say("writing the report")
+    report = _report(shown, config, out / "report.html", monotonic() - started)
+    if as_json:
+        figures = {one.name: one.figures() for one in shown}
+        seconds = round(monotonic() - started, 1)
+        print_json(
+            {**result.to_json(), "videos": figures, "seconds": seconds, "report": str(report)}
+        )
+    else:
+        print_table([{"video": one.name, **one.figures()} for one in shown])
+        say("done; the report is")
+        typer.echo(report)
+    raise typer.Exit(exit_code(result.files))
+
+
+def _originals(folder: Path) -> dict[str, TrackFile]:
+    """Put the two videos of the demo into `folder`; the truth of the generated one, by its name."""
+    manifest = generate(
+        "street", folder.parent / "world", count=1, seed=SEED, settings=["seconds=8"]
+    )
+    [generated] = manifest.parent.glob("*.mp4")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(generated, folder / "generated_street.mp4")
+    shutil.copyfile(weight_path("clip-bikes"), folder / "real_street.mp4")
+    return {"generated_street.mp4": read_tracks(generated.with_suffix(SUFFIX))}
+
+
+def _shown(file: FileOutcome, audit: AuditReport, truth: TrackFile | None) -> _Shown:
+    name = REAL if truth is None else GENERATED
+    return _Shown(name, file, read_tracks(file.outputs[1]), audit, truth)
+
+
+def _report(shown: Sequence[_Shown], config: RedactionConfig, path: Path, seconds: float) -> Path:
+    report = RedactionReport(
+        title="Redaction: before and after",
+        summary="Faces and number plates found, followed and hidden; then another network looked "
+        f"at the copies. Generating, redacting and auditing took {seconds:.0f} s.",
+        videos=[
+            RedactedVideo(
+                name=one.name,
+                note="; ".join(one.audit.verdict()),
+                tiles=one.figures(),
+                moments=_moments(one),
+                files={
+                    "redacted video": one.file.outputs[0].relative_to(path.parent).as_posix(),
+                    "tracks": one.file.outputs[1].relative_to(path.parent).as_posix(),
+                },
+            )
+            for one in shown
+        ],
+        config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
+        versions={"playhead": __version__},
+    )
+    return write_redaction_report(report, path)
+
+
+def _moments(one: _Shown) -> list[Moment]:
+    """Moments spread over the frames in which something is hidden."""
+    frames = [track.frames for track in one.tracks.tracks]
+    hidden = np.unique(np.concatenate(frames)) if frames else np.arange(one.tracks.frames)
+    places = np.linspace(0, len(hidden) - 1, min(MOMENTS, len(hidden)))
+    chosen: NDArray[np.int32] = np.unique(hidden[places.astype(int)])
+    with open_video(one.file.path) as before, open_video(one.file.outputs[0]) as after:
+        times = before.times[chosen].tolist()
+        pictures = zip(times, before.read(chosen), after.read(chosen), strict=True)
+        return [Moment(time=time, before=old, after=new) for time, old, new in pictures]

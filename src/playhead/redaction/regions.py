@@ -1,0 +1,85 @@
+"""Regions: from the tracks of a video to what is hidden in each of its frames.
+
+A track holds the boxes of an object; its mask is larger by `mask.scale` and by its motion.
+Nothing here looks at a pixel, so a track file alone decides what is hidden.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.events.formats.tracks import TrackFile, by_frame
+from playhead.events.model import Track
+from playhead.redaction.config import MaskConfig
+from playhead.redaction.edits import is_drawn
+from playhead.redaction.hide import Region, Shape
+
+__all__ = ["Masks", "active_frames", "grown", "scaled_boxes"]
+
+
+class Masks:
+    """What to hide in frame k of one video: regions, or the whole picture.
+
+    times: float64 (frames,), seconds; they decide what lies in the spans of the track file.
+    """
+
+    def __init__(
+        self, tracks: TrackFile, times: NDArray[np.float64], mask: MaskConfig, shape: Shape
+    ) -> None:
+        hidden = [grown(one, mask) for one in tracks.tracks if one.id not in tracks.shown]
+        at = replace(tracks, tracks=tuple(hidden), shown=frozenset())
+        self._boxes = by_frame(at)
+        # A person who draws a rectangle means all of it.
+        self._shapes: list[Shape] = ["box" if is_drawn(one) else shape for one in hidden]
+        self._whole = _marked(tracks.unseen, len(times))
+        self._active = active_frames(tracks.spans, times)
+
+    def whole(self, frame: int) -> bool:
+        """Whether the whole picture is hidden, because no network could look at it."""
+        return bool(self._whole[frame])
+
+    def regions(self, frame: int) -> list[Region]:
+        """The regions to hide in a frame; frames are asked for in rising order."""
+        if not self._active[frame]:
+            return []
+        return [Region(box, self._shapes[index]) for index, box in self._boxes(frame)]
+
+
+def grown(track: Track, mask: MaskConfig) -> Track:
+    """The track with masks for boxes: enlarged about their centre and along their motion."""
+    boxes = track.boxes.astype(np.float64)
+    reach = boxes.copy()
+    near = np.diff(track.frames) == 1
+    step = np.where(near[:, None], np.diff(boxes, axis=0), 0.0) * mask.motion
+    for place, moved in (
+        (slice(None, -1), boxes[:-1] + step),
+        (slice(1, None), boxes[1:] - step),
+    ):
+        reach[place, :2] = np.minimum(reach[place, :2], moved[:, :2])
+        reach[place, 2:] = np.maximum(reach[place, 2:], moved[:, 2:])
+    return replace(track, boxes=scaled_boxes(reach, mask.scale).astype(np.float32))
+
+
+def scaled_boxes(boxes: NDArray[np.floating], scale: float) -> NDArray[np.floating]:
+    """Boxes (N, 4) with `scale` times the width and height about the same centre."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]) / 2 * scale
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def _marked(ranges: NDArray[np.int32], frames: int) -> NDArray[np.bool_]:
+    marked = np.zeros(frames, np.bool_)
+    for start, stop in ranges.tolist():
+        marked[start:stop] = True
+    return marked
+
+
+def active_frames(spans: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The frames in which anything is hidden: those within a span, all where there is none."""
+    if not len(spans):
+        return np.ones(len(times), np.bool_)
+    active = np.zeros(len(times), np.bool_)
+    for start, end in spans.tolist():
+        active |= (times >= start) & (times < end)
+    return active

@@ -1,0 +1,262 @@
+"""Running a redaction: look, track, hide, write; and rendering an edited track file.
+
+`run` writes `X_redacted.mp4` and `X.tracks.npz`; `apply` renders a track file, without networks.
+Whatever goes wrong, more is hidden, not less: see `Masks.whole` and `media.rewrite`.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playhead import __version__
+from playhead.errors import LabelError, MediaError, PlayheadError
+from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
+from playhead.inference.batch import (
+    BatchResult,
+    FileOutcome,
+    check_folder,
+    find_items,
+    is_video,
+    output_path,
+    run_items,
+)
+from playhead.media import Damage, Video, open_video
+from playhead.media.planes import Picture
+from playhead.media.rewrite import RewriteOptions, Rewritten, output_suffix, rewrite
+from playhead.media.source import require_file
+from playhead.progress import Progress
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.detect import Networks, Sightings, look_at_video, tracks_of
+from playhead.redaction.hide import Hider, Region
+from playhead.redaction.images import IMAGE_SUFFIXES, hide_image, read_image, write_image
+from playhead.redaction.regions import Masks, scaled_boxes
+
+__all__ = [
+    "check_out",
+    "check_outputs",
+    "is_picture",
+    "output_of",
+    "redact_files",
+    "render",
+    "rendered_outcome",
+]
+
+REDACTED = "_redacted"
+LOOKING = 0.7
+"""The part of a video's work that looking takes, for its progress; rendering is the rest."""
+
+
+def redact_files(
+    paths: Sequence[Path],
+    config: RedactionConfig,
+    *,
+    out: Path | None = None,
+    overwrite: bool = False,
+    only_tracks: bool = False,
+) -> BatchResult:
+    """Redact every video and picture that `paths` name; folders are searched.
+
+    out: the folder to write into, mirroring the inputs; None writes beside each input
+    only_tracks: stop at the track files, to be reviewed before anything is rendered
+    Raises PlayheadError before any work where outputs exist and `overwrite` is not said, or where
+    an input is no file (a camera, a pipe), since it is read twice.
+    """
+    for path in paths:
+        if not path.is_dir():
+            require_file(path)
+    if out is not None:
+        check_out(out)
+    items = find_items(paths, accept=_is_ours, key=_key)
+    made = {}
+    for item in items:
+        target = item.path.with_suffix("") if out is None else out / item.stem
+        made[item.path] = _outputs(item.path, target, only_tracks=only_tracks)
+    for path, outputs in made.items():
+        check_outputs(path, outputs, overwrite=overwrite)
+    work = _Redaction(config, Networks(config), Hider(config.style), only_tracks)
+    return run_items(items, out, work.redact, task="redacting")
+
+
+def render(
+    video: Video, tracks: TrackFile, config: RedactionConfig, target: Path, progress: Progress
+) -> Rewritten:
+    """Write the redacted video of a track file; no network looks at it.
+
+    Raises LabelError where the tracks are of another video.
+    """
+    if (tracks.frames, tracks.width, tracks.height) != (video.frames, video.width, video.height):
+        raise LabelError(
+            f"{video.path}: has {video.frames} frames of {video.width}x{video.height}, its tracks "
+            f"{tracks.frames} of {tracks.width}x{tracks.height}; they are of another video"
+        )
+    masks = Masks(tracks, video.times, config.mask, config.style.shape)
+    hider = Hider(config.style)
+
+    def change(frame: int, picture: Picture) -> None:
+        if masks.whole(frame):
+            hider.hide_whole(picture)
+        else:
+            hider.hide(picture, masks.regions(frame))
+
+    options = RewriteOptions(
+        codec=config.write.codec,
+        crf=config.write.crf,
+        preset=config.write.speed,
+        audio=config.write.audio,
+        keep_metadata=config.write.keep_metadata,
+        keep_subtitles=config.write.keep_subtitles,
+        threads=config.threads or 0,
+    )
+    return rewrite(video.path, target, change, options, _Part(progress, 1 / video.frames))
+
+
+def rendered_outcome(
+    path: Path, outputs: tuple[Path, ...], written: Rewritten, tracks: TrackFile, trouble: str = ""
+) -> FileOutcome:
+    """How a rendered video ended: `partial` where pictures are missing or hidden whole."""
+    unseen = [Damage(start, stop, trouble) for start, stop in tracks.unseen.tolist()]
+    problems = []
+    if written.marked:
+        problems.append(
+            f"frames {_ranges(written.marked)} cannot be decoded: a marked picture stands for each"
+        )
+    if unseen:
+        why = f" ({trouble})" if trouble else ""
+        problems.append(f"frames {_ranges(unseen)} were not looked at{why}: they are hidden whole")
+    return FileOutcome(
+        path,
+        "partial" if problems else "ok",
+        outputs,
+        "; ".join(problems) or None,
+        notes=(_summary(tracks), *written.notes),
+    )
+
+
+def output_of(path: Path, target: Path) -> Path:
+    """Where the redacted copy of `path` goes: `target` with `_redacted`, of a fitting format."""
+    suffix = path.suffix if is_picture(path) else output_suffix(path)
+    return output_path(target, REDACTED + suffix)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file's name is that of a still picture."""
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def check_out(out: Path) -> None:
+    """Raise PlayheadError where `out` is a file, or would be taken for one."""
+    check_folder(out)
+    if is_video(out) or is_picture(out):
+        raise PlayheadError(f"--out {out}: names a file; it is the folder to write into")
+
+
+def check_outputs(path: Path, outputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse outputs that are the input, always, or that exist, unless `overwrite` is said."""
+    for place in outputs:
+        if not place.exists():
+            continue
+        if place.samefile(path):
+            raise MediaError(f"{path}: the output would replace the input; name another --out")
+        if not overwrite:
+            raise PlayheadError(f"{place}: exists already; --overwrite replaces it")
+
+
+@dataclass(frozen=True, slots=True)
+class _Redaction:
+    """Redaction of one file after the other with the same networks."""
+
+    config: RedactionConfig
+    networks: Networks
+    hider: Hider
+    only_tracks: bool
+
+    def redact(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
+        outputs = _outputs(path, target, only_tracks=self.only_tracks)
+        for stale in outputs:  # a file that fails now must not pass by what it once gave
+            stale.unlink(missing_ok=True)
+        if is_picture(path):
+            return self._picture(path, outputs)
+        return self._video(path, outputs, progress)
+
+    def _video(self, path: Path, outputs: tuple[Path, ...], progress: Progress) -> FileOutcome:
+        with open_video(path, threads=self.config.threads or 0) as video:
+            looking = _Part(progress, 1.0 if self.only_tracks else LOOKING)
+            sightings = look_at_video(video, self.networks, self.config, looking)
+            tracks = _track_file(video, sightings, self.config)
+            written = Rewritten(video.frames, video.damage, ())
+            if not self.only_tracks:
+                rendering = _Part(progress, 1 - LOOKING)
+                written = render(video, tracks, self.config, outputs[0], rendering)
+            write_tracks(outputs[-1], tracks)
+        return rendered_outcome(path, outputs, written, tracks, sightings.trouble)
+
+    def _picture(self, path: Path, outputs: tuple[Path, ...]) -> FileOutcome:
+        pixels, info = read_image(path)
+        found = self.networks.look_closely(pixels)
+        regions, count = [], Counter[str]()
+        for label, boxes in found.items():
+            sure = boxes.above(self.config.threshold(label))
+            count[label] = len(sure)
+            for x1, y1, x2, y2 in scaled_boxes(sure.boxes, self.config.mask.scale).tolist():
+                regions.append(Region((x1, y1, x2, y2), self.config.style.shape))
+        hide_image(self.hider, pixels, info, regions)
+        write_image(outputs[0], pixels, info)
+        return FileOutcome(path, "ok", outputs, notes=(_words(count), *info.notes))
+
+
+@dataclass(slots=True)
+class _Part:
+    """The progress of a part of a file's work."""
+
+    whole: Progress
+    share: float
+    note: str = field(default="")
+
+    def advance(self, steps: float = 1, note: str = "") -> None:
+        self.whole.advance(steps * self.share, note)
+
+
+def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> TrackFile:
+    return TrackFile(
+        video=video.path.name,
+        frames=video.frames,
+        width=video.width,
+        height=video.height,
+        classes=config.hide,
+        tracks=tracks_of(sightings, video, config),
+        unseen=sightings.unseen,
+        settings={"playhead": __version__, "config": config.model_dump(mode="json")},
+    )
+
+
+def _outputs(path: Path, target: Path, *, only_tracks: bool) -> tuple[Path, ...]:
+    if is_picture(path):
+        return (output_of(path, target),)
+    tracks = output_path(target, SUFFIX)
+    return (tracks,) if only_tracks else (output_of(path, target), tracks)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file of a folder is worked on: pictures and videos, but not what we wrote."""
+    return (is_video(path) or is_picture(path)) and not path.stem.endswith(REDACTED)
+
+
+def _key(place: Path) -> Path:
+    """What two inputs may not share: a picture has one output with its own suffix."""
+    return place if is_picture(place) else place.with_suffix("")
+
+
+def _ranges(spans: Sequence[Damage]) -> str:
+    return ", ".join(f"{one.start}-{one.stop - 1}" for one in spans)
+
+
+def _summary(tracks: TrackFile) -> str:
+    hidden = [track.label for track in tracks.tracks if track.id not in tracks.shown]
+    count = Counter(dict.fromkeys(tracks.classes, 0))
+    count.update(hidden)
+    return _words(count)
+
+
+def _words(count: Counter[str]) -> str:
+    return "hidden: " + ", ".join(f"{number} {label}" for label, number in count.items())

@@ -1,0 +1,105 @@
+"""Applying a track file: the same video as running, and what a person changed about it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from playhead.events.formats.tracks import read_tracks
+from playhead.media import open_video
+from tests.command import playhead, playhead_json, run
+from tests.redaction.conftest import FRAMES, brightest, write
+
+pytestmark = pytest.mark.usefixtures("networks")
+
+DARK = 90
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Path:
+    """A video whose tracks are there, and no redacted copy."""
+    source = write(tmp_path / "street.mp4")
+    playhead("redaction", "detect", source, "--hide", "face")
+    return source
+
+
+def bright_frames(redacted: Path) -> list[int]:
+    return [k for k, level in enumerate(brightest(redacted)) if level > DARK]
+
+
+def test_detect_writes_tracks_and_no_video(street: Path) -> None:
+    assert sorted(path.name for path in street.parent.iterdir()) == [
+        "street.mp4",
+        "street.tracks.npz",
+    ]
+
+
+def test_applying_tracks_gives_the_pictures_that_running_gives(street: Path) -> None:
+    # Lossless: x264's quality control does not repeat itself to the last bit.
+    lossless, out = ("--set", "write.crf=0"), street.parent / "run"
+    playhead("redaction", "apply", street, *lossless)
+    playhead("redaction", "run", street, "--hide", "face", "--out", out, *lossless)
+    applied = street.parent / "street_redacted.mp4"
+    with open_video(applied) as one, open_video(out / applied.name) as other:
+        frames = range(0, FRAMES, 7)
+        assert np.array_equal(one.read(frames), other.read(frames))
+
+
+def test_a_kept_track_is_visible_and_its_choice_is_saved(street: Path) -> None:
+    playhead("redaction", "apply", street, "--keep", "0")
+    assert bright_frames(street.parent / "street_redacted.mp4") == list(range(FRAMES))
+    assert read_tracks(street.parent / "street.tracks.npz").shown == {0}
+
+
+def test_only_some_spans_are_hidden(street: Path) -> None:
+    playhead("redaction", "apply", street, "--only", "0.4-0.8", "--only", "1.2-1.4")
+    visible = [*range(10), *range(20, 30), *range(35, FRAMES)]
+    assert bright_frames(street.parent / "street_redacted.mp4") == visible
+
+
+def test_edits_are_applied_and_go_into_the_track_file(street: Path) -> None:
+    edits = street.parent / "street.edits.json"
+    box = {"label": "face", "start": 0.0, "end": 1.6, "box": [0, 0, 160, 96]}
+    document = {"schema": 1, "video": "street.mp4", "keep": [0], "hide": [], "boxes": [box]}
+    edits.write_text(json.dumps({**document, "spans": []}))
+    result = playhead_json("redaction", "apply", street, "--edits", edits)
+    assert result["files"][0]["status"] == "ok"
+    assert [track.id for track in read_tracks(street.parent / "street.tracks.npz").tracks][0] == 0
+    assert len(read_tracks(street.parent / "street.tracks.npz").tracks) == 2
+    assert not bright_frames(street.parent / "street_redacted.mp4")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--keep", "7"), "7 is no track of street.mp4; it has 1"),
+        (("--keep", "a"), "a is no track"),
+        (("--only", "3"), "needs seconds from-to"),
+        (("--only", "3-2"), "needs seconds from-to"),
+        (("--tracks", "none.npz"), "there is no such track file"),
+        (("--set", "mask.scale=0"), "mask.scale"),
+        (("--edits", "none.json"), "none.json"),
+    ],
+)
+def test_a_wrong_choice_is_said_and_nothing_is_written(
+    street: Path, arguments: tuple[str, str], message: str
+) -> None:
+    before = (street.parent / "street.tracks.npz").read_bytes()
+    finished = run("redaction", "apply", street, *arguments)
+    assert finished.code in {2, 3}
+    assert message in finished.err + finished.out
+    assert not (street.parent / "street_redacted.mp4").exists()
+    assert (street.parent / "street.tracks.npz").read_bytes() == before
+
+
+def test_an_existing_copy_is_refused_without_overwrite(street: Path) -> None:
+    playhead("redaction", "apply", street)
+    assert "--overwrite" in run("redaction", "apply", street).err
+    playhead("redaction", "apply", street, "--overwrite")
+
+
+def test_review_writes_one_page_beside_the_video(street: Path) -> None:
+    page = Path(playhead_json("redaction", "review", street)["review"])
+    assert page == street.parent / "street.review.html"
+    assert "street.edits.json" in page.read_text(encoding="utf-8")

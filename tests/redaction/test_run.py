@@ -1,0 +1,222 @@
+"""Redaction end to end, with networks that find a square; and every way to fail closed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from playhead.errors import MediaError, PlayheadError
+from playhead.events.formats.tracks import read_tracks
+from playhead.inference.batch import BatchResult
+from playhead.media import inspect, open_video, read_audio
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.run import redact_files
+from tests.redaction.conftest import FRAMES, SIDE, brightest, draw, square_at, write
+
+pytestmark = pytest.mark.usefixtures("networks")
+
+FACES = RedactionConfig(hide=("face",), threads=1)
+DARK = 90  # of the stripes; the square's luma is over 200
+
+
+def run(*paths: Path, **options: object) -> BatchResult:
+    return redact_files(paths, FACES, **options)  # type: ignore[arg-type]
+
+
+def test_the_square_is_hidden_in_every_frame_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    source = write(tmp_path / "street.mp4", sound=True)
+    [file] = run(source).files
+    redacted = tmp_path / "street_redacted.mp4"
+    assert (file.status, file.outputs) == ("ok", (redacted, tmp_path / "street.tracks.npz"))
+    assert max(brightest(redacted)) < DARK
+    with open_video(source) as before, open_video(redacted) as after:
+        assert after.times.tolist() == before.times.tolist()
+        far = np.abs(after.read([0])[0].astype(int) - before.read([0])[0])[:, 80:]
+        assert far.mean() < 3
+    assert np.array_equal(read_audio(redacted).samples, read_audio(source).samples)
+
+
+def test_frames_between_looks_are_followed_not_looked_at(tmp_path: Path) -> None:
+    run(write(tmp_path / "street.mp4"))
+    [track] = read_tracks(tmp_path / "street.tracks.npz").tracks
+    assert track.frames.tolist() == list(range(FRAMES))
+    seen = track.frames[track.origin == 0].tolist()
+    assert seen == [*range(0, FRAMES, 3)]  # 0.12 s at 25 frames a second
+    for k, box in zip(track.frames.tolist(), track.boxes.tolist(), strict=True):
+        x, y = square_at(k)
+        assert max(box[0] - x, box[1] - y, x + SIDE - box[2], y + SIDE - box[3]) <= 1
+
+
+def test_a_network_that_fails_leaves_its_frames_hidden_whole(
+    tmp_path: Path, networks: Callable[..., None]
+) -> None:
+    networks(lambda look: look == 2)  # looks at frames 12, 15, 18, 21
+    [file] = run(write(tmp_path / "street.mp4")).files
+    assert file.status == "partial"
+    assert "frames 10-23 were not looked at" in str(file.reason)
+    assert "the planted fault" in str(file.reason)
+    levels = brightest(tmp_path / "street_redacted.mp4")
+    assert max(levels[10:24]) < 25  # black
+    assert min(levels[:10] + levels[24:]) > 40  # stripes
+    assert max(levels) < DARK
+    assert read_tracks(tmp_path / "street.tracks.npz").unseen.tolist() == [[10, 24]]
+
+
+def test_networks_that_always_fail_give_no_output(
+    tmp_path: Path, networks: Callable[..., None]
+) -> None:
+    networks(lambda look: True)
+    [file] = run(write(tmp_path / "street.mp4")).files
+    assert file.status == "failed"
+    assert "not one frame could be looked at" in str(file.reason)
+    assert [path.name for path in tmp_path.iterdir()] == ["street.mp4"]
+
+
+def test_an_error_of_writing_leaves_no_output_and_takes_away_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "street.mp4")
+    run(source)
+
+    def broken(*_: object, **__: object) -> None:
+        raise MediaError("the encoder refused")
+
+    monkeypatch.setattr("playhead.redaction.run.rewrite", broken)
+    [file] = run(source, overwrite=True).files
+    assert (file.status, file.reason) == ("failed", "the encoder refused")
+    assert [path.name for path in tmp_path.iterdir()] == ["street.mp4"]
+
+
+def test_a_defect_while_hiding_leaves_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "street.mp4")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("playhead.redaction.hide.Hider.hide", broken)
+    with pytest.raises(ZeroDivisionError):
+        run(source)
+    assert [path.name for path in tmp_path.iterdir()] == ["street.mp4"]
+
+
+def test_frames_that_cannot_be_decoded_are_marked_and_no_face_is_beside_them(
+    tmp_path: Path,
+) -> None:
+    source = write(tmp_path / "street.mp4")
+    data = bytearray(source.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 300] = os.urandom(300)
+    source.write_bytes(data)
+    damage = inspect(source, threads=1).damage
+    assert damage
+    [file] = run(source).files
+    assert file.status == "partial"
+    assert "a marked picture stands" in str(file.reason)
+    levels = brightest(tmp_path / "street_redacted.mp4")
+    assert len(levels) == FRAMES
+    marked = [k for span in damage for k in range(span.start, span.stop)]
+    assert max(level for k, level in enumerate(levels) if k not in marked) < DARK
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_a_very_short_video_is_redacted(tmp_path: Path, frames: int) -> None:
+    source = write(tmp_path / "short.mp4", frames)
+    assert run(source).files[0].status == "ok"
+    levels = brightest(tmp_path / "short_redacted.mp4")
+    assert (len(levels), max(levels) < DARK) == (frames, True)
+
+
+def test_a_video_without_faces_is_written_and_says_so(tmp_path: Path) -> None:
+    [file] = run(write(tmp_path / "empty.mp4", square=False)).files
+    assert (file.status, file.notes[0]) == ("ok", "hidden: 0 face")
+    assert len(brightest(tmp_path / "empty_redacted.mp4")) == FRAMES
+
+
+def test_an_output_that_exists_is_refused_before_any_work(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a.mp4"), write(tmp_path / "b.mp4")
+    (tmp_path / "b_redacted.mp4").write_bytes(b"mine")
+    with pytest.raises(PlayheadError, match="b_redacted.mp4: exists already; --overwrite"):
+        run(first, second)
+    assert not (tmp_path / "a_redacted.mp4").exists()
+    assert (tmp_path / "b_redacted.mp4").read_bytes() == b"mine"
+    assert {file.status for file in run(first, second, overwrite=True).files} == {"ok"}
+
+
+def test_an_output_that_is_the_input_is_always_refused(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    (tmp_path / "a_redacted.mp4").hardlink_to(source)
+    before = source.read_bytes()
+    with pytest.raises(MediaError, match="would replace the input"):
+        run(source, overwrite=True)
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["cam", "-", "/dev/zero", "http://a/b.mp4", "<video0>"])
+def test_a_camera_or_a_pipe_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(MediaError):
+        run(Path(name))
+
+
+def test_a_named_pipe_is_refused_and_never_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(MediaError, match="file"):
+        run(tmp_path / "pipe.mp4")
+
+
+def test_a_file_for_out_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlayheadError, match="names a file"):
+        run(write(tmp_path / "a.mp4"), out=tmp_path / "b.mp4")
+
+
+def test_a_folder_mirrors_into_out_without_what_was_redacted_before(tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    write(tmp_path / "in" / "a.mp4")
+    write(tmp_path / "in" / "a_redacted.mp4")
+    Image.fromarray(draw(3)).save(tmp_path / "in" / "deep" / "a.png")
+    Image.fromarray(draw(5)).save(tmp_path / "in" / "deep" / "a.bmp")
+    (tmp_path / "in" / "notes.txt").write_text("x")
+    result = run(tmp_path / "in", out=tmp_path / "out")
+    assert {file.status for file in result.files} == {"ok"}
+    written = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*"))
+    assert written == [
+        "a.tracks.npz",
+        "a_redacted.mp4",
+        "deep/a_redacted.bmp",
+        "deep/a_redacted.png",
+    ]
+    for name in ("a_redacted.png", "a_redacted.bmp"):
+        with Image.open(tmp_path / "out" / "deep" / name) as picture:
+            assert np.asarray(picture).max() < DARK
+
+
+def test_a_file_that_is_no_video_fails_alone(tmp_path: Path) -> None:
+    good, bad = write(tmp_path / "good.mp4"), tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    files = run(bad, good).files
+    assert [file.status for file in files] == ["failed", "ok"]
+    assert not (tmp_path / "bad_redacted.mp4").exists()
+
+
+def test_tracks_of_another_video_are_refused(tmp_path: Path) -> None:
+    from playhead.redaction.apply import apply_tracks
+
+    run(write(tmp_path / "long.mp4"))
+    write(tmp_path / "short.mp4", 12)
+    result, _ = apply_tracks(
+        tmp_path / "short.mp4",
+        tmp_path / "long.tracks.npz",
+        edits=None,
+        keep=None,
+        only=[],
+        settings=[],
+        out=None,
+        overwrite=False,
+    )
+    assert result.files[0].status == "failed"
+    assert "of another video" in str(result.files[0].reason)
+    assert not (tmp_path / "short_redacted.mp4").exists()
