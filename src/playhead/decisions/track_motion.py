@@ -47,13 +47,11 @@ class Motion:
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:
         """Several sets of objects as one."""
-        return cls(
-            *(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls))
-        )
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _NAMES))
 
     def chosen(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         """The objects that a mask or indices name."""
-        return type(self)(*(getattr(self, one.name)[rows] for one in fields(self)))
+        return type(self)(*(getattr(self, name)[rows] for name in _NAMES))
 
     def at(self, time: float | Array, config: TrackConfig) -> Self:
         """Where the objects are expected at `time`, later or earlier: doubt grows both ways."""
@@ -88,8 +86,11 @@ class Motion:
 
     def put(self, rows: NDArray[np.intp], other: Self) -> None:
         """Set the objects at `rows` to those of `other`."""
-        for one in fields(self):
-            getattr(self, one.name)[rows] = getattr(other, one.name)
+        for name in _NAMES:
+            getattr(self, name)[rows] = getattr(other, name)
+
+
+_NAMES = tuple(one.name for one in fields(Motion))
 
 
 def seen_as(boxes: NDArray[np.floating]) -> Array:

@@ -34,9 +34,9 @@ def track_boxes(
 ) -> list[Track]:
     """The objects of one label in a video, numbered from `first_id` in order of their start.
 
-    times: (T,) seconds of all frames, never falling; frames: (D,) those that were looked at, rising;
-    found: the boxes of each of them, after non-maximum suppression; size: width and height of the
-    displayed picture. Boxes without area, or wholly outside the picture, are left out.
+    times: (T,) seconds of all frames, never falling; frames: (D,) those that were looked at,
+    rising; found: the boxes of each of them, after non-maximum suppression; size: width and height
+    of the displayed picture. Boxes without area, or wholly outside the picture, are left out.
 
     A track has a box for every frame from its (extended) start to its end, with some of it inside
     the picture (all of it where `config.clip` says so); it contains the detection where there is
