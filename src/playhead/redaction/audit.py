@@ -1,6 +1,6 @@
 """The leak audit: another network than the one that hid looks at the output.
 
-What it finds there is exposed unless the original was changed under it. A weak style changes a face
+What it finds there is exposed unless the original was changed under its middle. A weak style changes a face
 and leaves it to be found, so there every find counts. A class that only one network knows cannot be
 audited, and that is said.
 """
@@ -15,12 +15,12 @@ from pydantic import Field
 
 from playhead.config import Settings
 from playhead.decisions.boxes import Boxes, cover, iou
-from playhead.errors import MediaError
+from playhead.errors import DamagedError, MediaError
 from playhead.events.formats.tracks import TrackFile, by_frame
 from playhead.events.model import Box
 from playhead.inference.detectors import detect_tiled, open_detector
 from playhead.inference.offer import require_weights
-from playhead.media import open_video
+from playhead.media import Video, open_video
 from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.progress import Progress
 from playhead.redaction.audit_checks import check_picture, check_same, check_video
@@ -29,10 +29,10 @@ from playhead.redaction.detect import looked_frames, names_for
 from playhead.redaction.hide import WEAK, HideConfig, colour_of
 from playhead.redaction.images import read_image
 from playhead.redaction.pages import AuditReport, Check, Exposure
-from playhead.redaction.regions import active_frames
+from playhead.redaction.regions import active_frames, scaled_boxes
 from playhead.redaction.strips import boxed_crop
 
-__all__ = ["AuditConfig", "Auditor"]
+__all__ = ["AuditConfig", "Auditor", "kept_boxes", "other_networks", "unaudited"]
 
 PICTURES, OF_ONE, CROP = 60, 3, 240
 """Pictures in all, of the surest exposures; of one track at most; their longer side."""
@@ -45,6 +45,10 @@ UNAUDITED = {
 
 CHOSEN = 0.5
 """The part of a find that a visible track must cover for it to be that track."""
+
+CORE = 0.7
+"""The part of a find's sides that must be hidden: networks guess faces onto masks, from hair and
+neck around them, and the corners of such a box are not hidden."""
 
 LAPSE, ONE_OBJECT = 1.0, 0.3
 """Exposures within so many seconds and with so much IoU are of one object."""
@@ -83,7 +87,8 @@ class Auditor:
             label: ", ".join(names_for(label, redaction)) for label in redaction.hide
         }
         self._style = redaction.style
-        self._sound_kept = redaction.write.audio == "keep"
+        self._write = redaction.write
+        self._unaudited = unaudited(redaction)
         self._names = other_networks(redaction)
         require_weights(list(self._names.values()), "playhead weights get redaction")
         self._detectors = {
@@ -106,9 +111,11 @@ class Auditor:
             for k, picture in after.stream(wanted=looked):
                 seen = self._look(picture)
                 if any(len(boxes) for boxes in seen.values()):
-                    finds.add(k, float(after.times[k]), seen, before.read([k])[0], picture)
+                    shown = _original(before, k)
+                    if shown is not None:
+                        finds.add(k, float(after.times[k]), seen, shown, picture)
                 progress.advance(1 / len(looked))
-            checks = check_video(before, after, sound_kept=self._sound_kept)
+            checks = check_video(before, after, self._write)
             if finds.chosen:
                 text = f"{finds.chosen} track-frames that a person chose to leave"
                 checks.append(Check(name="kept visible", ok=True, detail=text))
@@ -155,7 +162,7 @@ class Auditor:
             looked=frames[1],
             hiders=self._hiders,
             detectors=self._names,
-            unaudited={label: why for label, why in UNAUDITED.items() if label in self._hiders},
+            unaudited=self._unaudited,
             exposures=tuple(finds.exposures),
             pictures=finds.pictures,
             checks=tuple(checks),
@@ -174,6 +181,11 @@ def other_networks(redaction: RedactionConfig) -> dict[str, str]:
     if "person" in redaction.hide:
         names["person"] = "people"
     return names
+
+
+def unaudited(redaction: RedactionConfig) -> dict[str, str]:
+    """The hidden classes that nobody else knows, and why nobody looks."""
+    return {label: why for label, why in UNAUDITED.items() if label in redaction.hide}
 
 
 class _Finds:
@@ -200,7 +212,8 @@ class _Finds:
             visible = cover(boxes.boxes, kept).max(axis=1, initial=0) >= CHOSEN
             self.chosen += int(visible.sum())
             for box, score in _rows(boxes.chosen(~visible)):
-                changed = hidden_share(before, after, box, colour=self._colour) >= HIDDEN
+                middle = core(box)
+                changed = hidden_share(before, after, middle, colour=self._colour) >= HIDDEN
                 if changed and not self._weak:
                     continue
                 kind = "found again" if changed else "not hidden"
@@ -235,6 +248,21 @@ class _Finds:
         crowd = same if len(same) > OF_ONE else self.pictures
         if crowd is same or len(self.pictures) > PICTURES:
             del self.pictures[min(crowd, key=lambda one: self.exposures[one].score)]
+
+
+def _original(video: Video, frame: int) -> Picture | None:
+    """A frame of the original; None where it cannot be read: the copy has a marked one there."""
+    try:
+        picture: Picture = video.read([frame])[0]
+        return picture
+    except DamagedError:
+        return None
+
+
+def core(box: Box) -> Box:
+    """The middle of a box, `CORE` of its width and height."""
+    x1, y1, x2, y2 = scaled_boxes(np.array([box]), CORE)[0].tolist()
+    return x1, y1, x2, y2
 
 
 def kept_boxes(tracks: TrackFile | None, times: NDArray[np.float64]) -> Kept:

@@ -1,5 +1,6 @@
 """What an audit checks besides the pixels: that a copy is the same video and says no more."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 from playhead.errors import MediaError
 from playhead.media import Video
 from playhead.media.source import open_container
+from playhead.redaction.config import WriteConfig
 from playhead.redaction.pages import Check
 
 __all__ = ["check_picture", "check_same", "check_video"]
@@ -41,8 +43,8 @@ def check_same(original: Video, redacted: Video) -> None:
             )
 
 
-def check_video(original: Video, redacted: Video, *, sound_kept: bool) -> list[Check]:
-    """Times, sound, further streams and metadata of a redacted copy."""
+def check_video(original: Video, redacted: Video, write: WriteConfig) -> list[Check]:
+    """Times, sound, further streams and metadata of a copy, but for what was asked to be kept."""
     apart = float(np.abs(original.times - redacted.times).max())
     return [
         Check(
@@ -50,7 +52,7 @@ def check_video(original: Video, redacted: Video, *, sound_kept: bool) -> list[C
             ok=apart <= _SAME_TIME,
             detail=f"at most {apart * 1000:.2f} ms apart",
         ),
-        *_check_streams(original.path, redacted.path, sound_kept=sound_kept),
+        *_check_streams(original.path, redacted.path, write),
     ]
 
 
@@ -61,17 +63,17 @@ def check_picture(redacted: Path) -> list[Check]:
     return [_check_words("metadata", {str(name) for name in carried} - _PICTURE_HARMLESS)]
 
 
-def _check_streams(original: Path, redacted: Path, *, sound_kept: bool) -> list[Check]:
+def _check_streams(original: Path, redacted: Path, write: WriteConfig) -> Iterator[Check]:
     with open_container(original) as before, open_container(redacted) as after:
-        wanted = len(before.streams.audio) if sound_kept else 0
+        wanted = len(before.streams.audio) if write.audio == "keep" else 0
         got = len(after.streams.audio)
         others = {str(one.type) for one in after.streams} - {"video", "audio"}
         words = set(after.metadata).union(*(one.metadata for one in after.streams))
-    return [
-        Check(name="sound tracks", ok=got == wanted, detail=f"{got}, {wanted} expected"),
-        _check_words("further streams", others),
-        _check_words("metadata", {word.lower() for word in words} - _HARMLESS),
-    ]
+    yield Check(name="sound tracks", ok=got == wanted, detail=f"{got}, {wanted} expected")
+    if not write.keep_subtitles:
+        yield _check_words("further streams", others)
+    if not write.keep_metadata:
+        yield _check_words("metadata", {word.lower() for word in words} - _HARMLESS)
 
 
 def _check_words(name: str, left: set[str]) -> Check:

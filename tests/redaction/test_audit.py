@@ -1,0 +1,138 @@
+"""The audit: what another network finds in a copy, and when that is an exposure."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from playhead.errors import MediaError
+from playhead.events.formats.tracks import read_tracks
+from playhead.progress import progress
+from playhead.redaction.audit import AuditConfig, Auditor, kept_boxes, other_networks, unaudited
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.pages import AuditReport
+from tests.command import playhead, playhead_json, run
+from tests.redaction.conftest import FRAMES, SquareNetworks, write
+
+pytestmark = pytest.mark.usefixtures("networks", "auditor")
+
+FACES = RedactionConfig(hide=("face",))
+
+
+class SquareDetector:
+    """The other network: it finds the same square, and nothing where there is none."""
+
+    name, labels = "other", ("face",)
+
+    def detect(
+        self, pictures: list[NDArray[np.uint8]], *, threshold: float
+    ) -> list[dict[str, object]]:
+        return list(SquareNetworks().look(pictures))
+
+
+@pytest.fixture
+def auditor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playhead.redaction.audit.require_weights", lambda names, command: None)
+    monkeypatch.setattr(
+        "playhead.redaction.audit.open_detector", lambda name, threads: SquareDetector()
+    )
+
+
+def audit(original: Path, redacted: Path, config: RedactionConfig = FACES) -> AuditReport:
+    with progress("auditing", 1) as live:
+        return Auditor(config, AuditConfig(tile=200)).video(original, redacted, None, live)
+
+
+def test_a_copy_that_hides_nothing_is_exposed_in_every_frame(tmp_path: Path) -> None:
+    original, same = write(tmp_path / "a.mp4"), write(tmp_path / "b.mp4")
+    report = audit(original, same)
+    assert [one.frame for one in report.exposures] == list(range(FRAMES))
+    assert {(one.kind, one.track) for one in report.exposures} == {("not hidden", 1)}
+    assert not report.passed
+    assert report.detectors == {"face": "blazeface"}
+
+
+def test_a_redacted_copy_passes_with_code_0_and_an_unredacted_one_ends_with_4(
+    tmp_path: Path,
+) -> None:
+    source = write(tmp_path / "a.mp4")
+    result = playhead_json("redaction", "run", source, "--hide", "face", "--audit")
+    assert result["exposed_track_frames"] == 0
+    copy = tmp_path / "a_redacted.mp4"
+    assert "0 exposed track-frames" in playhead("redaction", "audit", source, copy)
+    finished = run("redaction", "audit", source, write(tmp_path / "same.mp4"))
+    assert finished.code == 4
+    assert "40 exposed track-frames of faces (1 track)" in finished.out
+    assert (tmp_path / "same.audit.html").is_file()
+
+
+def test_one_exposed_frame_among_forty_is_found(tmp_path: Path) -> None:
+    """One frame was left out of the track: a span of one frame in which nothing is hidden."""
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "detect", source, "--hide", "face")
+    playhead("redaction", "apply", source, "--only", "0-0.79", "--only", "0.83-9")
+    exposed = audit(source, tmp_path / "a_redacted.mp4").exposures
+    assert [one.frame for one in exposed] == [20]
+
+
+def test_what_a_person_chose_to_leave_is_not_exposed(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "detect", source, "--hide", "face")
+    found = playhead_json("redaction", "apply", source, "--keep", "0", "--audit")
+    assert found["exposed_track_frames"] == 0
+    [report] = found["audits"].values()
+    assert {"name": "kept visible", "ok": True, "detail": f"{FRAMES} track-frames that a person "
+            "chose to leave"} in report["checks"]  # fmt: skip
+
+
+def test_outside_of_the_spans_everything_was_chosen_to_be_left(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "detect", source, "--hide", "face")
+    playhead("redaction", "apply", source, "--only", "0-0.4")
+    tracks = read_tracks(tmp_path / "a.tracks.npz")
+    kept = kept_boxes(tracks, np.arange(FRAMES) / 25)
+    assert kept(9).shape == (0, 4)
+    assert kept(10).tolist() == [[0, 0, tracks.width, tracks.height]]
+
+
+def test_under_a_weak_style_what_is_found_again_is_exposed(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "run", source, "--hide", "face", "--set", "style.colour=white")
+    copy = tmp_path / "a_redacted.mp4"  # a white ellipse, which the other network finds
+    solid = RedactionConfig.model_validate({"hide": ["face"], "style": {"colour": "white"}})
+    weak = RedactionConfig.model_validate({"hide": ["face"], "style": {"style": "mosaic"}})
+    assert not audit(source, copy, solid).exposures
+    assert [one.frame for one in audit(source, copy, weak).exposures] == list(range(FRAMES))
+
+
+def test_a_copy_with_other_frames_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="has 39 frames"):
+        audit(write(tmp_path / "a.mp4"), write(tmp_path / "b.mp4", FRAMES - 1))
+
+
+def test_sound_that_should_be_gone_and_metadata_fail_a_check(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4", sound=True)
+    playhead("redaction", "run", source, "--hide", "face")
+    silent = RedactionConfig.model_validate({"hide": ["face"], "write": {"audio": "remove"}})
+    report = audit(source, tmp_path / "a_redacted.mp4", silent)
+    assert [one.name for one in report.checks if not one.ok] == ["sound tracks"]
+    assert not report.passed
+
+
+def test_a_picture_is_audited_too(tmp_path: Path) -> None:
+    picture = np.full((96, 160, 3), 40, np.uint8)
+    picture[30:60, 50:80] = 235
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    result = playhead_json("redaction", "run", tmp_path / "a.png", "--hide", "face", "--audit")
+    assert result["exposed_track_frames"] == 0
+    assert run("redaction", "audit", tmp_path / "a.png", tmp_path / "a.png").code == 4
+
+
+def test_classes_that_one_network_knows_are_called_unaudited() -> None:
+    config = RedactionConfig(hide=("face", "plate", "person", "head", "car"))
+    assert other_networks(config) == {"face": "blazeface", "person": "people"}
+    assert list(unaudited(config)) == ["plate", "car", "head"]
+    fast = RedactionConfig.model_validate({"detection": {"faces": "blazeface"}})
+    assert other_networks(fast) == {"face": "centerface"}
