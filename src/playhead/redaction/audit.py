@@ -1,8 +1,8 @@
 """The leak audit: another network than the one that hid looks at the output.
 
-What it finds there is exposed unless the original was changed under its middle. A weak style changes a face
-and leaves it to be found, so there every find counts. A class that only one network knows cannot be
-audited, and that is said.
+What it finds there is exposed unless the original was changed under its middle. A weak style
+changes a face and leaves it to be found, so there every find counts. A class that only one network
+knows cannot be audited, and that is said.
 """
 
 from collections.abc import Callable, Iterator
