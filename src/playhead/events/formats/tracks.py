@@ -132,7 +132,9 @@ def by_frame(file: TrackFile) -> Callable[[int], list[tuple[int, Box]]]:
     frames, owners, rows = frames[order], owners[order], rows[order]
 
     def boxes_of(frame: int) -> list[tuple[int, Box]]:
-        first, past = np.searchsorted(frames, (frame, frame + 1)).tolist()
+        # Of the same type: searchsorted would copy all frames to one that holds both.
+        ends = np.array((frame, frame + 1), np.int32)
+        first, past = np.searchsorted(frames, ends).tolist()
         pairs = zip(owners[first:past].tolist(), rows[first:past].tolist(), strict=True)
         return [(owner, _box(file.tracks[owner], row)) for owner, row in pairs]
 
