@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from playhead.worlds.street_layer import Bounds, Layer, canvas_of, canvas_scale, finished
+from playhead.worlds.street_layer import OWNED, Bounds, Layer, canvas_of, canvas_scale, finished
 from playhead.worlds.street_plan import Camera, Car
 from playhead.worlds.street_plate import PLATES, draw_plate
 from playhead.worlds.street_shell import HALF, Shell, draw_shell
@@ -205,12 +205,12 @@ def _warp(canvas: Image.Image, plate: Image.Image, corners: Floats, lit: float) 
 
 
 def _add_plate(layer: Layer, number: int, corners: Floats) -> None:
-    """The plate's pixels: those of which at least half is covered, drawn at four times the size."""
+    """The plate's pixels: those of which enough is covered, drawn at four times the size."""
     low, high = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int)
     wide, tall = (int(side) for side in high - low)
     if max(wide, tall) > 4 * max(layer.alpha.size) + 200:
         return  # a plate this near lies almost wholly out of the picture
     mask = Image.new("L", (wide * 4, tall * 4))
     ImageDraw.Draw(mask).polygon(((corners - low) * 4).ravel().tolist(), fill=255)
-    pixels = np.asarray(mask.reduce(4)) >= 128
+    pixels = np.asarray(mask.reduce(4)) >= OWNED
     layer.add_part(number, pixels, (int(low[0]), int(low[1])), float(pixels.sum()))

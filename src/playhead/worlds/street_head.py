@@ -175,7 +175,7 @@ def _sprite(
         ]
         weight = np.where(uniform_filter(known.astype(np.float32), size) > 1e-3, 1, weight)
     rgb = np.clip(np.stack(planes[:3], axis=-1), 0, 255).astype(np.uint8)
-    alpha = np.clip(gaussian_filter(solid.astype(np.float32), 0.7) * 255, 0, 255)
+    alpha = np.clip(gaussian_filter(solid.astype(np.float32), 0.7) * 425 - 85, 0, 255)
     face = np.where((planes[3] > 0.5) & solid, 255, 0)
     return Sprite(
         Image.fromarray(rgb),

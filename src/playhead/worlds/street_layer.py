@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Bounds", "Layer", "Mask", "canvas_of", "canvas_scale", "finished"]
+__all__ = ["OWNED", "Bounds", "Layer", "Mask", "canvas_of", "canvas_scale", "finished"]
 
 Bools = NDArray[np.bool_]
+OWNED = 64
+"""Of 255: how much of a pixel an object must cover to own it."""
+
 _FINE_UP_TO = 700_000  # pixels: a larger canvas is not drawn at double size
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
 from playhead.worlds.street_head import HeadModel
-from playhead.worlds.street_layer import Bounds, Layer, canvas_of, canvas_scale, finished
+from playhead.worlds.street_layer import OWNED, Bounds, Layer, canvas_of, canvas_scale, finished
 from playhead.worlds.street_plan import HEAD, Camera, Person
 
 __all__ = ["FACE_PART", "HEAD_PART", "PersonModel"]
@@ -93,7 +93,7 @@ class PersonModel:
         )
         layer.picture.paste(rgb, at, ImageChops.lighter(alpha, bare))
         layer.alpha.paste(255, at, alpha)
-        solid = np.asarray(alpha) >= 128
+        solid = np.asarray(alpha) >= OWNED
         shown = solid & (np.asarray(face) >= 128)
         layer.add_part(HEAD_PART, solid, place, float(solid.sum()))
         layer.add_part(FACE_PART, shown, place, self.head.face_area(size))

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from playhead.events.model import Box
 from playhead.worlds.street_car import FRONT_PLATE, REAR_PLATE, CarModel
 from playhead.worlds.street_ground import paint_ground
-from playhead.worlds.street_layer import Layer, Mask
+from playhead.worlds.street_layer import OWNED, Layer, Mask
 from playhead.worlds.street_person import FACE_PART, HEAD_PART, PersonModel
 from playhead.worlds.street_plan import HEAD, Plan
 
@@ -79,7 +79,7 @@ class Painter:
         owner = np.full((camera.height, camera.width), -1, np.int16)
         for number, layer in layers:
             picture.paste(layer.picture, (layer.left, layer.top), layer.alpha)
-            _part_of(owner, layer)[np.asarray(layer.alpha) >= 128] = number
+            _part_of(owner, layer)[np.asarray(layer.alpha) >= OWNED] = number
         seen = [
             one
             for number, layer in sorted(layers, key=lambda pair: pair[0])
@@ -152,7 +152,7 @@ class Painter:
     def _seen(self, owner: NDArray[np.int16], number: int, layer: Layer) -> list[Seen]:
         """What an object still owns: itself and its parts."""
         car = number < len(self.cars)
-        whole = np.asarray(layer.alpha) >= 128
+        whole = np.asarray(layer.alpha) >= OWNED
         parts = {0: Mask(whole, layer.left, layer.top, float(whole.sum()))} | layer.parts
         names = (
             {0: "car", FRONT_PLATE: "plate", REAR_PLATE: "plate"}
