@@ -65,7 +65,7 @@ def test_edits_are_applied_and_go_into_the_track_file(street: Path) -> None:
     edits.write_text(json.dumps({**document, "spans": []}))
     result = playhead_json("redaction", "apply", street, "--edits", edits)
     assert result["files"][0]["status"] == "ok"
-    assert [track.id for track in read_tracks(street.parent / "street.tracks.npz").tracks][0] == 0
+    assert read_tracks(street.parent / "street.tracks.npz").tracks[0].id == 0
     assert len(read_tracks(street.parent / "street.tracks.npz").tracks) == 2
     assert not bright_frames(street.parent / "street_redacted.mp4")
 
