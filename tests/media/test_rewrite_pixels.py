@@ -1,5 +1,6 @@
 """What a video says of its pictures is kept, and what must be converted is converted exactly."""
 
+import io
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from av.video.format import VideoFormat
 from numpy.typing import NDArray
+from PIL import Image
 
+from playhead.errors import MediaError
 from playhead.media import Picture, open_video
 from playhead.media.rewrite import RewriteOptions, rewrite
 from playhead.media.rewrite_pixels import Fitter, marked_frame
@@ -290,6 +293,51 @@ def mirrored(path: Path, degrees: int) -> Path:
             output.mux(stream.encode(yuv_frame(picture(k))))
         output.mux(stream.encode())
     return path
+
+
+@pytest.mark.parametrize(("orientation", "rotation"), [(1, 0), (3, 180), (6, 90), (8, 270)])
+def test_motion_jpeg_with_exif_is_turned_as_it_says_and_loses_it(
+    orientation: int, rotation: int, tmp_path: Path
+) -> None:
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112], exif[0x010E] = orientation, "Secret-Place"
+    Image.new("RGB", (64, 48), (9, 99, 9)).save(buffer, "JPEG", exif=exif)
+    with av.open(str(tmp_path / "a.mov"), "w") as output:
+        stream = output.add_mux_stream("mjpeg", width=64, height=48, rate=25)
+        stream.time_base = Fraction(1, 25)
+        for k in range(3):
+            packet = av.Packet(buffer.getvalue())
+            packet.pts = packet.dts = k
+            packet.duration, packet.time_base, packet.stream = 1, Fraction(1, 25), stream
+            packet.is_keyframe = True
+            output.mux(packet)
+    assert b"Secret-Place" in (tmp_path / "a.mov").read_bytes()
+    rewrite(tmp_path / "a.mov", tmp_path / "b.mov", untouched, EXACT)
+    with open_video(tmp_path / "b.mov") as after:
+        assert (after.frames, after.rotation) == (3, rotation)
+    assert b"Secret-Place" not in (tmp_path / "b.mov").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("codec", "size"),
+    [
+        *(("h264", size) for size in [(16, 16), (35, 27), (2, 2), (1, 1), (200, 18)]),
+        *(("hevc", size) for size in [(16, 16), (35, 27), (200, 18)]),
+    ],
+)
+def test_very_small_pictures_are_written(codec: str, size: tuple[int, int], tmp_path: Path) -> None:
+    source = coloured(tmp_path / "a.mkv", "yuv444p" if size == (1, 1) else "yuv420p", *size)
+    options = RewriteOptions(codec=codec, crf=0, threads=1)
+    rewrite(source, tmp_path / "b.mp4", untouched, options)
+    before, after = first_frame(source), first_frame(tmp_path / "b.mp4")
+    np.testing.assert_array_equal(plane(after, 0), plane(before, 0))
+
+
+def test_a_picture_too_small_for_the_encoder_is_refused(tmp_path: Path) -> None:
+    source = coloured(tmp_path / "a.mkv", "yuv420p", 2, 2)
+    with pytest.raises(MediaError, match="try another codec"):
+        rewrite(source, tmp_path / "b.mp4", untouched, RewriteOptions(codec="hevc"))
+    assert not (tmp_path / "b.mp4").exists()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

@@ -27,9 +27,10 @@ from playhead.files import atomic_path
 from playhead.media.damage import Damage
 from playhead.media.planes import Picture
 from playhead.media.rewrite_clock import Schedule
-from playhead.media.rewrite_encoder import Look, add_video, side_data_of, without_settings
+from playhead.media.rewrite_encoder import Look, add_video, without_settings
 from playhead.media.rewrite_pixels import Fitter, marked_frame
 from playhead.media.rewrite_tracks import Tracks, kept_metadata
+from playhead.media.sidedata import side_data
 from playhead.media.source import Source, require_file
 from playhead.media.video import Video, open_video
 from playhead.progress import Progress
@@ -205,11 +206,11 @@ class _Writing:
         options: RewriteOptions,
     ) -> None:
         self._target, self._sides, self._table = target, sides, video.table
-        side_data = side_data_of(first)
+        beside = side_data(first)
         self._fitter = Fitter(first)
         fitted = self._fitter.fit(first)
         aspect, order = sides.stream.sample_aspect_ratio, sides.stream.codec_context.field_order
-        self._look = Look(fitted, side_data, aspect, order)
+        self._look = Look(fitted, beside, aspect, order)
         kind = _CONTAINERS[target.suffix.lower()]
         self._schedule = Schedule.of(
             video.table,

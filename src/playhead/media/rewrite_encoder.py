@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, cast
@@ -16,11 +15,12 @@ import av
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-__all__ = ["Look", "add_video", "side_data_of", "without_settings"]
+from playhead.media.sidedata import DISPLAY_MATRIX
+
+__all__ = ["Look", "add_video", "without_settings"]
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265"}
 _SMALL = 320 * 240
@@ -28,7 +28,8 @@ _SETTINGS = bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef")
 """The name under which x264 writes its version and settings."""
 _START = re.compile(rb"\x00?\x00\x00\x01")
 _SEI, _UNREGISTERED = 6, 5
-_KEY_SECONDS = 4
+_KEY_SECONDS, _LEAST, _MOST = 4, 12, 600
+"""A key frame every so many seconds, and bounds on the frames between two of them."""
 _BOTTOM_FIRST = {3, 4}
 """Orders of fields in which the lower one is shown first."""
 _LOST = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision"}
@@ -55,7 +56,7 @@ class Look:
 
     def matrix(self) -> list[int] | None:
         """The display matrix, nine numbers, where the picture is to be turned or mirrored."""
-        stored = self.side_data.get("DISPLAYMATRIX")
+        stored = self.side_data.get(DISPLAY_MATRIX)
         return None if stored is None else list(struct.unpack("=9i", stored))
 
     def mastering(self) -> str | None:
@@ -88,12 +89,6 @@ class Look:
         return sorted(notes)
 
 
-def side_data_of(frame: VideoFrame) -> dict[str, bytes]:
-    """What comes with a frame, by its kind, copied: a change of the frame may move it."""
-    kinds = cast("Iterable[SideData]", frame.side_data)
-    return {data.type.name: bytes(data) for data in kinds}
-
-
 def add_video(
     container: OutputContainer,
     look: Look,
@@ -117,7 +112,7 @@ def add_video(
     context.color_primaries, context.color_trc = frame.color_primaries, frame.color_trc
     if look.aspect:
         context.sample_aspect_ratio = look.aspect
-    context.gop_size = max(1, round(_KEY_SECONDS * rate))
+    context.gop_size = min(_MOST, max(_LEAST, round(_KEY_SECONDS * rate)))
     context.thread_count = 1 if frame.width * frame.height <= _SMALL else threads
     context.thread_type = "FRAME"
     context.flags |= Flags.bitexact

@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import av
 import numpy as np
-from av.buffer import Buffer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from playhead.errors import MediaError
+from playhead.media.sidedata import DISPLAY_MATRIX, side_data
 from playhead.media.source import Clock, Identity, Limits, Source
 from playhead.media.table import FrameTable, Layout, load_table, save_table
 
@@ -336,10 +336,10 @@ def _rate(
 
 def _layout(frame: VideoFrame) -> Layout:
     """The picture's size and, from the display matrix, how it is turned and mirrored."""
-    matrix = cast(Buffer | None, frame.side_data.get("DISPLAYMATRIX"))
+    matrix = side_data(frame).get(DISPLAY_MATRIX)
     if matrix is None:
         return Layout(frame.width, frame.height)
-    a, b, _, c, d, *_ = np.frombuffer(memoryview(matrix), np.int32).tolist()
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
     transpose = abs(b) + abs(c) > abs(a) + abs(d)
     x, y = (c, b) if transpose else (a, d)
     return Layout(frame.width, frame.height, transpose, flip_x=x < 0, flip_y=y < 0)
