@@ -234,7 +234,8 @@ def test_an_object_that_leaves_the_picture_takes_its_track_along(x: float, vx: f
     path, times = constant(x, 300, vx, 0), np.arange(75) / RATE
     boxes = [box_of(path, time) for time in times]
     outside = [frame for frame, box in enumerate(boxes) if box[0] >= SIZE[0] or box[2] <= 0]
-    tracks = track(looks([path], times, range(75), outside), times, margin=0, extend_seconds=1.0)
+    found = looks([path], times, range(75), outside)
+    tracks = track(found, times, margin=0, extend_seconds=1.0, clip=True)
     assert tracks[0].frames.tolist() == list(range(outside[0]))
     assert len(tracks) == 1
     assert np.all((tracks[0].boxes >= 0) & (tracks[0].boxes <= (*SIZE, *SIZE)))
@@ -385,7 +386,7 @@ def test_every_good_box_lies_within_a_box_of_its_frame(
         scores = np.array([score for *_, score in picture], np.float32)
         found.append(Boxes(np.array(boxes, np.float32).reshape(-1, 4), scores))
     frames = range(0, len(pictures) * every, every)
-    tracks = track(found, np.arange(len(pictures) * every) / RATE, frames)
+    tracks = track(found, np.arange(len(pictures) * every) / RATE, frames, clip=True)
     for frame, boxes in zip(frames, found, strict=True):
         for box in _in_picture(boxes.above(0.3)):
             finals = boxes_at(tracks, frame)

@@ -92,9 +92,9 @@ class TrackConfig(Settings):
     )
 
     clip: bool = Field(
-        default=True,
-        description="boxes are cut at the edges of the picture; an ellipse in a box that is cut "
-        "shows corners of what the whole one would hide",
+        default=False,
+        description="cut boxes at the edges of the picture; an ellipse in a box that is cut shows "
+        "corners of what the one in the whole box would hide",
     )
 
     @property

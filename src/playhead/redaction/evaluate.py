@@ -125,13 +125,14 @@ def _class_result(
 
 def _boxes(file: TrackFile, label: str) -> Iterator[Boxes]:
     """The boxes of one class in every frame of a video."""
-    at = by_frame(file)
+    at, size = by_frame(file), (file.width, file.height)
     score = [
         dict(zip(one.frames.tolist(), one.scores.tolist(), strict=True)) for one in file.tracks
     ]
     for frame in range(file.frames):
         rows = [(box, score[i][frame]) for i, box in at(frame) if file.tracks[i].label == label]
         boxes = np.array([box for box, _ in rows], np.float32).reshape(-1, 4)
+        boxes = np.clip(boxes, 0, (*size, *size))  # a track reaches over the edges, no truth does
         yield Boxes(boxes, np.array([score for _, score in rows], np.float32))
 
 
