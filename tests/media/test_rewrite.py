@@ -101,6 +101,18 @@ def test_a_video_of_few_frames_keeps_them(frames: int, suffix: str, tmp_path: Pa
         assert np.array_equal(after.times, before.times)
 
 
+def test_the_encoder_chooses_its_key_frames_itself(made: Made, tmp_path: Path) -> None:
+    rewrite(made("all_intra.mp4"), tmp_path / "a.mp4", untouched, RewriteOptions(threads=2))
+    with open_video(tmp_path / "a.mp4") as after:
+        assert 2 <= len(after.table.key_frames) < 10
+
+
+def test_hevc_is_named_as_every_player_expects(made: Made, tmp_path: Path) -> None:
+    options = RewriteOptions(codec="hevc", preset="ultrafast", threads=2)
+    rewrite(made("gop12.mp4"), tmp_path / "a.mp4", untouched, options)
+    assert b"hvc1" in (tmp_path / "a.mp4").read_bytes()
+
+
 def test_the_last_frame_is_shown_as_long_as_before(tmp_path: Path) -> None:
     times = [Fraction(i, 10) for i in range(30)]
     source = encode(tmp_path / "a.mp4", 30, rate=10, times=times)
@@ -120,12 +132,13 @@ def test_the_last_frame_is_shown_as_long_as_before(tmp_path: Path) -> None:
             assert after.duration == before.duration
 
 
-def test_frames_at_one_time_are_all_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["b.mkv", "b.mp4"])
+def test_frames_at_one_time_are_all_kept(name: str, tmp_path: Path) -> None:
     """Matroska rounds to milliseconds, so that a fast camera's frames can fall on one time."""
     times = [Fraction(i, 2500) for i in range(60)]
     source = encode(tmp_path / "a.mkv", 60, times=times)
-    rewrite(source, tmp_path / "b.mkv", untouched, EXACT)
-    with open_video(source) as before, open_video(tmp_path / "b.mkv") as after:
+    rewrite(source, tmp_path / name, untouched, EXACT)
+    with open_video(source) as before, open_video(tmp_path / name) as after:
         assert len(np.unique(before.times)) < 60
         assert np.array_equal(after.times, before.times)
         assert [number_of(luma) for _, luma in after.stream(pixels="luma")] == list(range(60))

@@ -355,20 +355,21 @@ def test_the_shape_of_a_pixel_is_kept(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", ["tff", "bff"])
-def test_interlaced_stays_interlaced_with_the_same_field_first(first: str, tmp_path: Path) -> None:
-    source = encode(
-        tmp_path / "a.mp4", 6, options={"x264-params": f"{first}=1", "flags": "+ildct+ilme"}
-    )
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_interlaced_stays_interlaced_with_the_same_field_first(
+    first: str, suffix: str, tmp_path: Path
+) -> None:
+    options = {"x264-params": f"{first}=1", "flags": "+ildct+ilme"}
+    source, target = encode(tmp_path / "a.mp4", 6, options=options), tmp_path / f"b{suffix}"
     with av.open(str(source)) as given:
         order = given.streams.video[0].codec_context.field_order
-    rewrite(source, tmp_path / "b.mp4", untouched, EXACT)
-    assert first_frame(tmp_path / "b.mp4").interlaced_frame
-    with av.open(str(tmp_path / "b.mp4")) as given:
+    rewrite(source, target, untouched, EXACT)
+    with av.open(str(target)) as given:
         assert given.streams.video[0].codec_context.field_order == order
-        assert all(frame.interlaced_frame for frame in given.decode(video=0))
-    assert [number_of(plane(f, 0)) for f in av.open(str(tmp_path / "b.mp4")).decode(0)] == list(
-        range(6)
-    )
+        frames = list(given.decode(video=0))
+    assert all(frame.interlaced_frame for frame in frames)
+    assert [number_of(plane(frame, 0)) for frame in frames] == list(range(6))
+    assert suffix != ".mov" or b"fiel\x02" in target.read_bytes(), "the container says it as well"
 
 
 def test_pictures_that_change_their_size_are_scaled_to_the_first(tmp_path: Path) -> None:

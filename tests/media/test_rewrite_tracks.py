@@ -134,6 +134,22 @@ def onsets(path: Path) -> list[float]:
     return [audio.start + loud[0], *(audio.start + loud[1:][np.diff(loud) > 0.2])]
 
 
+def test_the_first_frame_lies_exactly_where_it_did_beside_the_sound(tmp_path: Path) -> None:
+    plain = with_sound(tmp_path / "plain.mp4", ["aac"])
+    source = tmp_path / "a.ts"
+    with av.open(str(plain)) as given, av.open(str(source), "w") as output:
+        copies = {s.index: output.add_stream_from_template(s) for s in given.streams}
+        for packet in (p for p in given.demux() if p.size):
+            if packet.stream.type == "video":
+                packet.pts, packet.dts = packet.pts + 4097, packet.dts + 4097
+            packet.stream = copies[packet.stream.index]
+            output.mux(packet)
+    rewrite(source, tmp_path / "b.mp4", untouched, EXACT)
+    before, after = read_audio(source).start, read_audio(tmp_path / "b.mp4").start
+    assert before < -0.3
+    assert after == pytest.approx(before, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "video"),
     [
@@ -172,7 +188,7 @@ def test_sound_can_be_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_sound_lies_beside_its_pictures_in_the_file(suffix: str, tmp_path: Path) -> None:
     """A player reads forward: nothing may lie a second of packets away from its picture."""
-    source = with_sound(tmp_path / "a.mp4", ["aac"], seconds=8)
+    source = with_sound(tmp_path / "a.mp4", ["aac"], seconds=16)
     target = tmp_path / f"b{suffix}"
     rewrite(source, target, untouched, RewriteOptions(threads=2))
     with av.open(str(target)) as given:
