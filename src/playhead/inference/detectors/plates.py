@@ -25,6 +25,9 @@ PRIORS = ((8, (24, 48)), (16, (96, 192)), (32, (384, 768)))
 
 VARIANCES = (0.1, 0.2)
 MULTIPLE = 32
+LARGER = 1.2
+"""A picture so many times larger than the largest size is looked at as it is, too."""
+
 _PREPARATION = Preparation(
     axes="NCHW", outputs=("loc", "conf"), mean=(104.0, 117.0, 123.0), bgr=True
 )
@@ -34,14 +37,16 @@ _PREPARATION = Preparation(
 class PlateSearch:
     """Where plates are looked for, and what is made of a box.
 
-    sizes: longer sides, in pixels, that the picture is scaled to; widen: width and height of a box
-    over those that the network gives; crop: longer side that the crop of a car is scaled to;
+    sizes: longer sides, in pixels, that the picture is scaled to; own: whether a picture that is
+    much larger is looked at as it is, besides; widen: width and height of a box over those that the
+    network gives, which cuts plates short; crop: longer side that the crop of a car is scaled to;
     car_threshold: least score of a car; car_margin: how much is added around a car on each side,
     as a share of that side.
     """
 
     sizes: tuple[int, ...] = (640, 960)
-    widen: tuple[float, float] = (1.0, 1.0)
+    own: bool = True
+    widen: tuple[float, float] = (1.1, 1.1)
     crop: int = 480
     car_threshold: float = 0.3
     car_margin: float = 0.05
@@ -73,6 +78,8 @@ class Plates:
         for size in self._search.sizes:
             for found, one in zip(self._look(pictures, size, threshold), seen, strict=True):
                 one.append(found)
+        if self._search.own:
+            self._look_at_large(pictures, seen, threshold)
         if self._cars is not None:
             for picture, one in zip(pictures, seen, strict=True):
                 one.extend(self._in_cars(picture, self._cars, threshold))
@@ -81,6 +88,15 @@ class Plates:
             found = select(self.name, Boxes.joined(one), picture.shape, OVERLAP)
             results.append({"plate": _widened(found, self._search.widen)})
         return results
+
+    def _look_at_large(
+        self, pictures: Sequence[NDArray[np.uint8]], seen: list[list[Boxes]], threshold: float
+    ) -> None:
+        """Add the candidates of pictures that every other look shrinks a good deal."""
+        least = LARGER * max(self._search.sizes, default=0)
+        for picture, one in zip(pictures, seen, strict=True):
+            if max(picture.shape) > least:
+                one.extend(self._look([picture], max(picture.shape), threshold))
 
     def _look(
         self, pictures: Sequence[NDArray[np.uint8]], longest: int, threshold: float
