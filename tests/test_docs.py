@@ -17,6 +17,7 @@ import typer
 
 from playhead.cli import app
 from playhead.config import Settings
+from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig, load_spotting_config
 
 ROOT = Path(__file__).parents[1]
@@ -130,8 +131,9 @@ def test_the_reference_says_what_the_program_says(page):
     assert text == made, f"run `python docs/reference/{Path(module.__file__).name}`"
 
 
-def test_every_setting_has_a_meaning():
-    assert list(unexplained(SpottingConfig)) == []
+@pytest.mark.parametrize("model", [SpottingConfig, RedactionConfig], ids=lambda one: one.__name__)
+def test_every_setting_has_a_meaning(model):
+    assert list(unexplained(model)) == []
 
 
 def unexplained(model: type[Settings]) -> Iterator[str]:
