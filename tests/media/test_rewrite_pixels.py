@@ -369,7 +369,21 @@ def test_interlaced_stays_interlaced_with_the_same_field_first(
         frames = list(given.decode(video=0))
     assert all(frame.interlaced_frame for frame in frames)
     assert [number_of(plane(frame, 0)) for frame in frames] == list(range(6))
-    assert suffix != ".mov" or b"fiel\x02" in target.read_bytes(), "the container says it as well"
+    if suffix == ".mkv":  # which says it as well: interlaced, and in which order
+        at = target.read_bytes().find(b"\x9a\x81\x01\x9d\x81")
+        assert target.read_bytes()[at + 5] == {"tff": 1, "bff": 6}[first]
+
+
+@pytest.mark.parametrize(("codec", "height"), [("hevc", 96), ("h264", 94)])
+def test_fields_that_cannot_be_kept_are_said(codec: str, height: int, tmp_path: Path) -> None:
+    options = {"flags": "+ildct+ilme"}
+    kind = "mpeg2video" if height % 4 else "libx264"
+    source = encode(tmp_path / "a.mkv", 6, codec=kind, height=height, options=options)
+    assert first_frame(source).interlaced_frame
+    done = rewrite(source, tmp_path / "b.mp4", untouched, RewriteOptions(codec=codec, threads=1))
+    assert any("two fields" in note for note in done.notes)
+    with av.open(str(tmp_path / "b.mp4")) as given:
+        assert [number_of(plane(frame, 0)) for frame in given.decode(video=0)] == list(range(6))
 
 
 def test_pictures_that_change_their_size_are_scaled_to_the_first(tmp_path: Path) -> None:

@@ -174,6 +174,21 @@ def test_sound_that_the_container_cannot_hold_becomes_aac_and_it_is_said(
     np.testing.assert_allclose(onsets(tmp_path / "b.mp4"), expected, rtol=0, atol=0.003)
 
 
+def test_sound_of_an_unknown_kind_is_left_out_and_it_is_said(tmp_path: Path) -> None:
+    """Phones write a second track that only their maker decodes."""
+    source = with_sound(tmp_path / "a.mp4", ["aac", "aac"])
+    data = bytearray(source.read_bytes())
+    for name in (b"mp4a", b"esds"):
+        at = data.rindex(name)
+        data[at : at + 4] = b"qqqq"
+    source.write_bytes(data)
+    done = rewrite(source, tmp_path / "b.mp4", untouched, EXACT)
+    assert any("sound track 2 is left out" in note for note in done.notes)
+    assert payloads(tmp_path / "b.mp4") == payloads(source)
+    with av.open(str(tmp_path / "b.mp4")) as given:
+        assert len(given.streams.audio) == 1
+
+
 def test_sound_can_be_removed(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "a.mp4", ["aac"], first=2.0)
     options = RewriteOptions(audio="remove", threads=2)

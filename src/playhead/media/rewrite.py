@@ -45,6 +45,8 @@ _COARSEST, _FINEST = 10_000, 10_000_000
 """Ticks a second of an MP4 file: fewer round sound, more overflow its fields."""
 _HELD_BACK = 2
 _WORST = 51
+_MOST_THREADS = 16
+"""More bring little, and each holds pictures of its own."""
 _SLOWEST = Fraction(1, 1000)
 _BITEXACT = {"fflags": "+bitexact"}
 """Without it the muxer writes its own version."""
@@ -61,7 +63,7 @@ class RewriteOptions:
     audio: every track kept, or none
     keep_metadata: title, dates, place, languages, chapters; removed otherwise
     keep_subtitles: subtitle tracks, and captions inside the pictures; removed otherwise
-    threads: of the decoder and of the encoder, 0 for one a core
+    threads: of the decoder and of the encoder, 0 for one a core but 16 at most
     Raises MediaError for a value that does not exist.
     """
 
@@ -115,7 +117,7 @@ def rewrite(
     """
     source, target = require_file(source), Path(target)
     _check_target(source, target)
-    with open_video(source, threads=options.threads) as video, ExitStack() as stack:
+    with open_video(source, threads=_threads(options)) as video, ExitStack() as stack:
         frames = _Frames(video)
         first = frames.first()
         temporary = stack.enter_context(atomic_path(target))
@@ -210,7 +212,7 @@ class _Writing:
         self._fitter = Fitter(first)
         fitted = self._fitter.fit(first)
         aspect, order = sides.stream.sample_aspect_ratio, sides.stream.codec_context.field_order
-        self._look = Look(fitted, beside, aspect, order)
+        self._look = Look(options.codec, fitted, beside, aspect, order)
         kind = _CONTAINERS[target.suffix.lower()]
         self._schedule = Schedule.of(
             video.table,
@@ -286,12 +288,11 @@ class _Writing:
         self._stream = add_video(
             self._container,
             self._look,
-            codec=options.codec,
             crf=options.crf,
             preset=options.preset,
             rate=self._rate,
             tick=self._schedule.tick,
-            threads=options.threads or os.cpu_count() or 1,
+            threads=_threads(options),
             captions=options.keep_subtitles,
         )
         self._tracks = Tracks(
@@ -350,6 +351,10 @@ class _Writing:
         except av.error.FFmpegError:
             # The file is about to be removed; why it failed has been said already.
             return
+
+
+def _threads(options: RewriteOptions) -> int:
+    return options.threads or min(os.cpu_count() or 1, _MOST_THREADS)
 
 
 def _earliest(sides: Source, video: Video, kind: str, options: RewriteOptions) -> float | None:

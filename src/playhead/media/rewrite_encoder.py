@@ -44,6 +44,7 @@ class Look:
     field_order: as FFmpeg numbers it, 0 for not known and 1 for none
     """
 
+    codec: Literal["h264", "hevc"]
     frame: VideoFrame
     side_data: dict[str, bytes]
     aspect: Fraction | None
@@ -52,7 +53,8 @@ class Look:
     @property
     def interlaced(self) -> bool:
         """Whether pictures are made of two fields that the encoder can keep apart."""
-        return self.frame.interlaced_frame and self.frame.height % 4 == 0
+        fits = self.codec == "h264" and self.frame.height % 4 == 0
+        return self.frame.interlaced_frame and fits
 
     def matrix(self) -> list[int] | None:
         """The display matrix, nine numbers, where the picture is to be turned or mirrored."""
@@ -85,7 +87,7 @@ class Look:
         names = {word for kind, word in _LOST.items() if kind in self.side_data}
         notes = [f"{name} brightness that changes with the scene is left out" for name in names]
         if self.frame.interlaced_frame and not self.interlaced:
-            notes.append(f"{self.frame.height} rows cannot be interlaced: written as progressive")
+            notes.append("pictures of two fields are written as progressive ones")
         return sorted(notes)
 
 
@@ -93,7 +95,6 @@ def add_video(
     container: OutputContainer,
     look: Look,
     *,
-    codec: Literal["h264", "hevc"],
     crf: int,
     preset: str,
     rate: Fraction,
@@ -102,7 +103,7 @@ def add_video(
     captions: bool,
 ) -> VideoStream:
     """An opened encoder for pictures like `look.frame`; it counts frames, not seconds."""
-    frame = look.frame
+    codec, frame = look.codec, look.frame
     stream = cast(VideoStream, container.add_stream(_ENCODERS[codec], rate=rate))
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
@@ -116,7 +117,7 @@ def add_video(
     context.thread_count = 1 if frame.width * frame.height <= _SMALL else threads
     context.thread_type = "FRAME"
     context.flags |= Flags.bitexact
-    if look.interlaced and codec == "h264":
+    if look.interlaced:
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         context.field_order = look.field_order
     if codec == "hevc" and container.format.name != "matroska":
@@ -126,16 +127,14 @@ def add_video(
     # With 10 bits the scale of quality begins below 0.
     quality = {"qp": "0"} if codec == "h264" and not crf else {"crf": str(crf)}
     context.options = quality | {"preset": preset, "a53cc": str(int(captions))}
-    context.options |= _library_options(codec, look, context.thread_count, lossless=not crf)
+    context.options |= _library_options(look, context.thread_count, lossless=not crf)
     context.open()
     return stream
 
 
-def _library_options(
-    codec: Literal["h264", "hevc"], look: Look, threads: int, *, lossless: bool
-) -> dict[str, str]:
+def _library_options(look: Look, threads: int, *, lossless: bool) -> dict[str, str]:
     mastering, light = look.mastering(), look.light_level()
-    match codec:
+    match look.codec:
         case "h264":
             names = {"mastering-display": mastering, "cll": light}
             if look.interlaced:

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -20,7 +21,6 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from playhead.errors import MediaError
 from playhead.media.source import Source
 
 __all__ = ["Tracks", "kept_metadata"]
@@ -151,7 +151,7 @@ class Tracks:
         self._tracks: dict[int, _Copied | _Encoded] = {}
         wanted = [*source.container.streams.audio] if sound else []
         for number, stream in enumerate(wanted, 1):
-            self._tracks[stream.index] = self._sound(stream, number)
+            self._add_sound(stream, number)
         texts = [*source.container.streams.subtitles] if subtitles else []
         for number, text in enumerate(texts, 1):
             self._add_subtitles(text, number)
@@ -177,22 +177,21 @@ class Tracks:
         time = packet.dts if packet.dts is not None else packet.pts
         return time is None or float(time * packet.time_base + self._moved) <= until
 
-    def _sound(self, stream: AudioStream, number: int) -> _Copied | _Encoded:
-        name = stream.codec_context.codec.canonical_name if stream.codec_context else None
-        if name is not None and _holds(self._container, name):
-            try:
-                return _Copied(stream, self._container, self._moved)
-            except ValueError:
-                # The container says itself that it does not hold this kind of sound.
-                self.notes.append(f"sound track {number} ({name}) is encoded anew as AAC")
-                return _Encoded(stream, self._container, self._moved)
-        if name is None:
-            raise MediaError(
-                f"no decoder is known for sound track {number}; convert it to AAC or leave the "
-                "sound out"
-            )
+    def _add_sound(self, stream: AudioStream, number: int) -> None:
+        context: AudioCodecContext | None = stream.codec_context
+        if context is None:
+            self.notes.append(f"sound track {number} is left out: its kind is not known")
+            return
+        name = context.codec.canonical_name
+        try:
+            if _holds(self._container, name):
+                self._tracks[stream.index] = _Copied(stream, self._container, self._moved)
+                return
+        except ValueError:
+            # The container says itself that it does not hold this kind of sound.
+            pass
+        self._tracks[stream.index] = _Encoded(stream, self._container, self._moved)
         self.notes.append(f"sound track {number} ({name}) is encoded anew as AAC")
-        return _Encoded(stream, self._container, self._moved)
 
     def _add_subtitles(self, stream: Stream, number: int) -> None:
         try:
