@@ -174,7 +174,7 @@ def draw_plan(rng: np.random.Generator, size: tuple[int, int], wishes: Wishes) -
     road = Road(
         angle=math.radians(rng.uniform(8, 62)),
         side=float(rng.choice((-1.0, 1.0))),
-        near=rng.uniform(2.2, 5.0),
+        near=rng.uniform(1.2, 4.0),
         behind=rng.uniform(7.0, 16.0),
         end=rng.uniform(45.0, 80.0),
     )
@@ -261,22 +261,14 @@ def _walk(
 
 
 def _car(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes) -> Car:
-    lane = int(rng.integers(2))
-    kind = rng.choice(3, p=(0.5, 0.25, 0.25))  # driving by, turning off, parked
-    near, far = max(camera.focal * 0.44 / 110, 4.0), min(camera.focal * 0.44 / 14, 40.0)
-    across = road.near + (1.8, 5.2)[lane]
-    for _ in range(40):
-        x, z = road.place(np.array(rng.uniform(-25, 50)), np.array(across))
-        if near < z < far and abs(x) < 0.5 * camera.width / camera.focal * z + 1:
-            break
-    forward = math.pi - road.side * road.angle  # the heading that leads away along the road
-    heading = forward + (math.pi if lane == (road.side < 0) else 0.0)
-    speed = 0.0 if kind == 2 else rng.uniform(2.5, 9.0) * wishes.motion
-    anchor = (rng.uniform(0.15, 0.85) * wishes.seconds, float(x), float(z))
+    kind = int(rng.choice(3, p=(0.42, 0.35, 0.23)))  # driving by, turning off the road, parked
+    depths = max(camera.focal * 0.44 / 110, 4.0), min(camera.focal * 0.44 / 14, 40.0)
+    x, z, heading = (_turning if kind == 1 else _on_road)(rng, camera, road, depths)
+    anchor = (rng.uniform(0.15, 0.85) * wishes.seconds, x, z)
+    speed = (rng.uniform(2.5, 9.0), rng.uniform(1.5, 4.0), 0.0)[kind] * wishes.motion
     turns = []
     if kind == 1:
-        turns = [(anchor[0] + rng.normal(0, 0.8), rng.choice((-1, 1)) * rng.uniform(0.8, 1.7))]
-        speed = min(speed, 5.0)
+        turns = [(anchor[0] + rng.uniform(0.5, 2.5), rng.choice((-1, 1)) * rng.uniform(0.6, 1.6))]
     return Car(
         path=_path(
             anchor,
@@ -284,15 +276,41 @@ def _car(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes) -
             speed=speed,
             turns=turns,
             seconds=wishes.seconds,
-            depths=(near * 0.9, 200.0),
+            depths=(depths[0] * 0.9, 200.0),
             ease=2.0,
         ),
         kind=int(rng.integers(3)),
         paint=_PAINTS[int(rng.integers(len(_PAINTS)))],
-        plate=int(rng.choice(4, p=(0.4, 0.25, 0.2, 0.15))),
+        plate=int(rng.choice(4, p=(0.4, 0.2, 0.2, 0.2))),
         text="".join(rng.choice(list("ABCDEFGHJKLMNPRSTUVWXYZ"), 2))
         + "".join(rng.choice(list("0123456789ABCDEFGHKLMNPRSTUVXYZ0123456789"), 5)),
     )
+
+
+def _on_road(
+    rng: np.random.Generator, camera: Camera, road: Road, depths: tuple[float, float]
+) -> tuple[float, float, float]:
+    """A place in one of the two lanes, x and z, and the heading of the lane."""
+    lane = int(rng.integers(2))
+    across = road.near + (1.8, 5.2)[lane]
+    for _ in range(40):
+        depth = math.exp(rng.uniform(*np.log(depths)))
+        along = (depth - math.sin(road.angle) * across) / math.cos(road.angle)
+        x, z = road.place(np.array(along), np.array(across))
+        if abs(x) < 0.5 * camera.width / camera.focal * z:
+            break
+    forward = math.pi - road.side * road.angle  # the heading that leads away along the road
+    oncoming = lane == int(road.side < 0)
+    return float(x), float(z), forward + (math.pi if oncoming else 0.0)
+
+
+def _turning(
+    rng: np.random.Generator, camera: Camera, road: Road, depths: tuple[float, float]
+) -> tuple[float, float, float]:
+    """A place anywhere in the picture, coming more often than going."""
+    z = math.exp(rng.uniform(math.log(depths[0]), math.log(0.6 * depths[1])))
+    x = rng.uniform(-0.45, 0.45) * camera.width / camera.focal * z
+    return x, z, (0.0 if rng.random() < 0.6 else math.pi) + rng.normal(0, 0.5)
 
 
 def _path(

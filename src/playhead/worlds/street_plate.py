@@ -23,7 +23,7 @@ class PlateStyle:
 
 PLATES: tuple[PlateStyle, ...] = (
     PlateStyle((0.44, 0.14), (24, 62, 150), (236, 238, 240), sign=True),
-    PlateStyle((0.52, 0.12), (232, 232, 228), (22, 22, 24), strip=True),
+    PlateStyle((0.47, 0.135), (232, 232, 228), (22, 22, 24), strip=True),
     PlateStyle((0.44, 0.14), (226, 178, 36), (20, 20, 20), sign=True),
     PlateStyle((0.48, 0.15), (120, 200, 150), (18, 22, 20), sign=True),
 )
