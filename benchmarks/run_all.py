@@ -2,8 +2,8 @@
 
     python benchmarks/run_all.py [NAME...]
 
-real_falls needs PLAYHEAD_DATA and `playhead weights get spotting`; without the data it is left out
-and said so. All of them take about two hours on two cores.
+Some need PLAYHEAD_DATA, and `playhead weights get spotting redaction`; without the data they are left
+out and said so. All of them take about three hours on two cores.
 """
 
 import os
@@ -20,7 +20,12 @@ SCRIPTS = (
     "fusion_arms",
     "demo",
     "real_falls",
+    "packaged_detectors",
+    "weak_styles",
+    "redaction_memory",
+    "redaction_deface",
 )
+ON_REAL_DATA = ("real_falls", "packaged_detectors", "weak_styles", "redaction_deface")
 
 
 def main() -> int:
@@ -30,8 +35,8 @@ def main() -> int:
         sys.exit(f"{', '.join(unknown)}: no such benchmark; there are {', '.join(SCRIPTS)}")
     failed = []
     for name in wanted:
-        if name == "real_falls" and not os.environ.get("PLAYHEAD_DATA"):
-            print("real_falls: left out, PLAYHEAD_DATA does not name the folder of real data")
+        if name in ON_REAL_DATA and not os.environ.get("PLAYHEAD_DATA"):
+            print(f"{name}: left out, PLAYHEAD_DATA does not name the folder of real data")
             continue
         print(f"== {name}", flush=True)
         if run(name) != 0:
