@@ -2,8 +2,8 @@
 
     python benchmarks/run_all.py [NAME...]
 
-Some need PLAYHEAD_DATA, and `playhead weights get spotting redaction`; without the data they are left
-out and said so. All of them take about three hours on two cores.
+Some need PLAYHEAD_DATA, and `playhead weights get spotting redaction`; without the data they are
+left out and said so. All of them take about three hours on two cores.
 """
 
 import os
