@@ -91,6 +91,28 @@ def test_an_error_of_the_change_leaves_nothing_behind(
     assert [path.name for path in tmp_path.iterdir()] == ([target.name] if old else [])
 
 
+def test_a_file_that_the_change_misses_is_not_called_a_full_disk(
+    made: Made, tmp_path: Path
+) -> None:
+    def change(k: int, given: Picture) -> None:
+        (tmp_path / "face.png").read_bytes()
+
+    with pytest.raises(FileNotFoundError, match="face.png"):
+        rewrite(made("gop12.mp4"), tmp_path / "b.mp4", change, EXACT)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a b/ä ö.mp4", "12:30/c:d.mp4", "http:/x.mkv", "%03d/%d.mov"])
+def test_any_name_that_the_system_takes_is_written(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = encode(tmp_path / "a.mp4", 5)
+    monkeypatch.chdir(tmp_path)
+    rewrite(source, Path(name), untouched, EXACT)
+    with open_video(Path(name)) as video:
+        assert video.frames == 5
+
+
 def test_an_interruption_leaves_nothing_behind(made: Made, tmp_path: Path) -> None:
     def change(k: int, given: Picture) -> None:
         if k == 30:

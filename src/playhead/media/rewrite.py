@@ -7,7 +7,6 @@ any error there is no output at all.
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Literal
 
 import av
-import numpy as np
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
@@ -28,6 +26,7 @@ from playhead.media.damage import Damage
 from playhead.media.planes import Picture
 from playhead.media.rewrite_clock import Schedule
 from playhead.media.rewrite_encoder import Look, add_video, without_settings
+from playhead.media.rewrite_frames import Frames
 from playhead.media.rewrite_pixels import Fitter, marked_frame
 from playhead.media.rewrite_tracks import Tracks, kept_metadata
 from playhead.media.sidedata import side_data
@@ -117,8 +116,28 @@ def rewrite(
     """
     source, target = require_file(source), Path(target)
     _check_target(source, target)
+    try:
+        return _rewritten(source, target, change, options, progress)
+    except _ChangeError as carried:
+        raise carried.error from None
+
+
+class _ChangeError(Exception):
+    """An OSError of the caller's `change`, which would else be taken for one of the disk."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+
+
+def _rewritten(
+    source: Path,
+    target: Path,
+    change: Change,
+    options: RewriteOptions,
+    progress: Progress | None,
+) -> Rewritten:
     with open_video(source, threads=_threads(options)) as video, ExitStack() as stack:
-        frames = _Frames(video)
+        frames = Frames(video)
         first = frames.first()
         temporary = stack.enter_context(atomic_path(target))
         sides = Source(source, video.table.identity, every_stream=True)
@@ -141,57 +160,6 @@ def _check_target(source: Path, target: Path) -> None:
         raise MediaError(f"{target}: is a folder; name a file inside it")
     if target.exists() and target.samefile(source):
         raise MediaError(f"{target}: is the source itself; write to another file")
-
-
-class _Frames:
-    """The frames of a video in order, None for those that cannot be read, and which those are."""
-
-    def __init__(self, video: Video) -> None:
-        self._path = video.path
-        self._reasons: dict[int, str] = {}
-        self._frames = self._read(video)
-        self._ahead: list[tuple[int, VideoFrame | None]] = []
-
-    def first(self) -> VideoFrame:
-        """The first frame that can be read."""
-        for k, frame in self._frames:
-            self._ahead.append((k, frame))
-            if frame is not None:
-                return frame
-        raise MediaError(f"{self._path}: none of its frames can be read; nothing can be written")
-
-    def __iter__(self) -> Iterator[tuple[int, VideoFrame | None]]:
-        while self._ahead:
-            yield self._ahead.pop(0)
-        yield from self._frames
-
-    def marked(self) -> tuple[Damage, ...]:
-        """The unreadable frames as ranges, each with its first frame's reason."""
-        lost = np.array([*self._reasons, -1], np.int64)
-        starts = np.flatnonzero(np.diff(lost, prepend=-2) != 1)
-        return tuple(
-            Damage(int(lost[i]), int(lost[j - 1]) + 1, self._reasons[int(lost[i])])
-            for i, j in itertools.pairwise(starts)
-        )
-
-    def _read(self, video: Video) -> Iterator[tuple[int, VideoFrame | None]]:
-        # With several threads it is not sharp which packet was refused, so from the first damage
-        # on there is one.
-        for k, frame in video.decoded():
-            if frame is None:
-                break
-            yield k, frame
-        else:
-            return
-        with open_video(self._path) as careful:
-            for index, frame in careful.decoded(k):
-                if frame is None:
-                    self._reasons[index] = _reason(careful, index)
-                yield index, frame
-
-
-def _reason(video: Video, k: int) -> str:
-    return next((d.reason for d in video.damage if d.start <= k < d.stop), "it cannot be read")
 
 
 class _Writing:
@@ -221,7 +189,7 @@ class _Writing:
         )
         self._rate = max(video.rate, _SLOWEST)
         self._container = av.open(
-            str(temporary),
+            f"file:{temporary}",
             "w",
             format=kind,
             container_options=_BITEXACT | _clock_options(kind, self._schedule.tick),
@@ -254,7 +222,10 @@ class _Writing:
         layout = self._table.layout
         if frame is not None:
             frame = self._fitter.fit(frame)
-            change(k, Picture.of_frame(frame, layout))
+            try:
+                change(k, Picture.of_frame(frame, layout))
+            except OSError as error:
+                raise _ChangeError(error) from error
         else:
             self._mark = self._mark or marked_frame(self._look.frame, layout)
             frame = self._mark
