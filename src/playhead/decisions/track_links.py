@@ -1,6 +1,6 @@
 """Links: which boxes of which frames are the same object.
 
-After ByteTrack (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection
+After ByteTrack ("ByteTrack: Multi-Object Tracking by Associating Every Detection
 Box", ECCV 2022): good boxes are assigned to predicted objects first, then weak boxes to the objects
 that are left; a good box that nobody takes starts an object, a weak one never does. Where boxes do
 not overlap from one look to the next, as small fast faces do not, IoU says nothing: the distance to

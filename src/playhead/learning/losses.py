@@ -29,7 +29,7 @@ def bce(logits: Tensor, targets: Tensor) -> Tensor:
 def focal(
     logits: Tensor, targets: Tensor, *, gamma: float = 1.2, alpha: float | None = None
 ) -> Tensor:
-    """Focal loss (Lin et al. 2017): cross-entropy times (1 - p_t) ** gamma; gamma 0 is `bce`.
+    """Focal loss ("Focal Loss for Dense Object Detection", 2017): cross-entropy times (1 - p_t) ** gamma; gamma 0 is `bce`.
 
     logits, targets: (..., C) → scalar. alpha weights positives and 1 - alpha negatives; None
     weights neither.

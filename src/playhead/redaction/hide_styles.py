@@ -32,7 +32,7 @@ def fill(part: Plane, hidden: Mask, otherwise: int) -> None:
     otherwise: the value where there is no ring, because everything is hidden
 
     The ring is averaged to ever coarser grids until none has a hole; then each hole is filled from
-    the next coarser grid, interpolated (push-pull: Gortler et al., The Lumigraph, 1996). Every
+    the next coarser grid, interpolated (push-pull, as in "The Lumigraph", 1996). Every
     value is a weighted mean of the ring's.
     """
     ring = _spread(hidden, RING) & ~hidden

@@ -1,7 +1,7 @@
 """CenterFace: faces at any size of picture, one candidate for every 4 x 4 pixels.
 
 Heads and decoding are those of "CenterFace: Joint Face Detection and Alignment Using Face as
-Point" (Xu et al., 2019): a heat map of centres, log sides and offsets, all in units of the stride.
+Point" (2019): a heat map of centres, log sides and offsets, all in units of the stride.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Number plates, looked for at several sizes of the picture and, on request, once more in each car.
 
-The network is a RetinaFace (Deng et al., 2019) for plates: two square priors a cell on grids of
+The network is a RetinaFace (2019) for plates: two square priors a cell on grids of
 stride 8, 16 and 32, box variances .1 and .2, four corners. It was trained on Chinese plates.
 """
 
