@@ -58,13 +58,12 @@ def test_in_a_crowd_a_box_is_what_would_change_without_the_object(number: int) -
     for one in wholes(seen):
         without, _ = painter.frame(1.0, leave_out=[one.track // PARTS])
         x1, y1, x2, y2 = (round(side) for side in one.box)
-        around = picture.copy()
-        around[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = 0
-        outside = without.copy()
-        outside[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = 0
-        # Between the fingers of somebody in front a pixel or two may shine through.
-        assert (np.abs(around.astype(int) - outside).max(axis=-1) > 3).sum() <= 5
-        inside = np.where(around == 0, without, picture)
+        near = np.zeros(picture.shape[:2], bool)
+        near[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = True
+        differs = np.abs(picture.astype(int) - without).max(axis=-1) > 3
+        # Between the fingers of somebody in front a few pixels may shine through.
+        assert (differs & ~near).sum() <= 5 + 0.001 * near.sum()
+        inside = np.where(near[..., None], without, picture)
         box = changed(picture, inside)
         assert box is not None
         np.testing.assert_allclose(one.box, box, atol=1)
