@@ -29,8 +29,9 @@ def bce(logits: Tensor, targets: Tensor) -> Tensor:
 def focal(
     logits: Tensor, targets: Tensor, *, gamma: float = 1.2, alpha: float | None = None
 ) -> Tensor:
-    """Focal loss ("Focal Loss for Dense Object Detection", 2017): cross-entropy times (1 - p_t) ** gamma; gamma 0 is `bce`.
+    """Focal loss: cross-entropy times (1 - p_t) ** gamma; gamma 0 is `bce`.
 
+    From "Focal Loss for Dense Object Detection" (2017).
     logits, targets: (..., C) → scalar. alpha weights positives and 1 - alpha negatives; None
     weights neither.
     """
