@@ -139,7 +139,7 @@ def paste_along(
 ) -> TrackFile:
     """Move cut-outs over a clip and write it as `out`; return where they are at every frame.
 
-    clip: is scaled to `size` (width, height), both even, and played forth and back for `seconds`.
+    clip: is scaled to `size` (width, height) and played forth and back for `seconds`.
     together: how many cut-outs are in the picture at once at most. heights: of their boxes, as
     shares of the picture's. brightness: how far each brightens and darkens on its way.
     One track a way, at the frames where its box is true. Depends on the arguments alone.
