@@ -59,6 +59,10 @@ def test_a_picture_is_never_enlarged_to_be_looked_at() -> None:
 
 def test_only_the_networks_that_are_needed_are_opened() -> None:
     assert weights_for(RedactionConfig(hide=("face",))) == ["centerface"]
-    assert weights_for(RedactionConfig(hide=("car", "head"))) == ["objectron", "centerface"]
+    assert weights_for(RedactionConfig(hide=("car", "head"))) == [
+        "objectron",
+        "centerface",
+        "people",
+    ]
     fast = RedactionConfig.model_validate({"detection": {"faces": "blazeface"}})
     assert weights_for(fast) == ["blazeface", "plates"]

@@ -12,6 +12,8 @@ import pytest
 
 from playhead.events.formats.tracks import read_tracks
 from playhead.media import open_video
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.detect import Networks
 from tests.command import playhead_json, run
 from tests.spotting.test_torch_free import WITHOUT_TORCH
 
@@ -47,6 +49,18 @@ def test_the_audit_finds_the_face_where_nothing_was_hidden(clip: Path) -> None:
     frames = {one["frame"] for one in report["exposures"]}
     assert len(frames) > 100
     assert list(report["unaudited"]) == ["plate"]
+
+
+def test_people_are_found_and_heads_are_derived_from_them(packaged_weights: Weights) -> None:
+    config = RedactionConfig.model_validate({"hide": ["head", "person", "car"], "threads": 1})
+    with open_video(packaged_weights("clip-bikes")) as video:
+        found = Networks(config).look(list(video.read([40])))[0]
+    assert list(found) == ["head", "person", "car"]
+    man = found["person"].above(0.5).boxes[0]  # he stands in the right half
+    assert man[0] > 330
+    heads = found["head"].above(0.3).boxes
+    inside = (heads[:, 0] > 430) & (heads[:, 2] < 560) & (heads[:, 3] < 120)
+    assert inside.any()
 
 
 def test_redaction_needs_no_torch(clip: Path) -> None:

@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from playhead.errors import BundleError, PlayheadError
 from playhead.inference.bundle import Bundle
 
-__all__ = ["Backend", "CudaFactory", "Device", "OpenVinoBackend", "Precision", "open_backend"]
+__all__ = [
+    "MAX_STREAMS",
+    "Backend",
+    "CudaFactory",
+    "Device",
+    "OpenVinoBackend",
+    "Precision",
+    "available_cores",
+    "cpu_options",
+    "open_backend",
+]
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -82,9 +92,9 @@ class OpenVinoBackend:
 
         self._bundle = bundle
         self._core = openvino.Core()
-        threads = threads or _cores()
+        threads = threads or available_cores()
         self._streams = min(threads, MAX_STREAMS)
-        self._options = _options(self._core, threads, self._streams, precision)
+        self._options = cpu_options(self._core, threads, self._streams, precision)
         self._requests: dict[str, list[Any]] = {}
 
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -110,7 +120,7 @@ class OpenVinoBackend:
         return [compiled.create_infer_request() for _ in range(self._streams)]
 
 
-def _options(core: Any, threads: int, streams: int, precision: Precision) -> dict[str, Any]:
+def cpu_options(core: Any, threads: int, streams: int, precision: Precision) -> dict[str, Any]:
     """Everything explicit: results and speed must not hang on what OpenVINO guesses."""
     types = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -136,7 +146,7 @@ def _precision(name: str) -> Precision:
             raise PlayheadError(f"precision {name!r}: is none of fp32, bf16, fp16")
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """The cores this process may use, fewer than the machine's under taskset or a scheduler."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -262,7 +262,8 @@ class VideoWriter:
 def _encoder_options(codec: str, options: dict[str, str]) -> dict[str, str]:
     match codec:
         case "h264":
-            return options
+            # With its macroblock tree x264 does not repeat itself to the last bit.
+            return {"x264-params": "mbtree=0"} | options
         case "hevc":
             return {"x265-params": "log-level=none"} | options
         case "vp9":

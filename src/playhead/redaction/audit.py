@@ -62,8 +62,11 @@ Kept = Callable[[int], NDArray[np.float32]]
 class AuditConfig(Settings):
     """How closely the audit looks."""
 
-    threshold: float = Field(
-        default=0.65, gt=0, le=1, description="the score at which something found is an exposure"
+    face: float = Field(
+        default=0.65, gt=0, le=1, description="the score at which a face found is an exposure"
+    )
+    person: float = Field(
+        default=0.2, gt=0, le=1, description="the same of people, whose network is rarely sure"
     )
     every_seconds: float = Field(
         default=0.0, ge=0, description="look at a frame this often; 0 looks at every frame"
@@ -142,7 +145,7 @@ class Auditor:
                 picture,
                 tile=self._config.tile,
                 overlap=self._config.overlap,
-                threshold=self._config.threshold,
+                threshold=getattr(self._config, label),
             )
             found[label] = seen[label]
         return found
@@ -179,7 +182,7 @@ def other_networks(redaction: RedactionConfig) -> dict[str, str]:
     if {"face", "head"} & set(redaction.hide):
         names["face"] = other[redaction.detection.faces]
     if "person" in redaction.hide:
-        names["person"] = "people"
+        names["person"] = "objectron"
     return names
 
 

@@ -169,7 +169,8 @@ def audit(
     tracks: Tracks = None,
     hide: Hide = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0.01, max=1.0, help="Score of an exposure. Default: 0.65.")
+        float | None,
+        typer.Option(min=0.01, max=1.0, help="Score of an exposure. Default: 0.65 for faces."),
     ] = None,
     every: Annotated[
         float | None, typer.Option(min=0.0, help="Seconds between frames. Default: every frame.")
@@ -188,7 +189,7 @@ def audit(
         redacted,
         tracks=tracks,
         hide=hide,
-        settings={"threshold": threshold, "every_seconds": every},
+        settings={"face": threshold, "person": threshold, "every_seconds": every},
         out=out,
         threads=threads,
     )

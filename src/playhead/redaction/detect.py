@@ -48,9 +48,11 @@ def names_for(label: Label, config: RedactionConfig) -> tuple[str, ...]:
             return (config.detection.faces,)
         case "plate":
             return ("plates",)
+        case "person":
+            return ("people",)
         case "head":
-            return (config.detection.faces, "objectron")
-        case "person" | "car":
+            return (config.detection.faces, "people")
+        case "car":
             return ("objectron",)
 
 
@@ -64,7 +66,7 @@ class Networks:
         names = weights_for(config)
         require_weights(names, "playhead weights get redaction")
         self._config = config
-        self._detectors = [open_detector(name, threads=config.threads) for name in names]
+        self._detectors = {name: open_detector(name, threads=config.threads) for name in names}
 
     def look(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Found]:
         """For each RGB (H, W, 3) frame the boxes of each class to hide, in its pixels.
@@ -79,8 +81,25 @@ class Networks:
         return self._look([picture], detection.tile or detection.size)[0]
 
     def _look(self, pictures: Sequence[NDArray[np.uint8]], tile: int | None) -> list[Found]:
-        seen = [self._look_with(detector, pictures, tile) for detector in self._detectors]
-        return [self._wanted(several) for several in zip(*seen, strict=True)]
+        seen = {
+            name: self._look_with(detector, pictures, tile)
+            for name, detector in self._detectors.items()
+        }
+        return [
+            {
+                label: self._of(label, {name: found[index] for name, found in seen.items()})
+                for label in self._config.hide
+            }
+            for index in range(len(pictures))
+        ]
+
+    def _of(self, label: Label, seen: dict[str, Found]) -> Boxes:
+        """The boxes of a class in one picture, from what each network saw there."""
+        names = names_for(label, self._config)
+        if label == "head":
+            faces, people = names
+            return nms(heads_of(seen[faces]["face"], seen[people]["person"]), SAME)
+        return nms(Boxes.joined([seen[name][label] for name in names]), SAME)
 
     def _look_with(
         self, detector: Detector, pictures: Sequence[NDArray[np.uint8]], tile: int | None
@@ -106,16 +125,6 @@ class Networks:
             {label: boxes.scaled(*back) for label, boxes in one.items()}
             for one in detector.detect(shrunk, threshold=floor)
         ]
-
-    def _wanted(self, several: Sequence[Found]) -> Found:
-        """What several networks saw in one picture, down to the classes that are hidden."""
-        wanted = {}
-        for label in {label for one in several for label in one}:
-            boxes = Boxes.joined([one[label] for one in several if label in one])
-            wanted[label] = nms(boxes, SAME)
-        if "head" in self._config.hide:
-            wanted["head"] = heads_of(wanted["face"], wanted["person"])
-        return {label: wanted[label] for label in self._config.hide}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,6 @@ from playhead.events.formats.tracks import TrackFile
 from playhead.events.model import Box, Origin, Track
 from playhead.media.video import open_video
 from playhead.media.write import VideoWriter
-from playhead.worlds.street import STEADY
 
 __all__ = ["Cutout", "cut", "paste_along"]
 
@@ -155,7 +154,7 @@ def paste_along(
         back_and_forth = np.abs(
             (np.arange(count) + length - 1) % max(2 * length - 2, 1) - length + 1
         )
-        with VideoWriter(out, *size, rate, crf=crf, options=STEADY) as writer:
+        with VideoWriter(out, *size, rate, crf=crf) as writer:
             for start in range(0, count, _BLOCK):
                 block = video.read(back_and_forth[start : start + _BLOCK], size=size)
                 for frame, picture in enumerate(block, start):

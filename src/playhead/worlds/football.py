@@ -55,6 +55,11 @@ class FootballConfig(Settings):
     train: float = Field(0.6, ge=0.0, le=1.0, description="part of the matches to train on")
     valid: float = Field(0.15, ge=0.0, le=1.0, description="part to validate on; the rest is test")
 
+    @field_validator("rate", mode="before")
+    @classmethod
+    def _rate_is_text(cls, rate: object) -> object:
+        return str(rate) if isinstance(rate, int | float) else rate
+
     @field_validator("rate")
     @classmethod
     def _rate_is_usable(cls, rate: str) -> str:

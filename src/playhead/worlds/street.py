@@ -30,12 +30,9 @@ from playhead.progress import progress
 from playhead.worlds.street_picture import LABELS, Painter, Seen
 from playhead.worlds.street_plan import Plan, Wishes, draw_plan
 
-__all__ = ["LABELS", "STEADY", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
+__all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
 
 SPLITS = ("train", "valid", "test")
-STEADY = {"x264-params": "mbtree=0"}
-"""Encoder options: with its macroblock tree x264 does not repeat itself to the bit."""
-
 MOMENT = 1.0  # seconds into its scene at which an image is taken
 
 
@@ -186,7 +183,7 @@ def _write_scenes(
 def _write_video(out: Path, scene: Scene, config: StreetConfig, seed: int) -> None:
     video, rate = out / f"{scene.name}.mp4", Fraction(config.rate)
     truth = []
-    with VideoWriter(video, *config.size, rate, crf=config.crf, options=STEADY) as writer:
+    with VideoWriter(video, *config.size, rate, crf=config.crf) as writer:
         for picture, seen in render(scene):
             writer.write(picture)
             truth.append(seen)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError, WeightsError
 from playhead.files import sha256
-from playhead.inference.runtime import MAX_STREAMS, _cores, _options
+from playhead.inference.runtime import MAX_STREAMS, available_cores, cpu_options
 from playhead.inference.weights import find_weight, weight_path
 
 __all__ = ["Graph", "Preparation", "check_pictures"]
@@ -52,7 +52,7 @@ class Graph:
         self._path = weight_path(name)
         _check_file(name)
         self._preparation = preparation
-        self._threads = threads or _cores()
+        self._threads = threads or available_cores()
         self._core = openvino.Core()
         self._requests: OrderedDict[tuple[int, int, int], list[Any]] = OrderedDict()
 
@@ -99,7 +99,7 @@ class Graph:
         return self._requests[key]
 
     def _compile(self, height: int, width: int, streams: int) -> list[Any]:
-        options = _options(self._core, self._threads, streams, "fp32")
+        options = cpu_options(self._core, self._threads, streams, "fp32")
         try:
             model = _prepared(self._core.read_model(self._path), self._preparation, height, width)
             compiled = self._core.compile_model(model, "CPU", options)
