@@ -31,29 +31,43 @@ UPPER = 0.5  # a face in this upper part of a person is that person's
 INSIDE = 0.5  # the share of a face that must lie there
 
 
-def heads_of(faces: Boxes, people: Boxes) -> Boxes:
+def heads_of(faces: Boxes, people: Boxes, *, believed: float) -> Boxes:
     """Head boxes of one picture: one for every face, then one for every person without a face.
 
-    A person has a face where at least half of a face box lies in the upper half of the person's
-    box; then the head of that face counts, being the better placed. Scores are those of the box
-    that a head comes from. Heads may reach over the edges of the picture. Boxes without area give
-    no head. In tracks such boxes are of `Origin.DERIVED`.
+    A person has a face where at least half of a face box with a score of `believed` or more lies in
+    the upper half of the person's box; then the head of that face counts, being the better placed,
+    with the higher of the two scores. A face is that of one person, the one whose head is nearest.
+    Other scores are those of the box that a head comes from. Heads may reach over the edges of the
+    picture. Boxes without area give no head. In tracks such boxes are of `Origin.DERIVED`.
     """
     faces, people = faces.valid(), people.valid()
-    faceless = people.chosen(~_has_face(people, faces))
+    by_face, by_person = _from_faces(faces.boxes), _from_people(people.boxes)
+    owned, owner = _owners(faces, people, _apart(by_face, by_person), believed)
+    scores = faces.scores.copy()
+    scores[owned] = np.maximum(scores[owned], people.scores[owner])
+    faceless = np.setdiff1d(np.arange(len(people)), owner)
     return Boxes.joined(
-        [
-            Boxes(_from_faces(faces.boxes), faces.scores),
-            Boxes(_from_people(faceless.boxes), faceless.scores),
-        ]
+        [Boxes(by_face, scores), Boxes(by_person[faceless], people.scores[faceless])]
     )
 
 
-def _has_face(people: Boxes, faces: Boxes) -> NDArray[np.bool_]:
+def _owners(
+    faces: Boxes, people: Boxes, apart: NDArray[np.float64], believed: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The believed faces that are some person's, and the person whose each of them is."""
     upper = people.boxes.copy()
     upper[:, 3] = upper[:, 1] + UPPER * (upper[:, 3] - upper[:, 1])
-    share: NDArray[np.float64] = cover(faces.boxes, upper).max(axis=0, initial=0)
-    return share >= INSIDE
+    possible = cover(faces.boxes, upper) >= INSIDE
+    owned = np.flatnonzero(possible.any(axis=1) & (faces.scores >= believed))
+    owner = np.where(possible[owned], apart[owned], np.inf)
+    return owned, owner.argmin(axis=1) if len(owned) else owned
+
+
+def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The distance from the middle of each box of `a` to that of each of `b` → (N, M), pixels."""
+    middles = [(boxes[:, :2].astype(np.float64) + boxes[:, 2:]) / 2 for boxes in (a, b)]
+    apart: NDArray[np.float64] = np.linalg.norm(middles[0][:, None] - middles[1][None], axis=2)
+    return apart
 
 
 def _from_faces(boxes: NDArray[np.float32]) -> NDArray[np.float32]:

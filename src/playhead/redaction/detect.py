@@ -98,7 +98,9 @@ class Networks:
         names = names_for(label, self._config)
         if label == "head":
             faces, people = names
-            return nms(heads_of(seen[faces]["face"], seen[people]["person"]), SAME)
+            believed = self._config.threshold("face")
+            heads = heads_of(seen[faces]["face"], seen[people]["person"], believed=believed)
+            return nms(heads, SAME)
         return nms(Boxes.joined([seen[name][label] for name in names]), SAME)
 
     def _look_with(
