@@ -26,17 +26,25 @@ class Blobs:
     name = "blobs"
     labels: tuple[str, ...] = ("blob",)
 
-    def __init__(self, least: int = 12, most: int = 10_000) -> None:
+    def __init__(
+        self, least: int = 12, most: int = 10_000, scores: Sequence[float] | None = None
+    ) -> None:
         self.least, self.most = least, most
+        self.scores = scores  # of the pictures in order, instead of .9
         self.shapes: list[tuple[int, ...]] = []
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
+        before = len(self.shapes)
         self.shapes += [picture.shape for picture in pictures]
-        return [{"blob": self.blobs(picture)} for picture in pictures]
+        scores = (self.scores or [0.9] * len(self.shapes))[before : len(self.shapes)]
+        return [
+            {"blob": self.blobs(picture, score)}
+            for picture, score in zip(pictures, scores, strict=True)
+        ]
 
-    def blobs(self, picture: NDArray[np.uint8]) -> Boxes:
+    def blobs(self, picture: NDArray[np.uint8], score: float) -> Boxes:
         labels, _ = ndimage.label(picture[..., 0] > 127)
         rows = [
             (x.start, y.start, x.stop, y.stop)
@@ -44,7 +52,8 @@ class Blobs:
             if self.least <= min(x.stop - x.start, y.stop - y.start)
             and max(x.stop - x.start, y.stop - y.start) <= self.most
         ]
-        return Boxes(np.array(rows, np.float32).reshape(-1, 4), np.full(len(rows), 0.9, np.float32))
+        scores = np.full(len(rows), score, np.float32)
+        return Boxes(np.array(rows, np.float32).reshape(-1, 4), scores)
 
 
 def drawn(size: tuple[int, int], boxes: Sequence[Box]) -> NDArray[np.uint8]:
@@ -134,6 +143,42 @@ def test_a_piece_that_nothing_whole_explains_is_kept() -> None:
     assert found
     assert min(x1 for x1, *_ in found) == 10
     assert max(x2 for _, _, x2, _ in found) == 590
+
+
+# Scores of the whole picture of 350 x 200 pixels and of its tiles, 0 to 200 and 150 to 350.
+# A box from 20 to 190 is seen whole in the left one, too; one to 230 nowhere but in the whole.
+@pytest.mark.parametrize(
+    ("scores", "right", "expected"),
+    [
+        ((0.11, 0.85, 0.2), 230, 0.85),
+        ((0.11, 0.2, 0.85), 230, 0.85),
+        ((0.6, 0.3, 0.2), 230, 0.6),
+        ((0.11, 0.12, 0.85), 190, 0.85),
+        ((0.11, 0.85, 0.12), 190, 0.85),
+    ],
+)
+def test_a_box_is_as_sure_as_the_surest_view_of_it(
+    scores: tuple[float, ...], right: int, expected: float
+) -> None:
+    box = (20, 60, right, 140)
+    found = detect_tiled(
+        Blobs(scores=scores), drawn((350, 200), [box]), tile=200, overlap=50, threshold=0.1
+    )["blob"]
+    assert len(found) == 1
+    np.testing.assert_allclose(found.boxes[0], box, atol=2)
+    assert found.scores.tolist() == pytest.approx([expected])
+
+
+def test_a_sure_piece_lends_its_score_to_no_box_that_does_not_explain_it() -> None:
+    boxes = [(20, 60, 230, 140), (300, 10, 340, 50)]
+    found = detect_tiled(
+        Blobs(scores=(0.11, 0.85, 0.3)),
+        drawn((350, 200), boxes),
+        tile=200,
+        overlap=50,
+        threshold=0.1,
+    )["blob"]
+    assert sorted(found.scores.tolist()) == pytest.approx([0.3, 0.85])
 
 
 def test_a_picture_that_one_tile_holds_is_looked_at_once() -> None:

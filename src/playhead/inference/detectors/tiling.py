@@ -1,8 +1,9 @@
 """Tiling: small things are found in tiles at full resolution, large ones in the whole picture.
 
 Tiles overlap, so that a box smaller than the overlap lies wholly inside one of them. A box that a
-tile's inner edge cuts is a piece of one that a neighbour or the whole picture holds, and is dropped
-where one of them found it.
+tile's inner edge cuts is a piece of one that a neighbour or the whole picture holds. Where one of
+them found it, the piece is dropped and only lends it its score: a network may be surer of a part
+at full resolution than of the whole shrunk one.
 """
 
 from collections.abc import Iterator
@@ -105,10 +106,19 @@ def _merged(
         cut.append(placed.chosen(touching))
     # Of equal scores the earlier stays: that of a tile, which is the sharper.
     kept = nms(Boxes.joined([*sure, whole]), OVERLAP)
-    pieces = Boxes.joined(cut)
-    if len(kept):
-        pieces = pieces.chosen(cover(pieces.boxes, kept.boxes).max(axis=1, initial=0) < SAME)
+    kept, pieces = _explained(kept, Boxes.joined(cut))
     return nms(Boxes.joined([kept, pieces]), OVERLAP)
+
+
+def _explained(whole: Boxes, pieces: Boxes) -> tuple[Boxes, Boxes]:
+    """Whole boxes, each as sure as the surest piece that it explains, and the other pieces."""
+    if not len(whole):
+        return whole, pieces
+    shares = cover(pieces.boxes, whole.boxes)
+    explained = shares.max(axis=1) >= SAME
+    scores = whole.scores.copy()
+    np.maximum.at(scores, shares[explained].argmax(axis=1), pieces.scores[explained])
+    return Boxes(whole.boxes, scores), pieces.chosen(~explained)
 
 
 def _touches_inner_edge(boxes: Boxes, window: Window, size: tuple[int, int]) -> NDArray[np.bool_]:
