@@ -1,12 +1,13 @@
 """Applying a track file: the same video as running, and what a person changed about it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from playhead.events.formats.tracks import read_tracks
+from playhead.events.formats.tracks import read_tracks, write_tracks
 from playhead.media import open_video
 from tests.command import playhead, playhead_json, run
 from tests.redaction.conftest import FRAMES, brightest, write
@@ -75,6 +76,8 @@ def test_edits_are_applied_and_go_into_the_track_file(street: Path) -> None:
     [
         (("--keep", "7"), "7 is no track of street.mp4; it has 1"),
         (("--keep", "a"), "a is no track"),
+        (("--keep", "²"), "² is no track"),
+        (("--only", "100-200"), "has no frame in it"),
         (("--only", "3"), "needs seconds from-to"),
         (("--only", "3-2"), "needs seconds from-to"),
         (("--tracks", "none.npz"), "there is no such track file"),
@@ -91,6 +94,36 @@ def test_a_wrong_choice_is_said_and_nothing_is_written(
     assert message in finished.err + finished.out
     assert not (street.parent / "street_redacted.mp4").exists()
     assert (street.parent / "street.tracks.npz").read_bytes() == before
+
+
+def test_tracks_of_another_file_of_the_same_length_are_refused(street: Path) -> None:
+    other = write(street.with_name("other.mp4"), square=False)
+    tracks = street.with_suffix(".tracks.npz")
+    finished = run("redaction", "apply", other, "--tracks", tracks)
+    assert finished.code == 3
+    assert "is another file than street.mp4" in finished.out
+    assert not other.with_name("other_redacted.mp4").exists()
+
+
+def test_a_renamed_video_keeps_its_tracks(street: Path) -> None:
+    moved = street.rename(street.with_name("moved.mp4"))
+    playhead("redaction", "apply", moved, "--tracks", street.with_suffix(".tracks.npz"))
+    assert not bright_frames(street.with_name("moved_redacted.mp4"))
+
+
+def test_no_path_from_a_track_file_is_followed(street: Path) -> None:
+    path = street.with_suffix(".tracks.npz")
+    file = read_tracks(path)
+    config = {**file.settings["config"], "style": {"style": "picture", "picture": "/etc/passwd"}}
+    write_tracks(path, replace(file, settings={**file.settings, "config": config}))
+    playhead("redaction", "apply", street)  # a hatching stands for it
+
+
+def test_a_configuration_that_is_none_is_said(street: Path) -> None:
+    path = street.with_suffix(".tracks.npz")
+    write_tracks(path, replace(read_tracks(path), settings={"config": [1]}))
+    finished = run("redaction", "apply", street)
+    assert (finished.code, "not a mapping" in finished.err) == (2, True)
 
 
 def test_an_existing_copy_is_refused_without_overwrite(street: Path) -> None:

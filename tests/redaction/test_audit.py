@@ -1,5 +1,7 @@
 """The audit: what another network finds in a copy, and when that is an exposure."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +64,8 @@ def test_a_redacted_copy_passes_with_code_0_and_an_unredacted_one_ends_with_4(
     assert result["exposed_track_frames"] == 0
     copy = tmp_path / "a_redacted.mp4"
     assert "0 exposed track-frames" in playhead("redaction", "audit", source, copy)
-    finished = run("redaction", "audit", source, write(tmp_path / "same.mp4"))
+    same = write(tmp_path / "same.mp4")
+    finished = run("redaction", "audit", source, same, "--tracks", tmp_path / "a.tracks.npz")
     assert finished.code == 4
     assert "40 exposed track-frames of faces (1 track)" in finished.out
     assert (tmp_path / "same.audit.html").is_file()
@@ -119,6 +122,51 @@ def test_sound_that_should_be_gone_and_metadata_fail_a_check(tmp_path: Path) -> 
     report = audit(source, tmp_path / "a_redacted.mp4", silent)
     assert [one.name for one in report.checks if not one.ok] == ["sound tracks"]
     assert not report.passed
+
+
+def test_the_audit_asks_the_tracks_beside_the_copy_who_hid(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    options = (
+        "--hide",
+        "face",
+        "--preset",
+        "fast",
+        "--style",
+        "mosaic",
+        "--out",
+        tmp_path / "safe",
+    )
+    playhead("redaction", "run", source, *options)
+    copy = tmp_path / "safe" / "a_redacted.mp4"
+    report = json.loads(run("redaction", "audit", source, copy, "--json").out)
+    assert report["hiders"] == {"face": "blazeface"}
+    assert report["detectors"] == {"face": "centerface"}
+
+
+def test_without_tracks_nobody_knows_who_hid(tmp_path: Path) -> None:
+    source, copy = write(tmp_path / "a.mp4"), write(tmp_path / "b.mp4")
+    finished = run("redaction", "audit", source, copy)
+    assert (finished.code, "--tracks" in finished.err) == (2, True)
+
+
+def test_an_exposure_comes_before_a_partial_file_and_one_broken_audit_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, networks: Callable[..., None]
+) -> None:
+    first, second = write(tmp_path / "a.mp4"), write(tmp_path / "b.mp4")
+    whole = Auditor.video
+
+    def broken(self: Auditor, original: Path, *others: object) -> AuditReport:
+        if original == second:
+            raise MediaError("the copy went away")
+        return whole(self, original, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Auditor, "video", broken)
+    arguments = ("redaction", "run", first, second, "--hide", "face", "--audit", "--overwrite")
+    finished = run(*arguments)
+    assert finished.code == 3
+    assert "b.mp4: not audited: the copy went away" in finished.out
+    monkeypatch.setattr("playhead.redaction.hide.Hider.hide", lambda *_: None)
+    assert run(*arguments).code == 4
 
 
 def test_a_picture_is_audited_too(tmp_path: Path) -> None:

@@ -73,10 +73,27 @@ def test_the_command_prints_what_was_found_of_each_class(tmp_path: Path) -> None
         write_tracks(tmp_path / folder / "a.tracks.npz", file(*tracks))
     paths = ("--truth", tmp_path / "truth", "--predictions", tmp_path / "found")
     result = playhead_json("redaction", "evaluate", *paths)
-    assert result["metrics"] == {"ap50": 0.5, "exposed_track_frames": 20, "track_frames": 40}
+    half = dict.fromkeys(("ap50", "ap50_95", "precision", "recall"), 0.5)
+    assert result["metrics"] == {**half, "exposed_track_frames": 20, "track_frames": 40}
     assert result["per_class"]["face"]["recall"] == 1.0
     assert result["per_class"]["plate"]["precision"] == 0.0
     assert "plate" in playhead("redaction", "evaluate", *paths)
+
+
+def test_a_class_without_truth_does_not_make_the_mean_unknown(tmp_path: Path) -> None:
+    write_tracks(tmp_path / "a.tracks.npz", TRUTH)
+    paths = ("--truth", tmp_path / "a.tracks.npz", "--predictions", tmp_path / "a.tracks.npz")
+    result = playhead_json("redaction", "evaluate", *paths)
+    assert result["metrics"]["ap50_95"] == 1.0
+    assert result["per_class"]["plate"]["ap50"] is None
+
+
+def test_tracks_of_different_videos_are_not_compared(tmp_path: Path) -> None:
+    write_tracks(tmp_path / "a.tracks.npz", TRUTH)
+    shorter = TrackFile(video="a.mp4", frames=19, width=200, height=100, classes=("face",))
+    write_tracks(tmp_path / "b.tracks.npz", shorter)
+    with pytest.raises(LabelError, match="different videos"):
+        evaluate_tracks(tmp_path / "a.tracks.npz", tmp_path / "b.tracks.npz")
 
 
 def test_a_video_without_found_tracks_is_named(tmp_path: Path) -> None:

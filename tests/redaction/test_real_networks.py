@@ -45,7 +45,10 @@ def test_one_face_is_followed_through_all_frames_and_the_audit_finds_none(clip: 
 def test_the_audit_finds_the_face_where_nothing_was_hidden(clip: Path) -> None:
     copy = clip.with_name("copy.mp4")
     shutil.copyfile(clip, copy)
-    report = playhead_json("redaction", "audit", clip, copy, "--threads", 1, code=4)
+    tracks = clip.with_suffix(".tracks.npz")
+    playhead_json("redaction", "detect", clip, "--threads", 1)
+    arguments = ("redaction", "audit", clip, copy, "--tracks", tracks, "--threads", 1)
+    report = playhead_json(*arguments, code=4)
     frames = {one["frame"] for one in report["exposures"]}
     assert len(frames) > 100
     assert list(report["unaudited"]) == ["plate"]

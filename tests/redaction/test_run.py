@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playhead.errors import MediaError, PlayheadError
+from playhead.errors import MediaError, PlayheadError, StorageError
 from playhead.events.formats.tracks import read_tracks
 from playhead.inference.batch import BatchResult
 from playhead.media import inspect, open_video, read_audio
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.run import redact_files
+from tests.command import run as command
 from tests.redaction.conftest import FRAMES, SIDE, brightest, draw, square_at, write
 
 pytestmark = pytest.mark.usefixtures("networks")
@@ -90,6 +91,46 @@ def test_an_error_of_writing_leaves_no_output_and_takes_away_the_old_one(
     assert [path.name for path in tmp_path.iterdir()] == ["street.mp4"]
 
 
+def test_an_error_of_writing_tracks_leaves_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "street.mp4")
+
+    def full(*_: object) -> None:
+        raise StorageError("no space is left")
+
+    monkeypatch.setattr("playhead.redaction.run.write_tracks", full)
+    assert run(source).files[0].status == "failed"
+    assert [path.name for path in tmp_path.iterdir()] == ["street.mp4"]
+
+
+def test_a_file_that_breaks_off_is_partial(tmp_path: Path) -> None:
+    source = write(tmp_path / "whole.mkv", 150, square=False)
+    broken = tmp_path / "broken.mkv"
+    data = source.read_bytes()
+    broken.write_bytes(data[: len(data) * 6 // 10])
+    [file] = run(broken).files
+    assert file.status == "partial"
+    assert "frames are not in the file" in str(file.reason)
+    assert max(brightest(tmp_path / "broken_redacted.mkv")) < DARK
+
+
+def test_an_output_that_is_another_input_is_refused(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a.mp4"), write(tmp_path / "a_redacted.mp4", 12)
+    before = second.read_bytes()
+    with pytest.raises(MediaError, match="would replace this input"):
+        run(first, second, overwrite=True)
+    assert second.read_bytes() == before
+
+
+def test_tracks_alone_are_of_videos_only(tmp_path: Path) -> None:
+    Image.fromarray(draw(3)).save(tmp_path / "a.png")
+    with pytest.raises(PlayheadError, match="tracks are of videos"):
+        run(tmp_path / "a.png", only_tracks=True)
+    write(tmp_path / "b.mp4")
+    assert [file.path.name for file in run(tmp_path, only_tracks=True).files] == ["b.mp4"]
+
+
 def test_a_defect_while_hiding_leaves_no_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,15 +192,16 @@ def test_an_output_that_is_the_input_is_always_refused(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4")
     (tmp_path / "a_redacted.mp4").hardlink_to(source)
     before = source.read_bytes()
-    with pytest.raises(MediaError, match="would replace the input"):
+    with pytest.raises(MediaError, match="would replace this input"):
         run(source, overwrite=True)
     assert source.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["cam", "-", "/dev/zero", "http://a/b.mp4", "<video0>"])
-def test_a_camera_or_a_pipe_is_refused_in_one_line(name: str) -> None:
-    with pytest.raises(MediaError):
-        run(Path(name))
+@pytest.mark.parametrize("name", ["-", "/dev/zero", "http://a/b.mp4", "rtsp://camera"])
+def test_a_camera_or_a_pipe_is_refused_in_one_line_that_says_what_to_do(name: str) -> None:
+    finished = command("redaction", "run", name)
+    assert (finished.code, finished.err.count("\n")) == (2, 1)
+    assert "save it to a file first" in finished.err
 
 
 def test_a_named_pipe_is_refused_and_never_read(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Literal
 
 import av
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
@@ -208,6 +209,9 @@ class _Writing:
         yield from self._fitter.notes
         yield from self._look.lost()
         yield from self._tracks.notes
+        videos = [one for one in self._sides.container.streams.video if not _is_attached(one)]
+        if len(videos) > 1:
+            yield f"{len(videos) - 1} further video track(s) are left out"
         if self._table.missing:
             yield (
                 f"the source breaks off: {self._table.missing} frames that it promises are not "
@@ -326,6 +330,11 @@ class _Writing:
 
 def _threads(options: RewriteOptions) -> int:
     return options.threads or min(os.cpu_count() or 1, _MOST_THREADS)
+
+
+def _is_attached(stream: VideoStream) -> bool:
+    """Whether a video stream is only a picture that comes with the file."""
+    return bool(Disposition(stream.disposition) & Disposition.attached_pic)
 
 
 def _earliest(sides: Source, video: Video, kind: str, options: RewriteOptions) -> float | None:

@@ -148,6 +148,11 @@ class Video:
         end = self.frames + self._table.missing
         return (*known, Damage(self.frames, end, "the file does not hold them"))
 
+    @property
+    def missing(self) -> int:
+        """How many frames the container promises at its end that the file does not hold."""
+        return self._table.missing
+
     def nearest(self, times: NDArray[np.float64]) -> NDArray[np.int32]:
         """For each time in seconds the nearest frame; of two equally near the earlier."""
         wanted = np.asarray(times, np.float64)

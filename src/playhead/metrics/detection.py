@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes, iou
 
-__all__ = ["DetectionResult", "detection_result"]
+__all__ = ["DetectionResult", "average_precision", "detection_result"]
 
 MAX_FOUND = 100
 """Boxes of a picture that count, the highest first, as in COCO."""
 
+OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 
 
@@ -24,7 +25,7 @@ RECALLS = np.linspace(0, 1, 101)
 class DetectionResult:
     """Agreement for one class at one overlap; NaN where there is nothing to divide by.
 
-    ap: average precision; precision, recall: of all boxes given
+    ap: average precision; precision, recall: of the boxes that count
     """
 
     ap: float
@@ -60,6 +61,11 @@ def detection_result(
         fp=fp,
         fn=total - tp,
     )
+
+
+def average_precision(truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes]) -> float:
+    """The mean of the average precisions at overlaps .5, .55 to .95, as COCO's main figure."""
+    return float(np.mean([detection_result(truth, found, overlap=one).ap for one in OVERLAPS]))
 
 
 def _matched(

@@ -1,5 +1,6 @@
 """Reviewing and applying: from a track file to a page, and from a person's edits to a video."""
 
+import copy
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,14 +17,14 @@ from playhead.media import open_video
 from playhead.media.source import require_file
 from playhead.progress import Progress, progress
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.edits import apply_edits, is_drawn, read_edits
+from playhead.redaction.edits import apply_edits, checked_spans, is_drawn, read_edits
 from playhead.redaction.review import write_review
 from playhead.redaction.run import (
     check_out,
     check_outputs,
+    outcome_of,
     output_of,
     render,
-    rendered_outcome,
 )
 
 __all__ = ["apply_tracks", "config_of", "find_tracks", "write_review_page"]
@@ -64,16 +65,16 @@ def apply_tracks(
     file = read_tracks(path)
     config = config_of(file, path, settings)
     target = video.with_suffix("") if out is None else out / video.stem
-    check_outputs(video, [output_of(video, target)], overwrite=overwrite)
+    check_outputs([video], [output_of(video, target)], overwrite=overwrite)
 
     def work(source: Path, target: Path, live: Progress) -> FileOutcome:
         output = output_of(source, target)
         with open_video(source, threads=config.threads or 0) as opened:
             edited = _edited(file, edits, keep, only, opened.times)
+            written = render(opened, edited, config, output, live)
             if edited is not file:
                 write_tracks(path, edited)
-            written = render(opened, edited, config, output, live)
-        return rendered_outcome(source, (output, path), written, edited)
+            return outcome_of(opened, (output, path), edited, written=written)
 
     return run_items([Item(video, Path(video.stem))], out, work, task="applying"), config
 
@@ -92,9 +93,15 @@ def find_tracks(video: Path, tracks: Path | None) -> Path:
 def config_of(file: TrackFile, path: Path, settings: Sequence[str] = ()) -> RedactionConfig:
     """The configuration that tracks were made with, and settings over it.
 
-    Tracks that another program made have none, and get the defaults.
+    The picture of the style `picture` is to be named again: only the command line names paths.
+    Tracks that another program made have no configuration, and get the defaults.
     """
-    values = dict(file.settings.get("config", {}))
+    values = file.settings.get("config", {})
+    if not isinstance(values, dict):
+        raise LabelError(f"{path}: its configuration is a {type(values).__name__}, not a mapping")
+    values = copy.deepcopy(values)
+    if isinstance(values.get("style"), dict):
+        values["style"].pop("picture", None)  # no path from a file is ever followed
     for setting in settings:
         override(values, setting)
     return validate(RedactionConfig, values, source=str(path))
@@ -111,14 +118,15 @@ def _edited(
     if keep is not None:
         edited = replace(edited, shown=frozenset(_numbers(keep, edited)))
     if only:
-        edited = replace(edited, spans=np.array([_span(one) for one in only], np.float64))
+        chosen = tuple(_span(one) for one in only)
+        edited = replace(edited, spans=checked_spans(chosen, "--only", times))
     return edited
 
 
 def _numbers(keep: str, file: TrackFile) -> list[int]:
     known = {track.id for track in file.tracks if not is_drawn(track)}
     words = [word.strip() for word in keep.split(",") if word.strip()]
-    wrong = [word for word in words if not word.isdigit() or int(word) not in known]
+    wrong = [word for word in words if not word.isdecimal() or int(word) not in known]
     if wrong:
         raise LabelError(
             f"--keep {keep}: {', '.join(wrong)} is no track of {file.video}; it has "

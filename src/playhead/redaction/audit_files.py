@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from playhead.config import validate
+from playhead.errors import PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.inference.batch import FileOutcome, output_path
 from playhead.media.source import require_file
@@ -12,7 +13,7 @@ from playhead.redaction.apply import config_of
 from playhead.redaction.audit import AuditConfig, Auditor
 from playhead.redaction.config import RedactionConfig, parse_labels
 from playhead.redaction.pages import AuditReport, write_audit_page
-from playhead.redaction.run import is_picture
+from playhead.redaction.run import REDACTED, is_picture
 
 __all__ = ["audit_outcomes", "audit_pair"]
 
@@ -29,16 +30,17 @@ def audit_pair(
 ) -> tuple[AuditReport, Path]:
     """Audit one copy and write its page.
 
-    tracks: the track file that says which network hid; the one beside the original where None, and
-    where there is none either, the default's network is taken to have hidden.
+    tracks: the track file that says which network hid; where None the one beside the copy or the
+    original. Pictures have none: there the default is taken to have hidden.
+    Raises PlayheadError where a video has no track file: nobody knows then who hid.
     """
     for path in (original, redacted):
         require_file(path)
-    beside = tracks or output_path(original.with_suffix(""), SUFFIX)
     config, file = RedactionConfig(), None
-    if tracks is not None or beside.is_file():
-        file = read_tracks(beside)
-        config = config_of(file, beside)
+    if tracks is not None or not is_picture(original):
+        place = tracks or _tracks_of(original, redacted)
+        file = read_tracks(place)
+        config = config_of(file, place)
     changes = {"threads": threads} | ({} if hide is None else {"hide": tuple(parse_labels(hide))})
     config = config.model_copy(update=changes)
     given = {name: value for name, value in settings.items() if value is not None}
@@ -48,17 +50,39 @@ def audit_pair(
     return report, write_audit_page(report, out or _page(redacted))
 
 
-def audit_outcomes(files: Sequence[FileOutcome], auditor: Auditor) -> dict[Path, AuditReport]:
-    """Audit every output of a run, each with its page beside it; what failed has none."""
-    reports = {}
+def audit_outcomes(
+    files: Sequence[FileOutcome], auditor: Auditor
+) -> dict[Path, AuditReport | PlayheadError]:
+    """Audit every output of a run, each with its page beside it, or say why it could not be.
+
+    A file that failed has no output, and no entry.
+    """
+    reports: dict[Path, AuditReport | PlayheadError] = {}
     written = [file for file in files if file.status != "failed"]
     with progress("auditing", len(written)) as live:
         for file in written:
             redacted, *tracks = file.outputs
-            known = read_tracks(tracks[0]) if tracks else None
-            reports[file.path] = _audit(auditor, file.path, redacted, known, live)
-            write_audit_page(reports[file.path], _page(redacted))
+            try:
+                known = read_tracks(tracks[0]) if tracks else None
+                report = _audit(auditor, file.path, redacted, known, live)
+                write_audit_page(report, _page(redacted))
+                reports[file.path] = report
+            except PlayheadError as error:  # one copy that cannot be audited is not the others'
+                reports[file.path] = error
     return reports
+
+
+def _tracks_of(original: Path, redacted: Path) -> Path:
+    """The track file beside the copy, else beside the original."""
+    stem = redacted.stem.removesuffix(REDACTED)
+    places = (redacted.with_name(stem + SUFFIX), output_path(original.with_suffix(""), SUFFIX))
+    for place in places:
+        if place.is_file():
+            return place
+    raise PlayheadError(
+        f"{redacted}: no {places[0].name} beside it or {original} says which network hid; name "
+        "it with --tracks"
+    )
 
 
 def _audit(

@@ -246,23 +246,33 @@ def _auditor(config: "RedactionConfig") -> "Auditor":
 
 
 def _finish(result: "BatchResult", auditor: "Auditor | None", *, as_json: bool) -> None:
-    """Audit where that was asked for, print what was done, and end with the code that tells it."""
+    """Print what was done, audit it where that was asked for, and end with the code that tells it.
+
+    An exposure (4) comes before a file that is partial or failed (3).
+    """
+    from playhead.errors import PlayheadError
     from playhead.inference.batch import exit_code
 
-    reports: dict[Path, AuditReport] = {}
+    if not as_json:
+        typer.echo(result.describe())
+    audits: dict[Path, AuditReport | PlayheadError] = {}
     if auditor is not None:
         from playhead.redaction.audit_files import audit_outcomes
 
-        reports = audit_outcomes(result.files, auditor)
-    exposed = sum(len(report.exposures) for report in reports.values())
+        audits = audit_outcomes(result.files, auditor)
+    reports = {path: one for path, one in audits.items() if not isinstance(one, PlayheadError)}
+    broken = {path: str(one) for path, one in audits.items() if isinstance(one, PlayheadError)}
     if as_json:
         document = result.to_json()
         if auditor is not None:
-            document["exposed_track_frames"] = exposed
+            document["exposed_track_frames"] = sum(len(one.exposures) for one in reports.values())
             document["audits"] = {str(path): one.to_json() for path, one in reports.items()}
+            document["not_audited"] = {str(path): reason for path, reason in broken.items()}
         print_json(document)
     else:
-        for text in (result.describe(), *(report.describe() for report in reports.values())):
-            typer.echo(text)
+        for report in reports.values():
+            typer.echo(report.describe())
+        for path, reason in broken.items():
+            typer.echo(f"{path}: not audited: {reason}")
     passed = all(report.passed for report in reports.values())
-    raise typer.Exit(exit_code(result.files) or (0 if passed else 4))
+    raise typer.Exit((3 if broken else exit_code(result.files)) if passed else 4)

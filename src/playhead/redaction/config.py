@@ -50,15 +50,19 @@ class DetectionConfig(Settings):
     every_seconds: float = Field(
         default=0.12,
         ge=0,
+        le=1,
         description="look at a frame this often and follow in between; 0 looks at every frame",
     )
     size: int = Field(
-        default=1280, ge=96, description="longest side of the picture that is looked at, pixels"
+        default=1280,
+        ge=96,
+        description="longest side of the picture that is looked at, pixels; without tiles",
     )
     tile: int | None = Field(
         default=None,
         ge=96,
-        description="besides, look at overlapping tiles of this many pixels at full resolution",
+        description="look at overlapping tiles of this many pixels at full resolution instead, and "
+        "at the whole shrunk to one tile",
     )
     overlap: int = Field(
         default=96, ge=0, description="pixels that neighbouring tiles share: the largest small face"

@@ -88,9 +88,9 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
     say("looking at the copies with another network")
     audits = audit_outcomes(result.files, auditor)
     shown = [
-        _shown(file, audits[file.path], truth.get(file.path.name))
+        _shown(file, audit, truth.get(file.path.name))
         for file in result.files
-        if file.status != "failed"
+        if isinstance(audit := audits.get(file.path), AuditReport)
     ]
     say("writing the report")
     report = _report(shown, config, out / "report.html", monotonic() - started)

@@ -30,7 +30,7 @@ BATCH = 4
 """Pictures that are looked at together: more gain nothing on a processor and take memory."""
 
 SAME = 0.55
-"""IoU from which boxes of one class, found by two networks, are one object."""
+"""IoU from which two derived heads are one."""
 
 Found = dict[str, Boxes]
 Shot = tuple[int, NDArray[np.uint8]]
@@ -95,18 +95,22 @@ class Networks:
 
     def _of(self, label: Label, seen: dict[str, Found]) -> Boxes:
         """The boxes of a class in one picture, from what each network saw there."""
-        names = names_for(label, self._config)
-        if label == "head":
-            faces, people = names
-            believed = self._config.threshold("face")
-            heads = heads_of(seen[faces]["face"], seen[people]["person"], believed=believed)
-            return nms(heads, SAME)
-        return nms(Boxes.joined([seen[name][label] for name in names]), SAME)
+        network, *others = names_for(label, self._config)
+        if label != "head":
+            return seen[network][label]
+        [people] = others
+        believed = self._config.threshold("face")
+        heads = heads_of(seen[network]["face"], seen[people]["person"], believed=believed)
+        return nms(heads, SAME)
 
     def _look_with(
         self, detector: Detector, pictures: Sequence[NDArray[np.uint8]], tile: int | None
     ) -> list[Found]:
-        floor = min(self._config.tracking_of(one).low_score for one in detector.labels)
+        floor = min(
+            self._config.tracking_of(label).low_score
+            for label in self._config.hide
+            if detector.name in names_for(label, self._config)
+        )
         if tile is None:
             return self._whole(detector, pictures, floor)
         overlap = self._config.detection.overlap

@@ -18,7 +18,16 @@ from playhead.events.model import Box, Origin, Track
 from playhead.events.source import JsonEntry, read_json
 from playhead.times import TIE, nearest
 
-__all__ = ["SCHEMA", "AddedBox", "Edits", "apply_edits", "drawn_box", "is_drawn", "read_edits"]
+__all__ = [
+    "SCHEMA",
+    "AddedBox",
+    "Edits",
+    "apply_edits",
+    "checked_spans",
+    "drawn_box",
+    "is_drawn",
+    "read_edits",
+]
 
 SCHEMA = 1
 FILE_KEYS = ("schema", "video", "keep", "hide", "boxes", "spans")
@@ -86,7 +95,7 @@ def read_edits(path: Path) -> Edits:
         keep=keep,
         hide=hide,
         boxes=_read_boxes(document) if "boxes" in document.values else None,
-        spans=_read_spans(document) if "spans" in document.values else None,
+        spans=_readchecked_spans(document) if "spans" in document.values else None,
         where=str(path),
     )
 
@@ -103,7 +112,7 @@ def apply_edits(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> 
     _check_video(tracks, edits, times)
     _check_ids(tracks, edits)
     shown = (tracks.shown | set(edits.keep)) - set(edits.hide)
-    spans = tracks.spans if edits.spans is None else _spans(edits.spans, edits.where, times)
+    spans = tracks.spans if edits.spans is None else checked_spans(edits.spans, edits.where, times)
     decided = replace(tracks, shown=frozenset(shown), spans=spans)
     if edits.boxes is None:
         return decided
@@ -170,7 +179,9 @@ def _track(number: int, added: AddedBox, times: NDArray[np.float64]) -> Track:
     )
 
 
-def _spans(spans: tuple[Span, ...], where: str, times: NDArray[np.float64]) -> NDArray[np.float64]:
+def checked_spans(
+    spans: tuple[Span, ...], where: str, times: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """float64 (S, 2); a span without a frame is refused, since it would leave all visible."""
     for number, (start, end) in enumerate(spans, start=1):
         if not np.any((times >= start) & (times < end)):
@@ -295,7 +306,7 @@ def _corners(entry: JsonEntry, key: str) -> Box:
     return x1, y1, x2, y2
 
 
-def _read_spans(document: JsonEntry) -> tuple[Span, ...]:
+def _readchecked_spans(document: JsonEntry) -> tuple[Span, ...]:
     """Rising, those that meet joined."""
     spans = sorted(
         _span(f"{document.where}: span {number}", value)

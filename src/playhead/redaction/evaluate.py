@@ -17,7 +17,7 @@ from playhead.errors import LabelError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, by_frame, read_tracks
 from playhead.media.planes import Picture
 from playhead.media.table import Layout
-from playhead.metrics.detection import DetectionResult, detection_result
+from playhead.metrics.detection import DetectionResult, average_precision, detection_result
 from playhead.metrics.exposure import HIDDEN, covered_share
 from playhead.redaction.apply import config_of
 from playhead.redaction.config import RedactionConfig
@@ -32,6 +32,7 @@ class ClassResult:
     """How one class fared: its boxes, and its track-frames in all and exposed."""
 
     boxes: DetectionResult
+    ap50_95: float
     track_frames: int
     exposed: int
 
@@ -49,7 +50,10 @@ class Evaluation:
             "job": "redaction",
             "videos": self.videos,
             "metrics": {
-                "ap50": _number(np.mean([one.boxes.ap for one in self.classes.values()])),
+                "ap50": _mean([one.boxes.ap for one in self.classes.values()]),
+                "ap50_95": _mean([one.ap50_95 for one in self.classes.values()]),
+                "precision": _mean([one.boxes.precision for one in self.classes.values()]),
+                "recall": _mean([one.boxes.recall for one in self.classes.values()]),
                 "exposed_track_frames": sum(one.exposed for one in self.classes.values()),
                 "track_frames": sum(one.track_frames for one in self.classes.values()),
             },
@@ -67,8 +71,9 @@ def evaluate_tracks(truth: Path, predictions: Path) -> Evaluation:
     Classes are those that were looked for and that the truth knows. Raises LabelError for a true
     file without a found one, tracks of another video, or no class in common.
     """
-    pairs = [(read_tracks(one), read_tracks(other)) for one, other in _pairs(truth, predictions)]
-    shared = [label for label in pairs[0][1].classes if label in pairs[0][0].classes]
+    pairs = [_read(one, other) for one, other in _pairs(truth, predictions)]
+    known = [{*true.classes} & {*found.classes} for true, found in pairs]
+    shared = [label for label in pairs[0][1].classes if all(label in one for one in known)]
     if not shared:
         raise LabelError(
             f"{predictions}: knows {', '.join(pairs[0][1].classes)}, {truth} knows "
@@ -118,6 +123,7 @@ def _class_result(
         found += _boxes(other, label)
     return ClassResult(
         boxes=detection_result(true, found),
+        ap50_95=average_precision(true, found),
         track_frames=sum(map(len, true)),
         exposed=sum(one[label] for one in exposed),
     )
@@ -156,11 +162,29 @@ def _pairs(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
 def _columns(result: ClassResult) -> dict[str, Any]:
     return {
         "ap50": _number(result.boxes.ap),
+        "ap50_95": _number(result.ap50_95),
         "precision": _number(result.boxes.precision),
         "recall": _number(result.boxes.recall),
         "track_frames": result.track_frames,
         "exposed_track_frames": result.exposed,
     }
+
+
+def _read(truth: Path, found: Path) -> tuple[TrackFile, TrackFile]:
+    """A pair of track files of the same video."""
+    one, other = read_tracks(truth), read_tracks(found)
+    if (one.frames, one.width, one.height) != (other.frames, other.width, other.height):
+        raise LabelError(
+            f"{found}: is of {other.frames} frames of {other.width}x{other.height}, {truth} of "
+            f"{one.frames} of {one.width}x{one.height}; they are of different videos"
+        )
+    return one, other
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """The mean over the classes of which something is known."""
+    known = [value for value in values if not np.isnan(value)]
+    return _number(float(np.mean(known))) if known else None
 
 
 def _number(value: float | np.floating[Any]) -> float | None:

@@ -5,13 +5,19 @@ Whatever goes wrong, more is hidden, not less: see `Masks.whole` and `media.rewr
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from playhead import __version__
 from playhead.errors import LabelError, MediaError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
+from playhead.files import fingerprint
 from playhead.inference.batch import (
     BatchResult,
     FileOutcome,
@@ -30,16 +36,17 @@ from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import Networks, Sightings, look_at_video, tracks_of
 from playhead.redaction.hide import Hider, Region
 from playhead.redaction.images import IMAGE_SUFFIXES, hide_image, read_image, write_image
-from playhead.redaction.regions import Masks, scaled_boxes
+from playhead.redaction.regions import Masks, active_frames, scaled_boxes
 
 __all__ = [
+    "REDACTED",
     "check_out",
     "check_outputs",
     "is_picture",
+    "outcome_of",
     "output_of",
     "redact_files",
     "render",
-    "rendered_outcome",
 ]
 
 REDACTED = "_redacted"
@@ -67,14 +74,15 @@ def redact_files(
             require_file(path)
     if out is not None:
         check_out(out)
-    items = find_items(paths, accept=_is_ours, key=_key)
-    made = {}
+    items = find_items(paths, accept=is_video if only_tracks else _is_ours, key=_key)
+    inputs = [item.path for item in items]
+    if only_tracks and any(map(is_picture, inputs)):
+        raise PlayheadError("tracks are of videos: a still picture is redacted by `redaction run`")
     for item in items:
         target = item.path.with_suffix("") if out is None else out / item.stem
-        made[item.path] = _outputs(item.path, target, only_tracks=only_tracks)
-    for path, outputs in made.items():
-        check_outputs(path, outputs, overwrite=overwrite)
-    work = _Redaction(config, Networks(config), Hider(config.style), only_tracks)
+        outputs = _outputs(item.path, target, only_tracks=only_tracks)
+        check_outputs(inputs, outputs, overwrite=overwrite)
+    work = _Redaction(config, Networks(config), Hider(config.style), only_tracks, overwrite)
     return run_items(items, out, work.redact, task="redacting")
 
 
@@ -85,11 +93,7 @@ def render(
 
     Raises LabelError where the tracks are of another video.
     """
-    if (tracks.frames, tracks.width, tracks.height) != (video.frames, video.width, video.height):
-        raise LabelError(
-            f"{video.path}: has {video.frames} frames of {video.width}x{video.height}, its tracks "
-            f"{tracks.frames} of {tracks.width}x{tracks.height}; they are of another video"
-        )
+    _check_same(video, tracks)
     masks = Masks(tracks, video.times, config.mask, config.style.shape)
     hider = Hider(config.style)
 
@@ -111,26 +115,31 @@ def render(
     return rewrite(video.path, target, change, options, _Part(progress, 1 / video.frames))
 
 
-def rendered_outcome(
-    path: Path, outputs: tuple[Path, ...], written: Rewritten, tracks: TrackFile, trouble: str = ""
+def outcome_of(
+    video: Video,
+    outputs: tuple[Path, ...],
+    tracks: TrackFile,
+    *,
+    written: Rewritten | None = None,
+    trouble: str = "",
 ) -> FileOutcome:
-    """How a rendered video ended: `partial` where pictures are missing or hidden whole."""
+    """How a video ended: `partial` where pictures are missing, marked or hidden whole.
+
+    written: None where only tracks were made; trouble: why frames were not looked at
+    """
+    lost = [one for one in video.damage if one.start < video.frames]
+    stands = "" if written is None else ": a marked picture stands for each"
+    lost = lost if written is None else list(written.marked)
     unseen = [Damage(start, stop, trouble) for start, stop in tracks.unseen.tolist()]
-    problems = []
-    if written.marked:
-        problems.append(
-            f"frames {_ranges(written.marked)} cannot be decoded: a marked picture stands for each"
-        )
-    if unseen:
-        why = f" ({trouble})" if trouble else ""
-        problems.append(f"frames {_ranges(unseen)} were not looked at{why}: they are hidden whole")
-    return FileOutcome(
-        path,
-        "partial" if problems else "ok",
-        outputs,
-        "; ".join(problems) or None,
-        notes=(_summary(tracks), *written.notes),
-    )
+    why = f" ({trouble})" if trouble else ""
+    problems = [
+        *([f"frames {_ranges(lost)} cannot be decoded{stands}"] if lost else ()),
+        *([f"frames {_ranges(unseen)} were not looked at{why}: hidden whole"] if unseen else ()),
+        *([f"its last {video.missing} frames are not in the file"] if video.missing else ()),
+    ]
+    notes = (_summary(tracks, video.times), *(() if written is None else written.notes))
+    status: Literal["ok", "partial"] = "partial" if problems else "ok"
+    return FileOutcome(video.path, status, outputs, "; ".join(problems) or None, notes=notes)
 
 
 def output_of(path: Path, target: Path) -> Path:
@@ -151,13 +160,14 @@ def check_out(out: Path) -> None:
         raise PlayheadError(f"--out {out}: names a file; it is the folder to write into")
 
 
-def check_outputs(path: Path, outputs: Sequence[Path], *, overwrite: bool) -> None:
-    """Refuse outputs that are the input, always, or that exist, unless `overwrite` is said."""
+def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse outputs that are an input, always, or that exist, unless `overwrite` is said."""
     for place in outputs:
         if not place.exists():
             continue
-        if place.samefile(path):
-            raise MediaError(f"{path}: the output would replace the input; name another --out")
+        for path in inputs:
+            if place.samefile(path):
+                raise MediaError(f"{path}: an output would replace this input; name another --out")
         if not overwrite:
             raise PlayheadError(f"{place}: exists already; --overwrite replaces it")
 
@@ -170,9 +180,11 @@ class _Redaction:
     networks: Networks
     hider: Hider
     only_tracks: bool
+    overwrite: bool
 
     def redact(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         outputs = _outputs(path, target, only_tracks=self.only_tracks)
+        check_outputs([path], outputs, overwrite=self.overwrite)
         for stale in outputs:  # a file that fails now must not pass by what it once gave
             stale.unlink(missing_ok=True)
         if is_picture(path):
@@ -184,12 +196,14 @@ class _Redaction:
             looking = _Part(progress, 1.0 if self.only_tracks else LOOKING)
             sightings = look_at_video(video, self.networks, self.config, looking)
             tracks = _track_file(video, sightings, self.config)
-            written = Rewritten(video.frames, video.damage, ())
-            if not self.only_tracks:
-                rendering = _Part(progress, 1 - LOOKING)
-                written = render(video, tracks, self.config, outputs[0], rendering)
             write_tracks(outputs[-1], tracks)
-        return rendered_outcome(path, outputs, written, tracks, sightings.trouble)
+            written = None
+            if not self.only_tracks:
+                with _undone(outputs[-1]):
+                    rendering = _Part(progress, 1 - LOOKING)
+                    written = render(video, tracks, self.config, outputs[0], rendering)
+            trouble = sightings.trouble
+            return outcome_of(video, outputs, tracks, written=written, trouble=trouble)
 
     def _picture(self, path: Path, outputs: tuple[Path, ...]) -> FileOutcome:
         pixels, info = read_image(path)
@@ -203,6 +217,31 @@ class _Redaction:
         hide_image(self.hider, pixels, info, regions)
         write_image(outputs[0], pixels, info)
         return FileOutcome(path, "ok", outputs, notes=(_words(count), *info.notes))
+
+
+@contextmanager
+def _undone(path: Path) -> Iterator[None]:
+    """Take `path` away again where the block fails: there is no output at all then."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _check_same(video: Video, tracks: TrackFile) -> None:
+    """Raise LabelError where tracks are of another video, by its frames and by the file itself."""
+    if (tracks.frames, tracks.width, tracks.height) != (video.frames, video.width, video.height):
+        raise LabelError(
+            f"{video.path}: has {video.frames} frames of {video.width}x{video.height}, its tracks "
+            f"{tracks.frames} of {tracks.width}x{tracks.height}; they are of another video"
+        )
+    made_from = tracks.settings.get("fingerprint")
+    if made_from is not None and made_from != fingerprint(video.path):
+        raise LabelError(
+            f"{video.path}: is another file than {tracks.video}, which its tracks were made from; "
+            "detect again"
+        )
 
 
 @dataclass(slots=True)
@@ -226,7 +265,11 @@ def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> 
         classes=config.hide,
         tracks=tracks_of(sightings, video, config),
         unseen=sightings.unseen,
-        settings={"playhead": __version__, "config": config.model_dump(mode="json")},
+        settings={
+            "playhead": __version__,
+            "config": config.model_dump(mode="json"),
+            "fingerprint": fingerprint(video.path),
+        },
     )
 
 
@@ -251,10 +294,15 @@ def _ranges(spans: Sequence[Damage]) -> str:
     return ", ".join(f"{one.start}-{one.stop - 1}" for one in spans)
 
 
-def _summary(tracks: TrackFile) -> str:
-    hidden = [track.label for track in tracks.tracks if track.id not in tracks.shown]
+def _summary(tracks: TrackFile, times: NDArray[np.float64]) -> str:
+    """How many objects of each class are hidden, in some frame at least."""
+    active = active_frames(tracks.spans, times)
     count = Counter(dict.fromkeys(tracks.classes, 0))
-    count.update(hidden)
+    count.update(
+        track.label
+        for track in tracks.tracks
+        if track.id not in tracks.shown and active[track.frames].any()
+    )
     return _words(count)
 
 
