@@ -6,6 +6,7 @@ default of each field stands in the model and nowhere else.
 
 import difflib
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from playhead.errors import ConfigError
 
-__all__ = ["Settings", "load_config", "override", "validate"]
+__all__ = ["Settings", "find_config", "load_config", "override", "validate"]
 
 
 class Settings(BaseModel):
@@ -48,6 +49,24 @@ def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()
     for setting in settings:
         override(values, setting)
     return validate(model, values, source=str(path))
+
+
+def find_config(name: str, package: str) -> Path:
+    """The path of a configuration that `package` carries in `configs`, or of the user's own file.
+
+    Raises ConfigError naming those that are carried.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return path
+    packaged = Path(str(resources.files(package) / "configs"))
+    found = packaged / f"{name}.yaml"
+    if not found.is_file():
+        known = ", ".join(sorted(one.stem for one in packaged.glob("*.yaml")))
+        raise ConfigError(
+            f"{name}: no configuration of this name; packaged are {known}, any other by its path"
+        )
+    return found
 
 
 def override(values: dict[str, Any], setting: str) -> None:

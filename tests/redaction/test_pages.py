@@ -14,7 +14,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from playhead.redaction.markup import clock
 from playhead.redaction.pages import (
     AuditReport,
     Check,
@@ -25,6 +24,7 @@ from playhead.redaction.pages import (
     write_audit_page,
     write_redaction_report,
 )
+from playhead.report.markup import clock
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)> \"'é{{data}}"
 

@@ -4,13 +4,11 @@ A preset is a packaged YAML file; what it leaves out stands here.
 """
 
 from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from playhead.config import Settings, load_config
+from playhead.config import Settings, find_config, load_config
 from playhead.decisions.tracks import TrackConfig
 from playhead.errors import ConfigError
 from playhead.redaction.hide import HideConfig
@@ -151,15 +149,7 @@ def load_redaction_config(preset: str, settings: Sequence[str] = ()) -> Redactio
 
     Raises ConfigError for an unknown preset, naming those there are.
     """
-    path = Path(preset)
-    if path.suffix not in {".yaml", ".yml"}:
-        folder = Path(str(resources.files("playhead.redaction") / "configs"))
-        path = folder / f"{preset}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(one.stem for one in folder.glob("*.yaml")))
-            raise ConfigError(
-                f"{preset}: no preset of this name; there are {known}, any other by its path"
-            )
+    path = find_config(preset, "playhead.redaction")
     return load_config(RedactionConfig, path, settings)
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.events.model import Box
-from playhead.redaction.markup import asset, clock, escape, picture_uri, write_page
+from playhead.redaction.markup import asset, write_page
 from playhead.redaction.strips import shrunk
+from playhead.report.markup import clock, escape, picture_uri
 
 __all__ = [
     "AuditReport",

@@ -18,7 +18,7 @@ from playhead.events.model import Origin, Track
 from playhead.media import Video, open_video
 from playhead.progress import Progress
 from playhead.redaction.edits import SCHEMA, drawn_box, is_drawn
-from playhead.redaction.markup import asset, json_in_html, write_page
+from playhead.redaction.markup import asset, write_page
 from playhead.redaction.strips import (
     Shots,
     certainty,
@@ -26,6 +26,7 @@ from playhead.redaction.strips import (
     strip_frames,
     take_shots,
 )
+from playhead.report.markup import json_in_html
 
 __all__ = ["EDITS_SUFFIX", "write_review"]
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from playhead.events.model import Box, Origin, Track
 from playhead.media import Video
 from playhead.progress import Progress
-from playhead.redaction.markup import picture_uri
+from playhead.report.markup import picture_uri
 
 __all__ = [
     "Shots",

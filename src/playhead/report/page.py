@@ -5,9 +5,6 @@ the page, so that its slider can change it.
 """
 
 import base64
-import html
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -16,11 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from playhead.events.model import VideoEvents
-from playhead.files import write_text
 from playhead.inference.scores import Scores
+from playhead.report.markup import json_in_html, picture_uri, write_page
 
 __all__ = ["Curve", "Report", "Strip", "Timeline", "write_html"]
 
@@ -93,20 +89,12 @@ def write_html(report: Report, path: Path) -> Path:
     assets = resources.files("playhead.report") / "assets"
     read = {name: (assets / name).read_text(encoding="utf-8") for name in _ASSETS}
     parts = {
-        "title": html.escape(report.title),
         "styles": read["uPlot.min.css"] + read["report.css"],
         "uplot": read["uPlot.iife.min.js"],
         "script": read["report.js"],
-        "data": _json_in_html(_document(report)),
+        "data": json_in_html(_document(report)),
     }
-    # One pass over the template, so that nothing inside the data is taken for a place to fill.
-    pieces = read["report.html"].split("{{")
-    page = [pieces[0]]
-    for piece in pieces[1:]:
-        name, rest = piece.split("}}", 1)
-        page += [parts[name], rest]
-    write_text(path, "".join(page))
-    return path
+    return write_page(read["report.html"], path, title=report.title, parts=parts)
 
 
 _ASSETS = ("report.html", "report.css", "report.js", "uPlot.iife.min.js", "uPlot.min.css")
@@ -186,19 +174,7 @@ def _strip(strip: Strip) -> dict[str, Any]:
         "time": strip.time,
         "score": strip.score,
         "pictures": [
-            {"time": round(time, 4), "src": _jpeg(picture), "middle": i == nearest}
+            {"time": round(time, 4), "src": picture_uri(picture), "middle": i == nearest}
             for i, (time, picture) in enumerate(strip.pictures)
         ],
     }
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _json_in_html(document: dict[str, Any]) -> str:
-    """JSON that cannot end its script element; NaN is refused, since no figure is NaN."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")

@@ -6,16 +6,14 @@ Nothing here imports torch. The defaults are the small model of the demo, made f
 
 import hashlib
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from playhead import __version__
+from playhead import __version__, config
 from playhead.config import Settings, load_config
 from playhead.decisions.peaks import PeakConfig
-from playhead.errors import ConfigError
 from playhead.learning.settings import LossConfig, TrainingConfig
 from playhead.samples.augmentation import AugmentationConfig
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
@@ -263,17 +261,7 @@ class SpottingConfig(Settings):
 
 def find_config(name: str) -> Path:
     """The path of a packaged configuration, or of a file of the user's own."""
-    path = Path(name)
-    if path.suffix in {".yaml", ".yml"}:
-        return path
-    packaged = Path(str(resources.files("playhead.spotting") / "configs"))
-    found = packaged / f"{name}.yaml"
-    if not found.is_file():
-        known = ", ".join(sorted(one.stem for one in packaged.glob("*.yaml")))
-        raise ConfigError(
-            f"{name}: no configuration of this name; packaged are {known}, any other by its path"
-        )
-    return found
+    return config.find_config(name, "playhead.spotting")
 
 
 def load_spotting_config(path: Path, settings: Sequence[str] = ()) -> SpottingConfig:

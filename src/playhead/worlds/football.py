@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 
-from playhead.config import Settings
 from playhead.events.formats import native
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Event, VideoEvents
@@ -31,56 +29,26 @@ from playhead.worlds.football_plan import draw_plan
 from playhead.worlds.football_play import Play
 from playhead.worlds.football_shots import Shot, aim, draw_shots, play_times
 from playhead.worlds.football_touch import LABELLED, Tempo
+from playhead.worlds.settings import WorldSettings
 from playhead.worlds.sound import RATE, crowd_sound
 
 __all__ = ["CLASSES", "FootballConfig", "Match", "draw_match", "generate_football", "render"]
 
 CLASSES: tuple[str, ...] = LABELLED
-SPLITS = ("train", "valid", "test")
 
 
-class FootballConfig(Settings):
+class FootballConfig(WorldSettings):
     """What matches to generate, and how they are written."""
 
     seconds: float = Field(180.0, ge=5.0, le=10_800.0, description="length of a match, seconds")
     width: int = Field(112, ge=32, le=3840, multiple_of=2, description="pixels")
     height: int = Field(64, ge=32, le=2160, multiple_of=2, description="pixels")
-    rate: str = Field("25", description="frames a second, also as a fraction: 30000/1001")
     variable_rate: bool = Field(False, description="frames last between half and 1.5 times 1/rate")
     view: float = Field(24.0, ge=12.0, le=60.0, description="metres the camera shows")
     ball_pixels: float = Field(1.7, gt=0.0, description="least radius of the ball at 112 pixels")
     distractors: float = Field(1.0, ge=0.0, le=3.0, description="how often, 0 for none")
     sound: bool = Field(True, description="with the sound of a crowd")
     crf: int = Field(23, ge=0, le=51, description="H.264 quality, lower is better and larger")
-    train: float = Field(0.6, ge=0.0, le=1.0, description="part of the matches to train on")
-    valid: float = Field(0.15, ge=0.0, le=1.0, description="part to validate on; the rest is test")
-
-    @field_validator("rate", mode="before")
-    @classmethod
-    def _rate_is_text(cls, rate: object) -> object:
-        return str(rate) if isinstance(rate, int | float) else rate
-
-    @field_validator("rate")
-    @classmethod
-    def _rate_is_usable(cls, rate: str) -> str:
-        try:
-            value = Fraction(rate)
-        except (ValueError, ZeroDivisionError):
-            value = Fraction(0)
-        if not 5 <= value <= 240:
-            raise ValueError("needs frames a second from 5 to 240, as 25 or 30000/1001")
-        return rate
-
-    @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        if self.train + self.valid > 1 + 1e-9:
-            raise ValueError(f"train ({self.train}) and valid ({self.valid}) are more than 1")
-        return self
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return self.width, self.height
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,8 +172,7 @@ def _write_matches(
 
 def _row(out: Path, number: int, count: int, config: FootballConfig) -> ManifestRow:
     """The first matches train, the next ones validate, the last ones test."""
-    edges = (round(count * config.train), round(count * (config.train + config.valid)))
-    split = SPLITS[sum(number >= edge for edge in edges)]
+    split = config.split(number, count)
     name = f"match-{number:03d}"
     return ManifestRow(
         video=out / f"{name}.mp4", labels=out / f"{name}.events.json", group=name, split=split

@@ -18,32 +18,30 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from playhead.config import Settings
 from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Origin, Track
 from playhead.files import atomic_path, write_text
 from playhead.media.write import VideoWriter
 from playhead.progress import progress
+from playhead.worlds.settings import WorldSettings
 from playhead.worlds.street_picture import LABELS, Painter, Seen
 from playhead.worlds.street_plan import Plan, Wishes, draw_plan
 
 __all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
 
-SPLITS = ("train", "valid", "test")
 MOMENT = 1.0  # seconds into its scene at which an image is taken
 
 
-class StreetConfig(Settings):
+class StreetConfig(WorldSettings):
     """What streets to generate, and how they are written."""
 
     kind: Literal["video", "images"] = Field("video", description="video with tracks, or images")
     seconds: float = Field(10.0, ge=0.1, le=3600.0, description="length of a video, seconds")
     width: int = Field(640, ge=160, le=3840, multiple_of=2, description="pixels")
     height: int = Field(360, ge=120, le=2160, multiple_of=2, description="pixels")
-    rate: str = Field("25", description="frames a second, also as a fraction: 30000/1001")
     people: int = Field(8, ge=0, le=40, description="people at most; at least half as many")
     cars: int = Field(4, ge=0, le=20, description="cars at most; at least half as many")
     smallest_face: float = Field(8.0, gt=0.0, description="pixels high, of people far away")
@@ -52,39 +50,14 @@ class StreetConfig(Settings):
     shake: float = Field(1.0, ge=0.0, le=4.0, description="pan and shake of the camera; 0 for none")
     crf: int = Field(20, ge=0, le=51, description="H.264 quality, lower is better and larger")
     jpeg: int = Field(92, ge=1, le=100, description="quality of images, higher is better")
-    train: float = Field(0.6, ge=0.0, le=1.0, description="part of the scenes to train on")
-    valid: float = Field(0.15, ge=0.0, le=1.0, description="part to validate on; the rest is test")
-
-    @field_validator("rate", mode="before")
-    @classmethod
-    def _rate_is_text(cls, rate: object) -> object:
-        return str(rate) if isinstance(rate, int | float) else rate
-
-    @field_validator("rate")
-    @classmethod
-    def _rate_is_usable(cls, rate: str) -> str:
-        try:
-            value = Fraction(rate)
-        except (ValueError, ZeroDivisionError):
-            value = Fraction(0)
-        if not 1 <= value <= 240:
-            raise ValueError("needs frames a second from 1 to 240, as 25 or 30000/1001")
-        return rate
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
-        if self.train + self.valid > 1 + 1e-9:
-            raise ValueError(f"train ({self.train}) and valid ({self.valid}) are more than 1")
+    def _faces_fit(self) -> Self:
         if self.smallest_face > self.largest_face:
             raise ValueError(
                 f"smallest_face ({self.smallest_face}) is above largest_face ({self.largest_face})"
             )
         return self
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return self.width, self.height
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,8 +209,7 @@ def _tracks(truth: Sequence[Sequence[Seen]]) -> tuple[Track, ...]:
 
 def _row(out: Path, number: int, count: int, config: StreetConfig) -> ManifestRow:
     """The first scenes train, the next ones validate, the last ones test."""
-    edges = (round(count * config.train), round(count * (config.train + config.valid)))
-    split = SPLITS[sum(number >= edge for edge in edges)]
+    split = config.split(number, count)
     if config.kind == "images":
         name = f"street-{number:06d}"
         files = out / "images" / f"{name}.jpg", out / "labels" / f"{name}.txt"

@@ -1,0 +1,58 @@
+"""What every world can be told: its picture, its rate, its parts to train and validate."""
+
+from fractions import Fraction
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from playhead.config import Settings
+
+__all__ = ["SPLITS", "WorldSettings"]
+
+SPLITS = ("train", "valid", "test")
+SLOWEST, FASTEST = 5, 240
+"""Frames a second."""
+
+
+class WorldSettings(Settings):
+    """Settings that worlds share; a world gives its own size and quality."""
+
+    width: int
+    height: int
+    rate: str = Field("25", description="frames a second, also as a fraction: 30000/1001")
+    train: float = Field(0.6, ge=0.0, le=1.0, description="part of all to train on")
+    valid: float = Field(0.15, ge=0.0, le=1.0, description="part to validate on; the rest is test")
+
+    @field_validator("rate", mode="before")
+    @classmethod
+    def _rate_is_text(cls, rate: object) -> object:
+        return str(rate) if isinstance(rate, int | float) else rate
+
+    @field_validator("rate")
+    @classmethod
+    def _rate_is_usable(cls, rate: str) -> str:
+        try:
+            value = Fraction(rate)
+        except (ValueError, ZeroDivisionError):
+            value = Fraction(0)
+        if not SLOWEST <= value <= FASTEST:
+            raise ValueError(
+                f"needs frames a second from {SLOWEST} to {FASTEST}, as 25 or 30000/1001"
+            )
+        return rate
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.train + self.valid > 1 + 1e-9:
+            raise ValueError(f"train ({self.train}) and valid ({self.valid}) are more than 1")
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+    def split(self, number: int, count: int) -> str:
+        """The first of `count` train, the next ones validate, the last ones test."""
+        edges = (round(count * self.train), round(count * (self.train + self.valid)))
+        return SPLITS[sum(number >= edge for edge in edges)]
