@@ -95,7 +95,7 @@ def read_edits(path: Path) -> Edits:
         keep=keep,
         hide=hide,
         boxes=_read_boxes(document) if "boxes" in document.values else None,
-        spans=_readchecked_spans(document) if "spans" in document.values else None,
+        spans=_read_spans(document) if "spans" in document.values else None,
         where=str(path),
     )
 
@@ -306,7 +306,7 @@ def _corners(entry: JsonEntry, key: str) -> Box:
     return x1, y1, x2, y2
 
 
-def _readchecked_spans(document: JsonEntry) -> tuple[Span, ...]:
+def _read_spans(document: JsonEntry) -> tuple[Span, ...]:
     """Rising, those that meet joined."""
     spans = sorted(
         _span(f"{document.where}: span {number}", value)
