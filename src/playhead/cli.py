@@ -5,6 +5,7 @@ imported when it runs, so `playhead --help` answers at once and without torch.
 """
 
 import math
+import signal
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +56,8 @@ def main() -> None:
         arguments.remove("--debug")
     else:
         sys.excepthook = _defect
+    # So that what is half written is taken away, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         # Not app(), which would put its own excepthook in place of ours.
         command = typer.main.get_command(app)
@@ -72,6 +75,11 @@ def main() -> None:
     if code == 130:
         print_error("interrupted")
     sys.exit(code or 0)
+
+
+def _terminated(number: int, frame: object) -> None:
+    """Asked to end: leave through every `finally`."""
+    sys.exit(128 + number)
 
 
 def _defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -64,7 +64,8 @@ def find_config(name: str, package: str) -> Path:
     if not found.is_file():
         known = ", ".join(sorted(one.stem for one in packaged.glob("*.yaml")))
         raise ConfigError(
-            f"{name}: no configuration of this name; packaged are {known}, any other by its path"
+            f"{name}: no configuration of this name; packaged are {known}, "
+            "any other by a path that ends in .yaml"
         )
     return found
 

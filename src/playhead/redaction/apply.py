@@ -22,6 +22,7 @@ from playhead.redaction.review import write_review
 from playhead.redaction.run import (
     check_out,
     check_outputs,
+    check_same,
     outcome_of,
     output_of,
     render,
@@ -52,10 +53,10 @@ def apply_tracks(
     out: Path | None,
     overwrite: bool,
 ) -> tuple[BatchResult, RedactionConfig]:
-    """Render a video from its track file; edits are written into that file first.
+    """Render a video from its track file, which then says what was decided.
 
-    keep: numbers of tracks to leave visible; only: time spans outside of which nothing is hidden;
-    both replace what the file says. settings: over those that the tracks were made with.
+    keep: numbers of tracks to leave visible, or `none`; only: time spans outside of which nothing
+    is hidden, or `all`; both replace what the file says, as `settings` do what it was made with.
     Raises LabelError for tracks of another video, or edits that name what is not there.
     """
     require_file(video)
@@ -66,14 +67,16 @@ def apply_tracks(
     config = config_of(file, path, settings)
     target = video.with_suffix("") if out is None else out / video.stem
     check_outputs([video], [output_of(video, target)], overwrite=overwrite)
+    with open_video(video) as opened:
+        check_same(opened, file)
+        edited = _edited(file, edits, keep, only, opened.times)
+    edited = replace(edited, settings={**file.settings, "config": config.model_dump(mode="json")})
 
     def work(source: Path, target: Path, live: Progress) -> FileOutcome:
         output = output_of(source, target)
         with open_video(source, threads=config.threads or 0) as opened:
-            edited = _edited(file, edits, keep, only, opened.times)
             written = render(opened, edited, config, output, live)
-            if edited is not file:
-                write_tracks(path, edited)
+            write_tracks(path, edited)
             return outcome_of(opened, (output, path), edited, written=written)
 
     return run_items([Item(video, Path(video.stem))], out, work, task="applying"), config
@@ -118,19 +121,21 @@ def _edited(
     if keep is not None:
         edited = replace(edited, shown=frozenset(_numbers(keep, edited)))
     if only:
-        chosen = tuple(_span(one) for one in only)
+        chosen = () if [one.strip() for one in only] == ["all"] else tuple(map(_span, only))
         edited = replace(edited, spans=checked_spans(chosen, "--only", times))
     return edited
 
 
 def _numbers(keep: str, file: TrackFile) -> list[int]:
+    if keep.strip() == "none":
+        return []
     known = {track.id for track in file.tracks if not is_drawn(track)}
     words = [word.strip() for word in keep.split(",") if word.strip()]
     wrong = [word for word in words if not word.isdecimal() or int(word) not in known]
     if wrong:
         raise LabelError(
-            f"--keep {keep}: {', '.join(wrong)} is no track of {file.video}; it has "
-            f"{len(known)}, as `playhead redaction review` shows"
+            f"--keep {keep}: {', '.join(wrong)} is no track of {file.video}; it has {len(known)}, "
+            "numbered from 0 as `playhead redaction review` shows them"
         )
     return [int(word) for word in words]
 

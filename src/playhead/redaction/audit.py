@@ -93,7 +93,7 @@ class Auditor:
         self._write = redaction.write
         self._unaudited = unaudited(redaction)
         self._names = other_networks(redaction)
-        require_weights(list(self._names.values()), "playhead weights get redaction")
+        require_weights(list(self._names.values()), "redaction")
         self._detectors = {
             label: open_detector(name, threads=redaction.threads)
             for label, name in self._names.items()

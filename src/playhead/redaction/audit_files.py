@@ -13,7 +13,7 @@ from playhead.redaction.apply import config_of
 from playhead.redaction.audit import AuditConfig, Auditor
 from playhead.redaction.config import RedactionConfig, parse_labels
 from playhead.redaction.pages import AuditReport, write_audit_page
-from playhead.redaction.run import REDACTED, is_picture
+from playhead.redaction.run import REDACTED, audit_page, is_picture
 
 __all__ = ["audit_outcomes", "audit_pair"]
 
@@ -47,7 +47,7 @@ def audit_pair(
     auditor = Auditor(config, validate(AuditConfig, given, source="audit"))
     with progress("auditing", 1) as live:
         report = _audit(auditor, original, redacted, file, live)
-    return report, write_audit_page(report, out or _page(redacted))
+    return report, write_audit_page(report, out or audit_page(redacted))
 
 
 def audit_outcomes(
@@ -65,7 +65,7 @@ def audit_outcomes(
             try:
                 known = read_tracks(tracks[0]) if tracks else None
                 report = _audit(auditor, file.path, redacted, known, live)
-                write_audit_page(report, _page(redacted))
+                write_audit_page(report, audit_page(redacted))
                 reports[file.path] = report
             except PlayheadError as error:  # one copy that cannot be audited is not the others'
                 reports[file.path] = error
@@ -91,7 +91,3 @@ def _audit(
     if is_picture(original):
         return auditor.picture(original, redacted)
     return auditor.video(original, redacted, tracks, live)
-
-
-def _page(redacted: Path) -> Path:
-    return output_path(redacted.with_suffix(""), ".audit.html")

@@ -27,6 +27,9 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="The folder to write into. Default: beside the input.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Skip = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave out inputs whose outputs are there.")
+]
 Preset = Annotated[str, typer.Option(help="thorough, balanced, fast, or a path to your own YAML.")]
 Hide = Annotated[
     str | None, typer.Option(help="Of face, plate, person, head, car. Default: face,plate.")
@@ -68,6 +71,7 @@ def run(
         bool, typer.Option("--audit", help="Let another network look at the outputs.")
     ] = False,
     overwrite: Overwrite = False,
+    skip_existing: Skip = False,
     settings: Settings = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -78,7 +82,7 @@ def run(
     said = {"style.style": style, "style.shape": shape, "mask.scale": mask_scale}
     config = _config(preset, settings, hide, threshold, threads, said | {"write.audio": audio})
     look_again = _auditor(config) if audit else None
-    result = redact_files(inputs, config, out=out, overwrite=overwrite)
+    result = redact_files(inputs, config, out=out, overwrite=overwrite, skip_existing=skip_existing)
     _finish(result, look_again, as_json=as_json)
 
 
@@ -90,6 +94,7 @@ def detect(
     preset: Preset = "balanced",
     threshold: Threshold = None,
     overwrite: Overwrite = False,
+    skip_existing: Skip = False,
     settings: Settings = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -98,7 +103,14 @@ def detect(
     from playhead.redaction.run import redact_files
 
     config = _config(preset, settings, hide, threshold, threads, {})
-    result = redact_files(inputs, config, out=out, overwrite=overwrite, only_tracks=True)
+    result = redact_files(
+        inputs,
+        config,
+        out=out,
+        overwrite=overwrite,
+        skip_existing=skip_existing,
+        only_tracks=True,
+    )
     _finish(result, None, as_json=as_json)
 
 
@@ -126,10 +138,11 @@ def apply(
         Path | None, typer.Option(help="What the review page saved; it goes into the track file.")
     ] = None,
     keep: Annotated[
-        str | None, typer.Option(help="Tracks to leave visible, by number: 3,7.")
+        str | None, typer.Option(help="Tracks to leave visible, by number: 3,7; or none.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help="Hide only in this time span, as 0-12.5; repeatable.")
+        list[str] | None,
+        typer.Option(help="Hide only in this span, as 0-12.5; repeatable; or all."),
     ] = None,
     style: Style = None,
     shape: Shape = None,
@@ -252,6 +265,7 @@ def _finish(result: "BatchResult", auditor: "Auditor | None", *, as_json: bool) 
     """
     from playhead.errors import PlayheadError
     from playhead.inference.batch import exit_code
+    from playhead.redaction.run import audit_page
 
     if not as_json:
         typer.echo(result.describe())
@@ -261,17 +275,22 @@ def _finish(result: "BatchResult", auditor: "Auditor | None", *, as_json: bool) 
 
         audits = audit_outcomes(result.files, auditor)
     reports = {path: one for path, one in audits.items() if not isinstance(one, PlayheadError)}
+    pages = {file.path: audit_page(file.outputs[0]) for file in result.files if file.outputs}
     broken = {path: str(one) for path, one in audits.items() if isinstance(one, PlayheadError)}
     if as_json:
         document = result.to_json()
         if auditor is not None:
             document["exposed_track_frames"] = sum(len(one.exposures) for one in reports.values())
-            document["audits"] = {str(path): one.to_json() for path, one in reports.items()}
+            document["audits"] = {
+                str(path): {**one.to_json(), "page": str(pages[path])}
+                for path, one in reports.items()
+            }
             document["not_audited"] = {str(path): reason for path, reason in broken.items()}
         print_json(document)
     else:
-        for report in reports.values():
+        for path, report in reports.items():
             typer.echo(report.describe())
+            typer.echo(pages[path])
         for path, reason in broken.items():
             typer.echo(f"{path}: not audited: {reason}")
     passed = all(report.passed for report in reports.values())

@@ -77,7 +77,7 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
     def say(text: str) -> None:
         typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
 
-    require_weights(GROUPS["redaction"], "playhead weights get redaction")
+    require_weights(GROUPS["redaction"], "redaction")
     config = load_redaction_config("balanced")
     auditor = Auditor(config)
     say("generating a street with people and cars")

@@ -64,7 +64,7 @@ class Networks:
 
     def __init__(self, config: RedactionConfig) -> None:
         names = weights_for(config)
-        require_weights(names, "playhead weights get redaction")
+        require_weights(names, "redaction")
         self._config = config
         self._detectors = {name: open_detector(name, threads=config.threads) for name in names}
 

@@ -21,6 +21,7 @@ from playhead.files import fingerprint
 from playhead.inference.batch import (
     BatchResult,
     FileOutcome,
+    Item,
     check_folder,
     find_items,
     is_video,
@@ -40,8 +41,10 @@ from playhead.redaction.regions import Masks, active_frames, scaled_boxes
 
 __all__ = [
     "REDACTED",
+    "audit_page",
     "check_out",
     "check_outputs",
+    "check_same",
     "is_picture",
     "outcome_of",
     "output_of",
@@ -60,11 +63,13 @@ def redact_files(
     *,
     out: Path | None = None,
     overwrite: bool = False,
+    skip_existing: bool = False,
     only_tracks: bool = False,
 ) -> BatchResult:
     """Redact every video and picture that `paths` name; folders are searched.
 
     out: the folder to write into, mirroring the inputs; None writes beside each input
+    skip_existing: leave out inputs whose outputs are all there, to go on with a stopped batch
     only_tracks: stop at the track files, to be reviewed before anything is rendered
     Raises PlayheadError before any work where outputs exist and `overwrite` is not said, or where
     an input is no file (a camera, a pipe), since it is read twice.
@@ -75,12 +80,13 @@ def redact_files(
     if out is not None:
         check_out(out)
     items = find_items(paths, accept=is_video if only_tracks else _is_ours, key=_key)
+    if skip_existing:
+        items = [one for one in items if not _is_done(one, out, only_tracks=only_tracks)]
     inputs = [item.path for item in items]
     if only_tracks and any(map(is_picture, inputs)):
         raise PlayheadError("tracks are of videos: a still picture is redacted by `redaction run`")
     for item in items:
-        target = item.path.with_suffix("") if out is None else out / item.stem
-        outputs = _outputs(item.path, target, only_tracks=only_tracks)
+        outputs = _outputs(item.path, _target(item, out), only_tracks=only_tracks)
         check_outputs(inputs, outputs, overwrite=overwrite)
     work = _Redaction(config, Networks(config), Hider(config.style), only_tracks, overwrite)
     return run_items(items, out, work.redact, task="redacting")
@@ -93,7 +99,7 @@ def render(
 
     Raises LabelError where the tracks are of another video.
     """
-    _check_same(video, tracks)
+    check_same(video, tracks)
     masks = Masks(tracks, video.times, config.mask, config.style.shape)
     hider = Hider(config.style)
 
@@ -137,15 +143,22 @@ def outcome_of(
         *([f"frames {_ranges(unseen)} were not looked at{why}: hidden whole"] if unseen else ()),
         *([f"its last {video.missing} frames are not in the file"] if video.missing else ()),
     ]
-    notes = (_summary(tracks, video.times), *(() if written is None else written.notes))
+    done = "found" if written is None else "hidden"
+    notes = [f"{done}: {_counted(tracks, video.times)}", *_choices(tracks)]
+    notes += [] if written is None else written.notes
     status: Literal["ok", "partial"] = "partial" if problems else "ok"
-    return FileOutcome(video.path, status, outputs, "; ".join(problems) or None, notes=notes)
+    return FileOutcome(video.path, status, outputs, "; ".join(problems) or None, tuple(notes))
 
 
 def output_of(path: Path, target: Path) -> Path:
     """Where the redacted copy of `path` goes: `target` with `_redacted`, of a fitting format."""
     suffix = path.suffix if is_picture(path) else output_suffix(path)
     return output_path(target, REDACTED + suffix)
+
+
+def audit_page(redacted: Path) -> Path:
+    """Where the page of a copy's audit goes."""
+    return output_path(redacted.with_suffix(""), ".audit.html")
 
 
 def is_picture(path: Path) -> bool:
@@ -185,7 +198,8 @@ class _Redaction:
     def redact(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         outputs = _outputs(path, target, only_tracks=self.only_tracks)
         check_outputs([path], outputs, overwrite=self.overwrite)
-        for stale in outputs:  # a file that fails now must not pass by what it once gave
+        # What fails now must not pass by what it once gave, nor a new copy by an old audit.
+        for stale in (*outputs, audit_page(output_of(path, target))):
             stale.unlink(missing_ok=True)
         if is_picture(path):
             return self._picture(path, outputs)
@@ -216,7 +230,7 @@ class _Redaction:
                 regions.append(Region((x1, y1, x2, y2), self.config.style.shape))
         hide_image(self.hider, pixels, info, regions)
         write_image(outputs[0], pixels, info)
-        return FileOutcome(path, "ok", outputs, notes=(_words(count), *info.notes))
+        return FileOutcome(path, "ok", outputs, notes=(f"hidden: {_words(count)}", *info.notes))
 
 
 @contextmanager
@@ -229,7 +243,7 @@ def _undone(path: Path) -> Iterator[None]:
         raise
 
 
-def _check_same(video: Video, tracks: TrackFile) -> None:
+def check_same(video: Video, tracks: TrackFile) -> None:
     """Raise LabelError where tracks are of another video, by its frames and by the file itself."""
     if (tracks.frames, tracks.width, tracks.height) != (video.frames, video.width, video.height):
         raise LabelError(
@@ -273,6 +287,15 @@ def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> 
     )
 
 
+def _target(item: Item, out: Path | None) -> Path:
+    return item.path.with_suffix("") if out is None else out / item.stem
+
+
+def _is_done(item: Item, out: Path | None, *, only_tracks: bool) -> bool:
+    outputs = _outputs(item.path, _target(item, out), only_tracks=only_tracks)
+    return all(place.exists() for place in outputs)
+
+
 def _outputs(path: Path, target: Path, *, only_tracks: bool) -> tuple[Path, ...]:
     if is_picture(path):
         return (output_of(path, target),)
@@ -294,7 +317,7 @@ def _ranges(spans: Sequence[Damage]) -> str:
     return ", ".join(f"{one.start}-{one.stop - 1}" for one in spans)
 
 
-def _summary(tracks: TrackFile, times: NDArray[np.float64]) -> str:
+def _counted(tracks: TrackFile, times: NDArray[np.float64]) -> str:
     """How many objects of each class are hidden, in some frame at least."""
     active = active_frames(tracks.spans, times)
     count = Counter(dict.fromkeys(tracks.classes, 0))
@@ -306,5 +329,15 @@ def _summary(tracks: TrackFile, times: NDArray[np.float64]) -> str:
     return _words(count)
 
 
+def _choices(tracks: TrackFile) -> Iterator[str]:
+    """What a person left visible: it stands in the track file, so it is said every time."""
+    if tracks.shown:
+        numbers = ", ".join(map(str, sorted(tracks.shown)))
+        yield f"left visible: tracks {numbers} (--keep none undoes it)"
+    if len(tracks.spans):
+        spans = ", ".join(f"{start:g}-{end:g} s" for start, end in tracks.spans.tolist())
+        yield f"hidden only in {spans} (--only all undoes it)"
+
+
 def _words(count: Counter[str]) -> str:
-    return "hidden: " + ", ".join(f"{number} {label}" for label, number in count.items())
+    return ", ".join(f"{number} {label}" for label, number in count.items())
