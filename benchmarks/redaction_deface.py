@@ -29,7 +29,7 @@ from playhead.redaction.images import read_image
 from playhead.worlds.cutouts import Cutout, cut, paste_along
 
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
-HEIGHTS = (0.04, 0.25)
+HEIGHTS, TOGETHER = (0.03, 0.2), 5
 SEED = 3
 BIN = Path(sys.executable).parent
 
@@ -87,7 +87,8 @@ def faster_backend(folder: Path, faces: list[Cutout]) -> str:
 
 def make(path: Path, size: tuple[int, int], faces: list[Cutout], seconds: float) -> TrackFile:
     clip = weight_path("clip-bikes")
-    return paste_along(clip, faces, path, size=size, seed=SEED, seconds=seconds, heights=HEIGHTS)
+    ways = {"seed": SEED, "heights": HEIGHTS, "together": TOGETHER}
+    return paste_along(clip, faces, path, size=size, seconds=seconds, **ways)
 
 
 def deface(backend: str) -> Side:
