@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from playhead.events.formats.tracks import TrackFile
 from playhead.events.model import Origin, Track
 from playhead.media import VideoWriter, open_video
 from playhead.redaction import strips
-from playhead.redaction.edits import apply_edits, read_edits
+from playhead.redaction.edits import apply_edits, read_edits, tracks_identity
 from playhead.redaction.review import write_review
 from playhead.redaction.strips import boxed_crop, moment_frames, strip_frames
 
@@ -118,7 +119,53 @@ def test_a_track_says_its_time_and_where_its_boxes_come_from(street: Path, tmp_p
     assert (one["id"], one["label"]) == (4, "face")
     assert (one["start"], one["end"]) == pytest.approx((5 / 25, 50 / 25))
     assert one["counts"] == {"detected": 38, "filled": 2, "extended": 5}
-    assert one["score"] == pytest.approx(track(4).scores[track(4).origin == 0].mean(), abs=1e-4)
+
+
+def test_the_score_of_a_track_is_the_best_that_a_network_gave(street: Path, tmp_path: Path) -> None:
+    one = track(4)
+    one.scores[:] = 0.1
+    one.scores[20], one.scores[11] = 0.6, 0.9  # one sighting, one filled in
+    [told] = reviewed(street, tmp_path, tracks(one))["tracks"]
+    assert told["score"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("lies", "named"),
+    [
+        ("street.tracks.npz", None),
+        ("../v/street.tracks.npz", None),
+        ("other.tracks.npz", "v/other.tracks.npz"),
+        ("p/street.tracks.npz", "v/p/street.tracks.npz"),
+        ("p/a b.tracks.npz", "v/p/a b.tracks.npz"),
+    ],
+)
+def test_the_command_names_tracks_that_do_not_lie_beside_the_video(
+    street: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lies: str,
+    named: str | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("v")
+    folder.mkdir()
+    video = folder / "street.mp4"
+    video.write_bytes(street.read_bytes())
+    data = document(write_review(video, tracks(), folder / lies, tmp_path / "r.html"))
+    said = shlex.split(data["command"])
+    tracks_words = [] if named is None else ["--tracks", named]
+    edits = Path(lies).name.replace(".tracks.npz", ".edits.json")
+    start = ["playhead", "redaction", "apply", "v/street.mp4"]
+    assert said == [*start, *tracks_words, "--edits", edits]
+
+
+def test_the_page_carries_the_identity_of_its_tracks_and_every_label_of_a_box(
+    street: Path, tmp_path: Path
+) -> None:
+    file = tracks(track(4, "dog"))
+    data = reviewed(street, tmp_path, file)
+    assert data["identity"] == tracks_identity(file)
+    assert data["labels"] == ["face", "plate", "dog", "person", "head", "car"]
 
 
 def test_a_strip_shows_the_first_the_surest_and_the_last_sighting() -> None:

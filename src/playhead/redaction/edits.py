@@ -5,6 +5,8 @@ spans of time to hide in. What it leaves out stays as the track file has it; wha
 that, so that the same edits applied twice are applied once.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from playhead.errors import LabelError
 from playhead.events.formats.tracks import TrackFile
 from playhead.events.model import Box, Origin, Track
 from playhead.events.source import JsonEntry, read_json
+from playhead.redaction.config import LABELS
 from playhead.times import TIE, nearest
 
 __all__ = [
@@ -26,11 +29,13 @@ __all__ = [
     "checked_spans",
     "drawn_box",
     "is_drawn",
+    "known_labels",
     "read_edits",
+    "tracks_identity",
 ]
 
 SCHEMA = 1
-FILE_KEYS = ("schema", "video", "keep", "hide", "boxes", "spans")
+FILE_KEYS = ("schema", "video", "tracks", "keep", "hide", "boxes", "spans")
 BOX_KEYS = ("label", "start", "end", "box", "end_box")
 MAX_PIXEL = 1e5  # no picture is this wide
 MAX_SECONDS = 1e9
@@ -63,6 +68,7 @@ class AddedBox:
 class Edits:
     """What one file of edits says; None where it says nothing, which changes nothing.
 
+    tracks: the identity of the tracks that it was decided about
     keep: ids of tracks to leave visible; hide: ids to hide again
     boxes: all that a person drew, in place of those drawn before
     spans: rising, apart; outside of them nothing is hidden; none at all means everywhere
@@ -70,6 +76,7 @@ class Edits:
     """
 
     video: str
+    tracks: str | None = None
     keep: tuple[int, ...] = ()
     hide: tuple[int, ...] = ()
     boxes: tuple[AddedBox, ...] | None = None
@@ -92,6 +99,7 @@ def read_edits(path: Path) -> Edits:
         raise LabelError(f"{path}: track {number} is in 'keep' and in 'hide'; take one of them out")
     return Edits(
         video=_read_name(document),
+        tracks=document.text("tracks") if "tracks" in document.values else None,
         keep=keep,
         hide=hide,
         boxes=_read_boxes(document) if "boxes" in document.values else None,
@@ -106,10 +114,11 @@ def apply_edits(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> 
     times: seconds of every frame of the video, float64 (frames,)
     Kept ids go to `shown`. A drawn box becomes a track of the frames whose time is in [start, end),
     at least the nearest one; tracks drawn earlier are replaced by those of the edits.
-    Raises LabelError for edits of another video, an id that no found track has, a box outside the
-    picture, a box or span after the end of the video.
+    Raises LabelError for edits of another video or other tracks, an id that no found track has, a
+    box outside the picture or of an unknown label, a box or span after the end of the video.
     """
     _check_video(tracks, edits, times)
+    _check_identity(tracks, edits)
     _check_ids(tracks, edits)
     shown = (tracks.shown | set(edits.keep)) - set(edits.hide)
     spans = tracks.spans if edits.spans is None else checked_spans(edits.spans, edits.where, times)
@@ -118,6 +127,26 @@ def apply_edits(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> 
         return decided
     _check_boxes(tracks, edits, times)
     return _redrawn(decided, edits.boxes, times)
+
+
+def tracks_identity(file: TrackFile) -> str:
+    """16 hexadecimal digits that tell these found tracks from all others.
+
+    They are the start of a SHA-256 over ids, labels, frames and boxes. What a person drew or chose
+    has no part in it, so that tracks keep it when edits are applied.
+    """
+    digest = hashlib.sha256()
+    for track in file.tracks:
+        if not is_drawn(track):
+            digest.update(json.dumps([track.id, track.label, len(track.frames)]).encode())
+            digest.update(track.frames.astype("<i4").tobytes())
+            digest.update(track.boxes.astype("<f4").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def known_labels(tracks: TrackFile) -> tuple[str, ...]:
+    """What a drawn box may be: the classes of the tracks, then the others that can be hidden."""
+    return tuple(dict.fromkeys((*tracks.classes, *LABELS)))
 
 
 def is_drawn(track: Track) -> bool:
@@ -206,6 +235,16 @@ def _check_video(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) ->
         )
 
 
+def _check_identity(tracks: TrackFile, edits: Edits) -> None:
+    """Numbers of tracks mean other objects where the tracks are others."""
+    own = tracks_identity(tracks)
+    if edits.tracks not in (None, own):
+        raise LabelError(
+            f"{edits.where}: edits of the tracks {edits.tracks}, these are {own}: another track "
+            "file, or tracks found anew; review these tracks again"
+        )
+
+
 def _check_ids(tracks: TrackFile, edits: Edits) -> None:
     drawn = {track.id: is_drawn(track) for track in tracks.tracks}
     for key, ids in (("keep", edits.keep), ("hide", edits.hide)):
@@ -223,8 +262,13 @@ def _check_ids(tracks: TrackFile, edits: Edits) -> None:
 
 
 def _check_boxes(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> None:
+    known = known_labels(tracks)
     for number, added in enumerate(edits.boxes or (), start=1):
         where = f"{edits.where}: box {number}"
+        if added.label not in known:
+            raise LabelError(
+                f"{where}: unknown label {added.label!r}; known are {', '.join(known)}"
+            )
         _check_start(where, added.start, times)
         for x1, y1, x2, y2 in filter(None, (added.box, added.end_box)):
             if x1 >= tracks.width or y1 >= tracks.height or x2 <= 0 or y2 <= 0:

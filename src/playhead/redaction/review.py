@@ -15,13 +15,20 @@ import numpy as np
 from playhead.errors import LabelError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, by_frame
 from playhead.events.model import Origin, Track
+from playhead.inference.batch import output_path
 from playhead.media import Video, open_video
 from playhead.progress import Progress
-from playhead.redaction.edits import SCHEMA, drawn_box, is_drawn
+from playhead.redaction.edits import (
+    SCHEMA,
+    drawn_box,
+    is_drawn,
+    known_labels,
+    tracks_identity,
+)
 from playhead.redaction.markup import asset, write_page
 from playhead.redaction.strips import (
     Shots,
-    certainty,
+    best_score,
     moment_frames,
     strip_frames,
     take_shots,
@@ -38,7 +45,7 @@ def write_review(
 ) -> Path:
     """Write the page of a video's tracks and return its path; the video is read once.
 
-    tracks_path: where the tracks are, for the names on the page
+    tracks_path: where the tracks are, for the names and the command on the page
     progress: advances by 1 in all
     Raises LabelError where the tracks are not of this video.
     """
@@ -50,6 +57,7 @@ def write_review(
         shots = take_shots(source, found, strips, moments, progress)
         document = {
             "schema": SCHEMA,
+            "identity": tracks_identity(tracks),
             **_names(video, tracks_path),
             **_facts(source, tracks),
             "few": few,
@@ -69,8 +77,16 @@ def _names(video: Path, tracks_path: Path) -> dict[str, str]:
         "video": video.name,
         "tracks_file": tracks_path.name,
         "edits_file": edits,
-        "command": f"playhead redaction apply {_quoted(str(video))} --edits {_quoted(edits)}",
+        "command": _command(video, tracks_path, edits),
     }
+
+
+def _command(video: Path, tracks_path: Path, edits: str) -> str:
+    """What applies the edits; it names the tracks where they are not found without."""
+    words = ["playhead redaction apply", _quoted(str(video))]
+    if tracks_path.resolve() != output_path(video.with_suffix(""), SUFFIX).resolve():
+        words += ["--tracks", _quoted(str(tracks_path))]
+    return " ".join([*words, "--edits", _quoted(edits)])
 
 
 def _quoted(argument: str) -> str:
@@ -86,7 +102,7 @@ def _facts(video: Video, tracks: TrackFile) -> dict[str, Any]:
         "duration": video.duration,
         "last": float(video.times[-1]),
         "unseen": int(np.diff(tracks.unseen, axis=1).sum()),
-        "labels": list(tracks.classes),
+        "labels": list(known_labels(tracks)),
     }
 
 
@@ -97,7 +113,7 @@ def _track(track: Track, video: Video, pictures: Sequence[tuple[int, str]]) -> d
         "label": track.label,
         "start": float(video.times[track.frames[0]]),
         "end": _end(video, int(track.frames[-1])),
-        "score": round(certainty(track), 4),
+        "score": round(best_score(track), 4),
         "counts": {name: count for name, count in counts.items() if count},
         "pictures": [{"time": float(video.times[k]), "src": src} for k, src in pictures],
     }

@@ -18,8 +18,8 @@ from playhead.report.markup import picture_uri
 
 __all__ = [
     "Shots",
+    "best_score",
     "boxed_crop",
-    "certainty",
     "moment_frames",
     "shrunk",
     "strip_frames",
@@ -76,8 +76,8 @@ def take_shots(
 def strip_frames(tracks: Sequence[Track]) -> tuple[list[NDArray[np.int32]], int]:
     """For each track the frames to show, and how many tracks have fewer than they should.
 
-    Where there are too many tracks, the longest and the least certain have full strips, the others
-    their surest frame while that lasts.
+    Where there are too many tracks, the longest and those of the lowest score have full strips,
+    the others their surest frame while that lasts.
     """
     order = _by_interest(tracks)
     chosen = [track.frames[:0] for track in tracks]
@@ -101,10 +101,13 @@ def moment_frames(times: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.unique(np.searchsorted(times, wanted).clip(0, len(times) - 1)).astype(np.int32)
 
 
-def certainty(track: Track) -> float:
-    """The mean score of what a network saw; of all boxes where it saw none itself."""
+def best_score(track: Track) -> float:
+    """The best score of what a network saw; of all boxes where it saw none itself.
+
+    It is what a threshold let pass: the mean may lie below, since weak sightings go on a track.
+    """
     seen = track.origin == Origin.DETECTED
-    return float(track.scores[seen if seen.any() else slice(None)].mean())
+    return float(track.scores[seen if seen.any() else slice(None)].max())
 
 
 def boxed_crop(
@@ -162,8 +165,8 @@ def _frames(track: Track, count: int) -> NDArray[np.int32]:
 
 
 def _by_interest(tracks: Sequence[Track]) -> list[int]:
-    """The longest and the least certain first, in turn."""
+    """The longest and those of the lowest best score first, in turn."""
     longest = np.argsort([-len(track.frames) for track in tracks], kind="stable")
-    unsure = np.argsort([certainty(track) for track in tracks], kind="stable")
+    unsure = np.argsort([best_score(track) for track in tracks], kind="stable")
     turns = np.stack([longest, unsure], axis=1).ravel()
     return list(dict.fromkeys(turns.tolist()))

@@ -24,7 +24,7 @@ function element(tag, text, className) {
 const ids = new Set(data.tracks.map((t) => t.id));
 let kept = new Set(data.shown), boxes = data.boxes, spans = data.spans;
 const edits = () => ({
-  schema: data.schema, video: data.video,
+  schema: data.schema, video: data.video, tracks: data.identity,
   keep: [...kept].sort((a, b) => a - b), hide: data.shown.filter((id) => !kept.has(id)),
   boxes, spans,
 });
@@ -45,7 +45,7 @@ function cornersMistake(box) {
 }
 
 function boxMistake(box) {
-  if (!box || typeof box.label !== "string" || !box.label.trim()) return "needs a label";
+  if (!box || !data.labels.includes(box.label)) return `needs a label: ${data.labels.join(", ")}`;
   const end = box.end_box && cornersMistake(box.end_box);
   return spanMistake([box.start, box.end]) || cornersMistake(box.box) || (end ? `at the end ${end}` : "");
 }
@@ -100,7 +100,7 @@ function card(track) {
   show();
   toggle.append(box, words);
   top.append(element("h3", `${track.label} #${track.id}`),
-    element("span", `${clock(track.start)} – ${clock(track.end)} (${(track.end - track.start).toFixed(1)} s) · score ${track.score.toFixed(2)} · ${counts}`, "facts"), toggle);
+    element("span", `${clock(track.start)} – ${clock(track.end)} (${(track.end - track.start).toFixed(1)} s) · best score ${track.score.toFixed(2)} · ${counts}`, "facts"), toggle);
   for (const one of track.pictures) {
     const figure = element("figure"), image = element("img");
     image.src = one.src;
@@ -208,7 +208,7 @@ $("drawing").onchange = showCorners;
 
 $("form").onsubmit = (event) => {
   event.preventDefault();
-  const box = { label: $("box-label").value.trim(), start: number($("from").value), end: number($("to").value), box: draft.box };
+  const box = { label: $("box-label").value, start: number($("from").value), end: number($("to").value), box: draft.box };
   if ($("moves").checked) box.end_box = draft.end_box || [];
   const wrong = boxMistake(box);
   $("box-message").textContent = wrong && `The box ${wrong}.`;
@@ -293,6 +293,7 @@ function load(text) {
   try { given = JSON.parse(text); } catch (error) { return `is not JSON (${error.message})`; }
   if (!given || given.schema !== data.schema) return `is no file of edits of schema ${data.schema}`;
   if (given.video !== data.video) return `is of ${given.video}, this page is of ${data.video}`;
+  if ("tracks" in given && given.tracks !== data.identity) return `is of other tracks than ${data.tracks_file} had for this page`;
   const { keep = [], hide = [] } = given, newBoxes = given.boxes ?? boxes, newSpans = given.spans ?? spans;
   if (![keep, hide, newBoxes, newSpans].every(Array.isArray)) return "has an entry that is no list";
   const unknown = [...keep, ...hide].find((id) => !ids.has(id));
@@ -339,13 +340,12 @@ all("[data-view]").forEach((tab) => { tab.onclick = () => choose(tab.dataset.vie
 function start() {
   const labels = [...new Set(data.tracks.map((t) => t.label))].sort();
   $("label").append(new Option("all", ""), ...labels.map((name) => new Option(name, name)));
-  $("labels").append(...[...new Set([...data.labels, ...labels])].map((name) => new Option(name)));
-  $("box-label").value = data.labels[0] || "";
+  $("box-label").append(...data.labels.map((name) => new Option(name, name)));
   $("summary").textContent = `${data.tracks_file}: ${many(data.tracks.length, "track")} in ${many(data.frames, "frame")} of ` +
     `${data.width}×${data.height}, ${clock(data.duration)} long.` +
     (data.unseen ? ` ${many(data.unseen, "frame")} could not be looked at and ${data.unseen === 1 ? "is" : "are"} hidden whole.` : "");
   $("few").textContent = data.few
-    ? `There are too many tracks for all pictures: ${many(data.few, "track")}, neither the longest nor the least certain, ${data.few === 1 ? "has" : "have"} one picture or none.` : "";
+    ? `There are too many tracks for all pictures: ${many(data.few, "track")}, neither the longest nor of the lowest score, ${data.few === 1 ? "has" : "have"} one picture or none.` : "";
   $("file").textContent = data.edits_file;
   $("command").textContent = data.command;
   $("moment-list").append(...data.moments.map((m, i) => {
