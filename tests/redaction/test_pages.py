@@ -183,8 +183,8 @@ def test_nothing_found_is_said_with_what_was_looked_at() -> None:
         ({"unaudited": {}}, "Nothing exposed was found"),
         ({}, "Nothing exposed was found, but not all was looked at"),
         ({"unaudited": {}, "looked": 1199}, "Nothing exposed was found, but not all was looked at"),
-        ({"detectors": {}}, "Nobody looked"),
-        ({"exposures": [exposure(0, 1)]}, "Not safe as it is"),
+        ({"detectors": {}}, "NOT AUDITED: nobody looked"),
+        ({"exposures": [exposure(0, 1)]}, "EXPOSED"),
     ],
 )
 def test_a_verdict_claims_no_more_than_was_looked_at(
@@ -211,8 +211,9 @@ def test_a_failed_check_alone_fails_the_audit(tmp_path: Path) -> None:
     broken = audit(checks=[Check(name="as many frames", ok=False, detail="1,199 of 1,200")])
     assert not broken.passed
     assert broken.verdict()[-1] == "failed: as many frames: 1,199 of 1,200"
+    assert broken.describe().startswith("street_redacted.mp4: NOT SAFE: a check failed\n")
     page = Page(write_audit_page(broken, tmp_path / "a.html"))
-    assert "Not safe as it is" in page.text
+    assert "NOT SAFE: a check failed" in page.text
     assert "FAILED" in page.text
 
 
@@ -226,10 +227,58 @@ def test_the_document_of_an_audit_is_json_that_names_every_exposed_frame() -> No
     assert document["passed"] is False
 
 
-def test_an_audit_in_words_names_the_output_and_says_the_verdict() -> None:
-    first, *rest = audit().describe().splitlines()
-    assert "street_redacted.mp4" in first
-    assert [line.strip() for line in rest] == list(audit().verdict())
+@pytest.mark.parametrize(
+    ("changes", "headline"),
+    [
+        ({"unaudited": {}}, "nothing exposed was found"),
+        ({}, "nothing exposed was found, but not all was looked at"),
+        ({"detectors": {}}, "NOT AUDITED: nobody looked"),
+        ({"exposures": [exposure(0, 1)], "unaudited": {}}, "EXPOSED"),
+    ],
+)
+def test_the_first_line_of_an_audit_in_words_tells_pass_from_failure(
+    changes: dict[str, object], headline: str
+) -> None:
+    first, *rest = audit(**changes).describe().splitlines()
+    assert first == f"street_redacted.mp4: {headline}"
+    assert [line.strip() for line in rest] == list(audit(**changes).verdict())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"frames": 1, "looked": 1}, "0 exposed track-frames of faces in 1 frame looked at"),
+        ({"looked": 1}, "0 exposed track-frames of faces in 1 of 1,200 frames looked at"),
+        (
+            {"exposures": [exposure(0, 1)]},
+            "1 exposed track-frame of faces (1 track) in 1,200 frames looked at",
+        ),
+        ({"original": "a.JPG", "frames": 1, "looked": 1}, "0 exposed faces in the picture"),
+        (
+            {"original": "a.png", "frames": 1, "looked": 1, "exposures": [exposure(0, 0)]},
+            "1 exposed face in the picture",
+        ),
+    ],
+)
+def test_a_verdict_counts_one_as_one_and_a_picture_as_a_picture(
+    changes: dict[str, object], said: str
+) -> None:
+    assert audit(**changes).verdict()[0] == said
+
+
+def test_an_exposure_in_a_picture_has_no_time(tmp_path: Path) -> None:
+    found = audit(original="a.png", frames=1, looked=1, exposures=[exposure(1, 0, 0.71)])
+    assert "score 0.71" in Page(write_audit_page(found, tmp_path / "a.html")).text
+
+
+def test_what_a_person_chose_to_leave_visible_is_said_and_fails_nothing(tmp_path: Path) -> None:
+    assert not any("chose" in line for line in audit().verdict())
+    left = audit(kept=40)
+    assert left.passed
+    assert left.to_json()["kept"] == 40
+    sentence = "40 track-frames that a person chose to leave visible"
+    assert sentence in left.verdict()
+    assert sentence in Page(write_audit_page(left, tmp_path / "a.html")).text
 
 
 def test_every_exposed_frame_is_listed_with_the_worst_track_first(tmp_path: Path) -> None:

@@ -119,9 +119,6 @@ class Auditor:
                         finds.add(k, float(after.times[k]), seen, shown, picture)
                 progress.advance(1 / len(looked))
             checks = check_video(before, after, self._write)
-            if finds.chosen:
-                text = f"{finds.chosen} track-frames that a person chose to leave"
-                checks.append(Check(name="kept visible", ok=True, detail=text))
             frames = after.frames, len(looked)
         return self._report((original, redacted), frames, finds, checks)
 
@@ -169,6 +166,7 @@ class Auditor:
             exposures=tuple(finds.exposures),
             pictures=finds.pictures,
             checks=tuple(checks),
+            kept=finds.chosen,
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.events.model import Box
+from playhead.redaction.images import IMAGE_SUFFIXES
 from playhead.redaction.markup import asset, write_page
 from playhead.redaction.strips import shrunk
 from playhead.report.markup import clock, escape, picture_uri
@@ -68,6 +69,7 @@ class AuditReport:
     hiders, detectors: by label the network that hid, and the one that looked for what is left
     unaudited: by label why nobody looked
     pictures: by index in `exposures` the same crop of the original and of the output, RGB
+    kept: finds that a person chose to leave visible, which are no exposures
     """
 
     original: str
@@ -80,26 +82,53 @@ class AuditReport:
     exposures: Sequence[Exposure] = ()
     pictures: Mapping[int, tuple[RGB, RGB]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
+    kept: int = 0
 
     @property
     def passed(self) -> bool:
         """Whether nothing exposed was found and every check holds; exit code 4 where not."""
         return not self.exposures and all(check.ok for check in self.checks)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every frame was looked at, for every label."""
+        return self.looked == self.frames > 0 and bool(self.detectors) and not self.unaudited
+
+    @property
+    def still(self) -> bool:
+        """Whether it is a picture, which has no frames and no tracks."""
+        return Path(self.original).suffix.lower() in IMAGE_SUFFIXES
+
+    def headline(self) -> str:
+        """In a few words whether the output is safe, claiming no more than was looked at."""
+        if self.exposures:
+            return "EXPOSED"
+        if not self.passed:
+            return "NOT SAFE: a check failed"
+        if not self.detectors or not self.looked:
+            return "NOT AUDITED: nobody looked"
+        return "nothing exposed was found" + (
+            "" if self.complete else ", but not all was looked at"
+        )
+
     def verdict(self) -> tuple[str, ...]:
-        """A sentence for each label that was looked for, each that was not, each failed check."""
-        looked = f"{self.looked:,} frames looked at"
-        if self.looked != self.frames:
-            looked = f"{self.looked:,} of {self.frames:,} frames looked at"
+        """A sentence for each label that was looked for, each that was not, each failed check.
+
+        And one for what a person chose to leave visible.
+        """
+        kept = _count(self.kept, "track-frame")
         return (
-            *(f"{self._exposed(label)} in {looked}" for label in self.detectors),
+            *(f"{self._exposed(label)} in {self._looked()}" for label in self.detectors),
+            *([f"{kept} that a person chose to leave visible"] if self.kept else []),
             *(f"{_plural(label)}: unaudited ({why})" for label, why in self.unaudited.items()),
             *(f"failed: {one.name}: {one.detail}" for one in self.checks if not one.ok),
         )
 
     def describe(self) -> str:
-        """The verdict as lines of plain text under the name of the output."""
-        return "\n".join([f"{self.redacted}: audited", *(f"  {one}" for one in self.verdict())])
+        """The verdict as lines of plain text under the name of the output and the headline."""
+        return "\n".join(
+            [f"{self.redacted}: {self.headline()}", *(f"  {one}" for one in self.verdict())]
+        )
 
     def to_json(self) -> dict[str, Any]:
         """All but the pictures, as JSON holds it."""
@@ -114,12 +143,21 @@ class AuditReport:
             "unaudited": dict(self.unaudited),
             "exposed_track_frames": len(self.exposures),
             "exposures": [asdict(one) for one in self.exposures],
+            "kept": self.kept,
             "checks": [asdict(one) for one in self.checks],
         }
 
+    def _looked(self) -> str:
+        frames = f"{_count(self.frames, 'frame')} looked at"
+        if self.looked != self.frames:
+            return f"{self.looked:,} of {frames}"
+        return "the picture" if self.still else frames
+
     def _exposed(self, label: str) -> str:
         tracks = [one.track for one in self.exposures if one.label == label]
-        count = f"{len(tracks):,} exposed track-frame{'' if len(tracks) == 1 else 's'}"
+        if self.still:
+            return f"{len(tracks):,} exposed {label if len(tracks) == 1 else _plural(label)}"
+        count = _count(len(tracks), "exposed track-frame")
         several = f" ({_count(len(set(tracks)), 'track')})" if tracks else ""
         return f"{count} of {_plural(label)}{several}"
 
@@ -161,11 +199,11 @@ class RedactionReport:
 
 def write_audit_page(report: AuditReport, path: Path) -> Path:
     """Write what an audit found as one self-contained file and return its path."""
-    complete = report.passed and report.looked == report.frames and not report.unaudited
+    headline = report.headline()
     parts = {
         "verdict": _tag("ul", (_tag("li", escape(line)) for line in report.verdict())),
-        "heading": _heading(report, complete=complete),
-        "kind": "good" if complete else "bad",
+        "heading": headline[:1].upper() + headline[1:],
+        "kind": "good" if report.passed and report.complete else "bad",
         "files": escape(f"{report.redacted}, made from {report.original}"),
         "who": _table(("label", "hidden by", "looked for by"), _who(report)),
         "checks": _table(("check", "", "found"), map(_check_row, report.checks)),
@@ -188,14 +226,6 @@ def write_redaction_report(report: RedactionReport, path: Path) -> Path:
         "script": asset("report.js"),
     }
     return write_page("report.html", path, title=report.title, parts=parts)
-
-
-def _heading(report: AuditReport, *, complete: bool) -> str:
-    if not report.passed:
-        return "Not safe as it is"
-    if not report.detectors or not report.looked:
-        return "Nobody looked"
-    return "Nothing exposed was found" + ("" if complete else ", but not all was looked at")
 
 
 def _who(report: AuditReport) -> list[tuple[str, str, str]]:
@@ -223,11 +253,7 @@ def _by_track(exposures: Sequence[Exposure]) -> list[list[int]]:
 
 def _exposed_track(report: AuditReport, rows: Sequence[int]) -> str:
     members = [report.exposures[i] for i in rows]
-    first, last, worst = members[0], members[-1], max(members, key=lambda one: one.score)
-    facts = (
-        f"{_count(len(members), 'frame')} between {clock(first.time)} and {clock(last.time)}, "
-        f"the surest with score {worst.score:.2f} in frame {worst.frame:,} at {clock(worst.time)}"
-    )
+    first, facts = members[0], _facts(members, still=report.still)
     shown = [report.pictures[i] for i in rows if i in report.pictures]
     pictures = "".join(_pair(*pair) for pair in shown) or '<p class="note">No picture.</p>'
     table = _table(("frame", "time", "score", "box", "how"), map(_exposure_row, members))
@@ -236,6 +262,16 @@ def _exposed_track(report: AuditReport, rows: Sequence[int]) -> str:
         f"<h3>{escape(first.label)}, exposed track {first.track}</h3>"
         f'<p class="note">{escape(facts)}</p>'
         f"<details><summary>Every exposed frame</summary>{table}</details></div></article>"
+    )
+
+
+def _facts(members: Sequence[Exposure], *, still: bool) -> str:
+    first, last, worst = members[0], members[-1], max(members, key=lambda one: one.score)
+    if still:
+        return f"score {worst.score:.2f}"
+    return (
+        f"{_count(len(members), 'frame')} between {clock(first.time)} and {clock(last.time)}, "
+        f"the surest with score {worst.score:.2f} in frame {worst.frame:,} at {clock(worst.time)}"
     )
 
 
