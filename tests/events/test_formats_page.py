@@ -1,19 +1,23 @@
 """The examples on the page about formats are files that can be read."""
 
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from playhead.events.formats import FORMATS, read_events
 from playhead.events.formats.detect import detect
+from playhead.events.formats.tracks import COLUMNS, META_KEYS
 from playhead.events.manifest import read_manifest
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
 EXAMPLES = re.findall(r"```\w+ (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+NO_EVENTS = {"manifest.csv", "street.edits.json"}
 
 
-@pytest.mark.parametrize(("name", "text"), [pair for pair in EXAMPLES if pair[0] != "manifest.csv"])
+@pytest.mark.parametrize(("name", "text"), [pair for pair in EXAMPLES if pair[0] not in NO_EVENTS])
 def test_an_example_is_read(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     videos = read_events(tmp_path / name)
@@ -38,3 +42,14 @@ def test_every_format_has_its_row():
     assert re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE) == list(
         dict.fromkeys(["native", "csv", "manifest", *FORMATS])
     )
+
+
+def test_the_columns_and_the_description_of_a_track_file_are_those_that_are_read():
+    section = PAGE.read_text(encoding="utf-8").split("## Tracks")[1].split("## Edits")[0]
+    rows = re.findall(r"^\| \d+\. `(\w+)` \| (\w+) \| \(\w+(?:, (\d))?\) \|", section, re.MULTILINE)
+    assert rows == [
+        (name, str(np.dtype(kind)), str(row[0]) if row else "")
+        for name, (kind, row) in COLUMNS.items()
+    ]
+    [described] = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
+    assert tuple(json.loads(described)) == META_KEYS

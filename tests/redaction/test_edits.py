@@ -1,6 +1,7 @@
 """Edits: what a person decides is what the tracks say afterwards, and no mistake passes unsaid."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from playhead.errors import LabelError
 from playhead.events.formats.tracks import TrackFile, read_tracks, write_tracks
 from playhead.events.model import Origin, Track
 from playhead.redaction.edits import (
+    BOX_KEYS,
+    FILE_KEYS,
     apply_edits,
     drawn_box,
     is_drawn,
@@ -370,6 +373,21 @@ def test_edits_of_tracks_that_differ_in_one_are_refused(
     assert apply_edits(file, edits, TIMES).shown == {2}
     with pytest.raises(LabelError, match="review these tracks again"):
         apply_edits(other, edits, TIMES)
+
+
+def test_the_example_in_the_reference_is_applied_and_has_every_key(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
+    found = re.search(
+        r"```json street\.edits\.json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert found
+    document = json.loads(found[1])
+    assert tuple(document) == FILE_KEYS
+    assert set().union(*document["boxes"]) == set(BOX_KEYS)
+    file = edited(tmp_path, **document)
+    assert file.shown == {3, 7}
+    assert [track.label for track in drawn_of(file)] == ["face", "plate"]
+    assert file.spans.tolist() == [[1.5, 8.25], [10, 11]]
 
 
 def test_a_drawn_track_is_not_kept_by_its_number(tmp_path: Path) -> None:
