@@ -47,6 +47,18 @@ class TrackConfig(Settings):
         description="both ends reach over so many frames that were looked at, however far apart: "
         "the first or last sightings may have been missed",
     )
+    edge_seconds: float = Field(
+        default=1.5,
+        ge=0,
+        description="a track that begins or ends near an edge of the picture and goes out over it "
+        "is extended until it is out, at most so much; half as much where it may stand still",
+    )
+    edge_sizes: float = Field(
+        default=1.0,
+        ge=0,
+        description="a box is near an edge from so many sizes inside the picture on; half as many "
+        "where it may stand still",
+    )
     smooth_seconds: float = Field(
         default=0.2,
         ge=0,

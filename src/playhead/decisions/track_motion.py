@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.track_config import TrackConfig
 
-__all__ = ["Motion", "end_motion", "local_lines", "seen_as"]
+__all__ = ["Motion", "end_motion", "end_slope", "local_lines", "seen_as"]
 
 Array = NDArray[np.float64]
 # Times are floats: forwards and backwards the same points must lie within a distance.
@@ -102,28 +102,43 @@ def seen_as(boxes: NDArray[np.floating]) -> Array:
 def end_motion(times: Array, seen: Array, config: TrackConfig) -> Motion:
     """The state of one object at the last of its sightings, by a line through the latest ones.
 
-    times: (n,) in the order of going, rising or falling; seen: (n, 4). The line's slope is drawn
-    towards rest as `start_speed` says, so that a single sighting stands still.
+    times: (n,) in the order of going, rising or falling; seen: (n, 4). The slope is that
+    of `end_slope`, so that a single sighting stands still.
     """
-    near = np.abs(times - times[-1]) <= 2 * config.smooth_seconds + _ROUNDING
-    near[-2:] = True
+    near = _latest(times, config)
+    slope, speed = end_slope(times, seen[:, :2], config)
     times, seen = times[near], seen[near]
-    middle = float(times.mean())
-    spread = float(((times - middle) ** 2).sum())
-    noise, prior = config.jitter**2, config.start_speed**2
-    speed = 1 / (spread / noise + 1 / prior)
-    centres = seen[:, :2]
-    slope = ((times - middle)[:, None] * centres).sum(axis=0) * speed / noise
-    past = float(times[-1]) - middle
-    last = np.concatenate((centres.mean(axis=0) + slope * past, seen[:, 2:].mean(axis=0)))
+    past = float(times[-1] - times.mean())
+    centre = seen[:, :2].mean(axis=0) + slope * past
     return Motion(
-        last[None],
+        np.concatenate((centre, seen[:, 2:].mean(axis=0)))[None],
         slope[None],
-        np.array([noise / len(times) + past**2 * speed]),
+        np.array([config.jitter**2 / len(times) + past**2 * speed]),
         np.array([past * speed]),
         np.array([speed]),
         np.array([times[-1]]),
     )
+
+
+def end_slope(times: Array, values: Array, config: TrackConfig) -> tuple[Array, float]:
+    """The slope of a line through the latest of (n, k) values → (k,) and its variance.
+
+    It is drawn towards rest as `start_speed` says. The variance is in sizes² a second², of values
+    that are off by `jitter`.
+    """
+    near = _latest(times, config)
+    times, values = times[near], values[near]
+    away = times - times.mean()
+    noise = config.jitter**2
+    variance = 1 / (float((away**2).sum()) / noise + 1 / config.start_speed**2)
+    slope: Array = (away[:, None] * values).sum(axis=0) * variance / noise
+    return slope, variance
+
+
+def _latest(times: Array, config: TrackConfig) -> NDArray[np.bool_]:
+    near: NDArray[np.bool_] = np.abs(times - times[-1]) <= 2 * config.smooth_seconds + _ROUNDING
+    near[-2:] = True
+    return near
 
 
 def local_lines(times: Array, values: Array, half: float) -> tuple[Array, Array]:

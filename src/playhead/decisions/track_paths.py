@@ -2,8 +2,9 @@
 
 Between sightings the centre follows a smooth curve (a cubic whose ends have the fitted velocities)
 and the box covers the straight line between the detections as well; before the first and after the
-last it moves on with its velocity and covers where it stood, too. Boxes nobody saw grow with the
-doubt about where the object is. Whatever is smoothed, a detection lies within the box of its frame.
+last it moves on with its velocity and covers where it stood, too, at an edge of the picture until
+it is out. Boxes nobody saw grow with the doubt about where the object is. Whatever is smoothed, a
+detection lies within the box of its frame.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.decisions.track_config import TrackConfig
-from playhead.decisions.track_motion import Motion, end_motion, local_lines, seen_as
+from playhead.decisions.track_edges import End, end_of
+from playhead.decisions.track_motion import local_lines, seen_as
 from playhead.events.model import Origin, Track
 
 __all__ = ["Video", "path_of"]
@@ -48,27 +50,39 @@ def path_of(
     the picture by then. The score of a box nobody saw lies between those of its neighbours.
     """
     moments, seen = video.times[frames], seen_as(found.boxes)
-    own = np.arange(*_reach(frames, video, config), dtype=np.int32)
+    ends = _ends(moments, found.boxes.astype(np.float64), video, config)
+    reach = _reach(frames, video, config)
+    own = np.arange(*_reach_to_edges(reach, ends, video), dtype=np.int32)
     times = video.times[own]
-    low, high = _corners(times, moments, seen, config)
+    boxes = _corners(times, moments, seen, config)
     plain = _straight(times, moments, found.boxes.astype(np.float64))
     plain[frames - own[0]] = found.boxes  # of frames with the same time each keeps its own
-    low, high = np.minimum(low, plain[:, :2]), np.maximum(high, plain[:, 2:])
-    origin = np.full(len(own), Origin.FILLED, np.uint8)
+    boxes = _union(boxes, plain)
+    origin = np.full(len(own), Origin.EXTENDED, np.uint8)
+    origin[frames[0] - own[0] : frames[-1] - own[0]] = Origin.FILLED
     origin[frames - own[0]] = Origin.DETECTED
     gone = np.zeros(len(own), np.bool_)
-    for order, rows in ((-1, own < frames[0]), (1, own > frames[-1])):
-        end = end_motion(moments[::order][-_LATEST:], seen[::order][-_LATEST:], config)
-        low[rows], high[rows], out = _extended(low[rows], high[rows], times[rows], end, video)
-        origin[rows] = Origin.EXTENDED
-        # Once it has left it does not come back, however far doubt may reach.
-        gone[rows] = np.logical_or.accumulate(out[::order])[::order]
-    boxes = np.concatenate((low, high), axis=1).astype(np.float32)
-    within = np.clip(boxes, np.float32(0), np.array([video.width, video.height] * 2, np.float32))
+    for end, rows, far, last in (
+        (ends[0], own < frames[0], own < reach[0], frames[0] - own[0]),
+        (ends[1], own > frames[-1], own >= reach[1], frames[-1] - own[0]),
+    ):
+        boxes[rows], gone[rows] = _extended(boxes[rows], times[rows], end, video)
+        # So far it is there for its edge only: away from it the box does not grow.
+        trailing, sides = end.trailing(boxes[last], times[far])
+        boxes[np.ix_(far, sides)] = trailing
+    whole = boxes.astype(np.float32)
+    within = np.clip(whole, np.float32(0), np.array([video.width, video.height] * 2, np.float32))
     kept = ~gone & (within[:, :2] < within[:, 2:]).all(axis=1)
-    boxes = within if config.clip else boxes
     scores = np.interp(times, moments, found.scores).astype(np.float32)
-    return Track(number, label, own[kept], boxes[kept], scores[kept], origin[kept])
+    chosen = (within if config.clip else whole)[kept]
+    return Track(number, label, own[kept], chosen, scores[kept], origin[kept])
+
+
+def _ends(moments: Array, boxes: Array, video: Video, config: TrackConfig) -> tuple[End, End]:
+    """The start and the end of an object, which both go outwards in time."""
+    size = video.width, video.height
+    start = end_of(moments[:_LATEST][::-1], boxes[:_LATEST][::-1], config, size=size)
+    return start, end_of(moments[-_LATEST:], boxes[-_LATEST:], config, size=size)
 
 
 def _reach(frames: NDArray[np.int32], video: Video, config: TrackConfig) -> tuple[int, int]:
@@ -83,13 +97,21 @@ def _reach(frames: NDArray[np.int32], video: Video, config: TrackConfig) -> tupl
     return min(early, first), max(late, past)
 
 
-def _corners(times: Array, moments: Array, seen: Array, config: TrackConfig) -> tuple[Array, Array]:
-    """Smooth boxes at `times` as (T, 2) and (T, 2), standing still before and after sightings."""
+def _reach_to_edges(reach: tuple[int, int], ends: tuple[End, End], video: Video) -> tuple[int, int]:
+    """The same with the time that an end may take to leave the picture over an edge."""
+    start, end = ends
+    early = int(np.searchsorted(video.times, start.time - start.seconds - 1e-9))
+    late = int(np.searchsorted(video.times, end.time + end.seconds + 1e-9, side="right"))
+    return min(early, reach[0]), max(late, reach[1])
+
+
+def _corners(times: Array, moments: Array, seen: Array, config: TrackConfig) -> Array:
+    """Smooth boxes (T, 4) at `times`, standing still before and after sightings."""
     level, slope = local_lines(moments, seen[:, :2], config.smooth_seconds)
     centre = _curve(times, moments, level, slope)
     sides = _held(times, _straight(times, moments, np.exp(seen[:, 2:])), config)
     half = sides / 2 + _doubt(times, moments, config)[:, None] * sides
-    return centre - half, centre + half
+    return np.concatenate((centre - half, centre + half), axis=1)
 
 
 def _held(times: Array, sides: Array, config: TrackConfig) -> Array:
@@ -143,10 +165,20 @@ def _straight(times: Array, moments: Array, values: Array) -> Array:
 
 
 def _extended(
-    low: Array, high: Array, times: Array, end: Motion, video: Video
-) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Standing boxes grown along the way their object goes; and where it has left the picture."""
+    boxes: Array, times: Array, end: End, video: Video
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Standing boxes grown along the way their object goes; and where it has left the picture.
+
+    Once it has left it does not come back, however far doubt may reach.
+    """
     way = (times - end.time)[:, None] * end.velocity
-    beyond = (high + way <= 0) | (low + way >= (video.width, video.height))
-    out = beyond[:, 0] | beyond[:, 1]
-    return low + np.minimum(way, 0), high + np.maximum(way, 0), out
+    moved = boxes + np.concatenate((way, way), axis=1)
+    out = (moved[:, 2:] <= 0) | (moved[:, :2] >= (video.width, video.height))
+    onwards = 1 if len(times) and times[-1] > end.time else -1
+    left = (out[:, 0] | out[:, 1])[::onwards]
+    gone: NDArray[np.bool_] = np.logical_or.accumulate(left)[::onwards]
+    return _union(boxes, moved), gone
+
+
+def _union(a: Array, b: Array) -> Array:
+    return np.concatenate((np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])), axis=1)
