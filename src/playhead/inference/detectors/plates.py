@@ -2,6 +2,9 @@
 
 The network is a RetinaFace (2019) for plates: two square priors a cell on grids of
 stride 8, 16 and 32, box variances .1 and .2, four corners. It was trained on Chinese plates.
+
+Far larger than it learnt them it takes grass, coats and the roof of a car for plates, with scores
+up to .8, but at one size of the picture only: what is wide must be seen at two.
 """
 
 from collections.abc import Sequence
@@ -11,13 +14,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.decisions.boxes import Boxes
+from playhead.decisions.boxes import Boxes, iou
 from playhead.inference.detectors.common import by_size, padded, rounded_up, select
 from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
 from playhead.inference.detectors.protocol import Detector
 from playhead.media.scaling import resize
 
-__all__ = ["PlateSearch", "Plates", "decode_plates", "plate_priors"]
+__all__ = ["PlateSearch", "Plates", "confirmed", "decode_plates", "plate_priors"]
 
 OVERLAP = 0.4
 PRIORS = ((8, (24, 48)), (16, (96, 192)), (32, (384, 768)))
@@ -39,7 +42,9 @@ class PlateSearch:
 
     sizes: longer sides, in pixels, that the picture is scaled to; own: whether a picture that is
     much larger is looked at as it is, besides; widen: width and height of a box over those that the
-    network gives, which cuts plates short; crop: longer side that the crop of a car is scaled to;
+    network gives, which cuts plates short; wide: a wider box, as a share of the picture's longer
+    side, has the second-best score that the looks give it, and goes where only one look of several
+    shows it; crop: longer side that the crop of a car is scaled to;
     car_threshold: least score of a car; car_margin: how much is added around a car on each side,
     as a share of that side.
     """
@@ -47,6 +52,7 @@ class PlateSearch:
     sizes: tuple[int, ...] = (640, 960)
     own: bool = True
     widen: tuple[float, float] = (1.1, 1.1)
+    wide: float = 0.25
     crop: int = 480
     car_threshold: float = 0.3
     car_margin: float = 0.05
@@ -83,11 +89,16 @@ class Plates:
         if self._cars is not None:
             for picture, one in zip(pictures, seen, strict=True):
                 one.extend(self._in_cars(picture, self._cars, threshold))
-        results = []
-        for one, picture in zip(seen, pictures, strict=True):
-            found = select(self.name, Boxes.joined(one), picture.shape, OVERLAP)
-            results.append({"plate": _widened(found, self._search.widen)})
-        return results
+        return [
+            {"plate": self._merged(looks, picture.shape)}
+            for looks, picture in zip(seen, pictures, strict=True)
+        ]
+
+    def _merged(self, looks: Sequence[Boxes], shape: tuple[int, ...]) -> Boxes:
+        """The plates of one picture from the candidates of every look at it."""
+        found = [select(self.name, one, shape, OVERLAP) for one in looks]
+        believed = Boxes.joined(confirmed(found, self._search.wide * max(shape[:2])))
+        return _widened(select(self.name, believed, shape, OVERLAP), self._search.widen)
 
     def _look_at_large(
         self, pictures: Sequence[NDArray[np.uint8]], seen: list[list[Boxes]], threshold: float
@@ -169,6 +180,30 @@ def decode_plates(
     with np.errstate(over="ignore"):
         half = np.exp(loc[:, 2:] * VARIANCES[1]) * sides / 2
     return Boxes(np.concatenate([middle - half, middle + half], axis=1), conf[chosen, 1])
+
+
+def confirmed(looks: Sequence[Boxes], wide: float) -> list[Boxes]:
+    """What each look found, where boxes wider than `wide` pixels need a second look's word.
+
+    The score of such a box becomes the lesser of its own and the best that another look gives the
+    same place, at an IoU of OVERLAP or more; one that no other look shows goes. A single look has
+    none to ask: it stays as it is.
+    """
+    if len(looks) < 2:
+        return list(looks)
+    return [
+        _confirmed_by(one, Boxes.joined([*looks[:k], *looks[k + 1 :]]), wide)
+        for k, one in enumerate(looks)
+    ]
+
+
+def _confirmed_by(found: Boxes, others: Boxes, wide: float) -> Boxes:
+    asked = found.boxes[:, 2] - found.boxes[:, 0] > wide
+    same = iou(found.boxes[asked], others.boxes) >= OVERLAP
+    second = np.where(same, others.scores, -np.inf).max(axis=1, initial=-np.inf)
+    scores = found.scores.copy()
+    scores[asked] = np.minimum(scores[asked], second)
+    return Boxes(found.boxes, scores).chosen(scores > -np.inf)
 
 
 def _widened(found: Boxes, factors: tuple[float, float]) -> Boxes:
