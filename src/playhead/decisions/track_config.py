@@ -97,7 +97,7 @@ class TrackConfig(Settings):
         default=0.6, ge=0, description="a box within so many sizes of a prediction is never too far"
     )
     reach: float = Field(
-        default=2.5, gt=0, description="a box more sizes away from its prediction is always another"
+        default=3.5, gt=0, description="a box more sizes away from its prediction is always another"
     )
     resize: float = Field(
         default=2.2, ge=1, description="a box wider or higher by a greater factor is another"
