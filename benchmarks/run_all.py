@@ -21,6 +21,7 @@ SCRIPTS = (
     "demo",
     "real_falls",
     "packaged_detectors",
+    "plates_in_videos",
     "weak_styles",
     "redaction_memory",
     "redaction_deface",
