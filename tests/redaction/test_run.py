@@ -47,7 +47,7 @@ def test_frames_between_looks_are_followed_not_looked_at(tmp_path: Path) -> None
     [track] = read_tracks(tmp_path / "street.tracks.npz").tracks
     assert track.frames.tolist() == list(range(FRAMES))
     seen = track.frames[track.origin == 0].tolist()
-    assert seen == [*range(0, FRAMES, 3)]  # 0.12 s at 25 frames a second
+    assert seen == [*range(0, FRAMES, 4), FRAMES - 1]  # 0.16 s at 25 frames a second
     for k, box in zip(track.frames.tolist(), track.boxes.tolist(), strict=True):
         x, y = square_at(k)
         assert max(box[0] - x, box[1] - y, x + SIDE - box[2], y + SIDE - box[3]) <= 1
@@ -56,16 +56,16 @@ def test_frames_between_looks_are_followed_not_looked_at(tmp_path: Path) -> None
 def test_a_network_that_fails_leaves_its_frames_hidden_whole(
     tmp_path: Path, networks: Callable[..., None]
 ) -> None:
-    networks(lambda look: look == 2)  # looks at frames 12, 15, 18, 21
+    networks(lambda look: look == 2)  # looks at frames 16, 20, 24, 28
     [file] = run(write(tmp_path / "street.mp4")).files
     assert file.status == "partial"
-    assert "frames 10-23 were not looked at" in str(file.reason)
+    assert "frames 13-31 were not looked at" in str(file.reason)
     assert "the planted fault" in str(file.reason)
     levels = brightest(tmp_path / "street_redacted.mp4")
-    assert max(levels[10:24]) < 25  # black
-    assert min(levels[:10] + levels[24:]) > 40  # stripes
+    assert max(levels[13:32]) < 25  # black
+    assert min(levels[:13] + levels[32:]) > 40  # stripes
     assert max(levels) < DARK
-    assert read_tracks(tmp_path / "street.tracks.npz").unseen.tolist() == [[10, 24]]
+    assert read_tracks(tmp_path / "street.tracks.npz").unseen.tolist() == [[13, 32]]
 
 
 def test_networks_that_always_fail_give_no_output(

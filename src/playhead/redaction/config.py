@@ -46,7 +46,7 @@ class DetectionConfig(Settings):
         default="centerface", description="the network that finds faces; blazeface is the fast one"
     )
     every_seconds: float = Field(
-        default=0.12,
+        default=0.16,
         ge=0,
         le=1,
         description="look at a frame this often and follow in between; 0 looks at every frame",
@@ -96,9 +96,11 @@ class WriteConfig(Settings):
 
     codec: Literal["h264", "hevc"] = Field(default="h264", description="how pictures are encoded")
     crf: int = Field(
-        default=18, ge=0, le=51, description="quality: lower is better and larger; 18 looks alike"
+        default=20, ge=0, le=51, description="quality: lower is better and larger; 20 looks alike"
     )
-    speed: str = Field(default="veryfast", description="the encoder's preset, as in x264")
+    speed: str = Field(
+        default="superfast", description="the encoder's preset; slower ones write smaller files"
+    )
     audio: Literal["keep", "remove"] = Field(
         default="keep", description="sound is copied as it is, or left out: voices tell who speaks"
     )
