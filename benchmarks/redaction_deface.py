@@ -3,8 +3,8 @@
 Real faces are cut out of photographs and moved along known paths over a real street clip, so that
 it is known where each is in every frame. Both programs are run from the command line, start to
 end, hiding with black; exposed is a face of which less than 95 % of its box is hidden in the pixels
-of the output. deface and `balanced` alternate, and the ratio is of the medians; the other presets are
-run once, beside them. Small videos are longer, so that starting a program does not decide.
+of the output. deface and `balanced` alternate, and the ratio is of the medians; the other presets
+are run once, beside them. Small videos are longer, so that starting a program does not decide.
 
     playhead weights get redaction
     PLAYHEAD_DATA=data python benchmarks/redaction_deface.py [--rounds 3] [--beside thorough fast]
