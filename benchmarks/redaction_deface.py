@@ -48,13 +48,14 @@ def main() -> None:
         backend = faster_backend(folder, faces)
         sides = {f"deface, {backend}": deface(backend), "playhead, balanced": playhead("balanced")}
         beside = {f"playhead, {preset}": playhead(preset) for preset in given.beside}
-        for size in SIZES:
+        for size in (size for size in SIZES if size[1] in given.rows):
             compare(folder, size, faces, (sides, beside), given.rounds)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, nargs="+", default=[size[1] for size in SIZES])
     parser.add_argument("--beside", nargs="*", default=["thorough", "fast"])
     return parser.parse_args()
 

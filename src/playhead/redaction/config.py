@@ -52,7 +52,7 @@ class DetectionConfig(Settings):
         description="look at a frame this often and follow in between; 0 looks at every frame",
     )
     size: int = Field(
-        default=1280,
+        default=1920,
         ge=96,
         description="longest side of the picture that is looked at, pixels; without tiles",
     )
