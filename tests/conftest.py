@@ -1,7 +1,8 @@
 """What tests share: one torch thread, private cache folders, markers that fail under CI."""
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,16 @@ def one_torch_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were() -> Iterator[None]:
+    """A data loader leaves a handler for the end of children, which later tests must not meet."""
+    number = getattr(signal, "SIGCHLD", None)
+    before = None if number is None else signal.getsignal(number)
+    yield
+    if number is not None and signal.getsignal(number) is not before:
+        signal.signal(number, before)
 
 
 @pytest.fixture(scope="session", autouse=True)
