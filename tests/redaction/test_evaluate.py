@@ -56,6 +56,12 @@ def test_a_missed_frame_is_one_exposed_track_frame_and_a_whole_hidden_one_is_non
     assert exposed_track_frames(TRUTH, file(seen, unseen=unseen))["face"] == 2
 
 
+def test_what_a_person_left_visible_plays_no_part() -> None:
+    seen = track([10, 10, 50, 60], range(20))
+    chosen = file(seen, shown=frozenset({0}), spans=np.array([[0.4, 0.8]]))
+    assert exposed_track_frames(TRUTH, chosen)["face"] == 0
+
+
 def test_an_ellipse_in_the_box_itself_leaves_the_corners_and_one_of_1_5_does_not() -> None:
     same = track([10, 10, 50, 60], range(20))
     narrow = {**BOX, "style": {"shape": "ellipse"}}

@@ -5,7 +5,7 @@ hider itself: it paints the masks of the found tracks on an empty picture.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +88,12 @@ def exposed_track_frames(
 ) -> dict[str, int]:
     """For each class of the truth its track-frames that masks of `found` leave exposed.
 
+    What a person chose to leave visible plays no part: it is measured what was found.
     config: gives the masks; None for the one that the tracks were found with
     """
     config = config or config_of(found, Path(found.video))
-    times = np.zeros(found.frames)  # spans of a person's choice play no part in what was found
-    masks = Masks(found, times, config.mask, config.style.shape)
+    everything = replace(found, shown=frozenset(), spans=np.zeros((0, 2)))
+    masks = Masks(everything, np.zeros(found.frames), config.mask, config.style.shape)
     hider = Hider(HideConfig(colour="#ffffff"))
     hidden = np.zeros((found.height, found.width), np.uint8)
     layout = Layout(found.width, found.height)
