@@ -20,7 +20,6 @@ from playhead.events.model import Origin, Track
 from playhead.inference.detectors import Detector, detect_tiled, open_detector
 from playhead.inference.offer import require_weights
 from playhead.media import Video
-from playhead.media.scaling import resize
 from playhead.progress import Progress
 from playhead.redaction.config import Label, RedactionConfig
 
@@ -69,7 +68,7 @@ class Networks:
         self._detectors = {name: open_detector(name, threads=config.threads) for name in names}
 
     def look(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Found]:
-        """For each RGB (H, W, 3) frame the boxes of each class to hide, in its pixels.
+        """For each RGB (H, W, 3) frame, read at the size to look at, its boxes of each class.
 
         Scores go down to those that may only prolong a track; heads are derived.
         """
@@ -112,24 +111,11 @@ class Networks:
             if detector.name in names_for(label, self._config)
         )
         if tile is None:
-            return self._whole(detector, pictures, floor)
+            return detector.detect(pictures, threshold=floor)
         overlap = self._config.detection.overlap
         return [
             detect_tiled(detector, one, tile=tile, overlap=overlap, threshold=floor)
             for one in pictures
-        ]
-
-    def _whole(
-        self, detector: Detector, pictures: Sequence[NDArray[np.uint8]], floor: float
-    ) -> list[Found]:
-        """Look at whole pictures, shrunk to the size that is looked at."""
-        height, width = pictures[0].shape[:2]
-        seen_at = looked_size(width, height, self._config.detection.size)
-        shrunk = [resize(one, seen_at) for one in pictures]
-        back = width / seen_at[0], height / seen_at[1]
-        return [
-            {label: boxes.scaled(*back) for label, boxes in one.items()}
-            for one in detector.detect(shrunk, threshold=floor)
         ]
 
 
