@@ -143,6 +143,22 @@ def test_a_configuration_that_is_none_is_said(street: Path) -> None:
     assert (finished.code, "not a mapping" in finished.err) == (2, True)
 
 
+def test_the_networks_of_the_audit_are_asked_for_before_anything_is_rendered(
+    street: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYHEAD_HOME", str(street.parent / "nothing here"))
+    finished = run("redaction", "apply", street, "--audit")
+    assert (finished.code, "playhead weights get redaction" in finished.err) == (2, True)
+    assert not (street.parent / "street_redacted.mp4").exists()
+
+
+def test_an_old_audit_does_not_stay_beside_a_new_copy(street: Path) -> None:
+    page = street.parent / "street_redacted.audit.html"
+    page.write_text("old")
+    playhead("redaction", "apply", street)
+    assert not page.exists()
+
+
 def test_an_existing_copy_is_refused_without_overwrite(street: Path) -> None:
     playhead("redaction", "apply", street)
     assert "--overwrite" in run("redaction", "apply", street).err

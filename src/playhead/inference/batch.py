@@ -41,6 +41,10 @@ class Item:
     path: Path
     stem: Path
 
+    def target(self, out: Path | None) -> Path:
+        """Where its outputs go, without a suffix: below `out`, or beside it where that is None."""
+        return self.path.with_suffix("") if out is None else out / self.stem
+
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
@@ -169,8 +173,7 @@ def run_items(
         for item in items:
             live.advance(0, note=item.path.name)
             share = _Share(live)
-            target = item.path.with_suffix("") if out is None else out / item.stem
-            outcomes.append(_run_one(item, target, work, share))
+            outcomes.append(_run_one(item, item.target(out), work, share))
             share.advance(1 - share.done)
     return BatchResult(tuple(outcomes), time.monotonic() - started, peak_memory_bytes())
 

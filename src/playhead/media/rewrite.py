@@ -244,15 +244,14 @@ class _Writing:
     @contextmanager
     def closing(self) -> Iterator[None]:
         """Finish the file where the block ends well, else only let go of it."""
-        try:
+        with ExitStack() as failed:
+            failed.callback(self._release)
             yield
             with self._refusing():
                 self._mux(self._stream.encode(None))
                 self._tracks.write(until=None)
                 self._container.close()
-        except BaseException:
-            self._release()
-            raise
+            failed.pop_all()
         if self._written != len(self._table):
             raise MediaError(
                 f"{self._target}: the encoder gave {self._written} of {len(self._table)} frames; "

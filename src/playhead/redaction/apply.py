@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,11 @@ from playhead.redaction.run import (
     check_same,
     outcome_of,
     output_of,
+    remove_stale,
     render,
 )
 
-__all__ = ["apply_tracks", "config_of", "find_tracks", "write_review_page"]
+__all__ = ["Loaded", "apply_tracks", "config_of", "find_tracks", "load_tracks", "write_review_page"]
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
@@ -42,31 +44,43 @@ def write_review_page(video: Path, tracks: Path | None, out: Path | None) -> Pat
         return write_review(video, read_tracks(path), path, page, live)
 
 
+class Loaded(NamedTuple):
+    """A track file, where it lies, and the configuration that it will be rendered with."""
+
+    path: Path
+    file: TrackFile
+    config: RedactionConfig
+
+
+def load_tracks(video: Path, tracks: Path | None, settings: Sequence[str]) -> Loaded:
+    """The track file of a video, with settings over those that it was made with."""
+    require_file(video)
+    path = find_tracks(video, tracks)
+    file = read_tracks(path)
+    return Loaded(path, file, config_of(file, path, settings))
+
+
 def apply_tracks(
     video: Path,
-    tracks: Path | None,
+    loaded: Loaded,
     *,
     edits: Path | None,
     keep: str | None,
     only: Sequence[str],
-    settings: Sequence[str],
     out: Path | None,
     overwrite: bool,
-) -> tuple[BatchResult, RedactionConfig]:
+) -> BatchResult:
     """Render a video from its track file, which then says what was decided.
 
     keep: numbers of tracks to leave visible, or `none`; only: time spans outside of which nothing
-    is hidden, or `all`; both replace what the file says, as `settings` do what it was made with.
+    is hidden, or `all`; both replace what the file says.
     Raises LabelError for tracks of another video, or edits that name what is not there.
     """
-    require_file(video)
     if out is not None:
         check_out(out)
-    path = find_tracks(video, tracks)
-    file = read_tracks(path)
-    config = config_of(file, path, settings)
-    target = video.with_suffix("") if out is None else out / video.stem
-    check_outputs([video], [output_of(video, target)], overwrite=overwrite)
+    path, file, config = loaded
+    item = Item(video, Path(video.stem))
+    check_outputs([video], [output_of(video, item.target(out))], overwrite=overwrite)
     with open_video(video) as opened:
         check_same(opened, file)
         edited = _edited(file, edits, keep, only, opened.times)
@@ -74,12 +88,13 @@ def apply_tracks(
 
     def work(source: Path, target: Path, live: Progress) -> FileOutcome:
         output = output_of(source, target)
+        remove_stale([output], output)
+        write_tracks(path, edited)
         with open_video(source, threads=config.threads or 0) as opened:
             written = render(opened, edited, config, output, live)
-            write_tracks(path, edited)
             return outcome_of(opened, (output, path), edited, written=written)
 
-    return run_items([Item(video, Path(video.stem))], out, work, task="applying"), config
+    return run_items([item], out, work, task="applying")
 
 
 def find_tracks(video: Path, tracks: Path | None) -> Path:

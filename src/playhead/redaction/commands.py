@@ -158,21 +158,16 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Render a track file, with a person's edits, without looking for anything again."""
-    from playhead.redaction.apply import apply_tracks
+    from playhead.redaction.apply import apply_tracks, load_tracks
 
     said: dict[str, Any] = {"style.style": style, "style.shape": shape, "mask.scale": mask_scale}
     said |= {"write.audio": audio, "threads": threads}
-    result, config = apply_tracks(
-        video,
-        tracks,
-        edits=edits,
-        keep=keep,
-        only=only or [],
-        settings=[*(settings or []), *_settings(said)],
-        out=out,
-        overwrite=overwrite,
+    loaded = load_tracks(video, tracks, [*(settings or []), *_settings(said)])
+    look_again = _auditor(loaded.config) if audit else None
+    result = apply_tracks(
+        video, loaded, edits=edits, keep=keep, only=only or [], out=out, overwrite=overwrite
     )
-    _finish(result, _auditor(config) if audit else None, as_json=as_json)
+    _finish(result, look_again, as_json=as_json)
 
 
 @app.command(epilog="Example: playhead redaction audit street.mp4 street_redacted.mp4")

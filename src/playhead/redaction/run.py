@@ -6,8 +6,8 @@ Whatever goes wrong, more is hidden, not less: see `Masks.whole` and `media.rewr
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -49,6 +49,7 @@ __all__ = [
     "outcome_of",
     "output_of",
     "redact_files",
+    "remove_stale",
     "render",
 ]
 
@@ -86,7 +87,7 @@ def redact_files(
     if only_tracks and any(map(is_picture, inputs)):
         raise PlayheadError("tracks are of videos: a still picture is redacted by `redaction run`")
     for item in items:
-        outputs = _outputs(item.path, _target(item, out), only_tracks=only_tracks)
+        outputs = _outputs(item.path, item.target(out), only_tracks=only_tracks)
         check_outputs(inputs, outputs, overwrite=overwrite)
     work = _Redaction(config, Networks(config), Hider(config.style), only_tracks, overwrite)
     return run_items(items, out, work.redact, task="redacting")
@@ -185,6 +186,12 @@ def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], *, overwrite:
             raise PlayheadError(f"{place}: exists already; --overwrite replaces it")
 
 
+def remove_stale(outputs: Sequence[Path], redacted: Path) -> None:
+    """What fails now must not pass by what it once gave, nor a new copy by an old audit."""
+    for stale in (*outputs, audit_page(redacted)):
+        stale.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True, slots=True)
 class _Redaction:
     """Redaction of one file after the other with the same networks."""
@@ -198,9 +205,7 @@ class _Redaction:
     def redact(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         outputs = _outputs(path, target, only_tracks=self.only_tracks)
         check_outputs([path], outputs, overwrite=self.overwrite)
-        # What fails now must not pass by what it once gave, nor a new copy by an old audit.
-        for stale in (*outputs, audit_page(output_of(path, target))):
-            stale.unlink(missing_ok=True)
+        remove_stale(outputs, output_of(path, target))
         if is_picture(path):
             return self._picture(path, outputs)
         return self._video(path, outputs, progress)
@@ -213,9 +218,11 @@ class _Redaction:
             write_tracks(outputs[-1], tracks)
             written = None
             if not self.only_tracks:
-                with _undone(outputs[-1]):
+                with ExitStack() as undo:  # where rendering fails there is no output at all
+                    undo.callback(outputs[-1].unlink, missing_ok=True)
                     rendering = _Part(progress, 1 - LOOKING)
                     written = render(video, tracks, self.config, outputs[0], rendering)
+                    undo.pop_all()
             trouble = sightings.trouble
             return outcome_of(video, outputs, tracks, written=written, trouble=trouble)
 
@@ -231,16 +238,6 @@ class _Redaction:
         hide_image(self.hider, pixels, info, regions)
         write_image(outputs[0], pixels, info)
         return FileOutcome(path, "ok", outputs, notes=(f"hidden: {_words(count)}", *info.notes))
-
-
-@contextmanager
-def _undone(path: Path) -> Iterator[None]:
-    """Take `path` away again where the block fails: there is no output at all then."""
-    try:
-        yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def check_same(video: Video, tracks: TrackFile) -> None:
@@ -264,7 +261,6 @@ class _Part:
 
     whole: Progress
     share: float
-    note: str = field(default="")
 
     def advance(self, steps: float = 1, note: str = "") -> None:
         self.whole.advance(steps * self.share, note)
@@ -287,12 +283,8 @@ def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> 
     )
 
 
-def _target(item: Item, out: Path | None) -> Path:
-    return item.path.with_suffix("") if out is None else out / item.stem
-
-
 def _is_done(item: Item, out: Path | None, *, only_tracks: bool) -> bool:
-    outputs = _outputs(item.path, _target(item, out), only_tracks=only_tracks)
+    outputs = _outputs(item.path, item.target(out), only_tracks=only_tracks)
     return all(place.exists() for place in outputs)
 
 
