@@ -30,6 +30,7 @@ __all__ = [
     "BundleManifest",
     "InputPlan",
     "Part",
+    "PicturePlan",
     "load_bundle",
     "new_bundle_folder",
     "verify_bundle",
@@ -63,6 +64,36 @@ class InputPlan(Settings):
         """What `make_grid` takes."""
         return parse_grid_rate(self.rate)
 
+    def describe(self) -> str:
+        """What the card says of it."""
+        width, height = self.size
+        rate = "every frame" if self.rate == "native" else f"{self.rate} frames a second"
+        return (
+            f"{self.pixels}, {width}x{height}, {rate}; windows of {self.window.frames} frames, "
+            f"{self.window.step} apart"
+        )
+
+
+class PicturePlan(Settings):
+    """How the model sees pictures, each by itself, in any size.
+
+    Its graph takes uint8 RGB (B, H, W, 3), H and W multiples of the last stride, and gives
+    (B, N, 4 + classes): for every cell of every stride, finest first, row by row, how far its
+    middle is from the box's left, top, right and bottom edge in pixels, then the probabilities.
+    """
+
+    pixels: Literal["rgb"] = "rgb"
+    longest: PositiveInt = Field(
+        description="pixels that the longer side of a picture is brought to unless told otherwise"
+    )
+    strides: tuple[PositiveInt, ...] = Field(
+        min_length=1, description="pixels between the cells of each map, rising"
+    )
+
+    def describe(self) -> str:
+        """What the card says of it."""
+        return f"{self.pixels}, the longer side {self.longest} pixels"
+
 
 class ArraySpec(Settings):
     """Shape and type of an array; None is a size that may vary (the batch)."""
@@ -91,12 +122,32 @@ class BundleManifest(Settings):
     schema_number: int = Field(default=SCHEMA, alias="schema")
     job: str
     classes: tuple[str, ...] = Field(min_length=1)
-    input: InputPlan
+    input: InputPlan | PicturePlan
     parts: dict[str, Part] = Field(min_length=1)
     post_processing: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def windows(self) -> InputPlan:
+        """The plan of a model that sees windows of a video; BundleError for one of pictures."""
+        plan = self.input
+        if isinstance(plan, InputPlan):
+            return plan
+        raise BundleError(
+            f"a bundle of {self.job}: sees single pictures, windows of a video are needed"
+        )
+
+    @property
+    def pictures(self) -> PicturePlan:
+        """The plan of a model that sees single pictures; BundleError for one of windows."""
+        plan = self.input
+        if isinstance(plan, PicturePlan):
+            return plan
+        raise BundleError(
+            f"a bundle of {self.job}: sees windows of a video, single pictures are needed"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,16 +318,12 @@ def _replaceable(final: Path) -> bool:
 
 def _card(manifest: BundleManifest) -> str:
     """The card: what the model finds, how it sees a video, how well it did."""
-    plan = manifest.input
-    width, height = plan.size
-    rate = "every frame" if plan.rate == "native" else f"{plan.rate} frames a second"
     lines = [
         f"# A Playhead bundle: {manifest.job}",
         "",
         f"Finds: {', '.join(manifest.classes)}.",
         "",
-        f"Sees: {plan.pixels}, {width}x{height}, {rate}; windows of {plan.window.frames} frames, "
-        f"{plan.window.step} apart.",
+        f"Sees: {manifest.input.describe()}.",
         "",
         "| measure | value |",
         "|---|---|",

@@ -104,7 +104,7 @@ def score_video(
     computed at once, by default more of small pictures; name: what the scores call the video.
     Memory does not depend on the length of the video but for a few numbers a grid point.
     """
-    plan = manifest.input
+    plan = manifest.windows
     grid = make_grid(video.times, video.duration, plan.grid_rate)
     todo = plan_windows(grid.frames, plan.window, every=every, stack=_stack(manifest))
     stream = video.stream(pixels=plan.pixels, size=plan.size, wanted=todo.frames)

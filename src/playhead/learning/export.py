@@ -172,7 +172,7 @@ def _check_scores(model: nn.Module, bundle: Bundle) -> None:
     """Compare torch with OpenVINO, part by part on the same inputs and from end to end."""
     backend = OpenVinoBackend(bundle, threads=torch.get_num_threads())
     first = next(iter(bundle.manifest.parts.values()))
-    batch = bundle.manifest.input.window.frames // int(first.input.shape[1] or 1)
+    batch = bundle.manifest.windows.window.frames // int(first.input.shape[1] or 1)
     expected = got = _noise(first, batch)
     for name, module in split_parts(model).items():
         with torch.inference_mode():

@@ -1,17 +1,11 @@
 """`playhead redaction`: run, detect, review, apply, audit, evaluate."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from playhead.output import print_json, print_table
-
-if TYPE_CHECKING:
-    from playhead.inference.batch import BatchResult
-    from playhead.redaction.audit import Auditor
-    from playhead.redaction.config import RedactionConfig
-    from playhead.redaction.pages import AuditReport
 
 __all__ = ["app"]
 
@@ -77,13 +71,22 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Hide faces and plates (or people, heads, cars): X.mp4 becomes X_redacted.mp4."""
+    from playhead.redaction.audit import Auditor
+    from playhead.redaction.command_line import finish, make_config
     from playhead.redaction.run import redact_files
 
     said = {"style.style": style, "style.shape": shape, "mask.scale": mask_scale}
-    config = _config(preset, settings, hide, threshold, threads, said | {"write.audio": audio})
-    look_again = _auditor(config) if audit else None
+    config = make_config(
+        preset,
+        settings,
+        hide=hide,
+        threshold=threshold,
+        threads=threads,
+        said=said | {"write.audio": audio},
+    )
+    look_again = Auditor(config) if audit else None
     result = redact_files(inputs, config, out=out, overwrite=overwrite, skip_existing=skip_existing)
-    _finish(result, look_again, as_json=as_json)
+    finish(result, look_again, as_json=as_json)
 
 
 @app.command(epilog="Example: playhead redaction detect street.mp4 --preset thorough")
@@ -100,9 +103,10 @@ def detect(
     as_json: Json = False,
 ) -> None:
     """Only find and track: X.tracks.npz, to be reviewed and applied."""
+    from playhead.redaction.command_line import finish, make_config
     from playhead.redaction.run import redact_files
 
-    config = _config(preset, settings, hide, threshold, threads, {})
+    config = make_config(preset, settings, hide=hide, threshold=threshold, threads=threads, said={})
     result = redact_files(
         inputs,
         config,
@@ -111,7 +115,7 @@ def detect(
         skip_existing=skip_existing,
         only_tracks=True,
     )
-    _finish(result, None, as_json=as_json)
+    finish(result, None, as_json=as_json)
 
 
 @app.command(epilog="Example: playhead redaction review street.mp4")
@@ -159,15 +163,17 @@ def apply(
 ) -> None:
     """Render a track file, with a person's edits, without looking for anything again."""
     from playhead.redaction.apply import apply_tracks, load_tracks
+    from playhead.redaction.audit import Auditor
+    from playhead.redaction.command_line import as_settings, finish
 
     said: dict[str, Any] = {"style.style": style, "style.shape": shape, "mask.scale": mask_scale}
     said |= {"write.audio": audio, "threads": threads}
-    loaded = load_tracks(video, tracks, [*(settings or []), *_settings(said)])
-    look_again = _auditor(loaded.config) if audit else None
+    loaded = load_tracks(video, tracks, [*(settings or []), *as_settings(said)])
+    look_again = Auditor(loaded.config) if audit else None
     result = apply_tracks(
         video, loaded, edits=edits, keep=keep, only=only or [], out=out, overwrite=overwrite
     )
-    _finish(result, look_again, as_json=as_json)
+    finish(result, look_again, as_json=as_json)
 
 
 @app.command(epilog="Example: playhead redaction audit street.mp4 street_redacted.mp4")
@@ -220,73 +226,3 @@ def evaluate(
 
     result = evaluate_tracks(truth, predictions)
     print_json(result.to_json()) if as_json else print_table(result.rows())
-
-
-def _config(
-    preset: str,
-    settings: list[str] | None,
-    hide: str | None,
-    threshold: float | None,
-    threads: int | None,
-    said: dict[str, Any],
-) -> "RedactionConfig":
-    """A preset with the options of the command line over it, `--set` below those with a name."""
-    from playhead.redaction.config import LABELS, load_redaction_config, parse_labels
-
-    labels = None if hide is None else parse_labels(hide)
-    said = said | {"hide": labels, "threads": threads}
-    said |= {f"detection.thresholds.{label}": threshold for label in LABELS}
-    return load_redaction_config(preset, [*(settings or []), *_settings(said)])
-
-
-def _settings(said: dict[str, Any]) -> list[str]:
-    """Options that were given, as settings."""
-    import json
-
-    return [f"{key}={json.dumps(value)}" for key, value in said.items() if value is not None]
-
-
-def _auditor(config: "RedactionConfig") -> "Auditor":
-    """Opened before anything is redacted, so that missing networks are said at once."""
-    from playhead.redaction.audit import Auditor
-
-    return Auditor(config)
-
-
-def _finish(result: "BatchResult", auditor: "Auditor | None", *, as_json: bool) -> None:
-    """Print what was done, audit it where that was asked for, and end with the code that tells it.
-
-    An exposure (4) comes before a file that is partial or failed (3).
-    """
-    from playhead.errors import PlayheadError
-    from playhead.inference.batch import exit_code
-    from playhead.redaction.run import audit_page
-
-    if not as_json:
-        typer.echo(result.describe())
-    audits: dict[Path, AuditReport | PlayheadError] = {}
-    if auditor is not None:
-        from playhead.redaction.audit_files import audit_outcomes
-
-        audits = audit_outcomes(result.files, auditor)
-    reports = {path: one for path, one in audits.items() if not isinstance(one, PlayheadError)}
-    pages = {file.path: audit_page(file.outputs[0]) for file in result.files if file.outputs}
-    broken = {path: str(one) for path, one in audits.items() if isinstance(one, PlayheadError)}
-    if as_json:
-        document = result.to_json()
-        if auditor is not None:
-            document["exposed_track_frames"] = sum(len(one.exposures) for one in reports.values())
-            document["audits"] = {
-                str(path): {**one.to_json(), "page": str(pages[path])}
-                for path, one in reports.items()
-            }
-            document["not_audited"] = {str(path): reason for path, reason in broken.items()}
-        print_json(document)
-    else:
-        for path, report in reports.items():
-            typer.echo(report.describe())
-            typer.echo(pages[path])
-        for path, reason in broken.items():
-            typer.echo(f"{path}: not audited: {reason}")
-    passed = all(report.passed for report in reports.values())
-    raise typer.Exit((3 if broken else exit_code(result.files)) if passed else 4)

@@ -150,7 +150,7 @@ def build_from_manifest(manifest: BundleManifest) -> SpottingModel:
     """
     values: Any = manifest.training.get("model")
     config = validate(ModelConfig, values, source="training.model of the bundle")
-    return build_model(config.without_start(), len(manifest.classes), manifest.input.window)
+    return build_model(config.without_start(), len(manifest.classes), manifest.windows.window)
 
 
 def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:

@@ -1,0 +1,83 @@
+"""Labelled pictures: what is true of, or was found in, each picture of a set.
+
+Boxes are `x1, y1, x2, y2` in pixels of the displayed picture (EXIF orientation applied), half-open.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import LabelError
+
+__all__ = ["LabelledPicture", "PictureSet"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPicture:
+    """One picture and its N boxes.
+
+    path: of the picture file; size: (width, height) as displayed; boxes: float64 (N, 4)
+    labels: int32 (N,), places in the classes of the set; scores: float32 (N,), 1 for what is true
+    group: what folds keep together; without one, a picture is a group of its own
+    Raises LabelError for arrays of other shapes.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    boxes: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    group: str = ""
+    split: str | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        if (self.boxes.shape, self.labels.shape, self.scores.shape) != ((n, 4), (n,), (n,)):
+            raise LabelError(
+                f"{self.path}: boxes {self.boxes.shape}, labels {self.labels.shape} and scores "
+                f"{self.scores.shape}: (N, 4), (N,) and (N,) are needed"
+            )
+        if not self.group:
+            object.__setattr__(self, "group", self.path.stem)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureSet:
+    """Pictures whose labels are places in one list of classes.
+
+    Raises LabelError for a class named twice, or a label that is no place in the list.
+    """
+
+    classes: tuple[str, ...]
+    pictures: tuple[LabelledPicture, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(set(self.classes)) != len(self.classes):
+            raise LabelError(f"a class is named twice: {', '.join(self.classes)}")
+        for one in self.pictures:
+            if len(one.labels) and not 0 <= one.labels.min() <= one.labels.max() < len(
+                self.classes
+            ):
+                raise LabelError(
+                    f"{one.path}: label {one.labels.max()} is no place in the "
+                    f"{len(self.classes)} classes"
+                )
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def chosen(self, places: Sequence[int]) -> Self:
+        """The pictures at these places, in that order."""
+        return type(self)(self.classes, tuple(self.pictures[place] for place in places))
+
+    def count(self) -> dict[str, int]:
+        """How many boxes each class has, in the order of the classes."""
+        labels = [one.labels for one in self.pictures]
+        counted = np.bincount(
+            np.concatenate(labels) if labels else np.zeros(0, np.int32), minlength=len(self.classes)
+        )
+        return dict(zip(self.classes, counted.tolist(), strict=True))
