@@ -192,7 +192,7 @@ def cost_in_map(demo: Path) -> None:
     """What a window for every second frame costs on the demo's unseen matches."""
     from playhead.events.manifest import read_manifest
     from playhead.spotting.config import find_config, load_spotting_config
-    from playhead.spotting.data import world_manifest
+    from playhead.worlds.kept import world_manifest
     from playhead.spotting.evaluate import measure, pair_events
     from playhead.spotting.predict import PredictOptions, predict_videos
     from playhead.spotting.truth import read_predictions, read_truth

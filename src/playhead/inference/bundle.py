@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ __all__ = [
     "PicturePlan",
     "load_bundle",
     "new_bundle_folder",
+    "note_in_bundle",
     "verify_bundle",
     "write_bundle_files",
 ]
@@ -258,6 +259,28 @@ def write_bundle_files(folder: Path, manifest: BundleManifest) -> Bundle:
     write_text(folder / _CARD, _card(manifest))
     sums = [f"{sha256(folder / name)}  {name}\n" for name in _files_of(folder)]
     write_text(folder / _SUMS, "".join(sums))
+    return Bundle(folder, manifest)
+
+
+def note_in_bundle(
+    folder: Path,
+    *,
+    metrics: Mapping[str, Any] | None = None,
+    post_processing: Mapping[str, Any] | None = None,
+) -> Bundle:
+    """Add figures, or settings of decisions, to a bundle's manifest and card; the rest stays.
+
+    The bundle is whole at every moment. Raises BundleError for a folder that is no bundle.
+    """
+    bundle = load_bundle(folder, verify=False)
+    changed = {
+        "metrics": {**bundle.manifest.metrics, **(metrics or {})},
+        "post_processing": {**bundle.manifest.post_processing, **(post_processing or {})},
+    }
+    manifest = bundle.manifest.model_copy(update=changed)
+    with new_bundle_folder(folder) as made:
+        shutil.copytree(folder, made, dirs_exist_ok=True)
+        write_bundle_files(made, manifest)
     return Bundle(folder, manifest)
 
 

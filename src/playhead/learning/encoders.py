@@ -22,7 +22,7 @@ from playhead.errors import ConfigError, WeightsError
 from playhead.inference.weights import find_weight, weight_path
 from playhead.learning.nn.small import SmallEncoder
 
-__all__ = ["Encoder", "create_encoder"]
+__all__ = ["Encoder", "Pyramid", "create_encoder", "create_pyramid"]
 
 State = dict[str, Tensor]
 
@@ -87,6 +87,42 @@ def create_encoder(
         _one_each(cfg["mean"], in_channels),
         _one_each(cfg["std"], in_channels),
     )
+
+
+class Pyramid(nn.Module):
+    """A 2D network with a map at each of several strides, as detectors need.
+
+    channels: of each map; strides: pixels of the picture to one of the map, rising
+    mean, std: one number for each colour, what the pretrained weights expect
+    """
+
+    def __init__(self, network: Any, strides: tuple[int, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.channels: tuple[int, ...] = tuple(network.feature_info.channels())
+        self.strides = strides
+        cfg = network.pretrained_cfg
+        self.mean, self.std = _one_each(cfg["mean"], 3), _one_each(cfg["std"], 3)
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """pictures: (N, 3, H, W) → for each stride s (N, its channels, H / s, W / s)."""
+        maps: list[Tensor] = self.network(pictures)
+        return maps
+
+
+def create_pyramid(name: str, weights: str | None, strides: tuple[int, ...]) -> Pyramid:
+    """The timm encoder `name` with its start and a map at each stride; see `create_encoder`.
+
+    Raises ConfigError for a network that does not exist or has no map at a stride, or `small`,
+    which has a single one; WeightsError for weights that do not exist or fit.
+    """
+    if name == "small":
+        raise ConfigError("encoder small has one map; a pyramid needs a timm model")
+    _known(name)
+    levels = [_level(name, stride) for stride in strides]
+    network = _started(name, weights, {"features_only": True, "out_indices": levels})
+    _cut_after_map(network)
+    return Pyramid(network, strides)
 
 
 def _started(name: str, weights: str | None, options: Mapping[str, Any]) -> Any:

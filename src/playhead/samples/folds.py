@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from playhead.errors import LabelError
 
-__all__ = ["Fold", "grouped_folds", "refuse_leaks"]
+__all__ = ["Fold", "chosen_fold", "grouped_folds", "refuse_leaks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,27 @@ def grouped_folds(groups: Sequence[str], count: int) -> tuple[Fold, ...]:
     return tuple(_hold_out(groups, {g for g in place if place[g] == fold}) for fold in range(count))
 
 
+def chosen_fold(
+    groups: Sequence[str], splits: Sequence[str | None], *, folds: int | None, fold: int = 0
+) -> Fold:
+    """What trains and what validates: as the splits say, or fold `fold` of so many by groups.
+
+    splits: train, valid, test, any other or None for each; with folds all but other splits than
+    train and valid are dealt out anew. Raises LabelError where a group lies on both sides.
+    """
+    if folds is None:
+        sides = {name: _places(splits, {name}) for name in ("train", "valid")}
+        said = Fold(train=sides["train"], validation=sides["valid"])
+        refuse_leaks(groups, said)
+        return said
+    used = _places(splits, {None, "train", "valid"})
+    dealt = grouped_folds([groups[place] for place in used], folds)[fold]
+    return Fold(
+        train=tuple(used[place] for place in dealt.train),
+        validation=tuple(used[place] for place in dealt.validation),
+    )
+
+
 def refuse_leaks(groups: Sequence[str], fold: Fold) -> None:
     """LabelError naming the groups that lie on both sides of a split, if there are any."""
     train = {groups[video] for video in fold.train}
@@ -58,3 +79,7 @@ def _hold_out(groups: Sequence[str], held: set[str]) -> Fold:
     )
     refuse_leaks(groups, fold)
     return fold
+
+
+def _places(splits: Sequence[str | None], wanted: set[str | None]) -> tuple[int, ...]:
+    return tuple(place for place, split in enumerate(splits) if split in wanted)

@@ -4,14 +4,13 @@ Nothing here imports torch. The defaults are the small model of the demo, made f
 112x64 on a CPU; `full_size` gives the sizes of the slow-fusion recipe for 1280x720.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from playhead import __version__, config
+from playhead import config
 from playhead.config import Settings, load_config
 from playhead.decisions.peaks import PeakConfig
 from playhead.learning.settings import LossConfig, TrainingConfig
@@ -19,13 +18,13 @@ from playhead.samples.augmentation import AugmentationConfig
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
 from playhead.samples.windows import WindowSpec
 from playhead.times import GridRate, parse_grid_rate
+from playhead.worlds.kept import WorldConfig
 
 __all__ = [
     "DataConfig",
     "ModelConfig",
     "PredictionConfig",
     "SpottingConfig",
-    "WorldConfig",
     "find_config",
     "full_size",
     "load_spotting_config",
@@ -140,22 +139,6 @@ def full_size(weights: str) -> ModelConfig:
         dropout=0.2,
         drop_path=0.2,
     )
-
-
-class WorldConfig(Settings):
-    """A generated data set, made on first use and kept in the cache folder."""
-
-    name: str = Field(default="football", description="football")
-    count: int = Field(default=14, ge=1, description="videos")
-    seed: int = Field(default=0, description="another seed, other videos")
-    settings: tuple[str, ...] = Field(default=(), description="key=value of the world's own")
-
-    @property
-    def key(self) -> str:
-        """A folder name that differs where any setting or the version of Playhead does."""
-        made_by = f"{__version__} {self.model_dump_json()}"
-        digest = hashlib.sha256(made_by.encode()).hexdigest()[:12]
-        return f"{self.name}-{digest}"
 
 
 class DataConfig(Settings):

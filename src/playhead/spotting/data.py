@@ -6,17 +6,16 @@ from pathlib import Path
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.events.model import VideoEvents
-from playhead.files import cache_folder
 from playhead.media import open_video
 from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
 from playhead.samples.dataset import LabelledVideos
-from playhead.samples.folds import Fold, grouped_folds, refuse_leaks
+from playhead.samples.folds import chosen_fold
 from playhead.samples.grid import make_grid
-from playhead.spotting.config import DataConfig, SpottingConfig, WorldConfig
+from playhead.spotting.config import DataConfig, SpottingConfig
 from playhead.spotting.truth import labels_of
-from playhead.worlds import generate
+from playhead.worlds.kept import world_manifest
 
-__all__ = ["load_videos", "manifest_of", "split_rows", "world_manifest"]
+__all__ = ["load_videos", "manifest_of", "split_rows"]
 
 
 def manifest_of(config: DataConfig) -> Path:
@@ -28,15 +27,6 @@ def manifest_of(config: DataConfig) -> Path:
     return config.manifest
 
 
-def world_manifest(world: WorldConfig) -> Path:
-    """The manifest of a generated world, kept in the cache folder."""
-    folder = cache_folder() / "worlds" / world.key
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
-        generate(world.name, folder, count=world.count, seed=world.seed, settings=world.settings)
-    return manifest
-
-
 def split_rows(config: DataConfig) -> tuple[list[ManifestRow], list[ManifestRow]]:
     """The manifest's rows that train and those that validate, whole groups on one side.
 
@@ -44,7 +34,8 @@ def split_rows(config: DataConfig) -> tuple[list[ManifestRow], list[ManifestRow]
     """
     manifest = manifest_of(config)
     rows = read_manifest(manifest)
-    fold = _fold(rows, config)
+    groups, splits = [row.group for row in rows], [row.split for row in rows]
+    fold = chosen_fold(groups, splits, folds=config.folds, fold=config.fold)
     if not fold.train or not fold.validation:
         raise LabelError(
             f"{manifest}: {len(fold.train)} videos train and {len(fold.validation)} validate; "
@@ -74,22 +65,6 @@ def load_videos(
         radius_seconds=config.target_seconds,
     )
     return videos, truth
-
-
-def _fold(rows: Sequence[ManifestRow], config: DataConfig) -> Fold:
-    groups = [row.group for row in rows]
-    if config.folds is not None:
-        used = [i for i, row in enumerate(rows) if row.split in {None, "train", "valid"}]
-        fold = grouped_folds([groups[i] for i in used], config.folds)[config.fold]
-        return Fold(
-            train=tuple(used[i] for i in fold.train),
-            validation=tuple(used[i] for i in fold.validation),
-        )
-    train = tuple(i for i, row in enumerate(rows) if row.split == "train")
-    valid = tuple(i for i, row in enumerate(rows) if row.split == "valid")
-    fold = Fold(train=train, validation=valid)
-    refuse_leaks(groups, fold)
-    return fold
 
 
 def _frames(paths: Sequence[Path], config: DataConfig) -> FrameSource:

@@ -13,14 +13,14 @@ from playhead.events.manifest import read_manifest
 from playhead.inference.batch import exit_code
 from playhead.metrics.spotting import chance_map, confused_map
 from playhead.output import print_json, print_table
-from playhead.spotting.config import WorldConfig, find_config, load_spotting_config
-from playhead.spotting.data import world_manifest
+from playhead.spotting.config import find_config, load_spotting_config
 from playhead.spotting.evaluate import Evaluation, measure, pair_events
 from playhead.spotting.predict import PredictOptions, predict_videos
 from playhead.spotting.reporting import Pictures, durations_of, read_scores_of, report_of
 from playhead.spotting.train import train_spotting
 from playhead.spotting.truth import read_predictions, read_truth
 from playhead.worlds import redraw
+from playhead.worlds.kept import WorldConfig, world_manifest
 
 __all__ = ["run_demo"]
 

@@ -1,7 +1,6 @@
 """Training: from a configuration to a run folder with a bundle, validation scores and a report."""
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,10 @@ from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.files import write_text
 from playhead.inference.batch import FileOutcome
-from playhead.inference.bundle import (
-    InputPlan,
-    load_bundle,
-    new_bundle_folder,
-    write_bundle_files,
-)
+from playhead.inference.bundle import InputPlan, note_in_bundle
 from playhead.inference.scores import read_scores
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
+from playhead.learning.device import training_device
 from playhead.learning.export import export_bundle
 from playhead.learning.log import read_rows
 from playhead.learning.losses import classification_loss
@@ -98,7 +93,7 @@ def train_spotting(
     train_rows, valid_rows = split_rows(config.data)
     training, _ = load_videos(train_rows, config)
     validation, truth = load_videos(valid_rows, config)
-    chosen = _device(device)
+    chosen = training_device(device)
     torch.manual_seed(config.training.seed)
     model = build_model(config.model, len(config.data.classes), config.window)
     if config.start is not None:
@@ -173,18 +168,9 @@ def _finish(
     predicted = predict_videos(bundle, videos, scores, options, root=root)
     real, made = pair_events(truth, read_predictions(scores))
     result = measure(real, made)
-    _note_metrics(bundle, result.metrics)
+    note_in_bundle(bundle, metrics=result.metrics)
     report = report_of(real, made, read_scores_of(scores, real), run / "report.html", run=run)
     return TrainResult(run, bundle, report, result.metrics, fitted, predicted.files)
-
-
-def _note_metrics(folder: Path, metrics: dict[str, float]) -> None:
-    """Add what the whole bundle reached on the validation videos to its manifest and card."""
-    bundle = load_bundle(folder, verify=False)
-    merged = {**metrics, **bundle.manifest.metrics}
-    with new_bundle_folder(folder) as made:  # a bundle is whole at every moment
-        shutil.copytree(folder, made, dirs_exist_ok=True)
-        write_bundle_files(made, bundle.manifest.model_copy(update={"metrics": merged}))
 
 
 def _export(
@@ -266,17 +252,3 @@ def _hard_scores(
                 f"configuration's grid has {len(grid)}; predict them at the same rate"
             )
     return [None if scores is None else scores.values for scores in found]
-
-
-def _device(name: str) -> torch.device:
-    match name:
-        case "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        case "cpu":
-            return torch.device("cpu")
-        case "cuda" if torch.cuda.is_available():
-            return torch.device("cuda")
-        case "cuda":
-            raise PlayheadError("device cuda: torch sees no CUDA device; use --device cpu")
-        case _:
-            raise PlayheadError(f"device {name!r}: is none of auto, cpu, cuda")
