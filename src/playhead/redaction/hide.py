@@ -15,10 +15,11 @@ from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
 from playhead.config import Settings
+from playhead.media.filling import RING, fill
 from playhead.media.planes import Picture
 from playhead.redaction.hide_masks import Cover, Region, Shape, cover_of, grouped
 from playhead.redaction.hide_overlay import Overlay
-from playhead.redaction.hide_styles import RING, blur, fill, mosaic
+from playhead.redaction.hide_styles import blur, mosaic
 
 __all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style", "colour_of"]
 
