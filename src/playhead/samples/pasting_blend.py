@@ -1,0 +1,91 @@
+"""Blending: how a rectangle of pixels is laid into another picture.
+
+`none` leaves a hard edge, `feather` a soft one, `poisson` keeps the gradients of what is pasted and
+the colours of the picture around it. A network that meets all three finds no edge to rely on.
+"""
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+__all__ = ["feather_mask", "mixed", "poisson", "quick_side"]
+
+Bytes = NDArray[np.uint8]
+Floats32 = NDArray[np.float32]
+Bounds = tuple[int, int, int, int]
+
+_LEAST_RAMP = 2
+
+
+def feather_mask(size: tuple[int, int], core: Bounds) -> Floats32:
+    """How much of a paste counts at each of its pixels: float32 (height, width) above 0 up to 1.
+
+    size: (width, height). core: `x1, y1, x2, y2` within which all is 1; from there to the edge it
+    falls smoothly. Where the core ends less than two pixels from the edge, it is soft there itself.
+    """
+    (width, height), (x1, y1, x2, y2) = size, core
+    rows = _ramp(height, y1, height - y2)
+    return rows[:, None] * _ramp(width, x1, width - x2)
+
+
+def mixed(target: Bytes, source: Bytes, mask: Floats32) -> Bytes:
+    """`source` over `target`, both (h, w, 3), as much as `mask` (h, w) says."""
+    below = target.astype(np.float32)
+    return _rounded(below + (source - below) * mask[..., None])
+
+
+def poisson(target: Bytes, source: Bytes) -> Bytes:
+    """Gradient-domain blending over a whole rectangle, both (h, w, 3).
+
+    The edge of one pixel is the target's; inside, the discrete Laplacian is the source's. Solved
+    exactly: what is added to the source is the harmonic function that makes up for the difference
+    along the edge, and the sine transform turns its equation into a division. A rectangle less than
+    3 pixels wide or high is all edge. ("Poisson Image Editing", 2003.)
+    """
+    height, width, _ = source.shape
+    if min(height, width) < 3:
+        return target.copy()
+    added = np.moveaxis(target, 2, 0).astype(np.float32, order="C") - np.moveaxis(source, 2, 0)
+    added[:, 1:-1, 1:-1] = _harmonic(added)
+    return _rounded(source + np.moveaxis(added, 0, 2))
+
+
+def quick_side(length: int) -> int:
+    """The greatest side up to `length` for which `poisson` is quick, 3 at least."""
+    return max(int(scipy.fft.prev_fast_len(max(length - 1, 2), real=True)) + 1, 3)
+
+
+def _harmonic(edge: Floats32) -> Floats32:
+    """The function without curvature that has this edge (C, h, w), inside (C, h - 2, w - 2)."""
+    channels, high, wide = edge.shape
+    sums = np.zeros((channels, high - 2, wide - 2), np.float32)
+    sums[:, 0] += edge[:, 0, 1:-1]
+    sums[:, -1] += edge[:, -1, 1:-1]
+    sums[:, :, 0] += edge[:, 1:-1, 0]
+    sums[:, :, -1] += edge[:, 1:-1, -1]
+    waves = scipy.fft.dstn(sums, type=1, axes=(1, 2), overwrite_x=True)
+    # Both transforms together multiply by 4 (h - 1) (w - 1).
+    waves /= (
+        4 * (high - 1) * (wide - 1) * np.add.outer(_own_values(high - 2), _own_values(wide - 2))
+    )
+    inside: Floats32 = scipy.fft.dstn(waves, type=1, axes=(1, 2), overwrite_x=True)
+    return inside
+
+
+def _own_values(count: int) -> Floats32:
+    """The eigenvalues of the second difference between two fixed ends, signs turned."""
+    angles = np.pi * np.arange(1, count + 1) / (count + 1)
+    return (2 - 2 * np.cos(angles)).astype(np.float32)
+
+
+def _ramp(length: int, before: int, after: int) -> Floats32:
+    place = np.arange(length, dtype=np.float32) + np.float32(0.5)
+    rise = np.minimum(
+        place / max(before, _LEAST_RAMP), (length - place) / max(after, _LEAST_RAMP)
+    ).clip(0, 1)
+    ramp: Floats32 = (rise * rise * (3 - 2 * rise)).astype(np.float32)
+    return ramp
+
+
+def _rounded(values: NDArray[np.floating]) -> Bytes:
+    return np.rint(values).clip(0, 255).astype(np.uint8)
