@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError
 
-__all__ = ["Boxes", "cover", "iou", "nms"]
+__all__ = ["Boxes", "cover", "iou", "kept_places", "nms"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,20 +84,31 @@ def cover(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float6
     return _ratio(shared, np.broadcast_to(_areas(a)[:, None], shared.shape))
 
 
-def nms(found: Boxes, overlap: float) -> Boxes:
+def nms(found: Boxes, overlap: float, most: int | None = None) -> Boxes:
     """Non-maximum suppression: the highest first, each removes those with a greater IoU with it.
 
     overlap: a box stays beside a higher one while their IoU is at most this. Of equal scores the
-    earlier goes first. The result is in falling order of score.
+    earlier goes first. most: boxes that may stay; None means any number. The result is in falling
+    order of score.
     """
     found = found.valid()
-    order = np.argsort(-found.scores, kind="stable")
-    kept = []
-    while len(order):
-        best, rest = order[0], order[1:]
+    return found.chosen(kept_places(found, overlap, most))
+
+
+def kept_places(found: Boxes, overlap: float, most: int | None = None) -> NDArray[np.intp]:
+    """The places of the boxes that `nms` keeps, in falling order of score; all must be valid."""
+    left = np.argsort(-found.scores, kind="stable")
+    x1, y1, x2, y2 = found.boxes.astype(np.float64).T.copy()
+    areas = (x2 - x1) * (y2 - y1)
+    kept: list[np.intp] = []
+    while len(left) and (most is None or len(kept) < most):
+        best, rest = left[0], left[1:]
         kept.append(best)
-        order = rest[iou(found.boxes[[best]], found.boxes[rest])[0] <= overlap]
-    return found.chosen(np.array(kept, np.intp))
+        width = np.minimum(x2[best], x2[rest]) - np.maximum(x1[best], x1[rest])
+        height = np.minimum(y2[best], y2[rest]) - np.maximum(y1[best], y1[rest])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        left = rest[shared / (areas[best] + areas[rest] - shared) <= overlap]
+    return np.array(kept, np.intp)
 
 
 def _areas(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
