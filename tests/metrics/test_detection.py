@@ -1,68 +1,168 @@
 """Detection: the same numbers as pycocotools, and closed forms."""
 
-import io
-from contextlib import redirect_stdout
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from hypothesis import given, settings
 
 from playhead.decisions.boxes import Boxes
-from playhead.metrics.detection import detection_result
+from playhead.errors import LabelError
+from playhead.events.pictures.model import PictureSet
+from playhead.metrics.box_matching import BoxTable, match_boxes
+from playhead.metrics.detection import (
+    average_precision,
+    detection_result,
+    measure_classes,
+    resampled_ap,
+)
+from tests.metrics.coco_reference import cases, coco_ap, large_case, picture, random_case
+
+Case = tuple[PictureSet, PictureSet]
 
 
-def random_case(seed: int) -> tuple[list[np.ndarray], list[Boxes]]:
-    rng = np.random.default_rng(seed)
-    truth, found = [], []
-    for _ in range(int(rng.integers(1, 8))):
-        corners = rng.integers(0, 80, (int(rng.integers(0, 6)), 2))
-        true = np.concatenate([corners, corners + rng.integers(5, 40, corners.shape)], axis=1)
-        near = true[rng.random(len(true)) < 0.8] + rng.integers(-6, 7, (1, 4))
-        far = rng.integers(0, 50, (int(rng.integers(0, 5)), 2))
-        boxes = np.concatenate([near, np.concatenate([far, far + 20], axis=1)]).astype(np.float32)
-        boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
-        truth.append(true.astype(np.float64))
-        found.append(Boxes(boxes, rng.random(len(boxes)).astype(np.float32)))
-    return truth, found
+def own_ap(truth: PictureSet, found: PictureSet) -> np.ndarray:
+    return np.array([one.ap for one in measure_classes(truth, found).values()])
 
 
-def coco_ap50(truth: list[np.ndarray], found: list[Boxes]) -> float:
-    def annotation(image: int, box: np.ndarray, number: int) -> dict:
-        x1, y1, x2, y2 = (float(value) for value in box)
-        size = [x1, y1, x2 - x1, y2 - y1]
-        return {"id": number, "image_id": image, "category_id": 1, "bbox": size, "iscrowd": 0,
-                "area": size[2] * size[3]}  # fmt: skip
-
-    rows = [(image, box) for image, boxes in enumerate(truth, 1) for box in boxes]
-    with redirect_stdout(io.StringIO()):
-        coco = COCO()
-        coco.dataset = {
-            "images": [{"id": image} for image in range(1, len(truth) + 1)],
-            "categories": [{"id": 1, "name": "thing"}],
-            "annotations": [annotation(image, box, n) for n, (image, box) in enumerate(rows, 1)],
-        }
-        coco.createIndex()
-        results = [
-            {"image_id": image, "category_id": 1, "score": float(score),
-             "bbox": annotation(image, box, 0)["bbox"]}
-            for image, one in enumerate(found, 1)
-            for box, score in zip(one.boxes, one.scores, strict=True)
-        ]  # fmt: skip
-        evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision = evaluation.eval["precision"][0, :, 0, 0, 2]
-    return float(precision.mean())
+@settings(max_examples=300, deadline=None)
+@given(cases())
+def test_every_average_precision_of_every_size_and_overlap_is_that_of_pycocotools(
+    case: Case,
+) -> None:
+    np.testing.assert_allclose(own_ap(*case), coco_ap(*case), atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_average_precision_is_that_of_pycocotools(seed: int) -> None:
-    truth, found = random_case(seed)
-    if not sum(map(len, truth)) or not sum(map(len, found)):
-        truth[0] = np.array([[0.0, 0.0, 9.0, 9.0]])
-        found[0] = Boxes(np.array([[0, 0, 9, 8]], np.float32), np.ones(1, np.float32))
-    assert detection_result(truth, found).ap == pytest.approx(coco_ap50(truth, found), abs=1e-6)
+@pytest.mark.parametrize("seed", range(30))
+def test_boxes_at_any_place_get_the_average_precision_of_pycocotools(seed: int) -> None:
+    case = random_case(seed)
+    np.testing.assert_allclose(own_ap(*case), coco_ap(*case), atol=1e-6)
+
+
+@pytest.mark.parametrize("boxes", [99, 100, 101, 250])
+def test_only_the_100_surest_boxes_of_a_class_in_a_picture_count(boxes: int) -> None:
+    case = large_case(boxes, boxes)
+    np.testing.assert_allclose(own_ap(*case), coco_ap(*case), atol=1e-6)
+
+
+def test_pictures_without_truth_or_without_finds_are_those_of_pycocotools() -> None:
+    box = [[10, 10, 60, 60]]
+    empty = PictureSet(("car", "face"), (picture("a.jpg", []), picture("b.jpg", [])))
+    full = PictureSet(("car", "face"), (picture("a.jpg", box), picture("b.jpg", box)))
+    half = PictureSet(("car", "face"), (picture("a.jpg", box), picture("b.jpg", [])))
+    for truth in (empty, full, half):
+        for found in (empty, full, half):
+            np.testing.assert_allclose(own_ap(truth, found), coco_ap(truth, found), atol=1e-6)
+
+
+def test_a_crowd_is_no_miss_and_what_lies_in_it_is_no_mistake() -> None:
+    real = picture("a.jpg", [[0, 0, 50, 50], [100, 0, 300, 200]], scores=[1, 0])
+    within = [[110, 10, 150, 50], [200, 10, 240, 50]]
+    made = picture("a.jpg", [*within, [0, 0, 50, 50]], scores=[0.9, 0.8, 0.7])
+    [result] = measure_classes(
+        PictureSet(("car",), (real,)), PictureSet(("car",), (made,))
+    ).values()
+    assert (result.boxes, result.ap50, result.hits.truths) == (1, 1.0, 1)
+    assert result.hits.scores == pytest.approx([0.7])
+
+
+def test_the_sizes_of_coco_part_the_boxes_at_32_and_96_squared() -> None:
+    sides = (32, 33, 96, 97)
+    boxes = [[0, 0, side, side] for side in sides]
+    pictures = tuple(picture(f"{side}.jpg", [box]) for side, box in zip(sides, boxes, strict=True))
+    truth = PictureSet(("car",), pictures)
+    found = truth.chosen([1])  # only the one of 33x33
+    found = PictureSet(
+        ("car",),
+        tuple(one if at == 1 else picture(one.path.name, []) for at, one in enumerate(pictures)),
+    )
+    [result] = measure_classes(truth, found).values()
+    np.testing.assert_allclose(own_ap(truth, found), coco_ap(truth, found), atol=1e-6)
+    assert (result.small, result.large) == (0.0, 0.0)
+    assert result.medium == pytest.approx(34 / 101)  # recalls 0 to .33 of three medium boxes
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases())
+def test_matching_at_a_threshold_is_matching_of_what_lies_above_it(case: Case) -> None:
+    truth, found = BoxTable.true(case[0]), BoxTable.found(case[1])
+    taken = match_boxes(truth, found, overlaps=[0.5]).taken[0, 0]
+    for threshold in (0.3, 0.5, 0.9):
+        above = found.chosen(np.flatnonzero(found.scores >= threshold))
+        kept = match_boxes(truth, above, overlaps=[0.5]).taken[0, 0]
+        np.testing.assert_array_equal(kept, taken[found.scores >= threshold])
+
+
+def test_no_true_box_is_taken_twice_and_every_taken_one_overlaps_enough() -> None:
+    truth, found = (random_case(1, 40)[at] for at in (0, 1))
+    tables = BoxTable.true(truth), BoxTable.found(found)
+    match = match_boxes(*tables, overlaps=[0.5, 0.75])
+    for row in match.taken[0]:
+        takers = np.flatnonzero(row >= 0)
+        free = ~tables[0].crowd[row[takers]]
+        assert len(set(row[takers][free].tolist())) == free.sum() > 20
+        np.testing.assert_array_equal(tables[0].pictures[row[takers]], tables[1].pictures[takers])
+        np.testing.assert_array_equal(tables[0].labels[row[takers]], tables[1].labels[takers])
+
+
+def test_pairs_in_small_chunks_are_the_same_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, found = random_case(2, 30)
+    tables = BoxTable.true(truth), BoxTable.found(found)
+    whole = match_boxes(*tables, overlaps=[0.5]).taken
+    monkeypatch.setattr("playhead.metrics.box_matching.PAIRS", 7)
+    np.testing.assert_array_equal(match_boxes(*tables, overlaps=[0.5]).taken, whole)
+
+
+def test_resampling_pictures_is_measuring_them_as_often_as_they_were_drawn() -> None:
+    truth, found = random_case(3, 12)
+    rng = np.random.default_rng(0)
+    results = measure_classes(truth, found)
+    for _ in range(5):
+        drawn = rng.integers(0, 12, 12)
+        repeated = measure_classes(truth.chosen(drawn), found.chosen(drawn))
+        times = np.bincount(drawn, minlength=12)
+        for label, one in results.items():
+            np.testing.assert_allclose(resampled_ap(one, times), repeated[label].ap[0], atol=1e-12)
+
+
+def test_a_score_that_is_no_number_is_refused() -> None:
+    truth = PictureSet(("car",), (picture("a.jpg", [[0, 0, 9, 9]]),))
+    found = PictureSet(("car",), (picture("a.jpg", [[0, 0, 9, 9]], scores=[np.nan]),))
+    with pytest.raises(LabelError, match=r"a\.jpg.*score"):
+        measure_classes(truth, found)
+
+
+def test_sets_of_other_classes_or_numbers_of_pictures_are_refused() -> None:
+    one = picture("a.jpg", [[0, 0, 9, 9]])
+    truth = PictureSet(("car",), (one,))
+    with pytest.raises(LabelError, match="face"):
+        measure_classes(truth, PictureSet(("face",), (one,)))
+    with pytest.raises(LabelError, match="2 pictures"):
+        measure_classes(truth, PictureSet(("car",), (one, one)))
+
+
+def lists(seed: int) -> tuple[list[np.ndarray], list[Boxes]]:
+    truth, found = random_case(seed, classes=1)
+    real = [one.boxes[one.scores > 0] for one in truth.pictures]
+    made = [Boxes(one.boxes.astype(np.float32), one.scores) for one in found.pictures]
+    return real, made
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_lists_of_boxes_of_one_class_get_the_same_figures(seed: int) -> None:
+    real, made = lists(seed)
+    truth = PictureSet(("x",), tuple(picture("a", boxes) for boxes in real))
+    found = PictureSet(("x",), tuple(picture("a", b.boxes, scores=b.scores) for b in made))
+    [expected] = coco_ap(truth, found)
+    assert detection_result(real, made).ap == pytest.approx(expected[0, 0], abs=1e-6)
+    assert detection_result(real, made, overlap=0.75).ap == pytest.approx(expected[0, 5], abs=1e-6)
+    assert average_precision(real, made) == pytest.approx(expected[0].mean(), abs=1e-6)
+
+
+def test_a_stricter_overlap_never_has_more_hits() -> None:
+    real, made = lists(4)
+    hits = [detection_result(real, made, overlap=value).tp for value in (0.3, 0.5, 0.7, 0.9)]
+    assert all(one >= other for one, other in pairwise(hits))
 
 
 def test_a_second_box_on_one_object_is_false() -> None:

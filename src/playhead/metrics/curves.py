@@ -14,7 +14,15 @@ from playhead.events.model import Event, VideoEvents
 from playhead.metrics.alignment import align, check_tolerance
 from playhead.metrics.matching import ScoredHits, scored_hits
 
-__all__ = ["F1", "BestF1", "Curve", "best_f1", "precision_recall"]
+__all__ = [
+    "F1",
+    "BestF1",
+    "Curve",
+    "best_f1",
+    "hits_best_f1",
+    "hits_curve",
+    "precision_recall",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +66,7 @@ def precision_recall(
 ) -> dict[str, Curve]:
     """The curve of every class; tolerance is the width of the hit window in seconds."""
     found = _found(truth, predictions, tolerance, classes)
-    return {label: _curve(hits) for label, hits in found.items()}
+    return {label: hits_curve(hits) for label, hits in found.items()}
 
 
 def best_f1(
@@ -78,7 +86,7 @@ def best_f1(
     hits = np.concatenate([np.empty(0, dtype=bool), *(one.hits for one in found.values())])
     order = np.argsort(-scores, kind="stable")
     pooled = ScoredHits(scores[order], hits[order], sum(one.truths for one in found.values()))
-    return BestF1(_best(pooled), {label: _best(one) for label, one in found.items()})
+    return BestF1(hits_best_f1(pooled), {label: hits_best_f1(one) for label, one in found.items()})
 
 
 def _found(
@@ -96,7 +104,8 @@ def _found(
     return {label: scored_hits(aligned, label, start, reach) for label in aligned.classes}
 
 
-def _curve(found: ScoredHits) -> Curve:
+def hits_curve(found: ScoredHits) -> Curve:
+    """The curve of what was already matched."""
     last = np.flatnonzero(np.append(np.diff(found.scores) != 0, True)[: len(found.scores)])
     hits = np.cumsum(found.hits)[last]
     precision = hits / (last + 1)
@@ -104,8 +113,9 @@ def _curve(found: ScoredHits) -> Curve:
     return Curve(found.scores[last], precision, recall, found.truths)
 
 
-def _best(found: ScoredHits) -> F1:
-    curve = _curve(found)
+def hits_best_f1(found: ScoredHits) -> F1:
+    """F1 at the best threshold of what was already matched; the highest of equally good ones."""
+    curve = hits_curve(found)
     if not found.hits.any():
         return F1(f1=0.0, threshold=None, precision=0.0, recall=0.0)
     both = curve.precision + curve.recall

@@ -1,7 +1,8 @@
 """Detection: how well boxes agree with true ones, counted as COCO does.
 
 In each picture found boxes are matched in falling order of score, each to the free true box that it
-overlaps most, if enough. Average precision is the mean of the precision envelope at 101 recalls.
+overlaps most, if enough. Average precision is the mean of the precision envelope at 101 recalls; an
+area is that of the box, in square pixels of its picture.
 """
 
 from collections.abc import Sequence
@@ -10,15 +11,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.decisions.boxes import Boxes, iou
+from playhead.decisions.boxes import Boxes
+from playhead.errors import LabelError
+from playhead.events.pictures.model import PictureSet
+from playhead.metrics.box_matching import ALL_AREAS, MAX_FOUND, BoxMatches, BoxTable, match_boxes
+from playhead.metrics.matching import ScoredHits
 
-__all__ = ["DetectionResult", "average_precision", "detection_result"]
-
-MAX_FOUND = 100
-"""Boxes of a picture that count, the highest first, as in COCO."""
+__all__ = [
+    "AREAS",
+    "MAX_FOUND",
+    "OVERLAPS",
+    "ClassDetection",
+    "DetectionResult",
+    "average_precision",
+    "check_sets",
+    "detection_result",
+    "measure_classes",
+    "resampled_ap",
+]
 
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
+AREAS = (ALL_AREAS, (0.0, 32.0**2), (32.0**2, 96.0**2), (96.0**2, 1e10))
+"""All boxes; small, medium and large ones, as COCO parts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,104 @@ class DetectionResult:
     fn: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassDetection:
+    """Agreement for one class of labelled pictures; NaN where no true box counts.
+
+    ap: (areas, overlaps), of `AREAS` and `OVERLAPS`; boxes: true ones that count
+    hits: at overlap .5, without what crowds swallow
+    ranked: for each found box that counts at .5 or above, what `resampled_ap` needs
+    """
+
+    ap: NDArray[np.float64]
+    boxes: int
+    hits: ScoredHits
+    ranked: "Ranked"
+
+    @property
+    def ap50(self) -> float:
+        """Average precision at overlap .5."""
+        return float(self.ap[0, 0])
+
+    @property
+    def ap50_95(self) -> float:
+        """The mean of the average precisions at overlaps .5, .55 to .95."""
+        return float(self.ap[0].mean())
+
+    @property
+    def small(self) -> float:
+        """AP50-95 of boxes up to 32² pixels."""
+        return float(self.ap[1].mean())
+
+    @property
+    def medium(self) -> float:
+        """AP50-95 of boxes from 32² to 96² pixels."""
+        return float(self.ap[2].mean())
+
+    @property
+    def large(self) -> float:
+        """AP50-95 of boxes from 96² pixels."""
+        return float(self.ap[3].mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """Found boxes of one class, the surest first, of all areas.
+
+    pictures: (F,); hits, counted: bool (O, F), at each overlap; truths: (T,), the pictures of the
+    true boxes that count
+    """
+
+    pictures: NDArray[np.intp]
+    hits: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+    truths: NDArray[np.intp]
+
+
+def measure_classes(truth: PictureSet, found: PictureSet) -> dict[str, ClassDetection]:
+    """Every class of labelled pictures, by name; both sets hold the same pictures in one order.
+
+    True boxes of score 0 are crowds. Raises LabelError for sets that do not belong together, or a
+    score that is no number.
+    """
+    check_sets(truth, found)
+    real, made = BoxTable.true(truth), BoxTable.found(found)
+    return {
+        label: _measured(
+            real.chosen(np.flatnonzero(real.labels == place)),
+            made.chosen(np.flatnonzero(made.labels == place)),
+        )
+        for place, label in enumerate(truth.classes)
+    }
+
+
+def check_sets(truth: PictureSet, found: PictureSet) -> None:
+    """Raise LabelError where the sets differ in classes or in their number of pictures."""
+    if truth.classes != found.classes:
+        raise LabelError(
+            f"what was found is of the classes {', '.join(found.classes) or 'none'}, the truth of "
+            f"{', '.join(truth.classes) or 'none'}; pair them first"
+        )
+    if len(truth) != len(found):
+        raise LabelError(
+            f"what was found is of {len(found)} pictures, the truth of {len(truth)} pictures; pair "
+            "them first"
+        )
+
+
+def resampled_ap(result: ClassDetection, times: NDArray[np.integer]) -> NDArray[np.float64]:
+    """AP of all areas at each overlap, each picture counted `times`; NaN without any true box."""
+    ranked = result.ranked
+    weights = times[ranked.pictures]
+    total = int(times[ranked.truths].sum())
+    return np.array(
+        [
+            _envelope_mean(np.cumsum(weights * hits), np.cumsum(weights * counted), total)
+            for hits, counted in zip(ranked.hits, ranked.counted, strict=True)
+        ]
+    )
+
+
 def detection_result(
     truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes], *, overlap: float = 0.5
 ) -> DetectionResult:
@@ -44,17 +157,11 @@ def detection_result(
     truth: for each picture (N, 4) true boxes; found: for each picture what was found
     overlap: the least intersection over union of a match
     """
-    hits, scores = [np.zeros(0, np.bool_)], [np.zeros(0, np.float32)]
-    for true, seen in zip(truth, found, strict=True):
-        best = seen.chosen(np.argsort(-seen.scores, kind="mergesort")[:MAX_FOUND])
-        hits.append(_matched(true, best.boxes, overlap))
-        scores.append(best.scores)
-    order = np.argsort(-np.concatenate(scores), kind="mergesort")
-    ranked = np.concatenate(hits)[order]
-    total = sum(len(true) for true in truth)
-    tp, fp = int(ranked.sum()), int((~ranked).sum())
+    ranked = _lists(truth, found, np.array([overlap]))
+    tp, fp = int(ranked.hits.sum()), int((ranked.counted & ~ranked.hits).sum())
+    total = len(ranked.truths)
     return DetectionResult(
-        ap=_average_precision(ranked, total),
+        ap=float(_average_precisions(ranked)[0]),
         precision=tp / (tp + fp) if tp + fp else float("nan"),
         recall=tp / total if total else float("nan"),
         tp=tp,
@@ -65,32 +172,70 @@ def detection_result(
 
 def average_precision(truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes]) -> float:
     """The mean of the average precisions at overlaps .5, .55 to .95, as COCO's main figure."""
-    return float(np.mean([detection_result(truth, found, overlap=one).ap for one in OVERLAPS]))
+    return float(_average_precisions(_lists(truth, found, OVERLAPS)).mean())
 
 
-def _matched(
-    truth: NDArray[np.floating], found: NDArray[np.floating], overlap: float
-) -> NDArray[np.bool_]:
-    """Which found boxes, in falling order of score, take a true one."""
-    shared = iou(found, truth)
-    free = np.ones(len(truth), np.bool_)
-    hits = np.zeros(len(found), np.bool_)
-    for index in range(len(found)):
-        candidates = np.where(free & (shared[index] >= overlap), shared[index], -1.0)
-        if candidates.size and candidates.max() >= 0:
-            hits[index] = True
-            free[int(candidates.argmax())] = False
-    return hits
+def _lists(
+    truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes], overlaps: NDArray[np.float64]
+) -> Ranked:
+    if len(truth) != len(found):
+        raise LabelError(f"found boxes of {len(found)} pictures, true ones of {len(truth)}")
+    real = _table(truth, [np.ones(len(boxes)) for boxes in truth])
+    made = _table([one.boxes for one in found], [one.scores for one in found])
+    return _ranked(real, made, match_boxes(real, made, overlaps=overlaps), 0)
 
 
-def _average_precision(ranked: NDArray[np.bool_], total: int) -> float:
+def _table(
+    boxes: Sequence[NDArray[np.floating]], scores: Sequence[NDArray[np.floating]]
+) -> BoxTable:
+    counts = [len(one) for one in boxes]
+    return BoxTable(
+        np.concatenate([np.zeros((0, 4)), *boxes]),
+        np.zeros(sum(counts), np.intp),
+        np.repeat(np.arange(len(counts)), counts),
+        np.concatenate([np.zeros(0), *scores]),
+        np.zeros(sum(counts), np.bool_),
+    )
+
+
+def _measured(truth: BoxTable, found: BoxTable) -> ClassDetection:
+    """truth, found: of one class."""
+    matches = match_boxes(truth, found, overlaps=OVERLAPS, areas=AREAS)
+    areas = [_ranked(truth, found, matches, area) for area in range(len(AREAS))]
+    first = areas[0].counted[0]
+    order = _falling(found)[first]
+    hits = ScoredHits(found.scores[order], areas[0].hits[0][first], len(areas[0].truths))
+    ap = np.array([_average_precisions(one) for one in areas])
+    return ClassDetection(ap, len(areas[0].truths), hits, areas[0])
+
+
+def _ranked(truth: BoxTable, found: BoxTable, matches: BoxMatches, area: int) -> Ranked:
+    order = _falling(found)
+    counted = matches.counted[area][:, order]
+    hits = counted & (matches.taken[area][:, order] >= 0)
+    return Ranked(found.pictures[order], hits, counted, truth.pictures[matches.sought[area]])
+
+
+def _falling(found: BoxTable) -> NDArray[np.intp]:
+    """The surest first; of equal scores the earlier picture, in it the earlier box."""
+    return np.argsort(-found.scores, kind="stable")
+
+
+def _average_precisions(ranked: Ranked) -> NDArray[np.float64]:
+    """At each overlap."""
+    return np.array(
+        [
+            _envelope_mean(np.cumsum(hits), np.cumsum(counted), len(ranked.truths))
+            for hits, counted in zip(ranked.hits, ranked.counted, strict=True)
+        ]
+    )
+
+
+def _envelope_mean(tp: NDArray[np.integer], made: NDArray[np.integer], total: int) -> float:
+    """The mean precision at 101 recalls; tp, made: of the boxes down to each, the surest first."""
     if not total:
         return float("nan")
-    tp = np.cumsum(ranked)
-    precision = tp / np.arange(1, len(ranked) + 1)
+    precision = tp / np.maximum(made, 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     places = np.searchsorted(tp / total, RECALLS, side="left")
-    reached = places < len(ranked)
-    return float(
-        np.where(reached, np.append(envelope, 0.0)[np.minimum(places, len(ranked))], 0).mean()
-    )
+    return float(np.append(envelope, 0.0)[places].mean())
