@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import BundleError, PlayheadError
-from playhead.inference.bundle import Bundle
+from playhead.inference.bundle import Bundle, PicturePlan
 
 __all__ = [
     "MAX_STREAMS",
+    "THREADS_A_PICTURE",
     "Backend",
     "CudaFactory",
     "Device",
@@ -33,6 +34,9 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 MAX_STREAMS = 4
 """More streams take more memory than they save time."""
+
+THREADS_A_PICTURE = 4
+"""Fewer threads than this work on one picture together; more are divided among pictures."""
 
 
 class Backend(Protocol):
@@ -82,7 +86,9 @@ class OpenVinoBackend:
     """Runs a bundle's ONNX graphs on the CPU; each part is compiled when it is first run.
 
     A batch is divided among streams of few threads each: they wait for each other only at its end,
-    where the threads of one stream wait after every layer.
+    where the threads of one stream wait after every layer. Pictures, which may have any size from
+    one call to the next, go one by one: each is work for several threads, and a batch of them would
+    only take memory.
     """
 
     def __init__(
@@ -93,7 +99,9 @@ class OpenVinoBackend:
         self._bundle = bundle
         self._core = openvino.Core()
         threads = threads or available_cores()
-        self._streams = min(threads, MAX_STREAMS)
+        self._pictures = isinstance(bundle.manifest.input, PicturePlan)
+        wanted = threads // THREADS_A_PICTURE if self._pictures else threads
+        self._streams = min(max(wanted, 1), MAX_STREAMS)
         self._options = cpu_options(self._core, threads, self._streams, precision)
         self._requests: dict[str, list[Any]] = {}
 
@@ -101,14 +109,27 @@ class OpenVinoBackend:
         """One part on one batch; the result is the caller's own."""
         if part not in self._requests:
             self._requests[part] = self._compile(part)
-        shares = np.array_split(np.ascontiguousarray(inputs), min(self._streams, len(inputs)))
+        count = len(inputs) if self._pictures else min(self._streams, len(inputs))
+        shares = np.array_split(np.ascontiguousarray(inputs), count)
+        made: list[NDArray[np.float32]] = []
+        for start in range(0, count, self._streams):
+            made += self._run_together(part, shares[start : start + self._streams])
+        return np.concatenate(made)
+
+    def _run_together(self, part: str, shares: list[NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """One share a stream; the results are copies, since the next shares overwrite them."""
         running = list(zip(self._requests[part], shares, strict=False))
-        for request, share in running:
-            request.start_async([share], share_inputs=True)
-        for request, _ in running:
-            request.wait()
-        made = [request.get_output_tensor(0).data for request, _ in running]
-        return np.concatenate(made).astype(np.float32, copy=False)
+        try:
+            for request, share in running:
+                request.start_async([share], share_inputs=True)
+            for request, _ in running:
+                request.wait()
+        except RuntimeError as error:
+            raise BundleError(
+                f"{self._bundle.graph(part)}: OpenVINO cannot run this graph on {shares[0].dtype} "
+                f"{shares[0].shape}: {error}"
+            ) from error
+        return [np.array(request.get_output_tensor(0).data, np.float32) for request, _ in running]
 
     def _compile(self, part: str) -> list[Any]:
         """The requests of a part, one a stream."""

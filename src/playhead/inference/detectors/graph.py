@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError, WeightsError
 from playhead.files import sha256
-from playhead.inference.runtime import MAX_STREAMS, available_cores, cpu_options
+from playhead.inference.runtime import (
+    MAX_STREAMS,
+    THREADS_A_PICTURE,
+    available_cores,
+    cpu_options,
+)
 from playhead.inference.weights import find_weight, weight_path
 
 __all__ = ["Graph", "Preparation", "check_pictures"]
 
 SIZES_KEPT = 4
 """Compiled sizes that are kept: a picture, its tiles, and one to change over to."""
-
-THREADS_A_STREAM = 4
-"""Fewer threads than this work on one picture together; more are divided among pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ class Graph:
         if not pictures:
             return []
         height, width = pictures[0].shape[:2]
-        streams = min(max(self._threads // THREADS_A_STREAM, 1), MAX_STREAMS, len(pictures))
+        streams = min(max(self._threads // THREADS_A_PICTURE, 1), MAX_STREAMS, len(pictures))
         requests = self._requests_of(height, width, streams)
         results = []
         for start in range(0, len(pictures), streams):

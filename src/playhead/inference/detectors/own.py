@@ -1,0 +1,232 @@
+"""Own detectors: a trained bundle, run on pictures of any size.
+
+A picture is shrunk until its longer side is as long as those the model learned from, and filled up
+with grey to its right and below. The graph gives every cell's box and probabilities; which of them
+are objects is decided outside of it, so that thresholds and suppression can be changed later.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.config import validate
+from playhead.decisions.boxes import Boxes
+from playhead.decisions.detection import decide, floors_of
+from playhead.decisions.detection_config import DetectionDecisions
+from playhead.errors import BundleError, ConfigError
+from playhead.files import sha256
+from playhead.inference.bundle import Bundle, load_bundle
+from playhead.inference.detectors.common import rounded_up
+from playhead.inference.detectors.graph import check_pictures
+from playhead.inference.runtime import CudaFactory, open_backend
+from playhead.media.scaling import resize
+
+__all__ = ["GREY", "BundleDetector", "View", "cells", "checksum_of", "decisions_of", "open_bundle"]
+
+GREY = 114
+"""What stands where a view has no picture, in training as here."""
+
+PART = "model"
+
+TOGETHER = 8
+"""Pictures that are handed to a backend at once."""
+
+
+class View(NamedTuple):
+    """A picture as the model sees it: x there = x in the picture times sx; the rest is grey."""
+
+    pixels: NDArray[np.uint8]
+    size: tuple[int, int]
+    sx: float
+    sy: float
+
+
+class BundleDetector:
+    """Finds the classes of one bundle.
+
+    longest: pixels that the longer side of a picture is brought to, the bundle's own where None;
+    a smaller picture keeps its size unless `enlarge` says otherwise. decisions: what becomes of
+    candidates, the bundle's own where None. device, threads, precision, cuda_factory: see
+    `open_backend`.
+    Raises BundleError for a folder that is no bundle of a detector, ConfigError for decisions that
+    name a class it does not find.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle | Path,
+        *,
+        longest: int | None = None,
+        enlarge: bool = False,
+        decisions: DetectionDecisions | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str = "fp32",
+        cuda_factory: CudaFactory | None = None,
+    ) -> None:
+        self.bundle = open_bundle(bundle)
+        manifest = self.bundle.manifest
+        self.name = self.bundle.folder.resolve().name
+        self.labels: tuple[str, ...] = manifest.classes
+        self.longest = longest or manifest.pictures.longest
+        self.decisions = decisions or decisions_of(self.bundle)
+        self._enlarge = enlarge
+        self._strides = manifest.pictures.strides
+        self._backend = open_backend(
+            self.bundle,
+            device=device,
+            threads=threads,
+            precision=precision,
+            cuda_factory=cuda_factory,
+        )
+
+    def detect(
+        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
+    ) -> list[dict[str, Boxes]]:
+        """Every class of each RGB picture (H, W, 3), in its pixels; boxes may pass its edges.
+
+        threshold: the least score of a box; None takes that of each class.
+        Raises BundleError where the graph gives out what is no answer.
+        """
+        check_pictures(pictures)
+        results: dict[int, dict[str, Boxes]] = {}
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for place, picture in enumerate(pictures):
+            shape = view_shape(picture.shape, self.longest, self._strides[-1], self._enlarge)
+            groups.setdefault(shape, []).append(place)
+        for members in groups.values():
+            for start in range(0, len(members), TOGETHER):
+                places = members[start : start + TOGETHER]
+                found = self._look([pictures[place] for place in places], threshold)
+                results.update(zip(places, found, strict=True))
+        return [results[place] for place in range(len(pictures))]
+
+    def _look(
+        self, pictures: list[NDArray[np.uint8]], threshold: float | None
+    ) -> list[dict[str, Boxes]]:
+        """The same for pictures whose views have one shape."""
+        views = [
+            view_of(picture, self.longest, self._strides[-1], enlarge=self._enlarge)
+            for picture in pictures
+        ]
+        answers = self._backend.run(PART, np.stack([view.pixels for view in views]))
+        self._check(answers, views[0].pixels.shape)
+        return [
+            self._decide(answer, view, threshold)
+            for answer, view in zip(answers, views, strict=True)
+        ]
+
+    def _decide(
+        self, answer: NDArray[np.float32], view: View, threshold: float | None
+    ) -> dict[str, Boxes]:
+        floors = floors_of(self.labels, self.decisions, threshold)
+        height, width = view.pixels.shape[:2]
+        middles = cells(height, width, self._strides)
+        # A cell in the grey beyond the picture stands for nothing.
+        chosen = (middles < view.size).all(axis=1) & (answer[:, 4:] >= floors).any(axis=1)
+        answer, middles = answer[chosen], middles[chosen]
+        corners = np.concatenate([middles - answer[:, :2], middles + answer[:, 2:4]], axis=1)
+        boxes = corners / np.array([view.sx, view.sy, view.sx, view.sy], np.float32)
+        # The whole of a box outside the picture is nothing that can be seen in it.
+        limits = np.array(view.size) / (view.sx, view.sy)
+        seen = (boxes[:, 2:] > 0).all(axis=1) & (boxes[:, :2] < limits).all(axis=1)
+        return decide(boxes[seen], answer[seen, 4:], self.labels, self.decisions, threshold)
+
+    def _check(self, answers: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+        height, width = shape[:2]
+        needed = len(cells(height, width, self._strides)), 4 + len(self.labels)
+        if answers.shape[1:] != needed:
+            raise BundleError(
+                f"{self.bundle.folder}: gave out {answers.shape[1:]} for a picture of "
+                f"{width}x{height}, {needed} is needed; its strides or classes are not its graph's"
+            )
+        if not np.isfinite(answers).all():
+            raise BundleError(
+                f"{self.bundle.folder}: gave out numbers that are not finite for a picture of "
+                f"{width}x{height}; train it again, or in fp32"
+            )
+
+
+def open_bundle(bundle: Bundle | Path) -> Bundle:
+    """A bundle that is a detector's, read from its folder where a path is given.
+
+    Raises BundleError for another one.
+    """
+    opened = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    manifest = opened.manifest
+    if manifest.job != "redaction":
+        raise BundleError(f"{opened.folder}: is a bundle of {manifest.job}, no detector")
+    if list(manifest.pictures.strides) != sorted(set(manifest.pictures.strides)):
+        raise BundleError(f"{opened.folder}: its strides do not rise")
+    opened.graph(PART)
+    return opened
+
+
+def decisions_of(bundle: Bundle) -> DetectionDecisions:
+    """What a bundle says about its candidates, defaults where it says nothing.
+
+    Raises ConfigError for a class that the bundle does not find.
+    """
+    manifest = bundle.manifest
+    decisions = validate(
+        DetectionDecisions, manifest.post_processing, source=f"{bundle.folder}: post_processing"
+    )
+    named = {*decisions.thresholds, *decisions.parents, *decisions.parents.values()}
+    unknown = sorted(named - set(manifest.classes))
+    if unknown:
+        raise ConfigError(
+            f"{bundle.folder}: post_processing: {', '.join(unknown)} is no class of it; known are "
+            f"{', '.join(manifest.classes)}"
+        )
+    return decisions
+
+
+def checksum_of(bundle: Bundle) -> str:
+    """The SHA-256 over the checksums of all its files: what tells one bundle from another."""
+    return sha256(bundle.folder / "SHA256SUMS")
+
+
+def scaled_size(shape: tuple[int, ...], longest: int, enlarge: bool) -> tuple[int, int]:
+    """(width, height) of a picture of shape (H, W, ...) whose longer side becomes `longest`."""
+    height, width = shape[:2]
+    scale = longest / max(height, width)
+    if not enlarge:
+        scale = min(scale, 1.0)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def view_shape(
+    shape: tuple[int, ...], longest: int, multiple: int, enlarge: bool
+) -> tuple[int, ...]:
+    """(H, W, 3) of the view of a picture of shape (H, W, 3)."""
+    width, height = scaled_size(shape, longest, enlarge)
+    width, height = rounded_up((height, width), multiple)
+    return height, width, 3
+
+
+def view_of(
+    picture: NDArray[np.uint8], longest: int, multiple: int, *, enlarge: bool = False
+) -> View:
+    """A picture (H, W, 3) scaled, with grey to its right and below up to the next multiple."""
+    height, width = picture.shape[:2]
+    size = scaled_size(picture.shape, longest, enlarge)
+    pixels = np.full(view_shape(picture.shape, longest, multiple, enlarge), GREY, np.uint8)
+    pixels[: size[1], : size[0]] = resize(picture, size)
+    return View(pixels, size, size[0] / width, size[1] / height)
+
+
+@lru_cache(maxsize=32)
+def cells(height: int, width: int, strides: tuple[int, ...]) -> NDArray[np.float32]:
+    """The middles (N, 2), x and y, of all cells of a view, stride by stride and row by row."""
+    middles = []
+    for stride in strides:
+        y = (np.arange(height // stride, dtype=np.float32) + 0.5) * stride
+        x = (np.arange(width // stride, dtype=np.float32) + 0.5) * stride
+        middles.append(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    joined = np.concatenate(middles)
+    joined.flags.writeable = False
+    return joined
