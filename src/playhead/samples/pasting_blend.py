@@ -63,13 +63,16 @@ def _harmonic(edge: Floats32) -> Floats32:
     sums[:, -1] += edge[:, -1, 1:-1]
     sums[:, :, 0] += edge[:, 1:-1, 0]
     sums[:, :, -1] += edge[:, 1:-1, -1]
-    waves = scipy.fft.dstn(sums, type=1, axes=(1, 2), overwrite_x=True)
+    waves = _sines(sums)
+    waves /= np.add.outer(_own_values(high - 2), _own_values(wide - 2))
     # Both transforms together multiply by 4 (h - 1) (w - 1).
-    waves /= (
-        4 * (high - 1) * (wide - 1) * np.add.outer(_own_values(high - 2), _own_values(wide - 2))
-    )
-    inside: Floats32 = scipy.fft.dstn(waves, type=1, axes=(1, 2), overwrite_x=True)
-    return inside
+    waves /= np.float32(4 * (high - 1) * (wide - 1))
+    return _sines(waves)
+
+
+def _sines(values: Floats32) -> Floats32:
+    """The sine transform (DST-I) of each channel, which undoes itself but for its scale."""
+    return np.asarray(scipy.fft.dstn(values, type=1, axes=(1, 2), overwrite_x=True), np.float32)
 
 
 def _own_values(count: int) -> Floats32:
@@ -88,4 +91,5 @@ def _ramp(length: int, before: int, after: int) -> Floats32:
 
 
 def _rounded(values: NDArray[np.floating]) -> Bytes:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+    rounded: Bytes = np.rint(values).clip(0, 255).astype(np.uint8)
+    return rounded
