@@ -1,0 +1,228 @@
+"""Measuring what was found in labelled pictures: figures of every class, their means and intervals.
+
+Average precision as COCO counts it. Precision and recall hold at a threshold: the one that is asked
+for, or the class's own with the best F1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import PlayheadError
+from playhead.events.pictures.model import PictureSet
+from playhead.metrics.bootstrap import Interval
+from playhead.metrics.curves import F1, Curve, hits_curve
+from playhead.metrics.detection import ClassDetection, measure_classes, resampled_ap
+from playhead.metrics.matching import ScoredHits
+from playhead.metrics.thresholds import at_threshold, best_f1_threshold
+
+__all__ = ["ClassFigures", "PictureEvaluation", "measure_pictures", "picture_intervals"]
+
+ALL = "all"
+Thresholds = Mapping[str, float] | float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFigures:
+    """How one class fared; NaN where it has no boxes.
+
+    boxes: true ones that count; pictures: with such a box; chosen: at the threshold of the class
+    small, medium, large: AP50-95 of boxes up to 32², to 96², and beyond; hits: for curves
+    """
+
+    boxes: int
+    pictures: int
+    ap50: float
+    ap50_95: float
+    small: float
+    medium: float
+    large: float
+    chosen: F1
+    hits: ScoredHits = field(repr=False)
+
+    @property
+    def curve(self) -> Curve:
+        """Precision and recall over the threshold."""
+        return hits_curve(self.hits)
+
+    def columns(self) -> dict[str, Any]:
+        """As a plain mapping; what cannot be said is None."""
+        known = self.boxes > 0
+        return {
+            "boxes": self.boxes,
+            "ap50": _number(self.ap50),
+            "ap50_95": _number(self.ap50_95),
+            "precision": _number(self.chosen.precision) if known else None,
+            "recall": _number(self.chosen.recall) if known else None,
+            "f1": _number(self.chosen.f1) if known else None,
+            "threshold": self.chosen.threshold,
+            "ap_small": _number(self.small),
+            "ap_medium": _number(self.medium),
+            "ap_large": _number(self.large),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureEvaluation:
+    """How what was found in `pictures` pictures compares with the truth, by class."""
+
+    pictures: int
+    classes: dict[str, ClassFigures]
+    intervals: dict[str, dict[str, Interval]] = field(default_factory=dict)
+
+    def metrics(self) -> dict[str, float]:
+        """Means over the classes that have boxes: ap50, ap50_95, precision, recall, f1, by size.
+
+        NaN where no class has any.
+        """
+        known = [one for one in self.classes.values() if one.boxes]
+        return {
+            "ap50": _mean([one.ap50 for one in known]),
+            "ap50_95": _mean([one.ap50_95 for one in known]),
+            "precision": _mean([one.chosen.precision for one in known]),
+            "recall": _mean([one.chosen.recall for one in known]),
+            "f1": _mean([one.chosen.f1 for one in known]),
+            "ap_small": _mean([one.small for one in known]),
+            "ap_medium": _mean([one.medium for one in known]),
+            "ap_large": _mean([one.large for one in known]),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping; what cannot be said is null."""
+        document = {
+            "job": "redaction",
+            "pictures": self.pictures,
+            "metrics": {name: _number(value) for name, value in self.metrics().items()},
+            "per_class": {label: one.columns() for label, one in self.classes.items()},
+        }
+        if self.intervals:
+            document["intervals"] = {
+                label: {name: [_number(one.low), _number(one.high)] for name, one in rows.items()}
+                for label, rows in self.intervals.items()
+            }
+        return document
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each class, and one for all of them where they are several."""
+        rows = [{"class": label, **one.columns()} for label, one in self.classes.items()]
+        if len(rows) > 1:
+            means = {name: _number(value) for name, value in self.metrics().items()}
+            boxes = sum(one.boxes for one in self.classes.values())
+            rows.append({**rows[0], **means, "class": ALL, "boxes": boxes, "threshold": None})
+        return [{**row, **self._range(str(row["class"]))} for row in rows]
+
+    def _range(self, label: str) -> dict[str, str]:
+        return {
+            f"{name} in": f"{one.low:.3f} to {one.high:.3f}"
+            for name, one in self.intervals.get(label, {}).items()
+        }
+
+
+def measure_pictures(
+    truth: PictureSet, predictions: PictureSet, *, thresholds: Thresholds = None
+) -> PictureEvaluation:
+    """Compare what was found with the truth; both hold the same pictures in one order.
+
+    thresholds: for precision and recall, one for all or by class; where none is given, the one with
+    the best F1. True boxes of score 0 are crowds, which are neither missed nor found.
+    Raises LabelError for sets that do not belong together; `events.pictures.pairing` makes them.
+    """
+    measured = measure_classes(truth, predictions)
+    return PictureEvaluation(
+        pictures=len(truth),
+        classes={
+            label: _figures(one, _threshold(thresholds, label)) for label, one in measured.items()
+        },
+    )
+
+
+def picture_intervals(
+    truth: PictureSet,
+    predictions: PictureSet,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, dict[str, Interval]]:
+    """For each class and for `all` of them the percentile interval of ap50 and ap50_95.
+
+    Whole groups of pictures are drawn with replacement, since pictures of a group resemble each
+    other; a draw without any box of a class says nothing about it.
+    Raises PlayheadError for fewer than two groups, LabelError as `measure_pictures`.
+    """
+    groups = {name: n for n, name in enumerate(dict.fromkeys(p.group for p in truth.pictures))}
+    if len(groups) < 2 or resamples < 1 or not 0 < level < 1:
+        raise PlayheadError(
+            "intervals need at least 2 groups of pictures, 1 resample and a level between 0 and 1, "
+            f"got {len(groups)} groups, {resamples} resamples and level {level}"
+        )
+    member = np.array([groups[picture.group] for picture in truth.pictures])
+    measured = measure_classes(truth, predictions)
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(resamples):
+        times = np.bincount(rng.integers(0, len(groups), len(groups)), minlength=len(groups))
+        drawn.append(_pair_of_figures(measured, times[member]))
+    whole = _pair_of_figures(measured, np.ones(len(member), np.intp))
+    return _intervals([*measured, ALL], whole, np.array(drawn), level)
+
+
+def _figures(measured: ClassDetection, threshold: float | None) -> ClassFigures:
+    hits = measured.hits
+    return ClassFigures(
+        boxes=measured.boxes,
+        pictures=len(np.unique(measured.ranked.truths)),
+        ap50=measured.ap50,
+        ap50_95=measured.ap50_95,
+        small=measured.small,
+        medium=measured.medium,
+        large=measured.large,
+        chosen=best_f1_threshold(hits) if threshold is None else at_threshold(hits, threshold),
+        hits=hits,
+    )
+
+
+def _threshold(thresholds: Thresholds, label: str) -> float | None:
+    return thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
+
+
+def _pair_of_figures(
+    measured: Mapping[str, ClassDetection], times: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """AP50 and AP50-95 of each class and of their mean, (classes + 1, 2), NaN where unknown."""
+    found = [resampled_ap(one, times) for one in measured.values()]
+    rows = [[ap[0], ap.mean()] for ap in found]
+    means = [_mean([row[column] for row in rows]) for column in range(2)]
+    return np.array([*rows, means])
+
+
+def _intervals(
+    names: Sequence[str], whole: NDArray[np.float64], drawn: NDArray[np.float64], level: float
+) -> dict[str, dict[str, Interval]]:
+    """drawn: (resamples, names, 2)."""
+    found: dict[str, dict[str, Interval]] = {}
+    for place, name in enumerate(names):
+        for column, figure in enumerate(("ap50", "ap50_95")):
+            values = drawn[:, place, column]
+            values = values[~np.isnan(values)]
+            low, high = (
+                np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+                if len(values)
+                else (np.nan, np.nan)
+            )
+            value = float(whole[place, column])
+            found.setdefault(name, {})[figure] = Interval(value, float(low), float(high), level)
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of the values that are known."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)

@@ -1,0 +1,89 @@
+"""Measuring labelled pictures: the figures of each class, their means, and their intervals."""
+
+import math
+
+import numpy as np
+import pytest
+
+from playhead.events.pictures.model import PictureSet
+from playhead.redaction.detector.evaluate import measure_pictures, picture_intervals
+from tests.metrics.coco_reference import coco_ap, picture, random_case
+
+CAR, FACE = [0, 0, 100, 100], [200, 100, 230, 130]
+
+
+def two_classes() -> tuple[PictureSet, PictureSet]:
+    """The car found, the face found beside a surer false one; nothing is a head."""
+    classes = ("car", "face", "head")
+    truth = picture("a.jpg", [CAR, FACE], [0, 1])
+    found = picture("a.jpg", [CAR, FACE, [300, 0, 330, 30]], [0, 1, 1], [0.85, 0.4, 0.6])
+    return PictureSet(classes, (truth,)), PictureSet(classes, (found,))
+
+
+def test_the_means_are_over_the_classes_that_have_boxes() -> None:
+    result = measure_pictures(*two_classes())
+    assert result.metrics()["ap50"] == pytest.approx((1 + 0.5) / 2)
+    assert result.metrics()["ap50_95"] == pytest.approx((1 + 0.5) / 2)
+    assert math.isnan(result.classes["head"].ap50)
+    assert result.to_json()["per_class"]["head"]["ap50"] is None
+
+
+def test_precision_and_recall_are_at_the_best_f1_or_at_the_threshold_that_is_asked_for() -> None:
+    truth, found = two_classes()
+    face = measure_pictures(truth, found).classes["face"]
+    assert (face.chosen.precision, face.chosen.recall, face.chosen.threshold) == (0.5, 1.0, 0.4)
+    face = measure_pictures(truth, found, thresholds=0.5).classes["face"]
+    assert (face.chosen.precision, face.chosen.recall, face.chosen.threshold) == (0.0, 0.0, 0.5)
+    some = measure_pictures(truth, found, thresholds={"face": 0.5})
+    assert some.classes["face"].chosen.threshold == 0.5
+    assert some.classes["car"].chosen.threshold == 0.8
+
+
+def test_the_figures_are_those_of_pycocotools() -> None:
+    truth, found = random_case(11, 20)
+    expected = coco_ap(truth, found)
+    result = measure_pictures(truth, found)
+    for one, row in zip(result.classes.values(), expected, strict=True):
+        assert one.ap50 == pytest.approx(row[0, 0], abs=1e-6)
+        assert one.ap50_95 == pytest.approx(row[0].mean(), abs=1e-6)
+        sizes = (one.small, one.medium, one.large)
+        assert sizes == pytest.approx(row[1:].mean(axis=1).tolist(), abs=1e-6, nan_ok=True)
+    assert result.metrics()["ap50"] == pytest.approx(float(np.mean(expected[:, 0, 0])), abs=1e-6)
+
+
+def test_nothing_found_is_zero_and_no_picture_at_all_is_unknown() -> None:
+    truth, _ = two_classes()
+    none = PictureSet(truth.classes, (picture("a.jpg", []),))
+    result = measure_pictures(truth, none)
+    assert [result.metrics()[name] for name in ("ap50", "precision", "recall", "f1")] == [0] * 4
+    empty = PictureSet(("car",), ())
+    assert measure_pictures(empty, empty).to_json()["metrics"]["ap50"] is None
+
+
+def test_an_interval_holds_its_value_and_is_one_point_where_every_group_is_alike() -> None:
+    truth, found = random_case(5, 24)
+    intervals = picture_intervals(truth, found, resamples=200)
+    ap = measure_pictures(truth, found).metrics()
+    for name in ("ap50", "ap50_95"):
+        one = intervals["all"][name]
+        assert one.low < one.value < one.high
+        assert one.value == pytest.approx(ap[name])
+    assert picture_intervals(truth, found, resamples=200) == intervals
+    pictures = [picture(f"{number}.jpg", [CAR, CAR]) for number in range(6)]
+    alike = PictureSet(("car",), tuple(pictures))
+    half = PictureSet(("car",), tuple(picture(f"{n}.jpg", [CAR]) for n in range(6)))
+    one = picture_intervals(alike, half, resamples=50)["car"]["ap50"]
+    assert one.low == one.high == one.value
+
+
+def test_pictures_of_one_group_are_drawn_together() -> None:
+    # Two groups, one all right and one all wrong: a draw is one, the other, or both.
+    truth = [picture(f"{n}.jpg", [CAR], group="good" if n < 5 else "bad") for n in range(10)]
+    found = [picture(f"{n}.jpg", [CAR] if n < 5 else []) for n in range(10)]
+    sets = PictureSet(("car",), tuple(truth)), PictureSet(("car",), tuple(found))
+    one = picture_intervals(*sets, resamples=200)["car"]["ap50"]
+    assert (one.low, one.high) == (0.0, 1.0)
+    apart = PictureSet(("car",), tuple(picture(f"{n}.jpg", [CAR]) for n in range(10)))
+    alone = picture_intervals(apart, sets[1], resamples=200)["car"]["ap50"]
+    assert alone.low > 0
+    assert alone.high < 1
