@@ -1,0 +1,106 @@
+"""Backgrounds: pictures without their objects, every labelled hole filled from its surroundings.
+
+A hole gets its colours by push-pull from the ring around it. That alone is a smooth blob, which a
+network would learn to know; so the fine structure of the surroundings, mirrored at the edge of the
+hole, is laid over it. Nothing of what a hole covers is left in it.
+"""
+
+import math
+
+import numpy as np
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from playhead.media.filling import push_pull, spread
+
+__all__ = ["clean_background", "hidden_by"]
+
+Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Floats32 = NDArray[np.float32]
+
+_RING = 4
+_GRAIN = 4.0  # pixels: finer structure than this is mirrored
+_MIRRORS = 3
+_EMPTY = 128
+
+
+def clean_background(
+    picture: Bytes, boxes: NDArray[np.floating], *, margin: float = 0.1, grain: bool = True
+) -> Bytes:
+    """The picture, RGB (H, W, 3), with each of (N, 4) boxes filled from around it; a new array.
+
+    margin: around a box on each side, as a share of that side, two pixels at least; what is filled
+    reaches that far. grain: False leaves the filled holes smooth.
+    """
+    hidden = hidden_by(boxes, picture.shape[:2], margin)
+    cleaned = picture.copy()
+    if hidden.all():
+        cleaned[...] = _EMPTY
+    elif hidden.any():
+        part = _around(hidden)
+        cleaned[part] = _filled(picture[part], hidden[part], grain=grain)
+    return cleaned
+
+
+def hidden_by(boxes: NDArray[np.floating], shape: tuple[int, ...], margin: float) -> Mask:
+    """Which pixels of a picture of `shape` (height, width) boxes with their margins cover."""
+    hidden = np.zeros(shape[:2], bool)
+    for x1, y1, x2, y2 in np.asarray(boxes, np.float64).tolist():
+        across, down = max(margin * (x2 - x1), 2.0), max(margin * (y2 - y1), 2.0)
+        rows = slice(max(math.floor(y1 - down), 0), max(math.ceil(y2 + down), 0))
+        hidden[rows, max(math.floor(x1 - across), 0) : max(math.ceil(x2 + across), 0)] = True
+    return hidden
+
+
+def _around(hidden: Mask) -> tuple[slice, slice]:
+    """The rectangle that holds all holes and as much again around them, for the mirror."""
+    parts = []
+    for length, some in zip(hidden.shape, (hidden.any(axis=1), hidden.any(axis=0)), strict=True):
+        first, last = np.flatnonzero(some)[[0, -1]].tolist()
+        reach = last + 1 - first + _RING
+        parts.append(slice(max(first - reach, 0), min(last + 1 + reach, length)))
+    return parts[0], parts[1]
+
+
+def _filled(picture: Bytes, hidden: Mask, *, grain: bool) -> Bytes:
+    known = np.where(hidden[..., None], 0, picture).astype(np.float32)
+    ring = spread(hidden, _RING) & ~hidden
+    filled = np.stack([push_pull(np.where(ring, known[..., c], 0), ring) for c in range(3)], axis=2)
+    if grain:
+        filled[hidden] += _mirrored_grain(known, hidden)
+    result = picture.copy()
+    result[hidden] = np.rint(filled[hidden]).clip(0, 255)
+    return result
+
+
+def _mirrored_grain(known: Floats32, hidden: Mask) -> Floats32:
+    """For each hidden pixel (N,) in order, the fine structure at its mirror image → (N, 3)."""
+    weight = scipy.ndimage.gaussian_filter((~hidden).astype(np.float32), _GRAIN)
+    smooth = scipy.ndimage.gaussian_filter(known, (_GRAIN, _GRAIN, 0))
+    fine = known - smooth / np.maximum(weight, 1e-6)[..., None]
+    rows, columns = _mirror_images(hidden)
+    grain: Floats32 = np.where(hidden[rows, columns, None], 0, fine[rows, columns])
+    return grain
+
+
+def _mirror_images(hidden: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where the mirror image of each hidden pixel lies, at the nearest point of the hole's edge.
+
+    One that falls outside the picture is reflected back into it; one that falls into a hole is
+    mirrored again, a few times.
+    """
+    nearest = scipy.ndimage.distance_transform_edt(
+        hidden, return_distances=False, return_indices=True
+    )
+    places = np.stack(np.nonzero(hidden))
+    lengths = np.array(hidden.shape)[:, None]
+    for _ in range(_MIRRORS):
+        again = hidden[places[0], places[1]]
+        if not again.any():
+            break
+        at = places[:, again]
+        image = 2 * nearest[:, at[0], at[1]] - at
+        image = np.abs(image) % np.maximum(2 * lengths - 2, 1)
+        places[:, again] = np.minimum(image, 2 * lengths - 2 - image)
+    return places[0], places[1]

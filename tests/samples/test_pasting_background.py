@@ -1,0 +1,88 @@
+"""Holes where objects were: nothing of them is left, all else stays, and texture goes on."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from playhead.samples.pasting_background import clean_background, hidden_by
+
+Bytes = NDArray[np.uint8]
+
+
+def _noise(seed: int, low: int = 0, high: int = 256) -> Bytes:
+    return np.random.default_rng(seed).integers(low, high, (60, 80, 3), np.uint8)
+
+
+boxes_anywhere = st.lists(
+    st.tuples(
+        st.floats(-10, 75), st.floats(-10, 55), st.floats(1, 60), st.floats(1, 50)
+    ).map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])),
+    max_size=4,
+).map(lambda rows: np.array(rows, float).reshape(-1, 4))  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1000), boxes_anywhere, st.booleans())
+def test_nothing_of_what_a_hole_covers_is_left_and_all_else_stays(
+    seed: int, boxes: NDArray[np.float64], grain: bool
+) -> None:
+    picture = _noise(seed)
+    hidden = hidden_by(boxes, picture.shape, 0.1)
+    other = np.where(hidden[..., None], _noise(seed + 1), picture)
+    before = picture.copy()
+    cleaned = clean_background(picture, boxes, grain=grain)
+    np.testing.assert_array_equal(picture, before)
+    np.testing.assert_array_equal(cleaned[~hidden], picture[~hidden])
+    np.testing.assert_array_equal(cleaned, clean_background(other, boxes, grain=grain))
+
+
+def test_a_hole_reaches_the_margin_around_its_box() -> None:
+    hidden = hidden_by(np.array([[20.0, 10, 60, 30]]), (60, 80, 3), 0.25)
+    wanted = np.zeros((60, 80), bool)
+    wanted[5:35, 10:70] = True
+    np.testing.assert_array_equal(hidden, wanted)
+
+
+def test_a_small_box_has_a_margin_of_two_pixels() -> None:
+    hidden = hidden_by(np.array([[20.0, 10, 24, 14]]), (60, 80, 3), 0.1)
+    assert hidden.sum() == 8 * 8
+
+
+@pytest.mark.parametrize("grain", [True, False])
+def test_in_one_colour_no_hole_can_be_seen(grain: bool) -> None:
+    picture = np.full((60, 80, 3), (40, 90, 200), np.uint8)
+    picture[20:30, 30:50] = 255
+    cleaned = clean_background(picture, np.array([[30.0, 20, 50, 30]]), grain=grain)
+    assert (cleaned == np.array((40, 90, 200))).all()
+
+
+def test_a_hole_in_noise_is_as_rough_as_the_noise_and_smooth_without_grain() -> None:
+    picture, box = _noise(5, 90, 160), np.array([[25.0, 20, 50, 40]])
+    hole = np.s_[20:40, 25:50]
+    rough = clean_background(picture, box)[hole].std()
+    smooth = clean_background(picture, box, grain=False)[hole].std()
+    assert rough == pytest.approx(picture[hole].std(), rel=0.2)
+    assert smooth < rough / 3
+
+
+def test_stripes_go_on_through_a_hole_between_them() -> None:
+    picture = np.zeros((60, 80, 3), np.uint8)
+    picture[:, 0::4] = picture[:, 1::4] = 200
+    cleaned = clean_background(picture, np.array([[30.0, 2, 50, 20]]), margin=0)
+    hole = np.s_[8:18, 34:46]
+    rows = cleaned[hole].astype(float).mean(axis=(0, 2))
+    assert rows.max() - rows.min() > 100
+
+
+def test_a_picture_that_is_all_hole_becomes_grey() -> None:
+    cleaned = clean_background(_noise(1), np.array([[-5.0, -5, 90, 90]]))
+    assert (cleaned == 128).all()
+
+
+def test_without_boxes_a_copy_comes_back() -> None:
+    picture = _noise(1)
+    cleaned = clean_background(picture, np.zeros((0, 4)))
+    assert cleaned is not picture
+    np.testing.assert_array_equal(cleaned, picture)
