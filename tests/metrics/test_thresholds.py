@@ -23,12 +23,13 @@ def scored(draw: st.DrawFn) -> ScoredHits:
     rows.sort(key=lambda row: -row[0])
     hits = np.array([hit for _, hit in rows], np.bool_)
     missed = draw(st.integers(0, 4))
-    return ScoredHits(np.array([row[0] for row in rows], float), hits, int(hits.sum()) + missed)
+    scores = np.array([row[0] for row in rows], np.float32).astype(np.float64)
+    return ScoredHits(scores, hits, int(hits.sum()) + missed)
 
 
 def counted(found: ScoredHits, threshold: float) -> tuple[float, float, float]:
     """Precision, recall and F1 by counting."""
-    kept = found.hits[found.scores >= threshold]
+    kept = found.hits[found.scores.astype(np.float32) >= np.float32(threshold)]
     tp, fp, fn = kept.sum(), (~kept).sum(), found.truths - kept.sum()
     return (
         tp / (tp + fp) if tp + fp else 0.0,
@@ -79,7 +80,9 @@ def test_the_threshold_of_a_recall_has_it_and_is_the_highest_that_has(
     if best is not None:
         assert best.recall >= wanted
         assert best.threshold is not None
-        assert not any(score > max(enough) for score in found.scores if score <= best.threshold)
+        assert not any(
+            score > max(enough) for score in found.scores if score <= np.float32(best.threshold)
+        )
         check(found, best)
 
 
@@ -97,7 +100,9 @@ def test_a_threshold_has_no_more_decimals_than_it_takes_to_part_two_scores() -> 
     close = ScoredHits(np.array([0.81, 0.7321, 0.7319]), hits, 2)
     assert best_f1_threshold(close).threshold == 0.732
     saved = ScoredHits(np.array([0.81, 0.7, 0.69], np.float32).astype(float), hits, 2)
-    assert best_f1_threshold(saved).threshold == 0.699
+    assert best_f1_threshold(saved).threshold == 0.7
+    single = np.array([0.9, 0.4], np.float32).astype(float)
+    assert best_f1_threshold(ScoredHits(single, hits[1:], 1)).threshold == 0.9
     lowest = ScoredHits(np.array([0.00123]), np.array([True]), 1)
     assert best_f1_threshold(lowest).threshold == 0.001
 

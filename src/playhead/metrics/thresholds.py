@@ -1,10 +1,11 @@
 """Thresholds: the score from which a class is believed, chosen from what was matched with truth.
 
 A threshold that leaves the same boxes as another does the same; of those, the one with the fewest
-decimals is given, so that it can be read and copied.
+decimals is given, so that it can be read and copied. Scores are compared in single precision, as
+detectors give them.
 """
 
-import math
+from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ __all__ = [
 
 def at_threshold(found: ScoredHits, threshold: float) -> F1:
     """What the predictions that score at least `threshold` achieve; 0 where nothing does."""
-    made = int(np.searchsorted(-found.scores, -threshold, side="right"))
+    made = int(np.count_nonzero(found.scores.astype(np.float32) >= np.float32(threshold)))
     tp = int(found.hits[:made].sum())
     return F1(
         f1=2 * tp / (made + found.truths) if tp else 0.0,
@@ -68,12 +69,12 @@ def f1_of(curve: Curve) -> NDArray[np.float64]:
 
 def _plain(found: ScoredHits, score: float) -> F1:
     """The figures at a score, under the plainest threshold that leaves the same predictions."""
-    lower = found.scores[found.scores < score]
-    below = max(0.0, float(lower[0])) if len(lower) else 0.0
+    scores, exact = found.scores.astype(np.float32), np.float32(score)
+    below = scores[scores < exact].max(initial=np.float32(0))
     for decimals in range(1, 8):
-        rounded = math.floor(score * 10**decimals) / 10**decimals
-        single = float(np.float32(rounded))  # detectors compare single precision
-        if below < min(rounded, single) and max(rounded, single) <= score:
+        step = Decimal(1).scaleb(-decimals)
+        rounded = float(Decimal(str(exact)).quantize(step, ROUND_FLOOR))
+        if below < np.float32(rounded) <= exact:
             return at_threshold(found, rounded)
     return at_threshold(found, score)
 

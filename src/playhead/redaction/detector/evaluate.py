@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from playhead.errors import PlayheadError
 from playhead.events.pictures.model import PictureSet
 from playhead.metrics.bootstrap import Interval
+from playhead.metrics.confusion import Thresholds
 from playhead.metrics.curves import F1, Curve, hits_curve
 from playhead.metrics.detection import ClassDetection, measure_classes, resampled_ap
 from playhead.metrics.matching import ScoredHits
@@ -22,7 +23,6 @@ from playhead.metrics.thresholds import at_threshold, best_f1_threshold
 __all__ = ["ClassFigures", "PictureEvaluation", "measure_pictures", "picture_intervals"]
 
 ALL = "all"
-Thresholds = Mapping[str, float] | float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class PictureEvaluation:
 
 
 def measure_pictures(
-    truth: PictureSet, predictions: PictureSet, *, thresholds: Thresholds = None
+    truth: PictureSet, predictions: PictureSet, *, thresholds: Thresholds | None = None
 ) -> PictureEvaluation:
     """Compare what was found with the truth; both hold the same pictures in one order.
 
@@ -185,7 +185,7 @@ def _figures(measured: ClassDetection, threshold: float | None) -> ClassFigures:
     )
 
 
-def _threshold(thresholds: Thresholds, label: str) -> float | None:
+def _threshold(thresholds: Thresholds | None, label: str) -> float | None:
     return thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
 
 
