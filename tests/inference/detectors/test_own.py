@@ -98,13 +98,15 @@ def test_pictures_of_many_sizes_are_each_found_as_if_alone(tmp_path: Path, threa
     assert sum(len(found["car"]) for found in together) > 30
 
 
-def test_the_grey_beyond_the_picture_finds_nothing(tmp_path: Path) -> None:
-    one = detector(tmp_path)
+def test_the_grey_beyond_the_picture_finds_nothing_but_beside_it(tmp_path: Path) -> None:
     # 114 / 255 = .447 would be believed, and boxes of 114 pixels reach far into the picture.
-    assert view_of(black(81, 33), 160, 16).pixels[40, 90].tolist() == [GREY] * 3
-    [found] = one.detect([black(81, 33)], threshold=0.3)
-    # Cells half in the picture are mixed; those wholly in the grey are left out.
-    assert all(len(boxes) == 0 for boxes in found.values())
+    bundle = write_detector_bundle(tmp_path / "b", strides=(8, 64), post_processing={"overlap": 1})
+    picture = black(65, 65)
+    assert view_of(picture, 160, 64).pixels[100, 100].tolist() == [GREY] * 3
+    [found] = BundleDetector(bundle, threads=1).detect([picture], threshold=0.44)
+    middles = (found["car"].boxes[:, :2] + found["car"].boxes[:, 2:]) / 2
+    # Cells of 8 from 76 on are all grey and a cell away; the others are mixed or beside it.
+    assert sorted(map(tuple, middles.tolist())) == [(32, 96), (68, 68), (96, 32), (96, 96)]
 
 
 def test_a_box_wholly_outside_the_picture_is_left_out_and_one_at_its_edge_is_whole(
@@ -154,7 +156,11 @@ def test_cells_are_counted_stride_by_stride_and_row_by_row(rows: int, columns: i
         for row in range(32 * rows // s)
         for column in range(32 * columns // s)
     ]
-    np.testing.assert_array_equal(cells(32 * rows, 32 * columns, (8, 16, 32)), expected)
+    middles, strides = cells(32 * rows, 32 * columns, (8, 16, 32))
+    np.testing.assert_array_equal(middles, expected)
+    assert strides.tolist() == [
+        s for s in (8, 16, 32) for _ in range(32 * 32 * rows * columns // s**2)
+    ]
 
 
 def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:

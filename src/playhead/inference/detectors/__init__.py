@@ -1,14 +1,15 @@
-"""Detectors: packaged networks that find faces, plates, people and cars in pictures.
+"""Detectors: packaged networks that find faces, plates, people and cars in pictures; own bundles.
 
 Boxes come in pixels of the picture that was given. They may reach over its edges, where half of a
 face lies outside: an ellipse in a box cut at the edge would leave the face's corners to be seen.
 """
 
 from playhead.errors import PlayheadError
+from playhead.inference.detectors.ensemble import OwnDetector, open_own
 from playhead.inference.detectors.protocol import Detector
 from playhead.inference.detectors.tiling import detect_tiled
 
-__all__ = ["DETECTORS", "Detector", "detect_tiled", "open_detector"]
+__all__ = ["DETECTORS", "Detector", "OwnDetector", "detect_tiled", "open_detector", "open_own"]
 
 DETECTORS = ("centerface", "blazeface", "plates", "people", "objectron")
 

@@ -84,6 +84,11 @@ class BundleDetector:
             cuda_factory=cuda_factory,
         )
 
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The one that it runs."""
+        return (self.bundle,)
+
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
     ) -> list[dict[str, Boxes]]:
@@ -125,9 +130,10 @@ class BundleDetector:
     ) -> dict[str, Boxes]:
         floors = floors_of(self.labels, self.decisions, threshold)
         height, width = view.pixels.shape[:2]
-        middles = cells(height, width, self._strides)
-        # A cell in the grey beyond the picture stands for nothing.
-        chosen = (middles < view.size).all(axis=1) & (answer[:, 4:] >= floors).any(axis=1)
+        middles, strides = cells(height, width, self._strides)
+        # A cell may answer for an object beside it; one farther out in the grey stands for nothing.
+        near = (middles - strides[:, None] < view.size).all(axis=1)
+        chosen = near & (answer[:, 4:] >= floors).any(axis=1)
         answer, middles = answer[chosen], middles[chosen]
         corners = np.concatenate([middles - answer[:, :2], middles + answer[:, 2:4]], axis=1)
         boxes = corners / np.array([view.sx, view.sy, view.sx, view.sy], np.float32)
@@ -138,7 +144,7 @@ class BundleDetector:
 
     def _check(self, answers: NDArray[np.float32], shape: tuple[int, ...]) -> None:
         height, width = shape[:2]
-        needed = len(cells(height, width, self._strides)), 4 + len(self.labels)
+        needed = len(cells(height, width, self._strides)[1]), 4 + len(self.labels)
         if answers.shape[1:] != needed:
             raise BundleError(
                 f"{self.bundle.folder}: gave out {answers.shape[1:]} for a picture of "
@@ -220,13 +226,17 @@ def view_of(
 
 
 @lru_cache(maxsize=32)
-def cells(height: int, width: int, strides: tuple[int, ...]) -> NDArray[np.float32]:
-    """The middles (N, 2), x and y, of all cells of a view, stride by stride and row by row."""
-    middles = []
+def cells(
+    height: int, width: int, strides: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The cells of a view, stride by stride and row by row: middles (N, 2), x and y, and strides.
+
+    Both are shared: do not write to them.
+    """
+    middles, sides = [], []
     for stride in strides:
         y = (np.arange(height // stride, dtype=np.float32) + 0.5) * stride
         x = (np.arange(width // stride, dtype=np.float32) + 0.5) * stride
         middles.append(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
-    joined = np.concatenate(middles)
-    joined.flags.writeable = False
-    return joined
+        sides.append(np.full(len(middles[-1]), stride, np.float32))
+    return np.concatenate(middles), np.concatenate(sides)

@@ -1,0 +1,160 @@
+"""Ensembles: several own detectors that look at the same pictures, their boxes fused.
+
+Each suppresses its own candidates; what they found of one object becomes one box, and only then
+are children without a parent doubted.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes
+from playhead.decisions.detection import believed, floors_of
+from playhead.decisions.detection_config import DetectionDecisions
+from playhead.decisions.fusion import fuse_classes
+from playhead.decisions.hierarchy import doubt_orphans
+from playhead.errors import BundleError, ConfigError
+from playhead.inference.bundle import Bundle
+from playhead.inference.detectors.own import BundleDetector, decisions_of, open_bundle
+from playhead.inference.runtime import CudaFactory
+
+__all__ = ["Ensemble", "OwnDetector", "joint_decisions", "open_own"]
+
+LEAST = 0.05
+"""Scores down to which members look, at most: a box nobody is sure of still helps to place one."""
+
+
+class OwnDetector(Protocol):
+    """One bundle or several: a `Detector` that also knows thresholds of its own.
+
+    longest: the longest side of a picture that any of them looks at, pixels
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    longest: int
+    decisions: DetectionDecisions
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """What it runs."""
+
+    def detect(
+        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
+    ) -> list[dict[str, Boxes]]:
+        """As `Detector.detect`; `threshold` None takes that of each class."""
+
+
+class Ensemble:
+    """Several own detectors as one, which finds every class that any of them knows.
+
+    weights: how far each is trusted, equally by default; decisions: those of the bundles joined
+    where None, see `joint_decisions`. The overlap from which boxes of one member suppress each
+    other and the hierarchy are those of `decisions`.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[BundleDetector],
+        *,
+        decisions: DetectionDecisions | None = None,
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        self._members = tuple(members)
+        self._weights = weights
+        self.bundles = tuple(one.bundle for one in self._members)
+        self.name = " + ".join(one.name for one in self._members)
+        self.labels = tuple(dict.fromkeys(chain.from_iterable(one.labels for one in members)))
+        self.longest = max(one.longest for one in self._members)
+        self.decisions = decisions or joint_decisions(self.bundles)
+
+    def detect(
+        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
+    ) -> list[dict[str, Boxes]]:
+        """Every class of each RGB picture (H, W, 3), in its pixels; boxes may pass its edges.
+
+        threshold: the least score of a fused box; None takes that of each class.
+        """
+        floor = min(LEAST, float(floors_of(self.labels, self.decisions, threshold).min()))
+        seen = [one.detect(pictures, threshold=floor) for one in self._members]
+        return [self._fused(found, threshold) for found in zip(*seen, strict=True)]
+
+    def _fused(
+        self, found: Sequence[dict[str, Boxes]], threshold: float | None
+    ) -> dict[str, Boxes]:
+        fused = fuse_classes(found, weights=self._weights)
+        most = np.arange(self.decisions.most)
+        kept = {label: fused[label].chosen(most[: len(fused[label])]) for label in self.labels}
+        return believed(doubt_orphans(kept, self.decisions), self.decisions, threshold)
+
+
+def open_own(
+    bundles: Sequence[Bundle | Path],
+    *,
+    longest: int | None = None,
+    enlarge: bool = False,
+    hierarchy: bool = True,
+    weights: Sequence[float] | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: str = "fp32",
+    cuda_factory: CudaFactory | None = None,
+) -> OwnDetector:
+    """The detector of one bundle, or the ensemble of several.
+
+    hierarchy: False leaves scores as they are where the bundles name parents, for a caller that
+    joins what was found in several parts of a picture first. The others: see `BundleDetector`.
+    Raises BundleError for no bundle, or one twice, and what `BundleDetector` raises.
+    """
+    opened = [open_bundle(one) for one in bundles]
+    if not opened:
+        raise BundleError("a detector needs one bundle at least, got none")
+    places = [one.folder.resolve() for one in opened]
+    for place, one in zip(places, opened, strict=True):
+        if places.count(place) > 1:
+            raise BundleError(f"{one.folder}: is named twice; an ensemble needs different bundles")
+    joint = joint_decisions(opened)
+    flat = joint.model_copy(update={"parents": {}})
+    members = [
+        BundleDetector(
+            one,
+            longest=longest,
+            enlarge=enlarge,
+            decisions=flat if len(opened) > 1 or not hierarchy else joint,
+            device=device,
+            threads=threads,
+            precision=precision,
+            cuda_factory=cuda_factory,
+        )
+        for one in opened
+    ]
+    if len(members) == 1:
+        return members[0]
+    return Ensemble(members, decisions=joint if hierarchy else flat, weights=weights)
+
+
+def joint_decisions(bundles: Sequence[Bundle]) -> DetectionDecisions:
+    """What several bundles say together: of each class the mean of the thresholds of those that
+    know it, the parents of all, and the rest as the first says it.
+
+    Raises ConfigError where two name different parents of one class.
+    """
+    said = [(one.manifest.classes, decisions_of(one)) for one in bundles]
+    labels = dict.fromkeys(chain.from_iterable(classes for classes, _ in said))
+    thresholds = {
+        label: float(np.mean([one.threshold(label) for classes, one in said if label in classes]))
+        for label in labels
+    }
+    parents: dict[str, str] = {}
+    for _, one in said:
+        for child, parent in one.parents.items():
+            if parents.setdefault(child, parent) != parent:
+                raise ConfigError(
+                    f"bundles disagree on what {child} lies in: {parents[child]} or {parent}; "
+                    "change `parents` in the post_processing of one"
+                )
+    return said[0][1].model_copy(update={"thresholds": thresholds, "parents": parents})
