@@ -1,0 +1,157 @@
+"""Assembly: raw labels, held against their pictures, become a set; what is wrong is an error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from playhead.errors import LabelError
+from playhead.events.pictures.finding import Shelf, plain_name, split_of, without_suffix
+from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.events.pictures.pairing import Matcher
+from playhead.events.pictures.raw import RawBox, RawPicture, RawSet
+from playhead.events.pictures.sources import shelf_of
+from playhead.media.stills import still_size
+
+__all__ = ["assemble"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A picture that labels speak of: its file, which may not be there, and its size if known."""
+
+    path: Path
+    size: tuple[int, int] | None
+
+
+def assemble(
+    path: Path,
+    kind: str,
+    raws: RawSet,
+    *,
+    classes: Sequence[str] | None = None,
+    images: Path | None = None,
+    like: PictureSet | None = None,
+) -> PictureSet:
+    """The set that raw labels of `path` mean; see `files.read_pictures` for the rest.
+
+    Raises LabelError for a box of an unknown class, a score outside 0 to 1, two files that speak of
+    one picture, and a YOLO label without its picture.
+    """
+    known = _classes(path, raws, classes, like)
+    shelf = None if like is not None or kind == "manifest" else shelf_of(path, images)
+    if shelf is not None:
+        found = [_on_shelf(raw, shelf) for raw in raws.pictures]
+    elif like is not None:
+        found = _in_truth(raws, like)
+    else:
+        found = [_Found(raw.path or Path(raw.names[0]), raw.size) for raw in raws.pictures]
+    _refuse_twice(raws, found)
+    pictures = [_picture(raw, one, known) for raw, one in zip(raws.pictures, found, strict=True)]
+    if kind == "yolo" and shelf is not None and path.is_dir():
+        spoken = {one.path for one in found}
+        pictures += [_without_objects(one, shelf) for one in shelf.pictures if one not in spoken]
+        pictures.sort(key=lambda one: one.path)
+    return PictureSet(tuple(known), tuple(pictures))
+
+
+def _classes(
+    path: Path, raws: RawSet, classes: Sequence[str] | None, like: PictureSet | None
+) -> dict[str, int]:
+    """The place of each class; a label that is none of those given is refused later."""
+    names = list(classes or ())
+    if not names:
+        labels = {box.label for raw in raws.pictures for box in raw.boxes}
+        first = raws.classes or (() if like is None else like.classes)
+        names = [*first, *sorted({one for one in labels if isinstance(one, str)} - {*first})]
+        if not names and labels:
+            raise LabelError(
+                f"{path}: its classes are numbers without names; put a classes.txt beside the "
+                "labels, or name the classes"
+            )
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
+
+
+def _in_truth(raws: RawSet, like: PictureSet) -> list[_Found]:
+    matcher = Matcher([one.path for one in like.pictures])
+    found = []
+    for raw in raws.pictures:
+        places = [matcher.place(Path(name)) for name in raw.names]
+        place = next((one for one in places if one is not None), None)
+        if place is None:
+            found.append(_Found(Path(raw.names[0]), raw.size))
+        else:
+            found.append(_Found(like.pictures[place].path, like.pictures[place].size))
+    return found
+
+
+def _on_shelf(raw: RawPicture, shelf: Shelf) -> _Found:
+    files = next((files for name in raw.names if (files := shelf.find(name))), [])
+    if len(files) > 1:
+        names = ", ".join(str(file) for file in files[:3])
+        raise LabelError(f"{raw.file}: {raw.names[0]!r} can be {names}; keep one, or its folder")
+    return _Found(files[0] if files else shelf.root / raw.names[0], raw.size)
+
+
+def _refuse_twice(raws: RawSet, found: Sequence[_Found]) -> None:
+    first: dict[Path, RawPicture] = {}
+    for raw, one in zip(raws.pictures, found, strict=True):
+        other = first.setdefault(one.path, raw)
+        if other is not raw:
+            raise LabelError(
+                f"{raw.file}: speaks of {one.path}, and so does {other.file}; "
+                "`playhead redaction normalise` merges them"
+            )
+
+
+def _picture(raw: RawPicture, found: _Found, classes: dict[str, int]) -> LabelledPicture:
+    size = found.size or _size(raw, found.path)
+    boxes = np.array([box.corners for box in raw.boxes], np.float64).reshape(-1, 4)
+    if raw.shares:
+        boxes = boxes * np.array([*size, *size], np.float64)
+    return LabelledPicture(
+        path=found.path,
+        size=size,
+        boxes=boxes,
+        labels=np.array([_label(raw, box, classes) for box in raw.boxes], np.int32),
+        scores=np.array([_score(raw, box) for box in raw.boxes], np.float32),
+        group=raw.group or without_suffix(plain_name(Path(raw.names[0]))),
+        split=raw.split,
+    )
+
+
+def _size(raw: RawPicture, path: Path) -> tuple[int, int]:
+    """The size of the picture file; (0, 0) where there is none and pixels need none."""
+    if path.is_file():
+        return still_size(path)
+    if raw.shares:
+        raise LabelError(
+            f"{raw.file}: there is no picture {raw.names[0]!r}, and the shares of YOLO need its "
+            "size; name the folder of the pictures"
+        )
+    return (0, 0)
+
+
+def _label(raw: RawPicture, box: RawBox, classes: dict[str, int]) -> int:
+    place = box.label if isinstance(box.label, int) else classes.get(box.label, len(classes))
+    if not 0 <= place < len(classes):
+        raise LabelError(
+            f"{raw.where(box)}: has the class {box.label!r}; known are "
+            + ", ".join(f"{number} {name}" for name, number in classes.items())
+        )
+    return place
+
+
+def _score(raw: RawPicture, box: RawBox) -> float:
+    score = 1.0 if box.score is None else box.score
+    if not 0 <= score <= 1:
+        raise LabelError(f"{raw.where(box)}: a score is from 0 to 1, got {score:g}")
+    return score
+
+
+def _without_objects(path: Path, shelf: Shelf) -> LabelledPicture:
+    empty = np.zeros((0, 4), np.float64)
+    labels, scores = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    group, split = without_suffix(shelf.pictures[path]), split_of(path.relative_to(shelf.root))
+    return LabelledPicture(path, still_size(path), empty, labels, scores, group, split)

@@ -1,0 +1,223 @@
+"""COCO: one JSON file for a whole set, boxes `[x, y, width, height]` in pixels from 0.
+
+True boxes stand in a document of `images`, `annotations` and `categories`; found ones in a list of
+results with scores, which needs to know what its numbers mean: from `Ids`, or from `file_name` and
+`category` in each result, as they are written here. Crowd annotations mark a region of many
+objects, are no boxes of one, and are left out.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playhead.errors import LabelError
+from playhead.events.pictures.finding import split_of
+from playhead.events.pictures.model import PictureSet
+from playhead.events.pictures.raw import Fault, RawBox, RawPicture, RawSet, Report
+from playhead.events.source import JsonEntry, read_json
+
+__all__ = ["Ids", "parse", "results_text", "truth_text"]
+
+Id = int | str
+"""Of a picture or a class: a whole number by the rules, a text in many a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """What the numbers of a COCO document mean: names and sizes of pictures, names of classes."""
+
+    pictures: Mapping[Id, str] = field(repr=False)
+    sizes: Mapping[Id, tuple[int, int] | None] = field(repr=False)
+    classes: Mapping[Id, str]
+
+    @classmethod
+    def read(cls, path: Path, report: Report) -> "Ids":
+        """The ids of a document of true boxes."""
+        return _ids(JsonEntry.of(read_json(path), str(path)), report)
+
+
+def parse(path: Path, report: Report, ids: Ids | None = None) -> RawSet:
+    """What a JSON file says; `ids` are those that a list of results counts by.
+
+    Raises LabelError for a file that is no JSON of this kind.
+    """
+    document = read_json(path)
+    if isinstance(document, list):
+        return _parse_results(path, document, report, ids)
+    entry = JsonEntry.of(document, str(path))
+    known = _ids(entry, report)
+    boxes: dict[Id, list[RawBox]] = {number: [] for number in known.pictures}
+    for place, value in entry.items("annotations"):
+        where = f"{path}: annotation {place}"
+        read = _parse_annotation(place, value, where, known, report)
+        if read is not None:
+            boxes[read[0]].append(read[1])
+    return RawSet(tuple(dict.fromkeys(known.classes.values())), _pictures(path, known, boxes))
+
+
+def truth_text(found: PictureSet, names: Sequence[str]) -> str:
+    """A document of true boxes; pictures and classes are numbered from 1 in their order."""
+    document = {
+        "images": [
+            {"id": number, "file_name": name, "width": one.size[0], "height": one.size[1]}
+            for number, (one, name) in enumerate(zip(found.pictures, names, strict=True), start=1)
+        ],
+        "annotations": [
+            {"id": place, "iscrowd": 0, "area": row["bbox"][2] * row["bbox"][3], **row}
+            for place, row in enumerate(_rows(found), start=1)
+        ],
+        "categories": [
+            {"id": number, "name": name} for number, name in enumerate(found.classes, start=1)
+        ],
+    }
+    return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def results_text(found: PictureSet, names: Sequence[str], ids: Ids | None = None) -> str:
+    """A list of results; numbered as in `ids`, or from 1 in the order of pictures and classes.
+
+    Raises LabelError for a picture or a class that `ids` do not know.
+    """
+    pictures: dict[str, Id] = {name: number for number, name in enumerate(names, start=1)}
+    classes: dict[str, Id] = {name: number for number, name in enumerate(found.classes, start=1)}
+    if ids is not None:
+        pictures = {name: number for number, name in ids.pictures.items()}
+        classes = {name: number for number, name in ids.classes.items()}
+    results = []
+    for row in _rows(found, scores=True):
+        name = names[row["image_id"] - 1]
+        label = found.classes[row["category_id"] - 1]
+        if name not in pictures or label not in classes:
+            raise LabelError(
+                f"{name}: the picture or its class {label!r} is not in the document that the "
+                "results are to be numbered after"
+            )
+        row |= {"image_id": pictures[name], "category_id": classes[label]}
+        results.append(row | {"file_name": name, "category": label})
+    return json.dumps(results, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _rows(found: PictureSet, *, scores: bool = False) -> list[dict[str, Any]]:
+    rows = []
+    for number, one in enumerate(found.pictures, start=1):
+        for place, label in enumerate(one.labels.tolist()):
+            x1, y1, x2, y2 = one.boxes[place].tolist()
+            row = {"image_id": number, "category_id": label + 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            # The shortest text of a float32 is read as the same float32 again.
+            rows.append(row | ({"score": float(str(one.scores[place]))} if scores else {}))
+    return rows
+
+
+def _ids(entry: JsonEntry, report: Report) -> Ids:
+    classes: dict[Id, str] = {}
+    for place, value in entry.items("categories"):
+        one = JsonEntry.of(value, f"{entry.where}: category {place}")
+        classes[_id(one, "id")] = one.text("name")
+    pictures: dict[Id, str] = {}
+    sizes: dict[Id, tuple[int, int] | None] = {}
+    for place, value in entry.items("images"):
+        one = JsonEntry.of(value, f"{entry.where}: image {place}")
+        number, name = _id(one, "id"), one.text("file_name").replace("\\", "/")
+        if number in pictures:
+            what = f"has the id {number} of {pictures[number]!r}; give it another"
+            report(Fault.TWICE, one.where, what)
+            continue
+        declared = "width" in one.values and "height" in one.values
+        size = (one.whole("width"), one.whole("height")) if declared else (0, 0)
+        pictures[number], sizes[number] = name, size if all(size) else None
+    return Ids(pictures, sizes, classes)
+
+
+def _id(one: JsonEntry, key: str) -> Id:
+    value = one.values.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise LabelError(f"{one.where}: {key!r} needs a whole number, got {str(value)[:40]!r}")
+    return value
+
+
+def _parse_annotation(
+    place: int, value: Any, where: str, ids: Ids, report: Report
+) -> tuple[Id, RawBox] | None:
+    one = JsonEntry.of(value, where)
+    picture, label = _id(one, "image_id"), _id(one, "category_id")
+    if one.values.get("iscrowd"):
+        report(Fault.CROWD, where, "is a crowd, not a box of one object")
+        return None
+    if picture not in ids.pictures:
+        report(Fault.MISSING_PICTURE, where, f"is of image {picture}, which the file does not have")
+        return None
+    if label not in ids.classes:
+        known = ", ".join(f"{number} {name}" for number, name in ids.classes.items())
+        report(Fault.UNKNOWN_CLASS, where, f"has category {label}; known are {known or 'none'}")
+        return None
+    box = _parse_box(place, one, ids.classes[label], report)
+    return None if box is None else (picture, box)
+
+
+def _parse_box(place: int, one: JsonEntry, label: str, report: Report) -> RawBox | None:
+    bbox, score = one.values.get("bbox"), one.values.get("score")
+    if not isinstance(bbox, list) or len(bbox) != 4:
+        report(Fault.COLUMNS, one.where, f"needs a bbox of 4 numbers, got {str(bbox)[:40]}")
+        return None
+    numbers = [*bbox, 0.0 if score is None else score]
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in numbers):
+        report(Fault.NOT_A_NUMBER, one.where, f"needs numbers, got {str(numbers)[:60]}")
+        return None
+    if not all(math.isfinite(value) for value in numbers):
+        report(Fault.NOT_FINITE, one.where, f"needs finite numbers, got {numbers}")
+        return None
+    x, y, width, height, sure = map(float, numbers)
+    if width <= 0 or height <= 0:
+        report(Fault.NO_AREA, one.where, f"its box of {width:g} x {height:g} has no area")
+        return None
+    return RawBox(place, label, (x, y, x + width, y + height), None if score is None else sure)
+
+
+def _parse_results(path: Path, document: list[Any], report: Report, ids: Ids | None) -> RawSet:
+    boxes: dict[Id, list[RawBox]] = {}
+    names: dict[Id, str] = {} if ids is None else dict(ids.pictures)
+    classes: dict[Id, str] = {} if ids is None else dict(ids.classes)
+    sizes = {} if ids is None else ids.sizes
+    for place, value in enumerate(document, start=1):
+        one = JsonEntry.of(value, f"{path}: result {place}")
+        picture, label = _id(one, "image_id"), _id(one, "category_id")
+        if ids is None:
+            _learn(one, names, picture, "file_name")
+            _learn(one, classes, label, "category")
+        read = _parse_annotation(place, value, one.where, Ids(names, {}, classes), report)
+        if read is not None:
+            boxes.setdefault(read[0], []).append(read[1])
+    known = Ids(names, {number: sizes.get(number) for number in names}, classes)
+    found = {number: boxes.get(number, []) for number in names}
+    return RawSet(tuple(dict.fromkeys(classes.values())), _pictures(path, known, found, "result"))
+
+
+def _learn(one: JsonEntry, names: dict[Id, str], number: Id, key: str) -> None:
+    """Take what a number means from a result that says it."""
+    if key not in one.values:
+        raise LabelError(
+            f"{one.where}: results are numbers alone; name the COCO document of the true boxes "
+            f"that they count by, or give each a {key!r}"
+        )
+    name = one.text(key)
+    if names.setdefault(number, name) != name:
+        raise LabelError(f"{one.where}: {key} {name!r} has the number of {names[number]!r}")
+
+
+def _pictures(
+    path: Path, ids: Ids, boxes: Mapping[Id, list[RawBox]], unit: str = "annotation"
+) -> list[RawPicture]:
+    return [
+        RawPicture(
+            names=(name,),
+            file=path,
+            boxes=boxes[number],
+            unit=unit,
+            size=ids.sizes.get(number),
+            split=split_of(Path(name)) or split_of(path),
+        )
+        for number, name in ids.pictures.items()
+    ]

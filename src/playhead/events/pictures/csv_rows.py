@@ -1,0 +1,84 @@
+"""Rows: a CSV of boxes, `picture,label,score,x1,y1,x2,y2`, as competitions ask for it.
+
+Corners are pixels of the displayed picture. A row with a picture alone says that nothing is in it.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from playhead.errors import LabelError
+from playhead.events.pictures.finding import split_of
+from playhead.events.pictures.model import PictureSet
+from playhead.events.pictures.raw import Fault, RawBox, RawPicture, RawSet, Report
+from playhead.events.source import csv_rows, read_text
+
+__all__ = ["COLUMNS", "parse", "rows_text"]
+
+COLUMNS = ("picture", "label", "score", "x1", "y1", "x2", "y2")
+_REQUIRED = tuple(name for name in COLUMNS if name != "score")
+
+
+def parse(path: Path, report: Report) -> RawSet:
+    """What a CSV says, pictures in the order of their first row; the score may be left out."""
+    boxes: dict[str, list[RawBox]] = {}
+    for where, cells in _rows(path):
+        name = cells["picture"].replace("\\", "/")
+        if not name:
+            report(Fault.MISSING_PICTURE, where, "names no picture")
+            continue
+        of_picture = boxes.setdefault(name, [])
+        if any(value for key, value in cells.items() if key != "picture"):
+            box = _parse_row(int(where.rpartition(" ")[2]), cells, where, report)
+            of_picture.extend([] if box is None else [box])
+    pictures = [
+        RawPicture((name,), path, found, split=split_of(Path(name)))
+        for name, found in boxes.items()
+    ]
+    return RawSet(None, pictures)
+
+
+def rows_text(found: PictureSet, names: Sequence[str]) -> str:
+    """All boxes of a set as rows; a picture without any has a row of its own."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name in (*names, *found.classes):
+        if name != name.strip():
+            raise LabelError(f"{name!r}: a CSV holds names without spaces around them; rename it")
+    for one, name in zip(found.pictures, names, strict=True):
+        for row, label in enumerate(one.labels.tolist()):
+            corners = (repr(value) for value in one.boxes[row].tolist())
+            writer.writerow([name, found.classes[label], str(one.scores[row]), *corners])
+        if not len(one.labels):
+            writer.writerow([name, *[""] * (len(COLUMNS) - 1)])
+    return text.getvalue()
+
+
+def _rows(path: Path) -> list[tuple[str, dict[str, str]]]:
+    if len(read_text(path).split()) == 1 and read_text(path).strip() == ",".join(COLUMNS):
+        return []  # nothing was found, which is an answer
+    return list(csv_rows(path, _REQUIRED, ("score",)))
+
+
+def _parse_row(place: int, cells: dict[str, str], where: str, report: Report) -> RawBox | None:
+    if not cells["label"]:
+        report(Fault.UNKNOWN_CLASS, where, "has a box without a label")
+        return None
+    texts = [cells[name] for name in COLUMNS[3:]]
+    score = cells.get("score") or None
+    try:
+        x1, y1, x2, y2 = map(float, texts)
+        sure = None if score is None else float(score)
+    except ValueError:
+        report(Fault.NOT_A_NUMBER, where, f"needs numbers with a point, got {texts}, {score}")
+        return None
+    if not all(map(math.isfinite, (x1, y1, x2, y2, sure or 0.0))):
+        report(Fault.NOT_FINITE, where, f"needs finite numbers, got {texts}, {score}")
+        return None
+    if x1 >= x2 or y1 >= y2:
+        report(Fault.NO_AREA, where, f"the box {', '.join(texts)} has no area; remove the row")
+        return None
+    return RawBox(place, cells["label"], (x1, y1, x2, y2), sure)
