@@ -1,7 +1,8 @@
 """Export: from a torch model to a bundle that runs without torch.
 
-A model with `encode` and `fuse` becomes two graphs, so that a stream computes each stack once; any
-other becomes one. The division by 255 and the sigmoid are in the graphs. A bundle whose graphs do
+A model with `encode` and `fuse` becomes two graphs, so that a stream computes each stack once; one
+with `for_bundle` says itself what a bundle runs; any other becomes one graph. The division by 255
+and the sigmoid are in the graphs. A bundle whose graphs do
 not give the model's own scores is never written.
 """
 
@@ -24,6 +25,7 @@ from playhead.inference.bundle import (
     BundleManifest,
     InputPlan,
     Part,
+    PicturePlan,
     new_bundle_folder,
     write_bundle_files,
 )
@@ -42,7 +44,7 @@ def export_bundle(
     *,
     job: str,
     classes: tuple[str, ...],
-    plan: InputPlan,
+    plan: InputPlan | PicturePlan,
     post_processing: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
@@ -75,6 +77,9 @@ def export_bundle(
 
 def split_parts(model: nn.Module) -> dict[str, nn.Module]:
     """The parts of a model in use, each a module from what a bundle feeds to what it gets back."""
+    if hasattr(model, "for_bundle"):
+        whole: Any = model.for_bundle
+        return {"model": whole().eval()}
     if hasattr(model, "encode") and hasattr(model, "fuse"):
         return {"encode": _Encode(model).eval(), "fuse": _Fuse(model).eval()}
     return {"model": _Whole(model).eval()}
@@ -116,28 +121,52 @@ def _unit(model: nn.Module, luma: Tensor) -> Tensor:
     return luma.to(next(model.parameters()).dtype) / 255
 
 
-def _write_graphs(model: Any, plan: InputPlan, folder: Path) -> dict[str, Part]:
+def _write_graphs(model: Any, plan: InputPlan | PicturePlan, folder: Path) -> dict[str, Part]:
     modules = split_parts(model)
-    width, height = plan.size
-    frames = plan.window.frames if "model" in modules else int(model.stack)
-    example = torch.zeros(2, frames, height, width, dtype=torch.uint8)
+    example = _example(modules, model, plan)
     parts = {}
     for name, module in modules.items():
         with torch.inference_mode():
             output = module(example)
-        _write_onnx(module, example, folder / f"{name}.onnx")
-        parts[name] = Part(file=f"{name}.onnx", input=_spec(example), output=_spec(output))
-        example = output[:, None].repeat_interleave(plan.window.frames // frames, 1)
+        sizes = _dynamic(plan)
+        _write_onnx(module, example, folder / f"{name}.onnx", sizes)
+        parts[name] = Part(
+            file=f"{name}.onnx",
+            input=_spec(example, set(sizes)),
+            output=_spec(output, {0} if isinstance(plan, InputPlan) else {0, 1}),
+        )
+        if isinstance(plan, InputPlan):
+            example = output[:, None].repeat_interleave(plan.window.frames // example.shape[1], 1)
     return parts
 
 
-def _write_onnx(module: nn.Module, example: Tensor, path: Path) -> None:
+def _example(modules: Mapping[str, nn.Module], model: Any, plan: InputPlan | PicturePlan) -> Tensor:
+    """Two samples of what the first graph is fed; of pictures no side is that of the other."""
+    if isinstance(plan, PicturePlan):
+        side = plan.strides[-1]
+        return torch.zeros(2, 2 * side, 3 * side, 3, dtype=torch.uint8)
+    width, height = plan.size
+    frames = plan.window.frames if "model" in modules else int(model.stack)
+    return torch.zeros(2, frames, height, width, dtype=torch.uint8)
+
+
+def _dynamic(plan: InputPlan | PicturePlan) -> dict[int, Any]:
+    """The axes of an input that may have any size: the batch, and the sides of pictures."""
+    batch = torch.export.Dim("batch")
+    if isinstance(plan, InputPlan):
+        return {0: batch}
+    side = plan.strides[-1]
+    rows, columns = torch.export.Dim("rows", min=1), torch.export.Dim("columns", min=1)
+    return {0: batch, 1: side * rows, 2: side * columns}
+
+
+def _write_onnx(module: nn.Module, example: Tensor, path: Path, dynamic: Mapping[int, Any]) -> None:
     """One graph in one file, without the exporter's notes (they hold paths of this machine)."""
     program = torch.onnx.export(
         module,
         (example.clone(),),
         dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        dynamic_shapes=(dict(dynamic),),
         input_names=["input"],
         output_names=["output"],
         verbose=False,
@@ -154,26 +183,27 @@ def _write_onnx(module: nn.Module, example: Tensor, path: Path) -> None:
     program.save(path, external_data=False)
 
 
-def _spec(array: Tensor) -> ArraySpec:
-    shape = (None, *array.shape[1:])
+def _spec(array: Tensor, dynamic: set[int]) -> ArraySpec:
+    shape = tuple(None if axis in dynamic else size for axis, size in enumerate(array.shape))
     return ArraySpec(shape=shape, dtype="uint8" if array.dtype == torch.uint8 else "float32")
 
 
 def _check_classes(manifest: BundleManifest) -> None:
     last = list(manifest.parts.values())[-1]
-    if last.output.shape != (None, len(manifest.classes)):
+    windows = isinstance(manifest.input, InputPlan)
+    numbers = len(manifest.classes) + (0 if windows else 4)
+    needed = (None, numbers) if windows else (None, None, numbers)
+    if last.output.shape != needed:
         raise BundleError(
             f"a model whose output is {last.output.shape}: {len(manifest.classes)} classes need "
-            f"(None, {len(manifest.classes)})"
+            f"{needed}"
         )
 
 
 def _check_scores(model: nn.Module, bundle: Bundle) -> None:
     """Compare torch with OpenVINO, part by part on the same inputs and from end to end."""
     backend = OpenVinoBackend(bundle, threads=torch.get_num_threads())
-    first = next(iter(bundle.manifest.parts.values()))
-    batch = bundle.manifest.windows.window.frames // int(first.input.shape[1] or 1)
-    expected = got = _noise(first, batch)
+    expected = got = _noise(bundle.manifest)
     for name, module in split_parts(model).items():
         with torch.inference_mode():
             reference = module(torch.from_numpy(expected)).numpy()
@@ -182,8 +212,14 @@ def _check_scores(model: nn.Module, bundle: Bundle) -> None:
         expected, got = reference[None], backend.run(name, got)[None]
 
 
-def _noise(part: Part, batch: int) -> NDArray[Any]:
-    sizes = [batch, *(int(size or 1) for size in part.input.shape[1:])]
+def _noise(manifest: BundleManifest) -> NDArray[Any]:
+    first, plan = next(iter(manifest.parts.values())), manifest.input
+    if isinstance(plan, PicturePlan):
+        side = plan.strides[-1]
+        sizes = [2, 4 * side, 3 * side, 3]  # another than the graph was made with
+    else:
+        batch = plan.window.frames // int(first.input.shape[1] or 1)
+        sizes = [batch, *(int(size or 1) for size in first.input.shape[1:])]
     return np.random.default_rng(0).integers(0, 256, sizes, dtype=np.uint8)
 
 

@@ -1,0 +1,139 @@
+"""The configuration of a detector of one's own: its data, its network, its training.
+
+Nothing here imports torch. `small`, `medium` and `large` are packaged.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+
+from playhead import config
+from playhead.config import Settings, load_config
+from playhead.decisions.detection_config import DetectionDecisions
+from playhead.learning.settings import TrainingConfig
+from playhead.samples.picture_settings import PictureAugmentation
+from playhead.worlds.kept import WorldConfig
+
+__all__ = [
+    "DataConfig",
+    "DetectorConfig",
+    "LossConfig",
+    "ModelConfig",
+    "find_config",
+    "load_detector_config",
+]
+
+
+class ModelConfig(Settings):
+    """An encoder, a feature pyramid over its maps, and a decoupled head on each."""
+
+    encoder: str = Field(default="mobilenetv2_100", description="a timm model name")
+    weights: str = Field(
+        default="mobilenet-v2",
+        description="start of the encoder: a name of `playhead weights list`, `none` (random), "
+        "`hub` (timm's own download), or the path of a .pth or .safetensors file",
+    )
+    strides: tuple[PositiveInt, ...] = Field(
+        default=(8, 16, 32), description="pixels between the cells of each map; 4 for tiny objects"
+    )
+    channels: int = Field(default=64, ge=8, description="of the pyramid's maps and the heads")
+    head_blocks: int = Field(default=2, ge=0, description="blocks of each branch of the head")
+    frozen_blocks: NonNegativeInt = Field(
+        default=0, description="blocks of the encoder, and its stem, that keep their start"
+    )
+
+    @field_validator("strides")
+    @classmethod
+    def _strides_double(cls, strides: tuple[int, ...]) -> tuple[int, ...]:
+        if not strides or any(b != 2 * a for a, b in pairwise(strides)):
+            raise ValueError("needs one stride or more, each twice the one before")
+        return strides
+
+    def without_start(self) -> Self:
+        """The same network without its pretrained start: all of its weights come from elsewhere."""
+        return self.model_copy(update={"weights": "none"})
+
+
+class DataConfig(Settings):
+    """Which pictures, which labels, and how they are cut into training and validation."""
+
+    manifest: Path | None = Field(
+        default=None,
+        description="CSV of `redaction normalise`; a relative path counts from the working folder",
+    )
+    world: WorldConfig | None = Field(default=None, description="instead of a manifest")
+    classes: tuple[str, ...] | None = Field(
+        default=None, description="those to learn, in their order; none: all of the set"
+    )
+    size: tuple[PositiveInt, PositiveInt] = Field(
+        default=(416, 416), description="width and height of the pictures that the network sees"
+    )
+    cache_megabytes: int = Field(
+        default=2000, ge=0, description="decoded pictures kept in memory at most; 0 decodes anew"
+    )
+    folds: int | None = Field(
+        default=None, ge=2, description="none: the manifest's split column decides; else groups do"
+    )
+    fold: int = Field(default=0, ge=0, description="the fold that validates, from 0")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.manifest is None) == (self.world is None):
+            raise ValueError(
+                "needs a manifest or a world, one of the two; data.world=null leaves the world out"
+            )
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
+        if self.classes is not None and len(set(self.classes)) != len(self.classes):
+            raise ValueError("a class is named twice")
+        return self
+
+
+class LossConfig(Settings):
+    """What a detector is trained by."""
+
+    what: float = Field(default=1.0, gt=0, description="weight of how sure the cells are")
+    where: float = Field(default=2.5, ge=0, description="weight of where the boxes are")
+    cells: int = Field(default=10, ge=1, description="cells that learn one true box at most")
+
+
+class StartConfig(Settings):
+    """A detector to go on from, with other data or classes."""
+
+    bundle: Path = Field(description="folder of a bundle that `redaction train` made")
+
+
+class DetectorConfig(Settings):
+    """Everything that a run of `playhead redaction train` depends on."""
+
+    job: Literal["redaction"] = Field(default="redaction", description="the job it is for")
+    data: DataConfig
+    augmentation: PictureAugmentation = PictureAugmentation()
+    model: ModelConfig = ModelConfig()
+    start: StartConfig | None = None
+    loss: LossConfig = LossConfig()
+    training: TrainingConfig = TrainingConfig()
+    decisions: DetectionDecisions = DetectionDecisions()
+
+    @model_validator(mode="after")
+    def _sides_fit(self) -> Self:
+        last = self.model.strides[-1]
+        if any(side % last for side in self.data.size):
+            raise ValueError(
+                f"data.size ({self.data.size[0]}x{self.data.size[1]}) must be multiples of the "
+                f"last stride ({last})"
+            )
+        return self
+
+
+def find_config(name: str) -> Path:
+    """The path of a packaged configuration, or of a file of the user's own."""
+    return config.find_config(name, "playhead.redaction.detector")
+
+
+def load_detector_config(path: Path, settings: Sequence[str] = ()) -> DetectorConfig:
+    """Read a configuration and apply settings; relative paths count from the working folder."""
+    return load_config(DetectorConfig, path, settings)

@@ -1,0 +1,73 @@
+"""Decoded pictures in memory, up to a limit.
+
+What fits is decoded once, before training; the rest anew each time it is asked for. Nothing is put
+out again: drawn at random, what was put out would be the next to be asked for.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.media.scaling import resize
+from playhead.media.stills import read_still
+from playhead.progress import progress
+
+__all__ = ["PictureCache"]
+
+Bytes = NDArray[np.uint8]
+
+
+class PictureCache:
+    """Pictures by number, RGB uint8 (H, W, 3), none with a side longer than `longest`.
+
+    limit: bytes that are kept; workers that are forked share them
+    Raises MediaError, from `read` or from the start, for a picture that cannot be read.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, longest: int, limit: int) -> None:
+        self.paths, self.longest = tuple(paths), longest
+        self.bytes = 0
+        self._kept: dict[int, Bytes] = {}
+        if limit > 0:
+            self._fill(limit)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def kept(self) -> int:
+        """How many pictures are in memory."""
+        return len(self._kept)
+
+    def read(self, number: int) -> Bytes:
+        """One picture; it is shared and must not be changed."""
+        kept = self._kept.get(number)
+        return self._decode(number) if kept is None else kept
+
+    def _fill(self, limit: int) -> None:
+        """In the order of their numbers, so that what is kept hangs on nothing else."""
+        with (
+            ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+            progress("Reading pictures", total=len(self)) as bar,
+        ):
+            for start in range(0, len(self), 64):
+                numbers = range(start, min(start + 64, len(self)))
+                for number, picture in zip(numbers, pool.map(self._decode, numbers), strict=True):
+                    if self.bytes + picture.nbytes > limit:
+                        return
+                    picture.setflags(write=False)
+                    self._kept[number] = picture
+                    self.bytes += picture.nbytes
+                    bar.advance()
+
+    def _decode(self, number: int) -> Bytes:
+        picture = read_still(self.paths[number])
+        height, width = picture.shape[:2]
+        scale = self.longest / max(height, width)
+        if scale >= 1:
+            return picture
+        return resize(picture, (max(1, round(width * scale)), max(1, round(height * scale))))

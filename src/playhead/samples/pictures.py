@@ -1,0 +1,252 @@
+"""Pictures as training samples: mosaics, cut and paste, other sizes, other light.
+
+A sample is a function of (seed, epoch, index) alone. Boxes follow every change of the picture; one
+of which too little is left goes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from playhead.errors import LabelError
+from playhead.events.pictures.model import PictureSet
+from playhead.samples.picture_cache import PictureCache
+from playhead.samples.picture_settings import PictureAugmentation
+
+if TYPE_CHECKING:
+    from playhead.samples.pasting_cutouts import CutoutBank
+
+__all__ = ["GREY", "TrainingPictures", "fit_into", "place"]
+
+GREY = 114
+"""What is left of a canvas is this grey, in training and in use."""
+
+_EDGES = (0.3, 0.7)
+"""Where the corner of the four pictures of a mosaic lies, in shares of the canvas."""
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int32]
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    """A canvas (H, W, 3) and the boxes on it."""
+
+    canvas: Bytes
+    boxes: Floats
+    labels: Labels
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingPictures:
+    """Samples `picture` uint8 (3, H, W), `boxes` float32 (M, 4) and `labels` int64 (M,).
+
+    All samples of a batch have one size and one M; places without a box have the label -1.
+    size: width and height before `multi_scale`; multiple: of the sides; bank: cut-outs to paste
+    plain_from: the first epoch without mosaics; batch_size: of the loader
+    """
+
+    pictures: PictureSet
+    cache: PictureCache
+    size: Size
+    settings: PictureAugmentation
+    seed: int
+    batch_size: int
+    plain_from: int
+    multiple: int = 32
+    bank: "CutoutBank | None" = None
+    most: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        counts = sorted(len(one.labels) for one in self.pictures.pictures)
+        if not counts or counts[-1] == 0:
+            raise LabelError("there is no labelled object in the pictures to train on")
+        pasted = 0 if self.bank is None else self.bank.most_labels * self._pastes
+        object.__setattr__(self, "most", sum(counts[-4:]) + pasted)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
+        """Sample `index` of epoch `epoch` (from 1)."""
+        rng = np.random.default_rng([self.seed, epoch, index])
+        scene = self._composed(rng, epoch, self._order(epoch)[index], self._size(epoch, index))
+        if self.bank is not None and self.settings.cut_paste is not None:
+            from playhead.samples.pasting import paste_into
+
+            pasted = paste_into(
+                rng, scene.canvas, scene.boxes, scene.labels, self.bank, self.settings.cut_paste
+            )
+            scene = _Scene(*pasted)
+        if rng.random() < self.settings.flip:
+            scene = _mirrored(scene)
+        canvas = _other_light(rng, scene.canvas, self.settings)
+        boxes = np.zeros((self.most, 4), np.float32)
+        labels = np.full(self.most, -1, np.int64)
+        boxes[: len(scene.boxes)], labels[: len(scene.labels)] = scene.boxes, scene.labels
+        return {
+            "picture": np.ascontiguousarray(canvas.transpose(2, 0, 1)),
+            "boxes": boxes,
+            "labels": labels,
+        }
+
+    @property
+    def _pastes(self) -> int:
+        return 0 if self.settings.cut_paste is None else self.settings.cut_paste.count[1]
+
+    def _order(self, epoch: int) -> NDArray[np.intp]:
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self))
+
+    def _size(self, epoch: int, index: int) -> Size:
+        """One size for all samples of a batch."""
+        low, high = self.settings.multi_scale
+        if low == high == 1:
+            return self.size
+        rng = np.random.default_rng([self.seed, epoch, index // self.batch_size, 1])
+        scale = rng.uniform(low, high)
+        width, height = (
+            max(self.multiple, round(side * scale / self.multiple) * self.multiple)
+            for side in self.size
+        )
+        return width, height
+
+    def _composed(self, rng: np.random.Generator, epoch: int, number: int, size: Size) -> _Scene:
+        if epoch >= self.plain_from or rng.random() >= self.settings.mosaic:
+            return self._alone(rng, number, size)
+        others = rng.integers(len(self), size=3).tolist()
+        return self._mosaic(rng, [number, *others], size)
+
+    def _alone(self, rng: np.random.Generator, number: int, size: Size) -> _Scene:
+        """One picture, larger or smaller than fits, anywhere that it fills or stays in."""
+        canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
+        scale = self._fitting(number, size) * self._drawn_scale(rng)
+        height, width = self.cache.read(number).shape[:2]
+        corner = [
+            rng.uniform(*sorted((0.0, room)))
+            for room in (size[0] - width * scale, size[1] - height * scale)
+        ]
+        whole = (0, 0, *size)
+        return _joined(canvas, [self._placed(canvas, number, scale, corner, whole)])
+
+    def _mosaic(self, rng: np.random.Generator, numbers: Sequence[int], size: Size) -> _Scene:
+        """Four pictures that meet in a point, each with a corner there."""
+        canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
+        x, y = (round(side * rng.uniform(*_EDGES)) for side in size)
+        parts = []
+        for place_number, number in enumerate(numbers):
+            right, below = place_number % 2, place_number // 2
+            scale = self._fitting(number, size) * self._drawn_scale(rng)
+            height, width = (side * scale for side in self.cache.read(number).shape[:2])
+            corner = (x if right else x - width, y if below else y - height)
+            region = (
+                x if right else 0,
+                y if below else 0,
+                size[0] if right else x,
+                size[1] if below else y,
+            )
+            parts.append(self._placed(canvas, number, scale, corner, region))
+        return _joined(canvas, parts)
+
+    def _drawn_scale(self, rng: np.random.Generator) -> float:
+        low, high = self.settings.scale
+        return math.exp(rng.uniform(math.log(low), math.log(high)))
+
+    def _fitting(self, number: int, size: Size) -> float:
+        height, width = self.cache.read(number).shape[:2]
+        return float(min(size[0] / width, size[1] / height))
+
+    def _placed(
+        self,
+        canvas: Bytes,
+        number: int,
+        scale: float,
+        corner: Sequence[float],
+        region: tuple[int, int, int, int],
+    ) -> tuple[Floats, Labels]:
+        """Draw a picture into a region of the canvas; its boxes there."""
+        one, picture = self.pictures.pictures[number], self.cache.read(number)
+        place(canvas, picture, scale, (corner[0], corner[1]), region)
+        height, width = picture.shape[:2]
+        factors = np.tile([width / one.size[0] * scale, height / one.size[1] * scale], 2)
+        boxes = one.boxes * factors + np.tile(np.asarray(corner, float), 2)
+        low, high = np.tile(region[:2], 2), np.tile(region[2:], 2)
+        clipped = np.clip(boxes, low, high)
+        sides = clipped[:, 2:] - clipped[:, :2]
+        left = np.prod(sides, 1) / np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], 1), 1e-9)
+        stays = left >= self.settings.least_visible
+        stays &= sides.min(1, initial=np.inf) >= self.settings.least_pixels
+        return clipped[stays], one.labels[stays]
+
+
+def place(
+    canvas: Bytes,
+    picture: Bytes,
+    scale: float,
+    corner: tuple[float, float],
+    region: tuple[int, int, int, int],
+) -> None:
+    """Draw `picture` times `scale` with its top left at `corner` (x, y), within `region` alone."""
+    height, width = picture.shape[:2]
+    x1, y1 = max(round(corner[0]), region[0]), max(round(corner[1]), region[1])
+    x2 = min(round(corner[0] + width * scale), region[2])
+    y2 = min(round(corner[1] + height * scale), region[3])
+    if x1 >= x2 or y1 >= y2:
+        return
+    shown = [
+        min(max((edge - start) / scale, 0.0), float(side))
+        for edge, start, side in zip(
+            (x1, y1, x2, y2), (*corner, *corner), (width, height) * 2, strict=True
+        )
+    ]
+    part = Image.fromarray(picture).resize(
+        (x2 - x1, y2 - y1),
+        Image.Resampling.BILINEAR,
+        box=(shown[0], shown[1], shown[2], shown[3]),
+    )
+    canvas[y1:y2, x1:x2] = np.asarray(part)
+
+
+def fit_into(picture: Bytes, size: Size) -> tuple[Bytes, float]:
+    """A picture as large as fits, at the top left of a grey canvas of `size`; and its scale.
+
+    It is what a detector sees in use, see `inference.detectors.own`.
+    """
+    height, width = picture.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
+    place(canvas, picture, scale, (0.0, 0.0), (0, 0, *size))
+    return canvas, scale
+
+
+def _joined(canvas: Bytes, parts: Sequence[tuple[Floats, Labels]]) -> _Scene:
+    boxes, labels = zip(*parts, strict=True)
+    return _Scene(canvas, np.concatenate(boxes), np.concatenate(labels))
+
+
+def _mirrored(scene: _Scene) -> _Scene:
+    width = scene.canvas.shape[1]
+    x1, y1, x2, y2 = scene.boxes.T
+    return _Scene(
+        scene.canvas[:, ::-1], np.stack([width - x2, y1, width - x1, y2], 1), scene.labels
+    )
+
+
+def _other_light(rng: np.random.Generator, canvas: Bytes, settings: PictureAugmentation) -> Bytes:
+    """Brightness, contrast, each colour and colourfulness changed at random."""
+    balance = 1 + settings.balance * rng.uniform(-1, 1, 3)
+    contrast = 1 + settings.contrast * rng.uniform(-1, 1)
+    brightness = 255 * settings.brightness * rng.uniform(-1, 1)
+    saturation = np.float32(1 + settings.saturation * rng.uniform(-1, 1))
+    gain = (balance * contrast).astype(np.float32)
+    values = canvas * gain + np.float32(GREY * (1 - contrast) + brightness)
+    grey = values.mean(2, keepdims=True)
+    values = grey + (values - grey) * saturation
+    seen: Bytes = np.clip(np.rint(values, out=values), 0, 255, out=values).astype(np.uint8)
+    return seen
