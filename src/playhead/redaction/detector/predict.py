@@ -1,0 +1,172 @@
+"""Predicting: what own detectors find in pictures, to be measured or handed in.
+
+Scores go down to `LEAST`, so that thresholds can be chosen and curves drawn later without the
+network. Never imports torch but where the CUDA backend is asked for.
+"""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes
+from playhead.errors import LabelError, MediaError, PlayheadError
+from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.inference.bundle import Bundle
+from playhead.inference.detectors import OwnDetector, open_own
+from playhead.inference.runtime import Backend, Precision
+from playhead.media.stills import read_still
+from playhead.progress import progress
+
+__all__ = ["LEAST", "PredictOptions", "open_bundles", "predict_set", "predicted"]
+
+LEAST = 0.001
+"""The least score that is kept: what lies below moves no figure by more than rounding does."""
+
+TOGETHER = 8
+"""Pictures that are read ahead while the ones before them are looked at."""
+
+Seen = NDArray[np.uint8] | PlayheadError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictOptions:
+    """How bundles are run.
+
+    threshold: the least score of a box; None takes that of each class, as the bundles say
+    longest: pixels that the longer side of a picture is brought to; None takes the bundles' own
+    enlarge: bring smaller pictures to it too; weights: how far each bundle is trusted
+    """
+
+    threshold: float | None = LEAST
+    longest: int | None = None
+    enlarge: bool = False
+    weights: tuple[float, ...] | None = None
+    device: str = "auto"
+    threads: int | None = None
+    precision: Precision = "fp32"
+
+
+def open_bundles(bundles: Sequence[Bundle | Path], options: PredictOptions) -> OwnDetector:
+    """The detector of one bundle or the ensemble of several, on the device that is asked for."""
+    return open_own(
+        bundles,
+        longest=options.longest,
+        enlarge=options.enlarge,
+        weights=options.weights,
+        device=options.device,
+        threads=options.threads,
+        precision=options.precision,
+        cuda_factory=cuda_backend,
+    )
+
+
+def predict_set(
+    bundles: Sequence[Bundle | Path],
+    pictures: PictureSet | Sequence[Path],
+    options: PredictOptions | None = None,
+    *,
+    task: str = "predicting",
+) -> PictureSet:
+    """What the bundles find in each picture, in the order of the pictures.
+
+    pictures: a set, of which paths, groups and splits are kept and labels are not looked at, or
+    the paths of picture files. The classes are those of the bundles; boxes end at the picture's
+    edges. Raises MediaError for a picture that cannot be read, LabelError for one that has not
+    the size that its set says.
+    """
+    options = options or PredictOptions()
+    detector = open_bundles(bundles, options)
+    known: tuple[LabelledPicture, ...] | None = None
+    if isinstance(pictures, PictureSet):
+        known = pictures.pictures
+        paths = [one.path for one in known]
+    else:
+        paths = list(pictures)
+    made = []
+    with progress(task, len(paths)) as live:
+        for place, found in enumerate(predicted(detector, paths, options.threshold)):
+            if isinstance(found, PlayheadError):
+                raise found
+            made.append(found if known is None else _as(known[place], found))
+            live.advance(1, note=found.path.name)
+    return PictureSet(detector.labels, tuple(made))
+
+
+def predicted(
+    detector: OwnDetector, paths: Sequence[Path], threshold: float | None
+) -> Iterator[LabelledPicture | PlayheadError]:
+    """For each picture file what was found in it, or why it could not be read, in their order.
+
+    Labels are places in `detector.labels`.
+    """
+    groups = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
+    with ThreadPoolExecutor(1) as reader:
+        coming = [reader.submit(_read, group) for group in groups[:1]]
+        for place, group in enumerate(groups):
+            seen = coming.pop().result()
+            coming = [reader.submit(_read, one) for one in groups[place + 1 : place + 2]]
+            yield from _look(detector, group, seen, threshold)
+
+
+def _look(
+    detector: OwnDetector, paths: Sequence[Path], seen: list[Seen], threshold: float | None
+) -> Iterator[LabelledPicture | PlayheadError]:
+    readable = [one for one in seen if not isinstance(one, PlayheadError)]
+    found = iter(detector.detect(readable, threshold=threshold))
+    for path, one in zip(paths, seen, strict=True):
+        if isinstance(one, PlayheadError):
+            yield one
+        else:
+            yield _labelled(path, one.shape, next(found), detector.labels)
+
+
+def _read(paths: Sequence[Path]) -> list[Seen]:
+    """The pixels of each picture, or why there are none."""
+    seen: list[Seen] = []
+    for path in paths:
+        try:
+            seen.append(read_still(path))
+        except PlayheadError as error:
+            seen.append(error)
+        except OSError as error:
+            seen.append(MediaError(f"{path}: cannot be read: {error.strerror or error}"))
+    return seen
+
+
+def _labelled(
+    path: Path, shape: tuple[int, ...], found: dict[str, Boxes], labels: tuple[str, ...]
+) -> LabelledPicture:
+    """Boxes of each class as one picture's, cut at its edges, class by class, best first."""
+    height, width = shape[:2]
+    every = Boxes.joined([found[label] for label in labels])
+    places = np.repeat(np.arange(len(labels), dtype=np.int32), [len(found[one]) for one in labels])
+    boxes = np.clip(every.boxes.astype(np.float64), 0, [width, height, width, height])
+    inside = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
+    return LabelledPicture(
+        path, (width, height), boxes[inside], places[inside], every.scores[inside]
+    )
+
+
+def _as(true: LabelledPicture, found: LabelledPicture) -> LabelledPicture:
+    """What was found, as that picture of the set; a size of (0, 0) is not known there."""
+    if all(true.size) and true.size != found.size:
+        raise LabelError(
+            f"{true.path}: has {found.size[0]}x{found.size[1]} pixels, its labels are of "
+            f"{true.size[0]}x{true.size[1]}; normalise the set again"
+        )
+    return replace(found, path=true.path, group=true.group, split=true.split)
+
+
+def cuda_backend(bundle: Bundle, precision: Precision) -> Backend | None:
+    """The CUDA backend where torch is installed and sees a device; else None."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    from playhead.learning.cuda import open_cuda
+    from playhead.redaction.detector.model import build_from_manifest
+
+    return open_cuda(bundle, precision, build_from_manifest)
