@@ -5,6 +5,7 @@ import html
 import io
 import json
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from PIL import Image
 
 from playhead.files import write_text
 
-__all__ = ["clock", "escape", "json_in_html", "picture_uri", "write_page"]
+__all__ = [
+    "asset",
+    "chart_parts",
+    "clock",
+    "escape",
+    "json_in_html",
+    "picture_uri",
+    "write_page",
+]
 
 # Whatever the page holds, a browser lets it neither load nor send anything.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -34,6 +43,20 @@ def write_page(template: str, path: Path, *, title: str, parts: Mapping[str, str
         page += [known[name], rest]
     write_text(path, "".join(page))
     return path
+
+
+def asset(name: str) -> str:
+    """The text of a packaged template, style sheet or script of the reports."""
+    return (resources.files("playhead.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def chart_parts(script: str, styles: str = "") -> dict[str, str]:
+    """The parts `styles`, `uplot` and `script` of a page with charts, around what is its own."""
+    return {
+        "styles": asset("uPlot.min.css") + asset("report.css") + styles,
+        "uplot": asset("uPlot.iife.min.js"),
+        "script": asset("charts.js") + script,
+    }
 
 
 def escape(text: object) -> str:

@@ -7,7 +7,6 @@ the page, so that its slider can change it.
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from playhead.events.model import VideoEvents
 from playhead.inference.scores import Scores
-from playhead.report.markup import json_in_html, picture_uri, write_page
+from playhead.report.markup import asset, chart_parts, json_in_html, picture_uri, write_page
 
 __all__ = ["Curve", "Report", "Strip", "Timeline", "write_html"]
 
@@ -86,18 +85,11 @@ class Report:
 
 def write_html(report: Report, path: Path) -> Path:
     """Write the report as one self-contained file and return its path."""
-    assets = resources.files("playhead.report") / "assets"
-    read = {name: (assets / name).read_text(encoding="utf-8") for name in _ASSETS}
     parts = {
-        "styles": read["uPlot.min.css"] + read["report.css"],
-        "uplot": read["uPlot.iife.min.js"],
-        "script": read["report.js"],
+        **chart_parts(asset("report.js")),
         "data": json_in_html(_document(report)),
     }
-    return write_page(read["report.html"], path, title=report.title, parts=parts)
-
-
-_ASSETS = ("report.html", "report.css", "report.js", "uPlot.iife.min.js", "uPlot.min.css")
+    return write_page(asset("report.html"), path, title=report.title, parts=parts)
 
 
 def _document(report: Report) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """The report of spotting: scores and events beside the truth, and the worst mistakes to look at."""
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +10,12 @@ from numpy.typing import NDArray
 from playhead.errors import DamagedError
 from playhead.events.model import Event, VideoEvents
 from playhead.inference.scores import Scores, read_scores
-from playhead.learning.log import read_rows
 from playhead.media import Video, open_video
 from playhead.metrics.curves import best_f1, precision_recall
 from playhead.metrics.matching import match_events
 from playhead.metrics.soccernet_map import TIGHT
 from playhead.metrics.spotting import chance_map, confused_map
+from playhead.report.made import training_curves, versions
 from playhead.report.page import Curve, Report, Strip, Timeline, write_html
 from playhead.spotting.evaluate import measure, read_pairs
 from playhead.spotting.truth import SCORES, pair_videos
@@ -101,9 +99,9 @@ def report_of(
         ap=ap,
         precision_recall=_curves(truth, predictions),
         strips=_strips(truth, predictions, scores, threshold, pictures or video_pictures),
-        training=[] if run is None else _training(run),
+        training=[] if run is None else training_curves(run),
         config="" if run is None else (run / "config.yaml").read_text(encoding="utf-8"),
-        versions=_versions(),
+        versions=versions(),
     )
     return write_html(report, out)
 
@@ -241,19 +239,6 @@ def _curves(truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]) ->
     ]
 
 
-def _training(run: Path) -> list[Curve]:
-    rows = read_rows(run / "log.jsonl")
-    steps = [row for row in rows if row["kind"] == "step" and row["loss"] is not None]
-    epochs = [row for row in rows if row.get("metrics")]
-    curves = [
-        Curve(kind="loss", name="loss", x=[r["step"] for r in steps], y=[r["loss"] for r in steps])
-    ]
-    for name in epochs[0]["metrics"] if epochs else ():
-        x, y = [row["epoch"] for row in epochs], [row["metrics"][name] for row in epochs]
-        curves.append(Curve(kind="metric", name=name, x=x, y=y))
-    return curves
-
-
 def _summary(truth: Sequence[VideoEvents], durations: Mapping[str, float]) -> str:
     events = sum(len(one.events) for one in truth)
     minutes = sum(durations.values()) / 60
@@ -272,14 +257,3 @@ def durations_of(scores: Mapping[str, Scores]) -> dict[str, float]:
 
 def _duration(scores: Scores) -> float:
     return float(2 * scores.times[-1] - scores.times[-2]) if len(scores.times) > 1 else 1.0
-
-
-def _versions() -> dict[str, str]:
-    """What made the report; packages that are not installed are left out."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in ("playhead", "numpy", "openvino", "av", "torch", "timm"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -1,35 +1,9 @@
-"use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const palette = ["#1d4ed8", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2", "#65a30d", "#b91c1c"];
-const colour = (i) => palette[i % palette.length];
 const clock = (s) => {
   const whole = Math.floor(s), h = Math.floor(whole / 3600), m = Math.floor(whole / 60) % 60;
   const tail = (s % 60).toFixed(2).padStart(5, "0");
   return h ? `${h}:${String(m).padStart(2, "0")}:${tail}` : `${m}:${tail}`;
 };
-const figure = (v) => v === null || v === undefined ? "–" : Number.isInteger(v) ? String(v) : v.toFixed(3);
-
-function element(tag, text, className) {
-  const node = document.createElement(tag);
-  if (text !== undefined) node.textContent = text;
-  if (className) node.className = className;
-  return node;
-}
-
-function table(titles, rows, onClick) {
-  const node = element("table"), head = element("tr");
-  titles.forEach((t) => head.append(element("th", t)));
-  node.append(head);
-  rows.forEach((row, i) => {
-    const line = element("tr");
-    row.forEach((cell) => line.append(element("td", cell)));
-    if (onClick) { line.className = "jump"; line.onclick = () => onClick(i); }
-    node.append(line);
-  });
-  return node;
-}
 
 // Scores arrive as bytes: 0-254 is the score times 254, 255 is "not seen".
 function decode(video) {
@@ -81,11 +55,6 @@ function markers(u) {
   ctx.restore();
 }
 
-const axes = (x, y) => [
-  { stroke: css("--soft"), grid: { stroke: css("--line") }, label: x, labelSize: 18, size: 34 },
-  { stroke: css("--soft"), grid: { stroke: css("--line") }, label: y, labelSize: 18, size: 46 },
-];
-
 function drawTimeline() {
   const video = data.videos[$("video").value], only = Number($("class").value);
   const scores = decode(video) || [[0, video.duration], ...data.classes.map(() => [null, null])];
@@ -135,27 +104,6 @@ function zoom(how) {
     in: [middle - span / 4, middle + span / 4], out: [middle - span, middle + span], all: [0, shown.duration],
   }[how];
   zoomTo(low, high);
-}
-
-function lines(id, title, x, y, series, options = {}) {
-  const host = $(id);
-  if (!series.length) { host.remove(); return; }
-  const xs = [...new Set(series.flatMap((s) => s.x))].sort((a, b) => a - b);
-  const columns = series.map((s) => {
-    const lookup = new Map(s.x.map((v, i) => [v, s.y[i]]));
-    return xs.map((v) => lookup.has(v) ? lookup.get(v) : undefined);
-  });
-  const draw = () => {
-    host.replaceChildren();
-    new uPlot({
-      title, width: host.clientWidth, height: 240,
-      scales: { x: { time: false }, y: options.unit ? { range: [0, 1.02] } : {} }, axes: axes(x, y),
-      series: [{ label: x }, ...series.map((s, i) => ({ label: s.name, stroke: colour(i), width: 2, spanGaps: true,
-        points: { show: s.x.length < 40, size: 6 }, value: (_, v) => v === null || v === undefined ? "–" : v.toPrecision(3) }))],
-    }, [xs, ...columns], host);
-  };
-  draw();
-  addEventListener("resize", draw);
 }
 
 function strips() {
