@@ -1,8 +1,8 @@
 """Pairing: what was found, in the order of what is true.
 
 Predictions name pictures by paths relative to some root. A name means the picture whose path is the
-same, or else the only one whose path ends in it; folders that only say what lies in them (`images`,
-`labels`) and a missing suffix do not matter.
+same, or else the only one whose path ends in it, be it without the folders that only say what lies
+in them (`images`, `labels`). A missing suffix does not matter.
 """
 
 from collections import defaultdict
@@ -50,6 +50,9 @@ class Matcher:
             return self._elsewhere(path)
         near = self._last.get(without_suffix(path.name), [])
         places = [place for place in near if _ends_in(self._paths[place], path)]
+        if not places:
+            plain = Path(plain_name(path))
+            places = [p for p in near if _ends_in(Path(plain_name(self._paths[p])), plain)]
         if len(places) > 1:
             names = ", ".join(str(self._paths[place]) for place in places[:3])
             raise LabelError(f"{path}: can be {names}; name the picture with its folder")
@@ -141,8 +144,8 @@ def _check_size(true: LabelledPicture, found: LabelledPicture) -> None:
 
 
 def _ends_in(path: Path, name: Path) -> bool:
-    whole = PurePosixPath(without_suffix(plain_name(path))).parts
-    end = PurePosixPath(without_suffix(plain_name(name))).parts
+    whole = PurePosixPath(without_suffix(path.as_posix())).parts
+    end = PurePosixPath(without_suffix(name.as_posix())).parts
     same_suffix = not _has_suffix(name) or name.suffix.lower() == path.suffix.lower()
     return same_suffix and whole[-len(end) :] == end
 

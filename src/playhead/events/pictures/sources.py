@@ -113,6 +113,7 @@ def _label_files(folder: Path) -> list[Path]:
         path
         for path in sorted(folder.rglob("*.txt"))
         if path.name not in _NO_LABELS
+        and "ImageSets" not in path.relative_to(folder).parts
         and not path.name.lower().startswith(("readme", "license", "."))
         and path.is_file()
     ]
