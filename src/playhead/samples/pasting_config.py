@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from playhead.config import Settings
 
-__all__ = ["Blending", "CutPasteConfig"]
+__all__ = ["Blending", "CutPasteConfig", "Share"]
 
 Blending = Literal["none", "feather", "poisson"]
 Share = Annotated[float, Field(ge=0, le=1)]

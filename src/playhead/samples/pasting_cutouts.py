@@ -19,7 +19,7 @@ from playhead.decisions.boxes import cover
 from playhead.errors import LabelError
 from playhead.samples.pasting_config import CutPasteConfig
 
-__all__ = ["Cutout", "CutoutBank", "cut_out", "scaled"]
+__all__ = ["Cutout", "CutoutBank", "Labelled", "cut_out", "scaled"]
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]

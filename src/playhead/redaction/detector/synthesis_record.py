@@ -1,0 +1,105 @@
+"""The record of a synthesis, `synthesis.json`: what was pasted where, and out of what.
+
+It also says what may stand beside it: pictures of the same set, settings and seed.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from playhead.errors import ConfigError
+from playhead.events.pictures.model import PictureSet
+from playhead.events.pictures.names import names_of
+from playhead.files import write_text
+from playhead.samples.pasting import Pasted
+
+__all__ = ["RECORD", "Record", "checksum"]
+
+RECORD = "synthesis.json"
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the pictures of a synthesis have in common, and each of them by its number.
+
+    source: a checksum of the labels that were cut out; backgrounds: one of what was pasted into
+    """
+
+    classes: tuple[str, ...]
+    source: str
+    backgrounds: str
+    seed: int
+    settings: dict[str, Any]
+    pictures: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def next_number(self) -> int:
+        """The number after the last picture."""
+        return max(self.pictures, default=-1) + 1
+
+    def with_standing(self, out: Path) -> Self:
+        """The same record with the pictures that `out` holds already.
+
+        Raises ConfigError where `out` holds something that does not go with it.
+        """
+        path = out / RECORD
+        if not path.is_file():
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise ConfigError(f"{out}: holds something other than a synthesis; name a new one")
+            return self
+        standing = _read(path)
+        for name in ("classes", "source", "backgrounds", "seed", "settings"):
+            mine, there = getattr(self, name), getattr(standing, name)
+            if mine != there:
+                raise ConfigError(
+                    f"{out}: holds a synthesis with other {name} ({_difference(there, mine)}); "
+                    "go on with the same, or name a new folder"
+                )
+        return replace(self, pictures=standing.pictures)
+
+    def add(self, number: int, picture: str, background: str, pasted: Sequence[Pasted]) -> None:
+        """Say what picture `number` is made of."""
+        rows = [asdict(one) | {"label": self.classes[one.label]} for one in pasted]
+        self.pictures[number] = {"picture": picture, "background": background, "pasted": rows}
+
+    def write(self, out: Path) -> None:
+        """Write `synthesis.json`, whole or not at all."""
+        document = {"schema": _SCHEMA} | asdict(self)
+        document["pictures"] = {
+            str(number): self.pictures[number] for number in sorted(self.pictures)
+        }
+        write_text(out / RECORD, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def checksum(found: PictureSet) -> str:
+    """Of the names, sizes and labels of a set."""
+    digest = hashlib.sha256("\n".join(found.classes).encode())
+    for name, one in zip(
+        names_of([one.path for one in found.pictures]), found.pictures, strict=True
+    ):
+        digest.update(f"\n{name} {one.size} {one.labels.tolist()} {one.boxes.tolist()}".encode())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Record:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        schema = document.pop("schema")
+        pictures = {int(number): one for number, one in document.pop("pictures").items()}
+        record = Record(**document | {"classes": tuple(document["classes"]), "pictures": pictures})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: is no record of a synthesis ({error})") from error
+    if schema != _SCHEMA:
+        raise ConfigError(f"{path}: has schema {schema}, this version knows {_SCHEMA}")
+    return record
+
+
+def _difference(there: object, mine: object) -> str:
+    if isinstance(there, dict) and isinstance(mine, dict):
+        keys = sorted(key for key in {*there, *mine} if there.get(key) != mine.get(key))
+        return ", ".join(f"{key} {there.get(key)} there, {mine.get(key)} now" for key in keys)
+    return f"{there} there, {mine} now"

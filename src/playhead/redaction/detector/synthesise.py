@@ -1,0 +1,272 @@
+"""Synthesise: new labelled pictures out of a set, by cut and paste, as many as are asked for.
+
+Every object is cut out; the holes are filled so that only background is left; cut-outs are pasted
+at random places of random backgrounds with their labels. Picture k depends on the set, the
+settings, the seed and k alone: going on from picture 100 gives what 200 at once would have given.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from playhead.errors import ConfigError, LabelError, MediaError
+from playhead.events.pictures.files import read_pictures, write_set
+from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.files import atomic_path
+from playhead.media.stills import read_still
+from playhead.progress import Progress, progress
+from playhead.redaction.detector.synthesis_backgrounds import Backgrounds
+from playhead.redaction.detector.synthesis_config import SynthesisConfig
+from playhead.redaction.detector.synthesis_record import Record, checksum
+from playhead.samples.pasting import Pasted, Scene, paste_some
+from playhead.samples.pasting_cutouts import CutoutBank, Labelled
+
+__all__ = ["Synthesis", "synthesise"]
+
+_TRAIN = "train"
+_REASONS = {
+    "small": "{} smaller than least",
+    "neighbours": "{} would show a part of another object",
+    "memory": "{} past memory_mb",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesis:
+    """What was made.
+
+    pictures: made now; total: in `out` by now; boxes: of each class, in the pictures made now
+    notes: what to know, a sentence each; failed: why pictures of the source could not be read
+    """
+
+    out: Path
+    pictures: int
+    total: int
+    boxes: dict[str, int]
+    notes: tuple[str, ...]
+    failed: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return {
+            "out": str(self.out),
+            "pictures": self.pictures,
+            "total": self.total,
+            "boxes": self.boxes,
+            "notes": list(self.notes),
+            "failed": list(self.failed),
+        }
+
+
+def synthesise(
+    source: Path,
+    out: Path,
+    *,
+    count: int,
+    seed: int = 0,
+    start: int | None = None,
+    config: SynthesisConfig | None = None,
+    split: str | None = None,
+    backgrounds: Path | None = None,
+) -> Synthesis:
+    """Write `count` new pictures into `out`, a set of the standard shape, and `synthesis.json`.
+
+    source: a labelled set. start: the number of the first picture; None goes on after the last.
+    split: the one to cut up; None is train, or all where nothing is split.
+    backgrounds: a folder of pictures without objects; None takes those of the set, filled.
+    `out` is new, or holds pictures of the same set, settings and seed, which stay.
+    Raises LabelError for a set without objects to cut out or without backgrounds, ConfigError for
+    an `out` that holds something else. A picture that cannot be read is left out and said.
+    """
+    config = config or SynthesisConfig()
+    if count < 1 or (start or 0) < 0:
+        raise ConfigError(f"{count} pictures from {start}: needs at least 1, from 0 or later")
+    labelled = _of_split(source, split)
+    places = _backgrounds(labelled, config, backgrounds)
+    record = _record(labelled, places, config, seed).with_standing(out)
+    numbers = _numbers(record, start, count)
+    bank, failed = _cut_all(source, labelled, config, seed)
+    # So that what an interruption leaves is known as this synthesis, and gone on with.
+    record.write(out)
+    maker = _Maker(out, bank, places, config, seed, labelled.pictures[0].split)
+    standing = _standing(out, record, numbers)
+    made = _make_all(maker, numbers, record)
+    write_set(PictureSet(labelled.classes, (*standing, *made)), out)
+    record.write(out)
+    return Synthesis(
+        out=out,
+        pictures=count,
+        total=len(record.pictures),
+        boxes=PictureSet(labelled.classes, made).count(),
+        notes=_notes(labelled, bank, places, made),
+        failed=(*failed, *places.failed.values()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes pictures by their number."""
+
+    out: Path
+    bank: CutoutBank
+    places: Backgrounds
+    config: SynthesisConfig
+    seed: int
+    split: str | None
+
+    def make(self, number: int) -> tuple[LabelledPicture, str, tuple[Pasted, ...]]:
+        """Write picture `number`; return it with the name of its background and what it got."""
+        rng = np.random.default_rng([self.seed, number])
+        background = self.places.draw(rng)
+        scene = Scene(background.pixels, background.boxes, background.labels)
+        pasted: tuple[Pasted, ...] = ()
+        if rng.random() < self.config.probability:
+            pasted = paste_some(rng, scene, self.bank, self.config)
+        boxes, labels = scene.labels_left(
+            hidden_most=self.config.hidden_most, least_part=self.config.least_part
+        )
+        path = self.out / "images" / f"pasted_{self.seed}_{number:06d}.jpg"
+        _write_jpeg(scene.picture, path, self.config.quality)
+        height, width, _ = scene.picture.shape
+        made = LabelledPicture(
+            path=path,
+            size=(width, height),
+            boxes=boxes,
+            labels=labels,
+            scores=np.ones(len(labels), np.float32),
+            # All may hold pieces of any picture of the source, so no fold may part them.
+            group=f"pasted-{self.seed}",
+            split=self.split,
+        )
+        return made, background.name, pasted
+
+
+def _of_split(source: Path, split: str | None) -> PictureSet:
+    found = read_pictures(source, split)
+    if split is None and (splits := {one.split for one in found.pictures} - {None}):
+        if _TRAIN not in splits:
+            raise LabelError(
+                f"{source}: is split into {', '.join(sorted(map(str, splits)))} and none is "
+                f"{_TRAIN}; name one with --split"
+            )
+        of_train = [place for place, one in enumerate(found.pictures) if one.split == _TRAIN]
+        found = found.chosen(of_train)
+    if not sum(found.count().values()):
+        raise LabelError(
+            f"{source}: its {len(found)} pictures have no box; label the objects to cut out"
+        )
+    return found
+
+
+def _backgrounds(found: PictureSet, config: SynthesisConfig, folder: Path | None) -> Backgrounds:
+    if folder is None:
+        return Backgrounds.of_set(found, config)
+    return Backgrounds.of_folder(folder, config)
+
+
+def _record(found: PictureSet, places: Backgrounds, config: SynthesisConfig, seed: int) -> Record:
+    return Record(
+        classes=found.classes,
+        source=checksum(found),
+        backgrounds=places.checksum(),
+        seed=seed,
+        settings=config.model_dump(mode="json"),
+    )
+
+
+def _numbers(record: Record, start: int | None, count: int) -> range:
+    first = record.next_number if start is None else start
+    return range(first, first + count)
+
+
+def _cut_all(
+    source: Path, found: PictureSet, config: SynthesisConfig, seed: int
+) -> tuple[CutoutBank, tuple[str, ...]]:
+    """All cut-outs, and why some pictures could not be read."""
+    failed: list[str] = []
+    with progress("Cutting out", total=len(found)) as steps:
+        bank = CutoutBank(_readable(found, failed, steps), config, seed=seed)
+    if not len(bank):
+        reasons = _reasons(bank) or failed[0]
+        raise LabelError(
+            f"{source}: none of {sum(found.count().values())} objects can be cut out ({reasons})"
+        )
+    return bank, tuple(failed)
+
+
+def _readable(found: PictureSet, failed: list[str], steps: Progress) -> Iterator[Labelled]:
+    """Pixels, boxes and labels of the pictures with objects, one after the other."""
+    for one in found.pictures:
+        steps.advance()
+        if not len(one.labels):
+            continue
+        try:
+            pixels = read_still(one.path)
+        except MediaError as error:
+            failed.append(str(error))
+            continue
+        yield pixels, one.boxes, one.labels
+
+
+def _standing(out: Path, record: Record, numbers: range) -> tuple[LabelledPicture, ...]:
+    """The pictures that `out` holds already and that are not made anew."""
+    kept = {one["picture"] for number, one in record.pictures.items() if number not in numbers}
+    if not kept:
+        return ()
+    return tuple(one for one in read_pictures(out).pictures if one.path.name in kept)
+
+
+def _make_all(maker: _Maker, numbers: range, record: Record) -> tuple[LabelledPicture, ...]:
+    made = []
+    with progress("Pasting", total=len(numbers)) as steps:
+        for number in numbers:
+            picture, background, pasted = maker.make(number)
+            record.add(number, picture.path.name, background, pasted)
+            made.append(picture)
+            steps.advance()
+    return tuple(made)
+
+
+def _write_jpeg(pixels: NDArray[np.uint8], path: Path, quality: int) -> None:
+    with atomic_path(path) as temporary:
+        Image.fromarray(pixels).save(temporary, quality=quality)
+
+
+def _notes(
+    found: PictureSet, bank: CutoutBank, places: Backgrounds, made: Sequence[LabelledPicture]
+) -> tuple[str, ...]:
+    notes = [_note_of_class(label, found, bank) for label in range(len(found.classes))]
+    if bank.left_out:
+        notes.append(f"{bank.left_out.total()} objects were not cut out: {_reasons(bank)}")
+    if places.filled_too_far:
+        notes.append(
+            f"{places.filled_too_far} of {len(found)} pictures are no background: objects take "
+            f"more than {places.config.filled_most:.0%} of them"
+        )
+    empty = sum(not len(one.labels) for one in made)
+    if empty:
+        notes.append(f"{empty} of {len(made)} pictures are background alone")
+    return tuple(note for note in notes if note)
+
+
+def _note_of_class(label: int, found: PictureSet, bank: CutoutBank) -> str:
+    """What to know of a class that has no cut-outs of its own; empty where it has some."""
+    name, boxes = found.classes[label], found.count()[found.classes[label]]
+    if bank.count().get(label):
+        return ""
+    if not boxes:
+        return f"{name}: has no box, so it is never pasted"
+    along = Counter(int(one) for cutout in bank for one in set(cutout.labels.tolist()))[label]
+    if along:
+        return f"{name}: none of {boxes} was cut out on its own, it moves along in {along} cut-outs"
+    return f"{name}: none of {boxes} could be cut out, so it is never pasted"
+
+
+def _reasons(bank: CutoutBank) -> str:
+    return ", ".join(_REASONS[key].format(count) for key, count in sorted(bank.left_out.items()))
