@@ -26,6 +26,7 @@ COMMANDS = (
     ("redaction", "apply"),
     ("redaction", "audit"),
     ("redaction", "evaluate"),
+    ("redaction", "synthesise"),
     ("weights", "list"),
     ("weights", "get"),
     ("bundle", "info"),

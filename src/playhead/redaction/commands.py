@@ -26,7 +26,12 @@ Skip = Annotated[
 ]
 Preset = Annotated[str, typer.Option(help="thorough, balanced, fast, or a path to your own YAML.")]
 Hide = Annotated[
-    str | None, typer.Option(help="Of face, plate, person, head, car. Default: face,plate.")
+    str | None,
+    typer.Option(help="Of face, plate, person, head, car, own classes. Default: face,plate."),
+]
+Bundles = Annotated[
+    list[Path] | None,
+    typer.Option("--bundle", help="An own detector, for the classes it knows; repeatable."),
 ]
 Threshold = Annotated[
     float | None,
@@ -55,6 +60,7 @@ def run(
     inputs: Inputs,
     out: Out = None,
     hide: Hide = None,
+    bundles: Bundles = None,
     preset: Preset = "balanced",
     threshold: Threshold = None,
     style: Style = None,
@@ -83,6 +89,7 @@ def run(
         threshold=threshold,
         threads=threads,
         said=said | {"write.audio": audio},
+        bundles=bundles,
     )
     look_again = Auditor(config) if audit else None
     result = redact_files(inputs, config, out=out, overwrite=overwrite, skip_existing=skip_existing)
@@ -94,6 +101,7 @@ def detect(
     inputs: Inputs,
     out: Out = None,
     hide: Hide = None,
+    bundles: Bundles = None,
     preset: Preset = "balanced",
     threshold: Threshold = None,
     overwrite: Overwrite = False,
@@ -106,7 +114,15 @@ def detect(
     from playhead.redaction.command_line import finish, make_config
     from playhead.redaction.run import redact_files
 
-    config = make_config(preset, settings, hide=hide, threshold=threshold, threads=threads, said={})
+    config = make_config(
+        preset,
+        settings,
+        hide=hide,
+        threshold=threshold,
+        threads=threads,
+        said={},
+        bundles=bundles,
+    )
     result = redact_files(
         inputs,
         config,
@@ -226,3 +242,51 @@ def evaluate(
 
     result = evaluate_tracks(truth, predictions)
     print_json(result.to_json()) if as_json else print_table(result.rows())
+
+
+@app.command(epilog="Example: playhead redaction synthesise street-set --out more --count 500")
+def synthesise(
+    source: Annotated[
+        Path, typer.Argument(metavar="SET", help="A labelled set, as normalise writes it.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A new folder, or one to go on with.")],
+    count: Annotated[int, typer.Option(min=1, help="How many new pictures.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other pictures.")] = 0,
+    start: Annotated[
+        int | None, typer.Option(min=0, help="Number of the first. Default: after the last.")
+    ] = None,
+    blending: Annotated[
+        str | None, typer.Option(help="Of none, feather, poisson, drawn from. Default: all three.")
+    ] = None,
+    backgrounds: Annotated[
+        Path | None,
+        typer.Option(help="Pictures without objects. Default: those of the set, objects filled."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="The split to cut up. Default: train, or all if not split.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, as in count=[1,3]; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Cut labelled objects out, paste them elsewhere: new labelled pictures without end."""
+    from playhead.redaction.detector.synthesis_config import make_synthesis_config
+    from playhead.redaction.detector.synthesise import synthesise as synthesise_set
+
+    config = make_synthesis_config(settings or [], blending)
+    done = synthesise_set(
+        source,
+        out,
+        count=count,
+        seed=seed,
+        start=start,
+        config=config,
+        split=split,
+        backgrounds=backgrounds,
+    )
+    if as_json:
+        print_json(done.to_json())
+    else:
+        typer.echo(done.describe())
+    raise typer.Exit(3 if done.failed else 0)

@@ -14,6 +14,7 @@ from playhead.errors import ConfigError, LabelError, MediaError
 from playhead.events.pictures.files import read_pictures
 from playhead.redaction.detector.synthesis_config import SynthesisConfig
 from playhead.redaction.detector.synthesise import synthesise
+from tests.command import playhead_json, run
 
 WIDTH, HEIGHT = 160, 120
 RED, BLUE = (220, 20, 20), (20, 20, 220)
@@ -319,3 +320,33 @@ def test_a_damaged_record_is_refused(source: Path, tmp_path: Path) -> None:
 def test_no_pictures_are_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least 1"):
         synthesise(source, tmp_path / "out", count=0)
+
+
+def test_the_command_makes_a_set_and_goes_on_with_it(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    wishes = ("--out", str(out), "--seed", "3", "--blending", "feather,poisson")
+    first = playhead_json("redaction", "synthesise", str(source), *wishes, "--count", "2")
+    assert (first["pictures"], first["total"]) == (2, 2)
+    again = playhead_json("redaction", "synthesise", str(source), *wishes, "--count", "3")
+    assert (again["pictures"], again["total"]) == (3, 5)
+    drawn = {row["blending"] for one in _record(out)["pictures"].values() for row in one["pasted"]}
+    assert drawn == {"feather", "poisson"}
+
+
+def test_the_command_says_what_it_left_out_and_ends_with_three(
+    source: Path, tmp_path: Path
+) -> None:
+    broken = source / "images" / "b.png"
+    broken.write_bytes(broken.read_bytes()[:3000])
+    finished = run(
+        "redaction", "synthesise", str(source), "--out", str(tmp_path / "out"), "--count", "1"
+    )
+    assert finished.code == 3
+    assert "b.png" in finished.out
+
+
+def test_a_wrong_blending_is_answered_with_those_there_are(source: Path, tmp_path: Path) -> None:
+    wishes = ("--out", str(tmp_path / "out"), "--count", "1", "--blending", "soft")
+    finished = run("redaction", "synthesise", str(source), *wishes)
+    assert finished.code == 2
+    assert "'none', 'feather' or 'poisson'" in finished.err

@@ -1,10 +1,14 @@
 """The configuration of synthesis: cut and paste into whole new pictures."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from pydantic import Field
 
+from playhead.config import override, validate
 from playhead.samples.pasting_config import CutPasteConfig, Share
 
-__all__ = ["SynthesisConfig"]
+__all__ = ["SynthesisConfig", "make_synthesis_config"]
 
 
 class SynthesisConfig(CutPasteConfig):
@@ -25,3 +29,16 @@ class SynthesisConfig(CutPasteConfig):
     background_mb: float = Field(
         256.0, ge=0, description="megabytes of filled backgrounds that are kept for another time"
     )
+
+
+def make_synthesis_config(settings: Sequence[str], blending: str | None = None) -> SynthesisConfig:
+    """The defaults with `key=value` settings over them; blending: names with commas between.
+
+    Raises ConfigError naming every mistake.
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        override(values, setting)
+    if blending is not None:
+        values["blendings"] = [name.strip() for name in blending.split(",")]
+    return validate(SynthesisConfig, values, source="synthesis")

@@ -52,6 +52,12 @@ class Synthesis:
     notes: tuple[str, ...]
     failed: tuple[str, ...]
 
+    def describe(self) -> str:
+        """In lines, for a person."""
+        boxes = ", ".join(f"{count} {label}" for label, count in self.boxes.items())
+        first = f"{self.out}: {self.pictures} new pictures ({boxes}), {self.total} in all"
+        return "\n".join([first, *self.notes, *(f"left out: {one}" for one in self.failed)])
+
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
         return {
