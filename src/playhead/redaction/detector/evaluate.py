@@ -30,7 +30,8 @@ class ClassFigures:
     """How one class fared; NaN where it has no boxes.
 
     boxes: true ones that count; pictures: with such a box; chosen: at the threshold of the class
-    small, medium, large: AP50-95 of boxes up to 32², to 96², and beyond; hits: for curves
+    small, medium, large: AP50-95 of boxes up to 32², to 96², and beyond
+    by_overlap: AP at overlaps .5, .55 to .95; hits: at overlap .5, for curves
     """
 
     boxes: int
@@ -41,6 +42,7 @@ class ClassFigures:
     medium: float
     large: float
     chosen: F1
+    by_overlap: tuple[float, ...] = field(repr=False)
     hits: ScoredHits = field(repr=False)
 
     @property
@@ -181,6 +183,7 @@ def _figures(measured: ClassDetection, threshold: float | None) -> ClassFigures:
         medium=measured.medium,
         large=measured.large,
         chosen=best_f1_threshold(hits) if threshold is None else at_threshold(hits, threshold),
+        by_overlap=tuple(measured.ap[0].tolist()),
         hits=hits,
     )
 
