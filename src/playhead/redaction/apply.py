@@ -84,7 +84,7 @@ def apply_tracks(
     with open_video(video) as opened:
         check_same(opened, file)
         edited = _edited(file, edits, keep, only, opened.times)
-    edited = replace(edited, settings={**file.settings, "config": config.model_dump(mode="json")})
+    edited = replace(edited, settings={**file.settings, "config": config.published()})
 
     def work(source: Path, target: Path, live: Progress) -> FileOutcome:
         output = output_of(source, target)

@@ -1,6 +1,7 @@
 """What the commands of redaction share: options into a configuration, and how they end."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from playhead.inference.batch import BatchResult, exit_code
 from playhead.output import print_json
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes
+from playhead.redaction.bundles import known_classes, resolve
 from playhead.redaction.config import LABELS, RedactionConfig, load_redaction_config, parse_labels
 from playhead.redaction.pages import AuditReport
 from playhead.redaction.run import audit_page
@@ -26,12 +28,22 @@ def make_config(
     threshold: float | None,
     threads: int | None,
     said: dict[str, Any],
+    bundles: Sequence[Path] | None = None,
 ) -> RedactionConfig:
-    """A preset with the options of the command line over it, `--set` below those with a name."""
-    labels = None if hide is None else parse_labels(hide)
-    said = said | {"hide": labels, "threads": threads}
-    said |= {f"detection.thresholds.{label}": threshold for label in LABELS}
-    return load_redaction_config(preset, [*(settings or []), *as_settings(said)])
+    """A preset with the options of the command line over it, `--set` below those with a name.
+
+    bundles: own detectors, whose classes can be hidden too; their thresholds count where none is
+    said.
+    """
+    folders = [str(one) for one in bundles or ()] or None
+    said = said | {"detection.bundles": folders, "threads": threads}
+    below = [*(settings or []), *as_settings(said)]
+    config = load_redaction_config(preset, below)
+    known = known_classes(config)
+    labels = list(config.hide) if hide is None else parse_labels(hide, known)
+    said = {"hide": labels}
+    said |= {f"detection.thresholds.{label}": threshold for label in (*LABELS, *labels)}
+    return resolve(load_redaction_config(preset, [*below, *as_settings(said)]))
 
 
 def as_settings(said: dict[str, Any]) -> list[str]:

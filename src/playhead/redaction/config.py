@@ -4,11 +4,12 @@ A preset is a packaged YAML file; what it leaves out stands here.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from playhead.config import Settings, find_config, load_config
+from playhead.decisions.detection_config import DEFAULT_THRESHOLD
 from playhead.decisions.tracks import TrackConfig
 from playhead.errors import ConfigError
 from playhead.redaction.hide import HideConfig
@@ -18,6 +19,7 @@ __all__ = [
     "DetectionConfig",
     "Label",
     "MaskConfig",
+    "OwnBundle",
     "RedactionConfig",
     "Thresholds",
     "WriteConfig",
@@ -30,7 +32,14 @@ LABELS: tuple[Label, ...] = ("face", "plate", "person", "head", "car")
 
 
 class Thresholds(Settings):
-    """The score at which an object of a class is believed; lower hides more."""
+    """The score at which an object of a class is believed; lower hides more.
+
+    Classes that only own bundles know are named here too. Where a bundle finds a class and no
+    threshold is said for it, that of the bundle counts.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(init=False)
 
     face: float = Field(default=0.3, gt=0, le=1, description="of faces")
     plate: float = Field(default=0.3, gt=0, le=1, description="of number plates")
@@ -39,11 +48,37 @@ class Thresholds(Settings):
     car: float = Field(default=0.3, gt=0, le=1, description="of cars and other vehicles")
 
 
+class OwnBundle(Settings):
+    """What an own bundle was when it looked: enough to tell it again, and no path of a machine."""
+
+    name: str
+    sha256: str = Field(description="over the checksums of its files")
+    classes: tuple[str, ...]
+    longest: int = Field(ge=1, description="longest side at which it looks by itself, pixels")
+
+
 class DetectionConfig(Settings):
     """Where and how closely the networks look."""
 
     faces: Literal["centerface", "blazeface"] = Field(
         default="centerface", description="the network that finds faces; blazeface is the fast one"
+    )
+    bundles: tuple[str, ...] = Field(
+        default=(),
+        description="folders of own detectors, which take the place of the packaged networks for "
+        "every class that they know; of several the boxes are fused",
+    )
+    bundle_size: int | None = Field(
+        default=None,
+        ge=32,
+        description="longest side at which own detectors look, pixels; null: that of their "
+        "training; a smaller picture is never enlarged",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where own detectors run; packaged networks run on the CPU"
+    )
+    own: tuple[OwnBundle, ...] = Field(
+        default=(), description="filled in by the program: what those bundles were"
     )
     every_seconds: float = Field(
         default=0.16,
@@ -72,6 +107,10 @@ class DetectionConfig(Settings):
         if self.tile is not None and self.overlap >= self.tile:
             raise ValueError(f"overlap ({self.overlap}) must be below tile ({self.tile})")
         return self
+
+    def knowing(self, label: str) -> tuple[OwnBundle, ...]:
+        """The own bundles that find a class."""
+        return tuple(one for one in self.own if label in one.classes)
 
 
 class MaskConfig(Settings):
@@ -114,8 +153,10 @@ class RedactionConfig(Settings):
     """Everything that `playhead redaction run` depends on."""
 
     job: Literal["redaction"] = Field(default="redaction", description="the job it is for")
-    hide: tuple[Label, ...] = Field(
-        default=("face", "plate"), min_length=1, description="the classes that are hidden"
+    hide: tuple[str, ...] = Field(
+        default=("face", "plate"),
+        min_length=1,
+        description=f"the classes that are hidden: {', '.join(LABELS)}, or any of an own bundle",
     )
     detection: DetectionConfig = DetectionConfig()
     tracking: TrackConfig = TrackConfig()
@@ -132,7 +173,19 @@ class RedactionConfig(Settings):
             raise ValueError("tracking.start_score is said a class, by detection.thresholds")
         if len(set(self.hide)) != len(self.hide):
             raise ValueError(f"hide names a class twice: {', '.join(self.hide)}")
+        self._check_known("hide", [label for label in self.hide if label not in LABELS])
+        self._check_known("detection.thresholds", list(self.detection.thresholds.model_extra or {}))
         return self
+
+    def _check_known(self, where: str, others: Sequence[str]) -> None:
+        """Refuse classes that no network finds; what bundles that are not read yet find may be."""
+        detection = self.detection
+        own = [label for one in detection.own for label in one.classes]
+        unread = detection.bundles and not detection.own
+        unknown = [label for label in others if label not in own and not unread]
+        if unknown:
+            known = ", ".join(dict.fromkeys((*LABELS, *own)))
+            raise ValueError(f"{where}: {', '.join(unknown)} is no class; known are {known}")
 
     def tracking_of(self, label: str) -> TrackConfig:
         """How boxes of a class become tracks: they start at the threshold of that class."""
@@ -142,8 +195,14 @@ class RedactionConfig(Settings):
 
     def threshold(self, label: str) -> float:
         """The score at which an object of a class is believed."""
-        threshold: float = getattr(self.detection.thresholds, label)
+        threshold: float = getattr(self.detection.thresholds, label, DEFAULT_THRESHOLD)
         return threshold
+
+    def published(self) -> dict[str, Any]:
+        """As JSON holds it, without the places of bundles: those are of one machine."""
+        values = self.model_dump(mode="json")
+        values["detection"]["bundles"] = []
+        return values
 
 
 def load_redaction_config(preset: str, settings: Sequence[str] = ()) -> RedactionConfig:
@@ -155,13 +214,13 @@ def load_redaction_config(preset: str, settings: Sequence[str] = ()) -> Redactio
     return load_config(RedactionConfig, path, settings)
 
 
-def parse_labels(text: str) -> list[Any]:
+def parse_labels(text: str, known: Sequence[str] = LABELS) -> list[str]:
     """`face,plate` as a list of classes; ConfigError names the known ones."""
     labels = [label.strip() for label in text.split(",") if label.strip()]
-    unknown = [label for label in labels if label not in LABELS]
+    unknown = [label for label in labels if label not in known]
     if unknown or not labels:
         raise ConfigError(
             f"--hide {text}: {', '.join(unknown) or 'nothing'} is no class; "
-            f"known are {', '.join(LABELS)}"
+            f"known are {', '.join(known)}"
         )
     return labels

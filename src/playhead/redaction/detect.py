@@ -8,22 +8,42 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes, nms
 from playhead.decisions.derived import heads_of
+from playhead.decisions.hierarchy import doubt_orphans
 from playhead.decisions.tracks import track_boxes
-from playhead.errors import PlayheadError
+from playhead.errors import BundleError, ConfigError, PlayheadError
 from playhead.events.model import Origin, Track
-from playhead.inference.detectors import Detector, detect_tiled, open_detector
+from playhead.inference.detectors import (
+    Detector,
+    OwnDetector,
+    detect_tiled,
+    open_detector,
+    open_own,
+)
+from playhead.inference.detectors.ensemble import joint_decisions
+from playhead.inference.detectors.own import checksum_of
 from playhead.inference.offer import require_weights
 from playhead.media import Video
 from playhead.progress import Progress
-from playhead.redaction.config import Label, RedactionConfig
+from playhead.redaction.bundles import resolve
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.detector.predict import cuda_backend
 
-__all__ = ["Networks", "Sightings", "look_at_video", "tracks_of", "weights_for"]
+__all__ = [
+    "Networks",
+    "Sightings",
+    "look_at_video",
+    "names_for",
+    "packaged_name",
+    "tracks_of",
+    "weights_for",
+]
 
 BATCH = 4
 """Pictures that are looked at together: more gain nothing on a processor and take memory."""
@@ -37,79 +57,136 @@ Shot = tuple[int, NDArray[np.uint8]]
 
 def weights_for(config: RedactionConfig) -> list[str]:
     """The packaged networks that the classes to hide need, each once."""
-    return list(dict.fromkeys(name for label in config.hide for name in names_for(label, config)))
+    wanted = [one for label in config.hide for one in looked_for(label, config)]
+    return list(
+        dict.fromkeys(
+            packaged_name(label, config) for label in wanted if not config.detection.knowing(label)
+        )
+    )
 
 
-def names_for(label: Label, config: RedactionConfig) -> tuple[str, ...]:
-    """The packaged networks that find a class; heads are derived from faces and people."""
+def names_for(label: str, config: RedactionConfig) -> tuple[str, ...]:
+    """The networks that find a class, packaged or own; several where it is derived or fused."""
+    return tuple(
+        name
+        for one in looked_for(label, config)
+        for name in (
+            [own.name for own in config.detection.knowing(one)] or [packaged_name(one, config)]
+        )
+    )
+
+
+def looked_for(label: str, config: RedactionConfig) -> tuple[str, ...]:
+    """What networks look for to find a class: heads that none knows come from faces and people."""
+    return ("face", "person") if is_derived(label, config) else (label,)
+
+
+def is_derived(label: str, config: RedactionConfig) -> bool:
+    """Whether a class is made of what was seen of others."""
+    return label == "head" and not config.detection.knowing(label)
+
+
+def packaged_name(label: str, config: RedactionConfig) -> str:
+    """The packaged network that finds a class."""
     match label:
         case "face":
-            return (config.detection.faces,)
+            return config.detection.faces
         case "plate":
-            return ("plates",)
+            return "plates"
         case "person":
-            return ("people",)
-        case "head":
-            return (config.detection.faces, "people")
+            return "people"
         case "car":
-            return ("objectron",)
+            return "objectron"
+        case _:
+            known = ", ".join(["face", "plate", "person", "car"])
+            raise ConfigError(f"{label}: no packaged network finds it; they find {known}")
 
 
 class Networks:
     """The networks that a configuration needs, opened once and run on pictures.
 
-    Raises WeightsError, naming the command that fetches them, where files are missing.
+    Own bundles take the place of packaged networks for every class that they know.
+    Raises WeightsError, naming the command that fetches them, where packaged files are missing,
+    BundleError for a folder that is no detector's bundle.
     """
 
     def __init__(self, config: RedactionConfig) -> None:
+        self._config = config = resolve(config)
+        self._own: OwnDetector | None = None
+        wanted = {one for label in config.hide for one in looked_for(label, config)}
+        if any(config.detection.knowing(label) for label in wanted):
+            self._own = _open_own(config)
+            self._decisions = joint_decisions(self._own.bundles)
         names = weights_for(config)
-        require_weights(names, "redaction")
-        self._config = config
+        if names:
+            require_weights(names, "redaction")
         self._detectors = {name: open_detector(name, threads=config.threads) for name in names}
 
     def look(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Found]:
         """For each RGB (H, W, 3) frame, read at the size to look at, its boxes of each class.
 
-        Scores go down to those that may only prolong a track; heads are derived.
+        Scores go down to those that may only prolong a track; heads may be derived.
         """
         return self._look(pictures, self._config.detection.tile)
 
     def look_closely(self, picture: NDArray[np.uint8]) -> Found:
-        """The same for a still picture, of which every pixel is looked at: it is only one."""
+        """The same for a still picture, of which every pixel is looked at: it is only one.
+
+        Own bundles look at the whole of it, at their size, unless there are tiles.
+        """
         detection = self._config.detection
         return self._look([picture], detection.tile or detection.size)[0]
 
     def _look(self, pictures: Sequence[NDArray[np.uint8]], tile: int | None) -> list[Found]:
-        seen = {
-            name: self._look_with(detector, pictures, tile)
-            for name, detector in self._detectors.items()
-        }
-        return [
-            {
-                label: self._of(label, {name: found[index] for name, found in seen.items()})
-                for label in self._config.hide
-            }
-            for index in range(len(pictures))
-        ]
+        seen: list[Found] = [{} for _ in pictures]
+        for name, detector in self._detectors.items():
+            found = self._look_with(detector, pictures, tile, self._floor(name))
+            for one, more in zip(seen, found, strict=True):
+                labels = [label for label in more if self._finder(label) == name]
+                one.update({label: more[label] for label in labels})
+        if self._own is not None:
+            for one, more in zip(seen, self._look_with_own(self._own, pictures), strict=True):
+                one.update(more)
+        return [{label: self._of(label, one) for label in self._config.hide} for one in seen]
 
-    def _of(self, label: Label, seen: dict[str, Found]) -> Boxes:
-        """The boxes of a class in one picture, from what each network saw there."""
-        network, *others = names_for(label, self._config)
-        if label != "head":
-            return seen[network][label]
-        [people] = others
+    def _finder(self, label: str) -> str | None:
+        """The packaged network that a class is taken from; None for one of own bundles."""
+        own = self._config.detection.knowing(label)
+        return None if own else packaged_name(label, self._config)
+
+    def _of(self, label: str, seen: Found) -> Boxes:
+        """The boxes of a class in one picture, from what was seen there."""
+        if not is_derived(label, self._config):
+            return seen[label]
         believed = self._config.threshold("face")
-        heads = heads_of(seen[network]["face"], seen[people]["person"], believed=believed)
-        return nms(heads, SAME)
+        return nms(heads_of(seen["face"], seen["person"], believed=believed), SAME)
 
-    def _look_with(
-        self, detector: Detector, pictures: Sequence[NDArray[np.uint8]], tile: int | None
-    ) -> list[Found]:
-        floor = min(
+    def _floor(self, name: str | None) -> float:
+        """The least score that matters of what a packaged network finds, or own bundles (None)."""
+        return min(
             self._config.tracking_of(label).low_score
             for label in self._config.hide
-            if detector.name in names_for(label, self._config)
+            if any(self._finder(one) == name for one in looked_for(label, self._config))
         )
+
+    def _look_with_own(
+        self, own: OwnDetector, pictures: Sequence[NDArray[np.uint8]]
+    ) -> list[Found]:
+        """What own bundles find; doubt of orphans comes last, when all tiles are put together."""
+        floor = self._floor(None)
+        parents = set(self._decisions.parents.values())
+        least = min([floor, *(self._decisions.threshold(label) for label in parents)])
+        found = self._look_with(own, pictures, self._config.detection.tile, least)
+        doubted = [doubt_orphans(one, self._decisions) for one in found]
+        return [{label: boxes.above(floor) for label, boxes in one.items()} for one in doubted]
+
+    def _look_with(
+        self,
+        detector: Detector,
+        pictures: Sequence[NDArray[np.uint8]],
+        tile: int | None,
+        floor: float,
+    ) -> list[Found]:
         if tile is None:
             return detector.detect(pictures, threshold=floor)
         overlap = self._config.detection.overlap
@@ -117,6 +194,26 @@ class Networks:
             detect_tiled(detector, one, tile=tile, overlap=overlap, threshold=floor)
             for one in pictures
         ]
+
+
+def _open_own(config: RedactionConfig) -> OwnDetector:
+    """The bundles of a resolved configuration; BundleError where they are not those it names."""
+    detection = config.detection
+    own = open_own(
+        [Path(one) for one in detection.bundles],
+        longest=detection.bundle_size,
+        hierarchy=False,
+        device=detection.device,
+        threads=config.threads,
+        cuda_factory=cuda_backend,
+    )
+    if [checksum_of(one) for one in own.bundles] != [one.sha256 for one in detection.own]:
+        names = ", ".join(one.name for one in detection.own)
+        raise BundleError(
+            f"{', '.join(detection.bundles)}: are other bundles than {names}, which detection.own "
+            "names by their checksums; leave detection.own out"
+        )
+    return own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,7 +267,7 @@ def look_at_video(
 
 
 def tracks_of(sightings: Sightings, video: Video, config: RedactionConfig) -> tuple[Track, ...]:
-    """The sightings of each class as tracks; what was seen of heads is called derived."""
+    """The sightings of each class as tracks; heads that no network saw are called derived."""
     tracks: list[Track] = []
     for label, found in sightings.found.items():
         made = track_boxes(
@@ -182,7 +279,7 @@ def tracks_of(sightings: Sightings, video: Video, config: RedactionConfig) -> tu
             size=(video.width, video.height),
             first_id=len(tracks),
         )
-        tracks += map(_derived, made) if label == "head" else made
+        tracks += map(_derived, made) if is_derived(label, config) else made
     return tuple(tracks)
 
 
@@ -229,9 +326,14 @@ def looked_size(width: int, height: int, longest: int) -> tuple[int, int]:
 
 def _read_size(video: Video, config: RedactionConfig) -> tuple[int, int]:
     """Tiles need every pixel; else reading shrinks at once."""
-    if config.detection.tile is not None:
+    detection = config.detection
+    if detection.tile is not None:
         return video.width, video.height
-    return looked_size(video.width, video.height, config.detection.size)
+    looked = {one for label in config.hide for one in looked_for(label, config)}
+    own = {bundle.longest for label in looked for bundle in detection.knowing(label)}
+    sizes = [detection.bundle_size or max(own)] if own else []
+    sizes += [detection.size] if weights_for(config) else []
+    return looked_size(video.width, video.height, max(sizes))
 
 
 def _read_ahead(stream: Iterator[Shot]) -> Iterator[list[Shot]]:

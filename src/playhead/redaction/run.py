@@ -33,6 +33,7 @@ from playhead.media.planes import Picture
 from playhead.media.rewrite import RewriteOptions, Rewritten, output_suffix, rewrite
 from playhead.media.source import require_file
 from playhead.progress import Progress
+from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import Networks, Sightings, look_at_video, tracks_of
 from playhead.redaction.hide import Hider, Region
@@ -80,6 +81,7 @@ def redact_files(
             require_file(path)
     if out is not None:
         check_out(out)
+    config = resolve(config)
     items = find_items(paths, accept=is_video if only_tracks else _is_ours, key=_key)
     if skip_existing:
         items = [one for one in items if not _is_done(one, out, only_tracks=only_tracks)]
@@ -277,7 +279,7 @@ def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> 
         unseen=sightings.unseen,
         settings={
             "playhead": __version__,
-            "config": config.model_dump(mode="json"),
+            "config": config.published(),
             "fingerprint": fingerprint(video.path),
         },
     )
