@@ -128,6 +128,13 @@ def test_a_missed_box_says_with_what_score_it_was_seen_below_the_threshold() -> 
     assert (unseen.label, unseen.true, unseen.found, unseen.score) == ("face", 1, None, None)
 
 
+def test_a_missed_box_was_not_seen_by_what_found_another_object() -> None:
+    beside = [5, 0, 105, 60]
+    real = picture("a.jpg", [CAR, beside], [0, 0])
+    [missed] = mistakes(real, picture("a.jpg", [CAR], [0], [0.9]))
+    assert (missed.kind, missed.true, missed.found, missed.score) == ("missed", 1, None, None)
+
+
 def test_what_lies_in_a_crowd_is_no_mistake_and_a_crowd_is_not_missed() -> None:
     real = picture("a.jpg", [CAR, FACE], [0, 1], [0, 0])
     made = picture("a.jpg", [[10, 10, 30, 30]], [0], [0.9])

@@ -55,7 +55,8 @@ def find_mistakes(
     """
     check_sets(truth, found)
     real, made = BoxTable.true(truth), BoxTable.found(found)
-    kept = np.flatnonzero(believed(made, truth.classes, thresholds))
+    doubted = ~believed(made, truth.classes, thresholds)
+    kept = np.flatnonzero(~doubted)
     match = match_boxes(real, made.chosen(kept), overlaps=[overlap])
     taken, counted = match.taken[0, 0], match.counted[0, 0]
     false = np.zeros(len(made), np.bool_)
@@ -69,7 +70,7 @@ def find_mistakes(
         looked = _Looked(place, truth.pictures[place], found.pictures[place], truth.classes)
         true_at, made_at = (slice(edge[place], edge[place + 1]) for edge in edges)
         mistakes += looked.wrong(np.flatnonzero(false[made_at]), overlap)
-        mistakes += looked.missed(np.flatnonzero(missed[true_at]), overlap)
+        mistakes += looked.missed(np.flatnonzero(missed[true_at]), doubted[made_at], overlap)
     return mistakes
 
 
@@ -107,10 +108,12 @@ class _Looked:
                 size=_area(self.found.boxes[box]),
             )
 
-    def missed(self, boxes: NDArray[np.intp], overlap: float) -> Iterator[Mistake]:
-        """Each true box that none found."""
+    def missed(
+        self, boxes: NDArray[np.intp], doubted: NDArray[np.bool_], overlap: float
+    ) -> Iterator[Mistake]:
+        """Each true box that none found; doubted: which found boxes are below their threshold."""
         for box in boxes.tolist():
-            seen = self.same[:, box] & (self.shared[:, box] >= overlap)
+            seen = doubted & self.same[:, box] & (self.shared[:, box] >= overlap)
             score, at = _highest(np.where(seen, self.found.scores, 0.0))
             yield Mistake(
                 picture=self.place,

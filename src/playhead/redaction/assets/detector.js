@@ -71,8 +71,9 @@ function mistakes() {
     const { label, kind } = list[0], group = element("div", undefined, "group"), head = element("h3", `${label}: ${kind} `);
     const all = data.mistake_rows.find((row) => row.class === label)[kind];
     const which = kind === "missed" ? "largest" : "surest";
-    head.append(element("span", all > list.length ? `${all.toLocaleString("en")} in all, the ${list.length} ${which}` : String(all)));
+    head.append(element("span", all > list.length ? `${all.toLocaleString("en")}, the ${list.length} ${which}` : String(all)));
     const crops = element("div", undefined, "crops");
+    crops.style.setProperty("--crops", list.length);
     list.forEach((one) => crops.append(crop(one)));
     group.append(head, crops);
     group.dataset.label = label;
