@@ -25,7 +25,7 @@ from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.progress import Progress
 from playhead.redaction.audit_checks import check_picture, check_same, check_video
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detect import looked_frames, names_for
+from playhead.redaction.detect import looked_frames, names_for, packaged_name, weights_for
 from playhead.redaction.hide import WEAK, HideConfig, colour_of
 from playhead.redaction.images import read_image
 from playhead.redaction.pages import AuditReport, Check, Exposure
@@ -40,7 +40,7 @@ PICTURES, OF_ONE, CROP = 60, 3, 240
 UNAUDITED = {
     "plate": "only one network finds plates",
     "car": "only one network finds cars",
-    "head": "no network finds heads; faces are looked for instead",
+    "head": "no other network finds heads; faces are looked for instead",
 }
 
 CHOSEN = 0.5
@@ -67,6 +67,12 @@ class AuditConfig(Settings):
     )
     person: float = Field(
         default=0.2, gt=0, le=1, description="the same of people, whose network is rarely sure"
+    )
+    plate: float = Field(
+        default=0.65, gt=0, le=1, description="the same of plates, where an own bundle hid them"
+    )
+    car: float = Field(
+        default=0.65, gt=0, le=1, description="the same of cars, where an own bundle hid them"
     )
     every_seconds: float = Field(
         default=0.0, ge=0, description="look at a frame this often; 0 looks at every frame"
@@ -173,20 +179,32 @@ class Auditor:
 def other_networks(redaction: RedactionConfig) -> dict[str, str]:
     """For each class that can be audited a network that did not hide it.
 
-    Where heads are hidden, faces are looked for: no network knows heads, and a face is in one.
+    Where heads are hidden, faces are looked for: no packaged network knows heads, and a face is in
+    one. What own bundles hid is looked for by the packaged network whose place they took.
     """
-    other = {"centerface": "blazeface", "blazeface": "centerface"}
+    hid = weights_for(redaction)
     names = {}
     if {"face", "head"} & set(redaction.hide):
-        names["face"] = other[redaction.detection.faces]
+        faces = redaction.detection.faces
+        names["face"] = {"centerface": "blazeface", "blazeface": "centerface"}[faces]
+        if faces not in hid:
+            names["face"] = faces
     if "person" in redaction.hide:
         names["person"] = "objectron"
+    for label in ("plate", "car"):
+        if label in redaction.hide and redaction.detection.knowing(label):
+            names[label] = packaged_name(label, redaction)
     return names
 
 
 def unaudited(redaction: RedactionConfig) -> dict[str, str]:
     """The hidden classes that nobody else knows, and why nobody looks."""
-    return {label: why for label, why in UNAUDITED.items() if label in redaction.hide}
+    audited = other_networks(redaction)
+    return {
+        label: UNAUDITED.get(label, "no other network finds it")
+        for label in redaction.hide
+        if label not in audited
+    }
 
 
 class _Finds:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from playhead.config import validate
 from playhead.errors import PlayheadError
@@ -11,7 +12,7 @@ from playhead.media.source import require_file
 from playhead.progress import Progress, progress
 from playhead.redaction.apply import config_of
 from playhead.redaction.audit import AuditConfig, Auditor
-from playhead.redaction.config import RedactionConfig, parse_labels
+from playhead.redaction.config import LABELS, RedactionConfig, parse_labels
 from playhead.redaction.pages import AuditReport, write_audit_page
 from playhead.redaction.run import REDACTED, audit_page, is_picture
 
@@ -41,7 +42,10 @@ def audit_pair(
         place = tracks or _tracks_of(original, redacted)
         file = read_tracks(place)
         config = config_of(file, place)
-    changes = {"threads": threads} | ({} if hide is None else {"hide": tuple(parse_labels(hide))})
+    own = (label for one in config.detection.own for label in one.classes)
+    known = list(dict.fromkeys((*LABELS, *own)))
+    changes: dict[str, Any] = {"threads": threads}
+    changes |= {} if hide is None else {"hide": tuple(parse_labels(hide, known))}
     config = config.model_copy(update=changes)
     given = {name: value for name, value in settings.items() if value is not None}
     auditor = Auditor(config, validate(AuditConfig, given, source="audit"))

@@ -1,0 +1,279 @@
+"""Redaction with own bundles: a graph that finds what is red, in the place of packaged networks."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from playhead.config import validate
+from playhead.decisions.boxes import Boxes
+from playhead.errors import BundleError, ConfigError, WeightsError
+from playhead.events.formats.tracks import read_tracks
+from playhead.events.model import Origin
+from playhead.inference.detectors.own import checksum_of
+from playhead.inference.runtime import OpenVinoBackend
+from playhead.media import VideoWriter, open_video
+from playhead.redaction.audit import other_networks, unaudited
+from playhead.redaction.bundles import resolve
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.detect import Networks, names_for, weights_for
+from tests.command import playhead, playhead_json, run
+from tests.detector_bundle import write_detector_bundle
+
+FRAMES, WIDTH, HEIGHT = 12, 160, 96
+RED = (220, 0, 14)
+SQUARE = (64, 32, 80, 48)
+
+
+@pytest.fixture(autouse=True)
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packaged networks are nowhere: what needs them fails."""
+
+    def refuse(names: Sequence[str], group: str) -> None:
+        raise WeightsError(f"asked for {', '.join(names)}")
+
+    monkeypatch.setattr("playhead.redaction.detect.require_weights", refuse)
+
+
+def scene(colour: tuple[int, int, int] = RED) -> NDArray[np.uint8]:
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    x1, y1, x2, y2 = SQUARE
+    picture[y1:y2, x1:x2] = colour
+    return picture
+
+
+def write(path: Path) -> Path:
+    with VideoWriter(path, WIDTH, HEIGHT, 25) as writer:
+        for _ in range(FRAMES):
+            writer.write(scene())
+    return path
+
+
+def reddest(path: Path) -> int:
+    with open_video(path) as video:
+        return max(int(picture[..., 0].max()) for _, picture in video.stream(pixels="rgb"))
+
+
+def config_of(*bundles: Path, **values: Any) -> RedactionConfig:
+    detection = {"bundles": [str(one) for one in bundles], **values.pop("detection", {})}
+    return validate(
+        RedactionConfig, {"threads": 1, "detection": detection, **values}, source="the test"
+    )
+
+
+@pytest.mark.parametrize("label", ["car", "dog"])
+def test_what_a_bundle_finds_is_hidden_without_any_packaged_network(
+    tmp_path: Path, label: str
+) -> None:
+    source = write(tmp_path / "a.mp4")
+    bundle = write_detector_bundle(tmp_path / "street", (label,))
+    assert reddest(source) > 150
+    playhead("redaction", "run", source, "--hide", label, "--bundle", bundle.folder)
+    assert reddest(tmp_path / "a_redacted.mp4") < 60
+    tracks = read_tracks(tmp_path / "a.tracks.npz")
+    assert {track.label for track in tracks.tracks} == {label}
+    assert tracks.classes == (label,)
+
+
+def test_a_track_file_names_the_bundle_by_its_checksum_and_no_place(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",))
+    playhead("redaction", "detect", source, "--hide", "dog", "--bundle", bundle.folder)
+    settings = read_tracks(tmp_path / "a.tracks.npz").settings
+    [own] = settings["config"]["detection"]["own"]
+    assert own == {
+        "name": "street",
+        "sha256": checksum_of(bundle),
+        "classes": ["dog"],
+        "longest": 160,
+    }
+    assert str(tmp_path) not in json.dumps(settings)
+    # It is rendered where the bundle is not.
+    bundle.folder.rename(tmp_path / "elsewhere")
+    playhead("redaction", "apply", source, "--style", "fill")
+    assert reddest(tmp_path / "a_redacted.mp4") < 60
+    assert str(tmp_path) not in json.dumps(read_tracks(tmp_path / "a.tracks.npz").settings)
+
+
+def test_a_picture_is_hidden_too(tmp_path: Path) -> None:
+    Image.fromarray(scene()).save(tmp_path / "a.png")
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",))
+    playhead("redaction", "run", tmp_path / "a.png", "--hide", "dog", "--bundle", bundle.folder)
+    with Image.open(tmp_path / "a_redacted.png") as opened:
+        assert np.asarray(opened)[..., 0].max() == 0
+
+
+def test_a_class_that_nobody_finds_is_answered_with_all_that_are_found(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    bundle = write_detector_bundle(tmp_path / "street", ("dog", "car"))
+    finished = run("redaction", "run", source, "--hide", "cat", "--bundle", bundle.folder)
+    assert finished.code == 2
+    assert "--hide cat: cat is no class; known are face, plate, person, head, car, dog" in (
+        finished.err
+    )
+    assert (
+        "known are face, plate, person, head, car"
+        in run("redaction", "run", source, "--hide", "dog").err
+    )
+
+
+def test_a_bundle_that_finds_nothing_of_what_is_hidden_is_refused(tmp_path: Path) -> None:
+    bundle = write_detector_bundle(tmp_path / "street", ("dog", "car"))
+    with pytest.raises(ConfigError, match="finds dog, car, and nothing of that is hidden; add"):
+        resolve(config_of(bundle.folder, hide=["face"]))
+    with pytest.raises(BundleError, match="is no bundle"):
+        resolve(config_of(tmp_path, hide=["car"]))
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ((), False),
+        (("--threshold", "0.5"), True),
+        (("--set", "detection.thresholds.dog=0.5"), True),
+        (("--set", "detection.thresholds.dog=0.95"), False),
+    ],
+)
+def test_thresholds_are_those_of_the_bundle_unless_one_is_said(
+    tmp_path: Path, said: tuple[str, ...], found: bool
+) -> None:
+    source = write(tmp_path / "a.mp4")
+    decisions = {"thresholds": {"dog": 0.9}}
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",), post_processing=decisions)
+    playhead("redaction", "detect", source, "--hide", "dog", "--bundle", bundle.folder, *said)
+    assert (len(read_tracks(tmp_path / "a.tracks.npz").tracks) > 0) == found
+
+
+def test_a_threshold_of_a_class_that_is_none_is_refused(tmp_path: Path) -> None:
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",))
+    with pytest.raises(ConfigError, match="thresholds: dgo is no class; known are face, .*, dog"):
+        resolve(config_of(bundle.folder, hide=["dog"], detection={"thresholds": {"dgo": 0.5}}))
+
+
+class Packaged:
+    """Stands for a packaged network: it finds its label at one place, always."""
+
+    def __init__(self, name: str, threads: int | None) -> None:
+        self.name = name
+        self.labels = ("face",) if name == "centerface" else ("person", "car")
+
+    def detect(
+        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+    ) -> list[dict[str, Boxes]]:
+        box = Boxes(np.array([[4, 4, 20, 24]], np.float32), np.array([0.7], np.float32))
+        return [dict.fromkeys(self.labels, box) for _ in pictures]
+
+
+@pytest.fixture
+def packaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playhead.redaction.detect.require_weights", lambda names, group: None)
+    monkeypatch.setattr("playhead.redaction.detect.open_detector", Packaged)
+
+
+@pytest.mark.usefixtures("packaged")
+def test_each_class_comes_from_the_bundle_that_knows_it_or_else_from_the_package(
+    tmp_path: Path,
+) -> None:
+    bundle = write_detector_bundle(tmp_path / "street", ("car",))
+    config = resolve(config_of(bundle.folder, hide=["face", "car"]))
+    assert weights_for(config) == ["centerface"]
+    assert names_for("car", config) == ("street",)
+    [found] = Networks(config).look([scene()])
+    assert list(found) == ["face", "car"]
+    assert found["face"].boxes.tolist() == [[4, 4, 20, 24]]
+    middle = (found["car"].boxes[0, :2] + found["car"].boxes[0, 2:]) / 2
+    assert (middle > SQUARE[:2]).all()
+    assert (middle < SQUARE[2:]).all()
+
+
+@pytest.mark.usefixtures("packaged")
+def test_heads_are_the_bundle_s_own_or_derived_from_what_it_and_others_find(
+    tmp_path: Path,
+) -> None:
+    source = write(tmp_path / "a.mp4")
+    for label, origin in [("head", Origin.DETECTED), ("face", Origin.DERIVED)]:
+        bundle = write_detector_bundle(tmp_path / label, (label,))
+        options = ("--hide", "head", "--bundle", bundle.folder, "--overwrite")
+        playhead("redaction", "detect", source, *options)
+        tracks = read_tracks(tmp_path / "a.tracks.npz").tracks
+        seen = {int(one) for track in tracks for one in track.origin}
+        assert {int(Origin.DETECTED), int(Origin.DERIVED)} & seen == {int(origin)}
+        config = resolve(config_of(bundle.folder, hide=["head"]))
+        expected = ("head",) if label == "head" else ("face", "people")
+        assert names_for("head", config) == expected
+
+
+def test_tiles_find_what_the_whole_does_and_orphans_are_doubted_once(tmp_path: Path) -> None:
+    decisions = {"parents": {"plate": "car"}, "orphan": 0.5}
+    bundle = write_detector_bundle(tmp_path / "street", post_processing=decisions)
+    # Twice as wide as high: neither the whole nor a tile of 96 needs grey, which would be a car.
+    green, red = (
+        np.pad(scene(colour), ((0, 0), (0, 32), (0, 0))) for colour in [(0, 220, 14), RED]
+    )
+    for tile in (None, 96):
+        detection = {"tile": tile, "overlap": 32}
+        config = config_of(bundle.folder, hide=["plate"], detection=detection)
+        [found] = Networks(config).look([green])
+        assert found["plate"].scores.max() == pytest.approx(0.5 * 220 / 255, abs=1e-4)
+        [held] = Networks(config).look([np.maximum(green, red)])
+        assert held["plate"].scores.max() == pytest.approx(220 / 255, abs=1e-4)
+
+
+def test_several_bundles_are_one_ensemble(tmp_path: Path) -> None:
+    same = [write_detector_bundle(tmp_path / name, ("dog",)).folder for name in "ab"]
+    other = write_detector_bundle(tmp_path / "c", ("cat", "dog")).folder
+    [found] = Networks(config_of(*same, hide=["dog"])).look([scene()])
+    assert found["dog"].scores.max() == pytest.approx(220 / 255, abs=1e-4)
+    # Red is a cat to the other, no dog: two of three see the dog.
+    config = resolve(config_of(*same, other, hide=["dog", "cat"]))
+    [found] = Networks(config).look([scene()])
+    assert found["dog"].scores.max() == pytest.approx(2 / 3 * 220 / 255, abs=1e-4)
+    assert found["cat"].scores.max() == pytest.approx(220 / 255, abs=1e-4)
+    assert names_for("dog", config) == ("a", "b", "c")
+
+
+def test_a_bundle_that_fails_hides_everything_or_gives_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "a.mp4")
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",))
+    answer, looks = OpenVinoBackend.run, []
+
+    def broken(self: OpenVinoBackend, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        looks.append(len(inputs))
+        found = answer(self, part, inputs)
+        return found if len(looks) == 1 else found * np.nan
+
+    monkeypatch.setattr(OpenVinoBackend, "run", broken)
+    options = ("--hide", "dog", "--bundle", bundle.folder, "--set", "detection.every_seconds=0")
+    result = playhead_json("redaction", "run", source, *options, code=3)
+    assert result["files"][0]["status"] == "partial"
+    assert "numbers that are not finite" in result["files"][0]["reason"]
+    assert "hidden whole" in result["files"][0]["reason"]
+
+
+def test_a_bundle_that_was_changed_since_it_was_named_is_refused(tmp_path: Path) -> None:
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",))
+    config = resolve(config_of(bundle.folder, hide=["dog"]))
+    write_detector_bundle(tmp_path / "street", ("dog",), post_processing={"overlap": 0.5})
+    with pytest.raises(BundleError, match="are other bundles than street"):
+        Networks(config)
+
+
+def test_what_a_bundle_hid_is_audited_by_the_network_whose_place_it_took(tmp_path: Path) -> None:
+    bundle = write_detector_bundle(tmp_path / "street", ("car", "face"))
+    config = resolve(config_of(bundle.folder, hide=["face", "car", "plate"]))
+    assert other_networks(config) == {"face": "centerface", "car": "objectron"}
+    assert unaudited(config) == {"plate": "only one network finds plates"}
+    dogs = write_detector_bundle(tmp_path / "dogs", ("dog", "head"))
+    config = resolve(config_of(dogs.folder, hide=["dog", "head"]))
+    assert other_networks(config) == {"face": "centerface"}
+    assert unaudited(config) == {
+        "dog": "no other network finds it",
+        "head": "no other network finds heads; faces are looked for instead",
+    }
