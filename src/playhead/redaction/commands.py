@@ -219,7 +219,10 @@ def audit(
         redacted,
         tracks=tracks,
         hide=hide,
-        settings={"face": threshold, "person": threshold, "every_seconds": every},
+        settings={
+            **dict.fromkeys(("face", "person", "plate", "car"), threshold),
+            "every_seconds": every,
+        },
         out=out,
         threads=threads,
     )
