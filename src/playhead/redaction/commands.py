@@ -234,17 +234,126 @@ def audit(
     raise typer.Exit(0 if report.passed else 4)
 
 
-@app.command(epilog="Example: playhead redaction evaluate --truth streets --predictions out")
+@app.command(
+    epilog="Example: playhead redaction evaluate --truth streets --predictions out. "
+    "Pictures: --truth street-set --predictions found --split test --report page.html"
+)
 def evaluate(
-    truth: Annotated[Path, typer.Option(help="A true track file, or a folder of them.")],
-    predictions: Annotated[Path, typer.Option(help="The found track file, or a folder of them.")],
+    truth: Annotated[
+        Path, typer.Option(help="True tracks (a file or folder), or labelled pictures.")
+    ],
+    predictions: Annotated[
+        Path, typer.Option(help="Found tracks, or predictions: a folder, .json or .csv.")
+    ],
+    split: Annotated[
+        str | None, typer.Option(help="Only the pictures of this split. Default: all.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder of the pictures, where not beside the labels.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Only these, as in car,plate; others are left out.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=1.0, help="Of precision and recall. Default: at the best F1."),
+    ] = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="95 % intervals of AP over groups of pictures.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page: curves, confusion, the worst mistakes.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="The run folder whose training the page shows.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare found tracks with true ones: precision, recall, AP50, exposed track-frames."""
-    from playhead.redaction.evaluate import evaluate_tracks
+    """Compare what was found with the truth: AP50, AP50-95, precision, recall; of tracks exposure.
 
-    result = evaluate_tracks(truth, predictions)
-    print_json(result.to_json()) if as_json else print_table(result.rows())
+    Tracks are compared frame by frame, labelled pictures as COCO does.
+    """
+    from playhead.redaction.evaluate import evaluate_tracks, holds_tracks, refuse_for_tracks
+
+    if holds_tracks(truth):
+        said: dict[str, Any] = {"split": split, "images": images, "classes": classes, "run": run}
+        said |= {"threshold": threshold, "intervals": intervals or None, "report": report}
+        refuse_for_tracks(truth, said)
+        result = evaluate_tracks(truth, predictions)
+        print_json(result.to_json()) if as_json else print_table(result.rows())
+        return
+    from playhead.redaction.detector.evaluate_files import evaluate_pictures
+
+    measured = evaluate_pictures(
+        truth,
+        predictions,
+        split=split,
+        images=images,
+        classes=None if classes is None else classes.split(","),
+        threshold=threshold,
+        intervals=intervals,
+        report=report,
+        run=run,
+    )
+    if as_json:
+        print_json(measured.to_json())
+    else:
+        print_table(measured.result.rows())
+        if report is not None:
+            typer.echo(report)
+
+
+@app.command(
+    epilog="Example: playhead redaction thresholds run/bundle --truth street-set --split valid "
+    "--recall 0.9 --write"
+)
+def thresholds(
+    truth: Annotated[Path, typer.Option(help="Labelled pictures that did not train.")],
+    bundle: Annotated[
+        Path | None, typer.Argument(help="The bundle; not needed for --predictions alone.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="What was found in them, instead of running the bundle.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only the pictures of this split. Default: all.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder of the pictures, where not beside the labels.")
+    ] = None,
+    recall: Annotated[
+        float | None, typer.Option(help="The highest threshold that finds this share.")
+    ] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="The lowest threshold with this share of right boxes.")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put those that reach their goal into the bundle.")
+    ] = False,
+    size: Annotated[
+        int | None, typer.Option(min=32, help="Pixels of the longer side. Default: the bundle's.")
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option()] = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Choose the score from which each class is believed: best F1, a recall, or a precision."""
+    from playhead.redaction.detector.predict import PredictOptions
+    from playhead.redaction.detector.thresholds import Goal, search_thresholds
+
+    found = search_thresholds(
+        bundle,
+        truth,
+        Goal(recall=recall, precision=precision),
+        predictions=predictions,
+        split=split,
+        images=images,
+        options=PredictOptions(longest=size, device=device, threads=threads),
+        write=write,
+    )
+    print_json(found.to_json()) if as_json else print_table(found.rows())
+    if write and not as_json:
+        typer.echo(bundle)
 
 
 @app.command(epilog="Example: playhead redaction synthesise street-set --out more --count 500")

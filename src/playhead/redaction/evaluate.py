@@ -4,7 +4,7 @@ Exposed is an object of which less than 95 % of its box is hidden. What is hidde
 hider itself: it paints the masks of the found tracks on an empty picture.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
-from playhead.errors import LabelError
+from playhead.errors import ConfigError, LabelError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, by_frame, read_tracks
 from playhead.media.planes import Picture
 from playhead.media.table import Layout
@@ -24,7 +24,13 @@ from playhead.redaction.config import RedactionConfig
 from playhead.redaction.hide import HideConfig, Hider
 from playhead.redaction.regions import Masks
 
-__all__ = ["Evaluation", "evaluate_tracks", "exposed_track_frames"]
+__all__ = [
+    "Evaluation",
+    "evaluate_tracks",
+    "exposed_track_frames",
+    "holds_tracks",
+    "refuse_for_tracks",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,22 @@ class Evaluation:
     def rows(self) -> list[dict[str, Any]]:
         """A row for each class."""
         return [{"class": label, **_columns(one)} for label, one in self.classes.items()]
+
+
+def holds_tracks(truth: Path) -> bool:
+    """Whether a path is a track file or a folder of them, and no labelled pictures."""
+    if truth.is_dir():
+        return next(truth.rglob(f"*{SUFFIX}"), None) is not None
+    return truth.name.endswith(SUFFIX)
+
+
+def refuse_for_tracks(truth: Path, options: Mapping[str, Any]) -> None:
+    """Raise ConfigError for options that only labelled pictures have; None is not given."""
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)} is for labelled pictures, and {truth} holds tracks; leave it out"
+        )
 
 
 def evaluate_tracks(truth: Path, predictions: Path) -> Evaluation:

@@ -5,14 +5,18 @@ for, or the class's own with the best F1.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.errors import PlayheadError
-from playhead.events.pictures.model import PictureSet
+from playhead.decisions.detection_config import DEFAULT_THRESHOLD
+from playhead.errors import LabelError, PlayheadError
+from playhead.events.pictures.files import of_split, read_pair, read_pictures
+from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.events.pictures.pairing import pair
 from playhead.metrics.bootstrap import Interval
 from playhead.metrics.confusion import Thresholds
 from playhead.metrics.curves import F1, Curve, hits_curve
@@ -20,7 +24,14 @@ from playhead.metrics.detection import ClassDetection, measure_classes, resample
 from playhead.metrics.matching import ScoredHits
 from playhead.metrics.thresholds import at_threshold, best_f1_threshold
 
-__all__ = ["ClassFigures", "PictureEvaluation", "measure_pictures", "picture_intervals"]
+__all__ = [
+    "ClassFigures",
+    "PictureEvaluation",
+    "measure_pictures",
+    "of_classes",
+    "picture_intervals",
+    "read_sets",
+]
 
 ALL = "all"
 
@@ -44,6 +55,11 @@ class ClassFigures:
     chosen: F1
     by_overlap: tuple[float, ...] = field(repr=False)
     hits: ScoredHits = field(repr=False)
+
+    @property
+    def believed(self) -> float:
+        """The threshold of the class; the default one where nothing was a hit."""
+        return DEFAULT_THRESHOLD if self.chosen.threshold is None else self.chosen.threshold
 
     @property
     def curve(self) -> Curve:
@@ -74,6 +90,11 @@ class PictureEvaluation:
     pictures: int
     classes: dict[str, ClassFigures]
     intervals: dict[str, dict[str, Interval]] = field(default_factory=dict)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Where each class is believed."""
+        return {label: one.believed for label, one in self.classes.items()}
 
     def metrics(self) -> dict[str, float]:
         """Means over the classes that have boxes: ap50, ap50_95, precision, recall, f1, by size.
@@ -139,6 +160,52 @@ def measure_pictures(
             label: _figures(one, _threshold(thresholds, label)) for label, one in measured.items()
         },
     )
+
+
+def read_sets(
+    truth: Path,
+    predictions: Path,
+    *,
+    split: str | None = None,
+    images: Path | None = None,
+    classes: Sequence[str] | None = None,
+) -> tuple[PictureSet, PictureSet]:
+    """A true set and what was found in its pictures, in the same order of pictures and classes.
+
+    split: only its pictures; images: the folder that holds them
+    classes: only these; without it, predictions of a class that the truth does not know are refused
+    Raises LabelError for labels that are wrong or do not belong together.
+    """
+    if classes is None:
+        return read_pair(truth, predictions, split=split, images=images)
+    everything = read_pictures(truth, images=images)
+    ids = truth if truth.suffix.lower() == ".json" else None
+    made = read_pictures(predictions, images=images, like=everything, ids=ids)
+    whole = of_classes(everything, classes)
+    found = pair(whole, made, ignore_classes=True)
+    if split is None:
+        return whole, found
+    places = [place for place, one in enumerate(whole.pictures) if one.split == split]
+    return of_split(whole, split, truth), found.chosen(places)
+
+
+def of_classes(pictures: PictureSet, classes: Sequence[str]) -> PictureSet:
+    """Only the boxes of these classes, in their order; LabelError for one that is not known."""
+    unknown = [label for label in classes if label not in pictures.classes]
+    if unknown:
+        raise LabelError(
+            f"{', '.join(unknown)}: no class of the truth; known are {', '.join(pictures.classes)}"
+        )
+    new = np.array(
+        [classes.index(label) if label in classes else -1 for label in pictures.classes], np.int32
+    )
+    return PictureSet(tuple(classes), tuple(_relabelled(one, new) for one in pictures.pictures))
+
+
+def _relabelled(one: LabelledPicture, new: NDArray[np.int32]) -> LabelledPicture:
+    labels = new[one.labels]
+    kept = labels >= 0
+    return replace(one, boxes=one.boxes[kept], labels=labels[kept], scores=one.scores[kept])
 
 
 def picture_intervals(

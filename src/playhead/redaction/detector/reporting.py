@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from playhead.decisions.boxes import iou
-from playhead.decisions.detection_config import DEFAULT_THRESHOLD
 from playhead.events.pictures.model import PictureSet
 from playhead.metrics.confusion import Thresholds, confusion_matrix
 from playhead.metrics.curves import Curve
@@ -54,8 +53,7 @@ def write_detector_report(
     Raises LabelError for sets that do not belong together, PlayheadError for a run without a log.
     """
     result = result or measure_pictures(truth, predictions, thresholds=thresholds)
-    believed = {label: _believed(one) for label, one in result.classes.items()}
-    mistakes = find_mistakes(truth, predictions, thresholds=believed)
+    mistakes = find_mistakes(truth, predictions, thresholds=result.thresholds)
     crops = crops_of(worst_mistakes(mistakes, truth.classes), truth, predictions)
     if run is not None and not config:
         config = (run / "config.yaml").read_text(encoding="utf-8")
@@ -64,7 +62,7 @@ def write_detector_report(
         **_figures(result),
         "summary": _summary(truth, result),
         "note": _note(truth),
-        "confusion": confusion_matrix(truth, predictions, thresholds=believed).to_json(),
+        "confusion": confusion_matrix(truth, predictions, thresholds=result.thresholds).to_json(),
         "kinds": list(KINDS),
         "mistake_rows": _mistake_rows(mistakes, truth.classes),
         "mistakes": [_mistake(one, names, truth, predictions) for one in crops],
@@ -77,10 +75,6 @@ def write_detector_report(
         "data": json_in_html(document),
     }
     return write_page(asset("detector.html"), out, title=title, parts=parts)
-
-
-def _believed(one: ClassFigures) -> float:
-    return DEFAULT_THRESHOLD if one.chosen.threshold is None else one.chosen.threshold
 
 
 def _figures(result: PictureEvaluation) -> dict[str, Any]:

@@ -1,0 +1,190 @@
+"""The commands evaluate and thresholds on labelled pictures, and what they write."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from playhead.errors import ConfigError, LabelError
+from playhead.events.pictures.files import write_pictures, write_set
+from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.inference.bundle import load_bundle, verify_bundle
+from playhead.inference.detectors.own import decisions_of
+from playhead.redaction.detector.evaluate import measure_pictures
+from playhead.redaction.detector.thresholds import Goal, choose_thresholds, search_thresholds
+from tests.command import playhead, playhead_json, run
+from tests.detector_bundle import paint, write_detector_bundle
+
+CLASSES = ("car", "plate")
+SIZE = (160, 96)
+
+
+def labelled(path: Path, rows: list[tuple[Any, int, float]], split: str) -> LabelledPicture:
+    boxes, labels, scores = zip(*rows, strict=True) if rows else ((), (), ())
+    return LabelledPicture(
+        path=path,
+        size=SIZE,
+        boxes=np.array(boxes, np.float64).reshape(-1, 4),
+        labels=np.array(labels, np.int32),
+        scores=np.array(scores, np.float32),
+        split=split,
+    )
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Path:
+    """A set whose pictures hold objects of known scores, of which some are labelled.
+
+    Cars score .8, .6 and .4; the one of .6 is false. One plate scores .2.
+    """
+    folder = tmp_path / "set"
+    (folder / "images").mkdir(parents=True)
+    pictures = []
+    for number, (red, true) in enumerate(((204, True), (153, False), (102, True))):
+        pixels = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+        rows: list[tuple[Any, int, float]] = []
+        car = paint(pixels, 2, 3, (red, 0, 12))
+        if true:
+            rows.append((car, 0, 1.0))
+        if number == 0:
+            rows.append((paint(pixels, 8, 12, (0, 51, 8)), 1, 1.0))
+        path = folder / "images" / f"{number}.png"
+        Image.fromarray(pixels).save(path)
+        pictures.append(labelled(path, rows, "valid"))
+    write_set(PictureSet(CLASSES, tuple(pictures)), folder)
+    return folder
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    settings = {"thresholds": {"plate": 0.7}, "overlap": 0.4}
+    return write_detector_bundle(tmp_path / "bundle", CLASSES, post_processing=settings).folder
+
+
+def test_the_bundle_is_run_and_each_class_gets_the_threshold_of_its_best_f1(
+    street: Path, bundle: Path
+) -> None:
+    found = playhead_json("redaction", "thresholds", bundle, "--truth", street, "--split", "valid")
+    car, plate = found["per_class"]["car"], found["per_class"]["plate"]
+    assert (car["threshold"], car["f1"], car["reached"]) == (0.4, 0.8, True)
+    assert (car["before"], car["boxes"]) == (0.3, 2)
+    assert (plate["threshold"], plate["recall"], plate["f1 before"]) == (0.2, 1.0, 0.0)
+    assert found["written"] is None
+    assert decisions_of(load_bundle(bundle)).thresholds == {"plate": 0.7}
+
+
+def test_what_is_written_into_the_bundle_is_whole_and_keeps_all_else(
+    street: Path, bundle: Path
+) -> None:
+    args = ("--truth", street, "--precision", 0.9, "--write", "--threads", 1)
+    assert playhead("redaction", "thresholds", bundle, *args).endswith(f"{bundle}\n")
+    verify_bundle(bundle)
+    decisions = decisions_of(load_bundle(bundle))
+    assert decisions.thresholds == {"car": 0.8, "plate": 0.2}
+    assert decisions.overlap == 0.4
+
+
+def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
+    street: Path, bundle: Path, tmp_path: Path
+) -> None:
+    pictures = [labelled(street / "images" / "0.png", [([0, 0, 9, 9], 0, 0.5)], "valid")]
+    write_pictures(
+        PictureSet(CLASSES, tuple(pictures)), tmp_path / "found", ["csv"], predictions=True
+    )
+    result = search_thresholds(
+        bundle, street, Goal(recall=0.9), predictions=tmp_path / "found", write=True
+    )
+    assert not result.choices["car"].reached
+    assert result.choices["car"].chosen.recall == 0
+    assert decisions_of(load_bundle(bundle)).thresholds == {"plate": 0.7}
+
+
+def test_goals_that_contradict_or_cannot_be_are_refused(street: Path, bundle: Path) -> None:
+    for goal in ({"recall": 0.9, "precision": 0.9}, {"recall": 1.2}, {"precision": 0.0}):
+        with pytest.raises(ConfigError):
+            Goal(**goal)
+    finished = run("redaction", "thresholds", "--truth", street)
+    assert finished.code == 2
+    assert "bundle" in finished.err
+    none = PictureSet(CLASSES, ())
+    with pytest.raises(LabelError, match="car, plate"):
+        choose_thresholds(none, none, Goal())
+
+
+def predictions(street: Path, out: Path, kind: str) -> PictureSet:
+    rows = [
+        [([16, 8, 40, 32], 0, 0.9), ([90, 50, 120, 80], 1, 0.3)],
+        [([0, 0, 50, 50], 0, 0.8)],
+        [],
+    ]
+    pictures = [
+        labelled(street / "images" / f"{number}.png", row, "valid")
+        for number, row in enumerate(rows)
+    ]
+    found = PictureSet(CLASSES, tuple(pictures))
+    write_pictures(found, out, [kind], root=street / "images", predictions=True)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["yolo", "coco", "csv"])
+def test_saved_predictions_of_every_format_are_measured_alike(
+    street: Path, tmp_path: Path, kind: str
+) -> None:
+    from playhead.events.pictures.files import read_pictures
+
+    found = predictions(street, tmp_path / "found", kind)
+    expected = measure_pictures(read_pictures(street), found).to_json()
+    paths = ("--truth", street, "--predictions", tmp_path / "found")
+    result = playhead_json("redaction", "evaluate", *paths, "--split", "valid")
+    assert result["metrics"] == expected["metrics"]
+    assert result["per_class"] == expected["per_class"]
+    assert result["confusion"]["classes"] == list(CLASSES)
+    assert np.sum(result["confusion"]["counts"]) >= 3
+    assert "car" in playhead("redaction", "evaluate", *paths)
+
+
+def test_classes_threshold_intervals_and_page_are_asked_for_by_options(
+    street: Path, tmp_path: Path
+) -> None:
+    predictions(street, tmp_path / "found", "csv")
+    page = tmp_path / "page.html"
+    result = playhead_json(
+        "redaction", "evaluate", "--truth", street, "--predictions", tmp_path / "found",
+        "--classes", "plate", "--threshold", 0.25, "--intervals", "--report", page,
+    )  # fmt: skip
+    assert list(result["per_class"]) == ["plate"]
+    assert result["per_class"]["plate"]["threshold"] == 0.25
+    assert set(result["intervals"]) == {"plate", "all"}
+    assert result["report"] == str(page)
+    assert "found beside set" in page.read_text()
+
+
+def test_options_of_pictures_are_refused_for_tracks_and_unknown_classes_are_named(
+    street: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.tracks.npz").write_bytes(b"")
+    paths = ("--truth", tmp_path / "a.tracks.npz", "--predictions", tmp_path)
+    finished = run("redaction", "evaluate", *paths, "--split", "test", "--intervals")
+    assert finished.code == 2
+    assert "--split, --intervals" in finished.err
+    predictions(street, tmp_path / "found", "csv")
+    paths = ("--truth", street, "--predictions", tmp_path / "found")
+    finished = run("redaction", "evaluate", *paths, "--classes", "dog")
+    assert finished.code == 2
+    assert "dog" in finished.err
+    assert "car, plate" in finished.err
+
+
+def test_predictions_of_an_unknown_picture_or_no_labels_at_all_are_one_plain_line(
+    street: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "f.csv").write_text("picture,label,score,x1,y1,x2,y2\nz.png,car,0.5,0,0,9,9\n")
+    finished = run("redaction", "evaluate", "--truth", street, "--predictions", tmp_path / "f.csv")
+    assert finished.code == 2
+    assert "z.png" in finished.err
+    finished = run("redaction", "evaluate", "--truth", tmp_path / "no", "--predictions", tmp_path)
+    assert finished.code == 2
+    assert json.dumps(finished.err).count("\\n") == 1
