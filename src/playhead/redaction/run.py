@@ -50,6 +50,7 @@ __all__ = [
     "outcome_of",
     "output_of",
     "redact_files",
+    "redact_items",
     "remove_stale",
     "render",
 ]
@@ -81,18 +82,30 @@ def redact_files(
             require_file(path)
     if out is not None:
         check_out(out)
-    config = resolve(config)
     items = find_items(paths, accept=is_video if only_tracks else _is_ours, key=_key)
     if skip_existing:
         items = [one for one in items if not _is_done(one, out, only_tracks=only_tracks)]
-    inputs = [item.path for item in items]
-    if only_tracks and any(map(is_picture, inputs)):
+    if only_tracks and any(is_picture(item.path) for item in items):
         raise PlayheadError("tracks are of videos: a still picture is redacted by `redaction run`")
+    return redact_items(items, config, out, overwrite=overwrite, only_tracks=only_tracks)
+
+
+def redact_items(
+    items: Sequence[Item],
+    config: RedactionConfig,
+    out: Path | None,
+    *,
+    overwrite: bool,
+    only_tracks: bool,
+) -> BatchResult:
+    """Redact these inputs, or only find their tracks; see `redact_files`."""
+    config = resolve(config)
+    inputs = [item.path for item in items]
     for item in items:
         outputs = _outputs(item.path, item.target(out), only_tracks=only_tracks)
         check_outputs(inputs, outputs, overwrite=overwrite)
     work = _Redaction(config, Networks(config), Hider(config.style), only_tracks, overwrite)
-    return run_items(items, out, work.redact, task="redacting")
+    return run_items(items, out, work.redact, task="looking" if only_tracks else "redacting")
 
 
 def render(

@@ -5,6 +5,7 @@ network. Never imports torch but where the CUDA backend is asked for.
 """
 
 import importlib.util
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
-from playhead.errors import LabelError, MediaError, PlayheadError
+from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors import OwnDetector, open_own
@@ -22,7 +23,7 @@ from playhead.inference.runtime import Backend, Precision
 from playhead.media.stills import read_still
 from playhead.progress import progress
 
-__all__ = ["LEAST", "PredictOptions", "open_bundles", "predict_set", "predicted"]
+__all__ = ["LEAST", "PredictOptions", "open_bundles", "parse_weights", "predict_set", "predicted"]
 
 LEAST = 0.001
 """The least score that is kept: what lies below moves no figure by more than rounding does."""
@@ -100,7 +101,7 @@ def predict_set(
 def predicted(
     detector: OwnDetector, paths: Sequence[Path], threshold: float | None
 ) -> Iterator[LabelledPicture | PlayheadError]:
-    """For each picture file what was found in it, or why it could not be read, in their order.
+    """For each picture file what was found in it, or why nothing could be, in their order.
 
     Labels are places in `detector.labels`.
     """
@@ -117,12 +118,26 @@ def _look(
     detector: OwnDetector, paths: Sequence[Path], seen: list[Seen], threshold: float | None
 ) -> Iterator[LabelledPicture | PlayheadError]:
     readable = [one for one in seen if not isinstance(one, PlayheadError)]
-    found = iter(detector.detect(readable, threshold=threshold))
+    found = iter(_detect(detector, readable, threshold))
     for path, one in zip(paths, seen, strict=True):
         if isinstance(one, PlayheadError):
             yield one
         else:
-            yield _labelled(path, one.shape, next(found), detector.labels)
+            boxes = next(found)
+            failed = isinstance(boxes, PlayheadError)
+            yield boxes if failed else _labelled(path, one.shape, boxes, detector.labels)
+
+
+def _detect(
+    detector: OwnDetector, pictures: list[NDArray[np.uint8]], threshold: float | None
+) -> list[dict[str, Boxes] | PlayheadError]:
+    """All pictures at once; one by one where that fails, since one may be to blame."""
+    try:
+        return list(detector.detect(pictures, threshold=threshold))
+    except PlayheadError as error:
+        if len(pictures) == 1:
+            return [error]
+    return [one for picture in pictures for one in _detect(detector, [picture], threshold)]
 
 
 def _read(paths: Sequence[Path]) -> list[Seen]:
@@ -160,6 +175,21 @@ def _as(true: LabelledPicture, found: LabelledPicture) -> LabelledPicture:
             f"{true.size[0]}x{true.size[1]}; normalise the set again"
         )
     return replace(found, path=true.path, group=true.group, split=true.split)
+
+
+def parse_weights(text: str, count: int) -> tuple[float, ...]:
+    """`2,1` as the weights of so many bundles; ConfigError for what is none."""
+    try:
+        weights = tuple(float(one) for one in text.split(","))
+    except ValueError:
+        weights = ()
+    usable = all(math.isfinite(one) and one > 0 for one in weights)
+    if len(weights) != count or not usable:
+        raise ConfigError(
+            f"--weights {text}: {count} bundles need as many numbers above 0, as in "
+            f"{','.join(['1'] * count)}"
+        )
+    return weights
 
 
 def cuda_backend(bundle: Bundle, precision: Precision) -> Backend | None:

@@ -1,0 +1,164 @@
+"""The command predict: pictures and videos in, label files, results, a submission, tracks out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from playhead.events.formats.tracks import read_tracks
+from playhead.events.pictures.files import read_pair, read_pictures, write_set
+from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.media import VideoWriter
+from tests.command import playhead, playhead_json, run
+from tests.detector_bundle import paint, write_detector_bundle
+
+SIZE = (96, 64)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return write_detector_bundle(tmp_path / "bundle").folder
+
+
+def picture(path: Path, column: int) -> tuple[float, ...]:
+    """Write a picture with a car; where it is."""
+    pixels = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    box = paint(pixels, 3, column, (204, 0, 9))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return box
+
+
+def truth(folder: Path) -> PictureSet:
+    """A set as normalising writes it: two pictures of one name in two folders, and a third."""
+    pictures = []
+    for number, name in enumerate(("a/x.png", "b/x.png", "y.png")):
+        path = folder / "images" / name
+        box = picture(path, 3 + number)
+        pictures.append(
+            LabelledPicture(
+                path,
+                SIZE,
+                np.array([box]),
+                np.zeros(1, np.int32),
+                np.ones(1, np.float32),
+                split="test" if number else "train",
+            )
+        )
+    known = PictureSet(("car", "plate"), tuple(pictures))
+    write_set(known, folder)
+    return known
+
+
+def test_every_format_says_the_same_and_pairs_with_the_truth(tmp_path: Path, bundle: Path) -> None:
+    known = truth(tmp_path / "set")
+    out = tmp_path / "found"
+    options = ("--out", out, "--threshold", "0.5", "--threads", "1")
+    result = playhead_json("redaction", "predict", bundle, tmp_path / "set", *options)
+    assert result["found"] == {"car": 3, "plate": 0}
+    assert {Path(one).name for one in result["predictions"]} == {
+        "classes.txt",
+        "predictions.coco.json",
+        "submission.csv",
+    }
+    assert (out / "labels" / "a" / "x.txt").is_file()
+    for path in (out / "labels", out / "predictions.coco.json", out / "submission.csv"):
+        true, found = read_pair(tmp_path / "set", path)
+        assert [one.path for one in true.pictures] == [one.path for one in known.pictures]
+        for one, other in zip(known.pictures, found.pictures, strict=True):
+            np.testing.assert_allclose(other.boxes, one.boxes, atol=0.01)
+            assert other.scores.tolist() == pytest.approx([0.8], abs=1e-5)
+
+
+def test_only_the_pictures_of_a_split_are_looked_at(tmp_path: Path, bundle: Path) -> None:
+    truth(tmp_path / "set")
+    out = tmp_path / "found"
+    options = ("--out", out, "--split", "test", "--format", "csv", "--threshold", "0.5")
+    result = playhead_json("redaction", "predict", bundle, tmp_path / "set", *options)
+    assert [Path(one["path"]).parent.name for one in result["files"]] == ["b", "images"]
+    names = [one.path.relative_to(out).as_posix() for one in read_pictures(out).pictures]
+    assert names == ["b/x.png", "y.png"]
+    _, found = read_pair(tmp_path / "set", out, split="test")
+    assert found.count() == {"car": 2, "plate": 0}
+
+
+def test_one_bad_picture_ends_no_batch_and_is_in_no_output(tmp_path: Path, bundle: Path) -> None:
+    for number in range(3):
+        picture(tmp_path / "photos" / f"{number}.png", 4)
+    out = tmp_path / "found"
+    options = ("--out", out, "--threshold", "0.5")
+    playhead("redaction", "predict", bundle, tmp_path / "photos", *options)
+    assert (out / "labels" / "1.txt").read_text().startswith("0 ")
+    (tmp_path / "photos" / "1.png").write_bytes(b"no picture")
+    result = playhead_json(
+        "redaction", "predict", bundle, tmp_path / "photos", *options, "--overwrite", code=3
+    )
+    assert [one["status"] for one in result["files"]] == ["ok", "failed", "ok"]
+    assert not (out / "labels" / "1.txt").exists()
+    names = [one.path.name for one in read_pictures(out / "submission.csv").pictures]
+    assert names == ["0.png", "2.png"]
+
+
+def test_what_exists_is_refused_before_anything_is_done(tmp_path: Path, bundle: Path) -> None:
+    picture(tmp_path / "photos" / "0.png", 4)
+    arguments = ("redaction", "predict", bundle, tmp_path / "photos", "--out", tmp_path / "found")
+    playhead(*arguments)
+    finished = run(*arguments)
+    assert (finished.code, "--overwrite replaces it" in finished.err) == (2, True)
+
+
+def test_two_pictures_that_would_share_a_label_file_are_refused(
+    tmp_path: Path, bundle: Path
+) -> None:
+    picture(tmp_path / "photos" / "0.png", 4)
+    picture(tmp_path / "photos" / "0.jpg", 4)
+    arguments = ("redaction", "predict", bundle, tmp_path / "photos", "--out", tmp_path / "found")
+    finished = run(*arguments)
+    assert (finished.code, "would share the label file 0.txt" in finished.err) == (2, True)
+    assert not (tmp_path / "found").exists()
+    playhead(*arguments, "--format", "csv")
+
+
+def test_a_video_becomes_tracks_of_every_class_of_the_bundle(tmp_path: Path, bundle: Path) -> None:
+    picture(tmp_path / "mixed" / "still.png", 4)
+    pixels = np.zeros((64, 96, 3), np.uint8)
+    pixels[16:32, 32:48] = (220, 0, 14)
+    with VideoWriter(tmp_path / "mixed" / "street" / "v.mp4", 96, 64, 25) as writer:
+        for _ in range(8):
+            writer.write(pixels)
+    out = tmp_path / "found"
+    told = playhead("redaction", "predict", bundle, tmp_path / "mixed", "--out", out)
+    assert "pictures looked at: 1; surely found: 1 car, 0 plate" in told
+    tracks = read_tracks(out / "street" / "v.tracks.npz")
+    assert tracks.classes == ("car", "plate")
+    assert {track.label for track in tracks.tracks} == {"car"}
+    assert (out / "labels" / "still.txt").is_file()
+
+
+def test_an_ensemble_fuses_and_weights_are_checked(tmp_path: Path, bundle: Path) -> None:
+    other = write_detector_bundle(tmp_path / "other", ("plate", "dog")).folder
+    picture(tmp_path / "photos" / "0.png", 4)
+    arguments = (
+        *("redaction", "predict", bundle, tmp_path / "photos", "--with", other),
+        *("--out", tmp_path / "found", "--format", "coco", "--threshold", "0.3"),
+    )
+    playhead(*arguments, "--weights", "3,1")
+    [car] = json.loads((tmp_path / "found" / "predictions.coco.json").read_text())
+    assert (car["category"], car["score"]) == ("car", pytest.approx(0.8, abs=1e-5))
+    playhead(*arguments, "--weights", "1,1", "--overwrite")
+    both = json.loads((tmp_path / "found" / "predictions.coco.json").read_text())
+    assert [one["category"] for one in both] == ["car", "plate"]
+    assert both[1]["score"] == pytest.approx(0.4, abs=1e-5)
+    for wrong in ("1", "1,0", "1,x"):
+        finished = run(*arguments, "--weights", wrong, "--overwrite")
+        assert (finished.code, "2 bundles need as many numbers" in finished.err) == (2, True)
+
+
+def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path, bundle: Path) -> None:
+    picture(tmp_path / "0.png", 4)
+    options = ("--out", tmp_path / "found", "--format", "xml")
+    finished = run("redaction", "predict", bundle, tmp_path / "0.png", *options)
+    assert finished.code == 2
+    assert "known are yolo, voc, coco, csv" in finished.err
