@@ -26,6 +26,8 @@ COMMANDS = (
     ("redaction", "apply"),
     ("redaction", "audit"),
     ("redaction", "evaluate"),
+    ("redaction", "thresholds"),
+    ("redaction", "predict"),
     ("redaction", "synthesise"),
     ("weights", "list"),
     ("weights", "get"),

@@ -356,6 +356,81 @@ def thresholds(
         typer.echo(bundle)
 
 
+@app.command(epilog="Example: playhead redaction predict bundle photos --out found")
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="An own detector: the folder of its bundle.")],
+    inputs: Inputs,
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="A further bundle; boxes of all are fused; repeatable."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="How far each bundle is trusted: 2,1. Default: equally.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="Of yolo, voc, coco, csv, for pictures.")
+    ] = "yolo,coco,csv",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=1.0,
+            help="Least score. Default: 0.001 in pictures; in videos as the bundles say.",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(min=32, help="Longest side of what is looked at. Default: the bundle's."),
+    ] = None,
+    enlarge: Annotated[
+        bool, typer.Option("--enlarge", help="Enlarge smaller pictures to that size.")
+    ] = False,
+    split: Annotated[
+        str | None, typer.Option(help="Inputs are labelled sets: only pictures of this split.")
+    ] = None,
+    ids: Annotated[
+        Path | None, typer.Option(help="The COCO document that results are numbered by.")
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes CUDA where it is there.")
+    ] = "auto",
+    precision: Annotated[
+        Literal["fp32", "bf16", "fp16"], typer.Option(help="Numbers the network computes with.")
+    ] = "fp32",
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Find objects with an own detector: pictures become label files, videos become tracks."""
+    from playhead.inference.batch import exit_code
+    from playhead.redaction.detector.predict import PredictOptions, parse_weights
+    from playhead.redaction.detector.predict_files import parse_kinds, predict_files
+
+    bundles = [bundle, *(others or [])]
+    options = PredictOptions(
+        threshold=threshold,
+        longest=size,
+        enlarge=enlarge,
+        weights=None if weights is None else parse_weights(weights, len(bundles)),
+        device=device,
+        threads=threads,
+        precision=precision,
+    )
+    predicted = predict_files(
+        bundles,
+        inputs,
+        out,
+        options,
+        kinds=parse_kinds(formats),
+        split=split,
+        ids=ids,
+        overwrite=overwrite,
+    )
+    print_json(predicted.to_json()) if as_json else typer.echo(predicted.describe())
+    raise typer.Exit(exit_code(predicted.result.files))
+
+
 @app.command(epilog="Example: playhead redaction synthesise street-set --out more --count 500")
 def synthesise(
     source: Annotated[

@@ -122,10 +122,12 @@ def _look(
     for path, one in zip(paths, seen, strict=True):
         if isinstance(one, PlayheadError):
             yield one
+            continue
+        boxes = next(found)
+        if isinstance(boxes, PlayheadError):
+            yield boxes
         else:
-            boxes = next(found)
-            failed = isinstance(boxes, PlayheadError)
-            yield boxes if failed else _labelled(path, one.shape, boxes, detector.labels)
+            yield _labelled(path, one.shape, boxes, detector.labels)
 
 
 def _detect(
