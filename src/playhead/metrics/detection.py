@@ -138,15 +138,7 @@ def check_sets(truth: PictureSet, found: PictureSet) -> None:
 
 def resampled_ap(result: ClassDetection, times: NDArray[np.integer]) -> NDArray[np.float64]:
     """AP of all areas at each overlap, each picture counted `times`; NaN without any true box."""
-    ranked = result.ranked
-    weights = times[ranked.pictures]
-    total = int(times[ranked.truths].sum())
-    return np.array(
-        [
-            _envelope_mean(np.cumsum(weights * hits), np.cumsum(weights * counted), total)
-            for hits, counted in zip(ranked.hits, ranked.counted, strict=True)
-        ]
-    )
+    return _average_precisions(result.ranked, times)
 
 
 def detection_result(
@@ -221,18 +213,31 @@ def _falling(found: BoxTable) -> NDArray[np.intp]:
     return np.argsort(-found.scores, kind="stable")
 
 
-def _average_precisions(ranked: Ranked) -> NDArray[np.float64]:
-    """At each overlap."""
-    return np.array(
-        [
-            _envelope_mean(np.cumsum(hits), np.cumsum(counted), len(ranked.truths))
-            for hits, counted in zip(ranked.hits, ranked.counted, strict=True)
-        ]
-    )
+def _average_precisions(
+    ranked: Ranked, times: NDArray[np.integer] | None = None
+) -> NDArray[np.float64]:
+    """At each overlap; times: how often each picture counts, once by default."""
+    if times is None:
+        weights, total = np.ones(len(ranked.pictures), np.intp), len(ranked.truths)
+    else:
+        weights, total = times[ranked.pictures], int(times[ranked.truths].sum())
+    whole = np.cumsum(weights * ranked.counted[0])
+    found = []
+    for hits, counted in zip(ranked.hits, ranked.counted, strict=True):
+        # Only crowds and limits of size make overlaps differ in what counts.
+        same = np.array_equal(counted, ranked.counted[0])
+        made = whole if same else np.cumsum(weights * counted)
+        at = np.flatnonzero(hits)
+        found.append(_envelope_mean(np.cumsum(weights[at]), made[at], total))
+    return np.array(found)
 
 
 def _envelope_mean(tp: NDArray[np.integer], made: NDArray[np.integer], total: int) -> float:
-    """The mean precision at 101 recalls; tp, made: of the boxes down to each, the surest first."""
+    """The mean precision at 101 recalls.
+
+    tp, made: at each hit, the surest first, how many hits and boxes there are down to it; between
+    hits precision only falls.
+    """
     if not total:
         return float("nan")
     precision = tp / np.maximum(made, 1)
