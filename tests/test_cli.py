@@ -26,6 +26,7 @@ COMMANDS = (
     ("redaction", "apply"),
     ("redaction", "audit"),
     ("redaction", "evaluate"),
+    ("redaction", "normalise"),
     ("redaction", "thresholds"),
     ("redaction", "predict"),
     ("redaction", "synthesise"),

@@ -477,3 +477,64 @@ def synthesise(
     else:
         typer.echo(done.describe())
     raise typer.Exit(3 if done.failed else 0)
+
+
+@app.command(epilog="Example: playhead redaction normalise face=faces car=cars --out street-set")
+def normalise(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Labels (YOLO, VOC, COCO, CSV) as PATH, or CLASS=PATH; or one YAML file of them.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder of the set, whole or not at all.")],
+    images: Annotated[
+        Path | None, typer.Option(help="The pictures of all sources. Default: beside the labels.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Of the set, in order: car,plate. Default: all there are.")
+    ] = None,
+    renamed: Annotated[
+        list[str] | None, typer.Option("--map", help="old=new, or old= to leave out; repeatable.")
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option(help="Regular expression for the part of a name that is a group.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train=.7,valid=.15, by whole groups; what is left is test.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another seed deals out other splits.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the report here too, also of a dry run.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say all, make no set.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a set that was made here.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, as in min_size=8; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make one set of labels from several sources: merged, repaired, each repair counted."""
+    from playhead.redaction.detector.normalise import normalise as normalise_sources
+    from playhead.redaction.detector.normalise import print_report, write_report
+    from playhead.redaction.detector.normalise_config import normalise_options
+
+    config = normalise_options(
+        sources,
+        settings or [],
+        images=images,
+        classes=classes,
+        renamed=renamed or [],
+        group_by=group_by,
+        split=split,
+        seed=seed,
+    )
+    done = normalise_sources(config, out, dry_run=dry_run, overwrite=overwrite)
+    if report is not None:
+        write_report(done, report)
+    print_json(done.to_json()) if as_json else print_report(done)

@@ -78,7 +78,8 @@ def parse(path: Path, name: str, report: Report, manner: Manner | None = None) -
 def shelf_of(path: Path, images: Path | None) -> Shelf:
     """The pictures that labels in `path` may speak of: those in `images`, or else beside them.
 
-    Where the folder of a file holds none, the one above it is looked through.
+    Beside them is in the same folder; where that holds none, in `images` or `JPEGImages` next to
+    it, or in the folder above one that is called `labels` or the like.
     """
     if images is not None:
         if not images.is_dir():
@@ -86,9 +87,13 @@ def shelf_of(path: Path, images: Path | None) -> Shelf:
         return Shelf(images)
     folder = path if path.is_dir() else path.parent
     shelf = Shelf(folder)
-    if not shelf.pictures and folder.name in {"labels", "Annotations", "annotations"}:
-        shelf = Shelf(folder.parent)
-    return shelf
+    if shelf.pictures:
+        return shelf
+    above = folder.absolute().parent
+    beside = [above / name for name in ("images", "JPEGImages") if (above / name).is_dir()]
+    if beside:
+        return Shelf(beside[0])
+    return Shelf(above) if folder.name.lower() in {"labels", "annotations"} else shelf
 
 
 def _detect_folder(folder: Path) -> str:

@@ -1,0 +1,235 @@
+"""Pictures: which one each label speaks of, which are the same, and what they are called."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from playhead.errors import LabelError, MediaError
+from playhead.events.pictures.finding import Shelf, picture_name, split_of, without_suffix
+from playhead.events.pictures.raw import Fault, RawPicture
+from playhead.events.pictures.sources import Manner, parse, shelf_of
+from playhead.media.stills import read_still, still_size
+from playhead.progress import Progress
+from playhead.redaction.detector.normalise_boxes import Naming, Saying
+from playhead.redaction.detector.normalise_config import NormaliseConfig, SourceConfig
+from playhead.redaction.detector.normalise_report import Repair, SourceTally
+
+__all__ = ["Draft", "gather", "named", "readable", "without_copies"]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A picture that goes into the set, and all that the sources say of it.
+
+    name: under the folder of pictures; tally: of the first source that speaks of it
+    size: as displayed; digest: of the file
+    """
+
+    path: Path
+    name: str
+    tally: SourceTally
+    sayings: list[Saying] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+    digest: str = ""
+    split: str | None = None
+    group: str = ""
+
+
+def gather(
+    config: NormaliseConfig, tallies: Sequence[SourceTally]
+) -> tuple[list[Draft], tuple[str, ...]]:
+    """The pictures that the sources speak of, in the order of their first mention, and the classes.
+
+    Raises LabelError for a source whose classes are numbers that nothing names.
+    """
+    drafts: dict[Path, Draft] = {}
+    shelves: dict[Path, Shelf] = {}
+    classes: list[str] = []
+    for source, tally in zip(config.sources, tallies, strict=True):
+        raws = parse(
+            source.path,
+            tally.format,
+            tally.fault,
+            Manner(in_pixels=source.units == "pixels", first_pixel=source.first_pixel),
+        )
+        tally.labels = len(raws.pictures)
+        own = raws.classes or config.classes
+        naming = Naming(source, own, config.map, config.classes)
+        _require_names(source, naming, raws.pictures)
+        known = _known(naming, raws.pictures)
+        classes += known
+        shelf = _shelf(config, source, tally.format, shelves)
+        for raw in raws.pictures:
+            path = raw.path or _find(raw, shelf, tally)
+            if path is None:
+                continue
+            draft = drafts.setdefault(path.resolve(), _draft(path, shelf, source, tally))
+            _take_split(draft, source.split or raw.split, tally)
+            draft.group = draft.group or raw.group
+            draft.sayings.append(Saying(raw, naming, tally, known))
+    _add_unlabelled(config, drafts, shelves, tallies)
+    return list(drafts.values()), tuple(dict.fromkeys(config.classes or classes))
+
+
+def readable(drafts: Sequence[Draft], config: NormaliseConfig, bar: Progress) -> list[Draft]:
+    """The drafts whose pictures can be read, each with its size and digest."""
+    kept = []
+    for draft in drafts:
+        bar.advance(1, draft.path.name)
+        try:
+            draft.size = _checked_size(draft.path, whole=config.check == "pixels")
+        except MediaError as error:
+            what = str(error).removeprefix(f"{draft.path}: ")
+            draft.tally.add(Repair.UNREADABLE_PICTURE, str(draft.path), what)
+            continue
+        with draft.path.open("rb") as file:
+            draft.digest = hashlib.file_digest(file, "sha256").hexdigest()
+        kept.append(draft)
+    return kept
+
+
+def without_copies(drafts: Sequence[Draft]) -> list[Draft]:
+    """The same file under the same name becomes one picture, with the labels of all.
+
+    Under another name it stays a picture, in the group of the first: were it on the other side of a
+    split, the figures would flatter.
+    """
+    first: dict[tuple[str, str], Draft] = {}
+    alike: dict[str, Draft] = {}
+    kept = []
+    for draft in drafts:
+        key = (draft.digest, PurePosixPath(draft.name).name.casefold())
+        twin = first.setdefault(key, draft)
+        if twin is not draft:
+            draft.tally.add(Repair.COPY, str(draft.path), f"is {twin.path}")
+            _take_split(twin, draft.split, draft.tally)
+            twin.sayings += draft.sayings
+            continue
+        other = alike.setdefault(draft.digest, draft)
+        if other is not draft:
+            draft.tally.add(Repair.OTHER_NAME, str(draft.path), f"is {other.path}")
+            draft.group = other.group
+        kept.append(draft)
+    return kept
+
+
+def named(drafts: Sequence[Draft]) -> dict[str, Draft]:
+    """The drafts by names that differ, also without their suffix and whatever the case.
+
+    Pictures of one name are kept apart by the name of their source, and then by a number.
+    """
+    count: defaultdict[str, int] = defaultdict(int)
+    for draft in drafts:
+        count[_key(draft.name)] += 1
+    taken: set[str] = set()
+    names: dict[str, Draft] = {}
+    for draft in drafts:
+        name = draft.name
+        if count[_key(name)] > 1:
+            draft.tally.add(Repair.SAME_NAME, str(draft.path))
+            name = f"{draft.tally.name}/{name}"
+        name = _free(name, taken)
+        taken.add(_key(name))
+        names[name] = draft
+    return names
+
+
+def _known(naming: Naming, raws: Iterable[RawPicture]) -> list[str]:
+    """The classes that a source knows: those it lists, and those it speaks of by name."""
+    labels = {box.label for raw in raws for box in raw.boxes if isinstance(box.label, str)}
+    names = (naming.name(label) for label in sorted(labels))
+    said = [name for name in names if name is not None and naming.is_wanted(name)]
+    return list(dict.fromkeys([*naming.known(), *said]))
+
+
+def _require_names(source: SourceConfig, naming: Naming, raws: Iterable[RawPicture]) -> None:
+    numbers = any(isinstance(box.label, int) for raw in raws for box in raw.boxes)
+    if numbers and source.class_ is None and not naming.own and not source.classes:
+        raise LabelError(
+            f"{source.path}: its classes are numbers without names; say CLASS={source.path} where "
+            "all are of one class, put a classes.txt beside the labels, or name --classes"
+        )
+
+
+def _shelf(
+    config: NormaliseConfig, source: SourceConfig, kind: str, shelves: dict[Path, Shelf]
+) -> Shelf | None:
+    """The pictures of a source; sources with the same folder of pictures share them."""
+    if kind == "manifest":
+        return None
+    images = source.images or config.images
+    key = (images or source.path).resolve()
+    if key not in shelves:
+        shelves[key] = shelf_of(source.path, images)
+    return shelves[key]
+
+
+def _find(raw: RawPicture, shelf: Shelf | None, tally: SourceTally) -> Path | None:
+    """The picture that a label speaks of, or None, which is counted."""
+    where = str(raw.file) if raw.file.suffix.lower() in {".txt", ".xml"} else raw.names[0]
+    if shelf is not None:
+        found = next((found for name in raw.names if (found := shelf.find(name))), [])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(str(path) for path in found[:3])
+            tally.add(Fault.AMBIGUOUS, where, f"{raw.names[0]!r} can be {names}")
+            return None
+    tally.add(Fault.MISSING_PICTURE, where, f"no picture {raw.names[0]!r}")
+    return None
+
+
+def _draft(path: Path, shelf: Shelf | None, source: SourceConfig, tally: SourceTally) -> Draft:
+    if shelf is None:
+        return Draft(path, picture_name(path), tally, group=source.group or "")
+    split = source.split or split_of(path.relative_to(shelf.root))
+    return Draft(path, shelf.pictures[path], tally, split=split, group=source.group or "")
+
+
+def _take_split(draft: Draft, split: str | None, tally: SourceTally) -> None:
+    """Of several splits of a picture the first holds."""
+    draft.split = draft.split or split
+    if split is not None and split != draft.split:
+        tally.add(Repair.OTHER_SPLIT, str(draft.path), f"{draft.split}, then {split}")
+
+
+def _add_unlabelled(
+    config: NormaliseConfig,
+    drafts: dict[Path, Draft],
+    shelves: dict[Path, Shelf],
+    tallies: Sequence[SourceTally],
+) -> None:
+    """Count the pictures that no label speaks of, and take them as empty where that is asked."""
+    for source, tally in zip(config.sources, tallies, strict=True):
+        shelf = shelves.pop((source.images or config.images or source.path).resolve(), None)
+        for path in [] if shelf is None else shelf.pictures:
+            if path.resolve() in drafts:
+                continue
+            if config.unlabelled == "leave":
+                tally.add(Repair.NO_LABEL, str(path))
+            else:
+                tally.add(Repair.HELD_EMPTY, str(path))
+                drafts[path.resolve()] = _draft(path, shelf, source, tally)
+
+
+def _checked_size(path: Path, *, whole: bool) -> tuple[int, int]:
+    if not whole:
+        return still_size(path)
+    height, width = read_still(path).shape[:2]
+    return width, height
+
+
+def _key(name: str) -> str:
+    return without_suffix(name).casefold()
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """`name`, with a number at its end where that is taken."""
+    path = PurePosixPath(name)
+    number = 2
+    while _key(name) in taken:
+        name = path.with_name(f"{path.stem}-{number}{path.suffix}").as_posix()
+        number += 1
+    return name

@@ -1,0 +1,213 @@
+"""What was repaired, left out or only noticed while labels became one set, counted by kind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from playhead.events.pictures.model import PictureSet
+from playhead.events.pictures.raw import Fault
+
+__all__ = ["NormaliseReport", "Repair", "SourceTally"]
+
+
+class Repair(StrEnum):
+    """What comes to light once labels are held against their pictures, in the words of a report."""
+
+    EMPTY = "label file without boxes"
+    ALL_BROKEN = "label file without a usable box"
+    SCORE = "score"
+    SCALED = "size other than the picture's"
+    WRONG_SIZE = "shape other than the picture's"
+    CLIPPED = "reaches over the edge"
+    OUTSIDE = "outside the picture"
+    TOO_SMALL = "too small"
+    DUPLICATE = "duplicate"
+    UNWANTED = "class not asked for"
+    UNREADABLE_PICTURE = "picture that cannot be read"
+    SAME_NAME = "two pictures of one name"
+    COPY = "the same picture twice"
+    OTHER_NAME = "the same picture under two names"
+    NO_LABEL = "picture that no label speaks of"
+    HELD_EMPTY = "picture without a label, as asked"
+    OTHER_SPLIT = "one picture in two splits"
+    NO_GROUP = "name without a group"
+
+
+Kind = Fault | Repair
+
+OUTCOMES: dict[Kind, str] = {
+    Fault.BOM: "read",
+    Fault.CRLF: "read",
+    Fault.CROWD: "box left out",
+    Fault.COLUMNS: "box left out",
+    Fault.NOT_A_NUMBER: "box left out",
+    Fault.NOT_FINITE: "box left out",
+    Fault.IN_PIXELS: "box left out",
+    Fault.POLYGON: "box made around it",
+    Fault.NO_AREA: "box left out",
+    Fault.UNKNOWN_CLASS: "box left out",
+    Fault.UNREADABLE_LABELS: "file left out",
+    Fault.MISSING_PICTURE: "label left out",
+    Fault.AMBIGUOUS: "label left out",
+    Fault.TWICE: "picture left out",
+    Repair.EMPTY: "kept without objects",
+    Repair.ALL_BROKEN: "picture left out",
+    Repair.SCORE: "score left out",
+    Repair.SCALED: "boxes scaled",
+    Repair.WRONG_SIZE: "label left out",
+    Repair.CLIPPED: "clipped",
+    Repair.OUTSIDE: "box left out",
+    Repair.TOO_SMALL: "box left out",
+    Repair.DUPLICATE: "box left out",
+    Repair.UNWANTED: "box left out",
+    Repair.UNREADABLE_PICTURE: "picture left out",
+    Repair.SAME_NAME: "kept apart",
+    Repair.COPY: "labels merged",
+    Repair.OTHER_NAME: "kept, in one group",
+    Repair.NO_LABEL: "picture left out",
+    Repair.HELD_EMPTY: "kept without objects",
+    Repair.OTHER_SPLIT: "the first holds",
+    Repair.NO_GROUP: "a group of its own",
+}
+
+
+BOX_FAULTS = frozenset(
+    kind for kind, outcome in OUTCOMES.items() if isinstance(kind, Fault) and outcome[:3] == "box"
+) - {Fault.CROWD, Fault.POLYGON}
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How often something happened, and where first."""
+
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class SourceTally:
+    """What one source gave, and what became of it.
+
+    labels: label files, or pictures of a document; read and kept: boxes
+    broken: the label files of which a reader left something out
+    """
+
+    name: str
+    path: Path
+    format: str
+    most_examples: int
+    labels: int = 0
+    read: int = 0
+    kept: int = 0
+    counts: dict[Kind, _Count] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    def add(self, kind: Kind, where: str, what: str = "") -> None:
+        """Count one case; the first few are kept as examples."""
+        known = self.counts.get(kind, _Count())
+        examples = known.examples
+        if len(examples) < self.most_examples:
+            examples = (*examples, f"{where}: {what}" if what else where)
+        self.counts[kind] = _Count(known.count + 1, examples)
+
+    def count(self, kind: Kind) -> int:
+        """How often something happened."""
+        return self.counts.get(kind, _Count()).count
+
+    def fault(self, kind: Fault, where: str, what: str) -> None:
+        """Count what a reader of labels tells."""
+        self.add(kind, where, what)
+        if kind in BOX_FAULTS:
+            self.broken.add(where.rpartition(": ")[0])
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "format": self.format,
+            "labels": self.labels,
+            "boxes_read": self.read,
+            "boxes_kept": self.kept,
+            "found": {
+                str(kind): {
+                    "count": one.count,
+                    "outcome": OUTCOMES[kind],
+                    "examples": list(one.examples),
+                }
+                for kind, one in self.counts.items()
+            },
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each kind of case."""
+        return [
+            {
+                "source": self.name,
+                "count": one.count,
+                "found": str(kind),
+                "outcome": OUTCOMES[kind],
+                "first": one.examples[0] if one.examples else "",
+            }
+            for kind, one in self.counts.items()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class NormaliseReport:
+    """The set that sources became, and all that happened on the way.
+
+    out: the folder that was written, None for a dry run
+    """
+
+    out: Path | None
+    made: PictureSet
+    sources: Sequence[SourceTally]
+    warnings: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return {
+            "job": "redaction",
+            "out": None if self.out is None else str(self.out),
+            "dry_run": self.out is None,
+            "pictures": len(self.made),
+            "groups": len({one.group for one in self.made.pictures}),
+            "boxes": sum(self.made.count().values()),
+            "classes": self.made.count(),
+            "splits": {split: _counts(part) for split, part in self._splits().items()},
+            "warnings": list(self.warnings),
+            "sources": [one.to_json() for one in self.sources],
+        }
+
+    def repairs(self) -> list[dict[str, Any]]:
+        """A row for each source and kind of case."""
+        return [row for source in self.sources for row in source.rows()]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each class, with its boxes in each split."""
+        parts = {split: part.count() for split, part in self._splits().items()}
+        return [
+            {"class": name, "boxes": count} | {split: part[name] for split, part in parts.items()}
+            for name, count in self.made.count().items()
+        ]
+
+    def describe(self) -> str:
+        """What was made, in a line."""
+        boxes, groups = sum(self.made.count().values()), len({p.group for p in self.made.pictures})
+        said = f"{len(self.made)} pictures in {groups} groups with {boxes} boxes"
+        return f"{said}: nothing was written" if self.out is None else f"{self.out}: {said}"
+
+    def _splits(self) -> dict[str, PictureSet]:
+        names = dict.fromkeys(one.split for one in self.made.pictures if one.split)
+        pictures = self.made.pictures
+        return {
+            name: self.made.chosen([p for p, one in enumerate(pictures) if one.split == name])
+            for name in sorted(names)
+        }
+
+
+def _counts(part: PictureSet) -> dict[str, int]:
+    return {"pictures": len(part), "boxes": sum(part.count().values())}

@@ -1,0 +1,87 @@
+"""What a person should look at before training on a set that was made of several sources."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from playhead.events.pictures.model import PictureSet
+from playhead.events.pictures.raw import Fault
+from playhead.redaction.detector.normalise_config import NormaliseConfig
+from playhead.redaction.detector.normalise_pictures import Draft
+from playhead.redaction.detector.normalise_report import Repair, SourceTally
+
+__all__ = ["warnings_of"]
+
+
+def warnings_of(
+    config: NormaliseConfig,
+    made: PictureSet,
+    tallies: Sequence[SourceTally],
+    drafts: Sequence[Draft],
+) -> list[str]:
+    """A sentence for each thing that may make the set worse than it looks."""
+    found = [text for tally in tallies for text in _of_source(config, tally)]
+    empty = [name for name, count in made.count().items() if not count]
+    if empty:
+        found.append(
+            f"no box of {', '.join(empty)}: a detector cannot learn a class without boxes; leave "
+            "it out with --classes, or map it"
+        )
+    found += _half_labelled(drafts)
+    leaks = _groups_in_two_splits(made)
+    if leaks:
+        found.append(
+            f"{len(leaks)} groups have pictures in more than one split (first {leaks[0]}): "
+            "figures will flatter; deal them out anew with --split"
+        )
+    return found
+
+
+def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
+    found = []
+    lost = tally.count(Fault.MISSING_PICTURE) + tally.count(Fault.AMBIGUOUS)
+    if tally.labels and lost / tally.labels > config.loud:
+        found.append(
+            f"{tally.name}: {lost} of {tally.labels} labels ({lost / tally.labels:.0%}) have no "
+            "picture; look whether --images names the right folder"
+        )
+    in_pixels = tally.count(Fault.IN_PIXELS)
+    if in_pixels:
+        found.append(
+            f"{tally.name}: {in_pixels} boxes have numbers above 1.5, which are no shares of a "
+            "side; if its labels are in pixels, say `units: pixels` for this source"
+        )
+    duplicates = tally.count(Repair.DUPLICATE)
+    if tally.read and duplicates / tally.read > config.loud:
+        found.append(
+            f"{tally.name}: {duplicates} of {tally.read} boxes ({duplicates / tally.read:.0%}) "
+            "are there twice; look whether a source is named twice"
+        )
+    unlabelled = tally.count(Repair.NO_LABEL)
+    if unlabelled:
+        found.append(
+            f"{tally.name}: {unlabelled} pictures have no label and were left out; if that means "
+            "they show nothing, say --set unlabelled=empty"
+        )
+    return found
+
+
+def _half_labelled(drafts: Sequence[Draft]) -> list[str]:
+    """Classes that only some sources label, where those do not speak of every picture."""
+    spoken: defaultdict[str, int] = defaultdict(int)
+    for draft in drafts:
+        said = (name for one in draft.sayings for name in one.known)
+        for name in dict.fromkeys(said):
+            spoken[name] += 1
+    return [
+        f"{name} is labelled in {count} of {len(drafts)} pictures only: where the others show it, "
+        "a detector is taught that it is background"
+        for name, count in spoken.items()
+        if count < len(drafts)
+    ]
+
+
+def _groups_in_two_splits(made: PictureSet) -> list[str]:
+    splits: defaultdict[str, set[str]] = defaultdict(set)
+    for one in made.pictures:
+        splits[one.group].update([one.split] if one.split else [])
+    return sorted(group for group, of_group in splits.items() if len(of_group) > 1)

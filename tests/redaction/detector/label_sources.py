@@ -1,0 +1,48 @@
+"""Sources of labels with planted faults, for normalising."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from playhead.files import sha256
+from playhead.redaction.detector.normalise import normalise
+from playhead.redaction.detector.normalise_config import NormaliseConfig, load_normalise_config
+from playhead.redaction.detector.normalise_report import NormaliseReport
+from tests.events.pictures.picture_files import draw
+
+GOOD = "0 .5 .5 .25 .5\n"  # 24, 12, 40, 36 of 64 x 48
+
+
+def yolo(
+    root: Path, labels: Mapping[str, str | bytes], *, classes: str = "car\nplate\n", seed: int = 0
+) -> Path:
+    """A folder of pictures and YOLO labels; a picture of its own for each label file."""
+    for place, (name, text) in enumerate(labels.items()):
+        draw(root / "images" / f"{name}.jpg", seed=seed + place)
+        path = root / "labels" / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    if classes:
+        (root / "classes.txt").write_text(classes)
+    return root
+
+
+def config_of(*sources: str | Path, **said: object) -> NormaliseConfig:
+    return load_normalise_config([str(one) for one in sources], said)
+
+
+def run(out: Path, *sources: str | Path, **said: object) -> NormaliseReport:
+    return normalise(config_of(*sources, **said), out)
+
+
+def found(report: NormaliseReport, source: int = 0) -> dict[str, int]:
+    """How often each kind of case was counted for a source."""
+    return {str(kind): one.count for kind, one in report.sources[source].counts.items()}
+
+
+def checksums(folder: Path) -> dict[str, tuple[str, int]]:
+    """Every file under a folder with its contents and its time."""
+    return {
+        path.relative_to(folder).as_posix(): (sha256(path), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,72 @@
+"""The command `playhead redaction normalise`."""
+
+import json
+from pathlib import Path
+
+from playhead.events.pictures.files import read_pictures
+from tests.command import playhead
+from tests.command import run as run_command
+from tests.events.pictures.picture_files import draw
+from tests.redaction.detector.label_sources import GOOD, yolo
+
+
+def scattered(root: Path) -> list[str]:
+    """A folder of labels a class, all ids 0, one folder of pictures with a space in its name."""
+    for place, name in enumerate("abcdefghij"):
+        draw(root / "bilder ü" / f"{name}.jpg", seed=place)
+        for folder in ("face", "car"):
+            (root / folder).mkdir(exist_ok=True)
+            (root / folder / f"{name}.txt").write_text(GOOD)
+    return [f"face={root / 'face'}", f"car={root / 'car'}", "--images", str(root / "bilder ü")]
+
+
+def test_the_command_makes_a_set_and_says_what_it_did(tmp_path: Path) -> None:
+    sources = scattered(tmp_path)
+    (tmp_path / "car" / "a.txt").write_text(f"{GOOD}{GOOD}0 1 1 1 1 .5\n")
+    out = playhead(
+        *("redaction", "normalise", *sources, "--out", str(tmp_path / "set")),
+        *("--classes", "car,face", "--split", "train=.5,valid=.5", "--map", "face=face"),
+    )
+    assert "duplicate" in out
+    assert "reaches over the edge" in out
+    assert "10 pictures in 10 groups with 21 boxes" in out
+    read = read_pictures(tmp_path / "set", split="train")
+    assert len(read) == 5
+    assert read.classes == ("car", "face")
+
+
+def test_json_is_one_document_and_a_dry_run_writes_the_named_report_alone(tmp_path: Path) -> None:
+    sources = scattered(tmp_path)
+    document = json.loads(
+        playhead(
+            *("redaction", "normalise", *sources, "--out", str(tmp_path / "set")),
+            *("--dry-run", "--json", "--report", str(tmp_path / "report.json")),
+        )
+    )
+    assert document["dry_run"] is True
+    assert document["classes"] == {"face": 10, "car": 10}
+    assert json.loads((tmp_path / "report.json").read_text()) == document
+    assert not (tmp_path / "set").exists()
+
+
+def test_warnings_go_to_standard_error(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "source", {"a": GOOD})
+    (root / "labels" / "b.txt").write_text(GOOD)
+    finished = run_command("redaction", "normalise", str(root), "--out", str(tmp_path / "set"))
+    assert finished.code == 0
+    assert "1 of 2 labels (50%) have no picture" in finished.err
+    assert "label without a picture" in finished.out
+
+
+def test_wrong_use_is_one_line_and_ends_with_two(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "source", {"a": GOOD})
+    for options in (
+        ("--out", str(root)),
+        ("--out", str(tmp_path / "set"), "--split", "train"),
+        ("--out", str(tmp_path / "set"), "--map", "car"),
+        ("--out", str(tmp_path / "set"), "--set", "min_sise=3"),
+    ):
+        finished = run_command("redaction", "normalise", str(root), *options)
+        assert finished.code == 2
+        assert finished.err.count("\n") == 1
+        assert not (tmp_path / "set").exists()

@@ -1,0 +1,92 @@
+"""Groups and splits: whole groups on one side, shares kept, nothing by chance."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from playhead.events.pictures.files import read_pictures
+from playhead.redaction.detector.normalise_split import deal_out, group_of
+from tests.redaction.detector.label_sources import GOOD, found, run, yolo
+
+SHARES = {"train": 0.7, "valid": 0.15, "test": 0.15}
+
+
+@given(
+    groups=st.lists(st.sampled_from([f"g{k}" for k in range(12)]), min_size=1, max_size=80),
+    seed=st.integers(0, 5),
+)
+def test_a_group_is_in_one_split_whatever_the_order(groups: list[str], seed: int) -> None:
+    counts = np.array([[len(group) + k % 3, k % 2] for k, group in enumerate(groups)])
+    splits = deal_out(groups, counts, SHARES, seed)
+    of_group = dict(zip(groups, splits, strict=True))
+    assert [of_group[group] for group in groups] == splits
+    back = deal_out(groups[::-1], counts[::-1], SHARES, seed)
+    assert back[::-1] == splits
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pictures_and_the_boxes_of_every_class_have_their_shares(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = [f"g{k}" for k in rng.integers(0, 200, 1000)]
+    counts = np.stack([rng.poisson(3, 1000), rng.random(1000) < 0.05], axis=1).astype(int)
+    splits = np.array(deal_out(groups, counts, SHARES, seed))
+    for name, share in SHARES.items():
+        chosen = splits == name
+        assert abs(chosen.mean() - share) < 0.01
+        assert np.all(np.abs(counts[chosen].sum(axis=0) / counts.sum(axis=0) - share) < 0.03)
+
+
+def test_another_seed_gives_another_split_and_the_same_seed_the_same() -> None:
+    groups = [f"g{k}" for k in range(100)]
+    counts = np.ones((100, 1), int)
+    assert deal_out(groups, counts, SHARES, 1) == deal_out(groups, counts, SHARES, 1)
+    assert deal_out(groups, counts, SHARES, 1) != deal_out(groups, counts, SHARES, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "expression", "group"),
+    [
+        ("match3_0012", r"match\d+", "match3"),
+        ("match3_0012", r"^(.*)_\d+$", "match3"),
+        ("day 1/cam2/0012", r"^[^/]+", "day 1"),
+        ("other", r"match\d+", None),
+        ("_0012", r"^(.*)_\d+$", None),
+    ],
+)
+def test_a_group_is_what_an_expression_finds(name: str, expression: str, group: str | None) -> None:
+    assert group_of(name, expression) == group
+
+
+def test_groups_by_name_are_dealt_out_whole_and_a_name_without_one_is_said(tmp_path: Path) -> None:
+    names = [f"m{match}_{k}" for match in range(10) for k in range(4)]
+    root = yolo(tmp_path / "set", {**dict.fromkeys(names, GOOD), "odd": GOOD})
+    report = run(tmp_path / "out", root, group_by=r"^(m\d+)_", split={"train": 0.7, "valid": 0.3})
+    read = read_pictures(tmp_path / "out")
+    assert len({one.group for one in read.pictures}) == 11
+    assert len({(one.group, one.split) for one in read.pictures}) == 11
+    train = [one for one in read.pictures if one.split == "train"]
+    assert len(train) in range(27, 31)
+    assert found(report) == {"name without a group": 1}
+    assert {one.group for one in read.pictures if one.path.stem == "odd"} == {"odd"}
+
+
+def test_what_the_shares_leave_over_is_the_test_split(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {f"{k}": GOOD for k in range(10)})
+    report = run(tmp_path / "out", root, split={"train": 0.6, "valid": 0.2}).to_json()
+    assert report["splits"] == {
+        "test": {"pictures": 2, "boxes": 2},
+        "train": {"pictures": 6, "boxes": 6},
+        "valid": {"pictures": 2, "boxes": 2},
+    }
+
+
+def test_splits_of_the_sources_stay_and_a_group_in_two_of_them_is_warned_of(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"train/m1_a": GOOD, "valid/m1_b": GOOD, "valid/m2_a": GOOD})
+    report = run(tmp_path / "out", root, group_by=r"m\d", classes=["car"])
+    assert [one.split for one in report.made.pictures] == ["train", "valid", "valid"]
+    assert [
+        "1 groups have pictures in more than one split (first m1)" in w for w in report.warnings
+    ] == [True]
