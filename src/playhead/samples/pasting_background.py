@@ -1,8 +1,9 @@
 """Backgrounds: pictures without their objects, every labelled hole filled from its surroundings.
 
-A hole gets its colours by push-pull from the ring around it. That alone is a smooth blob, which a
-network would learn to know; so the fine structure of the surroundings, mirrored at the edge of the
-hole, is laid over it. Nothing of what a hole covers is left in it.
+`texture` makes up a hole from pieces of the rest, however large it is. `grain` is quick and as good
+where holes are small: colours by push-pull from the ring around the hole, and over them the fine
+structure of the surroundings, mirrored at its edge. `smooth` leaves that out: a blob that a network
+may learn to know. Nothing of what a hole covers is left in it.
 """
 
 import math
@@ -12,6 +13,8 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from playhead.media.filling import push_pull, spread
+from playhead.samples.pasting_config import Filling
+from playhead.samples.pasting_texture import textured
 
 __all__ = ["clean_background", "hidden_by"]
 
@@ -20,18 +23,23 @@ Mask = NDArray[np.bool_]
 Floats32 = NDArray[np.float32]
 
 _RING = 4
+_CONTEXT = 64  # pixels around all holes that are looked at, at least
 _GRAIN = 4.0  # pixels: finer structure than this is mirrored
 _MIRRORS = 3
 _EMPTY = 128
 
 
 def clean_background(
-    picture: Bytes, boxes: NDArray[np.floating], *, margin: float = 0.1, grain: bool = True
+    picture: Bytes,
+    boxes: NDArray[np.floating],
+    *,
+    margin: float = 0.1,
+    filling: Filling = "texture",
 ) -> Bytes:
     """The picture, RGB (H, W, 3), with each of (N, 4) boxes filled from around it; a new array.
 
     margin: around a box on each side, as a share of that side, two pixels at least; what is filled
-    reaches that far. grain: False leaves the filled holes smooth.
+    reaches that far. Where too little is left for a texture, `grain` takes its place.
     """
     hidden = hidden_by(boxes, picture.shape[:2], margin)
     cleaned = picture.copy()
@@ -39,7 +47,7 @@ def clean_background(
         cleaned[...] = _EMPTY
     elif hidden.any():
         part = _around(hidden)
-        cleaned[part] = _filled(picture[part], hidden[part], grain=grain)
+        cleaned[part] = _filled(picture[part], hidden[part], filling)
     return cleaned
 
 
@@ -54,20 +62,23 @@ def hidden_by(boxes: NDArray[np.floating], shape: tuple[int, ...], margin: float
 
 
 def _around(hidden: Mask) -> tuple[slice, slice]:
-    """The rectangle that holds all holes and as much again around them, for the mirror."""
+    """The rectangle that holds all holes, and as much again on every side."""
     parts = []
     for length, some in zip(hidden.shape, (hidden.any(axis=1), hidden.any(axis=0)), strict=True):
         first, last = np.flatnonzero(some)[[0, -1]].tolist()
-        reach = last + 1 - first + _RING
+        reach = max(last + 1 - first + _RING, _CONTEXT)
         parts.append(slice(max(first - reach, 0), min(last + 1 + reach, length)))
     return parts[0], parts[1]
 
 
-def _filled(picture: Bytes, hidden: Mask, *, grain: bool) -> Bytes:
+def _filled(picture: Bytes, hidden: Mask, filling: Filling) -> Bytes:
+    made = textured(picture, hidden) if filling == "texture" else None
+    if made is not None:
+        return made
     known = np.where(hidden[..., None], 0, picture).astype(np.float32)
     ring = spread(hidden, _RING) & ~hidden
     filled = np.stack([push_pull(np.where(ring, known[..., c], 0), ring) for c in range(3)], axis=2)
-    if grain:
+    if filling != "smooth":
         filled[hidden] += _mirrored_grain(known, hidden)
     result = picture.copy()
     result[hidden] = np.rint(filled[hidden]).clip(0, 255)

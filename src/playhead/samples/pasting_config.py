@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 
 from playhead.config import Settings
 
-__all__ = ["Blending", "CutPasteConfig", "Share"]
+__all__ = ["Blending", "CutPasteConfig", "Filling", "Share"]
 
 Blending = Literal["none", "feather", "poisson"]
+Filling = Literal["texture", "grain", "smooth"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

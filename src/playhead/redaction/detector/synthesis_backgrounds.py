@@ -106,7 +106,9 @@ class Backgrounds:
         pixels, factor = _shrunk(read_still(one.path), self.config.size)
         if not clean:
             return Background(name, pixels, one.boxes * factor, one.labels)
-        pixels = clean_background(pixels, one.boxes * factor, margin=self.config.margin)
+        pixels = clean_background(
+            pixels, one.boxes * factor, margin=self.config.margin, filling=self.config.filling
+        )
         if pixels.nbytes <= self._room:
             self._kept[place] = pixels
             self._room -= pixels.nbytes

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from playhead.config import override, validate
-from playhead.samples.pasting_config import CutPasteConfig, Share
+from playhead.samples.pasting_config import CutPasteConfig, Filling, Share
 
 __all__ = ["SynthesisConfig", "make_synthesis_config"]
 
@@ -21,8 +21,11 @@ class SynthesisConfig(CutPasteConfig):
     clean: Share = Field(
         1.0, description="probability that a background's own objects go; else they stay, labelled"
     )
+    filling: Filling = Field(
+        "texture", description="of the holes: pieces of the rest; grain is quick, smooth a blob"
+    )
     filled_most: float = Field(
-        0.5, gt=0, le=1, description="share of a background that filled holes may take"
+        0.7, gt=0, le=1, description="share of a background that filled holes may take"
     )
     size: int = Field(1280, ge=64, description="longer side of a picture; larger ones are shrunk")
     quality: int = Field(95, ge=1, le=100, description="of the JPEGs that are written")

@@ -1,0 +1,256 @@
+"""Texture: holes of a picture, however large, filled with pieces of what is left of it.
+
+Every patch over the hole looks for the patch of the surroundings that it is most like; then every
+pixel becomes the mean of what the patches over it found; and again, from coarse to fine
+("Space-Time Completion of Video", 2007, with the search of "PatchMatch", 2009). At last each pixel
+is copied from where its patch was found, so what is filled is as sharp as the rest.
+
+What is random is drawn from a fixed seed: a picture is always filled alike.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import scipy.ndimage
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from playhead.media.filling import push_pull, spread
+
+__all__ = ["textured"]
+
+Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Floats32 = NDArray[np.float32]
+Places = NDArray[np.intp]  # (2, N): rows and columns
+
+_REACH = 2
+"""A patch has 2 · _REACH + 1 pixels a side."""
+
+_LONGEST = 220  # pixels of the longer side where patches are searched last
+_SHORTEST = 40  # and where they are searched first, or less
+_ROUNDS = (8, 5, 3)  # of searching and averaging, the coarsest first; the last holds from there on
+_JUMPS = (8, 4, 2, 1)  # how far from a patch others are asked what they found
+_LEAST_SOURCES = 24
+_TRUST = 1.3  # a patch counts so much less with each pixel from the edge of the hole
+
+
+def textured(picture: Bytes, hidden: Mask) -> Bytes | None:
+    """The picture, RGB (H, W, 3), with what is hidden (H, W) made of pieces of the rest.
+
+    None where too little is left of the picture to take pieces from.
+    """
+    levels = _levels(picture, hidden)
+    if not levels:
+        return None
+    rng = np.random.default_rng(0)
+    last = next((k for k, one in enumerate(levels) if one.longest <= _LONGEST), len(levels) - 1)
+    found = _matched(rng, levels[last:])
+    at = np.stack(np.nonzero(hidden))
+    step = 2**last
+    copied = found[:, at[0] // step, at[1] // step] * step + at % step
+    result = picture.copy()
+    result[at[0], at[1]] = picture[copied[0], copied[1]]
+    return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Level:
+    """The picture at one size.
+
+    pixels: float32 (h, w, 3), 0 where hidden; hidden: (h, w); sources: middles of known patches
+    targets: places of all patches that touch a hole; trust: how much each counts
+    """
+
+    pixels: Floats32
+    hidden: Mask
+    sources: Mask
+    targets: Places
+    trust: Floats32
+
+    @classmethod
+    def of(cls, pixels: Floats32, hidden: Mask) -> Self:
+        sources = ~spread(hidden, _REACH)
+        inside = np.zeros_like(sources)
+        inside[_REACH:-_REACH, _REACH:-_REACH] = True
+        targets = np.stack(np.nonzero(spread(hidden, _REACH)))
+        depth = np.asarray(scipy.ndimage.distance_transform_edt(hidden), np.float32)
+        # Far inside all count alike and little, so that no weight becomes zero.
+        trust = np.maximum(_TRUST ** -np.maximum(depth - 1, 0), 1e-3)
+        return cls(pixels, hidden, sources & inside, targets, trust[targets[0], targets[1]])
+
+    @property
+    def longest(self) -> int:
+        """Of the two sides."""
+        return int(max(self.hidden.shape))
+
+    def drawn(self, rng: np.random.Generator, count: int) -> Places:
+        """So many sources, each as likely as any other."""
+        sources = np.stack(np.nonzero(self.sources))
+        return sources[:, rng.integers(sources.shape[1], size=count)]
+
+
+def _levels(picture: Bytes, hidden: Mask) -> list[_Level]:
+    """The picture and its halves down to the coarsest with enough sources, the finest first."""
+    known, whole = (~hidden).astype(np.float32), np.ones(hidden.shape, np.float32)
+    sums = picture * known[..., None]
+    levels: list[_Level] = []
+    while True:
+        # A pixel of which any part is hidden, is hidden.
+        gone = known < whole
+        level = _Level.of(np.where(gone[..., None], 0, sums / whole[..., None]), gone)
+        if np.count_nonzero(level.sources) < _LEAST_SOURCES:
+            return levels
+        levels.append(level)
+        if level.longest <= _SHORTEST:
+            return levels
+        sums, known, whole = _halved(sums), _halved(known), _halved(whole)
+
+
+def _halved(values: Floats32) -> Floats32:
+    """Sums of two by two; what would lie past the edge counts as 0."""
+    pad = [(0, values.shape[0] % 2), (0, values.shape[1] % 2)] + [(0, 0)] * (values.ndim - 2)
+    even = np.pad(values, pad)
+    halved: Floats32 = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
+    return halved
+
+
+def _matched(rng: np.random.Generator, levels: list[_Level]) -> Places:
+    """Where each pixel of the finest of `levels` is to be copied from → (2, h, w)."""
+    coarsest, *finer = reversed(levels)
+    found = coarsest.drawn(rng, coarsest.targets.shape[1])
+    found = _improved(rng, coarsest, found, _smooth(coarsest), _ROUNDS[0])
+    places = _as_map(coarsest, found)
+    for depth, level in enumerate(finer, 1):
+        found = _finer(rng, places, level)
+        filled = _averaged(level, found, level.trust)
+        rounds = _ROUNDS[min(depth, len(_ROUNDS) - 1)]
+        places = _as_map(level, _improved(rng, level, found, filled, rounds))
+    return places
+
+
+def _improved(
+    rng: np.random.Generator, level: _Level, found: Places, filled: Floats32, rounds: int
+) -> Places:
+    """Better sources for the targets of a level, after rounds of searching and averaging."""
+    known = level.sources[level.targets[0], level.targets[1]]
+    found[:, known] = level.targets[:, known]
+    for number in range(rounds):
+        search = _Search.start(level, filled, found)
+        search.ask_neighbours(_JUMPS if number == 0 else _JUMPS[-2:])
+        search.ask_at_random(rng)
+        filled = _averaged(level, found, level.trust * search.likeness())
+    return found
+
+
+def _as_map(level: _Level, found: Places) -> Places:
+    places = np.zeros((2, *level.hidden.shape), np.intp)
+    places[:, level.targets[0], level.targets[1]] = found
+    return places
+
+
+def _smooth(level: _Level) -> Floats32:
+    channels = [push_pull(level.pixels[..., c], ~level.hidden) for c in range(3)]
+    return np.stack(channels, axis=2)
+
+
+def _finer(rng: np.random.Generator, coarse: Places, level: _Level) -> Places:
+    """What was found (2, h, w) at half the size, for the targets of this level → (2, N)."""
+    targets, shape = level.targets, np.array(level.hidden.shape)[:, None]
+    found = 2 * coarse[:, targets[0] // 2, targets[1] // 2] + targets % 2
+    found = np.asarray(np.minimum(found, shape - 1), np.intp)
+    lost = ~level.sources[found[0], found[1]]
+    found[:, lost] = level.drawn(rng, int(lost.sum()))
+    return found
+
+
+def _averaged(level: _Level, found: Places, weights: Floats32) -> Floats32:
+    """The picture whose hidden pixels are the means of what the patches over them found."""
+    high, wide = level.hidden.shape
+    sums = np.zeros((high + 2 * _REACH, wide + 2 * _REACH, 4), np.float32)
+    # The fourth channel sums the weights.
+    pixels = np.concatenate([level.pixels, np.ones((high, wide, 1), np.float32)], axis=2)
+    flat_pixels, flat_sums = pixels.reshape(-1, 4), sums.reshape(-1, 4)
+    sources = found[0] * wide + found[1]
+    targets = (level.targets[0] + _REACH) * sums.shape[1] + level.targets[1] + _REACH
+    for dy in range(-_REACH, _REACH + 1):
+        for dx in range(-_REACH, _REACH + 1):
+            values = flat_pixels.take(sources + (dy * wide + dx), axis=0)
+            flat_sums[targets + (dy * sums.shape[1] + dx)] += weights[:, None] * values
+    inner = sums[_REACH:-_REACH, _REACH:-_REACH]
+    means = inner[..., :3] / np.maximum(inner[..., 3:], 1e-12)
+    return np.where(level.hidden[..., None], means, level.pixels)
+
+
+@dataclass(slots=True, eq=False)
+class _Search:
+    """For each target the best source so far; `found` (2, N) is changed in place.
+
+    patches: (h w, 3pp) of the picture as it is filled now; wanted: (N, 3pp) of the targets
+    numbers: (h, w) of the targets, -1 elsewhere; best: squared differences (N,)
+    """
+
+    level: _Level
+    patches: NDArray[np.float32]
+    wanted: Floats32
+    numbers: NDArray[np.intp]
+    found: Places
+    best: Floats32
+
+    @classmethod
+    def start(cls, level: _Level, filled: Floats32, found: Places) -> Self:
+        side = 2 * _REACH + 1
+        padded = np.pad(filled, ((_REACH, _REACH), (_REACH, _REACH), (0, 0)), mode="edge")
+        windows = sliding_window_view(padded, (side, side), axis=(0, 1))
+        patches, targets = windows.reshape(-1, 3 * side * side), level.targets
+        numbers = np.full(level.hidden.shape, -1, np.intp)
+        numbers[targets[0], targets[1]] = np.arange(targets.shape[1])
+        wanted = patches.take(targets[0] * level.hidden.shape[1] + targets[1], axis=0)
+        search = cls(level, patches, wanted, numbers, found, np.zeros(0, np.float32))
+        search.best = search._differences(np.arange(targets.shape[1]), found)
+        return search
+
+    def ask_neighbours(self, jumps: tuple[int, ...]) -> None:
+        """Try what lies beside the finds of the targets so far away, up, down and sideways."""
+        for jump in jumps:
+            for dy, dx in ((0, jump), (0, -jump), (jump, 0), (-jump, 0)):
+                step = np.array([[dy], [dx]])
+                at = self.level.targets + step
+                which = np.flatnonzero(self._within(at))
+                others = self.numbers[at[0, which], at[1, which]]
+                which, others = which[others >= 0], others[others >= 0]
+                self._try(which, self.found[:, others] - step)
+
+    def ask_at_random(self, rng: np.random.Generator) -> None:
+        """Try places around the finds, ever closer."""
+        reach = self.level.longest
+        everyone = np.arange(self.found.shape[1])
+        while reach >= 1:
+            self._try(everyone, self.found + rng.integers(-reach, reach + 1, self.found.shape))
+            reach //= 3
+
+    def likeness(self) -> Floats32:
+        """How much each find counts: 1 for one that is alike, near 0 for one that is not."""
+        scale = 2 * (np.percentile(self.best, 75) + 1e-3)
+        return np.asarray(np.exp(-self.best / scale) + 1e-4, np.float32)
+
+    def _try(self, which: Places, sources: Places) -> None:
+        fine = self._within(sources)
+        which, sources = which[fine], sources[:, fine]
+        fine = self.level.sources[sources[0], sources[1]] & (self.best[which] > 0)
+        which, sources = which[fine], sources[:, fine]
+        differences = self._differences(which, sources)
+        better = differences < self.best[which]
+        self.best[which[better]] = differences[better]
+        self.found[:, which[better]] = sources[:, better]
+
+    def _within(self, places: Places) -> Mask:
+        shape = np.array(self.level.hidden.shape)[:, None]
+        return np.asarray(((places >= 0) & (places < shape)).all(axis=0), np.bool_)
+
+    def _differences(self, which: NDArray[np.intp], sources: Places) -> Floats32:
+        apart = self.patches.take(sources[0] * self.numbers.shape[1] + sources[1], axis=0)
+        apart -= self.wanted.take(which, axis=0)
+        differences: Floats32 = np.einsum("ij,ij->i", apart, apart)
+        return differences
