@@ -218,9 +218,8 @@ def _average_precisions(
 ) -> NDArray[np.float64]:
     """At each overlap; times: how often each picture counts, once by default."""
     if times is None:
-        weights, total = np.ones(len(ranked.pictures), np.intp), len(ranked.truths)
-    else:
-        weights, total = times[ranked.pictures], int(times[ranked.truths].sum())
+        times = np.ones(1 + max(ranked.pictures.max(initial=0), ranked.truths.max(initial=0)), int)
+    weights, total = times[ranked.pictures], int(times[ranked.truths].sum())
     whole = np.cumsum(weights * ranked.counted[0])
     found = []
     for hits, counted in zip(ranked.hits, ranked.counted, strict=True):
