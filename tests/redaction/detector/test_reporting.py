@@ -75,7 +75,7 @@ def test_a_picture_that_is_not_there_is_said_and_not_invented(tmp_path: Path) ->
     assert gone.picture is None
     assert gone.why == "not on disk"
     data = document(write_detector_report(truth, found, tmp_path / "r.html", title="T"))
-    [one] = [one for one in data["mistakes"] if one["picture"] == "b/gone.png"]
+    [one] = [one for one in data["mistakes"] if one["picture"] == "gone.png"]
     assert one["src"] is None
     assert one["why"] == "not on disk"
     assert "1 of 2 pictures" in data["note"]
@@ -171,7 +171,16 @@ def test_a_set_without_pictures_or_finds_has_a_page_all_the_same(tmp_path: Path)
     assert {one["value"] for one in data["tiles"] if one["name"] == "mAP50"} == {None}
 
 
-def test_many_classes_share_the_crops_and_names_are_below_the_common_folder(
+def test_a_picture_is_named_with_as_many_folders_as_tell_it_from_others() -> None:
+    paths = ("/x/a/1.jpg", "/x/b/1.jpg", "/y/b/1.jpg", "/x/a/2.jpg")
+    pictures = tuple(labelled(Path(path), [], []) for path in paths)
+    assert picture_names(PictureSet(CLASSES, pictures)) == [
+        "a/1.jpg", "x/b/1.jpg", "y/b/1.jpg", "2.jpg"
+    ]  # fmt: skip
+    assert picture_names(PictureSet((), ())) == []
+
+
+def test_many_classes_share_the_crops_and_the_most_frequent_have_lines(
     tmp_path: Path,
 ) -> None:
     truth, found = random_case(6, 40, classes=60)
@@ -181,5 +190,9 @@ def test_many_classes_share_the_crops_and_names_are_below_the_common_folder(
     assert len({(one.label, one.kind) for one in chosen}) == len(
         {(one.label, one.kind) for one in mistakes}
     )
-    assert picture_names(case(tmp_path)[0]) == ["a/Straße 1.png", "b/gone.png"]
-    assert picture_names(PictureSet((), ())) == []
+    data = document(write_detector_report(truth, found, tmp_path / "r.html", title="T"))
+    shown = {one["name"] for one in data["precision_recall"]}
+    counts = sorted(measure_pictures(truth, found).classes.items(), key=lambda one: -one[1].boxes)
+    assert len(shown) == 8
+    assert min(dict(counts)[label].boxes for label in shown) >= counts[8][1].boxes
+    assert "8 classes with most boxes" in data["lines_note"]

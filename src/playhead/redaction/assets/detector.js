@@ -7,10 +7,12 @@ function svg(tag, attributes) {
   return node;
 }
 
-function rows(host, list, names = {}) {
+const cell = (value, whole) => typeof value === "string" ? value : value === null ? "–" : whole ? value.toLocaleString("en") : value.toFixed(3);
+
+function rows(host, list, { names = {}, counts = false } = {}) {
   if (!list.length) { host.append(element("p", "None.", "note")); return; }
   const titles = Object.keys(list[0]);
-  const shown = table(titles.map((t) => names[t] || t), list.map((row) => titles.map((t) => typeof row[t] === "string" ? row[t] : figure(row[t]))));
+  const shown = table(titles.map((t) => names[t] || t), list.map((row) => titles.map((t) => cell(row[t], counts || t === "boxes"))));
   list.forEach((row, i) => { if (i === data.classes.length) shown.rows[i + 1].className = "whole"; });
   host.append(shown);
 }
@@ -95,12 +97,14 @@ data.tiles.forEach((t) => {
   tile.append(element("b", t.value === null ? "–" : t.value.toFixed(3)), element("span", t.name));
   $("tiles").append(tile);
 });
-rows($("classes"), data.rows, { ap50: "AP50", ap50_95: "AP50-95", f1: "F1", ap_small: "small", ap_medium: "medium", ap_large: "large" });
+rows($("classes"), data.rows, { names: { ap50: "AP50", ap50_95: "AP50-95", f1: "F1", ap_small: "small", ap_medium: "medium", ap_large: "large",
+  "ap50 in": "AP50 in", "ap50_95 in": "AP50-95 in" } });
+$("lines-note").textContent = data.lines_note;
 lines("pr-chart", "Precision over recall", "recall", "precision", data.precision_recall, { unit: true });
 lines("f1-chart", "F1 over threshold", "threshold", "F1", data.f1, { unit: true });
 lines("overlap-chart", "AP by overlap", "overlap (IoU)", "AP", data.by_overlap, { unit: true });
 confusion();
-rows($("kinds"), data.mistake_rows);
+rows($("kinds"), data.mistake_rows, { counts: true });
 if (data.mistakes.length) mistakes();
 else {
   document.querySelectorAll("#mistakes-section .controls, #mistakes-section .legend").forEach((node) => node.remove());

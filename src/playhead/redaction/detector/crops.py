@@ -4,10 +4,9 @@ Of each class and each kind of mistake the surest false boxes and the largest mi
 picture that is not there, or is not the labelled one, is said: its mistakes have no crop.
 """
 
-import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,12 +69,16 @@ def crops_of(mistakes: Sequence[Mistake], truth: PictureSet, found: PictureSet) 
 
 
 def picture_names(pictures: PictureSet) -> list[str]:
-    """The path of each picture below the folder that they have in common."""
-    paths = [one.path for one in pictures.pictures]
-    folders = {str(path.parent) for path in paths}
-    whole = all(path.is_absolute() == paths[0].is_absolute() for path in paths)
-    root = Path(os.path.commonpath(folders)) if folders and whole else Path()
-    return [path.relative_to(root).as_posix() if whole else path.as_posix() for path in paths]
+    """The name of each picture, with as many of its folders as tell it from the others."""
+    parts = [one.path.parts for one in pictures.pictures]
+    names = [one.path.name for one in pictures.pictures]
+    for depth in range(2, max(map(len, parts), default=0) + 1):
+        times = Counter(names)
+        names = [
+            name if times[name] == 1 else "/".join(part[-depth:])
+            for name, part in zip(names, parts, strict=True)
+        ]
+    return names
 
 
 def _weight(one: Mistake) -> float:

@@ -32,6 +32,8 @@ __all__ = ["write_detector_report"]
 
 THRESHOLDS = np.linspace(0.01, 1, 100)
 RECALLS = np.linspace(0, 1, 101)
+LINES = 8
+"""Lines of a chart at most, each with a colour of its own."""
 
 
 def write_detector_report(
@@ -90,11 +92,13 @@ def _figures(result: PictureEvaluation) -> dict[str, Any]:
         "mAP medium": metrics["ap_medium"],
         "mAP large": metrics["ap_large"],
     }
-    known = {label: one for label, one in result.classes.items() if one.boxes}
+    known = _with_lines(result)
+    few = len(known) < len(result.classes) and len(known) == LINES
     return {
         "tiles": [{"name": name, "value": value} for name, value in tiles.items()],
         "classes": list(result.classes),
         "rows": result.rows(),
+        "lines_note": f"Lines of the {LINES} classes with most boxes." if few else "",
         "precision_recall": [_at_recalls(label, one.curve) for label, one in known.items()],
         "f1": [_f1_line(label, one) for label, one in known.items()],
         "by_overlap": [
@@ -102,6 +106,13 @@ def _figures(result: PictureEvaluation) -> dict[str, Any]:
             for label, one in known.items()
         ],
     }
+
+
+def _with_lines(result: PictureEvaluation) -> dict[str, ClassFigures]:
+    """The classes that have boxes, of many those with most."""
+    known = [label for label, one in result.classes.items() if one.boxes]
+    most = sorted(known, key=lambda label: -result.classes[label].boxes)[:LINES]
+    return {label: result.classes[label] for label in known if label in most}
 
 
 def _at_recalls(label: str, curve: Curve) -> dict[str, Any]:
@@ -119,7 +130,12 @@ def _f1_line(label: str, one: ClassFigures) -> dict[str, Any]:
 
 def _summary(truth: PictureSet, result: PictureEvaluation) -> str:
     boxes = sum(one.boxes for one in result.classes.values())
-    return f"{len(truth):,} pictures, {boxes:,} boxes of {len(truth.classes)} classes"
+    classes = _count(len(truth.classes), "class", "es")
+    return f"{_count(len(truth), 'picture')}, {_count(boxes, 'box', 'es')} of {classes}"
+
+
+def _count(number: int, thing: str, plural: str = "s") -> str:
+    return f"{number:,} {thing}{'' if number == 1 else plural}"
 
 
 def _note(truth: PictureSet) -> str:
