@@ -484,7 +484,7 @@ def normalise(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Labels (YOLO, VOC, COCO, CSV) as PATH, or CLASS=PATH; or one YAML file of them.",
         ),
     ],
@@ -538,3 +538,4 @@ def normalise(
     if report is not None:
         write_report(done, report)
     print_json(done.to_json()) if as_json else print_report(done)
+    raise typer.Exit(3 if done.failed else 0)

@@ -15,7 +15,7 @@ from playhead.events.pictures.model import PictureSet
 from playhead.redaction.detector import normalise as module
 from playhead.redaction.detector.normalise import normalise
 from playhead.redaction.detector.normalise_config import load_normalise_config
-from tests.events.pictures.picture_files import draw, labelled
+from tests.events.pictures.picture_files import draw, labelled, same
 from tests.redaction.detector.label_sources import GOOD, checksums, config_of, found, run, yolo
 
 VOC = (
@@ -476,6 +476,49 @@ def test_any_bytes_in_a_label_file_leave_the_others_standing(
     (folder / "set" / f"b{suffix}").write_text(good)
     run(folder / "out", folder / "set", classes=["car"])
     assert boxes_of(folder / "out")["b.jpg"] == [("car", [24, 12, 40, 36])]
+
+
+def test_pictures_of_an_earlier_run_are_no_source_of_the_next(tmp_path: Path) -> None:
+    draw(tmp_path / "a.jpg")
+    rows = tmp_path / "boxes.csv"
+    rows.write_text("picture,label,x1,y1,x2,y2\na.jpg,car,1,2,30,40\n")
+    for overwrite in (False, True):
+        report = normalise(config_of(rows), tmp_path / "set", overwrite=overwrite)
+        assert found(report) == {}
+        assert boxes_of(tmp_path / "set") == {"a.jpg": [("car", [1, 2, 30, 40])]}
+
+
+def test_an_interruption_while_a_set_is_replaced_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD})
+    run(tmp_path / "out", root)
+    before = checksums(tmp_path)
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        normalise(config_of(root), tmp_path / "out", overwrite=True)
+    assert checksums(tmp_path) == before
+
+
+def test_documents_in_folders_of_splits_find_the_pictures_beside_them(tmp_path: Path) -> None:
+    for place, split in enumerate(("train", "valid")):
+        picture = draw(tmp_path / "set" / split / "a.jpg", seed=place)
+        true = PictureSet(("car",), (labelled(picture, [[place, 2, 30, 40]], [0]),))
+        write_pictures(true, tmp_path / "set" / split, ["coco"], root=picture.parent)
+    run(tmp_path / "out", tmp_path / "set")
+    assert boxes_of(tmp_path / "out") == {
+        "train/a.jpg": [("car", [0, 2, 30, 40])],
+        "valid/a.jpg": [("car", [1, 2, 30, 40])],
+    }
+    assert [one.split for one in read_pictures(tmp_path / "out").pictures] == ["train", "valid"]
+    assert same(read_pictures(tmp_path / "out"), read_pictures(tmp_path / "set"))
 
 
 def test_what_was_made_is_made_again_unchanged(tmp_path: Path) -> None:

@@ -58,6 +58,15 @@ def test_warnings_go_to_standard_error(tmp_path: Path) -> None:
     assert "label without a picture" in finished.out
 
 
+def test_a_file_that_cannot_be_read_ends_with_three_and_the_set_is_made(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "source", {"a": GOOD, "b": GOOD})
+    (root / "images" / "a.jpg").write_text("no picture")
+    finished = run_command("redaction", "normalise", str(root), "--out", str(tmp_path / "set"))
+    assert finished.code == 3
+    assert "picture that cannot be read" in finished.out
+    assert len(read_pictures(tmp_path / "set")) == 1
+
+
 def test_wrong_use_is_one_line_and_ends_with_two(tmp_path: Path) -> None:
     root = yolo(tmp_path / "source", {"a": GOOD})
     for options in (

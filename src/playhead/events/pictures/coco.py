@@ -170,10 +170,11 @@ def _parse_box(place: int, one: JsonEntry, label: str, report: Report) -> RawBox
         report(Fault.NOT_FINITE, one.where, f"needs finite numbers, got {numbers}")
         return None
     x, y, width, height, sure = map(float, numbers)
-    if width <= 0 or height <= 0:
+    corners = (x, y, x + width, y + height)
+    if not (x < corners[2] < math.inf and y < corners[3] < math.inf):
         report(Fault.NO_AREA, one.where, f"its box of {width:g} x {height:g} has no area")
         return None
-    return RawBox(place, label, (x, y, x + width, y + height), None if score is None else sure)
+    return RawBox(place, label, corners, None if score is None else sure)
 
 
 def _parse_results(path: Path, document: list[Any], report: Report, ids: Ids | None) -> RawSet:
@@ -217,7 +218,7 @@ def _pictures(
             boxes=boxes[number],
             unit=unit,
             size=ids.sizes.get(number),
-            split=split_of(Path(name)) or split_of(path),
+            split=split_of(Path(name)),
         )
         for number, name in ids.pictures.items()
     ]

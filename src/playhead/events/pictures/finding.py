@@ -64,12 +64,16 @@ def pictures_under(root: Path) -> list[Path]:
 class Shelf:
     """The picture files under a folder, found by the names that labels give.
 
-    pictures: the name of each under the folder
+    pictures: the name of each under the folder; those under the folder `without` are passed over
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, without: Path | None = None) -> None:
         self.root = root
-        self.pictures = {path: plain_name(path.relative_to(root)) for path in pictures_under(root)}
+        self.pictures = {
+            path: plain_name(path.relative_to(root))
+            for path in pictures_under(root)
+            if without is None or not path.absolute().is_relative_to(without.absolute())
+        }
         self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
         for path, name in self.pictures.items():
             for key in dict.fromkeys(_keys(name)):

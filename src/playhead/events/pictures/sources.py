@@ -75,25 +75,26 @@ def parse(path: Path, name: str, report: Report, manner: Manner | None = None) -
     raise LabelError(f"{path}: {name!r} is no format of pictures; known are {', '.join(FORMATS)}")
 
 
-def shelf_of(path: Path, images: Path | None) -> Shelf:
+def shelf_of(path: Path, images: Path | None, without: Path | None = None) -> Shelf:
     """The pictures that labels in `path` may speak of: those in `images`, or else beside them.
 
     Beside them is in the same folder; where that holds none, in `images` or `JPEGImages` next to
-    it, or in the folder above one that is called `labels` or the like.
+    it, or in the folder above one that is called `labels` or the like. Those under the folder
+    `without` are passed over.
     """
     if images is not None:
         if not images.is_dir():
             raise LabelError(f"{images}: is no folder; name the one that holds the pictures")
-        return Shelf(images)
+        return Shelf(images, without)
     folder = path if path.is_dir() else path.parent
-    shelf = Shelf(folder)
+    shelf = Shelf(folder, without)
     if shelf.pictures:
         return shelf
     above = folder.absolute().parent
     beside = [above / name for name in ("images", "JPEGImages") if (above / name).is_dir()]
     if beside:
-        return Shelf(beside[0])
-    return Shelf(above) if folder.name.lower() in {"labels", "annotations"} else shelf
+        return Shelf(beside[0], without)
+    return Shelf(above, without) if folder.name.lower() in {"labels", "annotations"} else shelf
 
 
 def _detect_folder(folder: Path) -> str:
@@ -210,9 +211,20 @@ def _voc_splits(folder: Path) -> dict[str, str]:
 def _parse_coco(path: Path, report: Report, manner: Manner) -> RawSet:
     if path.is_file():
         return coco.parse(path, report, manner.ids)
-    sets = [coco.parse(file, report, manner.ids) for file in _json_files(path)]
-    classes = dict.fromkeys(name for one in sets for name in one.classes or ())
-    return RawSet(tuple(classes), [picture for one in sets for picture in one.pictures])
+    classes: dict[str, None] = {}
+    pictures = []
+    for file in _json_files(path):
+        found = coco.parse(file, report, manner.ids)
+        classes |= dict.fromkeys(found.classes or ())
+        pictures += [_under(one, file.relative_to(path)) for one in found.pictures]
+    return RawSet(tuple(classes), pictures)
+
+
+def _under(picture: RawPicture, file: Path) -> RawPicture:
+    """A picture that is named relative to its document, named relative to the folder of all."""
+    whole = (file.parent / picture.names[0]).as_posix()
+    names = tuple(dict.fromkeys((plain_name(Path(whole)), *picture.names)))
+    return replace(picture, names=names, split=picture.split or split_of(file))
 
 
 def _parse_manifest(path: Path, report: Report, manner: Manner) -> RawSet:

@@ -52,7 +52,7 @@ def normalise(
     """
     _check_out(config, out, overwrite=overwrite)
     tallies = _tallies(config)
-    drafts, classes = gather(config, tallies)
+    drafts, classes = gather(config, tallies, out)
     with progress("reading pictures", len(drafts)) as bar:
         drafts = without_copies(readable(drafts, config, bar))
     made, sources = _assembled(drafts, classes, config)
@@ -189,10 +189,10 @@ def _whole_folder(out: Path) -> Iterator[Path]:
             out.rename(old)
         made.rename(out)
     except OSError as error:
-        if old.exists() and not out.exists():
-            old.rename(out)
         raise StorageError(f"{out}: writing failed: {error.strerror or error}") from error
     finally:
+        if old.exists() and not out.exists():
+            old.rename(out)
         shutil.rmtree(temporary, ignore_errors=True)
 
 

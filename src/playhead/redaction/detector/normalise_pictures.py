@@ -38,10 +38,11 @@ class Draft:
 
 
 def gather(
-    config: NormaliseConfig, tallies: Sequence[SourceTally]
+    config: NormaliseConfig, tallies: Sequence[SourceTally], out: Path
 ) -> tuple[list[Draft], tuple[str, ...]]:
     """The pictures that the sources speak of, in the order of their first mention, and the classes.
 
+    Pictures under `out` are those of an earlier run, and passed over.
     Raises LabelError for a source whose classes are numbers that nothing names.
     """
     drafts: dict[Path, Draft] = {}
@@ -60,7 +61,8 @@ def gather(
         _require_names(source, naming, raws.pictures)
         known = _known(naming, raws.pictures)
         classes += known
-        shelf = _shelf(config, source, tally.format, shelves)
+        by_path = tally.format == "manifest"
+        shelf = None if by_path else _shelf(config, source, shelves, out)
         for raw in raws.pictures:
             path = raw.path or _find(raw, shelf, tally)
             if path is None:
@@ -154,15 +156,13 @@ def _require_names(source: SourceConfig, naming: Naming, raws: Iterable[RawPictu
 
 
 def _shelf(
-    config: NormaliseConfig, source: SourceConfig, kind: str, shelves: dict[Path, Shelf]
-) -> Shelf | None:
+    config: NormaliseConfig, source: SourceConfig, shelves: dict[Path, Shelf], out: Path
+) -> Shelf:
     """The pictures of a source; sources with the same folder of pictures share them."""
-    if kind == "manifest":
-        return None
     images = source.images or config.images
     key = (images or source.path).resolve()
     if key not in shelves:
-        shelves[key] = shelf_of(source.path, images)
+        shelves[key] = shelf_of(source.path, images, out)
     return shelves[key]
 
 

@@ -177,10 +177,17 @@ class NormaliseReport:
             "groups": len({one.group for one in self.made.pictures}),
             "boxes": sum(self.made.count().values()),
             "classes": self.made.count(),
+            "failed_files": self.failed,
             "splits": {split: _counts(part) for split, part in self._splits().items()},
             "warnings": list(self.warnings),
             "sources": [one.to_json() for one in self.sources],
         }
+
+    @property
+    def failed(self) -> int:
+        """How many files could not be read at all."""
+        kinds = (Fault.UNREADABLE_LABELS, Repair.UNREADABLE_PICTURE)
+        return sum(one.count(kind) for one in self.sources for kind in kinds)
 
     def repairs(self) -> list[dict[str, Any]]:
         """A row for each source and kind of case."""
