@@ -15,6 +15,9 @@ from playhead.errors import PlayheadError
 
 __all__ = ["Boxes", "cover", "iou", "kept_places", "nms"]
 
+_BLOCK = 128
+"""Boxes that are compared with each other at once: all at once would take memory and time."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Boxes:
@@ -97,18 +100,20 @@ def nms(found: Boxes, overlap: float, most: int | None = None) -> Boxes:
 
 def kept_places(found: Boxes, overlap: float, most: int | None = None) -> NDArray[np.intp]:
     """The places of the boxes that `nms` keeps, in falling order of score; all must be valid."""
-    left = np.argsort(-found.scores, kind="stable")
-    x1, y1, x2, y2 = found.boxes.astype(np.float64).T.copy()
-    areas = (x2 - x1) * (y2 - y1)
-    kept: list[np.intp] = []
-    while len(left) and (most is None or len(kept) < most):
-        best, rest = left[0], left[1:]
-        kept.append(best)
-        width = np.minimum(x2[best], x2[rest]) - np.maximum(x1[best], x1[rest])
-        height = np.minimum(y2[best], y2[rest]) - np.maximum(y1[best], y1[rest])
-        shared = np.maximum(width, 0) * np.maximum(height, 0)
-        left = rest[shared / (areas[best] + areas[rest] - shared) <= overlap]
-    return np.array(kept, np.intp)
+    order = np.argsort(-found.scores, kind="stable")
+    kept = order[:0]
+    for start in range(0, len(order), _BLOCK):
+        block = order[start : start + _BLOCK]
+        block = block[(iou(found.boxes[kept], found.boxes[block]) <= overlap).all(axis=0)]
+        stays = np.ones(len(block), bool)
+        removes = iou(found.boxes[block], found.boxes[block]) > overlap
+        for place in range(len(block) - 1):
+            if stays[place]:
+                stays[place + 1 :] &= ~removes[place, place + 1 :]
+        kept = np.concatenate([kept, block[stays]])
+        if most is not None and len(kept) >= most:
+            break
+    return kept[:most]
 
 
 def _areas(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -118,11 +123,12 @@ def _areas(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _intersection(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    first, second = _finite(a)[:, None], _finite(b)[None, :]
-    low = np.maximum(first[..., :2], second[..., :2])
-    high = np.minimum(first[..., 2:], second[..., 2:])
-    sides = np.maximum(high - low, 0.0)
-    shared: NDArray[np.float64] = sides[..., 0] * sides[..., 1]
+    # Corner by corner: NumPy is fast where the innermost axis is long.
+    left, top, right, bottom = _finite(a).T[:, :, None]
+    x1, y1, x2, y2 = np.ascontiguousarray(_finite(b).T)
+    width = np.maximum(np.minimum(right, x2) - np.maximum(left, x1), 0.0)
+    height = np.maximum(np.minimum(bottom, y2) - np.maximum(top, y1), 0.0)
+    shared: NDArray[np.float64] = width * height
     return shared
 
 
