@@ -188,3 +188,19 @@ def test_predictions_of_an_unknown_picture_or_no_labels_at_all_are_one_plain_lin
     finished = run("redaction", "evaluate", "--truth", tmp_path / "no", "--predictions", tmp_path)
     assert finished.code == 2
     assert json.dumps(finished.err).count("\\n") == 1
+
+
+def test_what_predict_saves_is_measured_and_thresholded_like_the_bundle_itself(
+    street: Path, bundle: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "saved"
+    playhead_json("redaction", "predict", bundle, street / "images", "--out", out, "--threads", 1)
+    paths = ("--truth", street, "--predictions", out)
+    result = playhead_json("redaction", "evaluate", *paths)
+    assert result["per_class"]["car"]["ap50"] == pytest.approx((51 + 50 * 2 / 3) / 101, abs=1e-4)
+    assert result["per_class"]["plate"]["ap50"] == 1.0
+    saved = playhead_json("redaction", "thresholds", *paths)
+    ran = playhead_json("redaction", "thresholds", bundle, "--truth", street, "--threads", 1)
+    for label, one in saved["per_class"].items():
+        assert one["threshold"] == ran["per_class"][label]["threshold"]
+        assert one["f1"] == ran["per_class"][label]["f1"]
