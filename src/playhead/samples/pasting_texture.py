@@ -41,14 +41,11 @@ def textured(picture: Bytes, hidden: Mask) -> Bytes | None:
 
     None where too little is left of the picture to take pieces from.
     """
-    levels = _levels(picture, hidden)
+    step, levels = _levels(picture, hidden)
     if not levels:
         return None
-    rng = np.random.default_rng(0)
-    last = next((k for k, one in enumerate(levels) if one.longest <= _LONGEST), len(levels) - 1)
-    found = _matched(rng, levels[last:])
+    found = _matched(np.random.default_rng(0), levels)
     at = np.stack(np.nonzero(hidden))
-    step = 2**last
     copied = found[:, at[0] // step, at[1] // step] * step + at % step
     result = picture.copy()
     result[at[0], at[1]] = picture[copied[0], copied[1]]
@@ -91,20 +88,26 @@ class _Level:
         return sources[:, rng.integers(sources.shape[1], size=count)]
 
 
-def _levels(picture: Bytes, hidden: Mask) -> list[_Level]:
-    """The picture and its halves down to the coarsest with enough sources, the finest first."""
+def _levels(picture: Bytes, hidden: Mask) -> tuple[int, list[_Level]]:
+    """The picture at the size that is searched last, then its halves as long as sources are left.
+
+    Before them, how many pixels of the picture across one of the first has.
+    """
     known, whole = (~hidden).astype(np.float32), np.ones(hidden.shape, np.float32)
-    sums = picture * known[..., None]
+    sums, step = picture * known[..., None], 1
     levels: list[_Level] = []
     while True:
-        # A pixel of which any part is hidden, is hidden.
-        gone = known < whole
-        level = _Level.of(np.where(gone[..., None], 0, sums / whole[..., None]), gone)
-        if np.count_nonzero(level.sources) < _LEAST_SOURCES:
-            return levels
-        levels.append(level)
-        if level.longest <= _SHORTEST:
-            return levels
+        if max(known.shape) > _LONGEST:
+            step *= 2
+        else:
+            # A pixel of which any part is hidden, is hidden.
+            gone = known < whole
+            level = _Level.of(np.where(gone[..., None], 0, sums / whole[..., None]), gone)
+            if np.count_nonzero(level.sources) < _LEAST_SOURCES:
+                return step, levels
+            levels.append(level)
+            if level.longest <= _SHORTEST:
+                return step, levels
         sums, known, whole = _halved(sums), _halved(known), _halved(whole)
 
 
