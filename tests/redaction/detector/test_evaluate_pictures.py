@@ -1,12 +1,18 @@
 """Measuring labelled pictures: the figures of each class, their means, and their intervals."""
 
+import io
+import json
 import math
+from contextlib import redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from playhead.events.pictures.model import PictureSet
-from playhead.redaction.detector.evaluate import measure_pictures, picture_intervals
+from playhead.redaction.detector.evaluate import measure_pictures, picture_intervals, read_sets
 from tests.metrics.coco_reference import coco_ap, picture, random_case
 
 CAR, FACE = [0, 0, 100, 100], [200, 100, 230, 130]
@@ -87,3 +93,48 @@ def test_pictures_of_one_group_are_drawn_together() -> None:
     alone = picture_intervals(apart, sets[1], resamples=200)["car"]["ap50"]
     assert alone.low > 0
     assert alone.high < 1
+
+
+def test_a_coco_document_with_crowds_is_measured_as_pycocotools_measures_its_files(
+    tmp_path: Path,
+) -> None:
+    truth, found = random_case(21, 12)
+    real = list(enumerate(truth.pictures, 1))
+    size = {"width": 400, "height": 300}
+    document = {
+        "images": [{"id": n, "file_name": f"{n}.jpg", **size} for n, _ in real],
+        "categories": [{"id": n, "name": name} for n, name in enumerate(truth.classes, 1)],
+        "annotations": [
+            {"id": 0, "image_id": n, "category_id": int(label) + 1, "iscrowd": int(score == 0),
+             "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1)}
+            for n, one in real
+            for (x1, y1, x2, y2), label, score in zip(
+                one.boxes.tolist(), one.labels, one.scores, strict=True
+            )
+        ],
+    }  # fmt: skip
+    for number, one in enumerate(document["annotations"], 1):
+        one["id"] = number
+    results = [
+        {"image_id": n, "category_id": int(label) + 1, "score": float(score),
+         "bbox": [x1, y1, x2 - x1, y2 - y1]}
+        for n, one in enumerate(found.pictures, 1)
+        for (x1, y1, x2, y2), label, score in zip(
+            one.boxes.tolist(), one.labels, one.scores, strict=True
+        )
+    ]  # fmt: skip
+    (tmp_path / "truth.json").write_text(json.dumps(document))
+    (tmp_path / "found.json").write_text(json.dumps(results))
+    with redirect_stdout(io.StringIO()):
+        theirs = COCO(str(tmp_path / "truth.json"))
+        evaluation = COCOeval(theirs, theirs.loadRes(str(tmp_path / "found.json")), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    assert any(one["iscrowd"] for one in document["annotations"])
+    for classes in (None, truth.classes):
+        sets = read_sets(tmp_path / "truth.json", tmp_path / "found.json", classes=classes)
+        made = measure_pictures(*sets).metrics()
+        names = ("ap50_95", "ap50", "ap_small", "ap_medium", "ap_large")
+        own = [made[name] for name in names]
+        assert own == pytest.approx(evaluation.stats[[0, 1, 3, 4, 5]].tolist(), abs=1e-6)

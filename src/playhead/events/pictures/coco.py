@@ -9,7 +9,7 @@ objects, are no boxes of one, and are left out.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,10 @@ class Ids:
         return _ids(JsonEntry.of(read_json(path), str(path)), report)
 
 
-def parse(path: Path, report: Report, ids: Ids | None = None) -> RawSet:
+def parse(path: Path, report: Report, ids: Ids | None = None, *, crowds: bool = False) -> RawSet:
     """What a JSON file says; `ids` are those that a list of results counts by.
 
+    crowds: keep them, as boxes of score 0
     Raises LabelError for a file that is no JSON of this kind.
     """
     document = read_json(path)
@@ -52,7 +53,7 @@ def parse(path: Path, report: Report, ids: Ids | None = None) -> RawSet:
     boxes: dict[Id, list[RawBox]] = {number: [] for number in known.pictures}
     for place, value in entry.items("annotations"):
         where = f"{path}: annotation {place}"
-        read = _parse_annotation(place, value, where, known, report)
+        read = _parse_annotation(place, value, where, known, report, crowds=crowds)
         if read is not None:
             boxes[read[0]].append(read[1])
     return RawSet(tuple(dict.fromkeys(known.classes.values())), _pictures(path, known, boxes))
@@ -139,11 +140,12 @@ def _id(one: JsonEntry, key: str) -> Id:
 
 
 def _parse_annotation(
-    place: int, value: Any, where: str, ids: Ids, report: Report
+    place: int, value: Any, where: str, ids: Ids, report: Report, *, crowds: bool = False
 ) -> tuple[Id, RawBox] | None:
     one = JsonEntry.of(value, where)
     picture, label = _id(one, "image_id"), _id(one, "category_id")
-    if one.values.get("iscrowd"):
+    crowd = bool(one.values.get("iscrowd"))
+    if crowd and not crowds:
         report(Fault.CROWD, where, "is a crowd, not a box of one object")
         return None
     if picture not in ids.pictures:
@@ -154,6 +156,8 @@ def _parse_annotation(
         report(Fault.UNKNOWN_CLASS, where, f"has category {label}; known are {known or 'none'}")
         return None
     box = _parse_box(place, one, ids.classes[label], report)
+    if box is not None and crowd:
+        box = replace(box, score=0.0)
     return None if box is None else (picture, box)
 
 

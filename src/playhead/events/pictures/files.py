@@ -7,7 +7,7 @@ normalise` repairs what can be repaired.
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from playhead.errors import LabelError
+from playhead.errors import LabelError, StorageError
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.pictures import coco, csv_rows, voc, yolo
 from playhead.events.pictures.assembly import assemble
@@ -18,7 +18,7 @@ from playhead.events.pictures.raw import refuse
 from playhead.events.pictures.sources import MANIFEST, SUBMISSION, Manner, detect, parse
 from playhead.files import inside, write_text
 
-__all__ = ["KINDS", "read_pair", "read_pictures", "write_pictures", "write_set"]
+__all__ = ["KINDS", "of_split", "read_pair", "read_pictures", "write_pictures", "write_set"]
 
 KINDS = ("yolo", "voc", "coco", "csv")
 
@@ -31,6 +31,7 @@ def read_pictures(
     *,
     like: PictureSet | None = None,
     ids: Path | None = None,
+    crowds: bool = False,
 ) -> PictureSet:
     """Read the labels or predictions in `path`.
 
@@ -40,6 +41,7 @@ def read_pictures(
     images: the folder that holds the pictures; without it they are looked for beside the labels.
     like: the true set that predictions are for: it gives the pictures and their sizes, and the
     classes where the predictions name none. ids: the COCO document that results count by.
+    crowds: keep those of COCO, as boxes of score 0, which measuring neither misses nor counts.
     A size is (0, 0) where neither the file nor a picture tells it.
     Raises LabelError naming file and line for whatever is wrong, MediaError for a picture whose
     size is needed and cannot be read.
@@ -52,7 +54,7 @@ def read_pictures(
     """
     path = Path(path)
     kind = detect(path)
-    manner = Manner(ids=None if ids is None else coco.Ids.read(ids, refuse))
+    manner = Manner(ids=None if ids is None else coco.Ids.read(ids, refuse), crowds=crowds)
     raws = parse(path, kind, refuse, manner)
     found = assemble(
         path,
@@ -77,7 +79,7 @@ def read_pair(
     Raises LabelError as `read_pictures` and `pair` do. Predictions may speak of the whole set where
     one `split` is asked for.
     """
-    whole = read_pictures(truth, images=images)
+    whole = read_pictures(truth, images=images, crowds=True)
     ids = Path(truth) if Path(truth).is_file() and detect(Path(truth)) == "coco" else None
     found = pair(whole, read_pictures(predictions, images=images, like=whole, ids=ids))
     if split is None:
@@ -177,8 +179,20 @@ def _write_each(
     texts = [text_of(one) for one in found.pictures]
     paths = [inside(folder, name) for name in names]
     for path, text in zip(paths, texts, strict=True):
-        write_text(path, text)
+        _write_label(path, text)
     return paths
+
+
+def _write_label(path: Path, text: str) -> None:
+    """Whole or not at all, without waiting for the disk: of these there are many."""
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(f"{path}: writing failed: {error.strerror or error}") from error
 
 
 def _write_coco(

@@ -27,12 +27,13 @@ class Manner:
     """How a source is to be read where its files leave it open.
 
     in_pixels: YOLO with pixels instead of shares; first_pixel: of VOC, 1 as it defines or 0
-    ids: what the numbers in a list of COCO results mean
+    ids: what the numbers in a list of COCO results mean; crowds: keep those of COCO, of score 0
     """
 
     in_pixels: bool = False
     first_pixel: int = 1
     ids: coco.Ids | None = None
+    crowds: bool = False
 
 
 def detect(path: Path) -> str:
@@ -210,11 +211,11 @@ def _voc_splits(folder: Path) -> dict[str, str]:
 
 def _parse_coco(path: Path, report: Report, manner: Manner) -> RawSet:
     if path.is_file():
-        return coco.parse(path, report, manner.ids)
+        return coco.parse(path, report, manner.ids, crowds=manner.crowds)
     classes: dict[str, None] = {}
     pictures = []
     for file in _json_files(path):
-        found = coco.parse(file, report, manner.ids)
+        found = coco.parse(file, report, manner.ids, crowds=manner.crowds)
         classes |= dict.fromkeys(found.classes or ())
         pictures += [_under(one, file.relative_to(path)) for one in found.pictures]
     return RawSet(tuple(classes), pictures)

@@ -178,7 +178,7 @@ def read_sets(
     """
     if classes is None:
         return read_pair(truth, predictions, split=split, images=images)
-    everything = read_pictures(truth, images=images)
+    everything = read_pictures(truth, images=images, crowds=True)
     ids = truth if truth.suffix.lower() == ".json" else None
     made = read_pictures(predictions, images=images, like=everything, ids=ids)
     whole = of_classes(everything, classes)

@@ -129,7 +129,7 @@ def search_thresholds(
         real, found = read_sets(truth, predictions, split=split, images=images)
     else:
         assert bundle is not None
-        real = read_pictures(truth, split, images=images)
+        real = read_pictures(truth, split, images=images, crowds=True)
         found = pair(real, predict_set([bundle], real, options), ignore_classes=True)
     choices = choose_thresholds(real, found, goal, bundle)
     if folder is not None and write:
