@@ -26,7 +26,7 @@ boxes_anywhere = st.lists(
 ).map(lambda rows: np.array(rows, float).reshape(-1, 4))  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), boxes_anywhere, st.sampled_from(FILLINGS))
 def test_nothing_of_what_a_hole_covers_is_left_and_all_else_stays(
     seed: int, boxes: NDArray[np.float64], filling: Filling
@@ -84,6 +84,10 @@ def test_stripes_go_on_through_a_hole_between_them(filling: Filling) -> None:
 def test_a_picture_that_is_all_hole_becomes_grey() -> None:
     cleaned = clean_background(_noise(1), np.array([[-5.0, -5, 90, 90]]))
     assert (cleaned == 128).all()
+
+
+def test_a_box_that_is_not_finite_hides_nothing() -> None:
+    assert not hidden_by(np.array([[np.nan, 0, 9, 9], [0, 0, np.inf, 9]]), (20, 30), 0.1).any()
 
 
 def test_without_boxes_a_copy_comes_back() -> None:

@@ -54,7 +54,8 @@ def clean_background(
 def hidden_by(boxes: NDArray[np.floating], shape: tuple[int, ...], margin: float) -> Mask:
     """Which pixels of a picture of `shape` (height, width) boxes with their margins cover."""
     hidden = np.zeros(shape[:2], bool)
-    for x1, y1, x2, y2 in np.asarray(boxes, np.float64).tolist():
+    finite = np.asarray(boxes, np.float64)
+    for x1, y1, x2, y2 in finite[np.isfinite(finite).all(axis=1)].tolist():
         across, down = max(margin * (x2 - x1), 2.0), max(margin * (y2 - y1), 2.0)
         rows = slice(max(math.floor(y1 - down), 0), max(math.ceil(y2 + down), 0))
         hidden[rows, max(math.floor(x1 - across), 0) : max(math.ceil(x2 + across), 0)] = True

@@ -114,7 +114,7 @@ def test_what_was_interrupted_can_be_gone_on_with(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr("playhead.redaction.detector.synthesise.write_set", stop)
+        broken.setattr("playhead.redaction.detector.synthesise._write_manifest", stop)
         with pytest.raises(KeyboardInterrupt):
             synthesise(source, out, count=2)
     assert not (out / "manifest.csv").exists()
@@ -314,6 +314,14 @@ def test_a_damaged_record_is_refused(source: Path, tmp_path: Path) -> None:
     synthesise(source, tmp_path / "out", count=1)
     (tmp_path / "out" / "synthesis.json").write_text("{}")
     with pytest.raises(ConfigError, match="no record of a synthesis"):
+        synthesise(source, tmp_path / "out", count=1)
+
+
+def test_a_manifest_that_lost_pictures_is_refused(source: Path, tmp_path: Path) -> None:
+    synthesise(source, tmp_path / "out", count=3)
+    manifest = tmp_path / "out" / "manifest.csv"
+    manifest.write_text("\n".join(manifest.read_text().splitlines()[:2]) + "\n")
+    with pytest.raises(LabelError, match="and 1 more"):
         synthesise(source, tmp_path / "out", count=1)
 
 

@@ -63,8 +63,22 @@ class Record:
 
     def add(self, number: int, picture: str, background: str, pasted: Sequence[Pasted]) -> None:
         """Say what picture `number` is made of."""
-        rows = [asdict(one) | {"label": self.classes[one.label]} for one in pasted]
+        rows = [
+            {
+                "label": self.classes[one.label],
+                "box": [round(side, 3) for side in one.box],
+                "blending": one.blending,
+                "scale": round(one.scale, 4),
+                "mirrored": one.mirrored,
+                "gain": round(one.gain, 4),
+            }
+            for one in pasted
+        ]
         self.pictures[number] = {"picture": picture, "background": background, "pasted": rows}
+
+    def in_order(self) -> tuple[str, ...]:
+        """The names of the pictures, by number."""
+        return tuple(self.pictures[number]["picture"] for number in sorted(self.pictures))
 
     def write(self, out: Path) -> None:
         """Write `synthesis.json`, whole or not at all."""

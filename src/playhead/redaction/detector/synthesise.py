@@ -6,24 +6,26 @@ settings, the seed and k alone: going on from picture 100 gives what 200 at once
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from playhead.errors import ConfigError, LabelError, MediaError
-from playhead.events.pictures.files import read_pictures, write_set
+from playhead.events.manifest import ManifestRow, read_manifest, write_manifest
+from playhead.events.pictures import yolo
+from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
-from playhead.files import atomic_path
+from playhead.events.pictures.sources import MANIFEST
+from playhead.files import atomic_path, write_text
 from playhead.media.stills import read_still
 from playhead.progress import Progress, progress
 from playhead.redaction.detector.synthesis_backgrounds import Backgrounds
 from playhead.redaction.detector.synthesis_config import SynthesisConfig
-from playhead.redaction.detector.synthesis_record import Record, checksum
+from playhead.redaction.detector.synthesis_record import RECORD, Record, checksum
 from playhead.samples.pasting import Pasted, Scene, paste_some
 from playhead.samples.pasting_cutouts import CutoutBank, Labelled
 
@@ -96,14 +98,15 @@ def synthesise(
     labelled = _of_split(source, split)
     places = _backgrounds(labelled, config, backgrounds)
     record = _record(labelled, places, config, seed).with_standing(out)
+    standing = _standing(out, record)
     numbers = _numbers(record, start, count)
     bank, failed = _cut_all(source, labelled, config, seed)
     # So that what an interruption leaves is known as this synthesis, and gone on with.
     record.write(out)
     maker = _Maker(out, bank, places, config, seed, labelled.pictures[0].split)
-    standing = _standing(out, record, numbers)
     made = _make_all(maker, numbers, record)
-    write_set(PictureSet(labelled.classes, (*standing, *made)), out)
+    yolo.write_classes(labelled.classes, out)
+    _write_manifest(out, record, standing, made)
     record.write(out)
     return Synthesis(
         out=out,
@@ -138,7 +141,8 @@ class _Maker:
             hidden_most=self.config.hidden_most, least_part=self.config.least_part
         )
         path = self.out / "images" / f"pasted_{self.seed}_{number:06d}.jpg"
-        _write_jpeg(scene.picture, path, self.config.quality)
+        with atomic_path(path) as temporary:
+            Image.fromarray(scene.picture).save(temporary, quality=self.config.quality)
         height, width, _ = scene.picture.shape
         made = LabelledPicture(
             path=path,
@@ -150,6 +154,7 @@ class _Maker:
             group=f"pasted-{self.seed}",
             split=self.split,
         )
+        write_text(_labels_of(path), yolo.label_text(made, scores=False))
         return made, background.name, pasted
 
 
@@ -220,14 +225,6 @@ def _readable(found: PictureSet, failed: list[str], steps: Progress) -> Iterator
         yield pixels, one.boxes, one.labels
 
 
-def _standing(out: Path, record: Record, numbers: range) -> tuple[LabelledPicture, ...]:
-    """The pictures that `out` holds already and that are not made anew."""
-    kept = {one["picture"] for number, one in record.pictures.items() if number not in numbers}
-    if not kept:
-        return ()
-    return tuple(one for one in read_pictures(out).pictures if one.path.name in kept)
-
-
 def _make_all(maker: _Maker, numbers: range, record: Record) -> tuple[LabelledPicture, ...]:
     made = []
     with progress("Pasting", total=len(numbers)) as steps:
@@ -239,9 +236,35 @@ def _make_all(maker: _Maker, numbers: range, record: Record) -> tuple[LabelledPi
     return tuple(made)
 
 
-def _write_jpeg(pixels: NDArray[np.uint8], path: Path, quality: int) -> None:
-    with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary, quality=quality)
+def _labels_of(picture: Path) -> Path:
+    return picture.parents[1] / "labels" / f"{picture.stem}.txt"
+
+
+def _standing(out: Path, record: Record) -> dict[str, ManifestRow]:
+    """The rows of the pictures that `out` holds already, which are not looked at again."""
+    rows = read_manifest(out / MANIFEST) if record.pictures else ()
+    named = {row.video.name: row for row in rows}
+    lost = [name for name in record.in_order() if name not in named]
+    if lost:
+        raise LabelError(
+            f"{out / MANIFEST}: has no row for {lost[0]} and {len(lost) - 1} more that "
+            f"{RECORD} speaks of; name a new folder"
+        )
+    return named
+
+
+def _write_manifest(
+    out: Path,
+    record: Record,
+    standing: Mapping[str, ManifestRow],
+    made: Sequence[LabelledPicture],
+) -> None:
+    rows = dict(standing)
+    for one in made:
+        rows[one.path.name] = ManifestRow(
+            video=one.path, labels=_labels_of(one.path), group=one.group, split=one.split
+        )
+    write_manifest([rows[name] for name in record.in_order()], out / MANIFEST)
 
 
 def _notes(
