@@ -1,6 +1,8 @@
 """The commands evaluate and thresholds on labelled pictures, and what they write."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from playhead.errors import ConfigError, LabelError
-from playhead.events.pictures.files import write_pictures, write_set
+from playhead.events.pictures.files import read_pictures, write_pictures, write_set
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.inference.bundle import load_bundle, verify_bundle
 from playhead.inference.detectors.own import decisions_of
@@ -17,6 +19,7 @@ from playhead.redaction.detector.evaluate import measure_pictures
 from playhead.redaction.detector.thresholds import Goal, choose_thresholds, search_thresholds
 from tests.command import playhead, playhead_json, run
 from tests.detector_bundle import paint, write_detector_bundle
+from tests.spotting.test_torch_free import WITHOUT_TORCH
 
 CLASSES = ("car", "plate")
 SIZE = (160, 96)
@@ -133,8 +136,6 @@ def predictions(street: Path, out: Path, kind: str) -> PictureSet:
 def test_saved_predictions_of_every_format_are_measured_alike(
     street: Path, tmp_path: Path, kind: str
 ) -> None:
-    from playhead.events.pictures.files import read_pictures
-
     found = predictions(street, tmp_path / "found", kind)
     expected = measure_pictures(read_pictures(street), found).to_json()
     paths = ("--truth", street, "--predictions", tmp_path / "found")
@@ -204,3 +205,18 @@ def test_what_predict_saves_is_measured_and_thresholded_like_the_bundle_itself(
     for label, one in saved["per_class"].items():
         assert one["threshold"] == ran["per_class"][label]["threshold"]
         assert one["f1"] == ran["per_class"][label]["f1"]
+
+
+def test_measuring_choosing_and_the_page_work_without_torch(
+    street: Path, bundle: Path, tmp_path: Path
+) -> None:
+    predictions(street, tmp_path / "found", "csv")
+    paths = ("--truth", street, "--predictions", tmp_path / "found")
+    for command in (
+        ("evaluate", *paths, "--report", tmp_path / "page.html"),
+        ("thresholds", bundle, "--truth", street, "--threads", 1),
+    ):
+        arguments = [sys.executable, "-c", WITHOUT_TORCH, "redaction", *map(str, command)]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page.html").stat().st_size > 50_000
