@@ -300,8 +300,14 @@ def bundle_export(
     as_json: Json = False,
 ) -> None:
     """Make a bundle of a run's best weights, or of an epoch that was kept."""
+    from playhead.runs import job_of
+
+    job = job_of(run)
     with needs_extra("exporting", "train"):
-        from playhead.spotting.train import export_run
+        if job == "redaction":
+            from playhead.redaction.detector.train import export_run
+        else:
+            from playhead.spotting.train import export_run
 
     bundle = export_run(run, out, epoch=epoch)
     print_json({"bundle": str(bundle)}) if as_json else typer.echo(bundle)

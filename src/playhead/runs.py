@@ -10,7 +10,7 @@ import yaml
 from playhead.errors import PlayheadError
 from playhead.learning.log import read_rows
 
-__all__ = ["RunSummary", "list_runs"]
+__all__ = ["RunSummary", "job_of", "list_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,17 @@ def list_runs(folder: Path) -> list[RunSummary]:
         )
     configs = sorted(folder.rglob("config.yaml"))
     return [_summary(path.parent, folder) for path in configs if _is_run(path.parent)]
+
+
+def job_of(run: Path) -> str:
+    """The job that a run folder is of; PlayheadError for a folder that is none."""
+    try:
+        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        return str(config["job"])
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise PlayheadError(
+            f"{run}: is no run folder, its config.yaml names no job; name one that `train` wrote"
+        ) from error
 
 
 def _is_run(folder: Path) -> bool:

@@ -431,6 +431,36 @@ def predict(
     raise typer.Exit(exit_code(predicted.result.files))
 
 
+@app.command(epilog="Example: playhead redaction train small --set data.manifest=set/manifest.csv")
+def train(
+    config: Annotated[
+        str, typer.Argument(help="small, medium, large, street-demo, or a path to YAML.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value over the configuration; may be repeated."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The run folder.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes CUDA where it is there.")
+    ] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a detector of one's own on labelled pictures, export it, report on the validation."""
+    from playhead.errors import needs_extra
+    from playhead.redaction.detector.config import find_config, load_detector_config
+
+    path = find_config(config)
+    loaded = load_detector_config(path, settings or [])
+    with needs_extra("training", "train"):
+        from playhead.redaction.detector.train import train_detector
+
+    run = out or Path("runs") / path.stem
+    result = train_detector(loaded, run, resume=resume, device=device)
+    print_json(result.to_json()) if as_json else typer.echo(result.describe())
+
+
 @app.command(epilog="Example: playhead redaction synthesise street-set --out more --count 500")
 def synthesise(
     source: Annotated[

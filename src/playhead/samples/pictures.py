@@ -7,7 +7,7 @@ of which too little is left goes.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,10 @@ from PIL import Image
 
 from playhead.errors import LabelError
 from playhead.events.pictures.model import PictureSet
+from playhead.samples.pasting import paste_into
+from playhead.samples.pasting_cutouts import CutoutBank
 from playhead.samples.picture_cache import PictureCache
 from playhead.samples.picture_settings import PictureAugmentation
-
-if TYPE_CHECKING:
-    from playhead.samples.pasting_cutouts import CutoutBank
 
 __all__ = ["GREY", "TrainingPictures", "fit_into", "place"]
 
@@ -61,15 +60,14 @@ class TrainingPictures:
     batch_size: int
     plain_from: int
     multiple: int = 32
-    bank: "CutoutBank | None" = None
+    bank: CutoutBank | None = None
     most: int = field(init=False)
 
     def __post_init__(self) -> None:
         counts = sorted(len(one.labels) for one in self.pictures.pictures)
         if not counts or counts[-1] == 0:
             raise LabelError("there is no labelled object in the pictures to train on")
-        pasted = 0 if self.bank is None else self.bank.most_labels * self._pastes
-        object.__setattr__(self, "most", sum(counts[-4:]) + pasted)
+        object.__setattr__(self, "most", sum(counts[-4:]) + self._pasted_most())
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -79,8 +77,6 @@ class TrainingPictures:
         rng = np.random.default_rng([self.seed, epoch, index])
         scene = self._composed(rng, epoch, self._order(epoch)[index], self._size(epoch, index))
         if self.bank is not None and self.settings.cut_paste is not None:
-            from playhead.samples.pasting import paste_into
-
             pasted = paste_into(
                 rng, scene.canvas, scene.boxes, scene.labels, self.bank, self.settings.cut_paste
             )
@@ -97,9 +93,12 @@ class TrainingPictures:
             "labels": labels,
         }
 
-    @property
-    def _pastes(self) -> int:
-        return 0 if self.settings.cut_paste is None else self.settings.cut_paste.count[1]
+    def _pasted_most(self) -> int:
+        """The most labels that cut and paste can add to a picture."""
+        if self.bank is None or self.settings.cut_paste is None:
+            return 0
+        largest = max((len(cutout.labels) for cutout in self.bank), default=0)
+        return largest * self.settings.cut_paste.count[1]
 
     def _order(self, epoch: int) -> NDArray[np.intp]:
         return np.random.default_rng([self.seed, epoch]).permutation(len(self))

@@ -22,7 +22,7 @@ from playhead.inference.scores import read_scores
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import training_device
 from playhead.learning.export import export_bundle
-from playhead.learning.log import read_rows
+from playhead.learning.kept import kept_weights, logged_metrics
 from playhead.learning.losses import classification_loss
 from playhead.learning.state import load_weights
 from playhead.learning.training import FitResult, fit
@@ -130,26 +130,10 @@ def train_spotting(
 def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
     """Make a bundle of a run's best weights, or of an epoch that was kept; its folder."""
     config = load_spotting_config(run / "config.yaml")
-    name = "best.safetensors" if epoch is None else f"epoch_{epoch}.safetensors"
-    if not (run / name).is_file():
-        kept = ", ".join(sorted(path.name for path in run.glob("*.safetensors"))) or "none"
-        raise PlayheadError(
-            f"{run / name}: is not there; weights of this run are {kept}. "
-            "Name epochs to keep with training.keep_epochs"
-        )
     model = build_model(config.model.without_start(), len(config.data.classes), config.window)
-    load_weights(model, run / name)
-    _export(model, config, out, _logged_metrics(run, epoch))
+    load_weights(model, kept_weights(run, epoch))
+    _export(model, config, out, logged_metrics(run, epoch))
     return out
-
-
-def _logged_metrics(run: Path, epoch: int | None) -> dict[str, Any]:
-    """What the log says of an epoch, or of the best one."""
-    rows = [row for row in read_rows(run / "log.jsonl") if row["kind"] == "epoch"]
-    chosen = [row for row in rows if row["best"]] if epoch is None else rows[epoch - 1 : epoch]
-    if not chosen:
-        return {}
-    return {**(chosen[-1]["metrics"] or {}), "epoch": chosen[-1]["epoch"]}
 
 
 def _finish(

@@ -76,7 +76,7 @@ def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingP
     bank = None
     if cut_paste is not None:
         shown = ((cache.read(k), *_seen(one, cache, k)) for k, one in enumerate(pictures.pictures))
-        bank = CutoutBank(shown, cut_paste)
+        bank = CutoutBank(shown, cut_paste, seed=config.training.seed)
     return TrainingPictures(
         pictures=pictures,
         cache=cache,

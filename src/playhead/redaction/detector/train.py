@@ -12,20 +12,28 @@ from torch import Tensor, nn
 from playhead.errors import PlayheadError, WeightsError
 from playhead.events.pictures.model import PictureSet
 from playhead.files import write_text
-from playhead.inference.bundle import Bundle, PicturePlan, load_bundle
+from playhead.inference.bundle import Bundle, PicturePlan, load_bundle, note_in_bundle
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import training_device
 from playhead.learning.export import export_bundle
-from playhead.learning.state import read_tensors
+from playhead.learning.kept import kept_weights, logged_metrics
+from playhead.learning.state import load_weights, read_tensors
 from playhead.learning.training import FitResult, fit
-from playhead.redaction.detector.config import DetectorConfig, ModelConfig
-from playhead.redaction.detector.data import split_pictures, training_pictures
+from playhead.redaction.detector.config import (
+    DetectorConfig,
+    ModelConfig,
+    load_detector_config,
+)
+from playhead.redaction.detector.data import Sides, pictures_of, split_pictures, training_pictures
+from playhead.redaction.detector.evaluate import measure_pictures
 from playhead.redaction.detector.loss import detection_loss
 from playhead.redaction.detector.model import Detector, build_detector
+from playhead.redaction.detector.predict import PredictOptions, predict_set
+from playhead.redaction.detector.reporting import write_detector_report
 from playhead.redaction.detector.validation import Validation
 from playhead.samples.picture_cache import PictureCache
 
-__all__ = ["TrainResult", "train_detector"]
+__all__ = ["Learnt", "TrainResult", "export_run", "go_on_from", "learn", "train_detector"]
 
 Batch = dict[str, Tensor]
 
@@ -36,6 +44,8 @@ class TrainResult:
 
     run: Path
     bundle: Path
+    report: Path
+    metrics: dict[str, float]
     fitted: FitResult
     train: PictureSet
     valid: PictureSet
@@ -46,7 +56,8 @@ class TrainResult:
             "job": "redaction",
             "run": str(self.run),
             "bundle": str(self.bundle),
-            "metrics": self.fitted.metrics,
+            "report": str(self.report),
+            "metrics": self.metrics,
             "best_epoch": self.fitted.best_epoch,
             "seconds": self.fitted.seconds,
             "data_wait": self.fitted.data_wait,
@@ -56,21 +67,39 @@ class TrainResult:
 
     def describe(self) -> str:
         """A few lines for a person."""
-        metrics = self.fitted.metrics
         return (
-            f"validation mAP50 {metrics['map50']:.3f}, mAP50-95 {metrics['map50_95']:.3f}, best "
-            f"epoch {self.fitted.best_epoch}, {self.fitted.seconds:.0f} s of training\n"
-            f"bundle  {self.bundle}"
+            f"validation mAP50 {self.metrics['ap50']:.3f}, mAP50-95 {self.metrics['ap50_95']:.3f}, "
+            f"best epoch {self.fitted.best_epoch}, {self.fitted.seconds:.0f} s of training\n"
+            f"bundle  {self.bundle}\nreport  {self.report}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A detector with its best weights, how it came to them, and the pictures it has seen."""
+
+    model: Detector
+    fitted: FitResult
+    sides: Sides
 
 
 def train_detector(
     config: DetectorConfig, run: Path, *, resume: bool = False, device: str = "auto"
 ) -> TrainResult:
-    """Train, keep the best weights, export them as a bundle.
+    """Train, keep the best weights, export them, predict and report on the validation pictures.
 
     Raises PlayheadError for labels, pictures or weights that cannot be used, before any training.
     """
+    learnt = learn(config, run, resume=resume, device=device)
+    metrics = {**learnt.fitted.metrics, "epoch": learnt.fitted.best_epoch}
+    _export(learnt.model, learnt.sides.train.classes, config, run / "bundle", metrics)
+    return _finish(run, learnt, config, device)
+
+
+def learn(
+    config: DetectorConfig, run: Path, *, resume: bool = False, device: str = "auto"
+) -> Learnt:
+    """Only the training; the run folder holds its log, its checkpoint and its best weights."""
     if resume and not run.is_dir():
         raise PlayheadError(f"{run}: there is no run to resume; leave --resume out to begin one")
     prepare_folder(run, resume=resume)
@@ -96,9 +125,17 @@ def train_detector(
         device=chosen,
         identity=document,
     )
-    metrics = {**fitted.metrics, "epoch": fitted.best_epoch}
-    _export(model, classes, config, run / "bundle", metrics)
-    return TrainResult(run, run / "bundle", fitted, sides.train, sides.valid)
+    return Learnt(model, fitted, sides)
+
+
+def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
+    """Make a bundle of a run's best weights, or of an epoch that was kept; its folder."""
+    config = load_detector_config(run / "config.yaml")
+    classes = pictures_of(config.data).classes
+    model = build_detector(config.model.without_start(), len(classes))
+    load_weights(model, kept_weights(run, epoch))
+    _export(model, classes, config, out, logged_metrics(run, epoch))
+    return out
 
 
 def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> None:
@@ -126,6 +163,33 @@ def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> Non
             continue
         for mine, theirs in rows:
             tensor[mine] = old[theirs]
+
+
+def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> TrainResult:
+    """Predict the validation pictures as a user would, choose thresholds, measure, report.
+
+    A class is believed where its F1 is best, unless the configuration says where.
+    """
+    sides = learnt.sides
+    options = PredictOptions(enlarge=True, device=device, threads=config.training.threads)
+    found = predict_set([run / "bundle"], sides.valid, options)
+    result = measure_pictures(sides.valid, found, thresholds=config.decisions.thresholds)
+    chosen = {label: one.chosen.threshold for label, one in result.classes.items()}
+    known = {label: threshold for label, threshold in chosen.items() if threshold is not None}
+    bundle = note_in_bundle(
+        run / "bundle", metrics=result.metrics(), post_processing={"thresholds": known}
+    )
+    report = write_detector_report(
+        sides.valid,
+        found,
+        run / "report.html",
+        title=f"A detector of {', '.join(sides.valid.classes)}",
+        run=run,
+        result=result,
+    )
+    return TrainResult(
+        run, bundle.folder, report, result.metrics(), learnt.fitted, sides.train, sides.valid
+    )
 
 
 def _started(config: DetectorConfig) -> ModelConfig:

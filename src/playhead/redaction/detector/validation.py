@@ -37,13 +37,13 @@ class Validation:
     device: torch.device
 
     def measure(self, model: nn.Module) -> dict[str, float]:
-        """`map50` and `map50_95`, the means over the classes that have any true box."""
+        """`ap50` and `ap50_95`, the means over the classes that have any true box."""
         found = PictureSet(self.pictures.classes, tuple(self._found(model)))
         classes = measure_classes(self.pictures, found).values()
         known = [one for one in classes if one.boxes]
         return {
-            "map50": float(np.mean([one.ap50 for one in known])),
-            "map50_95": float(np.mean([one.ap50_95 for one in known])),
+            "ap50": float(np.mean([one.ap50 for one in known])),
+            "ap50_95": float(np.mean([one.ap50_95 for one in known])),
         }
 
     def _found(self, model: nn.Module) -> Iterator[LabelledPicture]:

@@ -1,0 +1,187 @@
+"""Training a detector: from drawn pictures to a bundle, stopped and gone on, with other classes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from playhead.errors import ConfigError, LabelError, WeightsError
+from playhead.inference.bundle import load_bundle
+from playhead.inference.runtime import OpenVinoBackend
+from playhead.redaction.detector import train
+from playhead.redaction.detector.config import DetectorConfig
+from playhead.redaction.detector.data import split_pictures
+from playhead.redaction.detector.model import build_from_manifest, cells_of
+from playhead.redaction.detector.train import learn, train_detector
+from tests.redaction.detector.drawn_set import CLASSES, draw_set, tiny_config
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_set(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="module")
+def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "first"
+    train_detector(tiny_config(drawn), run)
+    return run
+
+
+def test_a_run_leaves_a_bundle_that_says_how_it_was_trained(trained: Path) -> None:
+    manifest = load_bundle(trained / "bundle").manifest
+    assert (manifest.job, manifest.classes) == ("redaction", CLASSES)
+    assert (manifest.pictures.longest, manifest.pictures.strides) == (96, (8, 16))
+    assert manifest.training["data"]["manifest"] == "manifest.csv"  # no folder of this machine
+    assert {"ap50", "ap50_95"} <= manifest.metrics.keys()
+
+
+def test_the_bundle_s_graph_answers_as_the_network_does_at_another_size(trained: Path) -> None:
+    bundle = load_bundle(trained / "bundle")
+    model = build_from_manifest(bundle.manifest)
+    model.load_state_dict({k: torch.from_numpy(v) for k, v in load_file(bundle.weights).items()})
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 128, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        expected = model.eval().for_bundle()(torch.from_numpy(pictures)).numpy()
+    made = OpenVinoBackend(bundle, threads=1).run("model", pictures)
+    assert made.shape == (3, len(cells_of(64, 128, (8, 16))[0]), 6)
+    np.testing.assert_allclose(made, expected, atol=2e-3)
+
+
+def test_a_tiny_detector_learns_squares_and_discs(tmp_path: Path) -> None:
+    manifest = draw_set(tmp_path / "set", 32)
+    config = tiny_config(manifest, training={"epochs": 24, "validate_every": 24})
+    assert learn(config, tmp_path / "run").fitted.metrics["ap50"] > 0.8
+
+
+def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_weights(
+    drawn: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopping(*arguments: object) -> torch.Tensor:
+        monkeypatch.setattr(train, "detection_loss", real)
+        raise KeyboardInterrupt
+
+    real = train.detection_loss
+    run = tmp_path / "run"
+    config = tiny_config(drawn, training={"checkpoint_seconds": 0})
+    calls = 0
+
+    def counted(*arguments: object) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return stopping() if calls == 5 else real(*arguments)  # in the middle of the second epoch
+
+    monkeypatch.setattr(train, "detection_loss", counted)
+    with pytest.raises(KeyboardInterrupt):
+        learn(config, run)
+    learn(config, run, resume=True)
+    whole, resumed = (load_file(one / "best.safetensors") for one in (trained, run))
+    assert all(whole[name].tobytes() == resumed[name].tobytes() for name in whole)
+
+
+def test_workers_make_the_same_weights(drawn: Path, trained: Path, tmp_path: Path) -> None:
+    learn(tiny_config(drawn, training={"workers": 2}), tmp_path / "run")
+    alone, shared = (load_file(run / "best.safetensors") for run in (trained, tmp_path / "run"))
+    assert all(alone[name].tobytes() == shared[name].tobytes() for name in alone)
+
+
+def test_a_bundle_goes_on_with_other_classes_and_keeps_those_it_knows(
+    drawn: Path, trained: Path
+) -> None:
+    bundle = load_bundle(trained / "bundle")
+    config = tiny_config(drawn)
+    model = train.build_detector(config.model, 3)
+    before = {name: one.clone() for name, one in model.state_dict().items()}
+    train.go_on_from(model, ("dog", "square", "disc"), bundle)
+    old, new = load_file(bundle.weights), model.state_dict()
+    for name in new:
+        if ".logits." not in name:
+            np.testing.assert_array_equal(new[name], old[name])
+        else:
+            np.testing.assert_array_equal(
+                new[name][1], old[name][1]
+            )  # square is the second of both
+            np.testing.assert_array_equal(new[name][2], old[name][0])
+            np.testing.assert_array_equal(new[name][0], before[name][0])
+
+
+def test_going_on_starts_where_the_bundle_was(drawn: Path, trained: Path, tmp_path: Path) -> None:
+    config = tiny_config(
+        drawn,
+        start={"bundle": str(trained / "bundle")},
+        training={"epochs": 1, "rate": 1e-9, "final_rate": 1e-9, "ema": 0.999, "weight_decay": 0},
+        model={"weights": "no such weights"},
+    )
+    learn(config, tmp_path / "run")
+    started, made = (load_file(run / "best.safetensors") for run in (trained, tmp_path / "run"))
+    names = [name for name in started if name.endswith("conv_stem.weight")]
+    assert names
+    np.testing.assert_allclose(made[names[0]], started[names[0]], atol=1e-6)
+
+
+def test_a_bundle_of_another_network_is_refused(drawn: Path, trained: Path, tmp_path: Path) -> None:
+    config = tiny_config(drawn, start={"bundle": str(trained / "bundle")}, model={"channels": 24})
+    with pytest.raises(WeightsError, match="same model section"):
+        train_detector(config, tmp_path / "run")
+
+
+def test_a_class_without_boxes_is_said_before_training(drawn: Path, tmp_path: Path) -> None:
+    (drawn.parent / "classes.txt").write_text("disc\nsquare\ndog\n")
+    try:
+        with pytest.raises(LabelError, match="no box of dog"):
+            train_detector(tiny_config(drawn), tmp_path / "run")
+        two = split_pictures(tiny_config(drawn, data={"classes": ["square", "disc"]}).data)
+    finally:
+        (drawn.parent / "classes.txt").write_text("disc\nsquare\n")
+    assert two.train.classes == ("square", "disc")
+    assert two.train.count()["square"] == 12
+
+
+def test_a_single_class_of_several_can_be_learnt(drawn: Path) -> None:
+    sides = split_pictures(tiny_config(drawn, data={"classes": ["square"]}).data)
+    assert sides.train.classes == ("square",)
+    assert sum(len(one.labels) for one in sides.train.pictures) == 12
+    with pytest.raises(LabelError, match="has no class cat; its classes are disc, square"):
+        split_pictures(tiny_config(drawn, data={"classes": ["cat"]}).data)
+
+
+def test_folds_keep_groups_together(drawn: Path) -> None:
+    text = drawn.read_text().splitlines()
+    grouped = [text[0]]
+    for number, line in enumerate(text[1:]):
+        cells = line.split(",")
+        cells[2], cells[4] = f"street-{number // 4}", ""
+        grouped.append(",".join(cells))
+    manifest = drawn.with_name("grouped.csv")
+    manifest.write_text("\n".join(grouped) + "\n")
+    held = []
+    for fold in range(2):
+        sides = split_pictures(tiny_config(manifest, data={"folds": 2, "fold": fold}).data)
+        train_groups = {one.group for one in sides.train.pictures}
+        valid_groups = {one.group for one in sides.valid.pictures}
+        assert not train_groups & valid_groups
+        held += [one.path.name for one in sides.valid.pictures]
+    assert len(held) == len(set(held)) == 16
+
+
+def test_a_size_that_the_strides_do_not_divide_is_refused(drawn: Path) -> None:
+    with pytest.raises(ConfigError, match="multiples of the last stride"):
+        tiny_config(drawn, data={"size": [100, 96]})
+
+
+@pytest.mark.parametrize("name", ["small", "medium", "large"])
+def test_packaged_configurations_are_valid(name: str) -> None:
+    from playhead.redaction.detector.config import find_config, load_detector_config
+
+    config = load_detector_config(find_config(name), ["data.manifest=set/manifest.csv"])
+    assert isinstance(config, DetectorConfig)
+    assert config.training.select == "ap50_95"
+
+
+def test_the_log_holds_what_the_validation_measured(trained: Path) -> None:
+    rows = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
+    epochs = [row for row in rows if row["kind"] == "epoch"]
+    assert [sorted(row["metrics"]) for row in epochs] == [["ap50", "ap50_95"]] * 2
