@@ -24,7 +24,7 @@ from playhead.inference.bundle import (
     write_bundle_files,
 )
 
-__all__ = ["STRIDES", "paint", "write_detector_bundle"]
+__all__ = ["STRIDES", "colour_graph", "paint", "write_detector_bundle"]
 
 STRIDES = (8, 16)
 
