@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from playhead.errors import LabelError
-from playhead.events.pictures.files import read_pair, write_pictures, write_set
+from playhead.events.pictures.files import read_pair, read_pictures, write_pictures, write_set
 from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.pairing import pair
-from tests.events.pictures.picture_files import draw, labelled
+from tests.events.pictures.picture_files import draw, labelled, same
 
 ROOT = Path("/data/set")
 TRUE = PictureSet(
@@ -117,3 +117,18 @@ def test_a_link_to_a_picture_is_that_picture(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     true = PictureSet(("plate",), (labelled(real, [], []),))
     assert corners(pair(true, found(str(tmp_path / "link" / "a.jpg")))) == [[0]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "coco"])
+def test_what_was_read_without_the_truth_is_paired_with_it(kind: str, tmp_path: Path) -> None:
+    pictures = tuple(
+        labelled(draw(tmp_path / "set" / "images" / name), [[1, 2, 30, 40]], [0], [0.5])
+        for name in ("a.png", "b/a.png")
+    )
+    whole = PictureSet(("car",), pictures)
+    [path] = write_pictures(whole, tmp_path / "out", [kind], predictions=True)
+    alone = read_pictures(path)
+    assert [one.path.as_posix() for one in alone.pictures] == ["a.png", "b/a.png"]
+    assert [one.size for one in alone.pictures] == [(0, 0)] * 2
+    assert same(pair(whole, alone), whole)
+    assert same(read_pictures(path, images=tmp_path / "set"), whole)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.errors import LabelError
+from playhead.errors import LabelError, StorageError
 from playhead.events.pictures.files import (
     KINDS,
     read_pair,
@@ -206,3 +206,10 @@ def test_two_pictures_of_one_stem_cannot_share_a_label_file(tmp_path: Path) -> N
     ]
     with pytest.raises(LabelError, match=r"share the label file a\.txt"):
         write_pictures(PictureSet(("car",), tuple(ones)), tmp_path, ["yolo"])
+
+
+def test_where_labels_cannot_be_written_the_error_says_so(tmp_path: Path) -> None:
+    (tmp_path / "labels").write_text("a file where the folder should be")
+    found = PictureSet(("car",), (labelled(tmp_path / "a.jpg", [[0, 0, 1, 1]], [0]),))
+    with pytest.raises(StorageError, match=r"a\.txt: writing failed"):
+        write_pictures(found, tmp_path, ["yolo"])

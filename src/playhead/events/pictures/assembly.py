@@ -42,11 +42,11 @@ def assemble(
     known = _classes(path, raws, classes, like)
     shelf = None if like is not None or kind == "manifest" else shelf_of(path, images)
     if shelf is not None:
-        found = [_on_shelf(raw, shelf) for raw in raws.pictures]
+        found = [_on_shelf(raw, shelf, images) for raw in raws.pictures]
     elif like is not None:
         found = _in_truth(raws, like)
     else:
-        found = [_Found(raw.path or Path(raw.names[0]), raw.size) for raw in raws.pictures]
+        found = [_at(raw) for raw in raws.pictures]
     _refuse_twice(raws, found)
     pictures = [_picture(raw, one, known) for raw, one in zip(raws.pictures, found, strict=True)]
     if kind == "yolo" and shelf is not None and path.is_dir():
@@ -73,25 +73,35 @@ def _classes(
     return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
+def _at(raw: RawPicture) -> _Found:
+    """The picture that a manifest names."""
+    path = raw.path or Path(raw.names[0])
+    return _Found(path, raw.size or still_size(path))
+
+
 def _in_truth(raws: RawSet, like: PictureSet) -> list[_Found]:
     matcher = Matcher([one.path for one in like.pictures])
     found = []
     for raw in raws.pictures:
-        places = [matcher.place(Path(name)) for name in raw.names]
+        places = (matcher.place(Path(name)) for name in raw.names)
         place = next((one for one in places if one is not None), None)
         if place is None:
             found.append(_Found(Path(raw.names[0]), raw.size))
         else:
-            found.append(_Found(like.pictures[place].path, like.pictures[place].size))
+            true = like.pictures[place]
+            found.append(_Found(true.path, true.size if any(true.size) else raw.size))
     return found
 
 
-def _on_shelf(raw: RawPicture, shelf: Shelf) -> _Found:
+def _on_shelf(raw: RawPicture, shelf: Shelf, images: Path | None) -> _Found:
+    """The picture on the shelf, or else one by the name that the file gives it."""
     files = next((files for name in raw.names if (files := shelf.find(name))), [])
     if len(files) > 1:
         names = ", ".join(str(file) for file in files[:3])
         raise LabelError(f"{raw.file}: {raw.names[0]!r} can be {names}; keep one, or its folder")
-    return _Found(files[0] if files else shelf.root / raw.names[0], raw.size)
+    if files:
+        return _Found(files[0], raw.size or still_size(files[0]))
+    return _Found((images or Path()) / raw.names[0], raw.size)
 
 
 def _refuse_twice(raws: RawSet, found: Sequence[_Found]) -> None:
@@ -106,7 +116,12 @@ def _refuse_twice(raws: RawSet, found: Sequence[_Found]) -> None:
 
 
 def _picture(raw: RawPicture, found: _Found, classes: dict[str, int]) -> LabelledPicture:
-    size = found.size or _size(raw, found.path)
+    if raw.shares and found.size is None:
+        raise LabelError(
+            f"{raw.file}: there is no picture {raw.names[0]!r}, and the shares of YOLO need its "
+            "size; name the folder of the pictures"
+        )
+    size = found.size or (0, 0)
     boxes = np.array([box.corners for box in raw.boxes], np.float64).reshape(-1, 4)
     if raw.shares:
         boxes = boxes * np.array([*size, *size], np.float64)
@@ -119,18 +134,6 @@ def _picture(raw: RawPicture, found: _Found, classes: dict[str, int]) -> Labelle
         group=raw.group or without_suffix(plain_name(Path(raw.names[0]))),
         split=raw.split,
     )
-
-
-def _size(raw: RawPicture, path: Path) -> tuple[int, int]:
-    """The size of the picture file; (0, 0) where there is none and pixels need none."""
-    if path.is_file():
-        return still_size(path)
-    if raw.shares:
-        raise LabelError(
-            f"{raw.file}: there is no picture {raw.names[0]!r}, and the shares of YOLO need its "
-            "size; name the folder of the pictures"
-        )
-    return (0, 0)
 
 
 def _label(raw: RawPicture, box: RawBox, classes: dict[str, int]) -> int:

@@ -5,6 +5,7 @@ normalise` repairs what can be repaired.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from playhead.errors import LabelError, StorageError
@@ -191,7 +192,8 @@ def _write_label(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where there is no such folder either
+            temporary.unlink(missing_ok=True)
         raise StorageError(f"{path}: writing failed: {error.strerror or error}") from error
 
 

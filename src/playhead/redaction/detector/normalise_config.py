@@ -31,7 +31,9 @@ class SourceConfig(Settings):
     model_config = ConfigDict(populate_by_name=True)
 
     path: Path = Field(description="folder of labels, COCO document, CSV of boxes, or manifest")
-    format: Literal["auto", "manifest", "yolo", "voc", "coco", "csv"] = "auto"
+    format: Literal["auto", "manifest", "yolo", "voc", "coco", "csv"] = Field(
+        default="auto", description="auto: told by what is found"
+    )
     name: str = Field(default="", description="in reports; the name of the folder without one")
     images: Path | None = Field(default=None, description="folder of the pictures")
     class_: str | None = Field(
@@ -51,7 +53,9 @@ class SourceConfig(Settings):
 class NormaliseConfig(Settings):
     """Sources, and how they become one set."""
 
-    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    sources: tuple[SourceConfig, ...] = Field(
+        min_length=1, description="labels, in the order in which the earlier holds"
+    )
     images: Path | None = Field(default=None, description="folder of the pictures of all sources")
     classes: tuple[str, ...] = Field(
         default=(), description="of the set, in order; boxes of others are left out; none: all"
@@ -75,7 +79,7 @@ class NormaliseConfig(Settings):
     split: dict[str, float] = Field(
         default_factory=dict, description=f"share of each split; what is left over is {REST}"
     )
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="another one deals out other splits")
     check: Literal["pixels", "header"] = Field(
         default="pixels", description="pixels: decode every picture; header: believe its header"
     )
