@@ -277,3 +277,15 @@ def test_what_a_bundle_hid_is_audited_by_the_network_whose_place_it_took(tmp_pat
         "dog": "no other network finds it",
         "head": "no other network finds heads; faces are looked for instead",
     }
+
+
+def test_an_audit_of_a_class_that_nobody_else_finds_says_so(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",))
+    options = ("--hide", "dog", "--bundle", bundle.folder, "--audit")
+    told = playhead("redaction", "run", source, *options)
+    assert "NOT AUDITED: nobody looked" in told
+    assert "dogs: unaudited (no other network finds it)" in told
+    # The track file alone tells it, too.
+    later = playhead("redaction", "audit", source, tmp_path / "a_redacted.mp4")
+    assert "dogs: unaudited (no other network finds it)" in later

@@ -52,9 +52,12 @@ def truth(folder: Path) -> PictureSet:
     return known
 
 
-def test_every_format_says_the_same_and_pairs_with_the_truth(tmp_path: Path, bundle: Path) -> None:
+def test_every_format_says_the_same_and_pairs_with_the_truth(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     known = truth(tmp_path / "set")
-    out = tmp_path / "found"
+    out = Path("found")
     options = ("--out", out, "--threshold", "0.5", "--threads", "1")
     result = playhead_json("redaction", "predict", bundle, tmp_path / "set", *options)
     assert result["found"] == {"car": 3, "plate": 0}

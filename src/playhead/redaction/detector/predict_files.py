@@ -108,8 +108,8 @@ def predict_files(
         tracked = redact_items(videos, config, out, overwrite=overwrite, only_tracks=True)
         outcomes += tracked.files
     result = BatchResult(tuple(outcomes), monotonic() - started, peak_memory_bytes())
-    own = {file for files in labels.values() for file in files}
-    shared = tuple(path for path in written if path not in own)
+    own = {file.resolve() for files in labels.values() for file in files}
+    shared = tuple(path for path in written if path.resolve() not in own)
     return PredictedFiles(result, shared, _sure(found, detector))
 
 
