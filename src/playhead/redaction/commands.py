@@ -261,6 +261,9 @@ def evaluate(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="95 % intervals of AP over groups of pictures.")
     ] = False,
+    beside: Annotated[
+        Path | None, typer.Option(help="Other predictions: how much higher is AP than theirs?")
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page: curves, confusion, the worst mistakes.")
     ] = None,
@@ -277,7 +280,12 @@ def evaluate(
 
     if holds_tracks(truth):
         said: dict[str, Any] = {"split": split, "images": images, "classes": classes, "run": run}
-        said |= {"threshold": threshold, "intervals": intervals or None, "report": report}
+        said |= {
+            "threshold": threshold,
+            "intervals": intervals or None,
+            "report": report,
+            "beside": beside,
+        }
         refuse_for_tracks(truth, said)
         result = evaluate_tracks(truth, predictions)
         print_json(result.to_json()) if as_json else print_table(result.rows())
@@ -292,6 +300,7 @@ def evaluate(
         classes=None if classes is None else classes.split(","),
         threshold=threshold,
         intervals=intervals,
+        beside=beside,
         report=report,
         run=run,
     )
@@ -299,6 +308,9 @@ def evaluate(
         print_json(measured.to_json())
     else:
         print_table(measured.result.rows())
+        if measured.beside:
+            typer.echo()
+            print_table(measured.beside_rows())
         if report is not None:
             typer.echo(report)
 

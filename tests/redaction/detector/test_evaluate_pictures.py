@@ -4,6 +4,7 @@ import io
 import json
 import math
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from playhead.events.pictures.model import PictureSet
-from playhead.redaction.detector.evaluate import measure_pictures, picture_intervals, read_sets
+from playhead.redaction.detector.evaluate import measure_pictures, read_sets
+from playhead.redaction.detector.intervals import picture_differences, picture_intervals
 from tests.metrics.coco_reference import coco_ap, picture, random_case
 
 CAR, FACE = [0, 0, 100, 100], [200, 100, 230, 130]
@@ -93,6 +95,25 @@ def test_pictures_of_one_group_are_drawn_together() -> None:
     alone = picture_intervals(apart, sets[1], resamples=200)["car"]["ap50"]
     assert alone.low > 0
     assert alone.high < 1
+
+
+def test_a_detector_is_no_better_than_itself_and_surely_better_than_one_without_its_finds() -> None:
+    truth, found = random_case(5, 24)
+    fewer = PictureSet(
+        found.classes,
+        tuple(
+            replace(one, boxes=one.boxes[::2], labels=one.labels[::2], scores=one.scores[::2])
+            for one in found.pictures
+        ),
+    )
+    same = picture_differences(truth, found, found, resamples=50)["all"]["ap50"]
+    assert (same.low, same.value, same.high) == (0, 0, 0)
+    better = picture_differences(truth, found, fewer, resamples=200)["all"]["ap50"]
+    ap = [measure_pictures(truth, one).metrics()["ap50"] for one in (found, fewer)]
+    assert better.value == pytest.approx(ap[0] - ap[1])
+    assert 0 < better.low < better.value < better.high
+    apart = picture_intervals(truth, found, resamples=200)["all"]["ap50"]
+    assert better.high - better.low < 2 * (apart.high - apart.low)
 
 
 def test_a_coco_document_with_crowds_is_measured_as_pycocotools_measures_its_files(

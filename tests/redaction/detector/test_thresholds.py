@@ -155,7 +155,9 @@ def test_classes_threshold_intervals_and_page_are_asked_for_by_options(
     result = playhead_json(
         "redaction", "evaluate", "--truth", street, "--predictions", tmp_path / "found",
         "--classes", "plate", "--threshold", 0.25, "--intervals", "--report", page,
+        "--beside", tmp_path / "found",
     )  # fmt: skip
+    assert result["beside"]["plate"]["ap50"] == {"difference": 0, "in": [0, 0]}
     assert list(result["per_class"]) == ["plate"]
     assert result["per_class"]["plate"]["threshold"] == 0.25
     assert set(result["intervals"]) == {"plate", "all"}

@@ -1,4 +1,4 @@
-"""Measuring what was found in labelled pictures: figures of every class, their means and intervals.
+"""Measuring what was found in labelled pictures: figures of every class, and their means.
 
 Average precision as COCO counts it. Precision and recall hold at a threshold: the one that is asked
 for, or the class's own with the best F1.
@@ -13,27 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.detection_config import DEFAULT_THRESHOLD
-from playhead.errors import LabelError, PlayheadError
+from playhead.errors import LabelError
 from playhead.events.pictures.files import of_split, read_pair, read_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.events.pictures.pairing import pair
-from playhead.metrics.bootstrap import Interval
 from playhead.metrics.confusion import Thresholds
 from playhead.metrics.curves import F1, Curve, hits_curve
-from playhead.metrics.detection import ClassDetection, measure_classes, resampled_ap
+from playhead.metrics.detection import ClassDetection, measure_classes
 from playhead.metrics.matching import ScoredHits
 from playhead.metrics.thresholds import at_threshold, best_f1_threshold
+from playhead.redaction.detector.intervals import ALL, Intervals
 
 __all__ = [
     "ClassFigures",
     "PictureEvaluation",
     "measure_pictures",
+    "number",
     "of_classes",
-    "picture_intervals",
     "read_sets",
 ]
-
-ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +69,15 @@ class ClassFigures:
         known = self.boxes > 0
         return {
             "boxes": self.boxes,
-            "ap50": _number(self.ap50),
-            "ap50_95": _number(self.ap50_95),
-            "precision": _number(self.chosen.precision) if known else None,
-            "recall": _number(self.chosen.recall) if known else None,
-            "f1": _number(self.chosen.f1) if known else None,
+            "ap50": number(self.ap50),
+            "ap50_95": number(self.ap50_95),
+            "precision": number(self.chosen.precision) if known else None,
+            "recall": number(self.chosen.recall) if known else None,
+            "f1": number(self.chosen.f1) if known else None,
             "threshold": self.chosen.threshold,
-            "ap_small": _number(self.small),
-            "ap_medium": _number(self.medium),
-            "ap_large": _number(self.large),
+            "ap_small": number(self.small),
+            "ap_medium": number(self.medium),
+            "ap_large": number(self.large),
         }
 
 
@@ -89,7 +87,7 @@ class PictureEvaluation:
 
     pictures: int
     classes: dict[str, ClassFigures]
-    intervals: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    intervals: Intervals = field(default_factory=dict)
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -118,12 +116,12 @@ class PictureEvaluation:
         document = {
             "job": "redaction",
             "pictures": self.pictures,
-            "metrics": {name: _number(value) for name, value in self.metrics().items()},
+            "metrics": {name: number(value) for name, value in self.metrics().items()},
             "per_class": {label: one.columns() for label, one in self.classes.items()},
         }
         if self.intervals:
             document["intervals"] = {
-                label: {name: [_number(one.low), _number(one.high)] for name, one in rows.items()}
+                label: {name: [number(one.low), number(one.high)] for name, one in rows.items()}
                 for label, rows in self.intervals.items()
             }
         return document
@@ -132,14 +130,14 @@ class PictureEvaluation:
         """A row for each class, and one for all of them where they are several."""
         rows = [{"class": label, **one.columns()} for label, one in self.classes.items()]
         if len(rows) > 1:
-            means = {name: _number(value) for name, value in self.metrics().items()}
+            means = {name: number(value) for name, value in self.metrics().items()}
             boxes = sum(one.boxes for one in self.classes.values())
             rows.append({**rows[0], **means, "class": ALL, "boxes": boxes, "threshold": None})
         return [{**row, **self._range(str(row["class"]))} for row in rows]
 
-    def _range(self, label: str) -> dict[str, str]:
+    def _range(self, label: str) -> dict[str, str | None]:
         return {
-            f"{name} in": f"{one.low:.3f} to {one.high:.3f}"
+            f"{name} in": None if np.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}"
             for name, one in self.intervals.get(label, {}).items()
         }
 
@@ -208,37 +206,6 @@ def _relabelled(one: LabelledPicture, new: NDArray[np.int32]) -> LabelledPicture
     return replace(one, boxes=one.boxes[kept], labels=labels[kept], scores=one.scores[kept])
 
 
-def picture_intervals(
-    truth: PictureSet,
-    predictions: PictureSet,
-    *,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> dict[str, dict[str, Interval]]:
-    """For each class and for `all` of them the percentile interval of ap50 and ap50_95.
-
-    Whole groups of pictures are drawn with replacement, since pictures of a group resemble each
-    other; a draw without any box of a class says nothing about it.
-    Raises PlayheadError for fewer than two groups, LabelError as `measure_pictures`.
-    """
-    groups = {name: n for n, name in enumerate(dict.fromkeys(p.group for p in truth.pictures))}
-    if len(groups) < 2 or resamples < 1 or not 0 < level < 1:
-        raise PlayheadError(
-            "intervals need at least 2 groups of pictures, 1 resample and a level between 0 and 1, "
-            f"got {len(groups)} groups, {resamples} resamples and level {level}"
-        )
-    member = np.array([groups[picture.group] for picture in truth.pictures])
-    measured = measure_classes(truth, predictions)
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(resamples):
-        times = np.bincount(rng.integers(0, len(groups), len(groups)), minlength=len(groups))
-        drawn.append(_pair_of_figures(measured, times[member]))
-    whole = _pair_of_figures(measured, np.ones(len(member), np.intp))
-    return _intervals([*measured, ALL], whole, np.array(drawn), level)
-
-
 def _figures(measured: ClassDetection, threshold: float | None) -> ClassFigures:
     hits = measured.hits
     return ClassFigures(
@@ -259,40 +226,12 @@ def _threshold(thresholds: Thresholds | None, label: str) -> float | None:
     return thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
 
 
-def _pair_of_figures(
-    measured: Mapping[str, ClassDetection], times: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """AP50 and AP50-95 of each class and of their mean, (classes + 1, 2), NaN where unknown."""
-    found = [resampled_ap(one, times) for one in measured.values()]
-    rows = [[ap[0], ap.mean()] for ap in found]
-    means = [_mean([row[column] for row in rows]) for column in range(2)]
-    return np.array([*rows, means])
-
-
-def _intervals(
-    names: Sequence[str], whole: NDArray[np.float64], drawn: NDArray[np.float64], level: float
-) -> dict[str, dict[str, Interval]]:
-    """drawn: (resamples, names, 2)."""
-    found: dict[str, dict[str, Interval]] = {}
-    for place, name in enumerate(names):
-        for column, figure in enumerate(("ap50", "ap50_95")):
-            values = drawn[:, place, column]
-            values = values[~np.isnan(values)]
-            low, high = (
-                np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-                if len(values)
-                else (np.nan, np.nan)
-            )
-            value = float(whole[place, column])
-            found.setdefault(name, {})[figure] = Interval(value, float(low), float(high), level)
-    return found
-
-
 def _mean(values: Sequence[float]) -> float:
     """The mean of the values that are known."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """A figure with four digits, None for one that is not known."""
     return None if np.isnan(value) else round(float(value), 4)

@@ -1,16 +1,24 @@
 """Evaluating files: saved predictions against labels, with a page where that is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from playhead.metrics.bootstrap import Interval
 from playhead.metrics.confusion import Confusion, confusion_matrix
 from playhead.redaction.detector.evaluate import (
     PictureEvaluation,
     measure_pictures,
-    picture_intervals,
+    number,
     read_sets,
+)
+from playhead.redaction.detector.intervals import (
+    Intervals,
+    picture_differences,
+    picture_intervals,
 )
 from playhead.redaction.detector.reporting import write_detector_report
 
@@ -19,16 +27,38 @@ __all__ = ["EvaluatedFiles", "evaluate_pictures"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedFiles:
-    """Figures, what is taken for what at their thresholds, and the page if one was written."""
+    """Figures, what is taken for what at their thresholds, and the page if one was written.
+
+    beside: how much higher the figures are than those of other predictions, empty without any
+    """
 
     result: PictureEvaluation
     confusion: Confusion
+    beside: Intervals
     report: Path | None
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
         document = {**self.result.to_json(), "confusion": self.confusion.to_json()}
+        if self.beside:
+            document["beside"] = {
+                label: {
+                    name: {
+                        "difference": number(one.value),
+                        "in": [number(one.low), number(one.high)],
+                    }
+                    for name, one in rows.items()
+                }
+                for label, rows in self.beside.items()
+            }
         return document if self.report is None else {**document, "report": str(self.report)}
+
+    def beside_rows(self) -> list[dict[str, Any]]:
+        """A row for each class: how much higher the figures are, and where that lies."""
+        return [
+            {"class": label, **_columns("ap50", rows), **_columns("ap50_95", rows)}
+            for label, rows in self.beside.items()
+        ]
 
 
 def evaluate_pictures(
@@ -40,12 +70,14 @@ def evaluate_pictures(
     classes: Sequence[str] | None = None,
     threshold: float | None = None,
     intervals: bool = False,
+    beside: Path | None = None,
     report: Path | None = None,
     run: Path | None = None,
 ) -> EvaluatedFiles:
     """Compare predictions in any format with labelled pictures.
 
     threshold: of precision and recall, None for that of each class with the best F1
+    beside: predictions of another detector in the same pictures, that these are compared with
     report: where to write a page; run: the run folder whose training it shows
     Raises LabelError for labels that are wrong or do not belong together, PlayheadError for
     intervals of less than two groups.
@@ -54,11 +86,25 @@ def evaluate_pictures(
     result = measure_pictures(real, found, thresholds=threshold)
     if intervals:
         result = replace(result, intervals=picture_intervals(real, found))
+    differences: Intervals = {}
+    if beside is not None:
+        same, others = read_sets(truth, beside, split=split, images=images, classes=classes)
+        differences = picture_differences(same, found, others)
     if report is not None:
         title = f"{predictions.resolve().name} beside {truth.resolve().name}"
         write_detector_report(real, found, report, title=title, run=run, result=result)
     return EvaluatedFiles(
         result=result,
         confusion=confusion_matrix(real, found, thresholds=result.thresholds),
+        beside=differences,
         report=report,
     )
+
+
+def _columns(name: str, rows: Mapping[str, Interval]) -> dict[str, Any]:
+    one = rows[name]
+    known = not np.isnan(one.low)
+    return {
+        f"{name} higher by": number(one.value),
+        f"{name} in": f"{one.low:+.3f} to {one.high:+.3f}" if known else None,
+    }
