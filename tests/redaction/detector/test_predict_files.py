@@ -81,8 +81,8 @@ def test_only_the_pictures_of_a_split_are_looked_at(tmp_path: Path, bundle: Path
     options = ("--out", out, "--split", "test", "--format", "csv", "--threshold", "0.5")
     result = playhead_json("redaction", "predict", bundle, tmp_path / "set", *options)
     assert [Path(one["path"]).parent.name for one in result["files"]] == ["b", "images"]
-    names = [one.path.relative_to(out).as_posix() for one in read_pictures(out).pictures]
-    assert names == ["b/x.png", "y.png"]
+    names = [one.path.as_posix() for one in read_pictures(out).pictures]
+    assert [name.removeprefix(f"{out}/") for name in names] == ["b/x.png", "y.png"]
     _, found = read_pair(tmp_path / "set", out, split="test")
     assert found.count() == {"car": 2, "plate": 0}
 
