@@ -363,9 +363,12 @@ def thresholds(
         options=PredictOptions(longest=size, device=device, threads=threads),
         write=write,
     )
-    print_json(found.to_json()) if as_json else print_table(found.rows())
-    if write and not as_json:
-        typer.echo(bundle)
+    if as_json:
+        print_json(found.to_json())
+        return
+    print_table(found.rows())
+    for note in found.notes():
+        typer.echo(note)
 
 
 @app.command(epilog="Example: playhead redaction predict bundle photos --out found")
@@ -398,6 +401,10 @@ def predict(
     enlarge: Annotated[
         bool, typer.Option("--enlarge", help="Enlarge smaller pictures to that size.")
     ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="As overlap=0.5 or parents.plate=car; may be repeated."),
+    ] = None,
     split: Annotated[
         str | None, typer.Option(help="Inputs are labelled sets: only pictures of this split.")
     ] = None,
@@ -425,6 +432,7 @@ def predict(
         longest=size,
         enlarge=enlarge,
         weights=None if weights is None else parse_weights(weights, len(bundles)),
+        settings=tuple(settings or ()),
         device=device,
         threads=threads,
         precision=precision,

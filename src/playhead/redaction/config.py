@@ -17,7 +17,6 @@ from playhead.redaction.hide import HideConfig
 __all__ = [
     "LABELS",
     "DetectionConfig",
-    "Label",
     "MaskConfig",
     "OwnBundle",
     "RedactionConfig",
@@ -27,8 +26,8 @@ __all__ = [
     "parse_labels",
 ]
 
-Label = Literal["face", "plate", "person", "head", "car"]
-LABELS: tuple[Label, ...] = ("face", "plate", "person", "head", "car")
+LABELS = ("face", "plate", "person", "head", "car")
+"""What the packaged networks find, heads derived from faces and people."""
 
 
 class Thresholds(Settings):

@@ -90,3 +90,16 @@ def test_bundles_that_contradict_each_other_or_themselves_are_refused(tmp_path: 
         open_own([one, one.folder])
     with pytest.raises(BundleError, match="one bundle at least"):
         open_own([])
+
+
+def test_settings_change_what_becomes_of_candidates_without_the_bundles(tmp_path: Path) -> None:
+    bundles = [write_detector_bundle(tmp_path / name) for name in "ab"]
+    picture, _, _ = scene()
+    for own in (bundles[:1], bundles):
+        doubting = open_own(own, threads=1, settings=["parents.plate=car", "orphan=0.5"])
+        [found] = doubting.detect([picture], threshold=0.2)
+        assert found["plate"].scores.tolist() == pytest.approx([0.3], abs=1e-5)
+    with pytest.raises(ConfigError, match="lorry is no class of it; known are car, plate"):
+        open_own(bundles, settings=["parents.plate=lorry"])
+    with pytest.raises(ConfigError, match="did you mean overlap"):
+        open_own(bundles, settings=["overlaps=0.4"])

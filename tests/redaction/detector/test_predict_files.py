@@ -150,6 +150,8 @@ def test_an_ensemble_fuses_and_weights_are_checked(tmp_path: Path, bundle: Path)
     playhead(*arguments, "--weights", "3,1")
     [car] = json.loads((tmp_path / "found" / "predictions.coco.json").read_text())
     assert (car["category"], car["score"]) == ("car", pytest.approx(0.8, abs=1e-5))
+    playhead(*arguments, "--overwrite", "--set", "parents.plate=dog", "--set", "orphan=0.5")
+    assert len(json.loads((tmp_path / "found" / "predictions.coco.json").read_text())) == 1
     playhead(*arguments, "--weights", "1,1", "--overwrite")
     both = json.loads((tmp_path / "found" / "predictions.coco.json").read_text())
     assert [one["category"] for one in both] == ["car", "plate"]

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from playhead.config import override, validate
 from playhead.decisions.boxes import Boxes
 from playhead.decisions.detection import believed, floors_of
 from playhead.decisions.detection_config import DetectionDecisions
@@ -19,7 +20,12 @@ from playhead.decisions.fusion import fuse_classes
 from playhead.decisions.hierarchy import doubt_orphans
 from playhead.errors import BundleError, ConfigError
 from playhead.inference.bundle import Bundle
-from playhead.inference.detectors.own import BundleDetector, decisions_of, open_bundle
+from playhead.inference.detectors.own import (
+    BundleDetector,
+    check_classes,
+    decisions_of,
+    open_bundle,
+)
 from playhead.inference.runtime import CudaFactory
 
 __all__ = ["Ensemble", "OwnDetector", "joint_decisions", "open_own"]
@@ -98,6 +104,7 @@ def open_own(
     longest: int | None = None,
     enlarge: bool = False,
     hierarchy: bool = True,
+    settings: Sequence[str] = (),
     weights: Sequence[float] | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -107,7 +114,8 @@ def open_own(
     """The detector of one bundle, or the ensemble of several.
 
     hierarchy: False leaves scores as they are where the bundles name parents, for a caller that
-    joins what was found in several parts of a picture first. The others: see `BundleDetector`.
+    joins what was found in several parts of a picture first. settings: `key=value` over what the
+    bundles say together, see `joint_decisions`. The others: see `BundleDetector`.
     Raises BundleError for no bundle, or one twice, and what `BundleDetector` raises.
     """
     opened = [open_bundle(one) for one in bundles]
@@ -117,7 +125,7 @@ def open_own(
     for place, one in zip(places, opened, strict=True):
         if places.count(place) > 1:
             raise BundleError(f"{one.folder}: is named twice; an ensemble needs different bundles")
-    joint = joint_decisions(opened)
+    joint = joint_decisions(opened, settings)
     flat = joint.model_copy(update={"parents": {}})
     members = [
         BundleDetector(
@@ -137,11 +145,12 @@ def open_own(
     return Ensemble(members, decisions=joint if hierarchy else flat, weights=weights)
 
 
-def joint_decisions(bundles: Sequence[Bundle]) -> DetectionDecisions:
+def joint_decisions(bundles: Sequence[Bundle], settings: Sequence[str] = ()) -> DetectionDecisions:
     """What several bundles say together: of each class the mean of the thresholds of those that
     know it, the parents of all, and the rest as the first says it.
 
-    Raises ConfigError where two name different parents of one class.
+    settings: `key=value` over that, as overlap=0.5 or parents.plate=car
+    Raises ConfigError where two name different parents of one class, or a setting is none.
     """
     said = [(one.manifest.classes, decisions_of(one)) for one in bundles]
     labels = dict.fromkeys(chain.from_iterable(classes for classes, _ in said))
@@ -157,4 +166,12 @@ def joint_decisions(bundles: Sequence[Bundle]) -> DetectionDecisions:
                     f"bundles disagree on what {child} lies in: {parents[child]} or {parent}; "
                     "change `parents` in the post_processing of one"
                 )
-    return said[0][1].model_copy(update={"thresholds": thresholds, "parents": parents})
+    joint = said[0][1].model_copy(update={"thresholds": thresholds, "parents": parents})
+    if not settings:
+        return joint
+    values = joint.model_dump()
+    for setting in settings:
+        override(values, setting)
+    changed = validate(DetectionDecisions, values, source="--set")
+    check_classes(changed, list(labels), source="--set")
+    return changed

@@ -181,14 +181,18 @@ def decisions_of(bundle: Bundle) -> DetectionDecisions:
     decisions = validate(
         DetectionDecisions, manifest.post_processing, source=f"{bundle.folder}: post_processing"
     )
+    check_classes(decisions, manifest.classes, source=f"{bundle.folder}: post_processing")
+    return decisions
+
+
+def check_classes(decisions: DetectionDecisions, classes: Sequence[str], *, source: str) -> None:
+    """Raise ConfigError where decisions name a class that is not found."""
     named = {*decisions.thresholds, *decisions.parents, *decisions.parents.values()}
-    unknown = sorted(named - set(manifest.classes))
+    unknown = sorted(named - set(classes))
     if unknown:
         raise ConfigError(
-            f"{bundle.folder}: post_processing: {', '.join(unknown)} is no class of it; known are "
-            f"{', '.join(manifest.classes)}"
+            f"{source}: {', '.join(unknown)} is no class of it; known are {', '.join(classes)}"
         )
-    return decisions
 
 
 def checksum_of(bundle: Bundle) -> str:
