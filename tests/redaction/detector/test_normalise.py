@@ -182,6 +182,16 @@ def test_forty_per_cent_of_labels_without_a_picture_are_warned_of(tmp_path: Path
     assert len(boxes_of(tmp_path / "out")) == 6
 
 
+def test_missing_pictures_of_a_manifest_are_a_share_of_its_rows(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {f"{k}": GOOD for k in range(10)}, classes="car\n")
+    rows = "".join(f"images/{k}.jpg,labels/{k}.txt\n" for k in range(10))
+    (root / "manifest.csv").write_text(f"video,labels\n{rows}")
+    for k in range(4):
+        (root / "images" / f"{k}.jpg").unlink()
+    [warning] = run(tmp_path / "out", root).warnings
+    assert "4 of 10 labels (40%) have no picture" in warning
+
+
 def test_two_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     one = yolo(tmp_path / "one", {"a": GOOD}, seed=1)
     two = yolo(tmp_path / "two", {"a": "1 .25 .25 .5 .5\n"}, seed=2)
@@ -270,11 +280,19 @@ def test_the_command_line_goes_over_the_file(tmp_path: Path) -> None:
     assert config.sources[0].path == tmp_path / "set"
 
 
+def test_a_configuration_stands_alone(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text("sources: [{path: set}]\n")
+    with pytest.raises(ConfigError, match="write the others into it"):
+        load_normalise_config([str(tmp_path / "all.yaml"), "set"], {})
+
+
 def test_the_yaml_of_a_data_set_is_a_source_and_no_configuration(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD}, classes="")
     (root / "data.yaml").write_text("names: [car]\n")
     run(tmp_path / "out", root / "data.yaml")
     assert boxes_of(tmp_path / "out") == {"a.jpg": [("car", [24, 12, 40, 36])]}
+    run(tmp_path / "bus", f"bus={root / 'data.yaml'}")
+    assert boxes_of(tmp_path / "bus") == {"a.jpg": [("bus", [24, 12, 40, 36])]}
 
 
 def test_numbers_that_nothing_names_are_refused_with_three_remedies(tmp_path: Path) -> None:
@@ -331,7 +349,7 @@ def test_pictures_that_no_label_speaks_of_are_left_out_unless_they_are_held_empt
     draw(root / "images" / "b.jpg", seed=5)
     report = run(tmp_path / "out", root, classes=["car"])
     assert found(report) == {"picture that no label speaks of": 1}
-    assert "1 pictures have no label" in report.warnings[0]
+    assert "without a label were left out (1)" in report.warnings[0]
     report = run(tmp_path / "out2", root, unlabelled="empty")
     assert found(report) == {"picture without a label, as asked": 1}
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out2").items()} == {
@@ -423,7 +441,7 @@ def test_a_broken_document_is_an_error_that_names_it(tmp_path: Path) -> None:
     [
         (["=x"], {}, "PATH or CLASS=PATH"),
         (["none.yaml"], {}, "no such configuration"),
-        ([], {}, "at least 1 item"),
+        ([], {}, "names no source"),
         (["set"], {"split": {"train": 0.7, "valid": 0.7}}, "at most 1 in all, got 1.4"),
         (["set"], {"split": {"train": 0.7, "test": 0.1}}, "with test they need 1"),
         (["set"], {"group_by": "("}, "no regular expression"),

@@ -150,6 +150,7 @@ def _label(saying: Saying, box: RawBox) -> str | None:
         name = naming.name(box.label)
     except KeyError:
         known = ", ".join(f"{place} {name}" for place, name in enumerate(naming.own))
+        known = known or ", ".join(map(str, naming.source.classes))
         tally.add(Fault.UNKNOWN_CLASS, raw.where(box), f"class {box.label}; known are {known}")
         return None
     if name is None or not naming.is_wanted(name):

@@ -54,7 +54,7 @@ class NormaliseConfig(Settings):
     """Sources, and how they become one set."""
 
     sources: tuple[SourceConfig, ...] = Field(
-        min_length=1, description="labels, in the order in which the earlier holds"
+        default=(), description="labels, at least one; of two that differ the earlier holds"
     )
     images: Path | None = Field(default=None, description="folder of the pictures of all sources")
     classes: tuple[str, ...] = Field(
@@ -99,6 +99,8 @@ class NormaliseConfig(Settings):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
+        if not self.sources:
+            raise ValueError("names no source of labels; give each a path under `sources`")
         total = sum(self.split.values())
         if any(share <= 0 for share in self.split.values()) or total > 1 + 1e-9:
             raise ValueError(
@@ -130,12 +132,15 @@ def load_normalise_config(
     A source is `PATH` or `CLASS=PATH`. Paths in a YAML file are relative to it.
     Raises ConfigError naming every mistake.
     """
-    if len(sources) == 1 and _is_config(Path(sources[0])):
+    if len(sources) == 1 and _is_config(sources[0]):
         path = Path(sources[0])
         config = load_config(NormaliseConfig, path, settings)
         values = _beside(config, path.parent).model_dump(by_alias=True)
         values |= {key: value for key, value in said.items() if value is not None}
         return validate(NormaliseConfig, values, source=str(path))
+    alone = next((text for text in sources if _is_config(text)), None)
+    if alone is not None:
+        raise ConfigError(f"{alone}: a configuration names all sources; write the others into it")
     values = {key: value for key, value in said.items() if value is not None}
     values["sources"] = [_source(text) for text in sources]
     for setting in settings:
@@ -202,9 +207,10 @@ def _source(text: str) -> dict[str, str]:
     return {"path": path, "class": label}
 
 
-def _is_config(path: Path) -> bool:
-    """Whether a file is a configuration, and not the `data.yaml` of a data set."""
-    if path.suffix.lower() not in _YAML:
+def _is_config(text: str) -> bool:
+    """Whether a source is a configuration, and not the `data.yaml` of a data set."""
+    path = Path(text)
+    if path.suffix.lower() not in _YAML or ("=" in text and not path.exists()):
         return False
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such configuration file")

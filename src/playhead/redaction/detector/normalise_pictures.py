@@ -55,7 +55,9 @@ def gather(
             tally.fault,
             Manner(in_pixels=source.units == "pixels", first_pixel=source.first_pixel),
         )
-        tally.labels = len(raws.pictures)
+        # What the reader could not give a picture for was a label too.
+        lost = (Fault.MISSING_PICTURE, Fault.UNREADABLE_LABELS)
+        tally.labels = len(raws.pictures) + sum(tally.count(fault) for fault in lost)
         own = raws.classes or config.classes
         naming = Naming(source, own, config.map, config.classes)
         _require_names(source, naming, raws.pictures)

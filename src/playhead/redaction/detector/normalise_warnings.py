@@ -21,7 +21,7 @@ def warnings_of(
     """A sentence for each thing that may make the set worse than it looks."""
     found = [text for tally in tallies for text in _of_source(config, tally)]
     empty = [name for name, count in made.count().items() if not count]
-    if empty:
+    if empty and made.pictures:
         found.append(
             f"no box of {', '.join(empty)}: a detector cannot learn a class without boxes; leave "
             "it out with --classes, or map it"
@@ -59,8 +59,8 @@ def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
     unlabelled = tally.count(Repair.NO_LABEL)
     if unlabelled:
         found.append(
-            f"{tally.name}: {unlabelled} pictures have no label and were left out; if that means "
-            "they show nothing, say --set unlabelled=empty"
+            f"{tally.name}: pictures without a label were left out ({unlabelled}); if they show "
+            "nothing, say --set unlabelled=empty"
         )
     return found
 
