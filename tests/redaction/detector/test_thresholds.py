@@ -83,7 +83,7 @@ def test_what_is_written_into_the_bundle_is_whole_and_keeps_all_else(
     street: Path, bundle: Path
 ) -> None:
     args = ("--truth", street, "--precision", 0.9, "--write", "--threads", 1)
-    assert playhead("redaction", "thresholds", bundle, *args).endswith(f"{bundle}\n")
+    assert playhead("redaction", "thresholds", bundle, *args).endswith(f"written into {bundle}\n")
     verify_bundle(bundle)
     decisions = decisions_of(load_bundle(bundle))
     assert decisions.thresholds == {"car": 0.8, "plate": 0.2}
@@ -102,7 +102,19 @@ def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
     )
     assert not result.choices["car"].reached
     assert result.choices["car"].chosen.recall == 0
+    assert "out of reach for car, plate" in result.notes()[0]
     assert decisions_of(load_bundle(bundle)).thresholds == {"plate": 0.7}
+
+
+def test_classes_without_true_boxes_are_said_and_stay_as_they_are(
+    street: Path, tmp_path: Path
+) -> None:
+    bundle = write_detector_bundle(tmp_path / "other", ("car", "dog")).folder
+    args = ("--truth", street, "--threads", 1, "--write")
+    assert "no true boxes of dog" in playhead("redaction", "thresholds", bundle, *args)
+    assert list(decisions_of(load_bundle(bundle)).thresholds) == ["car"]
+    found = playhead_json("redaction", "thresholds", bundle, *args)
+    assert found["without_boxes"] == ["dog"]
 
 
 def test_goals_that_contradict_or_cannot_be_are_refused(street: Path, bundle: Path) -> None:

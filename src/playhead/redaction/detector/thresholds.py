@@ -84,10 +84,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdSearch:
-    """The choice for each class, and the bundle if they were written into it."""
+    """The choice for each class, and the bundle if they were written into it.
+
+    left: classes without true boxes, of which nothing can be said
+    """
 
     pictures: int
     choices: dict[str, Choice]
+    left: tuple[str, ...]
     written: Path | None
 
     def to_json(self) -> dict[str, Any]:
@@ -96,12 +100,26 @@ class ThresholdSearch:
             "job": "redaction",
             "pictures": self.pictures,
             "per_class": {label: one.columns() for label, one in self.choices.items()},
+            "without_boxes": list(self.left),
             "written": None if self.written is None else str(self.written),
         }
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each class."""
         return [{"class": label, **one.columns()} for label, one in self.choices.items()]
+
+    def notes(self) -> list[str]:
+        """Sentences on what stays as it is, and on what was written."""
+        unreached = [label for label, one in self.choices.items() if not one.reached]
+        notes = []
+        if self.left:
+            notes.append(f"no true boxes of {', '.join(self.left)}: nothing can be said of them")
+        if unreached:
+            notes.append(f"out of reach for {', '.join(unreached)}: what comes nearest is shown")
+        if self.written is not None:
+            stays = " except for those" if notes else ""
+            notes.append(f"written into {self.written}{stays}")
+        return notes
 
 
 def search_thresholds(
@@ -134,7 +152,13 @@ def search_thresholds(
     choices = choose_thresholds(real, found, goal, bundle)
     if folder is not None and write:
         write_thresholds(folder, choices)
-    return ThresholdSearch(pictures=len(real), choices=choices, written=folder if write else None)
+    classes = real.classes if bundle is None else bundle.manifest.classes
+    return ThresholdSearch(
+        pictures=len(real),
+        choices=choices,
+        left=tuple(label for label in classes if label not in choices),
+        written=folder if write else None,
+    )
 
 
 def choose_thresholds(
