@@ -21,7 +21,7 @@ from playhead.media import VideoWriter, open_video
 from playhead.redaction.audit import other_networks, unaudited
 from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detect import Networks, names_for, weights_for
+from playhead.redaction.detect import Networks, names_for, read_size, weights_for
 from tests.command import playhead, playhead_json, run
 from tests.detector_bundle import write_detector_bundle
 
@@ -289,3 +289,18 @@ def test_an_audit_of_a_class_that_nobody_else_finds_says_so(tmp_path: Path) -> N
     # The track file alone tells it, too.
     later = playhead("redaction", "audit", source, tmp_path / "a_redacted.mp4")
     assert "dogs: unaudited (no other network finds it)" in later
+
+
+def test_frames_are_read_no_larger_than_the_networks_look_at_them(tmp_path: Path) -> None:
+    bundle = write_detector_bundle(tmp_path / "street", ("car",), longest=416).folder
+    sizes = [
+        ({}, ["car"], (416, 234)),
+        ({"bundle_size": 640}, ["car"], (640, 360)),
+        ({"size": 1280}, ["car"], (416, 234)),
+        ({"size": 1280}, ["car", "face"], (1280, 720)),
+        ({"size": 300}, ["car", "face"], (416, 234)),
+        ({"tile": 640}, ["car"], (1920, 1080)),
+    ]
+    for detection, hide, size in sizes:
+        config = resolve(config_of(bundle, hide=hide, detection=detection))
+        assert read_size(1920, 1080, config) == size

@@ -41,6 +41,7 @@ __all__ = [
     "look_at_video",
     "names_for",
     "packaged_name",
+    "read_size",
     "tracks_of",
     "weights_for",
 ]
@@ -240,7 +241,7 @@ def look_at_video(
     to the looked-at frames around it. Raises PlayheadError where no frame could be looked at.
     """
     schedule = looked_frames(video.times, config.detection.every_seconds)
-    size = _read_size(video, config)
+    size = read_size(video.width, video.height, config)
     scale = video.width / size[0], video.height / size[1]
     found: dict[int, Found] = {}
     trouble = ""
@@ -324,16 +325,19 @@ def looked_size(width: int, height: int, longest: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _read_size(video: Video, config: RedactionConfig) -> tuple[int, int]:
-    """Tiles need every pixel; else reading shrinks at once."""
+def read_size(width: int, height: int, config: RedactionConfig) -> tuple[int, int]:
+    """The (width, height) at which frames are read: what the closest looking network needs.
+
+    Tiles need every pixel; else reading shrinks at once.
+    """
     detection = config.detection
     if detection.tile is not None:
-        return video.width, video.height
+        return width, height
     looked = {one for label in config.hide for one in looked_for(label, config)}
-    own = {bundle.longest for label in looked for bundle in detection.knowing(label)}
+    own = [bundle.longest for label in looked for bundle in detection.knowing(label)]
     sizes = [detection.bundle_size or max(own)] if own else []
     sizes += [detection.size] if weights_for(config) else []
-    return looked_size(video.width, video.height, max(sizes))
+    return looked_size(width, height, max(sizes))
 
 
 def _read_ahead(stream: Iterator[Shot]) -> Iterator[list[Shot]]:
