@@ -192,10 +192,10 @@ def cost_in_map(demo: Path) -> None:
     """What a window for every second frame costs on the demo's unseen matches."""
     from playhead.events.manifest import read_manifest
     from playhead.spotting.config import find_config, load_spotting_config
-    from playhead.worlds.kept import world_manifest
     from playhead.spotting.evaluate import measure, pair_events
     from playhead.spotting.predict import PredictOptions, predict_videos
     from playhead.spotting.truth import read_predictions, read_truth
+    from playhead.worlds.kept import world_manifest
 
     world = load_spotting_config(find_config("football-demo")).data.world
     assert world is not None

@@ -120,8 +120,11 @@ def demo(
     job: Annotated[str, typer.Argument(help="The job to show: spotting, redaction.")] = "spotting",
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The folder to write into. Default: demo, or demo-redaction."),
+        typer.Option("--out", help="The folder to write into. Default: one named after the demo."),
     ] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="redaction: with a detector trained on the way.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show a job on generated videos, in minutes and without a GPU."""
@@ -131,6 +134,11 @@ def demo(
                 from playhead.spotting.demo import run_demo
 
             run_demo(out or Path("demo"), as_json=as_json)
+        case "redaction" if train:
+            with needs_extra("the demo trains a detector and", "train"):
+                from playhead.redaction.detector.demo import run_training_demo
+
+            run_training_demo(out or Path("demo-redaction-train"), as_json=as_json)
         case "redaction":
             from playhead.redaction.demo import run_redaction_demo
 

@@ -234,6 +234,7 @@ GROUPS = {
         "plates",
         "people",
         "objectron",
+        "mobilenet-v2",
         "clip-bikes",
         "clip-carphone",
     ),

@@ -33,7 +33,7 @@ from playhead.redaction.pages import (
 from playhead.redaction.run import redact_files
 from playhead.worlds import generate
 
-__all__ = ["run_redaction_demo"]
+__all__ = ["TRUTH", "ShownVideo", "run_redaction_demo", "shown_video", "write_report"]
 
 TRUTH = (
     "Of the generated street the truth is known, to the last face of 4 pixels and the last plate: "
@@ -46,7 +46,7 @@ GENERATED, REAL = "generated street", "real street"
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class ShownVideo:
     """One video of the demo: how it went, what was hidden, what the audit and the truth say."""
 
     name: str
@@ -95,12 +95,20 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
     say("looking at the copies with another network")
     audits = audit_outcomes(result.files, auditor)
     shown = [
-        _shown(file, audit, truth.get(file.path.name))
+        shown_video(file, audit, truth.get(file.path.name))
         for file in result.files
         if isinstance(audit := audits.get(file.path), AuditReport)
     ]
     say("writing the report")
-    report = _report(shown, config, out / "report.html", monotonic() - started)
+    report = write_report(
+        shown,
+        config,
+        out / "report.html",
+        title="Redaction: before and after",
+        summary="Faces and number plates found, followed and hidden; then another network looked "
+        f"at the copies. {TRUTH} Generating, redacting and auditing took "
+        f"{monotonic() - started:.0f} s.",
+    )
     if as_json:
         figures = {one.name: one.figures() for one in shown}
         seconds = round(monotonic() - started, 1)
@@ -125,22 +133,25 @@ def _originals(folder: Path) -> dict[str, TrackFile]:
     return {"generated_street.mp4": read_tracks(generated.with_suffix(SUFFIX))}
 
 
-def _shown(file: FileOutcome, audit: AuditReport, truth: TrackFile | None) -> _Shown:
+def shown_video(file: FileOutcome, audit: AuditReport, truth: TrackFile | None) -> ShownVideo:
+    """One video that was redacted and audited."""
     name = REAL if truth is None else GENERATED
-    return _Shown(name, file, read_tracks(file.outputs[1]), audit, truth)
+    return ShownVideo(name, file, read_tracks(file.outputs[1]), audit, truth)
 
 
-def _report(shown: Sequence[_Shown], config: RedactionConfig, path: Path, seconds: float) -> Path:
+def write_report(
+    shown: Sequence[ShownVideo], config: RedactionConfig, path: Path, *, title: str, summary: str
+) -> Path:
+    """The page of some videos before and after; its path."""
     report = RedactionReport(
-        title="Redaction: before and after",
-        summary="Faces and number plates found, followed and hidden; then another network looked "
-        f"at the copies. {TRUTH} Generating, redacting and auditing took {seconds:.0f} s.",
+        title=title,
+        summary=summary,
         videos=[
             RedactedVideo(
                 name=one.name,
                 note="; ".join(one.audit.verdict()),
                 tiles=one.figures(),
-                moments=_moments(one),
+                moments=moments_of(one),
                 files={
                     "redacted video": one.file.outputs[0].relative_to(path.parent).as_posix(),
                     "tracks": one.file.outputs[1].relative_to(path.parent).as_posix(),
@@ -154,7 +165,7 @@ def _report(shown: Sequence[_Shown], config: RedactionConfig, path: Path, second
     return write_redaction_report(report, path)
 
 
-def _moments(one: _Shown) -> list[Moment]:
+def moments_of(one: ShownVideo) -> list[Moment]:
     """Moments spread over the frames in which something is hidden."""
     frames = [track.frames for track in one.tracks.tracks]
     hidden = np.unique(np.concatenate(frames)) if frames else np.arange(one.tracks.frames)

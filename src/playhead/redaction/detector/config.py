@@ -65,6 +65,10 @@ class DataConfig(Settings):
         description="CSV of `redaction normalise`; a relative path counts from the working folder",
     )
     world: WorldConfig | None = Field(default=None, description="instead of a manifest")
+    more: tuple[Path, ...] = Field(
+        default=(),
+        description="further manifests, of `redaction synthesise` say, whose pictures all train",
+    )
     classes: tuple[str, ...] | None = Field(
         default=None, description="those to learn, in their order; none: all of the set"
     )

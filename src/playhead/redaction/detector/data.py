@@ -54,7 +54,8 @@ def split_pictures(config: DataConfig) -> Sides:
             f"{len(fold.train)} pictures train and {len(fold.validation)} validate; needs some of "
             "each: fill the split column with train and valid, or set data.folds"
         )
-    sides = Sides(pictures.chosen(fold.train), pictures.chosen(fold.validation))
+    train = _with_more(pictures.chosen(fold.train), config)
+    sides = Sides(train, pictures.chosen(fold.validation))
     empty = [label for label, count in sides.train.count().items() if count == 0]
     if empty:
         raise LabelError(
@@ -62,6 +63,16 @@ def split_pictures(config: DataConfig) -> Sides:
             "in data.classes"
         )
     return sides
+
+
+def _with_more(train: PictureSet, config: DataConfig) -> PictureSet:
+    """The pictures that train, and those of further manifests, by the same classes."""
+    further = [
+        one
+        for path in config.more
+        for one in _of_classes(read_pictures(path), train.classes, path).pictures
+    ]
+    return PictureSet(train.classes, (*train.pictures, *further))
 
 
 def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingPictures:

@@ -33,7 +33,15 @@ from playhead.redaction.detector.reporting import write_detector_report
 from playhead.redaction.detector.validation import Validation
 from playhead.samples.picture_cache import PictureCache
 
-__all__ = ["Learnt", "TrainResult", "export_run", "go_on_from", "learn", "train_detector"]
+__all__ = [
+    "Learnt",
+    "TrainResult",
+    "export_run",
+    "go_on_from",
+    "learn",
+    "train_detector",
+    "write_bundle",
+]
 
 Batch = dict[str, Tensor]
 
@@ -91,8 +99,7 @@ def train_detector(
     Raises PlayheadError for labels, pictures or weights that cannot be used, before any training.
     """
     learnt = learn(config, run, resume=resume, device=device)
-    metrics = {**learnt.fitted.metrics, "epoch": learnt.fitted.best_epoch}
-    _export(learnt.model, learnt.sides.train.classes, config, run / "bundle", metrics)
+    write_bundle(learnt, config, run / "bundle")
     return _finish(run, learnt, config, device)
 
 
@@ -126,6 +133,13 @@ def learn(
         identity=document,
     )
     return Learnt(model, fitted, sides)
+
+
+def write_bundle(learnt: Learnt, config: DetectorConfig, folder: Path) -> Path:
+    """Export what was learnt; the folder of the bundle."""
+    metrics = {**learnt.fitted.metrics, "epoch": learnt.fitted.best_epoch}
+    _export(learnt.model, learnt.sides.train.classes, config, folder, metrics)
+    return folder
 
 
 def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
@@ -242,6 +256,7 @@ def _published(config: DetectorConfig) -> dict[str, Any]:
     document = config.model_dump(mode="json")
     if config.data.manifest is not None:
         document["data"]["manifest"] = config.data.manifest.name
+    document["data"]["more"] = [path.name for path in config.data.more]
     if config.start is not None:
         document["start"]["bundle"] = config.start.bundle.name
     if Path(config.model.weights).suffix:
