@@ -1,4 +1,4 @@
-"""Pictures a second of own detectors at 640 pixels, beside the packaged person and vehicle networks.
+"""Pictures a second of own detectors at 640 pixels, beside the packaged networks.
 
     python benchmarks/detector_speed.py [--threads 2] [--rounds 9]
 
