@@ -192,6 +192,32 @@ def test_missing_pictures_of_a_manifest_are_a_share_of_its_rows(tmp_path: Path) 
     assert "4 of 10 labels (40%) have no picture" in warning
 
 
+def test_groups_and_splits_of_a_manifest_stay_unless_the_source_says_others(tmp_path: Path) -> None:
+    draw(tmp_path / "set" / "pics" / "a.jpg", seed=1)
+    (tmp_path / "set" / "manifest.csv").write_text(
+        "video,labels,group,split\npics/a.jpg,,match 1,valid\n"
+    )
+    with pytest.raises(LabelError, match="name them with --classes"):
+        run(tmp_path / "out", tmp_path / "set")
+    [picture] = run(tmp_path / "out", tmp_path / "set", classes=["car"]).made.pictures
+    assert (picture.path.as_posix(), picture.group, picture.split) == (
+        "pics/a.jpg",
+        "match 1",
+        "valid",
+    )
+    (tmp_path / "all.yaml").write_text("sources: [{path: set, group: mine, split: test}]\n")
+    config = load_normalise_config([str(tmp_path / "all.yaml")], {"classes": ["car"]})
+    [picture] = normalise(config, tmp_path / "out2").made.pictures
+    assert (picture.group, picture.split) == ("mine", "test")
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "/etc"])
+def test_a_source_cannot_be_named_out_of_the_folder(name: str, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(f"sources: [{{path: set, name: {name}}}]\n")
+    with pytest.raises(ConfigError, match=r"sources\.0\.name"):
+        load_normalise_config([str(tmp_path / "all.yaml")], {})
+
+
 def test_two_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     one = yolo(tmp_path / "one", {"a": GOOD}, seed=1)
     two = yolo(tmp_path / "two", {"a": "1 .25 .25 .5 .5\n"}, seed=2)

@@ -244,7 +244,7 @@ def _parse_manifest(path: Path, report: Report, manner: Manner) -> RawSet:
         raw = _labels_of_row(path, where, cells, report, manner)
         if raw is not None:
             split, group = cells.get("split") or None, cells.get("group", "")
-            names = (cells["video"],)
+            names = (picture.relative_to(path.parent.resolve()).as_posix(),)
             pictures.append(replace(raw, names=names, path=picture, split=split, group=group))
     return RawSet(_classes_near(path.parent), pictures)
 

@@ -62,6 +62,8 @@ def normalise(
             f"no picture is left of {', '.join(one.name for one in tallies)}: "
             f"{'; '.join(warnings) or 'their labels are empty'}"
         )
+    if not made.classes:
+        raise LabelError("no source has a box or names a class; name them with --classes")
     report = NormaliseReport(None if dry_run else out, made, tallies, warnings)
     if not dry_run:
         _write(report, sources, out)

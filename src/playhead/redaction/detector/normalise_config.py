@@ -34,7 +34,11 @@ class SourceConfig(Settings):
     format: Literal["auto", "manifest", "yolo", "voc", "coco", "csv"] = Field(
         default="auto", description="auto: told by what is found"
     )
-    name: str = Field(default="", description="in reports; the name of the folder without one")
+    name: str = Field(
+        default="",
+        pattern=r"^[^/\\]*$",
+        description="in reports and folders; the name of its folder without one",
+    )
     images: Path | None = Field(default=None, description="folder of the pictures")
     class_: str | None = Field(
         default=None, alias="class", description="every box is of this class, whatever it says"
@@ -48,6 +52,13 @@ class SourceConfig(Settings):
     )
     split: str | None = Field(default=None, description="of every picture of this source")
     group: str | None = Field(default=None, description="of every picture of this source")
+
+    @field_validator("name")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        if value in {".", ".."}:
+            raise ValueError("is no name of a folder")
+        return value
 
 
 class NormaliseConfig(Settings):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from playhead.errors import LabelError, MediaError
-from playhead.events.pictures.finding import Shelf, picture_name, split_of, without_suffix
+from playhead.events.pictures.finding import Shelf, plain_name, split_of, without_suffix
 from playhead.events.pictures.raw import Fault, RawPicture
 from playhead.events.pictures.sources import Manner, parse, shelf_of
 from playhead.media.stills import read_still, still_size
@@ -69,7 +69,8 @@ def gather(
             path = raw.path or _find(raw, shelf, tally)
             if path is None:
                 continue
-            draft = drafts.setdefault(path.resolve(), _draft(path, shelf, source, tally))
+            name = plain_name(Path(raw.names[0])) if shelf is None else shelf.pictures[path]
+            draft = drafts.setdefault(path.resolve(), _draft(path, name, source, tally))
             _take_split(draft, source.split or raw.split, tally)
             draft.group = draft.group or raw.group
             draft.sayings.append(Saying(raw, naming, tally, known))
@@ -97,8 +98,8 @@ def readable(drafts: Sequence[Draft], config: NormaliseConfig, bar: Progress) ->
 def without_copies(drafts: Sequence[Draft]) -> list[Draft]:
     """The same file under the same name becomes one picture, with the labels of all.
 
-    Under another name it stays a picture, in the group of the first: were it on the other side of a
-    split, the figures would flatter.
+    Under another name it stays a picture, which is to be in the group of the first: were it on the
+    other side of a split, the figures would flatter.
     """
     first: dict[tuple[str, str], Draft] = {}
     alike: dict[str, Draft] = {}
@@ -114,7 +115,6 @@ def without_copies(drafts: Sequence[Draft]) -> list[Draft]:
         other = alike.setdefault(draft.digest, draft)
         if other is not draft:
             draft.tally.add(Repair.OTHER_NAME, str(draft.path), f"is {other.path}")
-            draft.group = other.group
         kept.append(draft)
     return kept
 
@@ -183,11 +183,9 @@ def _find(raw: RawPicture, shelf: Shelf | None, tally: SourceTally) -> Path | No
     return None
 
 
-def _draft(path: Path, shelf: Shelf | None, source: SourceConfig, tally: SourceTally) -> Draft:
-    if shelf is None:
-        return Draft(path, picture_name(path), tally, group=source.group or "")
-    split = source.split or split_of(path.relative_to(shelf.root))
-    return Draft(path, shelf.pictures[path], tally, split=split, group=source.group or "")
+def _draft(path: Path, name: str, source: SourceConfig, tally: SourceTally) -> Draft:
+    split = source.split or split_of(PurePosixPath(name))
+    return Draft(path, name, tally, split=split, group=source.group or "")
 
 
 def _take_split(draft: Draft, split: str | None, tally: SourceTally) -> None:
@@ -206,14 +204,16 @@ def _add_unlabelled(
     """Count the pictures that no label speaks of, and take them as empty where that is asked."""
     for source, tally in zip(config.sources, tallies, strict=True):
         shelf = shelves.pop((source.images or config.images or source.path).resolve(), None)
-        for path in [] if shelf is None else shelf.pictures:
+        if shelf is None:
+            continue
+        for path, name in shelf.pictures.items():
             if path.resolve() in drafts:
                 continue
             if config.unlabelled == "leave":
                 tally.add(Repair.NO_LABEL, str(path))
             else:
                 tally.add(Repair.HELD_EMPTY, str(path))
-                drafts[path.resolve()] = _draft(path, shelf, source, tally)
+                drafts[path.resolve()] = _draft(path, name, source, tally)
 
 
 def _checked_size(path: Path, *, whole: bool) -> tuple[int, int]:
