@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
+from playhead.events.pictures.files import read_pictures
 from playhead.files import sha256
 from playhead.redaction.detector.normalise import normalise
 from playhead.redaction.detector.normalise_config import NormaliseConfig, load_normalise_config
@@ -45,4 +48,16 @@ def checksums(folder: Path) -> dict[str, tuple[str, int]]:
         path.relative_to(folder).as_posix(): (sha256(path), path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
+    }
+
+
+def boxes_of(out: Path) -> dict[str, list[tuple[str, list[float]]]]:
+    """What stands in a written set: by picture the class and the rounded corners of each box."""
+    read = read_pictures(out)
+    return {
+        one.path.relative_to(out.resolve() / "images").as_posix(): [
+            (read.classes[label], np.round(box, 3).tolist())
+            for label, box in zip(one.labels, one.boxes, strict=True)
+        ]
+        for one in read.pictures
     }

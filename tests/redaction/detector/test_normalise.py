@@ -9,32 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from playhead.errors import ConfigError, LabelError, PlayheadError, StorageError
+from playhead.errors import PlayheadError
 from playhead.events.pictures.files import read_pictures, write_pictures
 from playhead.events.pictures.model import PictureSet
-from playhead.redaction.detector import normalise as module
 from playhead.redaction.detector.normalise import normalise
 from playhead.redaction.detector.normalise_config import load_normalise_config
 from tests.events.pictures.picture_files import draw, labelled, same
-from tests.redaction.detector.label_sources import GOOD, checksums, config_of, found, run, yolo
+from tests.redaction.detector.label_sources import (
+    GOOD,
+    boxes_of,
+    found,
+    run,
+    yolo,
+)
 
 VOC = (
     "<annotation><filename>a.jpg</filename><size><width>{0}</width><height>{1}</height></size>"
     "<object><name>car</name><bndbox><xmin>25</xmin><ymin>13</ymin><xmax>40</xmax><ymax>36</ymax>"
     "</bndbox></object></annotation>"
 )
-
-
-def boxes_of(out: Path) -> dict[str, list[tuple[str, list[float]]]]:
-    """What stands in a written set: by picture the class and the rounded corners of each box."""
-    read = read_pictures(out)
-    return {
-        one.path.relative_to(out.resolve() / "images").as_posix(): [
-            (read.classes[label], np.round(box, 3).tolist())
-            for label, box in zip(one.labels, one.boxes, strict=True)
-        ]
-        for one in read.pictures
-    }
 
 
 def test_boxes_of_one_picture_scattered_over_folders_are_merged_with_the_class_of_each(
@@ -192,32 +185,6 @@ def test_missing_pictures_of_a_manifest_are_a_share_of_its_rows(tmp_path: Path) 
     assert "4 of 10 labels (40%) have no picture" in warning
 
 
-def test_groups_and_splits_of_a_manifest_stay_unless_the_source_says_others(tmp_path: Path) -> None:
-    draw(tmp_path / "set" / "pics" / "a.jpg", seed=1)
-    (tmp_path / "set" / "manifest.csv").write_text(
-        "video,labels,group,split\npics/a.jpg,,match 1,valid\n"
-    )
-    with pytest.raises(LabelError, match="name them with --classes"):
-        run(tmp_path / "out", tmp_path / "set")
-    [picture] = run(tmp_path / "out", tmp_path / "set", classes=["car"]).made.pictures
-    assert (picture.path.as_posix(), picture.group, picture.split) == (
-        "pics/a.jpg",
-        "match 1",
-        "valid",
-    )
-    (tmp_path / "all.yaml").write_text("sources: [{path: set, group: mine, split: test}]\n")
-    config = load_normalise_config([str(tmp_path / "all.yaml")], {"classes": ["car"]})
-    [picture] = normalise(config, tmp_path / "out2").made.pictures
-    assert (picture.group, picture.split) == ("mine", "test")
-
-
-@pytest.mark.parametrize("name", ["..", "a/b", "/etc"])
-def test_a_source_cannot_be_named_out_of_the_folder(name: str, tmp_path: Path) -> None:
-    (tmp_path / "all.yaml").write_text(f"sources: [{{path: set, name: {name}}}]\n")
-    with pytest.raises(ConfigError, match=r"sources\.0\.name"):
-        load_normalise_config([str(tmp_path / "all.yaml")], {})
-
-
 def test_two_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     one = yolo(tmp_path / "one", {"a": GOOD}, seed=1)
     two = yolo(tmp_path / "two", {"a": "1 .25 .25 .5 .5\n"}, seed=2)
@@ -284,51 +251,6 @@ def test_a_class_without_boxes_is_kept_and_warned_of(tmp_path: Path) -> None:
     assert ["no box of plate" in warning for warning in report.warnings] == [True]
 
 
-def test_classes_are_mapped_by_number_and_name_and_left_out(tmp_path: Path) -> None:
-    root = yolo(
-        tmp_path / "set", {"a": "0 .5 .5 .2 .5\n1 .5 .5 .4 .5\n2 .5 .5 .6 .5\n3 .5 .5 .8 .5\n"}
-    )
-    (root / "classes.txt").write_text("auto\nlicense-plate\ndog\nPerson\n")
-    (tmp_path / "all.yaml").write_text(
-        "sources:\n  - path: set\n    classes: {0: car, dog: null}\n"
-        "map: {license-plate: plate, Person: person}\nclasses: [plate, car]\n"
-    )
-    report = normalise(load_normalise_config([str(tmp_path / "all.yaml")], {}), tmp_path / "out")
-    assert report.made.count() == {"plate": 1, "car": 1}
-    assert found(report) == {"class not asked for": 2}
-
-
-def test_the_command_line_goes_over_the_file(tmp_path: Path) -> None:
-    yolo(tmp_path / "set", {"a": GOOD})
-    (tmp_path / "all.yaml").write_text("sources: [{path: set}]\nmin_size: 5\nseed: 3\n")
-    config = load_normalise_config([str(tmp_path / "all.yaml")], {"seed": 7, "images": None})
-    assert (config.seed, config.min_size) == (7, 5)
-    assert config.sources[0].path == tmp_path / "set"
-
-
-def test_a_configuration_stands_alone(tmp_path: Path) -> None:
-    (tmp_path / "all.yaml").write_text("sources: [{path: set}]\n")
-    with pytest.raises(ConfigError, match="write the others into it"):
-        load_normalise_config([str(tmp_path / "all.yaml"), "set"], {})
-
-
-def test_the_yaml_of_a_data_set_is_a_source_and_no_configuration(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD}, classes="")
-    (root / "data.yaml").write_text("names: [car]\n")
-    run(tmp_path / "out", root / "data.yaml")
-    assert boxes_of(tmp_path / "out") == {"a.jpg": [("car", [24, 12, 40, 36])]}
-    run(tmp_path / "bus", f"bus={root / 'data.yaml'}")
-    assert boxes_of(tmp_path / "bus") == {"a.jpg": [("bus", [24, 12, 40, 36])]}
-
-
-def test_numbers_that_nothing_names_are_refused_with_three_remedies(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD}, classes="")
-    with pytest.raises(LabelError, match=r"say CLASS=.*classes\.txt.*--classes"):
-        run(tmp_path / "out", root)
-    run(tmp_path / "out", root, classes=["car"])
-    assert boxes_of(tmp_path / "out") == {"a.jpg": [("car", [24, 12, 40, 36])]}
-
-
 def test_boxes_in_pixels_are_warned_of_and_read_where_that_is_said(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": "0 32 24 16 24\n", "b": GOOD})
     assert any("say `units: pixels`" in w for w in run(tmp_path / "out", root).warnings)
@@ -384,103 +306,11 @@ def test_pictures_that_no_label_speaks_of_are_left_out_unless_they_are_held_empt
     }
 
 
-def test_the_sources_are_untouched(tmp_path: Path) -> None:
-    root = yolo(
-        tmp_path / "set", {"a": GOOD, "b": "0 2 2 9 9\n", "c/a": b"\xef\xbb\xbf0 1 1 1 1\r\n"}
-    )
-    before = checksums(tmp_path)
-    run(tmp_path / "out", root, split={"train": 0.5, "valid": 0.5})
-    after = checksums(tmp_path)
-    assert {name: after[name] for name in before} == before
-    pictures = [one.path for one in read_pictures(tmp_path / "out").pictures]
-    assert all(not path.is_symlink() and path.stat().st_nlink == 1 for path in pictures)
-
-
-def test_a_dry_run_counts_the_same_and_writes_nothing(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD, "b": "0 .5 .5 0 .5\n"})
-    before = checksums(tmp_path)
-    dry = normalise(config_of(root), tmp_path / "out", dry_run=True).to_json()
-    assert checksums(tmp_path) == before
-    assert not (tmp_path / "out").exists()
-    done = run(tmp_path / "out", root).to_json()
-    assert (dry.pop("out"), dry.pop("dry_run")) == (None, True)
-    assert {key: done[key] for key in dry} == dry
-
-
-def test_a_folder_that_holds_something_is_kept_unless_it_is_such_a_set(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD})
-    run(tmp_path / "out", root)
-    with pytest.raises(ConfigError, match="use --overwrite"):
-        run(tmp_path / "out", root)
-    (root / "labels" / "a.txt").write_text("1 .5 .5 .25 .5\n")
-    normalise(config_of(root), tmp_path / "out", overwrite=True)
-    assert boxes_of(tmp_path / "out") == {"a.jpg": [("plate", [24, 12, 40, 36])]}
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "letter.txt").touch()
-    with pytest.raises(ConfigError, match="is no set that was made here"):
-        normalise(config_of(root), tmp_path / "home", overwrite=True)
-
-
-@pytest.mark.parametrize("place", ["set", "set/out", "."])
-def test_a_folder_in_or_around_a_source_is_refused(place: str, tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD})
-    with pytest.raises(ConfigError, match="lies in a source or around it"):
-        normalise(config_of(root), tmp_path / place, overwrite=True)
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_where_writing_fails_nothing_is_left_and_the_old_set_stands(
-    overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
-    if overwrite:
-        run(tmp_path / "out", root)
-    before = checksums(tmp_path)
-
-    def full(found: PictureSet, folder: Path) -> Path:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(module, "write_set", full)
-    with pytest.raises(StorageError, match="No space left"):
-        normalise(config_of(root), tmp_path / "out", overwrite=overwrite)
-    assert checksums(tmp_path) == before
-    assert {path.name for path in tmp_path.iterdir()} == {"set"} | ({"out"} if overwrite else set())
-
-
-def test_no_picture_left_is_an_error_that_says_why(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD})
-    (root / "images" / "a.jpg").unlink()
-    with pytest.raises(LabelError, match=r"no picture is left of set: .*1 of 1 labels \(100%\)"):
-        run(tmp_path / "out", root)
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_broken_document_is_an_error_that_names_it(tmp_path: Path) -> None:
     draw(tmp_path / "a.jpg")
     (tmp_path / "a.json").write_text('{"images": [')
     with pytest.raises(PlayheadError, match=r"a\.json: line 1"):
         run(tmp_path / "out", tmp_path / "a.json")
-
-
-@pytest.mark.parametrize(
-    ("sources", "said", "message"),
-    [
-        (["=x"], {}, "PATH or CLASS=PATH"),
-        (["none.yaml"], {}, "no such configuration"),
-        ([], {}, "names no source"),
-        (["set"], {"split": {"train": 0.7, "valid": 0.7}}, "at most 1 in all, got 1.4"),
-        (["set"], {"split": {"train": 0.7, "test": 0.1}}, "with test they need 1"),
-        (["set"], {"group_by": "("}, "no regular expression"),
-        (["set"], {"classes": ["a", "a"]}, "named twice"),
-        (["dog=set"], {"classes": ["cat"]}, "of class 'dog', which is none of cat"),
-        (["set"], {"duplicates": 2}, "less than or equal to 1"),
-    ],
-)
-def test_a_wrong_configuration_is_said(
-    sources: list[str], said: dict[str, object], message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message):
-        load_normalise_config(sources, said)
 
 
 CELL = st.sampled_from(["0", "1", "2", "-1", ".5", ".25", "1", "1.3", "nan", "x", "640", "0.01"])
@@ -522,35 +352,6 @@ def test_any_bytes_in_a_label_file_leave_the_others_standing(
     assert boxes_of(folder / "out")["b.jpg"] == [("car", [24, 12, 40, 36])]
 
 
-def test_pictures_of_an_earlier_run_are_no_source_of_the_next(tmp_path: Path) -> None:
-    draw(tmp_path / "a.jpg")
-    rows = tmp_path / "boxes.csv"
-    rows.write_text("picture,label,x1,y1,x2,y2\na.jpg,car,1,2,30,40\n")
-    for overwrite in (False, True):
-        report = normalise(config_of(rows), tmp_path / "set", overwrite=overwrite)
-        assert found(report) == {}
-        assert boxes_of(tmp_path / "set") == {"a.jpg": [("car", [1, 2, 30, 40])]}
-
-
-def test_an_interruption_while_a_set_is_replaced_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD})
-    run(tmp_path / "out", root)
-    before = checksums(tmp_path)
-    rename = Path.rename
-
-    def interrupted(self: Path, target: Path) -> Path:
-        if self.name == "new":
-            raise KeyboardInterrupt
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        normalise(config_of(root), tmp_path / "out", overwrite=True)
-    assert checksums(tmp_path) == before
-
-
 def test_documents_in_folders_of_splits_find_the_pictures_beside_them(tmp_path: Path) -> None:
     for place, split in enumerate(("train", "valid")):
         picture = draw(tmp_path / "set" / split / "a.jpg", seed=place)
@@ -563,13 +364,3 @@ def test_documents_in_folders_of_splits_find_the_pictures_beside_them(tmp_path: 
     }
     assert [one.split for one in read_pictures(tmp_path / "out").pictures] == ["train", "valid"]
     assert same(read_pictures(tmp_path / "out"), read_pictures(tmp_path / "set"))
-
-
-def test_what_was_made_is_made_again_unchanged(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD + "1 1 .5 .3 .5\n", "b/a": GOOD, "c": ""}, seed=3)
-    run(tmp_path / "out", root, split={"train": 0.5, "valid": 0.5})
-    report = run(tmp_path / "again", tmp_path / "out")
-    assert found(report) == {"label file without boxes": 1}
-    for name in ("manifest.csv", "classes.txt"):
-        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
-    assert boxes_of(tmp_path / "again") == boxes_of(tmp_path / "out")
