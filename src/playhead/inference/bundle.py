@@ -340,7 +340,7 @@ def _replaceable(final: Path) -> bool:
 
 
 def _card(manifest: BundleManifest) -> str:
-    """The card: what the model finds, how it sees a video, how well it did."""
+    """The card: what the model finds, how it sees its input, how well it did."""
     lines = [
         f"# A Playhead bundle: {manifest.job}",
         "",
@@ -352,7 +352,7 @@ def _card(manifest: BundleManifest) -> str:
         "|---|---|",
         *(f"| {name} | {_figure(value)} |" for name, value in manifest.metrics.items()),
         "",
-        f"Use: `playhead {manifest.job} predict BUNDLE VIDEO --out DIR`.",
+        f"Use: `playhead {manifest.job} predict BUNDLE INPUT --out DIR`.",
         "",
         "Made with: " + ", ".join(f"{name} {v}" for name, v in sorted(manifest.versions.items())),
     ]
