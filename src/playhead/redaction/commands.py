@@ -240,8 +240,8 @@ def audit(
 
 
 @app.command(
-    epilog="Example: playhead redaction evaluate --truth streets --predictions out. "
-    "Pictures: --truth street-set --predictions found --split test --report page.html"
+    epilog="Example: playhead redaction evaluate --truth street-set --split test "
+    "--predictions found --report page.html"
 )
 def evaluate(
     truth: Annotated[
