@@ -50,9 +50,9 @@ class Thresholds(Settings):
 class OwnBundle(Settings):
     """What an own bundle was when it looked: enough to tell it again, and no path of a machine."""
 
-    name: str
+    name: str = Field(description="of its folder")
     sha256: str = Field(description="over the checksums of its files")
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = Field(description="that it finds")
     longest: int = Field(ge=1, description="longest side at which it looks by itself, pixels")
 
 
