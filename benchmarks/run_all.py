@@ -25,8 +25,20 @@ SCRIPTS = (
     "weak_styles",
     "redaction_memory",
     "redaction_deface",
+    "inpainting",
+    "picture_metrics",
+    "detector_arms",
+    "detector_street",
+    "detector_speed",
 )
-ON_REAL_DATA = ("real_falls", "packaged_detectors", "weak_styles", "redaction_deface")
+ON_REAL_DATA = (
+    "real_falls",
+    "packaged_detectors",
+    "weak_styles",
+    "redaction_deface",
+    "inpainting",
+    "detector_arms",
+)
 
 
 def main() -> int:
