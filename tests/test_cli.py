@@ -30,6 +30,7 @@ COMMANDS = (
     ("redaction", "thresholds"),
     ("redaction", "predict"),
     ("redaction", "synthesise"),
+    ("redaction", "train"),
     ("weights", "list"),
     ("weights", "get"),
     ("bundle", "info"),

@@ -18,6 +18,9 @@ import typer
 from playhead.cli import app
 from playhead.config import Settings
 from playhead.redaction.config import RedactionConfig
+from playhead.redaction.detector.config import DetectorConfig, load_detector_config
+from playhead.redaction.detector.normalise_config import NormaliseConfig, load_normalise_config
+from playhead.redaction.detector.synthesis_config import SynthesisConfig
 from playhead.spotting.config import SpottingConfig, load_spotting_config
 
 ROOT = Path(__file__).parents[1]
@@ -131,7 +134,11 @@ def test_the_reference_says_what_the_program_says(page):
     assert text == made, f"run `python docs/reference/{Path(module.__file__).name}`"
 
 
-@pytest.mark.parametrize("model", [SpottingConfig, RedactionConfig], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "model",
+    [SpottingConfig, RedactionConfig, DetectorConfig, NormaliseConfig, SynthesisConfig],
+    ids=lambda one: one.__name__,
+)
 def test_every_setting_has_a_meaning(model):
     assert list(unexplained(model)) == []
 
@@ -151,6 +158,15 @@ def test_the_configuration_of_the_guide_is_valid(tmp_path):
     (tmp_path / "serves.yaml").write_text(text, encoding="utf-8")
     config = load_spotting_config(tmp_path / "serves.yaml")
     assert config.training.select == "window_map"
+
+
+def test_the_configurations_of_the_detector_guide_are_valid(tmp_path):
+    guide = (ROOT / "docs" / "guide" / "detector.md").read_text(encoding="utf-8")
+    sources, own = [text for language, text in FENCE.findall(guide) if language == "yaml"]
+    (tmp_path / "sources.yaml").write_text(sources, encoding="utf-8")
+    (tmp_path / "dogs.yaml").write_text(own, encoding="utf-8")
+    assert len(load_normalise_config([str(tmp_path / "sources.yaml")], {}).sources) == 3
+    assert load_detector_config(tmp_path / "dogs.yaml").data.classes == ("dog", "lead")
 
 
 def test_every_job_and_group_of_commands_is_in_the_reference():

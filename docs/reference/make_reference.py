@@ -19,6 +19,9 @@ from playhead.cli import app
 from playhead.config import Settings
 from playhead.redaction.audit import AuditConfig
 from playhead.redaction.config import RedactionConfig
+from playhead.redaction.detector.config import DetectorConfig
+from playhead.redaction.detector.normalise_config import NormaliseConfig
+from playhead.redaction.detector.synthesis_config import SynthesisConfig
 from playhead.spotting.config import SpottingConfig
 from playhead.worlds.football import FootballConfig
 from playhead.worlds.street import StreetConfig
@@ -44,6 +47,9 @@ def settings() -> str:
         *_sections(SpottingConfig, "", "Spotting: the whole"),
         *_sections(RedactionConfig, "", "Redaction: the whole"),
         _section("Redaction: the audit", "", AuditConfig),
+        *_sections(DetectorConfig, "", "A detector: the whole"),
+        *_sections(NormaliseConfig, "", "Normalising: the whole"),
+        _section("Synthesising", "", SynthesisConfig),
         _section("The football world", "", FootballConfig),
         _section("The street world", "", StreetConfig),
     ]
@@ -89,16 +95,17 @@ def _sections(model: type[Settings], path: str, title: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
         if inner is not None:
-            yield from _sections(inner, f"{path}{name}.", f"{job}: `{path}{name}`")
+            key = f"{path}{field.alias or name}"
+            yield from _sections(inner, f"{key}.", f"{job}: `{key}`")
 
 
 def _section(title: str, path: str, model: type[Settings]) -> str:
     rows = []
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
-        meaning = field.description or (f"see `{path}{name}` below" if inner else "")
-        values = "a section" if inner else _values(field)
-        rows.append((f"`{path}{name}`", _default(field, inner), _cell(values), _cell(meaning)))
+        key = f"`{path}{field.alias or name}`"
+        meaning = field.description or (f"see {key} below" if inner else "")
+        rows.append((key, _default(field, inner), _cell(_sort_of(field, inner)), _cell(meaning)))
     doc = " ".join((model.__doc__ or "").split())
     return f"### {title}\n\n{doc}\n\n{_table(('setting', 'default', 'values', 'meaning'), rows)}\n"
 
@@ -111,14 +118,21 @@ def _model_of(annotation: Any) -> type[Settings] | None:
     return None
 
 
+def _sort_of(field: FieldInfo, section: type[Settings] | None) -> str:
+    if section is None:
+        return _values(field)
+    return "list of sections" if get_origin(field.annotation) is tuple else "a section"
+
+
 def _default(field: FieldInfo, section: type[Settings] | None) -> str:
     if field.is_required():
         return "needed"
-    if field.default is None:
+    default = field.get_default(call_default_factory=True)
+    if default is None:
         return "`null`"
-    if section is not None:
+    if isinstance(default, Settings):
         return ""
-    return f"`{json.dumps(field.default)}`"
+    return f"`{json.dumps(default)}`"
 
 
 def _values(field: FieldInfo) -> str:
@@ -143,7 +157,8 @@ def _words(annotation: Any) -> str:
         case _ if origin in (Union, types.UnionType):
             return " or ".join("null" if one is type(None) else _words(one) for one in inner)
         case _ if origin is tuple and inner[-1] is Ellipsis:
-            return f"list of {_words(inner[0])}s"
+            words = _words(inner[0])
+            return f"list of {words}" if words.startswith("`") else f"list of {words}s"
         case _ if origin is tuple:
             return f"[{', '.join(_words(one) for one in inner)}]"
         case _ if origin is dict:
