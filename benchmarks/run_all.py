@@ -3,7 +3,7 @@
     python benchmarks/run_all.py [NAME...]
 
 Some need PLAYHEAD_DATA, and `playhead weights get spotting redaction`; without the data they are
-left out and said so. All of them take about three hours on two cores.
+left out and said so. All of them take many hours on two cores, most of them for detectors.
 """
 
 import os
