@@ -87,6 +87,9 @@ class PicturePlan(Settings):
     longest: PositiveInt = Field(
         description="pixels that the longer side of a picture is brought to unless told otherwise"
     )
+    enlarge: bool = Field(
+        default=False, description="whether smaller pictures are brought to it too"
+    )
     strides: tuple[PositiveInt, ...] = Field(
         min_length=1, description="pixels between the cells of each map, rising"
     )
