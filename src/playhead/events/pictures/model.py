@@ -4,7 +4,7 @@ Boxes are `x1, y1, x2, y2` in pixels of the displayed picture (EXIF orientation 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -74,6 +74,22 @@ class PictureSet:
         """The pictures at these places, in that order."""
         return type(self)(self.classes, tuple(self.pictures[place] for place in places))
 
+    def of_classes(self, classes: Sequence[str], *, source: Path | str = "the set") -> Self:
+        """Only the boxes of these classes, numbered in their order; every picture stays.
+
+        source: what an error names. Raises LabelError for a class that the set does not know.
+        """
+        unknown = [label for label in classes if label not in self.classes]
+        if unknown:
+            raise LabelError(
+                f"{source}: has no class {', '.join(unknown)}; its classes are "
+                f"{', '.join(self.classes)}"
+            )
+        new = np.array(
+            [classes.index(label) if label in classes else -1 for label in self.classes], np.int32
+        )
+        return type(self)(tuple(classes), tuple(_numbered(one, new) for one in self.pictures))
+
     def count(self) -> dict[str, int]:
         """How many boxes each class has, in the order of the classes."""
         labels = [one.labels for one in self.pictures]
@@ -81,3 +97,10 @@ class PictureSet:
             np.concatenate(labels) if labels else np.zeros(0, np.int32), minlength=len(self.classes)
         )
         return dict(zip(self.classes, counted.tolist(), strict=True))
+
+
+def _numbered(one: LabelledPicture, new: NDArray[np.int32]) -> LabelledPicture:
+    """new: (classes,), the new number of each old one, -1 for one whose boxes go."""
+    labels = new[one.labels]
+    stays = labels >= 0
+    return replace(one, boxes=one.boxes[stays], labels=labels[stays], scores=one.scores[stays])

@@ -5,17 +5,15 @@ for, or the class's own with the best F1.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from playhead.decisions.detection_config import DEFAULT_THRESHOLD
-from playhead.errors import LabelError
 from playhead.events.pictures.files import of_split, read_pair, read_pictures
-from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.pairing import pair
 from playhead.metrics.confusion import Thresholds
 from playhead.metrics.curves import F1, Curve, hits_curve
@@ -29,7 +27,6 @@ __all__ = [
     "PictureEvaluation",
     "measure_pictures",
     "number",
-    "of_classes",
     "read_sets",
 ]
 
@@ -179,31 +176,12 @@ def read_sets(
     everything = read_pictures(truth, images=images, crowds=True)
     ids = truth if truth.suffix.lower() == ".json" else None
     made = read_pictures(predictions, images=images, like=everything, ids=ids)
-    whole = of_classes(everything, classes)
+    whole = everything.of_classes(classes, source=truth)
     found = pair(whole, made, ignore_classes=True)
     if split is None:
         return whole, found
     places = [place for place, one in enumerate(whole.pictures) if one.split == split]
     return of_split(whole, split, truth), found.chosen(places)
-
-
-def of_classes(pictures: PictureSet, classes: Sequence[str]) -> PictureSet:
-    """Only the boxes of these classes, in their order; LabelError for one that is not known."""
-    unknown = [label for label in classes if label not in pictures.classes]
-    if unknown:
-        raise LabelError(
-            f"{', '.join(unknown)}: no class of the truth; known are {', '.join(pictures.classes)}"
-        )
-    new = np.array(
-        [classes.index(label) if label in classes else -1 for label in pictures.classes], np.int32
-    )
-    return PictureSet(tuple(classes), tuple(_relabelled(one, new) for one in pictures.pictures))
-
-
-def _relabelled(one: LabelledPicture, new: NDArray[np.int32]) -> LabelledPicture:
-    labels = new[one.labels]
-    kept = labels >= 0
-    return replace(one, boxes=one.boxes[kept], labels=labels[kept], scores=one.scores[kept])
 
 
 def _figures(measured: ClassDetection, threshold: float | None) -> ClassFigures:
