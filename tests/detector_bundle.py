@@ -34,6 +34,7 @@ def write_detector_bundle(
     classes: tuple[str, ...] = ("car", "plate"),
     *,
     longest: int = 160,
+    enlarge: bool = False,
     strides: Sequence[int] = STRIDES,
     post_processing: Mapping[str, Any] | None = None,
     job: str = "redaction",
@@ -42,7 +43,7 @@ def write_detector_bundle(
     manifest = BundleManifest(
         job=job,
         classes=classes,
-        input=PicturePlan(longest=longest, strides=tuple(strides)),
+        input=PicturePlan(longest=longest, enlarge=enlarge, strides=tuple(strides)),
         parts={
             "model": Part(
                 file="model.onnx",

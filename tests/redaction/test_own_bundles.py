@@ -304,3 +304,14 @@ def test_frames_are_read_no_larger_than_the_networks_look_at_them(tmp_path: Path
     for detection, hide, size in sizes:
         config = resolve(config_of(bundle, hide=hide, detection=detection))
         assert read_size(1920, 1080, config) == size
+
+
+@pytest.mark.parametrize("enlarged", [False, True])
+def test_small_pictures_are_enlarged_where_a_bundle_saw_them_so(
+    tmp_path: Path, enlarged: bool
+) -> None:
+    bundle = write_detector_bundle(tmp_path / "street", ("car",), longest=320, enlarge=enlarged)
+    networks = Networks(config_of(bundle.folder, hide=["car"]))
+    for found in (networks.look([scene()])[0], networks.look_closely(scene())):
+        side = float(np.ptp(found["car"].boxes[0, [0, 2]]))
+        assert side == pytest.approx(14 if enlarged else 28, abs=0.5)

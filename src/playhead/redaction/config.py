@@ -71,7 +71,7 @@ class DetectionConfig(Settings):
         default=None,
         ge=32,
         description="longest side at which own detectors look, pixels; null: that of their "
-        "training; a smaller picture is never enlarged",
+        "training, to which a smaller picture is enlarged where those were",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where own detectors run; packaged networks run on the CPU"

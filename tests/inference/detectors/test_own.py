@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes
 from playhead.errors import BundleError, ConfigError, PlayheadError
 from playhead.inference.bundle import Bundle
+from playhead.inference.detectors import open_own
 from playhead.inference.detectors.own import (
     GREY,
     BundleDetector,
@@ -81,6 +82,29 @@ def test_a_smaller_picture_is_enlarged_only_when_that_is_asked(tmp_path: Path) -
     assert len(larger["car"]) > 0
     sides = larger["car"].boxes[:, 2:] - larger["car"].boxes[:, :2]
     np.testing.assert_allclose(sides, 6, atol=1.5)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_whether_smaller_pictures_are_enlarged_is_as_the_plan_says_unless_told(
+    tmp_path: Path, trained: bool
+) -> None:
+    bundle = write_detector_bundle(tmp_path / "a", enlarge=trained)
+    other = write_detector_bundle(tmp_path / "b", enlarge=not trained)
+    picture = black(80, 48)
+    paint(picture, 1, 2, (255, 0, 6))
+
+    def sides(enlarge: bool | None, *bundles: Bundle) -> tuple[float, float]:
+        one = open_own(bundles, enlarge=enlarge, threads=1)
+        [found] = one.detect([picture], threshold=0.4)
+        widths = np.ptp(found["car"].boxes[:, [0, 2]], axis=1)
+        return widths.min(), widths.max()
+
+    # Seen twice as large, 6 pixels around a cell's middle are 3 of the picture.
+    assert sides(None, bundle) == pytest.approx((6, 6) if trained else (12, 12), abs=1.5)
+    assert sides(True, bundle) == pytest.approx((6, 6), abs=1.5)
+    assert sides(False, bundle) == pytest.approx((12, 12), abs=0.01)
+    # Each member of an ensemble follows its own.
+    assert sides(None, bundle, other) == pytest.approx((6, 12), abs=1.5)
 
 
 @pytest.mark.parametrize("threads", [1, 8])

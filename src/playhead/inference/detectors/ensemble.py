@@ -102,7 +102,7 @@ def open_own(
     bundles: Sequence[Bundle | Path],
     *,
     longest: int | None = None,
-    enlarge: bool = False,
+    enlarge: bool | None = None,
     hierarchy: bool = True,
     settings: Sequence[str] = (),
     weights: Sequence[float] | None = None,

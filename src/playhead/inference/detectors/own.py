@@ -1,8 +1,9 @@
 """Own detectors: a trained bundle, run on pictures of any size.
 
-A picture is shrunk until its longer side is as long as those the model learned from, and filled up
-with grey to its right and below. The graph gives every cell's box and probabilities; which of them
-are objects is decided outside of it, so that thresholds and suppression can be changed later.
+A picture is shrunk until its longer side is as long as those the model learned from, enlarged to it
+where those were, and filled up with grey to its right and below. The graph gives every cell's box
+and probabilities; which of them are objects is decided outside of it, so that thresholds and
+suppression can be changed later.
 """
 
 from collections.abc import Sequence
@@ -49,9 +50,9 @@ class BundleDetector:
     """Finds the classes of one bundle.
 
     longest: pixels that the longer side of a picture is brought to, the bundle's own where None;
-    a smaller picture keeps its size unless `enlarge` says otherwise. decisions: what becomes of
-    candidates, the bundle's own where None. device, threads, precision, cuda_factory: see
-    `open_backend`.
+    enlarge: whether a smaller picture is brought to it too, as in training where None. decisions:
+    what becomes of candidates, the bundle's own where None. device, threads, precision,
+    cuda_factory: see `open_backend`.
     Raises BundleError for a folder that is no bundle of a detector, ConfigError for decisions that
     name a class it does not find.
     """
@@ -61,7 +62,7 @@ class BundleDetector:
         bundle: Bundle | Path,
         *,
         longest: int | None = None,
-        enlarge: bool = False,
+        enlarge: bool | None = None,
         decisions: DetectionDecisions | None = None,
         device: str = "auto",
         threads: int | None = None,
@@ -74,7 +75,7 @@ class BundleDetector:
         self.labels: tuple[str, ...] = manifest.classes
         self.longest = longest or manifest.pictures.longest
         self.decisions = decisions or decisions_of(self.bundle)
-        self._enlarge = enlarge
+        self._enlarge = manifest.pictures.enlarge if enlarge is None else enlarge
         self._strides = manifest.pictures.strides
         self._backend = open_backend(
             self.bundle,

@@ -104,8 +104,12 @@ def predict(
         typer.Option(min=32, help="Longest side of what is looked at. Default: the bundle's."),
     ] = None,
     enlarge: Annotated[
-        bool, typer.Option("--enlarge", help="Enlarge smaller pictures to that size.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--enlarge/--no-enlarge",
+            help="Enlarge smaller pictures to that size. Default: as in training.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="As overlap=0.5 or parents.plate=car; may be repeated."),

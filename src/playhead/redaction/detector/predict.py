@@ -40,13 +40,14 @@ class PredictOptions:
 
     threshold: the least score of a box; None takes that of each class, as the bundles say
     longest: pixels that the longer side of a picture is brought to; None takes the bundles' own
-    enlarge: bring smaller pictures to it too; weights: how far each bundle is trusted
+    enlarge: bring smaller pictures to it too; None does as in training
+    weights: how far each bundle is trusted
     settings: `key=value` over what the bundles say becomes of candidates, as overlap=0.5
     """
 
     threshold: float | None = LEAST
     longest: int | None = None
-    enlarge: bool = False
+    enlarge: bool | None = None
     weights: tuple[float, ...] | None = None
     settings: tuple[str, ...] = ()
     device: str = "auto"
