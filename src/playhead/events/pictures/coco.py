@@ -170,10 +170,13 @@ def _parse_box(place: int, one: JsonEntry, label: str, report: Report) -> RawBox
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in numbers):
         report(Fault.NOT_A_NUMBER, one.where, f"needs numbers, got {str(numbers)[:60]}")
         return None
-    if not all(math.isfinite(value) for value in numbers):
-        report(Fault.NOT_FINITE, one.where, f"needs finite numbers, got {numbers}")
+    try:
+        x, y, width, height, sure = map(float, numbers)
+    except OverflowError:  # a whole number of some hundred digits
+        x = y = width = height = sure = math.inf
+    if not all(map(math.isfinite, (x, y, width, height, sure))):
+        report(Fault.NOT_FINITE, one.where, f"needs finite numbers, got {str(numbers)[:60]}")
         return None
-    x, y, width, height, sure = map(float, numbers)
     corners = (x, y, x + width, y + height)
     if not (x < corners[2] < math.inf and y < corners[3] < math.inf):
         report(Fault.NO_AREA, one.where, f"its box of {width:g} x {height:g} has no area")

@@ -27,7 +27,8 @@ _SPLITS = {
 def plain_name(relative: PurePosixPath | Path) -> str:
     """A path without the folders that only say what lies in them."""
     parts = relative.parts
-    return PurePosixPath(*(part for part in parts[:-1] if part not in _KINDS), parts[-1]).as_posix()
+    kept = (part for part in parts[:-1] if part not in _KINDS)
+    return PurePosixPath(*kept, *parts[-1:]).as_posix()
 
 
 def without_suffix(name: str) -> str:

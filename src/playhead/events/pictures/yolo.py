@@ -139,11 +139,12 @@ def _class_lines(path: Path) -> tuple[str, ...]:
 def _yaml_classes(path: Path) -> tuple[str, ...]:
     try:
         document: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
+        # Nested too deep, a date that no calendar has, a number of too many digits.
         reason = " ".join(str(error).split())
         raise LabelError(f"{path}: cannot be read as YAML: {reason}") from error
     names = document.get("names") if isinstance(document, dict) else None
-    if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+    if isinstance(names, dict) and set(names) == set(range(len(names))):
         names = [names[number] for number in range(len(names))]
     if not isinstance(names, list) or not names:
         raise LabelError(f"{path}: needs `names`, a list of classes or a mapping from 0 on")
