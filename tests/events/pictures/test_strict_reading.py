@@ -107,6 +107,34 @@ def test_a_gap_in_the_list_of_classes_is_an_error(tmp_path: Path) -> None:
         read_pictures(yolo(tmp_path, "", classes="car\n\nplate\n"))
 
 
+def test_a_class_that_stands_twice_in_the_list_is_an_error(tmp_path: Path) -> None:
+    """Dropping one would make label 1 a plate, where the list says that 2 is."""
+    root = yolo(tmp_path, "1 .5 .5 .2 .2\n", classes="car\ncar\nplate\n")
+    with pytest.raises(LabelError, match=r"names the class car twice .*redaction normalise"):
+        read_pictures(root)
+    with pytest.raises(LabelError, match="names the class plate twice"):
+        read_pictures(root, classes=["plate", "car", "plate"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "names: {0: car, x: plate}\n",
+        "names: {null: car, 1: plate}\n",
+        "names: " + "[" * 5000,
+        "names: " + "[" * 5000 + "]" * 5000,
+        "names: [2021-99-99]\n",
+        "names: {0: car, 1: " + "9" * 5000 + "}\n",
+    ],
+)
+def test_a_broken_yaml_of_a_data_set_is_named(text: str, tmp_path: Path) -> None:
+    root = yolo(tmp_path, "1 .5 .5 .2 .2\n")
+    (root / "classes.txt").unlink()
+    (root / "data.yaml").write_text(text)
+    with pytest.raises(LabelError, match=r"data\.yaml: (needs `names`|cannot be read as YAML)"):
+        read_pictures(root)
+
+
 @pytest.mark.parametrize("names", ["[car, plate]", "{0: car, 1: plate}"])
 def test_classes_are_read_from_the_yaml_of_a_data_set(names: str, tmp_path: Path) -> None:
     root = yolo(tmp_path, "1 .5 .5 .2 .2\n")
@@ -198,6 +226,8 @@ def coco(**changed: object) -> dict[str, object]:
         (coco(bbox=None), "annotation 1: needs a bbox of 4 numbers"),
         (coco(bbox=[1, 2, "3", 4]), "annotation 1: needs numbers"),
         (coco(bbox=[1, 2, float("nan"), 4]), "annotation 1: needs finite numbers"),
+        (coco(bbox=[1, 2, 10**400, 4]), "annotation 1: needs finite numbers"),
+        (coco(score=-(10**400)), "annotation 1: needs finite numbers"),
         (coco(bbox=[1, 2, 0, 4]), "annotation 1: .* no area"),
         (coco(category_id=7), "annotation 1: has category 7; known are 1 car"),
         (coco(image_id=7), "annotation 1: is of image 7"),
@@ -214,6 +244,18 @@ def test_a_wrong_document_of_coco_is_named(document: object, said: str, tmp_path
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(LabelError, match=rf"a\.json: .*{said}"):
         read_pictures(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("name", [".", "./", "..", "/", "a/.."])
+def test_a_name_that_is_no_file_is_read_as_a_picture_that_is_not_there(
+    name: str, tmp_path: Path
+) -> None:
+    document = coco()
+    document["images"] = [{"id": 1, "file_name": name, "width": 64, "height": 48}]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert len(read_pictures(tmp_path / "a.json").pictures[0].labels) == 1
+    (tmp_path / "rows.csv").write_text(f"{HEADER}{name},car,.5,1,2,3,4\n")
+    assert len(read_pictures(tmp_path / "rows.csv").pictures[0].labels) == 1
 
 
 @pytest.mark.parametrize(

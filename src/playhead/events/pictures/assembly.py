@@ -59,7 +59,10 @@ def assemble(
 def _classes(
     path: Path, raws: RawSet, classes: Sequence[str] | None, like: PictureSet | None
 ) -> dict[str, int]:
-    """The place of each class; a label that is none of those given is refused later."""
+    """The place of each class; a label that is none of those given is refused later.
+
+    Raises LabelError for a class that stands twice in a list, of which labels are places.
+    """
     names = list(classes or ())
     if not names:
         labels = {box.label for raw in raws.pictures for box in raw.boxes}
@@ -70,7 +73,13 @@ def _classes(
                 f"{path}: its classes are numbers without names; put a classes.txt beside the "
                 "labels, or name the classes"
             )
-    return {name: place for place, name in enumerate(dict.fromkeys(names))}
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise LabelError(
+            f"{path}: names the class {twice} twice among its {len(names)}; name each once, or let "
+            "`playhead redaction normalise` make both numbers one class"
+        )
+    return {name: place for place, name in enumerate(names)}
 
 
 def _at(raw: RawPicture) -> _Found:
