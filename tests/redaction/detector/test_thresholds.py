@@ -103,6 +103,8 @@ def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
     assert not result.choices["car"].reached
     assert result.choices["car"].chosen.recall == 0
     assert "out of reach for car, plate" in result.notes()[0]
+    assert result.notes()[1].startswith("nothing was written into")
+    assert result.to_json()["written"] is None
     assert decisions_of(load_bundle(bundle)).thresholds == {"plate": 0.7}
 
 
@@ -111,7 +113,9 @@ def test_classes_without_true_boxes_are_said_and_stay_as_they_are(
 ) -> None:
     bundle = write_detector_bundle(tmp_path / "other", ("car", "dog")).folder
     args = ("--truth", street, "--threads", 1, "--write")
-    assert "no true boxes of dog" in playhead("redaction", "thresholds", bundle, *args)
+    told = playhead("redaction", "thresholds", bundle, *args)
+    assert "no true boxes of dog" in told
+    assert told.endswith(f"written into {bundle} except for dog\n")
     assert list(decisions_of(load_bundle(bundle)).thresholds) == ["car"]
     found = playhead_json("redaction", "thresholds", bundle, *args)
     assert found["without_boxes"] == ["dog"]

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
+from playhead.decisions.detection_config import DetectionDecisions
+from playhead.decisions.hierarchy import doubt_orphans
 from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.inference.bundle import Bundle
@@ -23,7 +25,15 @@ from playhead.inference.runtime import Backend, Precision
 from playhead.media.stills import read_still
 from playhead.progress import progress
 
-__all__ = ["LEAST", "PredictOptions", "open_bundles", "parse_weights", "predict_set", "predicted"]
+__all__ = [
+    "LEAST",
+    "PredictOptions",
+    "doubted",
+    "open_bundles",
+    "parse_weights",
+    "predict_set",
+    "predicted",
+]
 
 LEAST = 0.001
 """The least score that is kept: what lies below moves no figure by more than rounding does."""
@@ -43,6 +53,7 @@ class PredictOptions:
     enlarge: bring smaller pictures to it too; None does as in training
     weights: how far each bundle is trusted
     settings: `key=value` over what the bundles say becomes of candidates, as overlap=0.5
+    hierarchy: False leaves scores as they are where the bundles name parents, see `doubted`
     """
 
     threshold: float | None = LEAST
@@ -50,6 +61,7 @@ class PredictOptions:
     enlarge: bool | None = None
     weights: tuple[float, ...] | None = None
     settings: tuple[str, ...] = ()
+    hierarchy: bool = True
     device: str = "auto"
     threads: int | None = None
     precision: Precision = "fp32"
@@ -61,6 +73,7 @@ def open_bundles(bundles: Sequence[Bundle | Path], options: PredictOptions) -> O
         bundles,
         longest=options.longest,
         enlarge=options.enlarge,
+        hierarchy=options.hierarchy,
         weights=options.weights,
         settings=options.settings,
         device=options.device,
@@ -100,6 +113,28 @@ def predict_set(
             made.append(found if known is None else _as(known[place], found))
             live.advance(1, note=found.path.name)
     return PictureSet(detector.labels, tuple(made))
+
+
+def doubted(found: PictureSet, decisions: DetectionDecisions) -> PictureSet:
+    """What was predicted without the hierarchy, as these decisions doubt it; `LEAST` still holds.
+
+    The detector doubts before boxes end at the picture's edges, which tells for a child that passes
+    one. Raises ConfigError for a parent that is no class of the set.
+    """
+    if not decisions.parents:
+        return found
+    return PictureSet(
+        found.classes, tuple(_doubted(one, found.classes, decisions) for one in found.pictures)
+    )
+
+
+def _doubted(
+    one: LabelledPicture, labels: tuple[str, ...], decisions: DetectionDecisions
+) -> LabelledPicture:
+    every = Boxes(one.boxes.astype(np.float32), one.scores)
+    seen = {label: every.chosen(one.labels == place) for place, label in enumerate(labels)}
+    known = doubt_orphans(seen, decisions)
+    return _filled(one, {label: boxes.above(LEAST) for label, boxes in known.items()}, labels)
 
 
 def predicted(
@@ -164,13 +199,22 @@ def _labelled(
 ) -> LabelledPicture:
     """Boxes of each class as one picture's, cut at its edges, class by class, best first."""
     height, width = shape[:2]
-    every = Boxes.joined([found[label] for label in labels])
-    places = np.repeat(np.arange(len(labels), dtype=np.int32), [len(found[one]) for one in labels])
-    boxes = np.clip(every.boxes.astype(np.float64), 0, [width, height, width, height])
+    empty = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)
+    one = _filled(LabelledPicture(path, (width, height), *empty), found, labels)
+    boxes = np.clip(one.boxes, 0, [width, height, width, height])
     inside = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
-    return LabelledPicture(
-        path, (width, height), boxes[inside], places[inside], every.scores[inside]
+    return replace(one, boxes=boxes[inside], labels=one.labels[inside], scores=one.scores[inside])
+
+
+def _filled(
+    one: LabelledPicture, found: dict[str, Boxes], labels: tuple[str, ...]
+) -> LabelledPicture:
+    """The picture with these boxes of each class, class by class."""
+    every = Boxes.joined([found[label] for label in labels])
+    places = np.repeat(
+        np.arange(len(labels), dtype=np.int32), [len(found[label]) for label in labels]
     )
+    return replace(one, boxes=every.boxes.astype(np.float64), labels=places, scores=every.scores)
 
 
 def _as(true: LabelledPicture, found: LabelledPicture) -> LabelledPicture:

@@ -1,21 +1,25 @@
 """Choosing the thresholds of a detector: by the best F1, or by a precision or recall to be reached.
 
 They are chosen on pictures that did not train, class by class, from saved predictions or by running
-the bundle, and written into its post-processing where that is asked for.
+the bundle, and written into its post-processing where that is asked for. What lies in something is
+doubted by where its parent is believed, so parents come first and children follow under the
+thresholds that their parents get.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from playhead.decisions.detection_config import DetectionDecisions
+from playhead.decisions.hierarchy import parents_first
 from playhead.errors import ConfigError, LabelError
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import PictureSet
-from playhead.events.pictures.pairing import pair
 from playhead.inference.bundle import Bundle, load_bundle, note_in_bundle
 from playhead.inference.detectors.own import decisions_of
 from playhead.metrics.curves import F1, hits_curve
-from playhead.metrics.detection import measure_classes
+from playhead.metrics.detection import ClassDetection, measure_classes
 from playhead.metrics.matching import ScoredHits
 from playhead.metrics.thresholds import (
     at_threshold,
@@ -24,13 +28,14 @@ from playhead.metrics.thresholds import (
     threshold_of_recall,
 )
 from playhead.redaction.detector.evaluate import read_sets
-from playhead.redaction.detector.predict import PredictOptions, predict_set
+from playhead.redaction.detector.predict import PredictOptions, doubted, predict_set
 
 __all__ = [
     "Choice",
     "Goal",
     "ThresholdSearch",
     "choose_thresholds",
+    "reached_thresholds",
     "search_thresholds",
     "write_thresholds",
 ]
@@ -84,15 +89,21 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdSearch:
-    """The choice for each class, and the bundle if they were written into it.
+    """The choice for each class.
 
-    left: classes without true boxes, of which nothing can be said
+    left: classes without true boxes, of which nothing can be said; folder: of the bundle that the
+    choices were to be written into, None where that was not asked for
     """
 
     pictures: int
     choices: dict[str, Choice]
     left: tuple[str, ...]
-    written: Path | None
+    folder: Path | None
+
+    @property
+    def written(self) -> Path | None:
+        """The bundle that was changed; None where nothing was asked for or nothing was reached."""
+        return self.folder if reached_thresholds(self.choices) else None
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
@@ -116,10 +127,15 @@ class ThresholdSearch:
             notes.append(f"no true boxes of {', '.join(self.left)}: nothing can be said of them")
         if unreached:
             notes.append(f"out of reach for {', '.join(unreached)}: what comes nearest is shown")
-        if self.written is not None:
-            stays = " except for those" if notes else ""
-            notes.append(f"written into {self.written}{stays}")
+        if self.folder is not None:
+            notes.append(self._told(self.folder, [*self.left, *unreached]))
         return notes
+
+    def _told(self, folder: Path, others: list[str]) -> str:
+        """What became of the bundle, whose other classes stay as they are."""
+        if self.written is None:
+            return f"nothing was written into {folder}: no class reaches its goal"
+        return f"written into {folder}" + (f" except for {', '.join(others)}" if others else "")
 
 
 def search_thresholds(
@@ -143,13 +159,19 @@ def search_thresholds(
             "needs a bundle: name its folder first" + (" to write into" if write else "")
         )
     bundle = None if folder is None else load_bundle(folder)
+    decisions = None if bundle is None else decisions_of(bundle)
     if predictions is not None:
+        _check_not_doubted(folder, decisions)
         real, found = read_sets(truth, predictions, split=split, images=images)
+        if bundle is not None:
+            own = bundle.manifest.classes
+            found = found.of_classes([label for label in found.classes if label in own])
     else:
         assert bundle is not None
         real = read_pictures(truth, split, images=images, crowds=True)
-        found = pair(real, predict_set([bundle], real, options), ignore_classes=True)
-    choices = choose_thresholds(real, found, goal, bundle)
+        options = replace(options or PredictOptions(), hierarchy=False)
+        found = predict_set([bundle], real, options)
+    choices = choose_thresholds(real, found, goal, decisions=decisions)
     if folder is not None and write:
         write_thresholds(folder, choices)
     classes = real.classes if bundle is None else bundle.manifest.classes
@@ -157,46 +179,90 @@ def search_thresholds(
         pictures=len(real),
         choices=choices,
         left=tuple(label for label in classes if label not in choices),
-        written=folder if write else None,
+        folder=folder if write else None,
     )
 
 
 def choose_thresholds(
-    truth: PictureSet, found: PictureSet, goal: Goal, bundle: Bundle | None = None
+    truth: PictureSet,
+    found: PictureSet,
+    goal: Goal | None = None,
+    *,
+    decisions: DetectionDecisions | None = None,
+    keep: Collection[str] = (),
 ) -> dict[str, Choice]:
-    """A threshold for each class that has true boxes.
+    """A threshold for each class that has true boxes, the best F1 where no goal is said.
 
-    Raises LabelError where no class has any, or for sets that do not belong together.
+    found: predictions in the same pictures in the same order, made without the hierarchy
+    (`PredictOptions(hierarchy=False)`) where `decisions` name parents; of any classes.
+    decisions: those of the detector, with the thresholds it has. keep: classes that keep theirs and
+    are not among the choices; a parent that does not reach its goal keeps its own too.
+    Raises LabelError where no class has any true box, or for sets that do not belong together.
     """
-    known = None if bundle is None else decisions_of(bundle)
-    measured = {label: one for label, one in measure_classes(truth, found).items() if one.boxes}
-    if bundle is not None:
-        own = bundle.manifest.classes
-        measured = {label: one for label, one in measured.items() if label in own}
-    if not measured:
+    used = decisions or DetectionDecisions()
+    before = found if decisions is None else doubted(found, decisions)
+    asked = [one for one in truth.classes if one in found.classes and one not in keep]
+    children = parents_first(used.parents)
+    choices = {}
+    for label in sorted(asked, key=lambda one: children.index(one) if one in children else -1):
+        measured = _measured(label, truth, doubted(found, used) if label in children else found)
+        if not measured.boxes:
+            continue
+        chosen, reached = _chosen(measured.hits, goal or Goal())
+        choices[label] = Choice(
+            boxes=measured.boxes,
+            chosen=chosen,
+            reached=reached,
+            before=None if decisions is None else _before(label, truth, before, decisions),
+        )
+        if reached:
+            thresholds = {**used.thresholds, label: chosen.threshold}
+            used = used.model_copy(update={"thresholds": thresholds})
+    if not choices and not keep:
         raise LabelError(
-            f"the {len(truth)} true pictures have no box of "
-            f"{', '.join(truth.classes if bundle is None else bundle.manifest.classes)}; "
+            f"the {len(truth)} true pictures have no box of {', '.join(found.classes)}; "
             "thresholds need some"
         )
-    choices = {}
-    for label, one in measured.items():
-        chosen, reached = _chosen(one.hits, goal)
-        before = None if known is None else at_threshold(one.hits, known.threshold(label))
-        choices[label] = Choice(boxes=one.boxes, chosen=chosen, reached=reached, before=before)
-    return choices
+    return {label: choices[label] for label in asked if label in choices}
+
+
+def reached_thresholds(choices: Mapping[str, Choice]) -> dict[str, float]:
+    """The thresholds of the classes that reach their goal."""
+    return {
+        label: one.chosen.threshold
+        for label, one in choices.items()
+        if one.reached and one.chosen.threshold is not None
+    }
 
 
 def write_thresholds(folder: Path, choices: dict[str, Choice]) -> Bundle:
     """Put the thresholds that reach their goal into a bundle; all others stay as they are."""
     bundle = load_bundle(folder)
-    thresholds = dict(bundle.manifest.post_processing.get("thresholds", {}))
-    thresholds |= {
-        label: one.chosen.threshold
-        for label, one in choices.items()
-        if one.reached and one.chosen.threshold is not None
-    }
-    return note_in_bundle(folder, post_processing={"thresholds": thresholds})
+    reached = reached_thresholds(choices)
+    if not reached:
+        return bundle
+    known = bundle.manifest.post_processing.get("thresholds", {})
+    return note_in_bundle(folder, post_processing={"thresholds": {**known, **reached}})
+
+
+def _check_not_doubted(folder: Path | None, decisions: DetectionDecisions | None) -> None:
+    """Refuse saved predictions of a hierarchy: their doubt is that of the old thresholds."""
+    parents = {} if decisions is None else decisions.parents
+    if parents:
+        said = ", ".join(f"{child} in {parent}" for child, parent in parents.items())
+        raise ConfigError(
+            f"{folder}: looks for {said}, and saved scores depend on the thresholds they were "
+            "predicted with; leave --predictions out, so that the bundle is run"
+        )
+
+
+def _measured(label: str, truth: PictureSet, found: PictureSet) -> ClassDetection:
+    return measure_classes(truth.of_classes([label]), found.of_classes([label]))[label]
+
+
+def _before(label: str, truth: PictureSet, found: PictureSet, decisions: DetectionDecisions) -> F1:
+    """What is had with the threshold that the detector has."""
+    return at_threshold(_measured(label, truth, found).hits, decisions.threshold(label))
 
 
 def _chosen(hits: ScoredHits, goal: Goal) -> tuple[F1, bool]:
