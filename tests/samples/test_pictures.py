@@ -15,7 +15,7 @@ from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.samples.loader import batches
 from playhead.samples.picture_cache import PictureCache
 from playhead.samples.picture_settings import PictureAugmentation
-from playhead.samples.pictures import TrainingPictures, fit_into
+from playhead.samples.pictures import TrainingPictures
 
 STILL: dict[str, Any] = {"brightness": 0, "contrast": 0, "saturation": 0, "balance": 0}
 SIZE = (160, 120)
@@ -156,8 +156,37 @@ def test_a_set_without_any_box_cannot_train(tmp_path: Path) -> None:
         samples(PictureSet(pictures.classes, (empty,)))
 
 
-def test_a_picture_fits_at_the_top_left_with_its_aspect_kept() -> None:
-    canvas, scale = fit_into(np.full((50, 100, 3), 200, np.uint8), (64, 64))
-    assert scale == 0.64
-    assert (canvas[:32] == 200).all()
-    assert (canvas[32:] == 114).all()
+def test_pictures_are_seen_by_their_longer_side_as_in_use(tmp_path: Path) -> None:
+    """A wide, a tall and a small picture in a wide canvas: a small one stays small."""
+    shown = []
+    for number, size in enumerate([(400, 200), (200, 400), (80, 40)]):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", size, (250, 250, 250)).save(path)
+        box = np.array([[10.0, size[1] / 2 - 10, 30, size[1] / 2 + 10]])
+        labels, scores = np.zeros(1, np.int32), np.ones(1, np.float32)
+        shown.append(LabelledPicture(path, size, box, labels, scores))
+    made = samples(PictureSet(("white",), tuple(shown)), mosaic=0, scale=(1, 1), least_visible=0)
+    scales: dict[int, list[float]] = {}
+    for epoch in range(1, 9):
+        for index, number in enumerate(made._order(epoch)):
+            for x1, _, x2, _ in boxes_of(made.sample(epoch, index)):
+                if x1 > 0.1 and x2 < SIZE[0] - 0.1:
+                    scales.setdefault(int(number), []).append((x2 - x1) / 20)
+    for number, expected in ((0, 0.4), (1, 0.4), (2, 1.0)):
+        np.testing.assert_allclose(scales[number], expected, rtol=0.02)
+
+
+def test_a_crowded_picture_may_come_four_times_into_a_mosaic(tmp_path: Path) -> None:
+    pictures = a_set(tmp_path, 3)
+    first = pictures.pictures[0]
+    grid = [[x, y, x + 9, y + 9] for x in range(0, 100, 10) for y in range(0, 100, 10)]
+    labels, scores = np.zeros(100, np.int32), np.ones(100, np.float32)
+    crowded = LabelledPicture(first.path, first.size, np.array(grid, float), labels, scores)
+    made = samples(
+        PictureSet(pictures.classes, (crowded, *pictures.pictures[1:])),
+        mosaic=1.0,
+        scale=(0.4, 0.4),
+        least_pixels=0.5,
+    )
+    most = max(len(boxes_of(made.sample(epoch, k))) for epoch in range(1, 9) for k in range(3))
+    assert most > 102

@@ -20,7 +20,7 @@ from playhead.samples.pasting_cutouts import CutoutBank
 from playhead.samples.picture_cache import PictureCache
 from playhead.samples.picture_settings import PictureAugmentation
 
-__all__ = ["GREY", "TrainingPictures", "fit_into", "place"]
+__all__ = ["GREY", "TrainingPictures", "place"]
 
 GREY = 114
 """What is left of a canvas is this grey, in training and in use."""
@@ -43,12 +43,32 @@ class _Scene:
     labels: Labels
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """A picture with the boxes in its pixels, and what it will be scaled by."""
+
+    picture: Bytes
+    scale: float
+    boxes: Floats
+    labels: Labels
+
+    @property
+    def width(self) -> float:
+        return float(self.picture.shape[1] * self.scale)
+
+    @property
+    def height(self) -> float:
+        return float(self.picture.shape[0] * self.scale)
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingPictures:
     """Samples `picture` uint8 (3, H, W), `boxes` float32 (M, 4) and `labels` int64 (M,).
 
     All samples of a batch have one size and one M; places without a box have the label -1.
-    size: width and height before `multi_scale`; multiple: of the sides; bank: cut-outs to paste
+    size: width and height of a sample before `multi_scale`; a picture's longer side is brought to
+    the longer of them, a smaller picture only with `enlarge`; multiple: of the sides
+    bank: cut-outs to paste
     plain_from: the first epoch without mosaics; batch_size: of the loader
     """
 
@@ -60,6 +80,7 @@ class TrainingPictures:
     batch_size: int
     plain_from: int
     multiple: int = 32
+    enlarge: bool = False
     bank: CutoutBank | None = None
     most: int = field(init=False)
 
@@ -67,7 +88,7 @@ class TrainingPictures:
         counts = sorted(len(one.labels) for one in self.pictures.pictures)
         if not counts or counts[-1] == 0:
             raise LabelError("there is no labelled object in the pictures to train on")
-        object.__setattr__(self, "most", sum(counts[-4:]) + self._pasted_most())
+        object.__setattr__(self, "most", 4 * counts[-1] + self._pasted_most())
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -123,58 +144,53 @@ class TrainingPictures:
         return self._mosaic(rng, [number, *others], size)
 
     def _alone(self, rng: np.random.Generator, number: int, size: Size) -> _Scene:
-        """One picture, larger or smaller than fits, anywhere that it fills or stays in."""
+        """One picture, larger or smaller than in use, anywhere that it fills or stays in."""
         canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
-        scale = self._fitting(number, size) * self._drawn_scale(rng)
-        height, width = self.cache.read(number).shape[:2]
-        corner = [
-            rng.uniform(*sorted((0.0, room)))
-            for room in (size[0] - width * scale, size[1] - height * scale)
-        ]
-        whole = (0, 0, *size)
-        return _joined(canvas, [self._placed(canvas, number, scale, corner, whole)])
+        one = self._drawn(rng, number, size)
+        # Anywhere in the room there is; of a picture that is larger, any part of it.
+        corner = (
+            float(rng.random()) * (size[0] - one.width),
+            float(rng.random()) * (size[1] - one.height),
+        )
+        return _joined(canvas, [self._placed(canvas, one, corner, (0, 0, *size))])
 
     def _mosaic(self, rng: np.random.Generator, numbers: Sequence[int], size: Size) -> _Scene:
         """Four pictures that meet in a point, each with a corner there."""
         canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
         x, y = (round(side * rng.uniform(*_EDGES)) for side in size)
         parts = []
-        for place_number, number in enumerate(numbers):
-            right, below = place_number % 2, place_number // 2
-            scale = self._fitting(number, size) * self._drawn_scale(rng)
-            height, width = (side * scale for side in self.cache.read(number).shape[:2])
-            corner = (x if right else x - width, y if below else y - height)
-            region = (
-                x if right else 0,
-                y if below else 0,
-                size[0] if right else x,
-                size[1] if below else y,
-            )
-            parts.append(self._placed(canvas, number, scale, corner, region))
+        for quarter, number in enumerate(numbers):
+            right, below = quarter % 2, quarter // 2
+            one = self._drawn(rng, number, size)
+            corner = (x if right else x - one.width, y if below else y - one.height)
+            upper = (x if right else 0, y if below else 0)
+            lower = (size[0] if right else x, size[1] if below else y)
+            parts.append(self._placed(canvas, one, corner, (*upper, *lower)))
         return _joined(canvas, parts)
 
-    def _drawn_scale(self, rng: np.random.Generator) -> float:
+    def _drawn(self, rng: np.random.Generator, number: int, size: Size) -> "_Drawn":
+        """A picture and its scale: by its longer side as in use, then larger or smaller."""
         low, high = self.settings.scale
-        return math.exp(rng.uniform(math.log(low), math.log(high)))
-
-    def _fitting(self, number: int, size: Size) -> float:
-        height, width = self.cache.read(number).shape[:2]
-        return float(min(size[0] / width, size[1] / height))
+        factor = math.exp(rng.uniform(math.log(low), math.log(high)))
+        picture, one = self.cache.read(number), self.pictures.pictures[number]
+        fitting = max(size) / max(one.size)
+        if not self.enlarge:
+            fitting = min(fitting, 1.0)
+        kept = picture.shape[1] / one.size[0], picture.shape[0] / one.size[1]
+        return _Drawn(
+            picture, fitting * factor / max(kept), one.boxes * np.tile(kept, 2), one.labels
+        )
 
     def _placed(
         self,
         canvas: Bytes,
-        number: int,
-        scale: float,
-        corner: Sequence[float],
+        one: "_Drawn",
+        corner: tuple[float, float],
         region: tuple[int, int, int, int],
     ) -> tuple[Floats, Labels]:
         """Draw a picture into a region of the canvas; its boxes there."""
-        one, picture = self.pictures.pictures[number], self.cache.read(number)
-        place(canvas, picture, scale, (corner[0], corner[1]), region)
-        height, width = picture.shape[:2]
-        factors = np.tile([width / one.size[0] * scale, height / one.size[1] * scale], 2)
-        boxes = one.boxes * factors + np.tile(np.asarray(corner, float), 2)
+        place(canvas, one.picture, one.scale, corner, region)
+        boxes = one.boxes * one.scale + np.tile(np.asarray(corner, float), 2)
         low, high = np.tile(region[:2], 2), np.tile(region[2:], 2)
         clipped = np.clip(boxes, low, high)
         sides = clipped[:, 2:] - clipped[:, :2]
@@ -206,22 +222,11 @@ def place(
     ]
     part = Image.fromarray(picture).resize(
         (x2 - x1, y2 - y1),
-        Image.Resampling.BILINEAR,
+        # As sharp as the mean over each new pixel, which shrinks pictures in use.
+        Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR,
         box=(shown[0], shown[1], shown[2], shown[3]),
     )
     canvas[y1:y2, x1:x2] = np.asarray(part)
-
-
-def fit_into(picture: Bytes, size: Size) -> tuple[Bytes, float]:
-    """A picture as large as fits, at the top left of a grey canvas of `size`; and its scale.
-
-    It is what a detector sees in use, see `inference.detectors.own`.
-    """
-    height, width = picture.shape[:2]
-    scale = min(size[0] / width, size[1] / height)
-    canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
-    place(canvas, picture, scale, (0.0, 0.0), (0, 0, *size))
-    return canvas, scale
 
 
 def _joined(canvas: Bytes, parts: Sequence[tuple[Floats, Labels]]) -> _Scene:

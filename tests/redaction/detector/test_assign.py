@@ -17,8 +17,8 @@ def by_hand(
     grid: tuple[np.ndarray, np.ndarray],
     truth: list,
     most: int,
-) -> tuple[dict[int, int], dict[int, float]]:
-    """The owner and the sureness of each cell of one picture, counted one by one."""
+) -> tuple[dict[int, int], dict[int, float], dict[int, float]]:
+    """Owner, sureness and weight of each cell of one picture, counted one by one."""
     cells, steps = grid
     overlap = np.zeros((len(truth), len(boxes)))
     metric = np.zeros_like(overlap)
@@ -44,12 +44,13 @@ def by_hand(
         for n in places:
             if n not in owner or overlap[t, n] > overlap[owner[n], n]:
                 owner[n] = t
-    shares = {}
+    shares, weights = {}, {}
     for n, t in owner.items():
         mine = [k for k, other in owner.items() if other == t]
         best = max(metric[t, k] for k in mine)
-        shares[n] = metric[t, n] / (best + 1e-9) * max(overlap[t, k] for k in mine)
-    return owner, shares
+        weights[n] = metric[t, n] / (best + 1e-9)
+        shares[n] = weights[n] * max(overlap[t, k] for k in mine)
+    return owner, shares, weights
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -77,7 +78,7 @@ def test_cells_and_how_sure_they_shall_be_are_those_of_a_slow_count(seed: int) -
         torch.tensor(labels),
         most=4,
     )
-    owner, shares = by_hand(boxes, sure, (cells.numpy(), steps.numpy()), truth, 4)
+    owner, shares, weights = by_hand(boxes, sure, (cells.numpy(), steps.numpy()), truth, 4)
     for cell in range(count):
         target = made.targets[0, cell].numpy()
         if cell not in owner:
@@ -86,6 +87,7 @@ def test_cells_and_how_sure_they_shall_be_are_those_of_a_slow_count(seed: int) -
         label, box = truth[owner[cell]]
         assert target.argmax() == label or target.max() == 0
         assert target[label] == pytest.approx(shares[cell], abs=1e-6)
+        assert float(made.weights[0, cell]) == pytest.approx(weights[cell], abs=1e-6)
         np.testing.assert_allclose(made.boxes[0, cell], box)
 
 

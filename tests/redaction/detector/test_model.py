@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from playhead.errors import ConfigError
-from playhead.redaction.detector.config import LossConfig, ModelConfig
+from playhead.redaction.detector.config import DetectionLossConfig, ModelConfig
 from playhead.redaction.detector.loss import detection_loss, generalised_iou
 from playhead.redaction.detector.model import PRIOR, Detector, build_detector, cells_of
 
@@ -52,6 +52,20 @@ def test_frozen_blocks_keep_their_start_and_the_others_learn() -> None:
     assert {name.split("blocks.")[1][0] for name in frozen if "blocks." in name} == {"0", "1"}
 
 
+def test_the_stages_of_other_families_freeze_too_and_no_more_than_there_are() -> None:
+    from playhead.redaction.detector.model import _freeze
+
+    timm = pytest.importorskip("timm")
+    network = timm.create_model("resnet18", pretrained=False, features_only=True)
+    _freeze(network, 2)
+    frozen = {
+        name.split(".")[0] for name, one in network.named_parameters() if not one.requires_grad
+    }
+    assert frozen == {"conv1", "bn1", "layer1", "layer2"}
+    with pytest.raises(ConfigError, match="has 4 blocks"):
+        _freeze(network, 5)
+
+
 def test_a_stride_that_the_encoder_lacks_is_refused() -> None:
     with pytest.raises(ConfigError, match="no map at stride 64"):
         build_detector(TINY.model_copy(update={"strides": (32, 64)}), 2)
@@ -73,14 +87,14 @@ def test_places_without_a_box_change_nothing() -> None:
     boxes = torch.tensor([[[10.0, 10, 40, 40]], [[20.0, 5, 60, 30]]])
     labels = torch.tensor([[0], [1]])
     loss = detection_loss(
-        model, {"picture": picture, "boxes": boxes, "labels": labels}, LossConfig()
+        model, {"picture": picture, "boxes": boxes, "labels": labels}, DetectionLossConfig()
     )
     more = {
         "picture": picture,
         "boxes": torch.cat([boxes, torch.full((2, 5, 4), 7.0)], 1),
         "labels": torch.cat([labels, torch.full((2, 5), -1)], 1),
     }
-    assert torch.equal(detection_loss(model, more, LossConfig()), loss)
+    assert torch.equal(detection_loss(model, more, DetectionLossConfig()), loss)
 
 
 def test_pictures_without_any_box_give_a_finite_loss() -> None:
@@ -90,6 +104,6 @@ def test_pictures_without_any_box_give_a_finite_loss() -> None:
         "boxes": torch.zeros(2, 3, 4),
         "labels": torch.full((2, 3), -1),
     }
-    loss = detection_loss(model, batch, LossConfig())
+    loss = detection_loss(model, batch, DetectionLossConfig())
     loss.backward()
     assert np.isfinite(float(loss))

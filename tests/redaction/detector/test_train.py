@@ -167,6 +167,111 @@ def test_folds_keep_groups_together(drawn: Path) -> None:
     assert len(held) == len(set(held)) == 16
 
 
+def test_a_picture_that_trains_and_validates_is_refused(drawn: Path) -> None:
+    with pytest.raises(LabelError, match="split valid; all of them would train"):
+        split_pictures(tiny_config(drawn, data={"more": [str(drawn)]}).data)
+    text = drawn.read_text().replace(",valid,", ",train,")
+    again = drawn.with_name("again.csv")
+    again.write_text(text)
+    with pytest.raises(LabelError, match="train and validate both"):
+        split_pictures(tiny_config(drawn, data={"more": [str(again)]}).data)
+    with pytest.raises(ConfigError, match="use the split column"):
+        tiny_config(drawn, data={"more": [str(again)], "folds": 2})
+
+
+def test_more_pictures_train_and_none_of_them_validates(drawn: Path, tmp_path: Path) -> None:
+    other = draw_set(tmp_path / "other", 5, seed=9, valid=0)
+    sides = split_pictures(tiny_config(drawn, data={"more": [str(other)]}).data)
+    assert (len(sides.train), len(sides.valid)) == (12 + 5, 4)
+
+
+def test_a_picture_that_is_not_as_large_as_its_labels_say_is_refused(tmp_path: Path) -> None:
+    from PIL import Image
+
+    manifest = draw_set(tmp_path / "set", 8)
+    coco = tmp_path / "coco.json"
+    first = manifest.parent / "images" / "drawn-000.png"
+    turned = Image.Exif()
+    turned[0x112] = 6  # to be shown on its side
+    Image.open(first).resize((96, 48)).save(tmp_path / "turned.jpg", exif=turned)
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 20], "area": 400}
+    images = [{"id": 1, "file_name": "turned.jpg", "width": 96, "height": 48}]
+    categories = [{"id": 1, "name": "disc"}, {"id": 2, "name": "square"}]
+    document = {"images": images, "annotations": [box | {"iscrowd": 0}], "categories": categories}
+    coco.write_text(json.dumps(document))
+    with pytest.raises(LabelError, match="displayed in 48x96 pixels, its labels are of 96x48"):
+        split_pictures(tiny_config(manifest, data={"more": [str(coco)]}).data)
+
+
+def test_nothing_to_validate_on_is_said(drawn: Path) -> None:
+    empty = drawn.with_name("empty.csv")
+    rows = [
+        line.replace(line.split(",")[1], "") if ",valid," in line else line
+        for line in drawn.read_text().splitlines()
+    ]
+    empty.write_text("\n".join(rows) + "\n")
+    with pytest.raises(LabelError, match="no box to validate on"):
+        split_pictures(tiny_config(empty).data)
+
+
+def test_decisions_that_name_an_unknown_class_are_refused_before_training(
+    drawn: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(drawn, decisions={"thresholds": {"dog": 0.5}})
+    with pytest.raises(ConfigError, match="dog is no class of it; known are disc, square"):
+        train_detector(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "log.jsonl").exists()
+
+
+def test_labels_that_changed_since_stop_a_resume(tmp_path: Path) -> None:
+    manifest = draw_set(tmp_path / "set", 8)
+    config = tiny_config(manifest, training={"epochs": 1})
+    learn(config, tmp_path / "run")
+    (manifest.parent / "classes.txt").write_text("square\ndisc\n")
+    with pytest.raises(ConfigError, match="cannot resume"):
+        learn(config, tmp_path / "run", resume=True)
+
+
+def test_a_bundle_made_later_has_the_classes_that_were_trained(
+    trained: Path, drawn: Path, tmp_path: Path
+) -> None:
+    (drawn.parent / "classes.txt").write_text("square\ndisc\n")
+    try:
+        bundle = train.export_run(trained, tmp_path / "bundle")
+    finally:
+        (drawn.parent / "classes.txt").write_text("disc\nsquare\n")
+    assert load_bundle(bundle).manifest.classes == CLASSES
+
+
+def test_a_bundle_of_more_maps_than_the_network_has_is_refused(drawn: Path, trained: Path) -> None:
+    config = tiny_config(drawn, model={"strides": [8]}, data={"size": [96, 96]})
+    model = train.build_detector(config.model, 2)
+    with pytest.raises(WeightsError, match="same model section"):
+        train.go_on_from(model, CLASSES, load_bundle(trained / "bundle"))
+
+
+def test_pictures_of_every_shape_and_number_of_objects_train(tmp_path: Path) -> None:
+    """Wide and tall, with many objects and without any: what mosaics and batches must hold."""
+    from PIL import Image
+
+    manifest = draw_set(tmp_path / "set", 8)
+    folder = manifest.parent
+    for number, size in enumerate([(96, 40), (40, 96), (200, 96)]):
+        name = f"drawn-{number:03d}"
+        Image.open(folder / "images" / f"{name}.png").resize(size).save(
+            folder / "images" / f"{name}.png"
+        )
+    rows = [f"{k % 2} {(k % 8 + 0.5) / 8} {(k // 8 + 0.5) / 8} 0.1 0.1\n" for k in range(64)]
+    (folder / "labels" / "drawn-003.txt").write_text("".join(rows))
+    (folder / "labels" / "drawn-004.txt").write_text("")
+    config = tiny_config(
+        manifest,
+        augmentation={"mosaic": 1.0, "multi_scale": [0.6, 1.3], "plain_epochs": 0},
+        training={"epochs": 2},
+    )
+    assert np.isfinite(learn(config, tmp_path / "run").fitted.metrics["ap50"])
+
+
 def test_a_size_that_the_strides_do_not_divide_is_refused(drawn: Path) -> None:
     with pytest.raises(ConfigError, match="multiples of the last stride"):
         tiny_config(drawn, data={"size": [100, 96]})

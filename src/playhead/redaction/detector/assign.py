@@ -22,15 +22,13 @@ class Assigned:
 
     boxes: (B, N, 4) the true box of each cell, meaningless where it has none
     targets: (B, N, C) how sure of each class it shall be, all 0 where it has none
+    weights: (B, N) how much the box of each cell counts, 1 for the best of each true box: by
+    how good it is alone, small objects, which are hard to place, would hardly be learnt
     """
 
     boxes: Tensor
     targets: Tensor
-
-    @property
-    def weights(self) -> Tensor:
-        """(B, N): how much each cell's box counts, 0 where it has none."""
-        return self.targets.sum(-1)
+    weights: Tensor
 
 
 @torch.no_grad()
@@ -53,7 +51,9 @@ def assign(
     b, n, classes = probabilities.shape
     m = true_labels.shape[1]
     if m == 0:
-        return Assigned(boxes.new_zeros(b, n, 4), probabilities.new_zeros(b, n, classes))
+        return Assigned(
+            boxes.new_zeros(b, n, 4), probabilities.new_zeros(b, n, classes), boxes.new_zeros(b, n)
+        )
     there = true_labels >= 0
     named = true_labels.clamp(min=0).long()
     overlap = pairwise_iou(true_boxes, boxes)  # B, M, N
@@ -66,13 +66,14 @@ def assign(
     aligned = torch.where(chosen, alignment, 0.0)
     best_alignment = aligned.amax(2, keepdim=True)
     best_overlap = torch.where(chosen, overlap, 0.0).amax(2, keepdim=True)
-    sureness = (aligned / (best_alignment + TINY) * best_overlap).amax(1)  # B, N
+    shares = aligned / (best_alignment + TINY)
+    sureness = (shares * best_overlap).amax(1)  # B, N
     owner = chosen.float().argmax(1)  # B, N
     own_boxes = true_boxes.gather(1, owner[..., None].expand(-1, -1, 4))
     own_labels = named.gather(1, owner)
     targets = probabilities.new_zeros(b, n, classes)
     targets.scatter_(2, own_labels[..., None], sureness[..., None].to(targets.dtype))
-    return Assigned(own_boxes, targets)
+    return Assigned(own_boxes, targets, shares.amax(1))
 
 
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ from playhead.worlds.kept import WorldConfig
 
 __all__ = [
     "DataConfig",
+    "DetectionLossConfig",
     "DetectorConfig",
-    "LossConfig",
     "ModelConfig",
     "find_config",
     "load_detector_config",
@@ -73,10 +73,16 @@ class DataConfig(Settings):
         default=None, description="those to learn, in their order; none: all of the set"
     )
     size: tuple[PositiveInt, PositiveInt] = Field(
-        default=(416, 416), description="width and height of the pictures that the network sees"
+        default=(416, 416),
+        description="width and height of what the network sees in training; the longer side of a "
+        "picture is brought to the longer of them, in use as well",
     )
+    enlarge: bool = Field(default=False, description="bring smaller pictures to that size too")
     cache_megabytes: int = Field(
-        default=2000, ge=0, description="decoded pictures kept in memory at most; 0 decodes anew"
+        default=2000,
+        ge=0,
+        description="decoded pictures kept in memory at most, a quarter of it for validation; 0 "
+        "decodes anew",
     )
     folds: int | None = Field(
         default=None, ge=2, description="none: the manifest's split column decides; else groups do"
@@ -91,16 +97,21 @@ class DataConfig(Settings):
             )
         if self.folds is not None and self.fold >= self.folds:
             raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
+        if self.more and self.folds is not None:
+            raise ValueError(
+                "more pictures may be made of those that a fold validates on: use the split column "
+                "instead of folds"
+            )
         if self.classes is not None and len(set(self.classes)) != len(self.classes):
             raise ValueError("a class is named twice")
         return self
 
 
-class LossConfig(Settings):
+class DetectionLossConfig(Settings):
     """What a detector is trained by."""
 
-    what: float = Field(default=1.0, gt=0, description="weight of how sure the cells are")
-    where: float = Field(default=2.5, ge=0, description="weight of where the boxes are")
+    class_weight: float = Field(default=1.0, gt=0, description="of how sure the cells are")
+    box_weight: float = Field(default=2.5, ge=0, description="of where the boxes are")
     cells: int = Field(default=10, ge=1, description="cells that learn one true box at most")
 
 
@@ -118,7 +129,7 @@ class DetectorConfig(Settings):
     augmentation: PictureAugmentation = PictureAugmentation()
     model: ModelConfig = ModelConfig()
     start: StartConfig | None = None
-    loss: LossConfig = LossConfig()
+    loss: DetectionLossConfig = DetectionLossConfig()
     training: TrainingConfig = TrainingConfig()
     decisions: DetectionDecisions = DetectionDecisions()
 

@@ -1,13 +1,13 @@
 """The data of a detector: labelled pictures, some to train and some to validate."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
 from playhead.errors import LabelError
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.media.stills import still_size
 from playhead.redaction.detector.config import DataConfig, DetectorConfig
 from playhead.samples.folds import chosen_fold
 from playhead.samples.pasting_cutouts import CutoutBank
@@ -36,7 +36,10 @@ def pictures_of(config: DataConfig) -> PictureSet:
     """
     manifest = config.manifest if config.world is None else world_manifest(config.world)
     assert manifest is not None
-    return _of_classes(read_pictures(manifest), config.classes, manifest)
+    pictures = read_pictures(manifest)
+    if config.classes is None:
+        return pictures
+    return pictures.of_classes(config.classes, source=manifest)
 
 
 def split_pictures(config: DataConfig) -> Sides:
@@ -56,12 +59,7 @@ def split_pictures(config: DataConfig) -> Sides:
         )
     train = _with_more(pictures.chosen(fold.train), config)
     sides = Sides(train, pictures.chosen(fold.validation))
-    empty = [label for label, count in sides.train.count().items() if count == 0]
-    if empty:
-        raise LabelError(
-            f"no box of {', '.join(empty)} to train on; label some, or name the other classes "
-            "in data.classes"
-        )
+    _check(sides)
     return sides
 
 
@@ -70,9 +68,46 @@ def _with_more(train: PictureSet, config: DataConfig) -> PictureSet:
     further = [
         one
         for path in config.more
-        for one in _of_classes(read_pictures(path), train.classes, path).pictures
+        for one in read_pictures(path).of_classes(train.classes, source=path).pictures
     ]
+    others = {one.split for one in further} - {None, "train"}
+    if others:
+        raise LabelError(
+            f"data.more holds pictures of the split {', '.join(sorted(map(str, others)))}; all of "
+            "them would train: name manifests of pictures to train on"
+        )
     return PictureSet(train.classes, (*train.pictures, *further))
+
+
+def _check(sides: Sides) -> None:
+    """Raise LabelError for what would make a training wrong or its figures flatter."""
+    empty = [label for label, count in sides.train.count().items() if count == 0]
+    if empty:
+        raise LabelError(
+            f"no box of {', '.join(empty)} to train on; label some, or name the other classes "
+            "in data.classes"
+        )
+    if not any(sides.valid.count().values()):
+        raise LabelError("no box to validate on: label some of the pictures that validate")
+    shared = sorted(_keys(sides.train) & _keys(sides.valid))
+    if shared:
+        raise LabelError(
+            f"{', '.join(shared[:3])}: train and validate both; a whole group must be on one side"
+        )
+    for one in (*sides.train.pictures, *sides.valid.pictures):
+        shown = still_size(one.path)
+        if shown != one.size:
+            raise LabelError(
+                f"{one.path}: is displayed in {shown[0]}x{shown[1]} pixels, its labels are of "
+                f"{one.size[0]}x{one.size[1]}: normalise the set again"
+            )
+
+
+def _keys(pictures: PictureSet) -> set[str]:
+    """The files of a set, and the groups that somebody named."""
+    files = {f"picture {one.path.resolve()}" for one in pictures.pictures}
+    named = {one.group for one in pictures.pictures if one.group != one.path.stem}
+    return files | {f"group {name}" for name in named}
 
 
 def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingPictures:
@@ -81,7 +116,7 @@ def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingP
     cache = PictureCache(
         [one.path for one in pictures.pictures],
         longest=round(ROOM * largest),
-        limit=config.data.cache_megabytes * 1_000_000,
+        limit=config.data.cache_megabytes * 750_000,
     )
     cut_paste = config.augmentation.cut_paste
     bank = None
@@ -97,6 +132,7 @@ def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingP
         batch_size=config.training.batch_size,
         plain_from=config.training.epochs - config.augmentation.plain_epochs + 1,
         multiple=config.model.strides[-1],
+        enlarge=config.data.enlarge,
         bank=bank,
     )
 
@@ -106,24 +142,3 @@ def _seen(one: LabelledPicture, cache: PictureCache, number: int) -> tuple[np.nd
     height, width = cache.read(number).shape[:2]
     factors = np.tile([width / one.size[0], height / one.size[1]], 2)
     return one.boxes * factors, one.labels
-
-
-def _of_classes(pictures: PictureSet, classes: tuple[str, ...] | None, source: Path) -> PictureSet:
-    """The boxes of some classes, which are numbered in that order."""
-    if classes is None:
-        return pictures
-    unknown = [label for label in classes if label not in pictures.classes]
-    if unknown:
-        raise LabelError(
-            f"{source}: has no class {', '.join(unknown)}; its classes are "
-            f"{', '.join(pictures.classes)}"
-        )
-    new = np.full(len(pictures.classes), -1, np.int32)
-    new[[pictures.classes.index(label) for label in classes]] = np.arange(len(classes))
-    return PictureSet(classes, tuple(_renumbered(one, new) for one in pictures.pictures))
-
-
-def _renumbered(one: LabelledPicture, new: np.ndarray) -> LabelledPicture:
-    labels = new[one.labels]
-    stays = labels >= 0
-    return replace(one, boxes=one.boxes[stays], labels=labels[stays], scores=one.scores[stays])

@@ -5,14 +5,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from playhead.redaction.detector.assign import assign
-from playhead.redaction.detector.config import LossConfig
+from playhead.redaction.detector.config import DetectionLossConfig
 from playhead.redaction.detector.model import Detector, cells_of
 
 __all__ = ["detection_loss", "generalised_iou"]
 
 
-def detection_loss(model: nn.Module, batch: dict[str, Tensor], config: LossConfig) -> Tensor:
-    """The mean over the batch's true boxes, each weighed by how well it is found.
+def detection_loss(
+    model: nn.Module, batch: dict[str, Tensor], config: DetectionLossConfig
+) -> Tensor:
+    """Binary cross-entropy of all cells, and generalised IoU of those that learn a box.
 
     batch: `picture` uint8 (B, 3, H, W); `boxes` (B, M, 4) in pixels; `labels` (B, M), -1 for none
     """
@@ -32,10 +34,11 @@ def detection_loss(model: nn.Module, batch: dict[str, Tensor], config: LossConfi
         labels[:, :most],
         most=config.cells,
     )
-    total = assigned.targets.sum().clamp(min=1.0)
-    what = F.binary_cross_entropy_with_logits(logits, assigned.targets, reduction="sum") / total
-    where = ((1 - generalised_iou(boxes, assigned.boxes)) * assigned.weights).sum() / total
-    return config.what * what + config.where * where
+    entropy = F.binary_cross_entropy_with_logits(logits, assigned.targets, reduction="sum")
+    misplaced = (1 - generalised_iou(boxes, assigned.boxes)) * assigned.weights
+    classes = entropy / assigned.targets.sum().clamp(min=1.0)
+    places = misplaced.sum() / assigned.weights.sum().clamp(min=1.0)
+    return config.class_weight * classes + config.box_weight * places
 
 
 def generalised_iou(a: Tensor, b: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from playhead.config import validate
+from playhead.errors import ConfigError
 from playhead.inference.bundle import BundleManifest
 from playhead.learning.encoders import create_pyramid
 from playhead.learning.nn.blocks import ConvNorm
@@ -167,12 +168,26 @@ def _separable(channels: int) -> nn.Module:
 
 
 def _freeze(network: nn.Module, blocks: int) -> None:
-    """Freeze the encoder's stem and its first blocks, which see edges and colours anywhere."""
+    """Freeze the encoder's stem and its first blocks, which see edges and colours anywhere.
+
+    Raises ConfigError for more blocks than the encoder has.
+    """
     if not blocks:
         return
-    children = [child for _, child in network.named_children()]
-    staged = getattr(network, "blocks", None)
-    stages = list(staged) if isinstance(staged, nn.Sequential) else []
-    before = children[: children.index(staged)] if stages else children[:2]  # type: ignore[arg-type]
-    for module in [*before, *stages[:blocks]]:
+    children = dict(network.named_children())
+    inner = children.get("blocks")
+    names = [] if isinstance(inner, nn.Sequential) else _stages(children)
+    stages = list(inner) if isinstance(inner, nn.Sequential) else [children[name] for name in names]
+    if blocks > len(stages):
+        raise ConfigError(
+            f"model.frozen_blocks is {blocks}, this encoder has {len(stages)} blocks; freeze fewer"
+        )
+    first = next(name for name in children if name == "blocks" or name in names)
+    stem = list(children.values())[: list(children).index(first)]
+    for module in [*stem, *stages[:blocks]]:
         module.requires_grad_(False)
+
+
+def _stages(children: dict[str, nn.Module]) -> list[str]:
+    """The names of the stages of encoders that have no `blocks`."""
+    return [name for name in children if name.startswith(("layer", "stages"))]

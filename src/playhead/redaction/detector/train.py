@@ -9,10 +9,11 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from playhead.errors import PlayheadError, WeightsError
+from playhead.errors import ConfigError, PlayheadError, WeightsError
 from playhead.events.pictures.model import PictureSet
 from playhead.files import write_text
 from playhead.inference.bundle import Bundle, PicturePlan, load_bundle, note_in_bundle
+from playhead.inference.detectors.own import check_classes
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import training_device
 from playhead.learning.export import export_bundle
@@ -24,12 +25,13 @@ from playhead.redaction.detector.config import (
     ModelConfig,
     load_detector_config,
 )
-from playhead.redaction.detector.data import Sides, pictures_of, split_pictures, training_pictures
+from playhead.redaction.detector.data import Sides, split_pictures, training_pictures
 from playhead.redaction.detector.evaluate import measure_pictures
 from playhead.redaction.detector.loss import detection_loss
 from playhead.redaction.detector.model import Detector, build_detector
 from playhead.redaction.detector.predict import PredictOptions, predict_set
 from playhead.redaction.detector.reporting import write_detector_report
+from playhead.redaction.detector.synthesis_record import checksum
 from playhead.redaction.detector.validation import Validation
 from playhead.samples.picture_cache import PictureCache
 
@@ -111,14 +113,16 @@ def learn(
         raise PlayheadError(f"{run}: there is no run to resume; leave --resume out to begin one")
     prepare_folder(run, resume=resume)
     sides = split_pictures(config.data)
+    classes = sides.train.classes
+    check_classes(config.decisions, classes, source="decisions")
     chosen = training_device(device)
     torch.manual_seed(config.training.seed)
-    classes = sides.train.classes
     model = build_detector(_started(config), len(classes))
     if config.start is not None:
         go_on_from(model, classes, load_bundle(config.start.bundle))
     samples = training_pictures(sides.train, config)
     document = config.model_dump(mode="json")
+    document["data"]["classes"] = list(classes)  # a bundle of this run is of these, come what may
     if not checkpoint_path(run).exists():  # else the run was begun with the one that is there
         write_text(run / "config.yaml", yaml.safe_dump(document, sort_keys=False))
     fitted = fit(
@@ -130,7 +134,7 @@ def learn(
         validate=_validate(sides.valid, config, chosen),
         resume=resume,
         device=chosen,
-        identity=document,
+        identity={**document, "pictures": [checksum(sides.train), checksum(sides.valid)]},
     )
     return Learnt(model, fitted, sides)
 
@@ -145,7 +149,9 @@ def write_bundle(learnt: Learnt, config: DetectorConfig, folder: Path) -> Path:
 def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
     """Make a bundle of a run's best weights, or of an epoch that was kept; its folder."""
     config = load_detector_config(run / "config.yaml")
-    classes = pictures_of(config.data).classes
+    classes = config.data.classes
+    if classes is None:
+        raise ConfigError(f"{run / 'config.yaml'}: names no data.classes; train again")
     model = build_detector(config.model.without_start(), len(classes))
     load_weights(model, kept_weights(run, epoch))
     _export(model, classes, config, out, logged_metrics(run, epoch))
@@ -159,6 +165,7 @@ def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> Non
     """
     tensors, _ = read_tensors(bundle.weights)
     own = model.state_dict()
+    further = sorted(tensors.keys() - own.keys())
     known = bundle.manifest.classes
     rows = [(classes.index(label), known.index(label)) for label in classes if label in known]
     for name, tensor in own.items():
@@ -167,10 +174,10 @@ def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> Non
         fits = old is not None and (old.shape[1:] if last else old.shape) == (
             tensor.shape[1:] if last else tensor.shape
         )
-        if not fits or old is None:
+        if not fits or old is None or further:
             raise WeightsError(
-                f"{bundle.folder}: its {name} is not that of this network; start.bundle needs one "
-                "trained with the same model section"
+                f"{bundle.folder}: its {name if not further else further[0]} is not that of this "
+                "network; start.bundle needs one trained with the same model section"
             )
         if not last:
             tensor.copy_(old)
@@ -185,7 +192,7 @@ def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> T
     A class is believed where its F1 is best, unless the configuration says where.
     """
     sides = learnt.sides
-    options = PredictOptions(enlarge=True, device=device, threads=config.training.threads)
+    options = PredictOptions(device=device, threads=config.training.threads)
     found = predict_set([run / "bundle"], sides.valid, options)
     result = measure_pictures(sides.valid, found, thresholds=config.decisions.thresholds)
     chosen = {label: one.chosen.threshold for label, one in result.classes.items()}
@@ -224,11 +231,10 @@ def _validate(
     cache = PictureCache(
         [one.path for one in pictures.pictures],
         longest=max(config.data.size),
-        limit=config.data.cache_megabytes * 1_000_000 // 4,
+        limit=config.data.cache_megabytes * 250_000,
     )
-    validation = Validation(
-        pictures, cache, config.data.size, config.decisions, config.training.batch_size, device
-    )
+    longest, enlarge = max(config.data.size), config.data.enlarge
+    validation = Validation(pictures, cache, longest, enlarge, config.decisions, device)
     return lambda model, _epoch: validation.measure(model)
 
 
@@ -244,7 +250,11 @@ def _export(
         folder,
         job="redaction",
         classes=classes,
-        plan=PicturePlan(longest=max(config.data.size), strides=config.model.strides),
+        plan=PicturePlan(
+            longest=max(config.data.size),
+            enlarge=config.data.enlarge,
+            strides=config.model.strides,
+        ),
         post_processing=config.decisions.model_dump(),
         metrics=metrics,
         training=_published(config),

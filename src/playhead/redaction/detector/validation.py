@@ -1,4 +1,7 @@
-"""Validation during training: the averaged weights on the pictures that do not train."""
+"""Validation during training: the averaged weights on the pictures that do not train.
+
+A picture is seen as a bundle's detector sees it, see `inference.detectors.own`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,10 +14,10 @@ from torch import nn
 from playhead.decisions.detection import decide
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.inference.detectors.own import View, cells, view_of
 from playhead.metrics.detection import measure_classes
-from playhead.redaction.detector.model import Detector, cells_of
+from playhead.redaction.detector.model import Detector
 from playhead.samples.picture_cache import PictureCache
-from playhead.samples.pictures import fit_into
 
 __all__ = ["LEAST", "Validation"]
 
@@ -24,16 +27,16 @@ LEAST = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Measures a model on pictures brought to the size that it trains at.
+    """Measures a model on pictures, one at a time.
 
-    size: width and height
+    longest: pixels that the longer side of a picture is brought to; enlarge: of smaller ones too
     """
 
     pictures: PictureSet
     cache: PictureCache
-    size: tuple[int, int]
+    longest: int
+    enlarge: bool
     decisions: DetectionDecisions
-    batch_size: int
     device: torch.device
 
     def measure(self, model: nn.Module) -> dict[str, float]:
@@ -48,30 +51,34 @@ class Validation:
 
     def _found(self, model: nn.Module) -> Iterator[LabelledPicture]:
         assert isinstance(model, Detector)
-        width, height = self.size
-        middles = cells_of(height, width, model.strides)[0].numpy()
-        for start in range(0, len(self.pictures), self.batch_size):
-            numbers = range(start, min(start + self.batch_size, len(self.pictures)))
-            canvases = [fit_into(self.cache.read(number), self.size)[0] for number in numbers]
-            batch = torch.from_numpy(np.stack(canvases)).to(self.device)
-            for number, answers in zip(numbers, model.for_bundle()(batch), strict=True):
-                one = self.pictures.pictures[number]
-                yield self._decided(one, middles, answers.float().cpu().numpy())
+        network = model.for_bundle()
+        for number, one in enumerate(self.pictures.pictures):
+            picture = self.cache.read(number)
+            longest = self.longest if self.enlarge else min(self.longest, max(one.size))
+            view = view_of(picture, longest, model.strides[-1], enlarge=True)
+            pixels = torch.from_numpy(view.pixels[None]).to(self.device)
+            answers = network(pixels)[0].float().cpu().numpy()
+            yield self._decided(one, view, answers, model.strides)
 
     def _decided(
-        self, one: LabelledPicture, middles: NDArray[np.float32], answers: NDArray[np.float32]
+        self,
+        one: LabelledPicture,
+        view: View,
+        answers: NDArray[np.float32],
+        strides: tuple[int, ...],
     ) -> LabelledPicture:
         """answers: (N, 4 + C) of the graph → what was found, in the picture's own pixels."""
-        boxes = np.concatenate([middles - answers[:, :2], middles + answers[:, 2:4]], 1)
-        scale = max(one.size[0] / self.size[0], one.size[1] / self.size[1])
+        height, width = view.pixels.shape[:2]
+        middles = cells(height, width, strides)[0]
+        corners = np.concatenate([middles - answers[:, :2], middles + answers[:, 2:4]], 1)
+        scale = np.tile(np.divide(one.size, view.size), 2)
+        boxes = np.clip(corners * scale, 0, np.tile(one.size, 2))
         classes = self.pictures.classes
-        found = decide(boxes * scale, answers[:, 4:], classes, self.decisions, LEAST)
-        limits = np.tile(one.size, 2)
+        found = decide(boxes, answers[:, 4:], classes, self.decisions, LEAST)
+        counts = [len(found[label]) for label in classes]
         return replace(
             one,
-            boxes=np.clip(np.concatenate([found[label].boxes for label in classes]), 0, limits),
-            labels=np.repeat(
-                np.arange(len(classes)), [len(found[label]) for label in classes]
-            ).astype(np.int32),
+            boxes=np.concatenate([found[label].boxes for label in classes]).astype(np.float64),
+            labels=np.repeat(np.arange(len(classes), dtype=np.int32), counts),
             scores=np.concatenate([found[label].scores for label in classes]),
         )
