@@ -13,6 +13,11 @@ from playhead.redaction.detector.normalise_report import NormaliseReport
 from tests.events.pictures.picture_files import draw
 
 GOOD = "0 .5 .5 .25 .5\n"  # 24, 12, 40, 36 of 64 x 48
+VOC = (
+    "<annotation><filename>a.jpg</filename><size><width>{0}</width><height>{1}</height></size>"
+    "<object><name>car</name><bndbox><xmin>25</xmin><ymin>13</ymin><xmax>40</xmax><ymax>36</ymax>"
+    "</bndbox></object></annotation>"
+)
 
 
 def yolo(

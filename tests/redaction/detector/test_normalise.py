@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from playhead.errors import PlayheadError
+from playhead.errors import LabelError, PlayheadError
 from playhead.events.pictures.files import read_pictures, write_pictures
 from playhead.events.pictures.model import PictureSet
 from playhead.redaction.detector.normalise import normalise
@@ -17,16 +17,11 @@ from playhead.redaction.detector.normalise_config import load_normalise_config
 from tests.events.pictures.picture_files import draw, labelled, same
 from tests.redaction.detector.label_sources import (
     GOOD,
+    VOC,
     boxes_of,
     found,
     run,
     yolo,
-)
-
-VOC = (
-    "<annotation><filename>a.jpg</filename><size><width>{0}</width><height>{1}</height></size>"
-    "<object><name>car</name><bndbox><xmin>25</xmin><ymin>13</ymin><xmax>40</xmax><ymax>36</ymax>"
-    "</bndbox></object></annotation>"
 )
 
 
@@ -120,21 +115,19 @@ def test_a_faulty_line_is_too_long_by_rounding_alone_and_nothing_is_said(tmp_pat
     assert boxes_of(tmp_path / "out") == {"a.jpg": [("car", [0, 0, 64, 48])]}
 
 
-def test_an_empty_label_file_is_a_picture_without_objects(tmp_path: Path) -> None:
-    report = run(tmp_path / "out", yolo(tmp_path / "set", {"a": "", "b": "\n \n", "c": GOOD}))
-    assert found(report) == {"label file without boxes": 2}
-    assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {
-        "a.jpg": 0,
-        "b.jpg": 0,
-        "c.jpg": 1,
-    }
+def test_a_class_that_stands_twice_in_a_list_is_one_class(tmp_path: Path) -> None:
+    lines = "1 .5 .5 .25 .5\n2 .25 .25 .25 .25\n"
+    root = yolo(tmp_path / "set", {"a": lines}, classes="car\ncar\nplate\n")
+    run(tmp_path / "out", root)
+    assert [name for name, _ in boxes_of(tmp_path / "out")["a.jpg"]] == ["car", "plate"]
 
 
-def test_a_picture_whose_boxes_are_all_broken_is_not_held_empty(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": "0 .5 nan .2 .2\n", "b": GOOD})
-    report = run(tmp_path / "out", root)
-    assert found(report) == {"not finite": 1, "label file without a usable box": 1}
-    assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
+@pytest.mark.parametrize("text", ["names: {0: car, x: plate}\n", "names: " + "[" * 5000])
+def test_a_broken_yaml_of_classes_is_an_error_that_names_it(text: str, tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD}, classes="")
+    (root / "data.yaml").write_text(text)
+    with pytest.raises(LabelError, match=r"data\.yaml: "):
+        run(tmp_path / "out", root)
 
 
 def test_marks_and_line_ends_are_said_and_nothing_else(tmp_path: Path) -> None:
@@ -142,13 +135,6 @@ def test_marks_and_line_ends_are_said_and_nothing_else(tmp_path: Path) -> None:
     report = run(tmp_path / "out", root)
     assert found(report) == {"byte-order mark": 1, "lines end in CR LF": 1}
     assert len(boxes_of(tmp_path / "out")["a.jpg"]) == 2
-
-
-def test_a_label_file_of_other_bytes_is_left_out_and_the_others_stay(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": b"\xff\xfe0\x00", "b": GOOD})
-    report = run(tmp_path / "out", root)
-    assert found(report)["label file that cannot be read"] == 1
-    assert boxes_of(tmp_path / "out")["b.jpg"]
 
 
 def test_pictures_that_are_missing_or_cannot_be_read_are_counted(tmp_path: Path) -> None:
@@ -273,10 +259,13 @@ def test_boxes_of_a_picture_that_was_resized_follow_it_and_others_are_left_out(
 ) -> None:
     draw(tmp_path / "set" / "a.jpg")
     (tmp_path / "set" / "a.xml").write_text(VOC.format(*size))
+    draw(tmp_path / "set" / "b.jpg", seed=1)
+    (tmp_path / "set" / "b.xml").write_text(VOC.format(64, 48))
     report = run(tmp_path / "out", tmp_path / "set")
-    assert found(report) == ({kind: 1} if kind else {})
-    if box is not None:
-        assert boxes_of(tmp_path / "out") == {"a.jpg": [("car", box)]}
+    left = {} if box else {"label file without a usable box": 1}
+    assert found(report) == ({kind: 1} if kind else {}) | left
+    boxes = {"b.jpg": [("car", [24, 12, 40, 36])]}
+    assert boxes_of(tmp_path / "out") == boxes | ({"a.jpg": [("car", box)]} if box else {})
 
 
 def test_boxes_lie_in_the_picture_as_it_is_displayed(tmp_path: Path) -> None:
@@ -288,22 +277,6 @@ def test_boxes_lie_in_the_picture_as_it_is_displayed(tmp_path: Path) -> None:
     [picture] = read_pictures(tmp_path / "out").pictures
     assert picture.size == (64, 48)
     assert picture.boxes.tolist() == [[24, 12, 40, 36]]
-
-
-def test_pictures_that_no_label_speaks_of_are_left_out_unless_they_are_held_empty(
-    tmp_path: Path,
-) -> None:
-    root = yolo(tmp_path / "set", {"a": GOOD})
-    draw(root / "images" / "b.jpg", seed=5)
-    report = run(tmp_path / "out", root, classes=["car"])
-    assert found(report) == {"picture that no label speaks of": 1}
-    assert "without a label were left out (1)" in report.warnings[0]
-    report = run(tmp_path / "out2", root, unlabelled="empty")
-    assert found(report) == {"picture without a label, as asked": 1}
-    assert {name: len(one) for name, one in boxes_of(tmp_path / "out2").items()} == {
-        "a.jpg": 1,
-        "b.jpg": 0,
-    }
 
 
 def test_a_broken_document_is_an_error_that_names_it(tmp_path: Path) -> None:

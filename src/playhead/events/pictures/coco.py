@@ -50,12 +50,12 @@ def parse(path: Path, report: Report, ids: Ids | None = None, *, crowds: bool = 
         return _parse_results(path, document, report, ids)
     entry = JsonEntry.of(document, str(path))
     known = _ids(entry, report)
-    boxes: dict[Id, list[RawBox]] = {number: [] for number in known.pictures}
+    boxes: dict[Id, list[RawBox | None]] = {}
     for place, value in entry.items("annotations"):
         where = f"{path}: annotation {place}"
         read = _parse_annotation(place, value, where, known, report, crowds=crowds)
         if read is not None:
-            boxes[read[0]].append(read[1])
+            boxes.setdefault(read[0], []).append(read[1])
     return RawSet(tuple(dict.fromkeys(known.classes.values())), _pictures(path, known, boxes))
 
 
@@ -141,24 +141,24 @@ def _id(one: JsonEntry, key: str) -> Id:
 
 def _parse_annotation(
     place: int, value: Any, where: str, ids: Ids, report: Report, *, crowds: bool = False
-) -> tuple[Id, RawBox] | None:
+) -> tuple[Id, RawBox | None] | None:
+    """The picture of an annotation, None where it has none, and its box, where it can be used."""
     one = JsonEntry.of(value, where)
     picture, label = _id(one, "image_id"), _id(one, "category_id")
     crowd = bool(one.values.get("iscrowd"))
+    known = picture in ids.pictures
     if crowd and not crowds:
         report(Fault.CROWD, where, "is a crowd, not a box of one object")
-        return None
-    if picture not in ids.pictures:
+        return (picture, None) if known else None
+    if not known:
         report(Fault.MISSING_PICTURE, where, f"is of image {picture}, which the file does not have")
         return None
     if label not in ids.classes:
-        known = ", ".join(f"{number} {name}" for number, name in ids.classes.items())
-        report(Fault.UNKNOWN_CLASS, where, f"has category {label}; known are {known or 'none'}")
-        return None
+        names = ", ".join(f"{number} {name}" for number, name in ids.classes.items())
+        report(Fault.UNKNOWN_CLASS, where, f"has category {label}; known are {names or 'none'}")
+        return picture, None
     box = _parse_box(place, one, ids.classes[label], report)
-    if box is not None and crowd:
-        box = replace(box, score=0.0)
-    return None if box is None else (picture, box)
+    return picture, replace(box, score=0.0) if box is not None and crowd else box
 
 
 def _parse_box(place: int, one: JsonEntry, label: str, report: Report) -> RawBox | None:
@@ -185,7 +185,7 @@ def _parse_box(place: int, one: JsonEntry, label: str, report: Report) -> RawBox
 
 
 def _parse_results(path: Path, document: list[Any], report: Report, ids: Ids | None) -> RawSet:
-    boxes: dict[Id, list[RawBox]] = {}
+    boxes: dict[Id, list[RawBox | None]] = {}
     names: dict[Id, str] = {} if ids is None else dict(ids.pictures)
     classes: dict[Id, str] = {} if ids is None else dict(ids.classes)
     sizes = {} if ids is None else ids.sizes
@@ -199,8 +199,7 @@ def _parse_results(path: Path, document: list[Any], report: Report, ids: Ids | N
         if read is not None:
             boxes.setdefault(read[0], []).append(read[1])
     known = Ids(names, {number: sizes.get(number) for number in names}, classes)
-    found = {number: boxes.get(number, []) for number in names}
-    return RawSet(tuple(dict.fromkeys(classes.values())), _pictures(path, known, found, "result"))
+    return RawSet(tuple(dict.fromkeys(classes.values())), _pictures(path, known, boxes, "result"))
 
 
 def _learn(one: JsonEntry, names: dict[Id, str], number: Id, key: str) -> None:
@@ -216,16 +215,17 @@ def _learn(one: JsonEntry, names: dict[Id, str], number: Id, key: str) -> None:
 
 
 def _pictures(
-    path: Path, ids: Ids, boxes: Mapping[Id, list[RawBox]], unit: str = "annotation"
+    path: Path, ids: Ids, boxes: Mapping[Id, list[RawBox | None]], unit: str = "annotation"
 ) -> list[RawPicture]:
     return [
         RawPicture(
             names=(name,),
             file=path,
-            boxes=boxes[number],
+            boxes=[box for box in boxes.get(number, ()) if box is not None],
             unit=unit,
             size=ids.sizes.get(number),
             split=split_of(Path(name)),
+            broken=None in boxes.get(number, ()),
         )
         for number, name in ids.pictures.items()
     ]

@@ -23,7 +23,7 @@ _REQUIRED = tuple(name for name in COLUMNS if name != "score")
 
 def parse(path: Path, report: Report) -> RawSet:
     """What a CSV says, pictures in the order of their first row; the score may be left out."""
-    boxes: dict[str, list[RawBox]] = {}
+    boxes: dict[str, list[RawBox | None]] = {}
     for where, cells in _rows(path):
         name = cells["picture"].replace("\\", "/")
         if not name:
@@ -31,13 +31,9 @@ def parse(path: Path, report: Report) -> RawSet:
             continue
         of_picture = boxes.setdefault(name, [])
         if any(value for key, value in cells.items() if key != "picture"):
-            box = _parse_row(int(where.rpartition(" ")[2]), cells, where, report)
-            of_picture.extend([] if box is None else [box])
-    pictures = [
-        RawPicture((name,), path, found, split=split_of(Path(name)))
-        for name, found in boxes.items()
-    ]
-    return RawSet(None, pictures)
+            row = int(where.rpartition(" ")[2])
+            of_picture.append(_parse_row(row, cells, where, report))
+    return RawSet(None, [_picture(path, name, found) for name, found in boxes.items()])
 
 
 def rows_text(found: PictureSet, names: Sequence[str]) -> str:
@@ -61,6 +57,12 @@ def _rows(path: Path) -> list[tuple[str, dict[str, str]]]:
     if len(read_text(path).split()) == 1 and read_text(path).strip() == ",".join(COLUMNS):
         return []  # nothing was found, which is an answer
     return list(csv_rows(path, _REQUIRED, ("score",)))
+
+
+def _picture(path: Path, name: str, boxes: Sequence[RawBox | None]) -> RawPicture:
+    usable = [box for box in boxes if box is not None]
+    broken = len(usable) < len(boxes)
+    return RawPicture((name,), path, usable, split=split_of(Path(name)), broken=broken)
 
 
 def _parse_row(place: int, cells: dict[str, str], where: str, report: Report) -> RawBox | None:

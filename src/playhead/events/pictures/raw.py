@@ -70,6 +70,7 @@ class RawPicture:
     names: what the picture may be called under its root, the likeliest first, with a suffix where
     the file gives one; unit: what the places of the boxes count; size: as the file declares it
     shares: the corners are shares of the picture's sides, not pixels; path: where the file says it
+    broken: a document of many pictures has boxes of this one that are not among `boxes`
     """
 
     names: tuple[str, ...]
@@ -81,6 +82,7 @@ class RawPicture:
     group: str = ""
     split: str | None = None
     path: Path | None = None
+    broken: bool = False
 
     def where(self, box: RawBox) -> str:
         """The place of a box, as `file: line 3`."""

@@ -120,10 +120,11 @@ def _assembled(
 
 def _is_all_broken(draft: Draft, labels: Sequence[str]) -> bool:
     """Whether a picture has nothing but boxes that cannot be used: it is not without objects."""
-    broken = [saying for saying in draft.sayings if saying.is_broken()]
-    if not broken or labels:
+    shown = next((saying for saying in draft.sayings if saying.shows_objects()), None)
+    if labels or shown is None:
         return False
-    broken[0].tally.add(Repair.ALL_BROKEN, str(broken[0].raw.file))
+    where = str(shown.raw.file)
+    shown.tally.add(Repair.ALL_BROKEN, where if shown.is_alone() else f"{where}: {draft.name}")
     return True
 
 

@@ -60,6 +60,14 @@ class Naming:
         """Whether a class is one of the set."""
         return not self.wanted or name in self.wanted
 
+    def may_be_wanted(self, label: int | str) -> bool:
+        """Whether a label is of a class of the set, or of none that is known."""
+        try:
+            name = self.name(label)
+        except KeyError:
+            return True
+        return name is not None and self.is_wanted(name)
+
     def _mapped(self, name: str | None) -> str | None:
         return None if name is None else self.map.get(name, name)
 
@@ -78,8 +86,14 @@ class Saying:
         return self.raw.file.suffix.lower() in {".txt", ".xml"}
 
     def is_broken(self) -> bool:
-        """Whether the label file has boxes that could not be read."""
-        return self.is_alone() and str(self.raw.file) in self.tally.broken
+        """Whether the source has boxes of this picture that could not be read."""
+        return self.raw.broken or (self.is_alone() and str(self.raw.file) in self.tally.broken)
+
+    def shows_objects(self) -> bool:
+        """Whether the picture shows objects of the set by this source, usable or not."""
+        return self.is_broken() or any(
+            self.naming.may_be_wanted(one.label) for one in self.raw.boxes
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ class SourceTally:
         self.add(kind, where, what)
         if kind in BOX_FAULTS:
             self.broken.add(where.rpartition(": ")[0])
+        elif kind is Fault.UNREADABLE_LABELS:
+            self.broken.add(where)
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""

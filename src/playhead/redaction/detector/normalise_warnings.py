@@ -56,6 +56,13 @@ def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
             f"{tally.name}: {duplicates} of {tally.read} boxes ({duplicates / tally.read:.0%}) "
             "are there twice; look whether a source is named twice"
         )
+    broken = tally.count(Repair.ALL_BROKEN)
+    if broken:
+        said = "1 picture is" if broken == 1 else f"{broken} pictures are"
+        found.append(
+            f"{tally.name}: {said} left out, since no box of what they show can be used; the "
+            f"report names them under {str(Repair.ALL_BROKEN)!r}"
+        )
     unlabelled = tally.count(Repair.NO_LABEL)
     if unlabelled:
         found.append(
