@@ -316,5 +316,7 @@ def evaluate(
         if measured.beside:
             typer.echo()
             print_table(measured.beside_rows())
+        for note in measured.notes():
+            typer.echo(note)
         if report is not None:
             typer.echo(report)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,28 @@ def test_measuring_choosing_and_the_page_work_without_torch(
         done = subprocess.run(arguments, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "page.html").stat().st_size > 50_000
+
+
+@pytest.mark.parametrize("kind", ["yolo", "coco", "csv"])
+def test_predictions_of_another_split_are_refused_and_missing_ones_are_counted(
+    street: Path, tmp_path: Path, kind: str
+) -> None:
+    known = read_pictures(street)
+    splits = ("test", "valid", "valid")
+    parts = (replace(one, split=name) for one, name in zip(known.pictures, splits, strict=True))
+    write_set(PictureSet(CLASSES, tuple(parts)), street)
+    rows = [([16, 8, 40, 32], 0, 0.9)], [([16, 8, 40, 32], 0, 0.9)]
+    for number, name in ((0, "test"), (1, "valid")):
+        one = labelled(street / "images" / f"{number}.png", rows[number], name)
+        found = PictureSet(CLASSES, (one,))
+        write_pictures(found, tmp_path / name, [kind], root=street / "images", predictions=True)
+    for classes in ((), ("--classes", "car")):
+        paths = ("--truth", street, "--split", "valid", *classes, "--predictions")
+        refused = run("redaction", "evaluate", *paths, tmp_path / "test")
+        assert refused.code == 2
+        assert "of none of the 2 pictures" in refused.err
+        told = playhead_json("redaction", "evaluate", *paths, tmp_path / "valid")
+        assert (told["pictures"], told["without_prediction"]) == (2, 1)
+        assert "1 of 2 pictures has no prediction" in playhead(
+            "redaction", "evaluate", *paths, tmp_path / "valid"
+        )

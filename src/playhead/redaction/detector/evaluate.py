@@ -7,12 +7,13 @@ for, or the class's own with the best F1.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from playhead.decisions.detection_config import DEFAULT_THRESHOLD
-from playhead.events.pictures.files import of_split, read_pair, read_pictures
+from playhead.errors import LabelError
+from playhead.events.pictures.files import of_split, read_pictures
 from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.pairing import pair
 from playhead.metrics.confusion import Thresholds
@@ -24,6 +25,7 @@ from playhead.redaction.detector.intervals import ALL, Intervals
 
 __all__ = [
     "ClassFigures",
+    "PairedSets",
     "PictureEvaluation",
     "measure_pictures",
     "number",
@@ -157,6 +159,17 @@ def measure_pictures(
     )
 
 
+class PairedSets(NamedTuple):
+    """A true set and what was found in its pictures, in the same order of pictures and classes.
+
+    unpredicted: pictures that the predictions do not speak of, which count as without finds
+    """
+
+    truth: PictureSet
+    found: PictureSet
+    unpredicted: int
+
+
 def read_sets(
     truth: Path,
     predictions: Path,
@@ -164,24 +177,30 @@ def read_sets(
     split: str | None = None,
     images: Path | None = None,
     classes: Sequence[str] | None = None,
-) -> tuple[PictureSet, PictureSet]:
-    """A true set and what was found in its pictures, in the same order of pictures and classes.
+) -> PairedSets:
+    """Read a true set and what was found in it.
 
     split: only its pictures; images: the folder that holds them
     classes: only these; without it, predictions of a class that the truth does not know are refused
-    Raises LabelError for labels that are wrong or do not belong together.
+    Raises LabelError for labels that are wrong or do not belong together, or where not one of the
+    pictures asked for was predicted.
     """
-    if classes is None:
-        return read_pair(truth, predictions, split=split, images=images)
     everything = read_pictures(truth, images=images, crowds=True)
     ids = truth if truth.suffix.lower() == ".json" else None
     made = read_pictures(predictions, images=images, like=everything, ids=ids)
-    whole = everything.of_classes(classes, source=truth)
-    found = pair(whole, made, ignore_classes=True)
-    if split is None:
-        return whole, found
-    places = [place for place, one in enumerate(whole.pictures) if one.split == split]
-    return of_split(whole, split, truth), found.chosen(places)
+    whole = everything if classes is None else everything.of_classes(classes, source=truth)
+    found = pair(whole, made, ignore_classes=classes is not None)
+    # By the numbers of a document every picture is named, also those without a result.
+    spoken = {one.path for one in made.pictures if ids is None or len(one.labels)}
+    real = whole if split is None else of_split(whole, split, truth)
+    missing = sum(one.path not in spoken for one in real.pictures)
+    if missing == len(real):
+        raise LabelError(
+            f"{predictions}: holds predictions of none of the {missing} pictures of {truth}"
+            f"{'' if split is None else f' in the split {split}'}; predict those first"
+        )
+    places = [place for place, one in enumerate(whole.pictures) if split in (None, one.split)]
+    return PairedSets(real, found.chosen(places), missing)
 
 
 def _figures(measured: ClassDetection, threshold: float | None) -> ClassFigures:

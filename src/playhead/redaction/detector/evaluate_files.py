@@ -30,16 +30,22 @@ class EvaluatedFiles:
     """Figures, what is taken for what at their thresholds, and the page if one was written.
 
     beside: how much higher the figures are than those of other predictions, empty without any
+    unpredicted: pictures without a prediction, in which nothing counts as found
     """
 
     result: PictureEvaluation
     confusion: Confusion
     beside: Intervals
     report: Path | None
+    unpredicted: int
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
-        document = {**self.result.to_json(), "confusion": self.confusion.to_json()}
+        document = {
+            **self.result.to_json(),
+            "confusion": self.confusion.to_json(),
+            "without_prediction": self.unpredicted,
+        }
         if self.beside:
             document["beside"] = {
                 label: {
@@ -52,6 +58,13 @@ class EvaluatedFiles:
                 for label, rows in self.beside.items()
             }
         return document if self.report is None else {**document, "report": str(self.report)}
+
+    def notes(self) -> list[str]:
+        """A sentence on pictures without a prediction, where there are any."""
+        count = self.unpredicted
+        has = "has" if count == 1 else "have"
+        told = f"{count} of {self.result.pictures} pictures {has} no prediction"
+        return [f"{told}: nothing counts as found there"] if count else []
 
     def beside_rows(self) -> list[dict[str, Any]]:
         """A row for each class: how much higher the figures are, and where that lies."""
@@ -82,13 +95,15 @@ def evaluate_pictures(
     Raises LabelError for labels that are wrong or do not belong together, PlayheadError for
     intervals of less than two groups.
     """
-    real, found = read_sets(truth, predictions, split=split, images=images, classes=classes)
+    real, found, unpredicted = read_sets(
+        truth, predictions, split=split, images=images, classes=classes
+    )
     result = measure_pictures(real, found, thresholds=threshold)
     if intervals:
         result = replace(result, intervals=picture_intervals(real, found))
     differences: Intervals = {}
     if beside is not None:
-        same, others = read_sets(truth, beside, split=split, images=images, classes=classes)
+        same, others, _ = read_sets(truth, beside, split=split, images=images, classes=classes)
         differences = picture_differences(same, found, others)
     if report is not None:
         title = f"{predictions.resolve().name} beside {truth.resolve().name}"
@@ -98,6 +113,7 @@ def evaluate_pictures(
         confusion=confusion_matrix(real, found, thresholds=result.thresholds),
         beside=differences,
         report=report,
+        unpredicted=unpredicted,
     )
 
 

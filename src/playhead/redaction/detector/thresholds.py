@@ -162,7 +162,7 @@ def search_thresholds(
     decisions = None if bundle is None else decisions_of(bundle)
     if predictions is not None:
         _check_not_doubted(folder, decisions)
-        real, found = read_sets(truth, predictions, split=split, images=images)
+        real, found, _ = read_sets(truth, predictions, split=split, images=images)
         if bundle is not None:
             own = bundle.manifest.classes
             found = found.of_classes([label for label in found.classes if label in own])
