@@ -47,7 +47,22 @@ def test_boxes_of_one_picture_scattered_over_folders_are_merged_with_the_class_o
     }
     assert report.made.classes == ("face", "car")
     assert (tmp_path / "out" / "classes.txt").read_text() == "face\ncar\n"
-    assert [w for w in report.warnings if "face is labelled in 1 of 2 pictures only" in w]
+    assert not report.warnings  # one of the sources tells the faces of every picture
+
+
+def test_a_class_that_the_labels_of_other_pictures_do_not_know_is_warned_of(
+    tmp_path: Path,
+) -> None:
+    both = yolo(tmp_path / "both", {"a": f"{GOOD}1 .5 .5 .2 .2\n"})
+    cars = yolo(tmp_path / "cars", {"b": GOOD}, classes="car\n", seed=5)
+    [warning] = run(tmp_path / "out", both, cars).warnings
+    assert "plate is labelled in 1 of 2 pictures only" in warning
+
+
+def test_pictures_that_are_held_empty_lack_no_class(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD}, classes="car\n")
+    draw(root / "images" / "b.jpg", seed=5)
+    assert not run(tmp_path / "out", root, unlabelled="empty").warnings
 
 
 def test_pictures_are_found_in_images_beside_the_label_folders(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,12 +75,16 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What one source says of one picture; `known` are the classes that it could have said."""
+    """What one source says of one picture.
+
+    known: the classes that it could have said; root: the folder of the pictures it speaks of
+    """
 
     raw: RawPicture
     naming: Naming
     tally: SourceTally
     known: Sequence[str]
+    root: Path
 
     def is_alone(self) -> bool:
         """Whether the label file speaks of this picture only."""

@@ -65,6 +65,7 @@ def gather(
         classes += known
         by_path = tally.format == "manifest"
         shelf = None if by_path else _shelf(config, source, shelves, out)
+        root = (source.path if shelf is None else shelf.root).resolve()
         for raw in raws.pictures:
             path = raw.path or _find(raw, shelf, tally)
             if path is None:
@@ -73,7 +74,7 @@ def gather(
             draft = drafts.setdefault(path.resolve(), _draft(path, name, source, tally))
             _take_split(draft, source.split or raw.split, tally)
             draft.group = draft.group or raw.group
-            draft.sayings.append(Saying(raw, naming, tally, known))
+            draft.sayings.append(Saying(raw, naming, tally, known, root))
     _add_unlabelled(config, drafts, shelves, tallies)
     return list(drafts.values()), tuple(dict.fromkeys(config.classes or classes))
 

@@ -1,7 +1,8 @@
 """What a person should look at before training on a set that was made of several sources."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.raw import Fault
@@ -73,17 +74,24 @@ def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
 
 
 def _half_labelled(drafts: Sequence[Draft]) -> list[str]:
-    """Classes that only some sources label, where those do not speak of every picture."""
-    spoken: defaultdict[str, int] = defaultdict(int)
+    """Classes that no source labels in some folder of pictures.
+
+    Of sources that share a folder each may be of one class: a picture that one of them does not
+    speak of has none of its objects. Pictures that no label speaks of were said to be empty.
+    """
+    known: defaultdict[Path, dict[str, None]] = defaultdict(dict)
     for draft in drafts:
-        said = (name for one in draft.sayings for name in one.known)
-        for name in dict.fromkeys(said):
-            spoken[name] += 1
+        for one in draft.sayings:
+            known[one.root] |= dict.fromkeys(one.known)
+    labelled = [draft for draft in drafts if draft.sayings]
+    spoken: Counter[str] = Counter()
+    for draft in labelled:
+        spoken.update({name: 1 for one in draft.sayings for name in known[one.root]})
     return [
-        f"{name} is labelled in {count} of {len(drafts)} pictures only: where the others show it, "
-        "a detector is taught that it is background"
+        f"{name} is labelled in {count} of {len(labelled)} pictures only: where the others show "
+        "it, a detector is taught that it is background"
         for name, count in spoken.items()
-        if count < len(drafts)
+        if count < len(labelled)
     ]
 
 
