@@ -14,15 +14,25 @@ from playhead.events.pictures.raw import RawBox, RawPicture, RawSet
 from playhead.events.pictures.sources import shelf_of
 from playhead.media.stills import still_size
 
-__all__ = ["assemble"]
+__all__ = ["UnseenPicture", "assemble"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnseenPicture(LabelledPicture):
+    """A picture that labels name and that is not in the folder of the pictures.
+
+    Its path is the name that the labels give it, which pairs it with what was found. Whatever file
+    that leads to, wherever the program was started, is none of the set and must not be opened.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A picture that labels speak of: its file, which may not be there, and its size if known."""
+    """A picture that labels speak of: its file and its size if known; unseen, its name alone."""
 
     path: Path
     size: tuple[int, int] | None
+    unseen: bool = False
 
 
 def assemble(
@@ -95,10 +105,11 @@ def _in_truth(raws: RawSet, like: PictureSet) -> list[_Found]:
         places = (matcher.place(Path(name)) for name in raw.names)
         place = next((one for one in places if one is not None), None)
         if place is None:
-            found.append(_Found(Path(raw.names[0]), raw.size))
+            found.append(_Found(Path(raw.names[0]), raw.size, unseen=True))
         else:
             true = like.pictures[place]
-            found.append(_Found(true.path, true.size if any(true.size) else raw.size))
+            size = true.size if any(true.size) else raw.size
+            found.append(_Found(true.path, size, isinstance(true, UnseenPicture)))
     return found
 
 
@@ -110,7 +121,7 @@ def _on_shelf(raw: RawPicture, shelf: Shelf, images: Path | None) -> _Found:
         raise LabelError(f"{raw.file}: {raw.names[0]!r} can be {names}; keep one, or its folder")
     if files:
         return _Found(files[0], raw.size or still_size(files[0]))
-    return _Found((images or Path()) / raw.names[0], raw.size)
+    return _Found((images or Path()) / raw.names[0], raw.size, unseen=True)
 
 
 def _refuse_twice(raws: RawSet, found: Sequence[_Found]) -> None:
@@ -134,7 +145,8 @@ def _picture(raw: RawPicture, found: _Found, classes: dict[str, int]) -> Labelle
     boxes = np.array([box.corners for box in raw.boxes], np.float64).reshape(-1, 4)
     if raw.shares:
         boxes = boxes * np.array([*size, *size], np.float64)
-    return LabelledPicture(
+    kind = UnseenPicture if found.unseen else LabelledPicture
+    return kind(
         path=found.path,
         size=size,
         boxes=boxes,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from playhead.errors import PlayheadError
+from playhead.events.pictures.assembly import UnseenPicture
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.media.stills import read_still
 from playhead.metrics.mistakes import KINDS, Mistake
@@ -88,6 +89,8 @@ def _weight(one: Mistake) -> float:
 
 def _pixels(picture: LabelledPicture) -> RGB | str:
     """The pixels of a picture, or in words why there are none."""
+    if isinstance(picture, UnseenPicture):
+        return "not in the folder of the pictures"
     if not picture.path.is_file():
         return "not on disk"
     try:
