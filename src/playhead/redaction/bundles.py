@@ -34,7 +34,9 @@ def resolve(config: RedactionConfig) -> RedactionConfig:
         **{label: getattr(said, label) for label in said.model_fields_set},
         **{
             label: value
-            for label, value in joint_decisions(bundles).thresholds.items()
+            for label, value in joint_decisions(
+                bundles, config.detection.bundle_settings
+            ).thresholds.items()
             if label not in said.model_fields_set
         },
     }

@@ -73,6 +73,20 @@ class DetectionConfig(Settings):
         description="longest side at which own detectors look, pixels; null: that of their "
         "training, to which a smaller picture is enlarged where those were",
     )
+    bundle_enlarge: bool | None = Field(
+        default=None,
+        description="whether a smaller picture is enlarged to that size; null: as in training",
+    )
+    bundle_weights: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+        default=None, description="how far each own detector is trusted; null: all the same"
+    )
+    bundle_settings: tuple[str, ...] = Field(
+        default=(),
+        description="`key=value` over what own detectors say becomes of candidates, as overlap=0.5",
+    )
+    bundle_precision: Literal["fp32", "bf16", "fp16"] = Field(
+        default="fp32", description="the numbers that own detectors compute with"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where own detectors run; packaged networks run on the CPU"
     )
@@ -105,6 +119,13 @@ class DetectionConfig(Settings):
     def _tiles_advance(self) -> Self:
         if self.tile is not None and self.overlap >= self.tile:
             raise ValueError(f"overlap ({self.overlap}) must be below tile ({self.tile})")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        weights, count = self.bundle_weights, len(self.own or self.bundles)
+        if weights is not None and len(weights) != count:
+            raise ValueError(f"bundle_weights names {len(weights)} weights of {count} bundles")
         return self
 
     def knowing(self, label: str) -> tuple[OwnBundle, ...]:

@@ -117,7 +117,7 @@ class Networks:
         wanted = {one for label in config.hide for one in looked_for(label, config)}
         if any(config.detection.knowing(label) for label in wanted):
             self._own = _open_own(config)
-            self._decisions = joint_decisions(self._own.bundles)
+            self._decisions = joint_decisions(self._own.bundles, config.detection.bundle_settings)
         names = weights_for(config)
         if names:
             require_weights(names, "redaction")
@@ -203,9 +203,13 @@ def _open_own(config: RedactionConfig) -> OwnDetector:
     own = open_own(
         [Path(one) for one in detection.bundles],
         longest=detection.bundle_size,
+        enlarge=detection.bundle_enlarge,
         hierarchy=False,
+        settings=detection.bundle_settings,
+        weights=detection.bundle_weights,
         device=detection.device,
         threads=config.threads,
+        precision=detection.bundle_precision,
         cuda_factory=cuda_backend,
     )
     if [checksum_of(one) for one in own.bundles] != [one.sha256 for one in detection.own]:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from PIL import Image
 from playhead.events.formats.tracks import read_tracks
 from playhead.events.pictures.files import read_pair, read_pictures, write_set
 from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.inference.detectors import open_own
 from playhead.media import VideoWriter
+from playhead.redaction.detector.predict import PredictOptions
+from playhead.redaction.detector.predict_files import predict_files
 from tests.command import playhead, playhead_json, run
 from tests.detector_bundle import paint, write_detector_bundle
 
@@ -167,3 +171,95 @@ def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path, bundl
     finished = run("redaction", "predict", bundle, tmp_path / "0.png", *options)
     assert finished.code == 2
     assert "known are yolo, voc, coco, csv" in finished.err
+
+
+def street_video(path: Path) -> None:
+    pixels = np.zeros((64, 96, 3), np.uint8)
+    pixels[16:32, 32:48] = (220, 0, 14)
+    with VideoWriter(path, 96, 64, 25) as writer:
+        for _ in range(6):
+            writer.write(pixels)
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (("--weights", "1,1"), {"car", "plate"}),
+        (("--weights", "4,1"), {"car"}),
+        (("--weights", "1,1", "--set", "parents.plate=dog", "--set", "orphan=0.1"), {"car"}),
+        (("--weights", "1,1", "--set", "thresholds.plate=0.6"), {"car"}),
+    ],
+)
+def test_weights_and_settings_count_in_videos_as_in_pictures(
+    tmp_path: Path, bundle: Path, options: tuple[str, ...], labels: set[str]
+) -> None:
+    # Red is a car to the one and a plate to the other, with half of .86 if both count the same.
+    other = write_detector_bundle(tmp_path / "other", ("plate", "dog")).folder
+    street_video(tmp_path / "v.mp4")
+    out = tmp_path / "found"
+    arguments = (bundle, tmp_path / "v.mp4", "--with", other, "--out", out, "--threads", 1)
+    playhead("redaction", "predict", *arguments, *options)
+    assert {track.label for track in read_tracks(out / "v.tracks.npz").tracks} == labels
+
+
+def test_enlarging_and_precision_count_in_videos_as_in_pictures(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    street_video(tmp_path / "v.mp4")
+    sides = []
+    for number, said in enumerate(("--enlarge", "--no-enlarge")):
+        out = tmp_path / str(number)
+        arguments = (bundle, tmp_path / "v.mp4", "--size", 192, "--out", out, "--threads", 1)
+        playhead("redaction", "predict", *arguments, said)
+        [track, *_] = read_tracks(out / "v.tracks.npz").tracks
+        sides.append(float(np.ptp(track.boxes[0, [0, 2]])))
+    assert sides == pytest.approx([14, 28], abs=3)
+    asked = []
+
+    def opened(*args: Any, **said: Any) -> Any:
+        asked.append(said.pop("precision"))
+        return open_own(*args, **said)
+
+    monkeypatch.setattr("playhead.redaction.detect.open_own", opened)
+    monkeypatch.setattr("playhead.redaction.detector.predict.open_own", opened)
+    options = PredictOptions(precision="bf16", threads=1, device="cpu")
+    predict_files([bundle], [tmp_path / "v.mp4"], tmp_path / "found", options)
+    assert asked == ["bf16", "bf16"]
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ((("0.png",), ("car", "plate")), "has no picture 1.png"),
+        ((("0.png", "1.png"), ("car", "dog")), "has no class plate"),
+        (None, "ids.json"),
+    ],
+)
+def test_results_that_cannot_be_numbered_are_refused_before_any_picture_is_looked_at(
+    tmp_path: Path,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    known: tuple[tuple[str, ...], ...] | None,
+    said: str,
+) -> None:
+    for number in range(2):
+        picture(tmp_path / "photos" / f"{number}.png", 4)
+    ids = tmp_path / "ids.json"
+    if known is not None:
+        names, classes = known
+        document = {
+            "images": [{"id": n, "file_name": name} for n, name in enumerate(names, 7)],
+            "categories": [{"id": n, "name": name} for n, name in enumerate(classes, 3)],
+            "annotations": [],
+        }
+        ids.write_text(json.dumps(document))
+
+    def look(*_: Any) -> None:
+        raise AssertionError("a picture was looked at")
+
+    monkeypatch.setattr("playhead.redaction.detector.predict_files.predicted", look)
+    arguments = (bundle, tmp_path / "photos", "--out", tmp_path / "found", "--ids", ids)
+    finished = run("redaction", "predict", *arguments)
+    assert finished.code == 2
+    assert said in finished.err
+    assert not (tmp_path / "found").exists()

@@ -12,10 +12,12 @@ from time import monotonic
 from typing import Any
 
 from playhead.config import validate
-from playhead.errors import ConfigError, PlayheadError
+from playhead.errors import ConfigError, LabelError, PlayheadError
+from playhead.events.pictures.coco import Ids
 from playhead.events.pictures.files import KINDS, read_pictures, write_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.events.pictures.names import label_names, names_of
+from playhead.events.pictures.raw import refuse
 from playhead.inference.batch import (
     BatchResult,
     FileOutcome,
@@ -98,6 +100,8 @@ def predict_files(
     labels = _check_names(pictures, root, out, kinds, overwrite=overwrite)
     started = monotonic()
     detector = open_bundles(bundles, options)
+    if ids is not None and "coco" in kinds:
+        _check_numbers(ids, names_of(pictures, root), detector.labels)
     found, outcomes = _look(detector, pictures, labels, options)
     written: list[Path] = []
     if pictures:
@@ -164,6 +168,22 @@ def _check_names(
     return places
 
 
+def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:
+    """Refuse a document that results of these pictures and classes cannot be numbered by."""
+    known = Ids.read(ids, refuse)
+    for what, asked, there in (
+        ("picture", names, known.pictures.values()),
+        ("class", labels, known.classes.values()),
+    ):
+        missing = set(asked).difference(there)
+        unknown = [one for one in asked if one in missing]
+        if unknown:
+            raise LabelError(
+                f"{ids}: has no {what} {', '.join(unknown[:3])}; results are numbered by the "
+                f"names in it, as {', '.join(list(there)[:3]) or 'none'}"
+            )
+
+
 def _look(
     detector: OwnDetector,
     pictures: Sequence[Path],
@@ -199,6 +219,10 @@ def _tracking(
         "detection": {
             "bundles": [str(one) for one in bundles],
             "bundle_size": options.longest,
+            "bundle_enlarge": options.enlarge,
+            "bundle_weights": options.weights,
+            "bundle_settings": options.settings,
+            "bundle_precision": options.precision,
             "device": options.device,
             "thresholds": said,
         },
