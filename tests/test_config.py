@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
-from playhead.config import Settings, load_config, override, validate
+from playhead.config import Settings, find_config, load_config, override, validate
 from playhead.errors import ConfigError
 
 
@@ -13,10 +14,17 @@ class Inner(Settings):
     rate: float = 0.1
 
 
+class Listed(Settings):
+    path: str
+    class_: str | None = Field(default=None, alias="class")
+
+
 class Outer(Settings):
     name: str
     training: Inner = Inner()
     start: Inner | None = None
+    sources: tuple[Listed, ...] = ()
+    more: list[Listed] | None = None
 
 
 def written(folder: Path, text: str) -> Path:
@@ -42,6 +50,32 @@ def test_a_misspelt_key_of_a_section_that_may_be_null_is_answered_with_the_known
         validate(Outer, {"name": "a", "start": {"rat": 1}}, source="test")
     with pytest.raises(ConfigError, match=r"known are epochs, rate"):
         validate(Outer, {"name": "a", "start": {"zzz": 1}}, source="test")
+
+
+@pytest.mark.parametrize("key", ["sources", "more"])
+def test_a_wrong_key_in_a_list_of_sections_is_answered_with_the_known_ones(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key}\.1\.pth is not a setting \(did you mean path"):
+        validate(Outer, {"name": "a", key: [{"path": "a"}, {"path": "b", "pth": 1}]}, source="test")
+    with pytest.raises(ConfigError, match=r"known are class, path\)"):
+        validate(Outer, {"name": "a", key: [{"path": "a", "zzz": 1}]}, source="test")
+
+
+def test_a_packaged_configuration_is_named_by_its_name() -> None:
+    path = find_config("small", "playhead.redaction.detector")
+    with pytest.raises(ConfigError) as caught:
+        load_config(Outer, path, ["zzz=1"])
+    assert str(caught.value).startswith("small: ")
+    assert str(path.parent) not in str(caught.value)
+
+
+def test_a_configuration_nested_beyond_reading_or_with_a_date_of_no_calendar_is_an_error(
+    tmp_path: Path,
+) -> None:
+    for text in ("[" * 5000, "name: 2021-99-99", "name: " + "9" * 5000):
+        with pytest.raises(ConfigError, match=r"config\.yaml: not valid YAML"):
+            load_config(Outer, written(tmp_path, text))
+        with pytest.raises(ConfigError, match="not valid YAML"):
+            override({}, "name=" + text.removeprefix("name: "))
 
 
 def test_settings_are_applied_over_the_file_in_order(tmp_path: Path) -> None:

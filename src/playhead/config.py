@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from playhead.errors import ConfigError
 
-__all__ = ["Settings", "find_config", "load_config", "override", "validate"]
+__all__ = ["BAD_YAML", "Settings", "find_config", "load_config", "override", "validate"]
+
+BAD_YAML = (yaml.YAMLError, RecursionError, ValueError)
+"""What reading YAML raises: also for what nests too deep, a date of no calendar, endless digits."""
 
 
 class Settings(BaseModel):
@@ -30,7 +33,8 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()) -> SettingsT:
     """Read a YAML file, apply `key.inner=value` settings in order, and validate.
 
-    Raises ConfigError naming the file and every mistake with its path.
+    Raises ConfigError naming every mistake with its path, and the file, or the name of a packaged
+    configuration.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -38,7 +42,7 @@ def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()
         raise ConfigError(f"{path}: there is no such configuration file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as a configuration: {error}") from error
-    except yaml.YAMLError as error:
+    except BAD_YAML as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if values is None:
         values = {}
@@ -48,7 +52,7 @@ def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()
         )
     for setting in settings:
         override(values, setting)
-    return validate(model, values, source=str(path))
+    return validate(model, values, source=_source(path))
 
 
 def find_config(name: str, package: str) -> Path:
@@ -84,7 +88,7 @@ def override(values: dict[str, Any], setting: str) -> None:
         target = inner
     try:
         target[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except BAD_YAML as error:
         raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
 
 
@@ -96,6 +100,12 @@ def validate(model: type[SettingsT], values: dict[str, Any], *, source: str) -> 
         mistakes = [_sentence(model, mistake) for mistake in error.errors(include_url=False)]
     count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
     raise ConfigError(f"{source}: {count} in the configuration: " + "; ".join(mistakes))
+
+
+def _source(path: Path) -> str:
+    """The file as the user named it, or the name of a packaged configuration."""
+    packaged = path.parent.name == "configs" and path.is_relative_to(Path(__file__).parent)
+    return path.stem if packaged else str(path)
 
 
 def _sentence(model: type[Settings], mistake: Any) -> str:
@@ -113,17 +123,23 @@ def _sentence(model: type[Settings], mistake: Any) -> str:
 
 
 def _fields_at(model: type[Settings], location: Sequence[Any]) -> list[str]:
+    """What may stand at a location: the names that a file gives its settings."""
     current: Any = model
     for part in location:
+        if isinstance(part, int):  # the place in a list, which is of sections of one kind
+            continue
         field = getattr(current, "model_fields", {}).get(part)
         current = None if field is None else _section(field.annotation)
-    return sorted(getattr(current, "model_fields", {}))
+    fields = getattr(current, "model_fields", {})
+    return sorted(field.alias or name for name, field in fields.items())
 
 
 def _section(annotation: Any) -> Any:
-    """The model that a field holds, also where it may be null."""
-    kinds = (annotation, *get_args(annotation))
-    return next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+    """The model that a field holds, also in a list and where it may be null."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    kinds = map(_section, get_args(annotation))
+    return next((kind for kind in kinds if kind is not None), None)
 
 
 def _short(value: Any) -> str:

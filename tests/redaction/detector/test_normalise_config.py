@@ -101,3 +101,11 @@ def test_a_wrong_configuration_is_said(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         load_normalise_config(sources, said)
+
+
+def test_a_configuration_that_nests_beyond_reading_is_an_error_that_names_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sources.yaml").write_text("sources: " + "[" * 5000)
+    with pytest.raises(ConfigError, match=r"sources\.yaml: not valid YAML"):
+        load_normalise_config([str(tmp_path / "sources.yaml")], {})

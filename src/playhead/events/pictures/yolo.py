@@ -140,7 +140,7 @@ def _yaml_classes(path: Path) -> tuple[str, ...]:
     try:
         document: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
-        # Nested too deep, a date that no calendar has, a number of too many digits.
+        # Also for what nests too deep, a date of no calendar, endless digits.
         reason = " ".join(str(error).split())
         raise LabelError(f"{path}: cannot be read as YAML: {reason}") from error
     names = document.get("names") if isinstance(document, dict) else None

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from playhead.config import Settings, load_config, override, validate
+from playhead.config import BAD_YAML, Settings, load_config, override, validate
 from playhead.errors import ConfigError
 
 __all__ = [
@@ -227,7 +227,7 @@ def _is_config(text: str) -> bool:
         raise ConfigError(f"{path}: there is no such configuration file")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, *BAD_YAML):
         return True  # whose reader says what is wrong with it
     return not isinstance(values, dict) or "names" not in values
 
