@@ -180,7 +180,8 @@ def other_networks(redaction: RedactionConfig) -> dict[str, str]:
     """For each class that can be audited a network that did not hide it.
 
     Where heads are hidden, faces are looked for: no packaged network knows heads, and a face is in
-    one. What own bundles hid is looked for by the packaged network whose place they took.
+    one. People are looked for by `objectron`, whoever hid them. Faces, plates and cars that own
+    bundles hid are looked for by the packaged network that would have hidden them.
     """
     hid = weights_for(redaction)
     names = {}
