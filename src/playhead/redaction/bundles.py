@@ -12,7 +12,7 @@ from playhead.inference.detectors.ensemble import joint_decisions
 from playhead.inference.detectors.own import checksum_of, open_bundle
 from playhead.redaction.config import LABELS, DetectionConfig, OwnBundle, RedactionConfig
 
-__all__ = ["known_classes", "resolve"]
+__all__ = ["is_derived", "known_classes", "looked_for", "resolve"]
 
 SOURCES = {"head": ("face", "person")}
 """What a class is derived from where no network finds it."""
@@ -54,6 +54,16 @@ def known_classes(config: RedactionConfig) -> list[str]:
     bundles = [open_bundle(Path(one)) for one in config.detection.bundles]
     own = (label for one in bundles for label in one.manifest.classes)
     return list(dict.fromkeys((*LABELS, *own)))
+
+
+def looked_for(label: str, config: RedactionConfig) -> tuple[str, ...]:
+    """What networks look for to find a class: heads that none knows come from faces and people."""
+    return SOURCES[label] if is_derived(label, config) else (label,)
+
+
+def is_derived(label: str, config: RedactionConfig) -> bool:
+    """Whether a class is made of what was seen of others."""
+    return label in SOURCES and not config.detection.knowing(label)
 
 
 def _check(config: RedactionConfig, bundles: list[Bundle], known: list[str]) -> None:

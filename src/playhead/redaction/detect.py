@@ -31,7 +31,7 @@ from playhead.inference.detectors.own import checksum_of
 from playhead.inference.offer import require_weights
 from playhead.media import Video
 from playhead.progress import Progress
-from playhead.redaction.bundles import resolve
+from playhead.redaction.bundles import is_derived, looked_for, resolve
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detector.predict import cuda_backend
 
@@ -75,16 +75,6 @@ def names_for(label: str, config: RedactionConfig) -> tuple[str, ...]:
             [own.name for own in config.detection.knowing(one)] or [packaged_name(one, config)]
         )
     )
-
-
-def looked_for(label: str, config: RedactionConfig) -> tuple[str, ...]:
-    """What networks look for to find a class: heads that none knows come from faces and people."""
-    return ("face", "person") if is_derived(label, config) else (label,)
-
-
-def is_derived(label: str, config: RedactionConfig) -> bool:
-    """Whether a class is made of what was seen of others."""
-    return label == "head" and not config.detection.knowing(label)
 
 
 def packaged_name(label: str, config: RedactionConfig) -> str:
