@@ -276,14 +276,17 @@ def weights_get(
 def bundle_info(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder.")], as_json: Json = False
 ) -> None:
-    """Say what a bundle finds, how it sees a video, and how well it did."""
+    """Say what a bundle finds, how it sees its input, and how well it did."""
     from playhead.inference.bundle import load_bundle
+    from playhead.inference.detectors.own import describe_decisions
 
     loaded = load_bundle(bundle)
     if as_json:
         print_json(loaded.manifest.model_dump(mode="json"))
     else:
         typer.echo((bundle / "README.md").read_text(encoding="utf-8").rstrip())
+        if loaded.manifest.job == "redaction":
+            typer.echo(f"\n{describe_decisions(loaded)}")
 
 
 @bundle_app.command("verify", epilog="Example: playhead bundle verify runs/football/bundle")

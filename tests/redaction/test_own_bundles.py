@@ -265,11 +265,15 @@ def test_a_bundle_that_was_changed_since_it_was_named_is_refused(tmp_path: Path)
         Networks(config)
 
 
-def test_what_a_bundle_hid_is_audited_by_the_network_whose_place_it_took(tmp_path: Path) -> None:
+def test_what_a_bundle_hid_is_audited_by_a_packaged_network_that_knows_it(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("car", "face"))
     config = resolve(config_of(bundle.folder, hide=["face", "car", "plate"]))
     assert other_networks(config) == {"face": "centerface", "car": "objectron"}
     assert unaudited(config) == {"plate": "only one network finds plates"}
+    people = write_detector_bundle(tmp_path / "people", ("person",))
+    assert other_networks(resolve(config_of(people.folder, hide=["person"]))) == {
+        "person": "objectron"
+    }
     dogs = write_detector_bundle(tmp_path / "dogs", ("dog", "head"))
     config = resolve(config_of(dogs.folder, hide=["dog", "head"]))
     assert other_networks(config) == {"face": "centerface"}
@@ -315,3 +319,14 @@ def test_small_pictures_are_enlarged_where_a_bundle_saw_them_so(
     for found in (networks.look([scene()])[0], networks.look_closely(scene())):
         side = float(np.ptp(found["car"].boxes[0, [0, 2]]))
         assert side == pytest.approx(14 if enlarged else 28, abs=0.5)
+
+
+def test_bundle_info_tells_from_where_a_detector_believes_and_how_it_hides(tmp_path: Path) -> None:
+    decisions = {"thresholds": {"car": 0.45}, "parents": {"plate": "car"}, "orphan": 0.25}
+    bundle = write_detector_bundle(tmp_path / "street", post_processing=decisions)
+    told = playhead("bundle", "info", bundle.folder)
+    assert "Believes: car from 0.45, plate from 0.3." in told
+    assert "Doubts: plate outside of car, whose score counts 0.25 times." in told
+    assert f"playhead redaction run VIDEO --bundle {bundle.folder} --hide car,plate" in told
+    flat = write_detector_bundle(tmp_path / "flat", ("dog",))
+    assert "Doubts" not in playhead("bundle", "info", flat.folder)

@@ -26,7 +26,16 @@ from playhead.inference.detectors.graph import check_pictures
 from playhead.inference.runtime import CudaFactory, open_backend
 from playhead.media.scaling import resize
 
-__all__ = ["GREY", "BundleDetector", "View", "cells", "checksum_of", "decisions_of", "open_bundle"]
+__all__ = [
+    "GREY",
+    "BundleDetector",
+    "View",
+    "cells",
+    "checksum_of",
+    "decisions_of",
+    "describe_decisions",
+    "open_bundle",
+]
 
 GREY = 114
 """What stands where a view has no picture, in training as here."""
@@ -184,6 +193,18 @@ def decisions_of(bundle: Bundle) -> DetectionDecisions:
     )
     check_classes(decisions, manifest.classes, source=f"{bundle.folder}: post_processing")
     return decisions
+
+
+def describe_decisions(bundle: Bundle) -> str:
+    """From which score each class is believed, and how a redaction uses the bundle."""
+    labels, decisions = bundle.manifest.classes, decisions_of(bundle)
+    believed = (f"{label} from {decisions.threshold(label):g}" for label in labels)
+    lines = [f"Believes: {', '.join(believed)}."]
+    if decisions.parents:
+        said = ", ".join(f"{child} outside of {one}" for child, one in decisions.parents.items())
+        lines.append(f"Doubts: {said}, whose score counts {decisions.orphan:g} times.")
+    hide = f"playhead redaction run VIDEO --bundle {bundle.folder} --hide {','.join(labels)}"
+    return "\n\n".join([*lines, f"Hide with it: `{hide}`."])
 
 
 def check_classes(decisions: DetectionDecisions, classes: Sequence[str], *, source: str) -> None:
