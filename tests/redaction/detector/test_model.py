@@ -25,9 +25,9 @@ def test_every_cell_answers_in_the_order_of_cells_of(size: tuple[int, int]) -> N
     cells, strides = cells_of(*size, model.strides)
     answers = model(torch.rand(2, 3, *size))
     assert answers.shape == (2, len(cells), 6)
-    # A fresh head answers with its cell's middle and nearly four cells a side everywhere.
+    # A fresh head answers with its cell's middle and nearly three cells a side everywhere.
     sides = answers[0, :, :2] + answers[0, :, 2:4]
-    assert torch.allclose(sides, 4 * strides[:, None].expand(-1, 2), rtol=0.3)
+    assert torch.allclose(sides, 3 * strides[:, None].expand(-1, 2), rtol=0.3)
 
 
 def test_a_fresh_network_is_nearly_sure_of_background() -> None:

@@ -24,7 +24,7 @@ __all__ = ["Detector", "build_detector", "build_from_manifest", "cells_of"]
 PRIOR = 0.01
 """The probability that every cell begins with: nearly all of them see background."""
 
-FIRST_SIDE = 4.0
+FIRST_SIDE = 3.0
 """Cells across the box that every cell begins with."""
 
 LARGEST = 6.0

@@ -1,7 +1,7 @@
 """Training a detector: from a configuration to a run folder with a bundle and a report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from playhead.redaction.detector.model import Detector, build_detector
 from playhead.redaction.detector.predict import PredictOptions, predict_set
 from playhead.redaction.detector.reporting import write_detector_report
 from playhead.redaction.detector.synthesis_record import checksum
+from playhead.redaction.detector.thresholds import choose_thresholds
 from playhead.redaction.detector.validation import Validation
 from playhead.samples.picture_cache import PictureCache
 
@@ -193,13 +194,11 @@ def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> T
     """
     sides = learnt.sides
     options = PredictOptions(device=device, threads=config.training.threads)
-    found = predict_set([run / "bundle"], sides.valid, options)
-    result = measure_pictures(sides.valid, found, thresholds=config.decisions.thresholds)
-    chosen = {label: one.chosen.threshold for label, one in result.classes.items()}
-    known = {label: threshold for label, threshold in chosen.items() if threshold is not None}
-    bundle = note_in_bundle(
-        run / "bundle", metrics=result.metrics(), post_processing={"thresholds": known}
-    )
+    thresholds = _thresholds(run / "bundle", sides.valid, config, options)
+    bundle = note_in_bundle(run / "bundle", post_processing={"thresholds": thresholds})
+    found = predict_set([bundle], sides.valid, options)
+    result = measure_pictures(sides.valid, found, thresholds=thresholds)
+    bundle = note_in_bundle(bundle.folder, metrics=result.metrics())
     report = write_detector_report(
         sides.valid,
         found,
@@ -211,6 +210,17 @@ def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> T
     return TrainResult(
         run, bundle.folder, report, result.metrics(), learnt.fitted, sides.train, sides.valid
     )
+
+
+def _thresholds(
+    bundle: Path, valid: PictureSet, config: DetectorConfig, options: PredictOptions
+) -> dict[str, float]:
+    """Where each class is believed: as the configuration says, else where its F1 is best."""
+    said = config.decisions.thresholds
+    found = predict_set([bundle], valid, replace(options, hierarchy=False))
+    choices = choose_thresholds(valid, found, decisions=config.decisions, keep=said)
+    chosen = {label: one.chosen.threshold for label, one in choices.items() if one.reached}
+    return {**{label: one for label, one in chosen.items() if one is not None}, **said}
 
 
 def _started(config: DetectorConfig) -> ModelConfig:
