@@ -203,6 +203,19 @@ def test_a_picture_that_is_not_as_large_as_its_labels_say_is_refused(tmp_path: P
         split_pictures(tiny_config(manifest, data={"more": [str(coco)]}).data)
 
 
+def test_pictures_that_labels_name_and_that_are_not_there_are_said(tmp_path: Path) -> None:
+    manifest = draw_set(tmp_path / "set", 8)
+    images = [{"id": 1, "file_name": "../elsewhere.jpg", "width": 96, "height": 96}]
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 20], "area": 400}
+    categories = [{"id": 1, "name": "disc"}, {"id": 2, "name": "square"}]
+    document = {"images": images, "annotations": [box | {"iscrowd": 0}], "categories": categories}
+    (tmp_path / "coco.json").write_text(json.dumps(document))
+    with pytest.raises(
+        LabelError, match=r"1 of 7 pictures are not there, the first is .*elsewhere"
+    ):
+        split_pictures(tiny_config(manifest, data={"more": [str(tmp_path / "coco.json")]}).data)
+
+
 def test_nothing_to_validate_on_is_said(drawn: Path) -> None:
     empty = drawn.with_name("empty.csv")
     rows = [

@@ -14,7 +14,7 @@ from playhead.events.pictures.raw import RawBox, RawPicture, RawSet
 from playhead.events.pictures.sources import shelf_of
 from playhead.media.stills import still_size
 
-__all__ = ["UnseenPicture", "assemble"]
+__all__ = ["UnseenPicture", "assemble", "refuse_unseen"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +24,16 @@ class UnseenPicture(LabelledPicture):
     Its path is the name that the labels give it, which pairs it with what was found. Whatever file
     that leads to, wherever the program was started, is none of the set and must not be opened.
     """
+
+
+def refuse_unseen(pictures: PictureSet, source: Path | str) -> None:
+    """Raise LabelError where labels name pictures that are not there to be opened."""
+    unseen = [one for one in pictures.pictures if isinstance(one, UnseenPicture)]
+    if unseen:
+        raise LabelError(
+            f"{source}: {len(unseen)} of {len(pictures)} pictures are not there, the first is "
+            f"{unseen[0].path}; put them into the folder of the pictures"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from playhead.errors import LabelError
+from playhead.events.pictures.assembly import refuse_unseen
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.media.stills import still_size
@@ -89,6 +90,8 @@ def _check(sides: Sides) -> None:
         )
     if not any(sides.valid.count().values()):
         raise LabelError("no box to validate on: label some of the pictures that validate")
+    refuse_unseen(sides.train, "the pictures that train")
+    refuse_unseen(sides.valid, "the pictures that validate")
     shared = sorted(_keys(sides.train) & _keys(sides.valid))
     if shared:
         raise LabelError(

@@ -18,6 +18,7 @@ from playhead.decisions.boxes import Boxes
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.decisions.hierarchy import doubt_orphans
 from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
+from playhead.events.pictures.assembly import refuse_unseen
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors import OwnDetector, open_own
@@ -101,6 +102,7 @@ def predict_set(
     detector = open_bundles(bundles, options)
     known: tuple[LabelledPicture, ...] | None = None
     if isinstance(pictures, PictureSet):
+        refuse_unseen(pictures, "the set to look at")
         known = pictures.pictures
         paths = [one.path for one in known]
     else:

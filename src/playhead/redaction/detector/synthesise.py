@@ -17,6 +17,7 @@ from PIL import Image
 from playhead.errors import ConfigError, LabelError, MediaError
 from playhead.events.manifest import ManifestRow, read_manifest, write_manifest
 from playhead.events.pictures import yolo
+from playhead.events.pictures.assembly import refuse_unseen
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.events.pictures.sources import MANIFEST
@@ -160,6 +161,7 @@ class _Maker:
 
 def _of_split(source: Path, split: str | None) -> PictureSet:
     found = read_pictures(source, split)
+    refuse_unseen(found, source)
     if split is None and (splits := {one.split for one in found.pictures} - {None}):
         if _TRAIN not in splits:
             raise LabelError(
