@@ -29,14 +29,30 @@ __all__ = [
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def write_page(template: str, path: Path, *, title: str, parts: Mapping[str, str]) -> Path:
-    """Fill a template, write it as one file, and return its path.
+# What every page begins with; a template is what stands in its body.
+HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{{policy}}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="playhead">
+<title>{{title}}</title>
+<style>{{styles}}</style>
+</head>
+<body>
+"""
+FOOT = "</body>\n</html>\n"
 
-    title: plain text; parts: HTML for each other {{name}} of the template, such as its styles.
+
+def write_page(template: str, path: Path, *, title: str, parts: Mapping[str, str]) -> Path:
+    """Fill a template, which is the body, write it as one file, and return its path.
+
+    title: plain text; parts: `styles`, and HTML for each other {{name}} of the template.
     """
     known = {"title": escape(title), "policy": POLICY, **parts}
     # One pass over the template, so that nothing inside a part is taken for a place to fill.
-    pieces = template.split("{{")
+    pieces = (HEAD + template + FOOT).split("{{")
     page = [pieces[0]]
     for piece in pieces[1:]:
         name, rest = piece.split("}}", 1)
