@@ -308,10 +308,16 @@ def bundle_export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Out,
     epoch: Annotated[int | None, typer.Option(help="A kept epoch; default: the best.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a bundle that is there.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a bundle of a run's best weights, or of an epoch that was kept."""
     from playhead.runs import job_of
+
+    if out.exists() and not overwrite:
+        raise PlayheadError(f"{out}: exists already; --overwrite replaces a bundle")
 
     job = job_of(run)
     with needs_extra("exporting", "train"):

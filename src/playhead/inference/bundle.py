@@ -25,6 +25,7 @@ from playhead.times import GridRate, parse_grid_rate
 
 __all__ = [
     "SCHEMA",
+    "WEIGHTS",
     "ArraySpec",
     "Bundle",
     "BundleManifest",

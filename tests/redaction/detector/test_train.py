@@ -1,6 +1,7 @@
 """Training a detector: from drawn pictures to a bundle, stopped and gone on, with other classes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from safetensors.numpy import load_file
 
 from playhead.errors import ConfigError, LabelError, WeightsError
-from playhead.inference.bundle import load_bundle
+from playhead.inference.bundle import load_bundle, note_in_bundle
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.redaction.detector import train
 from playhead.redaction.detector.config import DetectorConfig
@@ -254,6 +255,19 @@ def test_a_bundle_made_later_has_the_classes_that_were_trained(
     finally:
         (drawn.parent / "classes.txt").write_text("disc\nsquare\n")
     assert load_bundle(bundle).manifest.classes == CLASSES
+
+
+def test_thresholds_that_a_person_wrote_outlive_a_resume_and_go_along_with_an_export(
+    trained: Path, drawn: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    chosen = {"disc": 0.123, "square": 0.456}
+    note_in_bundle(run / "bundle", post_processing={"thresholds": chosen})
+    result = train_detector(tiny_config(drawn), run, resume=True)
+    exported = train.export_run(run, tmp_path / "exported")
+    for bundle in (result.bundle, exported):
+        assert load_bundle(bundle).manifest.post_processing["thresholds"] == chosen
 
 
 def test_a_bundle_of_more_maps_than_the_network_has_is_refused(drawn: Path, trained: Path) -> None:

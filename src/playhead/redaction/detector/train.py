@@ -1,7 +1,8 @@
 """Training a detector: from a configuration to a run folder with a bundle and a report."""
 
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,16 @@ from torch import Tensor, nn
 
 from playhead.errors import ConfigError, PlayheadError, WeightsError
 from playhead.events.pictures.model import PictureSet
-from playhead.files import write_text
-from playhead.inference.bundle import Bundle, PicturePlan, load_bundle, note_in_bundle
-from playhead.inference.detectors.own import check_classes
+from playhead.files import sha256, write_text
+from playhead.inference.bundle import (
+    WEIGHTS,
+    Bundle,
+    PicturePlan,
+    load_bundle,
+    new_bundle_folder,
+    note_in_bundle,
+)
+from playhead.inference.detectors.own import check_classes, decisions_of
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import training_device
 from playhead.learning.export import export_bundle
@@ -32,7 +40,7 @@ from playhead.redaction.detector.model import Detector, build_detector
 from playhead.redaction.detector.predict import PredictOptions, predict_set
 from playhead.redaction.detector.reporting import write_detector_report
 from playhead.redaction.detector.synthesis_record import checksum
-from playhead.redaction.detector.thresholds import choose_thresholds
+from playhead.redaction.detector.thresholds import choose_thresholds, reached_thresholds
 from playhead.redaction.detector.validation import Validation
 from playhead.samples.picture_cache import PictureCache
 
@@ -102,7 +110,9 @@ def train_detector(
     Raises PlayheadError for labels, pictures or weights that cannot be used, before any training.
     """
     learnt = learn(config, run, resume=resume, device=device)
-    write_bundle(learnt, config, run / "bundle")
+    if not _is_bundled(run):  # else its thresholds may be a person's choice by now
+        write_bundle(learnt, config, run / "bundle")
+        _choose_thresholds(run / "bundle", learnt.sides.valid, config, device)
     return _finish(run, learnt, config, device)
 
 
@@ -148,7 +158,14 @@ def write_bundle(learnt: Learnt, config: DetectorConfig, folder: Path) -> Path:
 
 
 def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
-    """Make a bundle of a run's best weights, or of an epoch that was kept; its folder."""
+    """Make a bundle of a run's best weights, or of an epoch that was kept; its folder.
+
+    The best weights take along the thresholds and figures of the run's own bundle.
+    """
+    if epoch is None and _is_bundled(run):
+        with new_bundle_folder(out) as made:
+            shutil.copytree(run / "bundle", made, dirs_exist_ok=True)
+        return out
     config = load_detector_config(run / "config.yaml")
     classes = config.data.classes
     if classes is None:
@@ -188,15 +205,12 @@ def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> Non
 
 
 def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> TrainResult:
-    """Predict the validation pictures as a user would, choose thresholds, measure, report.
-
-    A class is believed where its F1 is best, unless the configuration says where.
-    """
+    """Predict the validation pictures as a user would, measure, report."""
     sides = learnt.sides
     options = PredictOptions(device=device, threads=config.training.threads)
-    thresholds = _thresholds(run / "bundle", sides.valid, config, options)
-    bundle = note_in_bundle(run / "bundle", post_processing={"thresholds": thresholds})
+    bundle = load_bundle(run / "bundle")
     found = predict_set([bundle], sides.valid, options)
+    thresholds = decisions_of(bundle).thresholds
     result = measure_pictures(sides.valid, found, thresholds=thresholds)
     bundle = note_in_bundle(bundle.folder, metrics=result.metrics())
     report = write_detector_report(
@@ -212,15 +226,22 @@ def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> T
     )
 
 
-def _thresholds(
-    bundle: Path, valid: PictureSet, config: DetectorConfig, options: PredictOptions
-) -> dict[str, float]:
-    """Where each class is believed: as the configuration says, else where its F1 is best."""
+def _choose_thresholds(
+    bundle: Path, valid: PictureSet, config: DetectorConfig, device: str
+) -> None:
+    """Write where each class is believed: as the configuration says, else where its F1 is best."""
     said = config.decisions.thresholds
-    found = predict_set([bundle], valid, replace(options, hierarchy=False))
+    options = PredictOptions(device=device, threads=config.training.threads, hierarchy=False)
+    found = predict_set([bundle], valid, options)
     choices = choose_thresholds(valid, found, decisions=config.decisions, keep=said)
-    chosen = {label: one.chosen.threshold for label, one in choices.items() if one.reached}
-    return {**{label: one for label, one in chosen.items() if one is not None}, **said}
+    thresholds = {**reached_thresholds(choices), **said}
+    note_in_bundle(bundle, post_processing={"thresholds": thresholds})
+
+
+def _is_bundled(run: Path) -> bool:
+    """Whether the run's bundle holds its best weights."""
+    best, bundled = run / "best.safetensors", run / "bundle" / WEIGHTS
+    return best.is_file() and bundled.is_file() and sha256(best) == sha256(bundled)
 
 
 def _started(config: DetectorConfig) -> ModelConfig:
