@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError, PlayheadError
-from playhead.samples.pasting import Scene, paste, paste_into
+from playhead.samples.pasting import Scene, paste, paste_into, paste_some
 from playhead.samples.pasting_config import Blending, CutPasteConfig
 from playhead.samples.pasting_cutouts import Cutout, CutoutBank, cut_out, scaled
 
@@ -108,7 +108,7 @@ def test_a_paste_changes_nothing_beside_it(blending: Blending) -> None:
 def test_of_an_object_pasted_without_poisson_every_pixel_is_its_own(blending: Blending) -> None:
     picture, other = _noise(1), _noise(2)
     cutout = cut_out(other, _boxes((20, 20, 50, 44)), np.array([CAR]), 0, margin=0.2)
-    covered = paste(picture, cutout, (60, 30), blending)
+    covered, _ = paste(picture, cutout, (60, 30), blending)
     x1, y1, x2, y2 = covered.astype(int)
     np.testing.assert_array_equal(picture[y1:y2, x1:x2], other[20:44, 20:50])
 
@@ -116,6 +116,46 @@ def test_of_an_object_pasted_without_poisson_every_pixel_is_its_own(blending: Bl
 def test_a_paste_over_the_edge_is_refused() -> None:
     with pytest.raises(PlayheadError, match="reaches out"):
         paste(_noise(0), _cutout(), (101, 0), "none")
+
+
+def _light_on_dark() -> Cutout:
+    """A plate of grey 180 on a car of grey 40, two pixels of which are cut out with it."""
+    pixels = np.full((14, 34, 3), 40, np.uint8)
+    pixels[2:12, 2:32] = 180
+    return Cutout(pixels, _boxes((2, 2, 32, 12)), np.array([PLATE], np.int32), 120.0)
+
+
+@pytest.mark.parametrize(("below", "used"), [(40, "poisson"), (115, "poisson"), (255, "feather")])
+def test_what_poisson_would_fade_into_the_picture_is_pasted_with_a_feather(
+    below: int, used: Blending
+) -> None:
+    picture = np.full((100, 120, 3), below, np.uint8)
+    scene = Scene(picture, _boxes(), np.zeros(0, np.int32))
+    assert scene.paste(_light_on_dark(), (50, 30), "poisson", contrast_least=0.5) == used
+    inside = scene.picture[32:42, 52:82].astype(int)
+    assert (np.abs(inside - below) >= 70).all()
+    wanted = below + 140 if used == "poisson" else 180
+    assert (inside == min(wanted, 255)).all()
+
+
+def test_a_paste_on_snow_is_recorded_as_the_feather_that_it_got() -> None:
+    rng, bank = np.random.default_rng(0), CutoutBank([_on_a_car()], _SNOWED)
+    scene = Scene(np.full((100, 120, 3), 255, np.uint8), _boxes(), np.zeros(0, np.int32))
+    pasted = paste_some(rng, scene, bank, _SNOWED)
+    assert [one.blending for one in pasted] == ["feather"] * 2
+    assert [one.faded for one in pasted] == [True] * 2
+    boxes, _ = scene.labels_left(hidden_most=0.7, least_part=3)
+    for x1, y1, x2, y2 in boxes.astype(int).tolist():
+        assert scene.picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].max() < 200
+
+
+_SNOWED = PLAIN.model_copy(update={"blendings": ("poisson",), "count": (2, 2), "overlap_most": 0})
+
+
+def _on_a_car() -> tuple[Bytes, NDArray[np.float64], NDArray[np.int32]]:
+    picture = np.full((100, 120, 3), 40, np.uint8)
+    picture[20:40, 20:60] = 180
+    return picture, _boxes((20, 20, 60, 40)), np.array([PLATE], np.int32)
 
 
 def test_a_box_keeps_what_is_visible_and_goes_when_most_is_hidden() -> None:

@@ -6,7 +6,13 @@ import scipy.sparse
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from playhead.samples.pasting_blend import feather_mask, mixed, poisson, quick_side
+from playhead.samples.pasting_blend import (
+    contrast_left,
+    feather_mask,
+    mixed,
+    poisson,
+    quick_side,
+)
 
 Bytes = NDArray[np.uint8]
 
@@ -59,6 +65,28 @@ def test_poisson_leaves_the_edge_of_the_picture_below() -> None:
 def test_poisson_of_a_flat_paste_is_as_flat_as_the_picture_around_it() -> None:
     target = np.full((20, 20, 3), 90, np.uint8)
     np.testing.assert_array_equal(poisson(target, np.full_like(target, 200)), target)
+
+
+def test_no_contrast_is_lost_unless_brightness_ends() -> None:
+    source = np.full((20, 30, 3), 60, np.uint8)
+    source[5:15, 8:22] = 100
+    core = (8, 5, 22, 15)
+    for below, left in ((60, 1.0), (215, 1.0), (235, 0.5), (245, 0.25), (255, 0.0)):
+        pasted = poisson(np.full_like(source, below), source)
+        assert contrast_left(pasted, source, core) == pytest.approx(left)
+
+
+def test_contrast_of_the_picture_below_does_not_count_as_that_of_the_paste() -> None:
+    source, core = np.full((20, 30, 3), 60, np.uint8), (8, 5, 22, 15)
+    source[5:15, 8:22] = 100
+    told = [contrast_left(_noise(seed, 20, 30), source, core) for seed in range(60)]
+    assert abs(np.mean(told)) < 0.15
+    assert contrast_left(source + _noise(10, 20, 30, 0, 20), source, core) > 0.8
+
+
+def test_a_paste_of_one_colour_has_no_contrast_to_leave() -> None:
+    source = np.full((20, 30, 3), 60, np.uint8)
+    assert contrast_left(source, source, (8, 5, 22, 15)) == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 9), (2, 2), (8, 2)])

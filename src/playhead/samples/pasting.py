@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import cover
 from playhead.errors import PlayheadError
-from playhead.samples.pasting_blend import feather_mask, mixed, poisson, quick_side
+from playhead.samples.pasting_blend import contrast_left, feather_mask, mixed, poisson, quick_side
 from playhead.samples.pasting_config import Blending, CutPasteConfig
 from playhead.samples.pasting_cutouts import Cutout, CutoutBank, scaled
 from playhead.samples.pasting_occlusion import visible_part
@@ -29,7 +29,11 @@ Labels = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """One cut-out that was pasted: `box` is the object's, in pixels, before anything covers it."""
+    """One cut-out that was pasted.
+
+    box: the object's, in pixels, before anything covers it
+    blending: as it was pasted; faded: poisson was drawn and would have left too little to see
+    """
 
     label: int
     box: tuple[float, float, float, float]
@@ -37,6 +41,7 @@ class Pasted:
     scale: float
     mirrored: bool
     gain: float
+    faded: bool = False
 
 
 class Scene:
@@ -59,14 +64,25 @@ class Scene:
         most: Floats = cover(self._boxes, boxes).max(axis=0, initial=0.0)
         return most
 
-    def paste(self, cutout: Cutout, place: tuple[int, int], blending: Blending) -> None:
-        """Paste a cut-out and its labels over what is there, its upper left pixel at `place`."""
-        covered = paste(self.picture, cutout, place, blending)
+    def paste(
+        self,
+        cutout: Cutout,
+        place: tuple[int, int],
+        blending: Blending,
+        *,
+        contrast_least: float = 0.0,
+    ) -> Blending:
+        """Paste a cut-out and its labels over what is there, its upper left pixel at `place`.
+
+        Returns how it was blended, as `paste` does.
+        """
+        covered, used = paste(self.picture, cutout, place, blending, contrast_least=contrast_least)
         self._covers = np.vstack([self._covers, covered])
         self._boxes = np.vstack([self._boxes, cutout.boxes + np.tile(place, 2)])
         self._labels = np.concatenate([self._labels, cutout.labels])
         layers = np.full(len(cutout.labels), len(self._covers))
         self._layers = np.concatenate([self._layers, layers])
+        return used
 
     def labels_left(self, *, hidden_most: float, least_part: float) -> tuple[Floats, Labels]:
         """What is left to see of each box under later pastes: (M, 4) and (M,), in order.
@@ -87,12 +103,19 @@ class Scene:
 
 
 def paste(
-    picture: Bytes, cutout: Cutout, place: tuple[int, int], blending: Blending
-) -> NDArray[np.float64]:
+    picture: Bytes,
+    cutout: Cutout,
+    place: tuple[int, int],
+    blending: Blending,
+    *,
+    contrast_least: float = 0.0,
+) -> tuple[NDArray[np.float64], Blending]:
     """Paste a cut-out into `picture` itself, its upper left pixel at `place`.
 
     `none` pastes the object's box alone, `feather` fades over the margin around it, `poisson` takes
-    the margin in whole. Returns the box (4,) of what can no longer be seen.
+    the margin in whole; where that leaves less than `contrast_least` of the cut-out's contrast, as
+    of a white plate on snow, `feather` takes its place.
+    Returns the box (4,) of what can no longer be seen, and how the cut-out was blended.
     Raises PlayheadError where the cut-out reaches over the edge of the picture.
     """
     (x, y), (high, wide, _) = place, cutout.pixels.shape
@@ -101,17 +124,19 @@ def paste(
             f"a cut-out of {wide}x{high} at {x}, {y} reaches out of a picture of "
             f"{picture.shape[1]}x{picture.shape[0]}; paste it within"
         )
-    part, pixels, core = picture[y : y + high, x : x + wide], cutout.pixels, cutout.core
-    left, top, right, low = core
-    match blending:
-        case "none":
-            part[top:low, left:right] = pixels[top:low, left:right]
-        case "feather":
-            part[...] = mixed(part, pixels, feather_mask((wide, high), core))
-        case "poisson":
-            part[...] = poisson(part, pixels)
-            left, top, right, low = 0, 0, wide, high
-    return np.array([x + left, y + top, x + right, y + low], np.float64)
+    part = picture[y : y + high, x : x + wide]
+    if blending == "poisson":
+        blended = poisson(part, cutout.pixels)
+        if contrast_left(blended, cutout.pixels, cutout.core) >= contrast_least:
+            part[...] = blended
+            return np.array([x, y, x + wide, y + high], np.float64), "poisson"
+        blending = "feather"
+    left, top, right, low = cutout.core
+    if blending == "feather":
+        part[...] = mixed(part, cutout.pixels, feather_mask((wide, high), cutout.core))
+    else:
+        part[top:low, left:right] = cutout.pixels[top:low, left:right]
+    return np.array([x + left, y + top, x + right, y + low], np.float64), blending
 
 
 def paste_into(  # noqa: PLR0917
@@ -162,10 +187,11 @@ def _paste_one(
     place = _free_place(scene, ready, where, config.overlap_most)
     if place is None:
         return None
-    scene.paste(ready, place, blending)
+    used = scene.paste(ready, place, blending, contrast_least=config.contrast_least)
     x1, y1, x2, y2 = (ready.boxes[0] + np.tile(place, 2)).tolist()
     scale = size[0] / cutout.pixels.shape[1]
-    return Pasted(cutout.label, (x1, y1, x2, y2), blending, scale, mirrored, gain)
+    faded = used != blending
+    return Pasted(cutout.label, (x1, y1, x2, y2), used, scale, mirrored, gain, faded)
 
 
 def _drawn_size(

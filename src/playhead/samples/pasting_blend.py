@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["feather_mask", "mixed", "poisson", "quick_side"]
+__all__ = ["contrast_left", "feather_mask", "mixed", "poisson", "quick_side"]
 
 Bytes = NDArray[np.uint8]
 Floats32 = NDArray[np.float32]
@@ -48,6 +48,23 @@ def poisson(target: Bytes, source: Bytes) -> Bytes:
     added = np.moveaxis(target, 2, 0).astype(np.float32, order="C") - np.moveaxis(source, 2, 0)
     added[:, 1:-1, 1:-1] = _harmonic(added)
     return _rounded(source + np.moveaxis(added, 0, 2))
+
+
+def contrast_left(pasted: Bytes, source: Bytes, core: Bounds) -> float:
+    """How much of the contrast of `source` there is in `pasted`, both (h, w, 3): 1 all, 0 none.
+
+    core: `x1, y1, x2, y2` of the object, whose outline counts too. What is told is the slope of one
+    picture's steps from pixel to pixel over the other's, so what the picture below adds does not
+    count. Poisson loses contrast where it would need more than white or less than black.
+    """
+    x1, y1, x2, y2 = core
+    part = np.s_[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1]
+    shared, own = 0.0, 0.0
+    for axis in (0, 1):
+        steps = np.diff(source[part].astype(np.float32), axis=axis)
+        shared += float(np.vdot(steps, np.diff(pasted[part].astype(np.float32), axis=axis)))
+        own += float(np.vdot(steps, steps))
+    return shared / own if own else 0.0
 
 
 def quick_side(length: int) -> int:

@@ -24,6 +24,9 @@ class CutPasteConfig(Settings):
     blendings: tuple[Blending, ...] = Field(
         ("none", "feather", "poisson"), min_length=1, description="one is drawn for each cut-out"
     )
+    contrast_least: Share = Field(
+        0.5, description="of a cut-out's contrast that poisson must leave; else a feather is used"
+    )
     scale: tuple[float, float] = Field(
         (0.5, 1.5), description="range of the size beside that in the picture it was cut from"
     )
