@@ -96,7 +96,8 @@ def test_a_bundle_goes_on_with_other_classes_and_keeps_those_it_knows(
     config = tiny_config(drawn)
     model = train.build_detector(config.model, 3)
     before = {name: one.clone() for name, one in model.state_dict().items()}
-    train.go_on_from(model, ("dog", "square", "disc"), bundle)
+    kept = train.go_on_from(model, ("dog", "square", "disc"), bundle)
+    assert kept == ("square", "disc")
     old, new = load_file(bundle.weights), model.state_dict()
     for name in new:
         if ".logits." not in name:

@@ -59,7 +59,10 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a training run left: where, and how good it is on the validation pictures."""
+    """What a training run left: where, and how good it is on the validation pictures.
+
+    kept: the classes whose weights came from the bundle that it went on from, where there was one
+    """
 
     run: Path
     bundle: Path
@@ -68,6 +71,7 @@ class TrainResult:
     fitted: FitResult
     train: PictureSet
     valid: PictureSet
+    kept: tuple[str, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
@@ -82,11 +86,18 @@ class TrainResult:
             "data_wait": self.fitted.data_wait,
             "pictures": {"train": len(self.train), "valid": len(self.valid)},
             "boxes": {"train": self.train.count(), "valid": self.valid.count()},
+            **({} if self.kept is None else {"kept_classes": list(self.kept)}),
         }
 
     def describe(self) -> str:
         """A few lines for a person."""
-        return (
+        new = [label for label in self.train.classes if label not in (self.kept or ())]
+        start = (
+            f"went on with {', '.join(self.kept) or 'no class'}; new: {', '.join(new) or 'none'}\n"
+            if self.kept is not None
+            else ""
+        )
+        return start + (
             f"validation mAP50 {self.metrics['ap50']:.3f}, mAP50-95 {self.metrics['ap50_95']:.3f}, "
             f"best epoch {self.fitted.best_epoch}, {self.fitted.seconds:.0f} s of training\n"
             f"bundle  {self.bundle}\nreport  {self.report}"
@@ -100,6 +111,7 @@ class Learnt:
     model: Detector
     fitted: FitResult
     sides: Sides
+    kept: tuple[str, ...] | None = None
 
 
 def train_detector(
@@ -129,8 +141,9 @@ def learn(
     chosen = training_device(device)
     torch.manual_seed(config.training.seed)
     model = build_detector(_started(config), len(classes))
+    kept = None
     if config.start is not None:
-        go_on_from(model, classes, load_bundle(config.start.bundle))
+        kept = go_on_from(model, classes, load_bundle(config.start.bundle))
     samples = training_pictures(sides.train, config)
     document = config.model_dump(mode="json")
     document["data"]["classes"] = list(classes)  # a bundle of this run is of these, come what may
@@ -147,7 +160,7 @@ def learn(
         device=chosen,
         identity={**document, "pictures": [checksum(sides.train), checksum(sides.valid)]},
     )
-    return Learnt(model, fitted, sides)
+    return Learnt(model, fitted, sides, kept)
 
 
 def write_bundle(learnt: Learnt, config: DetectorConfig, folder: Path) -> Path:
@@ -176,10 +189,10 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
     return out
 
 
-def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> None:
+def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> tuple[str, ...]:
     """Take over a bundle's weights; those of each class by its name, a new class begins anew.
 
-    Raises WeightsError for a bundle of another network.
+    Returns the classes that went on. Raises WeightsError for a bundle of another network.
     """
     tensors, _ = read_tensors(bundle.weights)
     own = model.state_dict()
@@ -202,6 +215,7 @@ def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> Non
             continue
         for mine, theirs in rows:
             tensor[mine] = old[theirs]
+    return tuple(label for label in classes if label in known)
 
 
 def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> TrainResult:
@@ -222,7 +236,14 @@ def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> T
         result=result,
     )
     return TrainResult(
-        run, bundle.folder, report, result.metrics(), learnt.fitted, sides.train, sides.valid
+        run=run,
+        bundle=bundle.folder,
+        report=report,
+        metrics=result.metrics(),
+        fitted=learnt.fitted,
+        train=sides.train,
+        valid=sides.valid,
+        kept=learnt.kept,
     )
 
 
