@@ -1,9 +1,10 @@
 """Configurations: every mistake at once, with its path, and settings over the file."""
 
 from pathlib import Path
+from typing import Literal, Self
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from playhead.config import Settings, find_config, load_config, override, validate
 from playhead.errors import ConfigError
@@ -17,6 +18,22 @@ class Inner(Settings):
 class Listed(Settings):
     path: str
     class_: str | None = Field(default=None, alias="class")
+
+
+class Checked(Settings):
+    images: Path = Path("photos")
+    kinds: tuple[Literal["soft", "hard"], ...] = Field(default=("soft",), min_length=1)
+    inner: Inner = Inner()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.inner.epochs > 9:
+            raise ValueError("inner.epochs is 9 at most")
+        return self
+
+
+class Whole(Settings):
+    checked: Checked = Checked()
 
 
 class Outer(Settings):
@@ -108,3 +125,50 @@ def test_a_nan_is_no_value(tmp_path: Path) -> None:
 def test_a_tag_that_would_build_an_object_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not valid YAML"):
         load_config(Outer, written(tmp_path, "name: !!python/object/apply:os.getcwd []\n"))
+
+
+def mistake(model: type[Settings], values: dict[str, object]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        validate(model, values, source="test")
+    return str(caught.value)
+
+
+def test_a_mistake_of_a_whole_section_is_said_without_printing_the_section() -> None:
+    values: dict[str, object] = {"images": Path("photos"), "inner": {"epochs": 10}}
+    assert mistake(Checked, values) == (
+        "test: a mistake in the configuration: inner.epochs is 9 at most"
+    )
+    assert mistake(Whole, {"checked": values}) == (
+        "test: a mistake in the configuration: checked: inner.epochs is 9 at most"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"kinds": "soft"}, "kinds: needs a list, as [soft], got 'soft'"),
+        ({"kinds": {"a": 1}}, "kinds: needs a list, got a section"),
+        ({"inner": 3}, "inner: needs a section of settings, got 3"),
+        (
+            {"inner": [{"a": Path("b")}]},
+            "inner: needs a section of settings, got a list of sections",
+        ),
+        ({"inner": {"rate": Path("b")}}, "inner.rate: input should be a valid number, got 'b'"),
+        (
+            {"inner": {"rate": {"a": 1}}},
+            "inner.rate: input should be a valid number, got a section",
+        ),
+    ],
+)
+def test_a_value_of_another_kind_is_answered_with_what_is_needed_in_the_words_of_a_file(
+    values: dict[str, object], said: str
+) -> None:
+    assert mistake(Checked, values) == f"test: a mistake in the configuration: {said}"
+
+
+def test_a_wrong_name_in_a_list_is_one_mistake_and_an_empty_list_is_another() -> None:
+    said = mistake(Checked, {"kinds": ["fuzzy"]})
+    assert said.endswith(
+        "a mistake in the configuration: kinds.0: input should be 'soft' or 'hard', got 'fuzzy'"
+    )
+    assert "at least 1 item" in mistake(Checked, {"kinds": []})

@@ -97,7 +97,8 @@ def validate(model: type[SettingsT], values: dict[str, Any], *, source: str) -> 
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        mistakes = [_sentence(model, mistake) for mistake in error.errors(include_url=False)]
+        found = _causes(error.errors(include_url=False))
+        mistakes = [_sentence(model, mistake) for mistake in found]
     count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
     raise ConfigError(f"{source}: {count} in the configuration: " + "; ".join(mistakes))
 
@@ -106,6 +107,20 @@ def _source(path: Path) -> str:
     """The file as the user named it, or the name of a packaged configuration."""
     packaged = path.parent.name == "configs" and path.is_relative_to(Path(__file__).parent)
     return path.stem if packaged else str(path)
+
+
+def _causes(mistakes: Sequence[Any]) -> list[Any]:
+    """The mistakes without those that only follow: a list is short where its items are wrong."""
+    places = [mistake["loc"] for mistake in mistakes]
+    return [
+        mistake
+        for mistake in mistakes
+        if mistake["type"] != "too_short" or not any(_lies_in(p, mistake["loc"]) for p in places)
+    ]
+
+
+def _lies_in(place: Sequence[Any], section: Sequence[Any]) -> bool:
+    return len(place) > len(section) and place[: len(section)] == section
 
 
 def _sentence(model: type[Settings], mistake: Any) -> str:
@@ -117,9 +132,24 @@ def _sentence(model: type[Settings], mistake: Any) -> str:
         return f"{path} is not a setting ({hint})"
     if mistake["type"] == "missing":
         return f"{path} is missing"
-    message = mistake["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return f"{path or 'the whole'}: {message}, got {_short(mistake['input'])}"
+    message = _needed(mistake)
+    # A section that contradicts itself is said by what its check says; its values are a page.
+    if not (mistake["type"] == "value_error" and _is_section(mistake["input"])):
+        message = f"{message}, got {_got(mistake['input'])}"
+    return f"{path}: {message}" if path else message
+
+
+def _needed(mistake: Any) -> str:
+    """What a setting needs, in the words of a file."""
+    got = mistake["input"]
+    match mistake["type"]:
+        case "tuple_type" | "list_type":
+            single = isinstance(got, str | int | float)
+            return f"needs a list, as [{got}]" if single else "needs a list"
+        case "dict_type" | "model_type":
+            return "needs a section of settings"
+    message: str = mistake["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
 def _fields_at(model: type[Settings], location: Sequence[Any]) -> list[str]:
@@ -142,6 +172,15 @@ def _section(annotation: Any) -> Any:
     return next((kind for kind in kinds if kind is not None), None)
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+def _is_section(value: Any) -> bool:
+    return isinstance(value, dict | BaseModel)
+
+
+def _got(value: Any) -> str:
+    """A value as a file would have it, cut short; of sections only that they are some."""
+    if _is_section(value):
+        return "a section"
+    if isinstance(value, list | tuple) and any(map(_is_section, value)):
+        return "a list of sections"
+    text = repr(str(value) if isinstance(value, Path) else value)
     return text if len(text) <= 60 else text[:57] + "..."
