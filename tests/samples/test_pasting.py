@@ -241,6 +241,26 @@ def test_the_same_generator_gives_the_same_and_every_box_lies_in_the_picture(
     assert (boxes[:, :2] < boxes[:, 2:]).all()
 
 
+@settings(max_examples=60)
+@given(st.integers(0, 10_000))
+def test_a_plate_never_reaches_out_of_what_is_left_of_the_car_it_moved_along_with(
+    seed: int,
+) -> None:
+    picture, _, labels = _street()
+    boxes = _boxes((10, 20, 50, 60), (40, 46, 53, 54), (70, 10, 110, 40))  # a quarter beside it
+    config = CutPasteConfig(probability=1, count=(3, 6), overlap_most=1, blendings=("none",))
+    bank = CutoutBank([(picture, boxes, labels)], config)
+    first = next(one for one in bank if one.labels.tolist() == [CAR, PLATE])
+    car = Cutout(first.pixels, first.boxes, np.array([7, 8], np.int32), first.source)
+    rng, scene = np.random.default_rng(seed), Scene(*_nothing())
+    scene.paste(car, (20, 30), "none")
+    paste_some(rng, scene, bank, config)
+    left, kinds = scene.labels_left(hidden_most=0.9, least_part=1)
+    for around in left[kinds == 7]:
+        assert (left[kinds == 8, :2] >= around[:2]).all()
+        assert (left[kinds == 8, 2:] <= around[2:]).all()
+
+
 @settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_in_free_places_nothing_covers_anything(seed: int) -> None:

@@ -305,9 +305,43 @@ def test_another_set_does_not_go_into_the_same_folder(source: Path, tmp_path: Pa
         synthesise(source, tmp_path / "out", count=1)
 
 
-def test_a_folder_of_something_else_is_refused(source: Path) -> None:
+def test_a_folder_of_something_else_is_refused(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "letter.txt").write_text("dear")
     with pytest.raises(ConfigError, match="something other than a synthesis"):
-        synthesise(source, source, count=1)
+        synthesise(source, tmp_path / "out", count=1)
+
+
+@pytest.mark.parametrize("place", ["set", "set/more", "set/images/more", ".", "lawns/new"])
+@pytest.mark.parametrize("named", ["set", "set/manifest.csv"])
+def test_a_folder_in_the_set_around_it_or_in_the_backgrounds_is_refused(
+    source: Path, tmp_path: Path, place: str, named: str
+) -> None:
+    _write_picture(tmp_path / "lawns" / "0.png", [], 3)
+    before = _sums(tmp_path)
+    with pytest.raises(ConfigError, match="in the set or the backgrounds, or around"):
+        synthesise(tmp_path / named, tmp_path / place, count=1, backgrounds=tmp_path / "lawns")
+    assert _sums(tmp_path) == before
+
+
+def test_what_would_fade_into_snow_is_counted_and_recorded_as_feather(
+    source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "snow").mkdir()
+    Image.new("RGB", (WIDTH, HEIGHT), "white").save(tmp_path / "snow" / "0.png")
+    config = SynthesisConfig(blendings=("poisson",), brightness=0.0, count=(1, 1))
+    for contrast, word in ((0.99, "feather"), (0.0, "poisson")):
+        done = synthesise(
+            source,
+            tmp_path / word,
+            count=6,
+            config=config.model_copy(update={"contrast_least": contrast}),
+            backgrounds=tmp_path / "snow",
+        )
+        rows = [row for one in _record(done.out)["pictures"].values() for row in one["pasted"]]
+        assert {row["blending"] for row in rows} == {word}
+        faded = f"{len(rows)} pastes would have faded under poisson and got a feather"
+        assert (faded in done.notes) == (word == "feather")
 
 
 def test_a_damaged_record_is_refused(source: Path, tmp_path: Path) -> None:

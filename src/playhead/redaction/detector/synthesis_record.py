@@ -71,6 +71,7 @@ class Record:
                 "scale": round(one.scale, 4),
                 "mirrored": one.mirrored,
                 "gain": round(one.gain, 4),
+                "faded": one.faded,
             }
             for one in pasted
         ]

@@ -91,11 +91,13 @@ def synthesise(
     backgrounds: a folder of pictures without objects; None takes those of the set, filled.
     `out` is new, or holds pictures of the same set, settings and seed, which stay.
     Raises LabelError for a set without objects to cut out or without backgrounds, ConfigError for
-    an `out` that holds something else. A picture that cannot be read is left out and said.
+    an `out` that holds something else or lies in what is read. A picture that cannot be read is
+    left out and said.
     """
     config = config or SynthesisConfig()
     if count < 1 or (start or 0) < 0:
         raise ConfigError(f"{count} pictures from {start}: needs at least 1, from 0 or later")
+    _refuse_inside(out, source, backgrounds)
     labelled = _of_split(source, split)
     places = _backgrounds(labelled, config, backgrounds)
     record = _record(labelled, places, config, seed).with_standing(out)
@@ -105,7 +107,7 @@ def synthesise(
     # So that what an interruption leaves is known as this synthesis, and gone on with.
     record.write(out)
     maker = _Maker(out, bank, places, config, seed, labelled.pictures[0].split)
-    made = _make_all(maker, numbers, record)
+    made, faded = _make_all(maker, numbers, record)
     yolo.write_classes(labelled.classes, out)
     _write_manifest(out, record, standing, made)
     record.write(out)
@@ -114,7 +116,7 @@ def synthesise(
         pictures=count,
         total=len(record.pictures),
         boxes=PictureSet(labelled.classes, made).count(),
-        notes=_notes(labelled, bank, places, made),
+        notes=_notes(labelled, bank, places, made, faded),
         failed=(*failed, *places.failed.values()),
     )
 
@@ -157,6 +159,17 @@ class _Maker:
         )
         write_text(_labels_of(path), yolo.label_text(made, scores=False))
         return made, background.name, pasted
+
+
+def _refuse_inside(out: Path, source: Path, backgrounds: Path | None) -> None:
+    """Refuse an `out` in what is read, or around it."""
+    whole = out.resolve()
+    for path in (source.parent if source.name == MANIFEST else source, backgrounds):
+        other = None if path is None else path.resolve()
+        if other is not None and (whole.is_relative_to(other) or other.is_relative_to(whole)):
+            raise ConfigError(
+                f"{out}: lies in the set or the backgrounds, or around them ({path}); name another"
+            )
 
 
 def _of_split(source: Path, split: str | None) -> PictureSet:
@@ -227,15 +240,19 @@ def _readable(found: PictureSet, failed: list[str], steps: Progress) -> Iterator
         yield pixels, one.boxes, one.labels
 
 
-def _make_all(maker: _Maker, numbers: range, record: Record) -> tuple[LabelledPicture, ...]:
-    made = []
+def _make_all(
+    maker: _Maker, numbers: range, record: Record
+) -> tuple[tuple[LabelledPicture, ...], int]:
+    """The pictures, and how many pastes would have faded."""
+    made, faded = [], 0
     with progress("Pasting", total=len(numbers)) as steps:
         for number in numbers:
             picture, background, pasted = maker.make(number)
             record.add(number, picture.path.name, background, pasted)
             made.append(picture)
+            faded += sum(one.faded for one in pasted)
             steps.advance()
-    return tuple(made)
+    return tuple(made), faded
 
 
 def _labels_of(picture: Path) -> Path:
@@ -270,7 +287,11 @@ def _write_manifest(
 
 
 def _notes(
-    found: PictureSet, bank: CutoutBank, places: Backgrounds, made: Sequence[LabelledPicture]
+    found: PictureSet,
+    bank: CutoutBank,
+    places: Backgrounds,
+    made: Sequence[LabelledPicture],
+    faded: int,
 ) -> tuple[str, ...]:
     notes = [_note_of_class(label, found, bank) for label in range(len(found.classes))]
     if bank.left_out:
@@ -283,6 +304,8 @@ def _notes(
     empty = sum(not len(one.labels) for one in made)
     if empty:
         notes.append(f"{empty} of {len(made)} pictures are background alone")
+    if faded:
+        notes.append(f"{faded} pastes would have faded under poisson and got a feather")
     return tuple(note for note in notes if note)
 
 
