@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from playhead.events.formats.tracks import read_tracks
-from playhead.events.pictures.files import read_pair, read_pictures, write_set
+from playhead.events.pictures.files import read_pair, read_pictures, write_pictures, write_set
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.inference.detectors import open_own
 from playhead.media import VideoWriter
@@ -114,6 +114,46 @@ def test_what_exists_is_refused_before_anything_is_done(tmp_path: Path, bundle: 
     playhead(*arguments)
     finished = run(*arguments)
     assert (finished.code, "--overwrite replaces it" in finished.err) == (2, True)
+
+
+def _files(out: Path) -> set[str]:
+    return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+
+def test_no_output_of_an_earlier_run_stays_beside_those_of_this_one(
+    tmp_path: Path, bundle: Path
+) -> None:
+    for name in ("one/a.png", "one/b/c.png", "two/d.png"):
+        picture(tmp_path / name, 4)
+    out = tmp_path / "found"
+    first = ("redaction", "predict", bundle, tmp_path / "one", "--out", out)
+    playhead(*first, "--format", "yolo,voc,coco")
+    (out / "notes.md").write_text("mine")
+    before = _files(out)
+    second = ("redaction", "predict", bundle, tmp_path / "two", "--out", out, "--format", "csv")
+    refused = run(*second)
+    assert (refused.code, "is of an earlier run" in refused.err, _files(out)) == (2, True, before)
+    playhead(*second, "--overwrite")
+    assert _files(out) == {"submission.csv", "notes.md"}
+    assert not (out / "labels").exists()
+    playhead(*second[:3], tmp_path / "two", "--out", out, "--format", "yolo", "--overwrite")
+    assert _files(out) == {"labels/d.txt", "classes.txt", "notes.md"}
+
+
+@pytest.mark.parametrize("kind", ["yolo", "voc"])
+def test_labels_without_scores_are_never_replaced_or_removed(
+    tmp_path: Path, bundle: Path, kind: str
+) -> None:
+    known = truth(tmp_path / "set")
+    write_pictures(known, tmp_path / "labels-of-mine", [kind])
+    for out in (tmp_path / "labels-of-mine", tmp_path / "set"):
+        before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        finished = run(
+            "redaction", "predict", bundle, tmp_path / "set", "--out", out, "--overwrite"
+        )
+        assert finished.code == 2
+        assert "so no prediction wrote it" in finished.err or "labelled set" in finished.err
+        assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 def test_two_pictures_that_would_share_a_label_file_are_refused(

@@ -31,6 +31,7 @@ from playhead.media.source import require_file
 from playhead.progress import progress
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detector.predict import LEAST, PredictOptions, open_bundles, predicted
+from playhead.redaction.detector.predict_earlier import earlier_files, remove_files
 from playhead.redaction.run import check_out, check_outputs, is_picture, redact_items
 
 __all__ = ["DEFAULT_KINDS", "PredictedFiles", "parse_kinds", "predict_files"]
@@ -86,8 +87,9 @@ def predict_files(
     down to a thousandth, and tracks start at the thresholds of the bundles.
     kinds: what is written of pictures: yolo, voc, coco, csv; split: inputs are labelled sets, of
     which only these pictures are looked at; ids: the COCO document that results are numbered by.
-    Raises PlayheadError before any work where outputs exist and `overwrite` is not said, or names
-    clash.
+    overwrite: replace outputs that exist, and remove what else an earlier run wrote of pictures
+    Raises PlayheadError before any work where outputs exist and `overwrite` is not said, names
+    clash, or `out` holds labels that no prediction wrote.
     """
     options = options or PredictOptions(threshold=None)
     check_out(out)
@@ -97,7 +99,7 @@ def predict_files(
     items, root = _items(inputs, split)
     pictures = [item.path for item in items if is_picture(item.path)]
     videos = [item for item in items if not is_picture(item.path)]
-    labels = _check_names(pictures, root, out, kinds, overwrite=overwrite)
+    labels, earlier = _check_names(pictures, root, out, kinds, overwrite=overwrite)
     started = monotonic()
     detector = open_bundles(bundles, options)
     if ids is not None and "coco" in kinds:
@@ -106,6 +108,7 @@ def predict_files(
     written: list[Path] = []
     if pictures:
         told = PictureSet(detector.labels, tuple(found))
+        remove_files(earlier, out)
         written = write_pictures(told, out, kinds, root=root, predictions=True, ids=ids)
     if videos:
         config = _tracking(bundles, detector, options)
@@ -149,23 +152,24 @@ def _items(inputs: Sequence[Path], split: str | None) -> tuple[list[Item], Path]
 
 def _check_names(
     pictures: Sequence[Path], root: Path, out: Path, kinds: Sequence[str], *, overwrite: bool
-) -> dict[Path, tuple[Path, ...]]:
-    """The label files of each picture; refuse what clashes or exists."""
+) -> tuple[dict[Path, tuple[Path, ...]], list[Path]]:
+    """The label files of each picture, and what to remove; refuse what clashes or exists."""
     if not pictures:
-        return {}
+        return {}, []
     names = names_of(pictures, root)
     folders = {"yolo": ("labels", ".txt"), "voc": ("Annotations", ".xml")}
+    whole = {"yolo": "classes.txt", "coco": "predictions.coco.json", "csv": "submission.csv"}
     places: dict[Path, tuple[Path, ...]] = dict.fromkeys(pictures, ())
+    coming = [out / whole[kind] for kind in kinds if kind in whole]
     for kind in kinds:
         if kind in folders:
             folder, suffix = folders[kind]
             files = [out / folder / name for name in label_names(names, suffix)]
-            check_outputs(pictures, files, overwrite=overwrite)
+            coming += files
             for path, file in zip(pictures, files, strict=True):
                 places[path] += (file,)
-    shared = [out / "predictions.coco.json", out / "submission.csv"]
-    check_outputs(pictures, shared, overwrite=overwrite)
-    return places
+    check_outputs(pictures, coming, overwrite=overwrite)
+    return places, earlier_files(out, coming, overwrite=overwrite)
 
 
 def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:
