@@ -1,5 +1,6 @@
 """Groups and splits: whole groups on one side, shares kept, nothing by chance."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.events.pictures.files import read_pictures
+from playhead.redaction.detector.normalise import normalise
+from playhead.redaction.detector.normalise_config import NormaliseConfig, load_normalise_config
 from playhead.redaction.detector.normalise_split import deal_out, group_of
 from tests.redaction.detector.label_sources import GOOD, found, run, yolo
 
@@ -90,3 +93,67 @@ def test_splits_of_the_sources_stay_and_a_group_in_two_of_them_is_warned_of(tmp_
     assert [
         "1 groups have pictures in more than one split (first m1)" in w for w in report.warnings
     ] == [True]
+
+
+def sources_of(root: Path, text: str) -> NormaliseConfig:
+    (root / "sources.yaml").write_text(text)
+    return load_normalise_config([str(root / "sources.yaml")], {})
+
+
+def test_the_split_that_a_source_is_given_holds_and_the_others_are_dealt_out(
+    tmp_path: Path,
+) -> None:
+    yolo(tmp_path / "ours", {f"a{k}": GOOD for k in range(10)}, seed=0)
+    # A folder called train says less than the split that the source is given.
+    yolo(tmp_path / "theirs", {f"train/b{k}": GOOD for k in range(4)}, seed=20)
+    config = sources_of(
+        tmp_path,
+        "sources: [{path: ours}, {path: theirs, split: test}]\n"
+        "classes: [car]\nsplit: {train: .8, valid: .2}\n",
+    )
+    made = normalise(config, tmp_path / "out").made
+    split = {one.path.stem: one.split for one in made.pictures}
+    assert [split[f"b{k}"] for k in range(4)] == ["test"] * 4
+    assert Counter(split[f"a{k}"] for k in range(10)) == {"train": 8, "valid": 2}
+
+
+def test_pictures_of_the_group_of_one_whose_split_holds_go_with_it(tmp_path: Path) -> None:
+    yolo(tmp_path / "ours", {f"m{match}_{k}": GOOD for match in range(5) for k in range(2)})
+    yolo(tmp_path / "theirs", {"m3_x": GOOD}, seed=20)
+    config = sources_of(
+        tmp_path,
+        "sources: [{path: ours}, {path: theirs, split: test}]\n"
+        "classes: [car]\nsplit: {train: .5, valid: .5}\ngroup_by: m\\d\n",
+    )
+    report = normalise(config, tmp_path / "out")
+    split = {one.path.stem: one.split for one in report.made.pictures}
+    assert {name for name, of_name in split.items() if of_name == "test"} == {
+        *("m3_0", "m3_1", "m3_x")
+    }
+    assert not report.warnings
+
+
+def test_a_group_in_two_splits_that_hold_is_warned_of_with_a_remedy_that_helps(
+    tmp_path: Path,
+) -> None:
+    yolo(tmp_path / "ours", {"m1_a": GOOD, "m2_a": GOOD}, classes="car\n")
+    yolo(tmp_path / "theirs", {"m1_b": GOOD}, classes="car\n", seed=20)
+    config = sources_of(
+        tmp_path,
+        "sources: [{path: ours, split: train}, {path: theirs, split: test}]\n"
+        "split: {train: .8, valid: .2}\ngroup_by: m\\d\n",
+    )
+    [warning] = normalise(config, tmp_path / "out").warnings
+    assert "(first m1)" in warning
+    assert "give the sources that share a group one split" in warning
+
+
+def test_of_two_splits_given_to_a_picture_the_first_holds_and_is_said(tmp_path: Path) -> None:
+    yolo(tmp_path / "one", {"valid/a": GOOD}, classes="car\n")
+    config = sources_of(
+        tmp_path,
+        "sources: [{path: one}, {path: one, split: test}, {path: one, split: train}]\n",
+    )
+    report = normalise(config, tmp_path / "out")
+    assert [one.split for one in report.made.pictures] == ["test"]
+    assert [found(report, k).get("one picture in two splits", 0) for k in range(3)] == [0, 0, 1]

@@ -111,7 +111,7 @@ def _assembled(
             scores=np.ones(len(labels), np.float32),
             # The same pixels under another name are in one group, or a split would leak.
             group=groups.setdefault(draft.digest, _group(draft, name, config)),
-            split=draft.split,
+            split=draft.held if config.split else draft.held or draft.split,
         )
     order = sorted(pictures)
     made = PictureSet(tuple(place), tuple(pictures[name] for name in order))
@@ -139,14 +139,22 @@ def _group(draft: Draft, name: str, config: NormaliseConfig) -> str:
 
 
 def _with_splits(made: PictureSet, config: NormaliseConfig) -> PictureSet:
-    if not config.split or not made.pictures:
+    """The set with a split for each picture that has none: that of its group, or one dealt out."""
+    if not config.split:
         return made
-    classes = len(made.classes)
-    counts = np.array([np.bincount(one.labels, minlength=classes) for one in made.pictures])
-    groups = [one.group for one in made.pictures]
-    splits = deal_out(groups, counts.reshape(-1, classes), config.shares(), config.seed)
-    pairs = zip(made.pictures, splits, strict=True)
-    return PictureSet(made.classes, tuple(replace(one, split=split) for one, split in pairs))
+    splits: dict[str, str] = {}
+    for one in made.pictures:
+        if one.split is not None:
+            splits.setdefault(one.group, one.split)
+    left = [one for one in made.pictures if one.group not in splits]
+    if left:
+        classes = len(made.classes)
+        counts = np.array([np.bincount(one.labels, minlength=classes) for one in left])
+        groups = [one.group for one in left]
+        dealt = deal_out(groups, counts.reshape(-1, classes), config.shares(), config.seed)
+        splits |= dict(zip(groups, dealt, strict=True))
+    pictures = (replace(one, split=one.split or splits[one.group]) for one in made.pictures)
+    return PictureSet(made.classes, tuple(pictures))
 
 
 def print_report(report: NormaliseReport) -> None:

@@ -25,6 +25,7 @@ class Draft:
 
     name: under the folder of pictures; tally: of the first source that speaks of it
     size: as displayed; digest: of the file
+    split: as names, lists and manifests have it; held: as a source is given it, which goes over it
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Draft:
     size: tuple[int, int] = (0, 0)
     digest: str = ""
     split: str | None = None
+    held: str | None = None
     group: str = ""
 
 
@@ -72,7 +74,7 @@ def gather(
                 continue
             name = plain_name(Path(raw.names[0])) if shelf is None else shelf.pictures[path]
             draft = drafts.setdefault(path.resolve(), _draft(path, name, source, tally))
-            _take_split(draft, source.split or raw.split, tally)
+            _take_split(draft, raw.split, source.split, tally)
             draft.group = draft.group or raw.group
             draft.sayings.append(Saying(raw, naming, tally, known, root))
     _add_unlabelled(config, drafts, shelves, tallies)
@@ -110,7 +112,7 @@ def without_copies(drafts: Sequence[Draft]) -> list[Draft]:
         twin = first.setdefault(key, draft)
         if twin is not draft:
             draft.tally.add(Repair.COPY, str(draft.path), f"is {twin.path}")
-            _take_split(twin, draft.split, draft.tally)
+            _take_split(twin, draft.split, draft.held, draft.tally)
             twin.sayings += draft.sayings
             continue
         other = alike.setdefault(draft.digest, draft)
@@ -185,15 +187,20 @@ def _find(raw: RawPicture, shelf: Shelf | None, tally: SourceTally) -> Path | No
 
 
 def _draft(path: Path, name: str, source: SourceConfig, tally: SourceTally) -> Draft:
-    split = source.split or split_of(PurePosixPath(name))
-    return Draft(path, name, tally, split=split, group=source.group or "")
+    split = split_of(PurePosixPath(name))
+    return Draft(path, name, tally, split=split, held=source.split, group=source.group or "")
 
 
-def _take_split(draft: Draft, split: str | None, tally: SourceTally) -> None:
-    """Of several splits of a picture the first holds."""
-    draft.split = draft.split or split
-    if split is not None and split != draft.split:
-        tally.add(Repair.OTHER_SPLIT, str(draft.path), f"{draft.split}, then {split}")
+def _take_split(draft: Draft, split: str | None, held: str | None, tally: SourceTally) -> None:
+    """Of several splits of a picture the first holds; one that was given goes over those found."""
+    if held is None:
+        known, new = draft.split, split
+        draft.split = known or new
+    else:
+        known, new = draft.held, held
+        draft.held = known or new
+    if known is not None and new is not None and new != known:
+        tally.add(Repair.OTHER_SPLIT, str(draft.path), f"{known}, then {new}")
 
 
 def _add_unlabelled(

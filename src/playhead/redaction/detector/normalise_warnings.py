@@ -30,9 +30,13 @@ def warnings_of(
     found += _half_labelled(drafts)
     leaks = _groups_in_two_splits(made)
     if leaks:
+        # Where splits are dealt out, only those that sources are given can part a group.
+        remedy = "deal them out anew with --split"
+        if config.split:
+            remedy = "give the sources that share a group one split"
         found.append(
             f"{len(leaks)} groups have pictures in more than one split (first {leaks[0]}): "
-            "figures will flatter; deal them out anew with --split"
+            f"figures will flatter; {remedy}"
         )
     return found
 
