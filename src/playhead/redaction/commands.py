@@ -103,7 +103,7 @@ def run(
 
 @app.command(epilog="Example: playhead redaction detect street.mp4 --preset thorough")
 def detect(
-    inputs: Inputs,
+    inputs: Annotated[list[Path], typer.Argument(help="Videos, or folders of them.")],
     out: Out = None,
     hide: Hide = None,
     bundles: Bundles = None,
@@ -251,29 +251,33 @@ def evaluate(
         Path, typer.Option(help="Found tracks, or predictions: a folder, .json or .csv.")
     ],
     split: Annotated[
-        str | None, typer.Option(help="Only the pictures of this split. Default: all.")
+        str | None, typer.Option(help="Pictures only: those of this split. Default: all.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="The folder of the pictures, where not beside the labels.")
+        Path | None, typer.Option(help="Pictures only: their folder, where not beside the labels.")
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Only these, as in car,plate; others are left out.")
+        str | None, typer.Option(help="Pictures only: classes, as in car,plate. Default: all.")
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.001, max=1.0, help="Of precision and recall. Default: at the best F1."),
+        typer.Option(
+            min=0.001, max=1.0, help="Pictures only: of precision and recall. Default: the best F1."
+        ),
     ] = None,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="95 % intervals of AP over groups of pictures.")
+        bool, typer.Option("--intervals", help="Pictures only: 95 % intervals of AP, over groups.")
     ] = False,
     beside: Annotated[
-        Path | None, typer.Option(help="Other predictions: how much higher is AP than theirs?")
+        Path | None, typer.Option(help="Pictures only: other predictions. How much higher is AP?")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write a page: curves, confusion, the worst mistakes.")
+        Path | None,
+        typer.Option(help="Pictures only: write a page of curves, confusion, worst mistakes."),
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="The run folder whose training the page shows.")
+        Path | None,
+        typer.Option(help="Pictures only: the run folder whose training the page shows."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -17,7 +17,12 @@ from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.inference.bundle import load_bundle, verify_bundle
 from playhead.inference.detectors.own import decisions_of
 from playhead.redaction.detector.evaluate import measure_pictures
-from playhead.redaction.detector.thresholds import Goal, choose_thresholds, search_thresholds
+from playhead.redaction.detector.thresholds import (
+    Goal,
+    ThresholdSearch,
+    choose_thresholds,
+    search_thresholds,
+)
 from tests.command import playhead, playhead_json, run
 from tests.detector_bundle import paint, write_detector_bundle
 from tests.spotting.test_torch_free import WITHOUT_TORCH
@@ -26,7 +31,7 @@ CLASSES = ("car", "plate")
 SIZE = (160, 96)
 
 
-def labelled(path: Path, rows: list[tuple[Any, int, float]], split: str) -> LabelledPicture:
+def labelled(path: Path, rows: list[tuple[Any, int, float]], split: str | None) -> LabelledPicture:
     boxes, labels, scores = zip(*rows, strict=True) if rows else ((), (), ())
     return LabelledPicture(
         path=path,
@@ -103,10 +108,45 @@ def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
     )
     assert not result.choices["car"].reached
     assert result.choices["car"].chosen.recall == 0
-    assert "out of reach for car, plate" in result.notes()[0]
-    assert result.notes()[1].startswith("nothing was written into")
+    assert result.notes()[0] == (
+        "car: a recall of 0.9 is out of reach, nothing true is found at any score; its threshold "
+        "stays 0.3. Train longer, or on more pictures of it"
+    )
+    assert result.notes()[-1].startswith("nothing was written into")
     assert result.to_json()["written"] is None
     assert decisions_of(load_bundle(bundle)).thresholds == {"plate": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("goal", "said"),
+    [
+        (
+            Goal(recall=0.9),
+            "a recall of 0.9 is out of reach, 0.5 is the highest, at 0.1 with a precision of 0.5",
+        ),
+        (
+            Goal(precision=0.9),
+            "a precision of 0.9 is out of reach, 0.5 is the highest, at 0.1 with a recall of 0.5",
+        ),
+    ],
+)
+def test_a_goal_out_of_reach_is_answered_with_what_there_is_and_what_to_do(
+    street: Path, goal: Goal, said: str
+) -> None:
+    real = read_pictures(street)
+    truth = PictureSet(CLASSES, tuple(one for one in real.pictures if 0 in one.labels.tolist()))
+    first = truth.pictures[0]
+    hit, total = first.boxes[first.labels == 0][0].tolist(), truth.count()["car"]
+    assert total == 2
+    rows = [(hit, 0, 0.1), ([0, 0, 3, 3], 0, 0.8)]
+    found = [labelled(one.path, rows if one is first else [], None) for one in truth.pictures]
+    choices = choose_thresholds(truth, PictureSet(CLASSES, tuple(found)), goal, keep=["plate"])
+    search = ThresholdSearch(pictures=2, choices=choices, left=(), folder=None)
+    [note] = search.notes()
+    assert note == (
+        f"car: {said}; its threshold stays. The best F1 is 0.5 at 0.1: leave the goal out to take "
+        "it, ask for less, or train longer or on more pictures of it"
+    )
 
 
 def test_classes_without_true_boxes_are_said_and_stay_as_they_are(
@@ -180,6 +220,25 @@ def test_classes_threshold_intervals_and_page_are_asked_for_by_options(
     assert set(result["intervals"]) == {"plate", "all"}
     assert result["report"] == str(page)
     assert "found beside set" in page.read_text()
+
+
+def test_the_help_of_evaluate_says_which_options_are_for_pictures_alone() -> None:
+    told = " ".join(playhead("redaction", "evaluate", "--help").split())
+    assert told.count("Pictures only:") == 8
+    for name in ("split", "images", "classes", "threshold", "intervals", "beside", "report", "run"):
+        after = told.split(f" --{name} ", 1)[1]
+        assert "Pictures only:" in after.split(" --", 1)[0], name
+
+
+def test_the_help_of_detect_does_not_ask_for_pictures() -> None:
+    assert "ictures" not in playhead("redaction", "detect", "--help").split("--out")[0]
+
+
+def test_training_without_a_set_names_the_setting(tmp_path: Path) -> None:
+    finished = run("redaction", "train", "small", "--out", tmp_path / "run")
+    assert finished.code == 2
+    assert "data.manifest: manifest.csv: there is no such file" in finished.err
+    assert "--set data.manifest=" in finished.err
 
 
 def test_options_of_pictures_are_refused_for_tracks_and_unknown_classes_are_named(

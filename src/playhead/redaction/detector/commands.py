@@ -173,11 +173,17 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a detector of one's own on labelled pictures, export it, report on the validation."""
-    from playhead.errors import needs_extra
+    from playhead.errors import ConfigError, needs_extra
     from playhead.redaction.detector.config import find_config, load_detector_config
 
     path = find_config(config)
     loaded = load_detector_config(path, settings or [])
+    manifest = loaded.data.manifest
+    if manifest is not None and not manifest.exists():
+        raise ConfigError(
+            f"data.manifest: {manifest}: there is no such file; name the labelled set to train on, "
+            "as in --set data.manifest=set/manifest.csv"
+        )
     with needs_extra("training", "train"):
         from playhead.redaction.detector.train import train_detector
 

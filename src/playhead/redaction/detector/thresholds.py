@@ -58,6 +58,11 @@ class Goal:
             if value is not None and not 0 < value <= 1:
                 raise ConfigError(f"{name} must be above 0 and at most 1, got {value:g}")
 
+    def __str__(self) -> str:
+        if self.recall is not None:
+            return f"a recall of {self.recall:g}"
+        return "the best F1" if self.precision is None else f"a precision of {self.precision:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -65,12 +70,15 @@ class Choice:
 
     boxes: true ones; chosen: what is had with it, or what comes nearest where the goal is out of
     reach; before: what is had with the threshold that the bundle has, None without a bundle
+    goal: what was asked for; best: the best F1
     """
 
     boxes: int
     chosen: F1
     reached: bool
     before: F1 | None
+    goal: Goal
+    best: F1
 
     def columns(self) -> dict[str, Any]:
         """As a plain mapping."""
@@ -85,6 +93,25 @@ class Choice:
         if self.before is not None:
             columns |= {"before": self.before.threshold, "f1 before": round(self.before.f1, 4)}
         return columns
+
+    def advice(self) -> str:
+        """What there is, and what to do, where the goal is out of reach."""
+        stays = "its threshold stays"
+        if self.before is not None:
+            stays += f" {self.before.threshold:g}"
+        if self.best.threshold is None:
+            return (
+                f"{self.goal} is out of reach, nothing true is found at any score; {stays}. "
+                "Train longer, or on more pictures of it"
+            )
+        of, other = ("recall", "precision") if self.goal.recall else ("precision", "recall")
+        most, rest = getattr(self.chosen, of), getattr(self.chosen, other)
+        return (
+            f"{self.goal} is out of reach, {most:.3g} is the highest, at "
+            f"{self.chosen.threshold:g} with a {other} of {rest:.3g}; {stays}. The best F1 is "
+            f"{self.best.f1:.3g} at {self.best.threshold:g}: leave the goal out to take it, ask "
+            "for less, or train longer or on more pictures of it"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +152,7 @@ class ThresholdSearch:
         notes = []
         if self.left:
             notes.append(f"no true boxes of {', '.join(self.left)}: nothing can be said of them")
-        if unreached:
-            notes.append(f"out of reach for {', '.join(unreached)}: what comes nearest is shown")
+        notes += [f"{label}: {self.choices[label].advice()}" for label in unreached]
         if self.folder is not None:
             notes.append(self._told(self.folder, [*self.left, *unreached]))
         return notes
@@ -208,12 +234,15 @@ def choose_thresholds(
         measured = _measured(label, truth, doubted(found, used) if label in children else found)
         if not measured.boxes:
             continue
-        chosen, reached = _chosen(measured.hits, goal or Goal())
+        wanted = goal or Goal()
+        chosen, reached = _chosen(measured.hits, wanted)
         choices[label] = Choice(
             boxes=measured.boxes,
             chosen=chosen,
             reached=reached,
             before=None if decisions is None else _before(label, truth, before, decisions),
+            goal=wanted,
+            best=best_f1_threshold(measured.hits),
         )
         if reached:
             thresholds = {**used.thresholds, label: chosen.threshold}
