@@ -1,12 +1,12 @@
 """What a person should look at before training on a set that was made of several sources."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.raw import Fault
 from playhead.redaction.detector.normalise_config import NormaliseConfig
+from playhead.redaction.detector.normalise_partial import partly_labelled
 from playhead.redaction.detector.normalise_pictures import Draft
 from playhead.redaction.detector.normalise_report import Repair, SourceTally
 
@@ -78,24 +78,11 @@ def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
 
 
 def _half_labelled(drafts: Sequence[Draft]) -> list[str]:
-    """Classes that no source labels in some folder of pictures.
-
-    Of sources that share a folder each may be of one class: a picture that one of them does not
-    speak of has none of its objects. Pictures that no label speaks of were said to be empty.
-    """
-    known: defaultdict[Path, dict[str, None]] = defaultdict(dict)
-    for draft in drafts:
-        for one in draft.sayings:
-            known[one.root] |= dict.fromkeys(one.known)
-    labelled = [draft for draft in drafts if draft.sayings]
-    spoken: Counter[str] = Counter()
-    for draft in labelled:
-        spoken.update({name: 1 for one in draft.sayings for name in known[one.root]})
     return [
-        f"{name} is labelled in {count} of {len(labelled)} pictures only: where the others show "
-        "it, a detector is taught that it is background"
-        for name, count in spoken.items()
-        if count < len(labelled)
+        f"{name} is labelled in {count} of {total} pictures only: where the others show it, a "
+        "detector is taught that it is background; label it there, map what it is called there "
+        "(--map), or leave it out (--classes)"
+        for name, count, total in partly_labelled(drafts)
     ]
 
 
