@@ -109,3 +109,25 @@ def test_a_configuration_that_nests_beyond_reading_is_an_error_that_names_it(
     (tmp_path / "sources.yaml").write_text("sources: " + "[" * 5000)
     with pytest.raises(ConfigError, match=r"sources\.yaml: not valid YAML"):
         load_normalise_config([str(tmp_path / "sources.yaml")], {})
+
+
+def test_a_map_of_a_class_that_no_source_has_is_warned_of_with_those_there_are(
+    tmp_path: Path,
+) -> None:
+    root = yolo(tmp_path / "set", {"a": f"{GOOD}1 .25 .25 .2 .2\n"})
+    report = run(tmp_path / "out", root, map={"Car": "vehicle", "plate": "sign"})
+    [warning] = report.warnings
+    assert "no source has a class Car to map; known are car, plate" in warning
+    assert report.made.classes == ("car", "sign")
+
+
+def test_a_map_reaches_the_class_that_a_source_is_given(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD})
+    for known in ([], ["vehicle"]):
+        report = run(
+            tmp_path / f"out{len(known)}", f"car={root}", map={"car": "vehicle"}, classes=known
+        )
+        assert report.made.count() == {"vehicle": 1}
+        assert not report.warnings
+    with pytest.raises(ConfigError, match="of class 'vehicle', which is none of car"):
+        load_normalise_config([f"car={root}"], {"map": {"car": "vehicle"}, "classes": ["car"]})

@@ -105,3 +105,21 @@ def test_a_folder_a_class_with_copies_of_the_pictures_is_no_alarm(tmp_path: Path
     assert not warnings(tmp_path, f"face={faces}", f"car={cars}", images=None)
     others = yolo(tmp_path / "others", {f"{k}": GOOD for k in range(18)}, seed=50)
     assert len(warnings(tmp_path / "two", f"face={faces}", f"car={others}", images=None)) == 2
+
+
+def test_a_source_of_several_classes_speaks_for_its_own_pictures_alone(tmp_path: Path) -> None:
+    """Who writes down all that a picture shows in one file has not seen the others."""
+    faces = hand(tmp_path, "face", range(30))
+    several = tmp_path / "several"
+    several.mkdir()
+    (several / "classes.txt").write_text("car\nplate\n")
+    for place in range(15):
+        (several / f"{place}.txt").write_text(GOOD)
+    car, plate = warnings(tmp_path, faces, str(several))
+    assert "car is labelled in 15 of 30 pictures only" in car
+    assert "plate is labelled in 15 of 30 pictures only" in plate
+    # Leaving one of them out does not make it a folder of one class.
+    assert len(warnings(tmp_path, faces, str(several), classes=["face", "car"])) == 1
+    for place in range(15, 27):
+        (several / f"{place}.txt").write_text(GOOD)
+    assert not warnings(tmp_path, faces, str(several))

@@ -1,6 +1,6 @@
 """Boxes of one picture: of known classes, inside the picture, with an area, each once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,18 @@ class Naming:
 
     def known(self) -> list[str]:
         """The classes of the set that this source can speak of."""
-        if self.source.class_ is not None:
-            return [self.source.class_]
-        labels: list[int | str] = [*range(len(self.own)), *self.source.classes]
+        labels: list[int | str] = [0]
+        if self.source.class_ is None:
+            labels = [*range(len(self.own)), *self.source.classes]
         names = (self.name(label) for label in labels)
         return list(dict.fromkeys(name for name in names if name and self.is_wanted(name)))
+
+    def names(self, labels: Iterable[str]) -> list[str]:
+        """What the source calls its classes, before `map`; labels: those that its boxes have."""
+        if self.source.class_ is not None:
+            return [self.source.class_]
+        given = (name for name in self.source.classes.values() if name is not None)
+        return list(dict.fromkeys([*self.own, *given, *labels]))
 
     def name(self, label: int | str) -> str | None:
         """The class of a label; None for one that is to be left out.
@@ -46,7 +53,7 @@ class Naming:
         Raises KeyError for a number outside the source's list.
         """
         if self.source.class_ is not None:
-            return self.source.class_
+            return self._mapped(self.source.class_)
         for key in (label, str(label)):
             if key in self.source.classes:
                 return self._mapped(self.source.classes[key])

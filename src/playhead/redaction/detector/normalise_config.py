@@ -122,9 +122,10 @@ class NormaliseConfig(Settings):
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"a class is named twice: {', '.join(self.classes)}")
         for source in self.sources:
-            if self.classes and source.class_ is not None and source.class_ not in self.classes:
+            name = source.class_ and self.map.get(source.class_, source.class_)
+            if self.classes and name and name not in self.classes:
                 raise ValueError(
-                    f"{source.path}: is to be of class {source.class_!r}, which is none of "
+                    f"{source.path}: is to be of class {name!r}, which is none of "
                     f"{', '.join(self.classes)}"
                 )
         return self

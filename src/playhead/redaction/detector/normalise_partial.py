@@ -1,10 +1,11 @@
 """Partly labelled pictures: the classes that nobody looked for in some of them.
 
 Where a folder of labels is of one class, a picture without that class has no file there: a missing
-file says that the class is absent. It says nothing of the kind where a source speaks of pictures
-that those of the class pass by. So a class counts as looked for in the pictures of a source if the
-source knows it, or if the sources that do speak of a fair part of the same pictures: of a fifth of
-those, at least, that they would share by chance.
+file says that the class is absent. It says nothing of the kind where other sources speak of
+pictures that those of the class pass by. So a class counts as looked for in the pictures of a
+source if the source knows it, or if folders of this class alone speak of a fair part of the same
+pictures: of a fifth of those, at least, that they would share by chance. Who labels several classes
+writes a file for each picture that was looked at: such a source must speak of nearly all.
 """
 
 from collections import Counter
@@ -18,6 +19,7 @@ __all__ = ["partly_labelled"]
 
 _LEAST_SHARE = 0.2
 """Of the pictures that two of one folder share by chance: below it they share none to speak of."""
+_NEARLY_ALL = 0.8
 _LEAST_CHANCE = 2.0
 """Pictures shared by chance: where they would be fewer, sharing none says nothing."""
 
@@ -26,11 +28,13 @@ _LEAST_CHANCE = 2.0
 class _Source:
     """What a source speaks of.
 
-    root: the folder of its pictures; pictures: places among the drafts
+    root: the folder of its pictures; of_one: it tells one class only
+    pictures: places among the drafts
     """
 
     root: Path
     known: frozenset[str]
+    of_one: bool
     pictures: set[int] = field(default_factory=set)
 
 
@@ -59,8 +63,10 @@ def _sources(drafts: Sequence[Draft]) -> dict[str, _Source]:
     sources: dict[str, _Source] = {}
     for place, draft in enumerate(drafts):
         for one in draft.sayings:
-            source = sources.setdefault(one.tally.name, _Source(one.root, frozenset(one.known)))
-            source.pictures.add(place)
+            if one.tally.name not in sources:
+                of_one = len(one.tally.names) == 1
+                sources[one.tally.name] = _Source(one.root, frozenset(one.known), of_one)
+            sources[one.tally.name].pictures.add(place)
     return sources
 
 
@@ -85,12 +91,18 @@ def _looked_for(
     if name in source.known:
         return True
     knowing = [one for one in sources.values() if name in one.known]
-    near = [one for one in knowing if one.root == source.root]
-    theirs = set[int]().union(*(one.pictures for one in near or knowing))
-    roots = {one.root for one in near or knowing} | {source.root}
-    all_there = set[int]().union(*(shown[root] for root in roots))
-    chance = len(theirs) * len(source.pictures) / len(all_there)
-    shared = len(theirs & source.pictures)
-    if chance < _LEAST_CHANCE and near:
+    near = [one for one in knowing if one.root == source.root] or knowing
+    if len(source.pictures & _pictures(near)) >= _NEARLY_ALL * len(source.pictures):
         return True
-    return shared > 0 and shared >= _LEAST_SHARE * chance
+    alone = [one for one in near if one.of_one]
+    theirs = _pictures(alone)
+    there = set[int]().union(*(shown[one.root] for one in (source, *alone)))
+    chance = len(theirs) * len(source.pictures) / len(there)
+    shared = len(theirs & source.pictures)
+    if shared == 0:
+        return 0 < chance < _LEAST_CHANCE and alone[0].root == source.root
+    return shared >= _LEAST_SHARE * chance
+
+
+def _pictures(sources: Sequence[_Source]) -> set[int]:
+    return set[int]().union(*(one.pictures for one in sources))

@@ -63,6 +63,7 @@ def gather(
         own = raws.classes or config.classes
         naming = Naming(source, own, config.map, config.classes)
         _require_names(source, naming, raws.pictures)
+        tally.names = naming.names(_spoken(raws.pictures))
         known = _known(naming, raws.pictures)
         classes += known
         by_path = tally.format == "manifest"
@@ -145,10 +146,14 @@ def named(drafts: Sequence[Draft]) -> dict[str, Draft]:
 
 def _known(naming: Naming, raws: Iterable[RawPicture]) -> list[str]:
     """The classes that a source knows: those it lists, and those it speaks of by name."""
-    labels = {box.label for raw in raws for box in raw.boxes if isinstance(box.label, str)}
-    names = (naming.name(label) for label in sorted(labels))
+    names = (naming.name(label) for label in _spoken(raws))
     said = [name for name in names if name is not None and naming.is_wanted(name)]
     return list(dict.fromkeys([*naming.known(), *said]))
+
+
+def _spoken(raws: Iterable[RawPicture]) -> list[str]:
+    """The classes that boxes have by name."""
+    return sorted({box.label for raw in raws for box in raw.boxes if isinstance(box.label, str)})
 
 
 def _require_names(source: SourceConfig, naming: Naming, raws: Iterable[RawPicture]) -> None:

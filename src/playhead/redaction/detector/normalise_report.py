@@ -90,7 +90,8 @@ class _Count:
 class SourceTally:
     """What one source gave, and what became of it.
 
-    labels: label files, or pictures of a document; read and kept: boxes
+    names: what it calls its classes; labels: label files, or pictures of a document
+    read and kept: boxes
     broken: the label files of which a reader left something out
     """
 
@@ -98,6 +99,7 @@ class SourceTally:
     path: Path
     format: str
     most_examples: int
+    names: Sequence[str] = ()
     labels: int = 0
     read: int = 0
     kept: int = 0

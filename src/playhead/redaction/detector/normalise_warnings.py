@@ -21,6 +21,7 @@ def warnings_of(
 ) -> list[str]:
     """A sentence for each thing that may make the set worse than it looks."""
     found = [text for tally in tallies for text in _of_source(config, tally)]
+    found += _needless_maps(config, tallies)
     empty = [name for name, count in made.count().items() if not count]
     if empty and made.pictures:
         found.append(
@@ -75,6 +76,14 @@ def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
             "nothing, say --set unlabelled=empty"
         )
     return found
+
+
+def _needless_maps(config: NormaliseConfig, tallies: Sequence[SourceTally]) -> list[str]:
+    known = sorted({name for tally in tallies for name in tally.names})
+    wrong = [name for name in config.map if name not in known]
+    if not wrong:
+        return []
+    return [f"no source has a class {', '.join(wrong)} to map; known are {', '.join(known)}"]
 
 
 def _half_labelled(drafts: Sequence[Draft]) -> list[str]:
