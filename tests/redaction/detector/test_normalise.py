@@ -14,6 +14,7 @@ from playhead.events.pictures.files import read_pictures, write_pictures
 from playhead.events.pictures.model import PictureSet
 from playhead.redaction.detector.normalise import normalise
 from playhead.redaction.detector.normalise_config import load_normalise_config
+from playhead.redaction.detector.normalise_table import repair_rows
 from tests.events.pictures.picture_files import draw, labelled, same
 from tests.redaction.detector.label_sources import (
     GOOD,
@@ -116,7 +117,7 @@ def test_a_faulty_line_is_repaired_or_left_out_and_counted_with_its_place(
     assert found(report) == {kind: 1}
     expected = [("plate", [8, 6, 24, 18])] + ([("car", box)] if box else [])
     assert boxes_of(tmp_path / "out") == {"a.jpg": expected}
-    [row] = report.repairs()
+    [row] = repair_rows(report.sources)
     assert "a.txt: line 2" in row["first"]
     [source] = json.loads((tmp_path / "out" / "report.json").read_text())["sources"]
     assert source["found"][kind]["count"] == 1
@@ -312,7 +313,9 @@ def test_every_line_is_kept_or_counted(
     folder = tmp_path_factory.mktemp("lines")
     root = yolo(folder / "set", {"a": "\n".join(lines), "b": GOOD}, classes="car\nplate\n")
     [tally] = run(folder / "out", root).sources
-    outcomes = {row["found"]: row["outcome"] for row in run(folder / "out2", root).repairs()}
+    outcomes = {
+        row["found"]: row["outcome"] for row in repair_rows(run(folder / "out2", root).sources)
+    }
     left_out = sum(
         one.count for kind, one in tally.counts.items() if outcomes[str(kind)] == "box left out"
     )

@@ -63,8 +63,45 @@ def test_a_file_that_cannot_be_read_ends_with_three_and_the_set_is_made(tmp_path
     (root / "images" / "a.jpg").write_text("no picture")
     finished = run_command("redaction", "normalise", str(root), "--out", str(tmp_path / "set"))
     assert finished.code == 3
-    assert "picture that cannot be read" in finished.out
     assert len(read_pictures(tmp_path / "set")) == 1
+    assert finished.out.splitlines()[-1] == (
+        "exit code 3: 1 file could not be read (picture that cannot be read: 1)"
+    )
+    (root / "images" / "a.jpg").unlink()
+    whole = run_command("redaction", "normalise", str(root), "--out", str(tmp_path / "set3"))
+    assert (whole.code, "exit code" in whole.out) == (0, False)
+
+
+def test_the_table_says_first_what_is_lost_and_fits_a_hundred_columns(tmp_path: Path) -> None:
+    folder = tmp_path / ("a-folder-of-labels-with-a-long-name" * 3)
+    names = {f"{'drive' * 12}-{k:04d}": GOOD for k in range(4)}
+    root = yolo(folder, names, classes="car\n")
+    files = sorted((root / "labels").iterdir())
+    files[0].write_bytes(f"{GOOD}0 .25 .25 .25 .25 .5\n".replace("\n", "\r\n").encode())
+    files[1].write_text(f"{GOOD}{GOOD}7 .5 .5 .25 .5\n0 .5 .5 nan .5\n0 1 .5 .25 .5\n")
+    files[2].write_text("")
+    pictures = sorted((root / "images").iterdir())
+    pictures[3].write_text("no picture")
+    finished = run_command("redaction", "normalise", str(root), "--out", str(tmp_path / "set"))
+    lines = finished.out.splitlines()
+    assert all(len(line) <= 100 for line in lines[:9])
+    order = [
+        *("picture that cannot be read", "not finite", "unknown class", "reaches over the edge"),
+        *("score", "duplicate", "label file without boxes", "lines end in CR LF"),
+    ]
+    places = [next(k for k, line in enumerate(lines) if name in line) for name in order]
+    assert places == list(range(1, 9))
+    [faulty] = [line for line in lines if "unknown class" in line]
+    assert faulty.endswith("0001.txt: line 3")
+    assert "..." in faulty
+    assert str(tmp_path) not in "".join(lines[1:9])
+
+
+def test_short_places_stand_whole_with_what_is_wrong_there_where_that_fits(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": f"{GOOD}7 .5 .5 .25 .5\n"}, classes="car\n")
+    out = playhead("redaction", "normalise", str(root), "--out", str(tmp_path / "made"))
+    [line] = [line for line in out.splitlines() if "unknown class" in line]
+    assert line.endswith("labels/a.txt: line 2: class 7; known are 0 car")
 
 
 def test_wrong_use_is_one_line_and_ends_with_two(tmp_path: Path) -> None:

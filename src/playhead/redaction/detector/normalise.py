@@ -35,6 +35,7 @@ from playhead.redaction.detector.normalise_pictures import (
 )
 from playhead.redaction.detector.normalise_report import NormaliseReport, Repair, SourceTally
 from playhead.redaction.detector.normalise_split import deal_out, group_of
+from playhead.redaction.detector.normalise_table import repair_rows
 from playhead.redaction.detector.normalise_warnings import warnings_of
 
 __all__ = ["REPORT", "normalise", "print_report", "write_report"]
@@ -159,11 +160,13 @@ def _with_splits(made: PictureSet, config: NormaliseConfig) -> PictureSet:
 
 def print_report(report: NormaliseReport) -> None:
     """Print what happened: every repair, what to look at, and the boxes of each class."""
-    print_table(report.repairs())
+    print_table(repair_rows(report.sources))
     for warning in report.warnings:
         print_error(f"warning: {warning}")
     print_table(report.rows())
     sys.stdout.write(f"{report.describe()}\n")
+    if report.failed:
+        sys.stdout.write(f"exit code 3: {report.describe_failed()}\n")
 
 
 def _write(report: NormaliseReport, sources: Sequence[Path], out: Path) -> None:

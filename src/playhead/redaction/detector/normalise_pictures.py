@@ -68,6 +68,8 @@ def gather(
         classes += known
         by_path = tally.format == "manifest"
         shelf = None if by_path else _shelf(config, source, shelves, out)
+        folder = source.path if source.path.is_dir() else source.path.parent
+        tally.roots = (folder,) if shelf is None else (folder, shelf.root)
         root = (source.path if shelf is None else shelf.root).resolve()
         for raw in raws.pictures:
             path = raw.path or _find(raw, shelf, tally)

@@ -1,7 +1,7 @@
 """What was repaired, left out or only noticed while labels became one set, counted by kind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.raw import Fault
 
-__all__ = ["NormaliseReport", "Repair", "SourceTally"]
+__all__ = ["OUTCOMES", "Count", "Kind", "NormaliseReport", "Repair", "SourceTally"]
 
 
 class Repair(StrEnum):
@@ -79,10 +79,12 @@ BOX_FAULTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Count:
-    """How often something happened, and where first."""
+class Count:
+    """How often something happened; where first, and what was got there; the first few of both."""
 
     count: int = 0
+    where: str = ""
+    what: str = ""
     examples: tuple[str, ...] = ()
 
 
@@ -90,6 +92,7 @@ class _Count:
 class SourceTally:
     """What one source gave, and what became of it.
 
+    roots: the folders of its labels and pictures
     names: what it calls its classes; labels: label files, or pictures of a document
     read and kept: boxes
     broken: the label files of which a reader left something out
@@ -99,24 +102,25 @@ class SourceTally:
     path: Path
     format: str
     most_examples: int
+    roots: Sequence[Path] = ()
     names: Sequence[str] = ()
     labels: int = 0
     read: int = 0
     kept: int = 0
-    counts: dict[Kind, _Count] = field(default_factory=dict)
+    counts: dict[Kind, Count] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
     def add(self, kind: Kind, where: str, what: str = "") -> None:
         """Count one case; the first few are kept as examples."""
-        known = self.counts.get(kind, _Count())
+        known = self.counts.get(kind, Count(0, where, what))
         examples = known.examples
         if len(examples) < self.most_examples:
             examples = (*examples, f"{where}: {what}" if what else where)
-        self.counts[kind] = _Count(known.count + 1, examples)
+        self.counts[kind] = replace(known, count=known.count + 1, examples=examples)
 
     def count(self, kind: Kind) -> int:
         """How often something happened."""
-        return self.counts.get(kind, _Count()).count
+        return self.counts.get(kind, Count()).count
 
     def fault(self, kind: Fault, where: str, what: str) -> None:
         """Count what a reader of labels tells."""
@@ -144,19 +148,6 @@ class SourceTally:
                 for kind, one in self.counts.items()
             },
         }
-
-    def rows(self) -> list[dict[str, Any]]:
-        """A row for each kind of case."""
-        return [
-            {
-                "source": self.name,
-                "count": one.count,
-                "found": str(kind),
-                "outcome": OUTCOMES[kind],
-                "first": one.examples[0] if one.examples else "",
-            }
-            for kind, one in self.counts.items()
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +181,18 @@ class NormaliseReport:
     @property
     def failed(self) -> int:
         """How many files could not be read at all."""
-        kinds = (Fault.UNREADABLE_LABELS, Repair.UNREADABLE_PICTURE)
-        return sum(one.count(kind) for one in self.sources for kind in kinds)
+        return sum(self._failures().values())
 
-    def repairs(self) -> list[dict[str, Any]]:
-        """A row for each source and kind of case."""
-        return [row for source in self.sources for row in source.rows()]
+    def describe_failed(self) -> str:
+        """Which files could not be read, in a line; empty for none."""
+        said = ", ".join(f"{kind}: {count}" for kind, count in self._failures().items())
+        files = "1 file" if self.failed == 1 else f"{self.failed} files"
+        return f"{files} could not be read ({said})" if said else ""
+
+    def _failures(self) -> dict[Kind, int]:
+        kinds: tuple[Kind, ...] = (Fault.UNREADABLE_LABELS, Repair.UNREADABLE_PICTURE)
+        counts = {kind: sum(one.count(kind) for one in self.sources) for kind in kinds}
+        return {kind: count for kind, count in counts.items() if count}
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each class, with its boxes in each split."""
