@@ -116,3 +116,21 @@ def test_wrong_use_is_one_line_and_ends_with_two(tmp_path: Path) -> None:
         assert finished.code == 2
         assert finished.err.count("\n") == 1
         assert not (tmp_path / "set").exists()
+
+
+def test_the_file_of_a_place_that_is_too_long_stands_and_a_single_source_has_no_column(
+    tmp_path: Path,
+) -> None:
+    faulty = f"{GOOD}7 .5 .5 .25 .5\n"
+    names = {f"{'folder-' * 9}/frame-{k:04d}": faulty for k in range(2)}
+    one = yolo(tmp_path / "one", names, classes="car\n")
+    two = yolo(tmp_path / "two", {"b": faulty}, classes="car\n", seed=5)
+    for sources, first in (([one], "found"), ([one, two], "source")):
+        out = playhead(
+            *("redaction", "normalise", *map(str, sources), "--out", str(tmp_path / "made")),
+            "--dry-run",
+        )
+        title, line, *_ = out.splitlines()
+        assert first in title
+        assert ("source" in title) is (len(sources) == 2)
+        assert line.endswith("  .../frame-0000.txt: line 2")

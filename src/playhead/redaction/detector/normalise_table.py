@@ -33,12 +33,15 @@ _NOTHING_LOST = frozenset({Repair.DUPLICATE, Repair.UNWANTED, Fault.CROWD})
 
 
 def repair_rows(tallies: Sequence[SourceTally]) -> list[dict[str, Any]]:
-    """A row for each source and kind of case, the worst first, in 100 columns."""
+    """A row for each source and kind of case, the worst first, in 100 columns.
+
+    A single source is not named.
+    """
     cases = [(tally, kind, one) for tally in tallies for kind, one in tally.counts.items()]
     cases.sort(key=lambda case: (_rank(case[1]), -case[2].count))
     rows: list[dict[str, Any]] = [
-        {
-            "source": _elided(tally.name, _NAME),
+        ({"source": _elided(tally.name, _NAME)} if len(tallies) > 1 else {})
+        | {
             "count": one.count,
             "found": str(kind),
             "outcome": OUTCOMES[kind],
@@ -67,7 +70,10 @@ def _first(count: Count, roots: Sequence[Path], room: int) -> str:
     """Where a case came up first, and what was wrong there if there is room for it."""
     place = _relative(count.where, roots)
     whole = f"{place}: {count.what}" if count.what else place
-    return whole if len(whole) <= room else _elided(place, room)
+    if len(whole) <= room:
+        return whole
+    file = f".../{place.rpartition('/')[2]}"
+    return _elided(place if len(place) <= room else file, room)
 
 
 def _relative(where: str, roots: Sequence[Path]) -> str:
