@@ -164,9 +164,9 @@ def test_the_configurations_of_the_detector_guide_are_valid(tmp_path):
     guide = (ROOT / "docs" / "guide" / "detector.md").read_text(encoding="utf-8")
     sources, own = [text for language, text in FENCE.findall(guide) if language == "yaml"]
     (tmp_path / "sources.yaml").write_text(sources, encoding="utf-8")
-    (tmp_path / "dogs.yaml").write_text(own, encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(own, encoding="utf-8")
     assert len(load_normalise_config([str(tmp_path / "sources.yaml")], {}).sources) == 3
-    assert load_detector_config(tmp_path / "dogs.yaml").data.classes == ("dog", "lead")
+    assert load_detector_config(tmp_path / "own.yaml").data.classes == ("car", "plate")
 
 
 def test_every_job_and_group_of_commands_is_in_the_reference():
