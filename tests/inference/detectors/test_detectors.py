@@ -158,7 +158,7 @@ def test_a_batch_gives_what_its_pictures_give_alone(
     detector: Detector, real_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two sizes, and with several streams at work."""
-    monkeypatch.setattr(graph, "THREADS_A_STREAM", 1)
+    monkeypatch.setattr(graph, "THREADS_A_PICTURE", 1)
     many = open_detector(detector.name, threads=3)
     pairs = pictures_with_boxes(real_data / "face_dlib_examples", 0)[:3]
     pictures = [picture for picture, _ in pairs]
