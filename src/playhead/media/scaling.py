@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from playhead.errors import MediaError
 
-__all__ = ["Letterbox", "letterbox", "resize"]
+__all__ = ["GREY", "Letterbox", "letterbox", "resize"]
+
+GREY = 114
+"""What stands on a canvas where a detector's picture ends, in training as in use."""
 
 
 @dataclass(frozen=True, slots=True)

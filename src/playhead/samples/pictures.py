@@ -7,6 +7,7 @@ of which too little is left goes.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,13 @@ from PIL import Image
 
 from playhead.errors import LabelError
 from playhead.events.pictures.model import PictureSet
+from playhead.media.scaling import GREY
 from playhead.samples.pasting import paste_into
 from playhead.samples.pasting_cutouts import CutoutBank
 from playhead.samples.picture_cache import PictureCache
 from playhead.samples.picture_settings import PictureAugmentation
 
-__all__ = ["GREY", "TrainingPictures", "place"]
-
-GREY = 114
-"""What is left of a canvas is this grey, in training and in use."""
+__all__ = ["TrainingPictures", "place"]
 
 _EDGES = (0.3, 0.7)
 """Where the corner of the four pictures of a mosaic lies, in shares of the canvas."""
@@ -118,11 +117,10 @@ class TrainingPictures:
         """The most labels that cut and paste can add to a picture."""
         if self.bank is None or self.settings.cut_paste is None:
             return 0
-        largest = max((len(cutout.labels) for cutout in self.bank), default=0)
-        return largest * self.settings.cut_paste.count[1]
+        return self.bank.most_labels * self.settings.cut_paste.count[1]
 
     def _order(self, epoch: int) -> NDArray[np.intp]:
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self))
+        return _permutation(len(self), self.seed, epoch)
 
     def _size(self, epoch: int, index: int) -> Size:
         """One size for all samples of a batch."""
@@ -168,7 +166,7 @@ class TrainingPictures:
             parts.append(self._placed(canvas, one, corner, (*upper, *lower)))
         return _joined(canvas, parts)
 
-    def _drawn(self, rng: np.random.Generator, number: int, size: Size) -> "_Drawn":
+    def _drawn(self, rng: np.random.Generator, number: int, size: Size) -> _Drawn:
         """A picture and its scale: by its longer side as in use, then larger or smaller."""
         low, high = self.settings.scale
         factor = math.exp(rng.uniform(math.log(low), math.log(high)))
@@ -184,7 +182,7 @@ class TrainingPictures:
     def _placed(
         self,
         canvas: Bytes,
-        one: "_Drawn",
+        one: _Drawn,
         corner: tuple[float, float],
         region: tuple[int, int, int, int],
     ) -> tuple[Floats, Labels]:
@@ -198,6 +196,12 @@ class TrainingPictures:
         stays = left >= self.settings.least_visible
         stays &= sides.min(1, initial=np.inf) >= self.settings.least_pixels
         return clipped[stays], one.labels[stays]
+
+
+@lru_cache(maxsize=2)
+def _permutation(count: int, seed: int, epoch: int) -> NDArray[np.intp]:
+    """The order of an epoch, which each of its samples asks for."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 def place(

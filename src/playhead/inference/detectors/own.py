@@ -24,10 +24,9 @@ from playhead.inference.bundle import Bundle, load_bundle
 from playhead.inference.detectors.common import rounded_up
 from playhead.inference.detectors.graph import check_pictures
 from playhead.inference.runtime import CudaFactory, open_backend
-from playhead.media.scaling import resize
+from playhead.media.scaling import GREY, resize
 
 __all__ = [
-    "GREY",
     "BundleDetector",
     "View",
     "cells",
@@ -36,9 +35,6 @@ __all__ = [
     "describe_decisions",
     "open_bundle",
 ]
-
-GREY = 114
-"""What stands where a view has no picture, in training as here."""
 
 PART = "model"
 

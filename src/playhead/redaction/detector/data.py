@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from playhead.errors import LabelError
 from playhead.events.pictures.assembly import refuse_unseen
@@ -11,7 +12,7 @@ from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.media.stills import still_size
 from playhead.redaction.detector.config import DataConfig, DetectorConfig
 from playhead.samples.folds import chosen_fold
-from playhead.samples.pasting_cutouts import CutoutBank
+from playhead.samples.pasting_cutouts import CutoutBank, Labelled
 from playhead.samples.picture_cache import PictureCache
 from playhead.samples.pictures import TrainingPictures
 from playhead.worlds.kept import world_manifest
@@ -124,7 +125,7 @@ def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingP
     cut_paste = config.augmentation.cut_paste
     bank = None
     if cut_paste is not None:
-        shown = ((cache.read(k), *_seen(one, cache, k)) for k, one in enumerate(pictures.pictures))
+        shown = (_shown(one, cache.read(k)) for k, one in enumerate(pictures.pictures))
         bank = CutoutBank(shown, cut_paste, seed=config.training.seed)
     return TrainingPictures(
         pictures=pictures,
@@ -140,8 +141,8 @@ def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingP
     )
 
 
-def _seen(one: LabelledPicture, cache: PictureCache, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes and labels in the pixels of the kept picture."""
-    height, width = cache.read(number).shape[:2]
+def _shown(one: LabelledPicture, kept: NDArray[np.uint8]) -> Labelled:
+    """A kept picture with its boxes in its pixels, and their labels."""
+    height, width = kept.shape[:2]
     factors = np.tile([width / one.size[0], height / one.size[1]], 2)
-    return one.boxes * factors, one.labels
+    return kept, one.boxes * factors, one.labels

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from playhead.config import validate
 from playhead.errors import ConfigError
 from playhead.inference.bundle import BundleManifest
+from playhead.inference.detectors.own import cells
 from playhead.learning.encoders import create_pyramid
 from playhead.learning.nn.blocks import ConvNorm
 from playhead.redaction.detector.config import ModelConfig
@@ -151,14 +152,8 @@ def cells_of(
     height: int, width: int, strides: Sequence[int], device: torch.device | None = None
 ) -> tuple[Tensor, Tensor]:
     """The middles (N, 2) as x, y and strides (N,) of all cells of a picture, as `forward` has."""
-    middles, sides = [], []
-    for stride in strides:
-        rows = (torch.arange(height // stride, device=device) + 0.5) * stride
-        columns = (torch.arange(width // stride, device=device) + 0.5) * stride
-        y, x = torch.meshgrid(rows, columns, indexing="ij")
-        middles.append(torch.stack([x, y], -1).reshape(-1, 2))
-        sides.append(torch.full((y.numel(),), float(stride), device=device))
-    return torch.cat(middles), torch.cat(sides)
+    middles, sides = cells(height, width, tuple(strides))
+    return torch.tensor(middles, device=device), torch.tensor(sides, device=device)
 
 
 def _freeze(network: nn.Module, blocks: int) -> None:
