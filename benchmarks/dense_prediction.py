@@ -20,14 +20,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import openvino
 import torch
 from numpy.typing import NDArray
 
 from environment import describe
 from playhead.inference.bundle import Bundle, InputPlan
 from playhead.inference.dense import score_video
-from playhead.inference.runtime import Backend, open_backend
+from playhead.inference.runtime import Backend, open_backend, openvino_core
 from playhead.learning.export import export_bundle
 from playhead.media import VideoWriter, open_video
 from playhead.samples.grid import make_grid
@@ -67,7 +66,7 @@ def compare_full_size(folder: Path, rounds: int) -> None:
         "playhead, fp32": scorer(bundle, clip, "fp32"),
         "playhead, fp32, every second frame": scorer(bundle, clip, "fp32", every=2),
     }
-    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         arms["playhead, bf16"] = scorer(bundle, clip, "bf16")
         arms["playhead, bf16, every second frame"] = scorer(bundle, clip, "bf16", every=2)
     scores = {name: run() for name, run in arms.items()}  # the first run also warms up

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,16 +28,6 @@ def ctrl_c_works() -> None:
     """A shell that runs tests in the background has them ignore Ctrl-C, which some of them send."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(autouse=True)
-def signals_as_they_were() -> Iterator[None]:
-    """A data loader leaves a handler for the end of children, which later tests must not meet."""
-    number = getattr(signal, "SIGCHLD", None)
-    before = None if number is None else signal.getsignal(number)
-    yield
-    if number is not None and signal.getsignal(number) is not before:
-        signal.signal(number, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from playhead.errors import BundleError, PlayheadError
 from playhead.inference import runtime
 from playhead.inference.bundle import Bundle
-from playhead.inference.runtime import OpenVinoBackend, open_backend
+from playhead.inference.runtime import OpenVinoBackend, open_backend, openvino_core
 from tests.detector_bundle import STRIDES, write_detector_bundle
 
 
@@ -25,9 +25,7 @@ def stacks(count: int) -> NDArray[np.uint8]:
 
 
 def cpu_has(precision: str) -> bool:
-    import openvino
-
-    return precision in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return precision in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -181,3 +179,26 @@ def test_a_picture_that_a_graph_cannot_take_is_a_bundle_error(tmp_path: Path) ->
     backend = OpenVinoBackend(write_detector_bundle(tmp_path / "colours"), threads=1)
     with pytest.raises(BundleError, match=r"cannot run this graph on uint8 \(1, 32, 32, 4\)"):
         backend.run("model", np.zeros((1, 32, 32, 4), np.uint8))
+
+
+def test_ctrl_c_reaches_its_handler_after_networks_have_come_and_gone(bundle: Bundle) -> None:
+    # A process of its own: what this test is about ends the process.
+    script = f"""
+import faulthandler, signal
+import numpy as np
+from playhead.inference.bundle import load_bundle
+from playhead.inference.runtime import OpenVinoBackend
+faulthandler.enable()
+signal.signal(signal.SIGINT, lambda number, frame: print("handled"))
+backends = [OpenVinoBackend(load_bundle({str(bundle.folder)!r}), threads=1) for _ in range(3)]
+for backend in backends:
+    backend.run("encode", np.zeros((1, 3, 16, 24), np.uint8))
+del backend
+while backends:
+    backends.pop(0)
+    signal.raise_signal(signal.SIGINT)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "handled\n" * 3), done.stderr

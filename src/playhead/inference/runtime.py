@@ -8,6 +8,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "available_cores",
     "cpu_options",
     "open_backend",
+    "openvino_core",
 ]
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -94,15 +96,12 @@ class OpenVinoBackend:
     def __init__(
         self, bundle: Bundle, *, threads: int | None = None, precision: Precision = "fp32"
     ) -> None:
-        import openvino
-
         self._bundle = bundle
-        self._core = openvino.Core()
         threads = threads or available_cores()
         self._pictures = isinstance(bundle.manifest.input, PicturePlan)
         wanted = threads // THREADS_A_PICTURE if self._pictures else threads
         self._streams = min(max(wanted, 1), MAX_STREAMS)
-        self._options = cpu_options(self._core, threads, self._streams, precision)
+        self._options = cpu_options(threads, self._streams, precision)
         self._requests: dict[str, list[Any]] = {}
 
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -135,16 +134,29 @@ class OpenVinoBackend:
         """The requests of a part, one a stream."""
         path = self._bundle.graph(part)
         try:
-            compiled = self._core.compile_model(path, "CPU", self._options)
+            compiled = openvino_core().compile_model(path, "CPU", self._options)
         except RuntimeError as error:
             raise BundleError(f"{path}: OpenVINO cannot run this graph: {error}") from error
         return [compiled.create_infer_request() for _ in range(self._streams)]
 
 
-def cpu_options(core: Any, threads: int, streams: int, precision: Precision) -> dict[str, Any]:
+@cache
+def openvino_core() -> Any:
+    """The one core of this process, which it keeps to its end.
+
+    A core gives the thread that makes it a new stack for signal handlers, and unmaps that stack
+    when it goes. Where two cores do not go in the opposite order to that in which they came, the
+    thread is left with an unmapped stack, and the next signal, such as Ctrl-C, ends the process.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
+def cpu_options(threads: int, streams: int, precision: Precision) -> dict[str, Any]:
     """Everything explicit: results and speed must not hang on what OpenVINO guesses."""
     types = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
-    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if precision.upper() not in able:
         raise PlayheadError(
             f"precision {precision}: this CPU computes {', '.join(able)}; use fp32 instead"

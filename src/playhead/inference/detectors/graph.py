@@ -19,6 +19,7 @@ from playhead.inference.runtime import (
     THREADS_A_PICTURE,
     available_cores,
     cpu_options,
+    openvino_core,
 )
 from playhead.inference.weights import find_weight, weight_path
 
@@ -48,14 +49,11 @@ class Graph:
     """
 
     def __init__(self, name: str, preparation: Preparation, *, threads: int | None = None) -> None:
-        import openvino
-
         self._name = name
         self._path = weight_path(name)
         _check_file(name)
         self._preparation = preparation
         self._threads = threads or available_cores()
-        self._core = openvino.Core()
         self._requests: OrderedDict[tuple[int, int, int], list[Any]] = OrderedDict()
 
     def run(self, pictures: Sequence[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], ...]]:
@@ -101,10 +99,12 @@ class Graph:
         return self._requests[key]
 
     def _compile(self, height: int, width: int, streams: int) -> list[Any]:
-        options = cpu_options(self._core, self._threads, streams, "fp32")
+        options = cpu_options(self._threads, streams, "fp32")
         try:
-            model = _prepared(self._core.read_model(self._path), self._preparation, height, width)
-            compiled = self._core.compile_model(model, "CPU", options)
+            model = _prepared(
+                openvino_core().read_model(self._path), self._preparation, height, width
+            )
+            compiled = openvino_core().compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise WeightsError(
                 f"weights {self._name}: OpenVINO cannot run them on {width}x{height}: {error}"
