@@ -35,6 +35,10 @@ class Fault(StrEnum):
     MISSING_PICTURE = "label without a picture"
     AMBIGUOUS = "label that fits several pictures"
     TWICE = "two pictures of one number"
+    # an entry of a document of many pictures
+    ENTRY = "entry that cannot be used"
+    OF_LOST = "box of a picture left out"
+    OTHER_JSON = "JSON that is no COCO"
 
 
 _HARMLESS = frozenset({Fault.BOM, Fault.CRLF, Fault.CROWD})
