@@ -37,6 +37,13 @@ def test_a_full_disk_is_a_storage_error_and_the_old_file_stays(
     assert list(tmp_path.iterdir()) == [final]
 
 
+def test_a_name_that_is_no_utf_8_is_a_storage_error_and_the_old_file_stays(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(StorageError, match="rename that file"):
+        write_text(tmp_path / "a.txt", "caf\udce9.jpg")
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
 def test_a_file_where_a_folder_should_be_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("")
     with pytest.raises(StorageError, match="cannot write here"):

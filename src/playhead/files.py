@@ -53,9 +53,19 @@ def atomic_path(final: Path) -> Iterator[Path]:
 
 
 def write_text(final: Path, text: str) -> None:
-    """Write UTF-8 text to `final`, whole or not at all."""
+    """Write UTF-8 text to `final`, whole or not at all.
+
+    Raises StorageError where a part of it, such as the name of a file, is of bytes that are not.
+    """
+    try:
+        written = text.encode()
+    except UnicodeEncodeError as error:
+        around = text[max(0, error.start - 30) : error.end + 30]
+        raise StorageError(
+            f"{final}: would hold a name that is not UTF-8, in {around!r}; rename that file"
+        ) from error
     with atomic_path(final) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(written)
 
 
 def sha256(path: Path) -> str:

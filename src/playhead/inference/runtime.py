@@ -85,7 +85,7 @@ def open_backend(
 
 
 class OpenVinoBackend:
-    """Runs a bundle's ONNX graphs on the CPU; each part is compiled when it is first run.
+    """Runs a bundle's ONNX graphs on the CPU.
 
     A batch is divided among streams of few threads each: they wait for each other only at its end,
     where the threads of one stream wait after every layer. Pictures, which may have any size from
@@ -102,12 +102,11 @@ class OpenVinoBackend:
         wanted = threads // THREADS_A_PICTURE if self._pictures else threads
         self._streams = min(max(wanted, 1), MAX_STREAMS)
         self._options = cpu_options(threads, self._streams, precision)
-        self._requests: dict[str, list[Any]] = {}
+        self._requests = {part: self._compile(part) for part in bundle.manifest.parts}
 
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
         """One part on one batch; the result is the caller's own."""
-        if part not in self._requests:
-            self._requests[part] = self._compile(part)
+        self._bundle.graph(part)  # refuses a part that there is not
         count = len(inputs) if self._pictures else min(self._streams, len(inputs))
         shares = np.array_split(np.ascontiguousarray(inputs), count)
         made: list[NDArray[np.float32]] = []

@@ -11,6 +11,8 @@ from PIL import Image
 from playhead.events.formats.tracks import read_tracks
 from playhead.events.pictures.files import read_pair, read_pictures, write_pictures, write_set
 from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.files import sha256
+from playhead.inference.bundle import load_bundle
 from playhead.inference.detectors import open_own
 from playhead.media import VideoWriter
 from playhead.redaction.detector.predict import PredictOptions
@@ -166,6 +168,46 @@ def test_two_pictures_that_would_share_a_label_file_are_refused(
     assert (finished.code, "would share the label file 0.txt" in finished.err) == (2, True)
     assert not (tmp_path / "found").exists()
     playhead(*arguments, "--format", "csv")
+
+
+def test_formats_add_up_however_they_are_named(tmp_path: Path, bundle: Path) -> None:
+    picture(tmp_path / "photos" / "0.png", 4)
+    for place, wanted in enumerate((["yolo,voc"], ["yolo", "voc"])):
+        asked = [word for one in wanted for word in ("--format", one)]
+        out = tmp_path / str(place)
+        playhead("redaction", "predict", bundle, tmp_path / "photos", "--out", out, *asked)
+        made = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+        assert made == {"Annotations/0.xml", "classes.txt", "labels/0.txt"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [(" lead.png", "without spaces around"), ("caf\udce9.png", "not UTF-8")]
+)
+def test_a_name_that_a_format_cannot_hold_is_refused_before_any_picture_is_looked_at(
+    tmp_path: Path, bundle: Path, name: str, message: str
+) -> None:
+    picture(tmp_path / "plain.png", 4)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "plain.png").rename(tmp_path / "photos" / name)
+    arguments = ("redaction", "predict", bundle, tmp_path / "photos", "--out", tmp_path / "found")
+    finished = run(*arguments)
+    assert (finished.code, message in finished.err) == (2, True), finished.err
+    assert not (tmp_path / "found").exists()
+    assert run(*arguments, "--format", "yolo").code == 0
+
+
+def test_a_network_that_cannot_be_run_ends_before_any_picture_is_looked_at(
+    tmp_path: Path, bundle: Path
+) -> None:
+    picture(tmp_path / "photos" / "0.png", 4)
+    graph = load_bundle(bundle).graph("model")
+    graph.write_bytes(graph.read_bytes()[:200])
+    sums = bundle / "SHA256SUMS"
+    lines = [line.split(maxsplit=1)[1] for line in sums.read_text().splitlines()]
+    sums.write_text("".join(f"{sha256(bundle / name)}  {name}\n" for name in lines))
+    finished = run("redaction", "predict", bundle, tmp_path / "photos", "--out", tmp_path / "found")
+    assert (finished.code, "cannot run this graph" in finished.err) == (2, True), finished.err
+    assert not (tmp_path / "found").exists()
 
 
 def test_a_video_becomes_tracks_of_every_class_of_the_bundle(tmp_path: Path, bundle: Path) -> None:

@@ -6,7 +6,7 @@ Corners are pixels of the displayed picture. A row with a picture alone says tha
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from playhead.errors import LabelError
@@ -15,7 +15,7 @@ from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.raw import Fault, RawBox, RawPicture, RawSet, Report
 from playhead.events.source import csv_rows, read_text
 
-__all__ = ["COLUMNS", "parse", "rows_text"]
+__all__ = ["COLUMNS", "check_names", "parse", "rows_text"]
 
 COLUMNS = ("picture", "label", "score", "x1", "y1", "x2", "y2")
 _REQUIRED = tuple(name for name in COLUMNS if name != "score")
@@ -36,14 +36,22 @@ def parse(path: Path, report: Report) -> RawSet:
     return RawSet(None, [_picture(path, name, found) for name, found in boxes.items()])
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Raise LabelError for a name that does not come back from a CSV as it was."""
+    for name in names:
+        if name != name.strip():
+            raise LabelError(
+                f"{name!r}: a CSV holds names without spaces around them; rename it, or choose "
+                "another format"
+            )
+
+
 def rows_text(found: PictureSet, names: Sequence[str]) -> str:
     """All boxes of a set as rows; a picture without any has a row of its own."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for name in (*names, *found.classes):
-        if name != name.strip():
-            raise LabelError(f"{name!r}: a CSV holds names without spaces around them; rename it")
+    check_names((*names, *found.classes))
     for one, name in zip(found.pictures, names, strict=True):
         for row, label in enumerate(one.labels.tolist()):
             corners = (repr(value) for value in one.boxes[row].tolist())

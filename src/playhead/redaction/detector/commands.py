@@ -89,8 +89,12 @@ def predict(
         str | None, typer.Option(help="How far each bundle is trusted: 2,1. Default: equally.")
     ] = None,
     formats: Annotated[
-        str, typer.Option("--format", help="Of yolo, voc, coco, csv, for pictures.")
-    ] = "yolo,coco,csv",
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="Of yolo, voc, coco, csv, for pictures; repeatable. Default: yolo,coco,csv.",
+        ),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -131,7 +135,11 @@ def predict(
     """Find objects with an own detector: pictures become label files, videos become tracks."""
     from playhead.inference.batch import exit_code
     from playhead.redaction.detector.predict import PredictOptions, parse_weights
-    from playhead.redaction.detector.predict_files import parse_kinds, predict_files
+    from playhead.redaction.detector.predict_files import (
+        DEFAULT_KINDS,
+        parse_kinds,
+        predict_files,
+    )
 
     bundles = [bundle, *(others or [])]
     options = PredictOptions(
@@ -149,7 +157,7 @@ def predict(
         inputs,
         out,
         options,
-        kinds=parse_kinds(formats),
+        kinds=parse_kinds(",".join(formats)) if formats else DEFAULT_KINDS,
         split=split,
         ids=ids,
         overwrite=overwrite,

@@ -13,6 +13,7 @@ from typing import Any
 
 from playhead.config import validate
 from playhead.errors import ConfigError, LabelError, PlayheadError
+from playhead.events.pictures import csv_rows
 from playhead.events.pictures.coco import Ids
 from playhead.events.pictures.files import KINDS, read_pictures, write_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
@@ -157,6 +158,10 @@ def _check_names(
     if not pictures:
         return {}, []
     names = names_of(pictures, root)
+    if "csv" in kinds:
+        csv_rows.check_names(names)
+    if set(kinds) - {"yolo"}:
+        _check_text(names)
     folders = {"yolo": ("labels", ".txt"), "voc": ("Annotations", ".xml")}
     whole = {"yolo": "classes.txt", "coco": "predictions.coco.json", "csv": "submission.csv"}
     places: dict[Path, tuple[Path, ...]] = dict.fromkeys(pictures, ())
@@ -170,6 +175,17 @@ def _check_names(
                 places[path] += (file,)
     check_outputs(pictures, coming, overwrite=overwrite)
     return places, earlier_files(out, coming, overwrite=overwrite)
+
+
+def _check_text(names: Sequence[str]) -> None:
+    """Refuse a name of bytes that are no UTF-8, which only a file system can hold."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise LabelError(
+                f"{name!r}: its name is not UTF-8; rename it, or use --format yolo"
+            ) from error
 
 
 def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:

@@ -96,7 +96,8 @@ def checksum(found: PictureSet) -> str:
     for name, one in zip(
         names_of([one.path for one in found.pictures]), found.pictures, strict=True
     ):
-        digest.update(f"\n{name} {one.size} {one.labels.tolist()} {one.boxes.tolist()}".encode())
+        row = f"\n{name} {one.size} {one.labels.tolist()} {one.boxes.tolist()}"
+        digest.update(row.encode(errors="surrogateescape"))  # a name of any bytes
     return digest.hexdigest()
 
 
