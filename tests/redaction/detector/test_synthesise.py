@@ -12,6 +12,7 @@ from PIL import Image
 
 from playhead.errors import ConfigError, LabelError, MediaError
 from playhead.events.pictures.files import read_pictures
+from playhead.redaction.detector import synthesise as synthesis_module
 from playhead.redaction.detector.synthesis_config import SynthesisConfig
 from playhead.redaction.detector.synthesise import synthesise
 from tests.command import playhead_json, run
@@ -119,6 +120,30 @@ def test_what_was_interrupted_can_be_gone_on_with(
             synthesise(source, out, count=2)
     assert not (out / "manifest.csv").exists()
     synthesise(source, out, count=4)
+    assert _sums(out) == _sums(tmp_path / "whole")
+
+
+def test_an_interruption_leaves_a_set_of_the_pictures_that_are_whole(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthesise(source, tmp_path / "whole", count=4)
+    out = tmp_path / "out"
+
+    def stop_at_two(text: Any) -> Any:
+        def write(path: Path, *rest: Any) -> None:
+            if path.name.endswith("_000002.txt"):
+                raise KeyboardInterrupt
+            text(path, *rest)
+
+        return write
+
+    with monkeypatch.context() as broken:
+        name = "playhead.redaction.detector.synthesise.write_text"
+        broken.setattr(name, stop_at_two(synthesis_module.write_text))
+        with pytest.raises(KeyboardInterrupt):
+            synthesise(source, out, count=4)
+    assert len(read_pictures(out)) == 2
+    assert synthesise(source, out, count=2).total == 4
     assert _sums(out) == _sums(tmp_path / "whole")
 
 

@@ -107,15 +107,18 @@ def synthesise(
     # So that what an interruption leaves is known as this synthesis, and gone on with.
     record.write(out)
     maker = _Maker(out, bank, places, config, seed, labelled.pictures[0].split)
-    made, faded = _make_all(maker, numbers, record)
     yolo.write_classes(labelled.classes, out)
-    _write_manifest(out, record, standing, made)
-    record.write(out)
+    made: list[LabelledPicture] = []
+    try:
+        faded = _make_all(maker, numbers, record, made)
+    finally:  # where it is interrupted, the pictures there are by then are a set too
+        _write_manifest(out, record, standing, made)
+        record.write(out)
     return Synthesis(
         out=out,
         pictures=count,
         total=len(record.pictures),
-        boxes=PictureSet(labelled.classes, made).count(),
+        boxes=PictureSet(labelled.classes, tuple(made)).count(),
         notes=_notes(labelled, bank, places, made, faded),
         failed=(*failed, *places.failed.values()),
     )
@@ -240,19 +243,17 @@ def _readable(found: PictureSet, failed: list[str], steps: Progress) -> Iterator
         yield pixels, one.boxes, one.labels
 
 
-def _make_all(
-    maker: _Maker, numbers: range, record: Record
-) -> tuple[tuple[LabelledPicture, ...], int]:
-    """The pictures, and how many pastes would have faded."""
-    made, faded = [], 0
+def _make_all(maker: _Maker, numbers: range, record: Record, made: list[LabelledPicture]) -> int:
+    """Add each picture to `made` and to the record; how many pastes would have faded."""
+    faded = 0
     with progress("Pasting", total=len(numbers)) as steps:
         for number in numbers:
             picture, background, pasted = maker.make(number)
-            record.add(number, picture.path.name, background, pasted)
             made.append(picture)
+            record.add(number, picture.path.name, background, pasted)
             faded += sum(one.faded for one in pasted)
             steps.advance()
-    return tuple(made), faded
+    return faded
 
 
 def _labels_of(picture: Path) -> Path:
@@ -283,7 +284,8 @@ def _write_manifest(
         rows[one.path.name] = ManifestRow(
             video=one.path, labels=_labels_of(one.path), group=one.group, split=one.split
         )
-    write_manifest([rows[name] for name in record.in_order()], out / MANIFEST)
+    if record.pictures:
+        write_manifest([rows[name] for name in record.in_order()], out / MANIFEST)
 
 
 def _notes(
