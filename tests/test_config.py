@@ -106,6 +106,12 @@ def test_a_setting_below_a_value_is_refused() -> None:
         override({"name": "a"}, "name.inner=3")
 
 
+def test_a_setting_below_a_section_that_is_null_begins_it() -> None:
+    values = {"start": None}
+    override(values, "start.bundle=here")
+    assert values == {"start": {"bundle": "here"}}
+
+
 def test_a_setting_without_a_value_is_refused() -> None:
     with pytest.raises(ConfigError, match="key=value"):
         override({}, "training.epochs")

@@ -82,7 +82,7 @@ def override(values: dict[str, Any], setting: str) -> None:
     *parents, last = key.strip().split(".")
     target = values
     for parent in parents:
-        inner = target.setdefault(parent, {})
+        inner = target[parent] = {} if target.get(parent) is None else target[parent]
         if not isinstance(inner, dict):
             raise ConfigError(f"--set {setting}: {parent} is a value, not a section")
         target = inner

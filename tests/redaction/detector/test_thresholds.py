@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playhead.errors import ConfigError, LabelError
+from playhead.errors import BundleError, ConfigError, LabelError
 from playhead.events.pictures.files import read_pictures, write_pictures, write_set
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.inference.bundle import load_bundle, verify_bundle
@@ -220,6 +220,21 @@ def test_classes_threshold_intervals_and_page_are_asked_for_by_options(
     assert set(result["intervals"]) == {"plate", "all"}
     assert result["report"] == str(page)
     assert "found beside set" in page.read_text()
+
+
+def test_a_run_is_shown_in_a_report_alone_and_must_be_one(street: Path, tmp_path: Path) -> None:
+    predictions(street, tmp_path / "found", "csv")
+    asked = ("redaction", "evaluate", "--truth", street, "--predictions", tmp_path / "found")
+    alone = run(*asked, "--run", tmp_path)
+    assert (alone.code, "name one with --report" in alone.err) == (2, True), alone.err
+    none = run(*asked, "--run", tmp_path, "--report", tmp_path / "page.html")
+    assert (none.code, "is no run folder" in none.err) == (2, True), none.err
+
+
+def test_a_bundle_of_another_job_is_refused_as_such(street: Path, tmp_path: Path) -> None:
+    bundle = write_detector_bundle(tmp_path / "spotting", job="spotting").folder
+    with pytest.raises(BundleError, match="is a bundle of spotting, no detector"):
+        search_thresholds(bundle, street, Goal())
 
 
 def test_the_help_of_evaluate_says_which_options_are_for_pictures_alone() -> None:

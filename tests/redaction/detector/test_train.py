@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from playhead.errors import ConfigError, LabelError, WeightsError
+from playhead.errors import BundleError, ConfigError, LabelError, WeightsError
 from playhead.inference.bundle import load_bundle, note_in_bundle
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.redaction.detector import train
@@ -17,6 +17,7 @@ from playhead.redaction.detector.config import DetectorConfig
 from playhead.redaction.detector.data import split_pictures
 from playhead.redaction.detector.model import build_from_manifest, cells_of
 from playhead.redaction.detector.train import learn, train_detector
+from tests.detector_bundle import write_detector_bundle
 from tests.redaction.detector.drawn_set import CLASSES, draw_set, tiny_config
 
 
@@ -128,6 +129,14 @@ def test_a_bundle_of_another_network_is_refused(drawn: Path, trained: Path, tmp_
     config = tiny_config(drawn, start={"bundle": str(trained / "bundle")}, model={"channels": 24})
     with pytest.raises(WeightsError, match="same model section"):
         train_detector(config, tmp_path / "run")
+
+
+def test_going_on_from_a_bundle_of_another_job_is_refused_as_such(
+    drawn: Path, tmp_path: Path
+) -> None:
+    other = write_detector_bundle(tmp_path / "spotting", job="spotting").folder
+    with pytest.raises(BundleError, match="is a bundle of spotting, no detector"):
+        train_detector(tiny_config(drawn, start={"bundle": str(other)}), tmp_path / "run")
 
 
 def test_a_class_without_boxes_is_said_before_training(drawn: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from playhead.errors import ConfigError
 from playhead.metrics.bootstrap import Interval
 from playhead.metrics.confusion import Confusion, confusion_matrix
 from playhead.redaction.detector.evaluate import (
@@ -93,8 +94,10 @@ def evaluate_pictures(
     beside: predictions of another detector in the same pictures, that these are compared with
     report: where to write a page; run: the run folder whose training it shows
     Raises LabelError for labels that are wrong or do not belong together, PlayheadError for
-    intervals of less than two groups.
+    intervals of less than two groups, ConfigError for a run without a report or that is none.
     """
+    if run is not None:
+        _check_run(run, report)
     real, found, unpredicted = read_sets(
         truth, predictions, split=split, images=images, classes=classes
     )
@@ -115,6 +118,15 @@ def evaluate_pictures(
         report=report,
         unpredicted=unpredicted,
     )
+
+
+def _check_run(run: Path, report: Path | None) -> None:
+    if report is None:
+        raise ConfigError(f"--run {run}: shows a training in a report; name one with --report")
+    if not (run / "config.yaml").is_file():
+        raise ConfigError(
+            f"--run {run}: is no run folder, it has no config.yaml; name the --out of a training"
+        )
 
 
 def _columns(name: str, rows: Mapping[str, Interval]) -> dict[str, Any]:

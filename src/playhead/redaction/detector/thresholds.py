@@ -16,8 +16,8 @@ from playhead.decisions.hierarchy import parents_first
 from playhead.errors import ConfigError, LabelError
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import PictureSet
-from playhead.inference.bundle import Bundle, load_bundle, note_in_bundle
-from playhead.inference.detectors.own import decisions_of
+from playhead.inference.bundle import Bundle, note_in_bundle
+from playhead.inference.detectors.own import decisions_of, open_bundle
 from playhead.metrics.curves import F1, hits_curve
 from playhead.metrics.detection import ClassDetection, measure_classes
 from playhead.metrics.matching import ScoredHits
@@ -184,7 +184,7 @@ def search_thresholds(
         raise ConfigError(
             "needs a bundle: name its folder first" + (" to write into" if write else "")
         )
-    bundle = None if folder is None else load_bundle(folder)
+    bundle = None if folder is None else open_bundle(folder)
     decisions = None if bundle is None else decisions_of(bundle)
     if predictions is not None:
         _check_not_doubted(folder, decisions)
@@ -266,7 +266,7 @@ def reached_thresholds(choices: Mapping[str, Choice]) -> dict[str, float]:
 
 def write_thresholds(folder: Path, choices: dict[str, Choice]) -> Bundle:
     """Put the thresholds that reach their goal into a bundle; all others stay as they are."""
-    bundle = load_bundle(folder)
+    bundle = open_bundle(folder)
     reached = reached_thresholds(choices)
     if not reached:
         return bundle

@@ -21,7 +21,7 @@ from playhead.inference.bundle import (
     new_bundle_folder,
     note_in_bundle,
 )
-from playhead.inference.detectors.own import check_classes, decisions_of
+from playhead.inference.detectors.own import check_classes, decisions_of, open_bundle
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import training_device
 from playhead.learning.export import export_bundle
@@ -143,7 +143,7 @@ def learn(
     model = build_detector(_started(config), len(classes))
     kept = None
     if config.start is not None:
-        kept = go_on_from(model, classes, load_bundle(config.start.bundle))
+        kept = go_on_from(model, classes, open_bundle(config.start.bundle))
     samples = training_pictures(sides.train, config)
     document = config.model_dump(mode="json")
     document["data"]["classes"] = list(classes)  # a bundle of this run is of these, come what may
