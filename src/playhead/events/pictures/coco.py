@@ -4,16 +4,20 @@ True boxes stand in a document of `images`, `annotations` and `categories`; foun
 results with scores, which needs to know what its numbers mean: from `Ids`, or from `file_name` and
 `category` in each result, as they are written here. Crowd annotations mark a region of many
 objects, are no boxes of one, and are left out.
+
+What is wrong with one entry is a fault, and what nobody can tell the picture of is no box of any: a
+picture whose entry cannot be used is broken, so that it does not pass for one without objects.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
+from playhead.events.pictures.coco_ids import Id, Ids, as_id, reason, require_id, spelled
 from playhead.events.pictures.finding import split_of
 from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.raw import Fault, RawBox, RawPicture, RawSet, Report
@@ -21,41 +25,31 @@ from playhead.events.source import JsonEntry, read_json
 
 __all__ = ["Ids", "parse", "results_text", "truth_text"]
 
-Id = int | str
-"""Of a picture or a class: a whole number by the rules, a text in many a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """What the numbers of a COCO document mean: names and sizes of pictures, names of classes."""
-
-    pictures: Mapping[Id, str] = field(repr=False)
-    sizes: Mapping[Id, tuple[int, int] | None] = field(repr=False)
-    classes: Mapping[Id, str]
-
-    @classmethod
-    def read(cls, path: Path, report: Report) -> "Ids":
-        """The ids of a document of true boxes."""
-        return _ids(JsonEntry.of(read_json(path), str(path)), report)
-
 
 def parse(path: Path, report: Report, ids: Ids | None = None, *, crowds: bool = False) -> RawSet:
     """What a JSON file says; `ids` are those that a list of results counts by.
 
     crowds: keep them, as boxes of score 0
-    Raises LabelError for a file that is no JSON of this kind.
+    Raises LabelError for a file that is no JSON of this kind, of which no annotation is of one of
+    its pictures, or where one number means two classes.
     """
     document = read_json(path)
     if isinstance(document, list):
         return _parse_results(path, document, report, ids)
     entry = JsonEntry.of(document, str(path))
-    known = _ids(entry, report)
+    known = Ids.of(entry, report)
     boxes: dict[Id, list[RawBox | None]] = {}
-    for place, value in entry.items("annotations"):
+    annotations = list(entry.items("annotations"))
+    for place, value in annotations:
         where = f"{path}: annotation {place}"
         read = _parse_annotation(place, value, where, known, report, crowds=crowds)
         if read is not None:
             boxes.setdefault(read[0], []).append(read[1])
+    if annotations and not boxes.keys() & (known.pictures.keys() | known.lost):
+        raise LabelError(
+            f"{path}: none of its {len(annotations)} annotations has the image_id of one of its "
+            f"{len(known.pictures)} images; give both the same ids"
+        )
     return RawSet(tuple(dict.fromkeys(known.classes.values())), _pictures(path, known, boxes))
 
 
@@ -112,53 +106,43 @@ def _rows(found: PictureSet, *, scores: bool = False) -> list[dict[str, Any]]:
     return rows
 
 
-def _ids(entry: JsonEntry, report: Report) -> Ids:
-    classes: dict[Id, str] = {}
-    for place, value in entry.items("categories"):
-        one = JsonEntry.of(value, f"{entry.where}: category {place}")
-        classes[_id(one, "id")] = one.text("name")
-    pictures: dict[Id, str] = {}
-    sizes: dict[Id, tuple[int, int] | None] = {}
-    for place, value in entry.items("images"):
-        one = JsonEntry.of(value, f"{entry.where}: image {place}")
-        number, name = _id(one, "id"), one.text("file_name").replace("\\", "/")
-        if number in pictures:
-            what = f"has the id {number} of {pictures[number]!r}; give it another"
-            report(Fault.TWICE, one.where, what)
-            continue
-        declared = "width" in one.values and "height" in one.values
-        size = (one.whole("width"), one.whole("height")) if declared else (0, 0)
-        pictures[number], sizes[number] = name, size if all(size) else None
-    return Ids(pictures, sizes, classes)
-
-
-def _id(one: JsonEntry, key: str) -> Id:
-    value = one.values.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise LabelError(f"{one.where}: {key!r} needs a whole number, got {str(value)[:40]!r}")
-    return value
-
-
 def _parse_annotation(
     place: int, value: Any, where: str, ids: Ids, report: Report, *, crowds: bool = False
 ) -> tuple[Id, RawBox | None] | None:
     """The picture of an annotation, None where it has none, and its box, where it can be used."""
-    one = JsonEntry.of(value, where)
-    picture, label = _id(one, "image_id"), _id(one, "category_id")
-    crowd = bool(one.values.get("iscrowd"))
-    known = picture in ids.pictures
+    picture: Id | None = None
+    try:
+        one = JsonEntry.of(value, where)
+        picture = spelled(require_id(one, "image_id"), ids.pictures, ids.lost)
+        label, crowd = spelled(require_id(one, "category_id"), ids.classes), _is_crowd(one)
+    except LabelError as error:
+        report(Fault.ENTRY, where, reason(error, where))
+        return None if picture is None else (picture, None)
+    if picture in ids.lost:
+        report(Fault.OF_LOST, where, f"is of image {picture!r}, which is left out")
+        return picture, None
     if crowd and not crowds:
         report(Fault.CROWD, where, "is a crowd, not a box of one object")
-        return (picture, None) if known else None
-    if not known:
-        report(Fault.MISSING_PICTURE, where, f"is of image {picture}, which the file does not have")
+        return picture, None
+    if picture not in ids.pictures:
+        what = f"is of image {picture!r}, which the file does not have"
+        report(Fault.MISSING_PICTURE, where, what)
         return None
     if label not in ids.classes:
-        names = ", ".join(f"{number} {name}" for number, name in ids.classes.items())
-        report(Fault.UNKNOWN_CLASS, where, f"has category {label}; known are {names or 'none'}")
+        names = ", ".join(f"{number!r} {name}" for number, name in ids.classes.items())
+        report(Fault.UNKNOWN_CLASS, where, f"has category {label!r}; known are {names or 'none'}")
         return picture, None
     box = _parse_box(place, one, ids.classes[label], report)
     return picture, replace(box, score=0.0) if box is not None and crowd else box
+
+
+def _is_crowd(one: JsonEntry) -> bool:
+    value = one.values.get("iscrowd")
+    if value in (None, 0, "0"):
+        return False
+    if value in (1, "1"):
+        return True
+    raise LabelError(f"{one.where}: 'iscrowd' needs 0 or 1, got {repr(value)[:40]}")
 
 
 def _parse_box(place: int, one: JsonEntry, label: str, report: Report) -> RawBox | None:
@@ -188,22 +172,23 @@ def _parse_results(path: Path, document: list[Any], report: Report, ids: Ids | N
     boxes: dict[Id, list[RawBox | None]] = {}
     names: dict[Id, str] = {} if ids is None else dict(ids.pictures)
     classes: dict[Id, str] = {} if ids is None else dict(ids.classes)
-    sizes = {} if ids is None else ids.sizes
+    known = Ids(names, {} if ids is None else ids.sizes, classes)
     for place, value in enumerate(document, start=1):
-        one = JsonEntry.of(value, f"{path}: result {place}")
-        picture, label = _id(one, "image_id"), _id(one, "category_id")
-        if ids is None:
-            _learn(one, names, picture, "file_name")
-            _learn(one, classes, label, "category")
-        read = _parse_annotation(place, value, one.where, Ids(names, {}, classes), report)
+        where = f"{path}: result {place}"
+        if ids is None and isinstance(value, dict):
+            _learn(JsonEntry(where, value), names, "image_id", "file_name")
+            _learn(JsonEntry(where, value), classes, "category_id", "category")
+        read = _parse_annotation(place, value, where, known, report)
         if read is not None:
             boxes.setdefault(read[0], []).append(read[1])
-    known = Ids(names, {number: sizes.get(number) for number in names}, classes)
     return RawSet(tuple(dict.fromkeys(classes.values())), _pictures(path, known, boxes, "result"))
 
 
-def _learn(one: JsonEntry, names: dict[Id, str], number: Id, key: str) -> None:
-    """Take what a number means from a result that says it."""
+def _learn(one: JsonEntry, names: dict[Id, str], number_key: str, key: str) -> None:
+    """Take what a number means from a result that says it; one without is told when it is read."""
+    number = as_id(one.values.get(number_key))
+    if number is None:
+        return
     if key not in one.values:
         raise LabelError(
             f"{one.where}: results are numbers alone; name the COCO document of the true boxes "
@@ -217,7 +202,7 @@ def _learn(one: JsonEntry, names: dict[Id, str], number: Id, key: str) -> None:
 def _pictures(
     path: Path, ids: Ids, boxes: Mapping[Id, list[RawBox | None]], unit: str = "annotation"
 ) -> list[RawPicture]:
-    return [
+    read = [
         RawPicture(
             names=(name,),
             file=path,
@@ -229,3 +214,4 @@ def _pictures(
         )
         for number, name in ids.pictures.items()
     ]
+    return read + [RawPicture((name,), path, (), unit, broken=True) for name in ids.broken]
