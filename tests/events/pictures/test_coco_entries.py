@@ -295,7 +295,7 @@ def test_a_document_of_which_no_annotation_fits_an_image_is_refused(tmp_path: Pa
             one["image_id"] = f"x{one['image_id']}"
 
     path = written(tmp_path / "in", change)
-    with pytest.raises(LabelError, match=r"set\.json: none of its 2 annotations .* 2 images"):
+    with pytest.raises(LabelError, match=r"set\.json: no annotation has .* of its 2 images"):
         run(tmp_path / "out", path)
 
 
@@ -319,6 +319,12 @@ def test_a_crowd_is_told_by_a_one_however_it_is_written(
     raws, faults = read(path)
     assert [kind for kind, _, _ in faults] == ["crowd left out"] * crowd
     assert counts(raws)["a.jpg"] == ((0, True) if crowd else (1, False))
+
+
+@pytest.mark.parametrize("bbox", ["\ud800", ["\ud800"] * 4])
+def test_what_is_said_of_half_a_character_can_be_written(bbox: object, tmp_path: Path) -> None:
+    _, [(_, _, what)] = read(written(tmp_path, lambda d: d["annotations"][0].update(bbox=bbox)))
+    assert r"\ud800" in what.encode().decode()
 
 
 @pytest.mark.parametrize(

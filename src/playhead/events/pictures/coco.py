@@ -39,16 +39,15 @@ def parse(path: Path, report: Report, ids: Ids | None = None, *, crowds: bool = 
     entry = JsonEntry.of(document, str(path))
     known = Ids.of(entry, report)
     boxes: dict[Id, list[RawBox | None]] = {}
-    annotations = list(entry.items("annotations"))
-    for place, value in annotations:
+    for place, value in entry.items("annotations"):
         where = f"{path}: annotation {place}"
         read = _parse_annotation(place, value, where, known, report, crowds=crowds)
         if read is not None:
             boxes.setdefault(read[0], []).append(read[1])
-    if annotations and not boxes.keys() & (known.pictures.keys() | known.lost):
+    if entry.values["annotations"] and not boxes.keys() & (known.pictures.keys() | known.lost):
         raise LabelError(
-            f"{path}: none of its {len(annotations)} annotations has the image_id of one of its "
-            f"{len(known.pictures)} images; give both the same ids"
+            f"{path}: no annotation has the image_id of one of its {len(known.pictures)} images; "
+            "give both the same ids"
         )
     return RawSet(tuple(dict.fromkeys(known.classes.values())), _pictures(path, known, boxes))
 
@@ -142,24 +141,24 @@ def _is_crowd(one: JsonEntry) -> bool:
         return False
     if value in (1, "1"):
         return True
-    raise LabelError(f"{one.where}: 'iscrowd' needs 0 or 1, got {repr(value)[:40]}")
+    raise LabelError(f"{one.where}: 'iscrowd' needs 0 or 1, got {value!r:.40}")
 
 
 def _parse_box(place: int, one: JsonEntry, label: str, report: Report) -> RawBox | None:
     bbox, score = one.values.get("bbox"), one.values.get("score")
     if not isinstance(bbox, list) or len(bbox) != 4:
-        report(Fault.COLUMNS, one.where, f"needs a bbox of 4 numbers, got {str(bbox)[:40]}")
+        report(Fault.COLUMNS, one.where, f"needs a bbox of 4 numbers, got {bbox!r:.40}")
         return None
     numbers = [*bbox, 0.0 if score is None else score]
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in numbers):
-        report(Fault.NOT_A_NUMBER, one.where, f"needs numbers, got {str(numbers)[:60]}")
+        report(Fault.NOT_A_NUMBER, one.where, f"needs numbers, got {numbers!r:.60}")
         return None
     try:
         x, y, width, height, sure = map(float, numbers)
     except OverflowError:  # a whole number of some hundred digits
         x = y = width = height = sure = math.inf
     if not all(map(math.isfinite, (x, y, width, height, sure))):
-        report(Fault.NOT_FINITE, one.where, f"needs finite numbers, got {str(numbers)[:60]}")
+        report(Fault.NOT_FINITE, one.where, f"needs finite numbers, got {numbers!r:.60}")
         return None
     corners = (x, y, x + width, y + height)
     if not (x < corners[2] < math.inf and y < corners[3] < math.inf):

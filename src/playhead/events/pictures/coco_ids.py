@@ -75,8 +75,8 @@ def require_id(one: JsonEntry, key: str) -> Id:
     """The id under `key`; LabelError where there is none."""
     number = as_id(one.values.get(key))
     if number is None:
-        got = repr(one.values.get(key))[:40]
-        raise LabelError(f"{one.where}: {key!r} needs a whole number, got {got}")
+        got = one.values.get(key)
+        raise LabelError(f"{one.where}: {key!r} needs a whole number, got {got!r:.40}")
     return number
 
 
