@@ -1,10 +1,13 @@
 """Sets of small pictures that really are on disk."""
 
+import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from playhead.events.pictures import finding
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 
 
@@ -42,3 +45,15 @@ def same(one: PictureSet, other: PictureSet, within: float = 1e-6) -> bool:
         and np.allclose(a.boxes, b.boxes, rtol=0, atol=within)
         for a, b in zip(one.pictures, other.pictures, strict=True)
     )
+
+
+def denied(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
+    """Let folders refuse to be listed, which permissions do for all but the superuser."""
+    listed = os.scandir
+
+    def scandir(path: Path | int) -> object:
+        if path in folders:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(finding.os, "scandir", scandir)

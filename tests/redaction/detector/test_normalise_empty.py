@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.events.pictures.picture_files import draw
+from tests.events.pictures.picture_files import denied, draw
 from tests.redaction.detector.label_sources import GOOD, VOC, boxes_of, found, run, yolo
 
 
@@ -117,3 +117,65 @@ def test_pictures_that_no_label_speaks_of_are_left_out_unless_they_are_held_empt
         "a.jpg": 1,
         "b.jpg": 0,
     }
+
+
+@pytest.mark.parametrize("broken", ["<annotation>", "<labels></labels>"])
+def test_a_picture_whose_voc_file_cannot_be_read_is_not_held_empty(
+    broken: str, tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        draw(tmp_path / "set" / f"{name}.jpg", seed=ord(name))
+    (tmp_path / "set" / "a.xml").write_text(broken)
+    (tmp_path / "set" / "b.xml").write_text(VOC.format(64, 48))
+    report = run(tmp_path / "out", tmp_path / "set", unlabelled="empty")
+    assert found(report) == {
+        "label file that cannot be read": 1,
+        "label file without a usable box": 1,
+        "picture without a label, as asked": 1,
+    }
+    assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {
+        "b.jpg": 1,
+        "c.jpg": 0,
+    }
+
+
+def test_a_picture_whose_labels_a_manifest_misses_is_not_held_empty(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
+    (root / "manifest.csv").write_text(
+        "video,labels\nimages/a.jpg,labels/a.txt\nimages/b.jpg,labels/gone.txt\n"
+    )
+    other = yolo(tmp_path / "other", {"c": GOOD}, seed=7)
+    report = run(
+        tmp_path / "out",
+        *(root, other),
+        images=root / "images",
+        unlabelled="empty",
+    )
+    assert found(report)["label file without a usable box"] == 1
+    assert list(boxes_of(tmp_path / "out")) == ["a.jpg"]
+
+
+def test_no_picture_that_a_label_may_mean_is_held_empty(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
+    draw(root / "images" / "a.png", seed=9)
+    report = run(tmp_path / "out", root, unlabelled="empty")
+    assert found(report) == {
+        "label that fits several pictures": 1,
+        "picture that an unused label may mean": 2,
+    }
+    assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
+
+
+def test_where_a_folder_of_labels_cannot_be_listed_no_picture_is_held_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD, "night/b": GOOD})
+    denied(monkeypatch, root / "labels" / "night")
+    report = run(tmp_path / "out", root, unlabelled="empty")
+    assert found(report) == {
+        "folder that cannot be read": 1,
+        "picture that an unused label may mean": 1,
+    }
+    assert report.failed == 1
+    assert "folder that cannot be read: 1" in report.describe_failed()
+    assert list(boxes_of(tmp_path / "out")) == ["a.jpg"]

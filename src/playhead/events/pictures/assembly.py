@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from playhead.errors import LabelError
-from playhead.events.pictures.finding import Shelf, plain_name, split_of, without_suffix
+from playhead.events.pictures.finding import (
+    Shelf,
+    plain_name,
+    shelf_of,
+    split_of,
+    without_suffix,
+)
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.events.pictures.pairing import Matcher
 from playhead.events.pictures.raw import RawBox, RawPicture, RawSet
-from playhead.events.pictures.sources import shelf_of
 from playhead.media.stills import still_size
 
 __all__ = ["UnseenPicture", "assemble", "refuse_unseen"]
@@ -38,11 +43,15 @@ def refuse_unseen(pictures: PictureSet, source: Path | str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A picture that labels speak of: its file and its size if known; unseen, its name alone."""
+    """A picture that labels speak of: its file and its size if known; unseen, its name alone.
+
+    missing: what to say of one that is needed and not there
+    """
 
     path: Path
     size: tuple[int, int] | None
     unseen: bool = False
+    missing: str = ""
 
 
 def assemble(
@@ -62,6 +71,7 @@ def assemble(
     known = _classes(path, raws, classes, like)
     shelf = None if like is not None or kind == "manifest" else shelf_of(path, images)
     if shelf is not None:
+        _refuse_unread(shelf)
         found = [_on_shelf(raw, shelf, images) for raw in raws.pictures]
     elif like is not None:
         found = _in_truth(raws, like)
@@ -74,6 +84,12 @@ def assemble(
         pictures += [_without_objects(one, shelf) for one in shelf.pictures if one not in spoken]
         pictures.sort(key=lambda one: one.path)
     return PictureSet(tuple(known), tuple(pictures))
+
+
+def _refuse_unread(shelf: Shelf) -> None:
+    """Raise LabelError where pictures may be missing, which would flatter every figure."""
+    for folder, why in shelf.unread:
+        raise LabelError(f"{folder}: {why}")
 
 
 def _classes(
@@ -131,7 +147,8 @@ def _on_shelf(raw: RawPicture, shelf: Shelf, images: Path | None) -> _Found:
         raise LabelError(f"{raw.file}: {raw.names[0]!r} can be {names}; keep one, or its folder")
     if files:
         return _Found(files[0], raw.size or still_size(files[0]))
-    return _Found((images or Path()) / raw.names[0], raw.size, unseen=True)
+    path = (images or Path()) / raw.names[0]
+    return _Found(path, raw.size, unseen=True, missing=shelf.missing(raw.names[0]))
 
 
 def _refuse_twice(raws: RawSet, found: Sequence[_Found]) -> None:
@@ -147,9 +164,10 @@ def _refuse_twice(raws: RawSet, found: Sequence[_Found]) -> None:
 
 def _picture(raw: RawPicture, found: _Found, classes: dict[str, int]) -> LabelledPicture:
     if raw.shares and found.size is None:
+        missing = found.missing or f"there is no picture {raw.names[0]!r}"
         raise LabelError(
-            f"{raw.file}: there is no picture {raw.names[0]!r}, and the shares of YOLO need its "
-            "size; name the folder of the pictures"
+            f"{raw.file}: {missing}; the shares of YOLO need its size; name the folder of the "
+            "pictures"
         )
     size = found.size or (0, 0)
     boxes = np.array([box.corners for box in raw.boxes], np.float64).reshape(-1, 4)

@@ -22,6 +22,7 @@ class Fault(StrEnum):
     BOM = "byte-order mark"
     CRLF = "lines end in CR LF"
     CROWD = "crowd left out"
+    BESIDE = "labels of another kind beside"
     # a box that cannot be used
     COLUMNS = "wrong number of values"
     NOT_A_NUMBER = "not a number"
@@ -32,16 +33,19 @@ class Fault(StrEnum):
     UNKNOWN_CLASS = "unknown class"
     # a file or a picture that cannot be used
     UNREADABLE_LABELS = "label file that cannot be read"
+    UNREADABLE_FOLDER = "folder that cannot be read"
+    UNREAD = "label file of another kind or place"
     MISSING_PICTURE = "label without a picture"
     AMBIGUOUS = "label that fits several pictures"
     TWICE = "two pictures of one number"
+    OTHER_SPLIT = "one picture in two splits"
     # an entry of a document of many pictures
     ENTRY = "entry that cannot be used"
     OF_LOST = "box of a picture left out"
     OTHER_JSON = "JSON that is no COCO"
 
 
-_HARMLESS = frozenset({Fault.BOM, Fault.CRLF, Fault.CROWD})
+_HARMLESS = frozenset({Fault.BOM, Fault.CRLF, Fault.CROWD, Fault.BESIDE})
 
 Report = Callable[[Fault, str, str], None]
 """Takes a fault, its place (`file: line 3`) and what was got, needed and helps."""
@@ -74,7 +78,8 @@ class RawPicture:
     names: what the picture may be called under its root, the likeliest first, with a suffix where
     the file gives one; unit: what the places of the boxes count; size: as the file declares it
     shares: the corners are shares of the picture's sides, not pixels; path: where the file says it
-    broken: a document of many pictures has boxes of this one that are not among `boxes`
+    broken: there are boxes of this picture that are not among `boxes`, or may be: its labels cannot
+    be read
     """
 
     names: tuple[str, ...]

@@ -1,25 +1,34 @@
 """Sources: labels of pictures in any format, told by what is found, read into raw labels."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playhead.errors import LabelError, PlayheadError
 from playhead.events.pictures import coco, csv_rows, voc, yolo
-from playhead.events.pictures.finding import Shelf, plain_name, split_of, without_suffix
+from playhead.events.pictures.discovery import LabelFiles
+from playhead.events.pictures.finding import (
+    Shelf,
+    plain_name,
+    shelf_of,
+    split_of,
+    without_suffix,
+)
 from playhead.events.pictures.raw import Fault, RawPicture, RawSet, Report
 from playhead.events.source import csv_rows as table_rows
 from playhead.events.source import read_text
 from playhead.files import inside
 
-__all__ = ["FORMATS", "MANIFEST", "SUBMISSION", "Manner", "detect", "parse", "shelf_of"]
+__all__ = ["FORMATS", "MANIFEST", "SUBMISSION", "Manner", "detect", "parse"]
 
 FORMATS = ("manifest", "yolo", "voc", "coco", "csv")
 MANIFEST = "manifest.csv"
 SUBMISSION = "submission.csv"
-# Texts that lie beside labels and are none.
-_NO_LABELS = frozenset({yolo.CLASSES, "predefined_classes.txt", "_darknet.labels", "notes.txt"})
-_LISTS = frozenset({"train.txt", "val.txt", "valid.txt", "test.txt", "trainval.txt"})
+_TABLES = (SUBMISSION, "boxes.csv")
+"""A table of boxes that is the whole of a folder; only the first goes over other labels."""
+_Splits = Mapping[str, Sequence[str]]
+"""The splits of pictures by their names without suffix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +37,23 @@ class Manner:
 
     in_pixels: YOLO with pixels instead of shares; first_pixel: of VOC, 1 as it defines or 0
     ids: what the numbers in a list of COCO results mean; crowds: keep those of COCO, of score 0
+    shelf: the pictures that the labels speak of, where that is known before they are read
     """
 
     in_pixels: bool = False
     first_pixel: int = 1
     ids: coco.Ids | None = None
     crowds: bool = False
+    shelf: Shelf | None = None
 
 
-def detect(path: Path) -> str:
-    """The format of labels in a file or folder; LabelError names the formats where it is none."""
+def detect(path: Path, images: Path | None = None) -> str:
+    """The format of labels in a file or folder; LabelError names the formats where it is none.
+
+    images: the folder of the pictures, where they are not beside the labels
+    """
     if path.is_dir():
-        return _detect_folder(path)
+        return _detect_folder(path, images)
     if not path.exists():
         raise LabelError(f"{path}: there is no such file or folder")
     match path.suffix.lower():
@@ -72,86 +86,50 @@ def parse(path: Path, name: str, report: Report, manner: Manner | None = None) -
         case "coco":
             return _parse_coco(path, report, manner)
         case "csv":
-            return csv_rows.parse(path / SUBMISSION if path.is_dir() else path, report)
+            return csv_rows.parse(_table(path) if path.is_dir() else path, report)
     raise LabelError(f"{path}: {name!r} is no format of pictures; known are {', '.join(FORMATS)}")
 
 
-def shelf_of(path: Path, images: Path | None, without: Path | None = None) -> Shelf:
-    """The pictures that labels in `path` may speak of: those in `images`, or else beside them.
-
-    Beside them is in the same folder; where that holds none, in `images` or `JPEGImages` next to
-    it, or in the folder above one that is called `labels` or the like. Those under the folder
-    `without` are passed over.
-    """
-    if images is not None:
-        if not images.is_dir():
-            raise LabelError(f"{images}: is no folder; name the one that holds the pictures")
-        return Shelf(images, without)
-    folder = path if path.is_dir() else path.parent
-    shelf = Shelf(folder, without)
-    if shelf.pictures:
-        return shelf
-    above = folder.absolute().parent
-    beside = [above / name for name in ("images", "JPEGImages") if (above / name).is_dir()]
-    if beside:
-        return Shelf(beside[0], without)
-    return Shelf(above, without) if folder.name.lower() in {"labels", "annotations"} else shelf
-
-
-def _detect_folder(folder: Path) -> str:
+def _detect_folder(folder: Path, images: Path | None) -> str:
     if (folder / MANIFEST).is_file():
         return "manifest"
     if (folder / SUBMISSION).is_file():
         return "csv"
-    for name, look in _LOOKS.items():
-        if look(folder):
-            return name
+    files = LabelFiles(folder, None if images is None else shelf_of(folder, images))
+    kind = files.kind()
+    if kind is not None:
+        return kind
+    if _table(folder).is_file():
+        return "csv"
     if yolo.read_classes(folder) is not None:
         return "yolo"
+    for unread, why in files.unread:
+        raise LabelError(f"{unread}: {why}")
     raise LabelError(
-        f"{folder}: holds no labels of pictures; looked for {MANIFEST}, {SUBMISSION}, label files "
-        "(.txt) of YOLO, .xml of VOC and .json of COCO"
+        f"{folder}: holds no labels of pictures; looked for {MANIFEST}, {', '.join(_TABLES)}, "
+        "label files (.txt) of YOLO, .xml of VOC and .json of COCO"
     )
 
 
-def _label_files(folder: Path) -> list[Path]:
-    """The label files of YOLO; once a folder `labels` is there, those in such folders alone."""
-    texts = [
-        path
-        for path in sorted(folder.rglob("*.txt"))
-        if path.name not in _NO_LABELS
-        and "ImageSets" not in path.relative_to(folder).parts
-        and not path.name.lower().startswith(("readme", "license", "."))
-        and path.is_file()
-    ]
-    inner = [path for path in texts if "labels" in path.relative_to(folder).parts[:-1]]
-    if inner:
-        return inner
-    if folder.name == "labels":
-        return texts
-    return [path for path in texts if not (path.parent == folder and path.name in _LISTS)]
-
-
-def _xml_files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*.xml")) if path.is_file()]
-
-
-def _json_files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*.json")) if path.is_file()]
-
-
-_LOOKS: dict[str, Callable[[Path], list[Path]]] = {
-    "yolo": _label_files,
-    "voc": _xml_files,
-    "coco": _json_files,
-}
+def _table(folder: Path) -> Path:
+    """The table of boxes in a folder; its first name where there is none."""
+    paths = [folder / name for name in _TABLES]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def _parse_yolo(path: Path, report: Report, manner: Manner) -> RawSet:
     folder = path if path.is_dir() else path.parent
-    files = [path] if path.suffix.lower() == ".txt" else _label_files(folder)
-    pictures = [_yolo_picture(file, folder, report, manner) for file in files]
+    if path.suffix.lower() == ".txt" and not path.is_dir():
+        return RawSet(_classes_near(folder), [_yolo_picture(path, folder, report, manner)])
+    files = LabelFiles(folder, manner.shelf)
+    pictures = [_yolo_picture(file, folder, report, manner) for file in files.texts]
+    files.tell("yolo", _named(pictures), report)
     return RawSet(_classes_near(folder), pictures)
+
+
+def _named(pictures: Sequence[RawPicture]) -> set[str]:
+    """The pictures that are spoken of, without suffix."""
+    return {without_suffix(name) for one in pictures for name in one.names}
 
 
 def _yolo_picture(file: Path, folder: Path, report: Report, manner: Manner) -> RawPicture:
@@ -173,19 +151,25 @@ def _classes_near(folder: Path) -> tuple[str, ...] | None:
 def _parse_voc(path: Path, report: Report, manner: Manner) -> RawSet:
     folder = path if path.is_dir() else path.parent
     splits = _voc_splits(folder)
-    files = [path] if path.is_file() else _xml_files(folder)
-    pictures = [_voc_picture(file, folder, splits, report, manner) for file in files]
-    return RawSet(None, [one for one in pictures if one is not None])
+    if path.is_file():
+        return RawSet(None, [_voc_picture(path, folder, splits, report, manner)])
+    files = LabelFiles(folder, manner.shelf)
+    pictures = [
+        _voc_picture(file, folder, splits, report, manner) for file in files.documents["voc"]
+    ]
+    files.tell("voc", _named(pictures), report)
+    return RawSet(None, pictures)
 
 
 def _voc_picture(
-    file: Path, folder: Path, splits: dict[str, str], report: Report, manner: Manner
-) -> RawPicture | None:
-    read = voc.parse_labels(file, report, first_pixel=manner.first_pixel)
-    if read is None:
-        return None
+    file: Path, folder: Path, splits: _Splits, report: Report, manner: Manner
+) -> RawPicture:
     relative = file.relative_to(folder)
     name = without_suffix(plain_name(relative))
+    split = _split_in(splits, file, report) or split_of(relative)
+    read = voc.parse_labels(file, report, first_pixel=manner.first_pixel)
+    if read is None:
+        return RawPicture((name,), file, (), unit="object", split=split, broken=True)
     own = Path(read.picture.replace("\\", "/")).name
     stated = Path(name).with_name(own).as_posix() if own else name
     return RawPicture(
@@ -195,18 +179,28 @@ def _voc_picture(
         boxes=read.boxes,
         unit="object",
         size=read.size,
-        split=splits.get(file.stem) or split_of(relative),
+        split=split,
     )
 
 
-def _voc_splits(folder: Path) -> dict[str, str]:
-    """The splits of the lists in `ImageSets/Main`, by the name of the picture."""
+def _voc_splits(folder: Path) -> _Splits:
+    """The splits of the lists in `ImageSets/Main`, in this order, by the name of the picture."""
     lists = folder / "ImageSets" / "Main"
-    splits: dict[str, str] = {}
+    splits: defaultdict[str, list[str]] = defaultdict(list)
     for stem, split in (("train", "train"), ("val", "valid"), ("test", "test")):
         if (lists / f"{stem}.txt").is_file():
-            splits |= dict.fromkeys(read_text(lists / f"{stem}.txt").split(), split)
+            for name in dict.fromkeys(read_text(lists / f"{stem}.txt").split()):
+                splits[name].append(split)
     return splits
+
+
+def _split_in(splits: _Splits, file: Path, report: Report) -> str | None:
+    """The split of a label file by the lists: the first that names it."""
+    known = splits.get(file.stem, ())
+    if len(known) > 1:
+        what = f"the lists in ImageSets/Main have it in {' and '.join(known)}; keep it in one"
+        report(Fault.OTHER_SPLIT, str(file), what)
+    return known[0] if known else None
 
 
 def _parse_coco(path: Path, report: Report, manner: Manner) -> RawSet:
@@ -214,10 +208,12 @@ def _parse_coco(path: Path, report: Report, manner: Manner) -> RawSet:
         return coco.parse(path, report, manner.ids, crowds=manner.crowds)
     classes: dict[str, None] = {}
     pictures = []
-    for file in _json_files(path):
+    files = LabelFiles(path, manner.shelf)
+    for file in files.documents["coco"]:
         found = coco.parse(file, report, manner.ids, crowds=manner.crowds)
         classes |= dict.fromkeys(found.classes or ())
         pictures += [_under(one, file.relative_to(path)) for one in found.pictures]
+    files.tell("coco", set(), report)
     return RawSet(tuple(classes), pictures)
 
 
@@ -242,23 +238,22 @@ def _parse_manifest(path: Path, report: Report, manner: Manner) -> RawSet:
             report(Fault.MISSING_PICTURE, where, f"the picture {cells['video']!r} is not there")
             continue
         raw = _labels_of_row(path, where, cells, report, manner)
-        if raw is not None:
-            split, group = cells.get("split") or None, cells.get("group", "")
-            names = (picture.relative_to(path.parent.resolve()).as_posix(),)
-            pictures.append(replace(raw, names=names, path=picture, split=split, group=group))
+        split, group = cells.get("split") or None, cells.get("group", "")
+        names = (picture.relative_to(path.parent.resolve()).as_posix(),)
+        pictures.append(replace(raw, names=names, path=picture, split=split, group=group))
     return RawSet(_classes_near(path.parent), pictures)
 
 
 def _labels_of_row(
     path: Path, where: str, cells: dict[str, str], report: Report, manner: Manner
-) -> RawPicture | None:
+) -> RawPicture:
     labels = _inside(path, where, cells["labels"])
     if labels is None:
         return RawPicture((), path, ())
     if not labels.is_file():
         what = f"the labels {cells['labels']!r} are not there"
         report(Fault.UNREADABLE_LABELS, where, what)
-        return None
+        return RawPicture((), path, (), broken=True)
     match labels.suffix.lower():
         case ".txt":
             return _yolo_picture(labels, labels.parent, report, manner)

@@ -74,7 +74,8 @@ def normalise(
 def _tallies(config: NormaliseConfig) -> list[SourceTally]:
     tallies: list[SourceTally] = []
     for source in config.sources:
-        kind = detect(source.path) if source.format == "auto" else source.format
+        images = source.images or config.images
+        kind = detect(source.path, images) if source.format == "auto" else source.format
         name = source.name or _name_of(source.path)
         taken = {one.name for one in tallies}
         number = 2

@@ -3,13 +3,19 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from playhead.errors import LabelError, MediaError
-from playhead.events.pictures.finding import Shelf, plain_name, split_of, without_suffix
-from playhead.events.pictures.raw import Fault, RawPicture
-from playhead.events.pictures.sources import Manner, parse, shelf_of
+from playhead.events.pictures.finding import (
+    Shelf,
+    plain_name,
+    shelf_of,
+    split_of,
+    without_suffix,
+)
+from playhead.events.pictures.raw import Fault, RawPicture, RawSet
+from playhead.events.pictures.sources import Manner, parse
 from playhead.media.stills import read_still, still_size
 from playhead.progress import Progress
 from playhead.redaction.detector.normalise_boxes import Naming, Saying
@@ -39,6 +45,34 @@ class Draft:
     group: str = ""
 
 
+@dataclass(slots=True)
+class _Shelves:
+    """The folders of pictures; sources with the same folder share one.
+
+    unsure: pictures that a label may mean which was left out, and that are not without objects
+    """
+
+    config: NormaliseConfig
+    out: Path
+    by_folder: dict[Path, Shelf] = field(default_factory=dict)
+    unsure: set[Path] = field(default_factory=set)
+
+    def of(self, source: SourceConfig) -> Shelf:
+        """The pictures of a source."""
+        key = self._key(source)
+        if key not in self.by_folder:
+            images = source.images or self.config.images
+            self.by_folder[key] = shelf_of(source.path, images, self.out)
+        return self.by_folder[key]
+
+    def take(self, source: SourceConfig) -> Shelf | None:
+        """The pictures of a source, once; None where it has none, or they were taken before."""
+        return self.by_folder.pop(self._key(source), None)
+
+    def _key(self, source: SourceConfig) -> Path:
+        return (source.images or self.config.images or source.path).resolve()
+
+
 def gather(
     config: NormaliseConfig, tallies: Sequence[SourceTally], out: Path
 ) -> tuple[list[Draft], tuple[str, ...]]:
@@ -48,31 +82,22 @@ def gather(
     Raises LabelError for a source whose classes are numbers that nothing names.
     """
     drafts: dict[Path, Draft] = {}
-    shelves: dict[Path, Shelf] = {}
+    shelves = _Shelves(config, out)
     classes: list[str] = []
     for source, tally in zip(config.sources, tallies, strict=True):
-        raws = parse(
-            source.path,
-            tally.format,
-            tally.fault,
-            Manner(in_pixels=source.units == "pixels", first_pixel=source.first_pixel),
-        )
-        # What the reader could not give a picture for was a label too.
-        lost = (Fault.MISSING_PICTURE, Fault.UNREADABLE_LABELS)
-        tally.labels = len(raws.pictures) + sum(tally.count(fault) for fault in lost)
+        shelf = None if tally.format == "manifest" else shelves.of(source)
+        raws = _read(source, tally, shelf)
         own = raws.classes or config.classes
         naming = Naming(source, own, config.map, config.classes)
         _require_names(source, naming, raws.pictures)
         tally.names = naming.names(_spoken(raws.pictures))
         known = _known(naming, raws.pictures)
         classes += known
-        by_path = tally.format == "manifest"
-        shelf = None if by_path else _shelf(config, source, shelves, out)
         folder = source.path if source.path.is_dir() else source.path.parent
         tally.roots = (folder,) if shelf is None else (folder, shelf.root)
         root = (source.path if shelf is None else shelf.root).resolve()
         for raw in raws.pictures:
-            path = raw.path or _find(raw, shelf, tally)
+            path = raw.path or _find(raw, shelf, tally, shelves.unsure)
             if path is None:
                 continue
             name = plain_name(Path(raw.names[0])) if shelf is None else shelf.pictures[path]
@@ -80,6 +105,7 @@ def gather(
             _take_split(draft, raw.split, source.split, tally)
             draft.group = draft.group or raw.group
             draft.sayings.append(Saying(raw, naming, tally, known, root))
+    _tell_unread(config, shelves, tallies)
     _add_unlabelled(config, drafts, shelves, tallies)
     return list(drafts.values()), tuple(dict.fromkeys(config.classes or classes))
 
@@ -146,6 +172,29 @@ def named(drafts: Sequence[Draft]) -> dict[str, Draft]:
     return names
 
 
+def _read(source: SourceConfig, tally: SourceTally, shelf: Shelf | None) -> RawSet:
+    """What a source says, its classes without the spaces that may stand around them."""
+    manner = Manner(in_pixels=source.units == "pixels", first_pixel=source.first_pixel, shelf=shelf)
+    raws = parse(source.path, tally.format, tally.fault, manner)
+    # What the reader could not give a picture for was a label too.
+    tally.labels = len(raws.pictures) + tally.count(Fault.MISSING_PICTURE)
+    for name in dict.fromkeys([*(raws.classes or ()), *_spoken(raws.pictures)]):
+        if name != name.strip():
+            tally.add(Repair.SPACES, str(source.path), repr(name))
+    classes = None if raws.classes is None else tuple(name.strip() for name in raws.classes)
+    return RawSet(classes, [_with_plain_labels(raw) for raw in raws.pictures])
+
+
+def _with_plain_labels(raw: RawPicture) -> RawPicture:
+    if not any(isinstance(box.label, str) and box.label != box.label.strip() for box in raw.boxes):
+        return raw
+    boxes = (
+        replace(box, label=box.label.strip()) if isinstance(box.label, str) else box
+        for box in raw.boxes
+    )
+    return replace(raw, boxes=tuple(boxes))
+
+
 def _known(naming: Naming, raws: Iterable[RawPicture]) -> list[str]:
     """The classes that a source knows: those it lists, and those it speaks of by name."""
     names = (naming.name(label) for label in _spoken(raws))
@@ -167,29 +216,23 @@ def _require_names(source: SourceConfig, naming: Naming, raws: Iterable[RawPictu
         )
 
 
-def _shelf(
-    config: NormaliseConfig, source: SourceConfig, shelves: dict[Path, Shelf], out: Path
-) -> Shelf:
-    """The pictures of a source; sources with the same folder of pictures share them."""
-    images = source.images or config.images
-    key = (images or source.path).resolve()
-    if key not in shelves:
-        shelves[key] = shelf_of(source.path, images, out)
-    return shelves[key]
-
-
-def _find(raw: RawPicture, shelf: Shelf | None, tally: SourceTally) -> Path | None:
-    """The picture that a label speaks of, or None, which is counted."""
+def _find(
+    raw: RawPicture, shelf: Shelf | None, tally: SourceTally, unsure: set[Path]
+) -> Path | None:
+    """The picture that a label speaks of, or None, which is counted; those it may mean: unsure."""
     where = str(raw.file) if raw.file.suffix.lower() in {".txt", ".xml"} else raw.names[0]
+    missing = f"there is no picture {raw.names[0]!r}"
     if shelf is not None:
         found = next((found for name in raw.names if (found := shelf.find(name))), [])
         if len(found) == 1:
             return found[0]
         if found:
+            unsure.update(path.resolve() for path in found)
             names = ", ".join(str(path) for path in found[:3])
             tally.add(Fault.AMBIGUOUS, where, f"{raw.names[0]!r} can be {names}")
             return None
-    tally.add(Fault.MISSING_PICTURE, where, f"no picture {raw.names[0]!r}")
+        missing = shelf.missing(raw.names[0])
+    tally.add(Fault.MISSING_PICTURE, where, missing)
     return None
 
 
@@ -207,24 +250,38 @@ def _take_split(draft: Draft, split: str | None, held: str | None, tally: Source
         known, new = draft.held, held
         draft.held = known or new
     if known is not None and new is not None and new != known:
-        tally.add(Repair.OTHER_SPLIT, str(draft.path), f"{known}, then {new}")
+        tally.add(Fault.OTHER_SPLIT, str(draft.path), f"{known}, then {new}")
+
+
+def _tell_unread(
+    config: NormaliseConfig, shelves: _Shelves, tallies: Sequence[SourceTally]
+) -> None:
+    """Count the folders of pictures that cannot be listed, but for those of labels as well."""
+    for source, tally in zip(config.sources, tallies, strict=True):
+        for folder, why in [] if tally.format == "manifest" else shelves.of(source).unread:
+            if not any(str(folder) in one.broken for one in tallies):
+                tally.fault(Fault.UNREADABLE_FOLDER, str(folder), why)
 
 
 def _add_unlabelled(
     config: NormaliseConfig,
     drafts: dict[Path, Draft],
-    shelves: dict[Path, Shelf],
+    shelves: _Shelves,
     tallies: Sequence[SourceTally],
 ) -> None:
-    """Count the pictures that no label speaks of, and take them as empty where that is asked."""
+    """Count the pictures that no label speaks of, and take them as empty where that is asked.
+
+    Where a folder cannot be listed, the labels in it may speak of any of them.
+    """
+    all_unsure = any(tally.count(Fault.UNREADABLE_FOLDER) for tally in tallies)
     for source, tally in zip(config.sources, tallies, strict=True):
-        shelf = shelves.pop((source.images or config.images or source.path).resolve(), None)
-        if shelf is None:
-            continue
-        for path, name in shelf.pictures.items():
+        shelf = shelves.take(source)
+        for path, name in () if shelf is None else shelf.pictures.items():
             if path.resolve() in drafts:
                 continue
-            if config.unlabelled == "leave":
+            if path.resolve() in shelves.unsure or all_unsure:
+                tally.add(Repair.UNSURE, str(path))
+            elif config.unlabelled == "leave":
                 tally.add(Repair.NO_LABEL, str(path))
             else:
                 tally.add(Repair.HELD_EMPTY, str(path))

@@ -9,7 +9,7 @@ from typing import Any
 from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.raw import Fault
 
-__all__ = ["OUTCOMES", "Count", "Kind", "NormaliseReport", "Repair", "SourceTally"]
+__all__ = ["OUTCOMES", "Count", "Kind", "NormaliseReport", "Repair", "SourceTally", "counted"]
 
 
 class Repair(StrEnum):
@@ -30,8 +30,9 @@ class Repair(StrEnum):
     COPY = "the same picture twice"
     OTHER_NAME = "the same picture under two names"
     NO_LABEL = "picture that no label speaks of"
+    UNSURE = "picture that an unused label may mean"
     HELD_EMPTY = "picture without a label, as asked"
-    OTHER_SPLIT = "one picture in two splits"
+    SPACES = "class name with spaces around it"
     NO_GROUP = "name without a group"
 
 
@@ -41,6 +42,7 @@ OUTCOMES: dict[Kind, str] = {
     Fault.BOM: "read",
     Fault.CRLF: "read",
     Fault.CROWD: "box left out",
+    Fault.BESIDE: "not read",
     Fault.COLUMNS: "box left out",
     Fault.NOT_A_NUMBER: "box left out",
     Fault.NOT_FINITE: "box left out",
@@ -49,9 +51,12 @@ OUTCOMES: dict[Kind, str] = {
     Fault.NO_AREA: "box left out",
     Fault.UNKNOWN_CLASS: "box left out",
     Fault.UNREADABLE_LABELS: "file left out",
+    Fault.UNREADABLE_FOLDER: "folder left out",
+    Fault.UNREAD: "file left out",
     Fault.MISSING_PICTURE: "label left out",
     Fault.AMBIGUOUS: "label left out",
     Fault.TWICE: "picture left out",
+    Fault.OTHER_SPLIT: "the first holds",
     Fault.ENTRY: "label left out",
     Fault.OF_LOST: "box left out",
     Fault.OTHER_JSON: "passed over",
@@ -70,8 +75,9 @@ OUTCOMES: dict[Kind, str] = {
     Repair.COPY: "labels merged",
     Repair.OTHER_NAME: "kept, in one group",
     Repair.NO_LABEL: "picture left out",
+    Repair.UNSURE: "picture left out",
     Repair.HELD_EMPTY: "kept without objects",
-    Repair.OTHER_SPLIT: "the first holds",
+    Repair.SPACES: "read without them",
     Repair.NO_GROUP: "a group of its own",
 }
 
@@ -98,7 +104,7 @@ class SourceTally:
     roots: the folders of its labels and pictures
     names: what it calls its classes; labels: label files, or pictures of a document
     read and kept: boxes
-    broken: the label files of which a reader left something out
+    broken: the label files of which a reader left something out, folders that it could not list
     """
 
     name: str
@@ -130,7 +136,7 @@ class SourceTally:
         self.add(kind, where, what)
         if kind in BOX_FAULTS:
             self.broken.add(where.rpartition(": ")[0])
-        elif kind is Fault.UNREADABLE_LABELS:
+        elif kind in {Fault.UNREADABLE_LABELS, Fault.UNREADABLE_FOLDER}:
             self.broken.add(where)
 
     def to_json(self) -> dict[str, Any]:
@@ -183,17 +189,20 @@ class NormaliseReport:
 
     @property
     def failed(self) -> int:
-        """How many files could not be read at all."""
+        """How many files, or folders of them, could not be read at all."""
         return sum(self._failures().values())
 
     def describe_failed(self) -> str:
         """Which files could not be read, in a line; empty for none."""
         said = ", ".join(f"{kind}: {count}" for kind, count in self._failures().items())
-        files = "1 file" if self.failed == 1 else f"{self.failed} files"
-        return f"{files} could not be read ({said})" if said else ""
+        return f"{counted(self.failed, 'file')} could not be read ({said})" if said else ""
 
     def _failures(self) -> dict[Kind, int]:
-        kinds: tuple[Kind, ...] = (Fault.UNREADABLE_LABELS, Repair.UNREADABLE_PICTURE)
+        kinds: tuple[Kind, ...] = (
+            Fault.UNREADABLE_LABELS,
+            Fault.UNREADABLE_FOLDER,
+            Repair.UNREADABLE_PICTURE,
+        )
         counts = {kind: sum(one.count(kind) for one in self.sources) for kind in kinds}
         return {kind: count for kind, count in counts.items() if count}
 
@@ -207,8 +216,9 @@ class NormaliseReport:
 
     def describe(self) -> str:
         """What was made, in a line."""
-        boxes, groups = sum(self.made.count().values()), len({p.group for p in self.made.pictures})
-        said = f"{len(self.made)} pictures in {groups} groups with {boxes} boxes"
+        groups = counted(len({one.group for one in self.made.pictures}), "group")
+        boxes = counted(sum(self.made.count().values()), "box", "es")
+        said = f"{counted(len(self.made), 'picture')} in {groups} with {boxes}"
         return f"{said}: nothing was written" if self.out is None else f"{self.out}: {said}"
 
     def _splits(self) -> dict[str, PictureSet]:
@@ -218,6 +228,11 @@ class NormaliseReport:
             name: self.made.chosen([p for p, one in enumerate(pictures) if one.split == name])
             for name in sorted(names)
         }
+
+
+def counted(number: int, thing: str, plural: str = "s") -> str:
+    """A number of things in words, as `1 box`."""
+    return f"{number} {thing}{'' if number == 1 else plural}"
 
 
 def _counts(part: PictureSet) -> dict[str, int]:

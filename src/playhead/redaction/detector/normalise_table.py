@@ -17,6 +17,7 @@ _LEAST = 16
 """Of the first place of a kind, however wide the other columns are."""
 
 _SEVERITY = (
+    "folder left out",
     "file left out",
     "picture left out",
     "label left out",
