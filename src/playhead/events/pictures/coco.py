@@ -11,7 +11,7 @@ picture whose entry cannot be used is broken, so that it does not pass for one w
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.raw import Fault, RawBox, RawPicture, RawSet, Report
 from playhead.events.source import JsonEntry, read_json
 
-__all__ = ["Ids", "parse", "results_text", "truth_text"]
+__all__ = ["Ids", "parse", "parse_files", "results_text", "truth_text"]
 
 
 def parse(path: Path, report: Report, ids: Ids | None = None, *, crowds: bool = False) -> RawSet:
@@ -33,23 +33,28 @@ def parse(path: Path, report: Report, ids: Ids | None = None, *, crowds: bool = 
     Raises LabelError for a file that is no JSON of this kind, of which no annotation is of one of
     its pictures, or where one number means two classes.
     """
-    document = read_json(path)
-    if isinstance(document, list):
-        return _parse_results(path, document, report, ids)
-    entry = JsonEntry.of(document, str(path))
-    known = Ids.of(entry, report)
-    boxes: dict[Id, list[RawBox | None]] = {}
-    for place, value in entry.items("annotations"):
-        where = f"{path}: annotation {place}"
-        read = _parse_annotation(place, value, where, known, report, crowds=crowds)
-        if read is not None:
-            boxes.setdefault(read[0], []).append(read[1])
-    if entry.values["annotations"] and not boxes.keys() & (known.pictures.keys() | known.lost):
-        raise LabelError(
-            f"{path}: no annotation has the image_id of one of its {len(known.pictures)} images; "
-            "give both the same ids"
-        )
-    return RawSet(tuple(dict.fromkeys(known.classes.values())), _pictures(path, known, boxes))
+    return _parse_document(path, read_json(path), report, ids, crowds=crowds)
+
+
+def parse_files(
+    paths: Sequence[Path], report: Report, ids: Ids | None = None, *, crowds: bool = False
+) -> Iterator[tuple[Path, RawSet]]:
+    """What each of several JSON files says, as `parse` does; those that are no COCO are faults.
+
+    Where none is, the first is refused for what it lacks.
+    """
+    others = []
+    for path in paths:
+        document = read_json(path)
+        if _is_coco(document):
+            yield path, _parse_document(path, document, report, ids, crowds=crowds)
+        else:
+            others.append(path)
+    if others and len(others) == len(paths):
+        parse(others[0], report, ids, crowds=crowds)
+    for path in others:
+        what = "has no `images` and is no list of results; move it out of the folder of labels"
+        report(Fault.OTHER_JSON, str(path), what)
 
 
 def truth_text(found: PictureSet, names: Sequence[str]) -> str:
@@ -103,6 +108,34 @@ def _rows(found: PictureSet, *, scores: bool = False) -> list[dict[str, Any]]:
             # The shortest text of a float32 is read as the same float32 again.
             rows.append(row | ({"score": float(str(one.scores[place]))} if scores else {}))
     return rows
+
+
+def _is_coco(document: Any) -> bool:
+    """Whether JSON is a document of images or a list of results; an empty list finds nothing."""
+    if isinstance(document, list):
+        return not document or any(isinstance(one, dict) and "image_id" in one for one in document)
+    return isinstance(document, dict) and "images" in document
+
+
+def _parse_document(
+    path: Path, document: Any, report: Report, ids: Ids | None, *, crowds: bool
+) -> RawSet:
+    if isinstance(document, list):
+        return _parse_results(path, document, report, ids)
+    entry = JsonEntry.of(document, str(path))
+    known = Ids.of(entry, report)
+    boxes: dict[Id, list[RawBox | None]] = {}
+    for place, value in entry.items("annotations"):
+        where = f"{path}: annotation {place}"
+        read = _parse_annotation(place, value, where, known, report, crowds=crowds)
+        if read is not None:
+            boxes.setdefault(read[0], []).append(read[1])
+    if entry.values["annotations"] and not boxes.keys() & (known.pictures.keys() | known.lost):
+        raise LabelError(
+            f"{path}: no annotation has the image_id of one of its {len(known.pictures)} images; "
+            "give both the same ids"
+        )
+    return RawSet(tuple(dict.fromkeys(known.classes.values())), _pictures(path, known, boxes))
 
 
 def _parse_annotation(

@@ -209,8 +209,8 @@ def _parse_coco(path: Path, report: Report, manner: Manner) -> RawSet:
     classes: dict[str, None] = {}
     pictures = []
     files = LabelFiles(path, manner.shelf)
-    for file in files.documents["coco"]:
-        found = coco.parse(file, report, manner.ids, crowds=manner.crowds)
+    documents = files.documents["coco"]
+    for file, found in coco.parse_files(documents, report, manner.ids, crowds=manner.crowds):
         classes |= dict.fromkeys(found.classes or ())
         pictures += [_under(one, file.relative_to(path)) for one in found.pictures]
     files.tell("coco", set(), report)
