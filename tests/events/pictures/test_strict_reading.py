@@ -123,8 +123,8 @@ def test_a_class_that_stands_twice_in_the_list_is_an_error(tmp_path: Path) -> No
         "names: {null: car, 1: plate}\n",
         "names: " + "[" * 5000,
         "names: " + "[" * 5000 + "]" * 5000,
-        "names: [2021-99-99]\n",
-        "names: {0: car, 1: " + "9" * 5000 + "}\n",
+        "names: [[car], plate]\n",
+        "names: [car, ]\n  x: [",
     ],
 )
 def test_a_broken_yaml_of_a_data_set_is_named(text: str, tmp_path: Path) -> None:
@@ -133,6 +133,14 @@ def test_a_broken_yaml_of_a_data_set_is_named(text: str, tmp_path: Path) -> None
     (root / "data.yaml").write_text(text)
     with pytest.raises(LabelError, match=r"data\.yaml: (needs `names`|cannot be read as YAML)"):
         read_pictures(root)
+
+
+@pytest.mark.parametrize("name", ["no", "off", "1e3", "007", "2021-99-99", "~", "9" * 5000])
+def test_the_name_of_a_class_is_the_text_that_stands_in_the_yaml(name: str, tmp_path: Path) -> None:
+    root = yolo(tmp_path, "1 .5 .5 .2 .2\n")
+    (root / "classes.txt").unlink()
+    (root / "data.yaml").write_text(f"names: {{0: car, 1: {name}}}\n")
+    assert read_pictures(root).count() == {"car": 0, name: 1}
 
 
 @pytest.mark.parametrize("names", ["[car, plate]", "{0: car, 1: plate}"])

@@ -91,7 +91,7 @@ def test_splits_of_the_sources_stay_and_a_group_in_two_of_them_is_warned_of(tmp_
     report = run(tmp_path / "out", root, group_by=r"m\d", classes=["car"])
     assert [one.split for one in report.made.pictures] == ["train", "valid", "valid"]
     assert [
-        "1 groups have pictures in more than one split (first m1)" in w for w in report.warnings
+        "1 group with pictures in more than one split (first m1)" in w for w in report.warnings
     ] == [True]
 
 

@@ -16,7 +16,14 @@ from playhead.events.pictures.model import LabelledPicture
 from playhead.events.pictures.raw import Fault, RawBox, Report, label_lines, refuse
 from playhead.files import write_text
 
-__all__ = ["CLASSES", "label_text", "parse_labels", "read_classes", "write_classes"]
+__all__ = [
+    "CLASSES",
+    "check_classes",
+    "label_text",
+    "parse_labels",
+    "read_classes",
+    "write_classes",
+]
 
 CLASSES = "classes.txt"
 _LARGEST_SHARE = 1.5
@@ -66,10 +73,15 @@ def read_classes(folder: Path) -> tuple[str, ...] | None:
 
 def write_classes(classes: Sequence[str], folder: Path) -> None:
     """Write `classes.txt`, a name a line."""
-    for name in classes:
-        if not name.strip() or name != name.strip() or "\n" in name:
-            raise LabelError(f"{name!r}: a class is one line without spaces around it; rename it")
+    check_classes(classes)
     write_text(folder / CLASSES, "".join(f"{name}\n" for name in classes))
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Raise LabelError for a name that `classes.txt` cannot hold."""
+    for name in classes:
+        if not name.strip() or name != name.strip() or "\n" in name or "\r" in name:
+            raise LabelError(f"{name!r}: a class is one line without spaces around it; rename it")
 
 
 def _parse_line(
@@ -138,14 +150,18 @@ def _class_lines(path: Path) -> tuple[str, ...]:
 
 def _yaml_classes(path: Path) -> tuple[str, ...]:
     try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        # Every value as it is written: YAML makes numbers and truths of such names as 1 and no.
+        document: Any = yaml.load(path.read_text(encoding="utf-8-sig"), yaml.BaseLoader)
     except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
-        # Also for what nests too deep, a date of no calendar, endless digits.
+        # Also for what nests too deep.
         reason = " ".join(str(error).split())
         raise LabelError(f"{path}: cannot be read as YAML: {reason}") from error
     names = document.get("names") if isinstance(document, dict) else None
-    if isinstance(names, dict) and set(names) == set(range(len(names))):
-        names = [names[number] for number in range(len(names))]
+    if isinstance(names, dict) and set(names) == {str(number) for number in range(len(names))}:
+        names = [names[str(number)] for number in range(len(names))]
     if not isinstance(names, list) or not names:
         raise LabelError(f"{path}: needs `names`, a list of classes or a mapping from 0 on")
-    return tuple(str(name) for name in names)
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise LabelError(f"{path}: needs `names`, each a text, got {name!r:.60}")
+    return tuple(names)

@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +18,10 @@ import numpy as np
 
 from playhead.errors import ConfigError, LabelError, StorageError
 from playhead.events.pictures.files import write_set
-from playhead.events.pictures.finding import without_suffix
+from playhead.events.pictures.finding import walk, without_suffix
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.events.pictures.sources import MANIFEST, detect
+from playhead.events.pictures.yolo import check_classes
 from playhead.files import write_text
 from playhead.output import print_error, print_table
 from playhead.progress import progress
@@ -38,7 +39,7 @@ from playhead.redaction.detector.normalise_split import deal_out, group_of
 from playhead.redaction.detector.normalise_table import repair_rows
 from playhead.redaction.detector.normalise_warnings import warnings_of
 
-__all__ = ["REPORT", "normalise", "print_report", "write_report"]
+__all__ = ["REPORT", "check_report", "normalise", "print_report", "write_report"]
 
 REPORT = "report.json"
 
@@ -49,11 +50,13 @@ def normalise(
     """Make one set of the sources in the folder `out`; a dry run only says what it would do.
 
     Raises ConfigError for an `out` that holds something, or touches a source; LabelError for a
-    source that is no labels, or where no picture is left; StorageError where the disk refuses.
+    source that is no labels, a class that cannot be written, or where no picture is left;
+    StorageError where the disk refuses.
     """
     _check_out(config, out, overwrite=overwrite)
     tallies = _tallies(config)
     drafts, classes = gather(config, tallies, out)
+    check_classes(classes)
     with progress("reading pictures", len(drafts)) as bar:
         drafts = without_copies(readable(drafts, config, bar))
     made, sources = _assembled(drafts, classes, config)
@@ -184,8 +187,29 @@ def _write(report: NormaliseReport, sources: Sequence[Path], out: Path) -> None:
 
 
 def write_report(report: NormaliseReport, path: Path) -> None:
-    """Write what happened as one JSON document."""
+    """Write what happened as one JSON document, in the place of an earlier one at most.
+
+    Raises ConfigError for a path in a source, or of a file that is no report.
+    """
+    check_report([tally.path for tally in report.sources], path)
     write_text(path, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
+
+
+def check_report(sources: Iterable[Path], path: Path) -> None:
+    """Raise ConfigError for a report that would lie in a source, or replace what is no report."""
+    for source in sources:
+        if path.resolve().is_relative_to(source.resolve()):
+            raise ConfigError(f"{path}: lies in the source {source}; name another file for it")
+    if path.exists() and not _is_report(path):
+        raise ConfigError(f"{path}: is there and is no report; name another file for it")
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, RecursionError, ValueError):
+        return False
+    return isinstance(document, dict) and {"job", "dry_run", "sources"} <= document.keys()
 
 
 @contextmanager
@@ -218,9 +242,13 @@ def _check_out(config: NormaliseConfig, out: Path, *, overwrite: bool) -> None:
         for path in (source.path, source.images, config.images):
             if path is None:
                 continue
-            other = path.resolve()
-            if whole.is_relative_to(other) or other.is_relative_to(whole):
-                raise ConfigError(f"{out}: lies in a source or around it ({path}); name another")
+            # What a link in a source leads to is a part of it.
+            for part in (path, *(walk(path).links if path.is_dir() else ())):
+                other = part.resolve()
+                if whole.is_relative_to(other) or other.is_relative_to(whole):
+                    raise ConfigError(
+                        f"{out}: lies in a source or around it ({part}); name another"
+                    )
     if not out.exists():
         return
     if not out.is_dir():

@@ -38,7 +38,8 @@ class Naming:
         if self.source.class_ is None:
             labels = [*range(len(self.own)), *self.source.classes]
         names = (self.name(label) for label in labels)
-        return list(dict.fromkeys(name for name in names if name and self.is_wanted(name)))
+        said = [name for name in names if name is not None and self.is_wanted(name)]
+        return list(dict.fromkeys(said))
 
     def names(self, labels: Iterable[str]) -> list[str]:
         """What the source calls its classes, before `map`; labels: those that its boxes have."""

@@ -53,6 +53,16 @@ class SourceConfig(Settings):
     split: str | None = Field(default=None, description="of every picture of this source")
     group: str | None = Field(default=None, description="of every picture of this source")
 
+    @field_validator("class_")
+    @classmethod
+    def _is_class(cls, value: str | None) -> str | None:
+        return _plain(value)
+
+    @field_validator("classes")
+    @classmethod
+    def _are_classes(cls, value: dict[int | str, str | None]) -> dict[int | str, str | None]:
+        return _plain_names(value)
+
     @field_validator("name")
     @classmethod
     def _is_name(cls, value: str) -> str:
@@ -98,6 +108,16 @@ class NormaliseConfig(Settings):
         default=0.1, ge=0, le=1, description="share of labels without a picture that is warned of"
     )
     examples: int = Field(default=5, ge=0, description="places that a report names of each kind")
+
+    @field_validator("classes")
+    @classmethod
+    def _are_classes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name.strip() for name in value)
+
+    @field_validator("map")
+    @classmethod
+    def _are_names(cls, value: dict[str, str | None]) -> dict[str, str | None]:
+        return _plain_names(value)
 
     @field_validator("group_by")
     @classmethod
@@ -181,6 +201,21 @@ def normalise_options(
         "seed": seed,
     }
     return load_normalise_config(sources, said, settings)
+
+
+def _plain(name: str | None) -> str | None:
+    """The name of a class without the spaces around it, as those of the sources are read."""
+    return None if name is None else name.strip()
+
+
+def _plain_names(names: Mapping[Any, str | None]) -> dict[Any, str | None]:
+    """Names by numbers or names of classes, all without the spaces around them."""
+    plain = {
+        key.strip() if isinstance(key, str) else key: _plain(name) for key, name in names.items()
+    }
+    if len(plain) < len(names):
+        raise ValueError(f"a class is named twice: {', '.join(map(repr, names))}")
+    return plain
 
 
 def _names(text: str) -> list[str]:

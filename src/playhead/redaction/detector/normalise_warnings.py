@@ -8,7 +8,7 @@ from playhead.events.pictures.raw import Fault
 from playhead.redaction.detector.normalise_config import NormaliseConfig
 from playhead.redaction.detector.normalise_partial import partly_labelled
 from playhead.redaction.detector.normalise_pictures import Draft
-from playhead.redaction.detector.normalise_report import Repair, SourceTally
+from playhead.redaction.detector.normalise_report import Repair, SourceTally, counted
 
 __all__ = ["warnings_of"]
 
@@ -21,6 +21,7 @@ def warnings_of(
 ) -> list[str]:
     """A sentence for each thing that may make the set worse than it looks."""
     found = [text for tally in tallies for text in _of_source(config, tally)]
+    found += _unread(config, tallies)
     found += _needless_maps(config, tallies)
     empty = [name for name, count in made.count().items() if not count]
     if empty and made.pictures:
@@ -36,8 +37,8 @@ def warnings_of(
         if config.split:
             remedy = "give the sources that share a group one split"
         found.append(
-            f"{len(leaks)} groups have pictures in more than one split (first {leaks[0]}): "
-            f"figures will flatter; {remedy}"
+            f"{counted(len(leaks), 'group')} with pictures in more than one split (first "
+            f"{leaks[0]}): figures will flatter; {remedy}"
         )
     return found
 
@@ -52,15 +53,16 @@ def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
         )
     in_pixels = tally.count(Fault.IN_PIXELS)
     if in_pixels:
+        have = "1 box has" if in_pixels == 1 else f"{in_pixels} boxes have"
         found.append(
-            f"{tally.name}: {in_pixels} boxes have numbers above 1.5, which are no shares of a "
+            f"{tally.name}: {have} numbers above 1.5, which are no shares of a "
             "side; if its labels are in pixels, say `units: pixels` for this source"
         )
     duplicates = tally.count(Repair.DUPLICATE)
     if tally.read and duplicates / tally.read > config.loud:
         found.append(
-            f"{tally.name}: {duplicates} of {tally.read} boxes ({duplicates / tally.read:.0%}) "
-            "are there twice; look whether a source is named twice"
+            f"{tally.name}: {duplicates} of {counted(tally.read, 'box', 'es')} "
+            f"({duplicates / tally.read:.0%}) there twice; look whether a source is named twice"
         )
     broken = tally.count(Repair.ALL_BROKEN)
     if broken:
@@ -75,6 +77,20 @@ def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
             f"{tally.name}: pictures without a label were left out ({unlabelled}); if they show "
             "nothing, say --set unlabelled=empty"
         )
+    return found
+
+
+def _unread(config: NormaliseConfig, tallies: Sequence[SourceTally]) -> list[str]:
+    """Label files that a source has and was not read for; who names a format knows of others."""
+    found = []
+    for source, tally in zip(config.sources, tallies, strict=True):
+        unread = tally.counts.get(Fault.UNREAD)
+        if unread is not None and source.format == "auto":
+            found.append(
+                f"{tally.name}: {counted(unread.count, 'label file')} of another kind or place not "
+                f"read (first {unread.where}); name their folder as a source of its own, or this "
+                "one again with another `format` in a file of sources"
+            )
     return found
 
 
