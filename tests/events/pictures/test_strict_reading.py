@@ -217,6 +217,65 @@ def test_a_wrong_file_of_voc_is_named(text: str, said: str, tmp_path: Path) -> N
         read_pictures(tmp_path)
 
 
+NAMED = VOC.format(size="", name="Straßenbahn", box=BOX.format(1, 1, 9, 9))
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding"),
+    [
+        ("ISO-8859-1", "iso-8859-1"),
+        ("windows-1252", "cp1252"),
+        ("gb18030", "gb18030"),
+        ("UTF-16", "utf-16"),
+        ("", "utf-16"),
+        ("", "utf-16-le"),
+        ("", "utf-16-be"),
+        ("utf-8", "utf-8-sig"),
+        ("UTF-16", "utf-8"),  # as .NET declares the text that it then writes in UTF-8
+        ("", "utf-8"),
+    ],
+)
+def test_a_file_of_voc_is_read_in_the_encoding_that_it_is_in(
+    declared: str, encoding: str, tmp_path: Path
+) -> None:
+    head = f'<?xml version="1.0" encoding="{declared}"?>\n' if declared else ""
+    (tmp_path / "a.xml").write_bytes((head + NAMED).encode(encoding))
+    assert read_pictures(tmp_path).classes == ("Straßenbahn",)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "unknown encoding 'klingon'"),
+        (b'<?xml version="1.0" encoding="hex"?><annotation/>', "unknown encoding 'hex'"),
+        (b'<?xml version="1.0" encoding="punycode"?><annotation/>', "unknown encoding"),
+        (b'<?xml version="1.0" encoding="ascii"?><annotation>\xe4</annotation>', "not ascii"),
+        (b"<annotation>\xe4</annotation>", "not utf-8"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation/>'.encode("utf-16"), "document type"),
+        (
+            b'<?xml version="1.0" encoding="utf-7"?>+ADwAIQ-DOCTYPE a><annotation/>',
+            "document type",
+        ),
+    ],
+)
+def test_a_file_of_voc_in_no_encoding_or_with_a_document_type_is_named(
+    data: bytes, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.xml").write_bytes(data)
+    with pytest.raises(LabelError, match=rf"a\.xml: not an XML file of labels: .*{said}"):
+        read_pictures(tmp_path)
+
+
+def test_a_picture_in_two_lists_of_voc_is_an_error(tmp_path: Path) -> None:
+    draw(tmp_path / "a.jpg")
+    (tmp_path / "a.xml").write_text(VOC.format(size="", name="car", box=BOX.format(1, 1, 9, 9)))
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for name in ("train", "test"):
+        (tmp_path / "ImageSets" / "Main" / f"{name}.txt").write_text("a\n")
+    with pytest.raises(LabelError, match=r"a\.xml: .*ImageSets/Main have it in train and test"):
+        read_pictures(tmp_path)
+
+
 def coco(**changed: object) -> dict[str, object]:
     """A document of one box, with values of its annotation changed."""
     box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]} | changed

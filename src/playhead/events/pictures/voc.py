@@ -6,6 +6,7 @@ from 0 and mean half-open boxes are read with `first_pixel=0`. Objects that are 
 difficult are objects.
 """
 
+import codecs
 import math
 import re
 from pathlib import Path
@@ -16,11 +17,15 @@ from xml.sax.saxutils import escape
 from playhead.errors import LabelError
 from playhead.events.pictures.model import LabelledPicture
 from playhead.events.pictures.raw import Fault, RawBox, Report
-from playhead.events.source import read_text
 
 __all__ = ["VocFile", "label_text", "parse_labels"]
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""")
+_NO_XML = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape"})
+"""Encodings that Python knows and no XML is in; some take time without end."""
+_MOST_BYTES = 1 << 26
+"""Of a label file; it is the text of one picture."""
 
 
 class VocFile(NamedTuple):
@@ -65,11 +70,11 @@ def label_text(picture: LabelledPicture, classes: tuple[str, ...], *, scores: bo
 
 def _parse_xml(path: Path, report: Report) -> ElementTree.Element | None:
     try:
-        text = read_text(path)
+        text = _text_of(path)
         if re.search("<!(DOCTYPE|ENTITY)", text):
             raise LabelError("declares a document type, which no label file needs; remove it")
         root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
-    except (LabelError, ElementTree.ParseError) as error:
+    except (LabelError, ElementTree.ParseError, UnicodeError) as error:
         what = str(error).removeprefix(f"{path}: ")
         report(Fault.UNREADABLE_LABELS, str(path), f"not an XML file of labels: {what}")
         return None
@@ -77,6 +82,41 @@ def _parse_xml(path: Path, report: Report) -> ElementTree.Element | None:
         report(Fault.UNREADABLE_LABELS, str(path), f"needs <annotation>, has <{root.tag}>")
         return None
     return root
+
+
+def _text_of(path: Path) -> str:
+    """The text of an XML file, in the encoding that its first bytes or its declaration tell."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise LabelError(f"cannot be read: {error.strerror or error}") from error
+    if not data or len(data) > _MOST_BYTES:
+        what = "longer than any label file is" if data else "the file is empty; needs <annotation>"
+        raise LabelError(what)
+    encoding = _encoding(data)
+    try:
+        if encoding.lower().replace("_", "-") in _NO_XML:
+            raise LookupError
+        return data.decode(encoding)
+    except LookupError as error:
+        raise LabelError(f"declares the unknown encoding {encoding!r}; save it as UTF-8") from error
+    except UnicodeError as error:
+        place = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
+        raise LabelError(f"not {encoding}{place}; save it as UTF-8") from error
+
+
+def _encoding(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        if data.startswith("<".encode(encoding)):
+            return encoding
+    found = _DECLARED.match(data)
+    # What can be read byte by byte up to here is in no encoding of two bytes, whatever it says.
+    if found is None or found[1].lower().startswith((b"utf-16", b"utf-8")):
+        return "utf-8-sig"
+    return found[1].decode()
 
 
 def _parse_object(
