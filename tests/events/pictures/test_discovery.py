@@ -137,9 +137,9 @@ def test_the_same_labels_in_two_kinds_are_read_strictly(tmp_path: Path) -> None:
 
 
 def test_labels_outside_the_folders_of_labels_are_spoken_of(tmp_path: Path) -> None:
-    put(tmp_path, "labels/w.txt", "extra/q.txt")
+    put(tmp_path, "labels/w.txt", "extra/q.txt", "extra/w.txt")
     (tmp_path / "requirements.txt").write_text("numpy\n")
-    assert faults(tmp_path, "yolo") == [(Fault.UNREAD, "q.txt")]
+    assert faults(tmp_path, "yolo") == [(Fault.UNREAD, "q.txt"), (Fault.UNREAD, "w.txt")]
     with pytest.raises(LabelError, match=r"q\.txt: .*outside the folders `labels`"):
         read_pictures(tmp_path)
 

@@ -63,8 +63,12 @@ def test_labels_outside_the_folders_of_labels_are_counted_and_warned_of(tmp_path
     (root / "extra").mkdir()
     (root / "extra" / "q.txt").write_text(GOOD)
     draw(root / "extra" / "q.jpg", seed=3)
-    report = run(tmp_path / "out", root)
-    assert found(report)["label file of another kind or place"] == 1
+    report = run(tmp_path / "out", root, unlabelled="empty")
+    assert found(report) == {
+        "label file of another kind or place": 1,
+        "picture that an unused label may mean": 1,
+    }
+    assert list(boxes_of(tmp_path / "out")) == ["w.jpg"]
     assert [text for text in report.warnings if "q.txt" in text and "source of its own" in text]
 
 
@@ -146,8 +150,17 @@ def test_a_label_of_a_kind_of_picture_that_is_not_read_says_so(tmp_path: Path) -
     (root / "labels" / "anim.txt").write_text(GOOD)
     (root / "images" / "anim.gif").write_bytes(b"GIF89a")
     report = run(tmp_path / "out", root)
-    [count] = [one for kind, one in report.sources[0].counts.items() if "without a p" in str(kind)]
-    assert "anim.gif is of a kind that cannot be read" in count.what
+    assert found(report) == {"label of a kind of picture not read": 1}
+    [warning] = [text for text in report.warnings if "anim.gif" in text]
+    assert "1 label of pictures of a kind that is not read" in warning
+
+
+def test_a_label_of_a_picture_that_is_a_dead_link_says_so(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
+    (root / "images" / "a.jpg").unlink()
+    (root / "images" / "a.jpg").symlink_to(tmp_path / "gone.jpg")
+    [count] = run(tmp_path / "out", root).sources[0].counts.values()
+    assert count.what == "no picture 'a': a.jpg leads nowhere"
 
 
 @pytest.mark.parametrize(

@@ -70,13 +70,15 @@ class LabelFiles:
         for folder, why in self.unread:
             report(Fault.UNREADABLE_FOLDER, str(folder), why)
         for path in sorted(self._others(kind)):
+            if kind == "yolo" and path in self._outer:
+                what = "lies outside the folders `labels` and is not read"
+                report(Fault.UNREAD, str(path), f"{what}; {_REMEDY}")
+                continue
             is_named = without_suffix(plain_name(path.relative_to(self.folder))) in named
             # A document speaks of many pictures, and may say the same again.
             fault = Fault.BESIDE if is_named or path.suffix.lower() == ".json" else Fault.UNREAD
-            place = "lies outside the folders `labels`"
-            if path not in self._outer or kind != "yolo":
-                place = f"is a label file of another kind than {kind}"
-            report(fault, str(path), f"{place} and is not read; {_REMEDY}")
+            what = f"is a label file of another kind than {kind} and is not read"
+            report(fault, str(path), f"{what}; {_REMEDY}")
 
     def _others(self, kind: str) -> list[Path]:
         match kind:
@@ -113,10 +115,7 @@ class LabelFiles:
         return self._given or shelf_of(self.folder, None)
 
 
-_REMEDY = (
-    "name the folder that holds such files alone as a source of its own, or this one again with "
-    "another `format` in a file of sources"
-)
+_REMEDY = "move it out, or let `playhead redaction normalise` read it as a source of its own"
 
 
 def _head(path: Path) -> bytes:

@@ -17,6 +17,7 @@ from playhead.media.stills import IMAGE_SUFFIXES
 __all__ = [
     "Shelf",
     "Walk",
+    "is_other_kind",
     "picture_name",
     "pictures_under",
     "plain_name",
@@ -155,7 +156,7 @@ class Shelf:
                 continue
             if _is_picture(path):
                 self.pictures[path] = plain_name(path.relative_to(root))
-            elif path.suffix.lower() in IMAGE_SUFFIXES | _OTHER_PICTURES:
+            elif path.suffix.lower() in IMAGE_SUFFIXES or is_other_kind(path):
                 self._unusable.setdefault(path.stem, path)
         self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
         for path, name in self.pictures.items():
@@ -169,19 +170,31 @@ class Shelf:
         """
         return next((found for key in _keys(name) if (found := self._by_name.get(key))), [])
 
+    def unusable(self, name: str) -> Path | None:
+        """The file that `name` may mean where it means no picture.
+
+        One of a kind that cannot be read here, or a picture that is a link to nowhere.
+        """
+        last = PurePosixPath(name)
+        return self._unusable.get(last.name) or self._unusable.get(last.stem)
+
     def missing(self, name: str) -> str:
         """What to say where `name` means no picture, with the file that it may have meant."""
-        last = PurePosixPath(name)
-        path = self._unusable.get(last.name) or self._unusable.get(last.stem)
+        path = self.unusable(name)
         said = f"there is no picture {name!r} under {self.root}"
         if path is None:
             return said
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            return f"{said}: {path.name} is a link that leads nowhere, or may not be read"
-        return (
-            f"{said}: {path.name} is of a kind that cannot be read here (JPEG, PNG, WebP, TIFF and "
-            "BMP can); save it as a PNG"
-        )
+        if is_other_kind(path):
+            return (
+                f"{said}: {path.name} is of a kind that cannot be read here (JPEG, PNG, WebP, TIFF "
+                "and BMP can); save it as a PNG"
+            )
+        return f"{said}: {path.name} is a link that leads nowhere, or may not be read"
+
+
+def is_other_kind(path: Path) -> bool:
+    """Whether a file is a picture of a kind that cannot be read here, by its name."""
+    return path.suffix.lower() in _OTHER_PICTURES
 
 
 def shelf_of(path: Path, images: Path | None, without: Path | None = None) -> Shelf:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from playhead.errors import LabelError, MediaError
 from playhead.events.pictures.finding import (
     Shelf,
+    is_other_kind,
     plain_name,
     shelf_of,
     split_of,
@@ -86,7 +87,7 @@ def gather(
     classes: list[str] = []
     for source, tally in zip(config.sources, tallies, strict=True):
         shelf = None if tally.format == "manifest" else shelves.of(source)
-        raws = _read(source, tally, shelf)
+        raws = _read(source, tally, shelf, shelves.unsure)
         own = raws.classes or config.classes
         naming = Naming(source, own, config.map, config.classes)
         _require_names(source, naming, raws.pictures)
@@ -172,10 +173,22 @@ def named(drafts: Sequence[Draft]) -> dict[str, Draft]:
     return names
 
 
-def _read(source: SourceConfig, tally: SourceTally, shelf: Shelf | None) -> RawSet:
-    """What a source says, its classes without the spaces that may stand around them."""
+def _read(
+    source: SourceConfig, tally: SourceTally, shelf: Shelf | None, unsure: set[Path]
+) -> RawSet:
+    """What a source says, its classes without the spaces that may stand around them.
+
+    The pictures of label files that are not read become `unsure`.
+    """
+
+    def report(fault: Fault, where: str, what: str) -> None:
+        tally.fault(fault, where, what)
+        if fault in {Fault.UNREAD, Fault.BESIDE}:
+            name = plain_name(Path(where).relative_to(source.path))
+            unsure.update(path.resolve() for path in _candidates([without_suffix(name)], shelf))
+
     manner = Manner(in_pixels=source.units == "pixels", first_pixel=source.first_pixel, shelf=shelf)
-    raws = parse(source.path, tally.format, tally.fault, manner)
+    raws = parse(source.path, tally.format, report, manner)
     # What the reader could not give a picture for was a label too.
     tally.labels = len(raws.pictures) + tally.count(Fault.MISSING_PICTURE)
     for name in dict.fromkeys([*(raws.classes or ()), *_spoken(raws.pictures)]):
@@ -221,19 +234,28 @@ def _find(
 ) -> Path | None:
     """The picture that a label speaks of, or None, which is counted; those it may mean: unsure."""
     where = str(raw.file) if raw.file.suffix.lower() in {".txt", ".xml"} else raw.names[0]
-    missing = f"there is no picture {raw.names[0]!r}"
-    if shelf is not None:
-        found = next((found for name in raw.names if (found := shelf.find(name))), [])
-        if len(found) == 1:
-            return found[0]
-        if found:
-            unsure.update(path.resolve() for path in found)
-            names = ", ".join(str(path) for path in found[:3])
-            tally.add(Fault.AMBIGUOUS, where, f"{raw.names[0]!r} can be {names}")
-            return None
-        missing = shelf.missing(raw.names[0])
-    tally.add(Fault.MISSING_PICTURE, where, missing)
+    found = _candidates(raw.names, shelf)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        unsure.update(path.resolve() for path in found)
+        names = ", ".join(str(path) for path in found[:3])
+        tally.add(Fault.AMBIGUOUS, where, f"{raw.names[0]!r} can be {names}")
+        return None
+    other = None if shelf is None else shelf.unusable(raw.names[0])
+    if other is not None and is_other_kind(other):
+        tally.add(Repair.OTHER_PICTURE, where, other.name)
+    else:
+        dead = "" if other is None else f": {other.name} leads nowhere"
+        tally.add(Fault.MISSING_PICTURE, where, f"no picture {raw.names[0]!r}{dead}")
     return None
+
+
+def _candidates(names: Sequence[str], shelf: Shelf | None) -> Sequence[Path]:
+    """The pictures that the first known of several names can mean."""
+    if shelf is None:
+        return ()
+    return next((found for name in names if (found := shelf.find(name))), ())
 
 
 def _draft(path: Path, name: str, source: SourceConfig, tally: SourceTally) -> Draft:

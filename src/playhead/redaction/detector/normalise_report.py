@@ -29,6 +29,7 @@ class Repair(StrEnum):
     SAME_NAME = "two pictures of one name"
     COPY = "the same picture twice"
     OTHER_NAME = "the same picture under two names"
+    OTHER_PICTURE = "label of a kind of picture not read"
     NO_LABEL = "picture that no label speaks of"
     UNSURE = "picture that an unused label may mean"
     HELD_EMPTY = "picture without a label, as asked"
@@ -74,6 +75,7 @@ OUTCOMES: dict[Kind, str] = {
     Repair.SAME_NAME: "kept apart",
     Repair.COPY: "labels merged",
     Repair.OTHER_NAME: "kept, in one group",
+    Repair.OTHER_PICTURE: "label left out",
     Repair.NO_LABEL: "picture left out",
     Repair.UNSURE: "picture left out",
     Repair.HELD_EMPTY: "kept without objects",

@@ -51,6 +51,12 @@ def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
             f"{tally.name}: {lost} of {tally.labels} labels ({lost / tally.labels:.0%}) have no "
             "picture; look whether --images names the right folder"
         )
+    other = tally.counts.get(Repair.OTHER_PICTURE)
+    if other is not None:
+        found.append(
+            f"{tally.name}: {counted(other.count, 'label')} of pictures of a kind that is not read "
+            f"(first {other.what}); save them as PNG or JPEG"
+        )
     in_pixels = tally.count(Fault.IN_PIXELS)
     if in_pixels:
         have = "1 box has" if in_pixels == 1 else f"{in_pixels} boxes have"
