@@ -49,6 +49,26 @@ def test_json_is_one_document_and_a_dry_run_writes_the_named_report_alone(tmp_pa
     assert not (tmp_path / "set").exists()
 
 
+def test_a_picture_whose_name_is_not_utf_8_is_left_out_and_counted(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "source", {"a": GOOD, "caf\udce9": GOOD})
+    report = tmp_path / "report.json"
+    asked = ("redaction", "normalise", str(root), "--out", str(tmp_path / "set"))
+    for dry in (["--dry-run"], []):
+        finished = run_command(*asked, "--report", str(report), *dry)
+        assert finished.code == 3, finished.err
+        assert json.loads(report.read_text())["pictures"] == 1
+        assert "its name is not UTF-8" in report.read_text()
+    assert [one.path.name for one in read_pictures(tmp_path / "set").pictures] == ["a.jpg"]
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_a_set_is_made(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "source", {"a": GOOD})
+    asked = ("redaction", "normalise", str(root), "--out", str(tmp_path / "set"))
+    finished = run_command(*asked, "--report", str(root / "report.json"))
+    assert (finished.code, "lies in the source" in finished.err) == (2, True)
+    assert not (tmp_path / "set").exists()
+
+
 def test_warnings_go_to_standard_error(tmp_path: Path) -> None:
     root = yolo(tmp_path / "source", {"a": GOOD})
     (root / "labels" / "b.txt").write_text(GOOD)

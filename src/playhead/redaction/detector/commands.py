@@ -289,8 +289,8 @@ def normalise(
     as_json: Json = False,
 ) -> None:
     """Make one set of labels from several sources: merged, repaired, each repair counted."""
+    from playhead.redaction.detector.normalise import check_report, print_report, write_report
     from playhead.redaction.detector.normalise import normalise as normalise_sources
-    from playhead.redaction.detector.normalise import print_report, write_report
     from playhead.redaction.detector.normalise_config import normalise_options
 
     config = normalise_options(
@@ -303,6 +303,8 @@ def normalise(
         split=split,
         seed=seed,
     )
+    if report is not None:
+        check_report((one.path for one in config.sources), report)
     done = normalise_sources(config, out, dry_run=dry_run, overwrite=overwrite)
     if report is not None:
         write_report(done, report)

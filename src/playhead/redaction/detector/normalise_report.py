@@ -122,7 +122,8 @@ class SourceTally:
     broken: set[str] = field(default_factory=set)
 
     def add(self, kind: Kind, where: str, what: str = "") -> None:
-        """Count one case; the first few are kept as examples."""
+        """Count one case; the first few are kept as examples, of names of any bytes too."""
+        where, what = (one.encode(errors="backslashreplace").decode() for one in (where, what))
         known = self.counts.get(kind, Count(0, where, what))
         examples = known.examples
         if len(examples) < self.most_examples:
