@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from playhead.errors import ConfigError, WeightsError
 from playhead.inference.weights import find_weight, weight_path
+from playhead.learning.nn.padding import pad_by_constants
 from playhead.learning.nn.small import SmallEncoder
 
 __all__ = ["Encoder", "Pyramid", "create_encoder", "create_pyramid"]
@@ -122,6 +123,7 @@ def create_pyramid(name: str, weights: str | None, strides: tuple[int, ...]) -> 
     levels = [_level(name, stride) for stride in strides]
     network = _started(name, weights, {"features_only": True, "out_indices": levels})
     _cut_after_map(network)
+    pad_by_constants(network)
     return Pyramid(network, strides)
 
 
