@@ -106,7 +106,8 @@ class OpenVinoBackend:
 
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
         """One part on one batch; the result is the caller's own."""
-        self._bundle.graph(part)  # refuses a part that there is not
+        if part not in self._requests:
+            self._bundle.graph(part)  # says which parts there are
         count = len(inputs) if self._pictures else min(self._streams, len(inputs))
         shares = np.array_split(np.ascontiguousarray(inputs), count)
         made: list[NDArray[np.float32]] = []

@@ -11,7 +11,16 @@ from pathlib import Path
 from playhead.errors import LabelError
 from playhead.events.pictures.finding import picture_name, plain_name, without_suffix
 
-__all__ = ["label_names", "names_of"]
+__all__ = ["is_text", "label_names", "names_of"]
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is UTF-8; one of other bytes can stand in a file system and in no file."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def names_of(paths: Sequence[Path], root: Path | None = None) -> tuple[str, ...]:

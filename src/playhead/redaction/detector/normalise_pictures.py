@@ -15,6 +15,7 @@ from playhead.events.pictures.finding import (
     split_of,
     without_suffix,
 )
+from playhead.events.pictures.names import is_text
 from playhead.events.pictures.raw import Fault, RawPicture, RawSet
 from playhead.events.pictures.sources import Manner, parse
 from playhead.media.stills import read_still, still_size
@@ -117,7 +118,8 @@ def readable(drafts: Sequence[Draft], config: NormaliseConfig, bar: Progress) ->
     for draft in drafts:
         bar.advance(1, draft.path.name)
         try:
-            _require_text(draft)
+            if not is_text(draft.name):
+                raise MediaError(f"{draft.path}: its name is not UTF-8; rename it")
             draft.size = _checked_size(draft.path, whole=config.check == "pixels")
         except MediaError as error:
             what = str(error).removeprefix(f"{draft.path}: ")
@@ -127,14 +129,6 @@ def readable(drafts: Sequence[Draft], config: NormaliseConfig, bar: Progress) ->
             draft.digest = hashlib.file_digest(file, "sha256").hexdigest()
         kept.append(draft)
     return kept
-
-
-def _require_text(draft: Draft) -> None:
-    """Refuse a name that is not UTF-8, which only a file system can hold."""
-    try:
-        draft.name.encode()
-    except UnicodeEncodeError as error:
-        raise MediaError(f"{draft.path}: its name is not UTF-8; rename it") from error
 
 
 def without_copies(drafts: Sequence[Draft]) -> list[Draft]:

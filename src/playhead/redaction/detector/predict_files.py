@@ -17,7 +17,7 @@ from playhead.events.pictures import csv_rows
 from playhead.events.pictures.coco import Ids
 from playhead.events.pictures.files import KINDS, read_pictures, write_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
-from playhead.events.pictures.names import label_names, names_of
+from playhead.events.pictures.names import is_text, label_names, names_of
 from playhead.events.pictures.raw import refuse
 from playhead.inference.batch import (
     BatchResult,
@@ -160,8 +160,11 @@ def _check_names(
     names = names_of(pictures, root)
     if "csv" in kinds:
         csv_rows.check_names(names)
-    if set(kinds) - {"yolo"}:
-        _check_text(names)
+    unwritable = [name for name in names if not is_text(name)]
+    if unwritable and set(kinds) - {"yolo"}:
+        raise LabelError(
+            f"{unwritable[0]!r}: its name is not UTF-8; rename it, or use --format yolo"
+        )
     folders = {"yolo": ("labels", ".txt"), "voc": ("Annotations", ".xml")}
     whole = {"yolo": "classes.txt", "coco": "predictions.coco.json", "csv": "submission.csv"}
     places: dict[Path, tuple[Path, ...]] = dict.fromkeys(pictures, ())
@@ -175,17 +178,6 @@ def _check_names(
                 places[path] += (file,)
     check_outputs(pictures, coming, overwrite=overwrite)
     return places, earlier_files(out, coming, overwrite=overwrite)
-
-
-def _check_text(names: Sequence[str]) -> None:
-    """Refuse a name of bytes that are no UTF-8, which only a file system can hold."""
-    for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise LabelError(
-                f"{name!r}: its name is not UTF-8; rename it, or use --format yolo"
-            ) from error
 
 
 def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:
