@@ -24,7 +24,8 @@ def lives(run: Run, folder: Path, plan: list[dict[str, Any]]) -> list[tuple[str,
 
     A life has `changes` to the settings and one of: `kill_after` and `interrupt_after` (Ctrl-C to
     it and its workers), in parts of the time that the first life took in a folder of its own;
-    `kill_at` and `kill_when` (before or after that rename of a file); or nothing, and it finishes.
+    `kill_at` and `kill_when` (before or after that rename of a file); `interrupt_at_fork` (Ctrl-C
+    to all while that child is being forked); or nothing, and it finishes.
     Returns how each ended, and how many epochs, and steps after them, had been saved by then.
     """
     began = time.monotonic()
@@ -60,6 +61,8 @@ def _live(run: Run, folder: Path, life: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if "kill_at" in life:
         _kill_at_rename(life["kill_at"], life["kill_when"])
+    if "interrupt_at_fork" in life:
+        _interrupt_at_fork(life["interrupt_at_fork"])
     code = 1
     try:
         run(folder, resume=True, **life.get("changes", {}))
@@ -87,6 +90,19 @@ def _kill_at_rename(count: int, when: str) -> None:
         return renamed
 
     Path.replace = replace  # type: ignore[method-assign]
+
+
+def _interrupt_at_fork(count: int) -> None:
+    """Send Ctrl-C to the whole group while the `count`-th fork is not yet over."""
+    seen = 0
+
+    def interrupt() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == count:
+            os.killpg(0, signal.SIGINT)
+
+    os.register_at_fork(after_in_parent=interrupt)
 
 
 if __name__ == "__main__":

@@ -60,16 +60,36 @@ def test_killed_and_interrupted_at_any_time_a_run_ends_with_the_same_weights(
     tmp_path: Path, workers: int
 ) -> None:
     rng = np.random.default_rng(workers)
-    plan = []
-    for index in range(10):
-        way, often = ("kill_after", "interrupt_after")[index % 2], (0, 1000, 0.02)[index % 3]
-        changes = {"workers": workers, "checkpoint_seconds": often}
-        plan.append({way: float(rng.uniform(0.1, 0.35)), "changes": changes})
-    ends = live("spotting", tmp_path / "run", [*plan, {"changes": {"workers": workers}}])
-    stops = {(end, saved) for end, saved in ends if (0, 0) < saved < FINISHED[1]}
+    for attempt in range(4):  # where the timed life was the slow one, all others end before a stop
+        plan = []
+        for index in range(10):
+            way, often = ("kill_after", "interrupt_after")[index % 2], (0, 1000, 0.02)[index % 3]
+            changes = {"workers": workers, "checkpoint_seconds": often}
+            plan.append({way: float(rng.uniform(0.1, 0.35)) / 2**attempt, "changes": changes})
+        run = tmp_path / f"run{attempt}"
+        ends = live("spotting", run, [*plan, {"changes": {"workers": workers}}])
+        stops = {(end, saved) for end, saved in ends if (0, 0) < saved < FINISHED[1]}
+        if {end for end, _ in stops} == {"killed", "exit 130"}:
+            break
     assert {end for end, _ in stops} == {"killed", "exit 130"}, ends
     assert ends[-1] == FINISHED
     spotting_training.run(tmp_path / "uninterrupted")
+    same_runs(tmp_path / "uninterrupted", run)
+
+
+def test_interrupted_while_its_workers_start_a_run_goes_on_later(tmp_path: Path) -> None:
+    changes = {"workers": 2}
+    plan = [{"interrupt_at_fork": count, "changes": changes} for count in (1, 2, 3, 4)]
+    ends = live("tiny", tmp_path / "run", [*plan, {"changes": changes}])
+    # Each life forks two workers an epoch, so the last two have ended an epoch by then.
+    assert ends == [
+        ("exit 130", (0, 0)),
+        ("exit 130", (0, 0)),
+        ("exit 130", (1, 0)),
+        ("exit 130", (2, 0)),
+        FINISHED,
+    ]
+    tiny_training.run(tmp_path / "uninterrupted")
     same_runs(tmp_path / "uninterrupted", tmp_path / "run")
 
 

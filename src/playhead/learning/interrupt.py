@@ -1,7 +1,7 @@
-"""Ctrl-C that never falls in the middle of a step.
+"""Ctrl-C that never falls in the middle of a step, or of starting a process.
 
-While a step is held, the first Ctrl-C waits for its end; anywhere else (waiting for data,
-validating) it takes effect at once. A second one is never held back.
+There the first Ctrl-C waits for the end; anywhere else (waiting for data, validating) it takes
+effect at once. A second one is never held back.
 """
 
 import signal
@@ -20,6 +20,7 @@ class CtrlC:
     def __init__(self) -> None:
         self.whole = True
         self._asked = False
+        self._postpone = False
         self._before: Any = None
 
     def __enter__(self) -> "CtrlC":
@@ -32,18 +33,32 @@ class CtrlC:
         self._give_back()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """A stretch that is done wholly or, on an error, leaves `whole` False."""
-        self.whole = False
-        yield
-        self.whole = True
+    def postponed(self) -> Iterator[None]:
+        """A stretch at whose end Ctrl-C takes effect.
+
+        Python loses an exception that a handler raises while a process is being forked, and a
+        new process has this handler until it sets its own.
+        """
+        self._postpone = True
+        try:
+            yield
+        finally:
+            self._postpone = False
         if self._asked:
             raise KeyboardInterrupt
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A stretch that is done wholly or, on an error, leaves `whole` False."""
+        with self.postponed():
+            self.whole = False
+            yield
+            self.whole = True
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._give_back()
         self._asked = True
-        if self.whole:
+        if not self._postpone:
             raise KeyboardInterrupt
 
     def _give_back(self) -> None:

@@ -167,15 +167,16 @@ class _Run:
         """The steps of this epoch that are still to be done."""
         position, config = self.position, self.config
         training_mode(self.learner.model)
-        stream = batches(
-            self.samples,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            epoch=position.epoch,
-            start_step=position.step * config.accumulate,
-            workers=config.workers,
-            pin=self.learner.device.type == "cuda",
-        )
+        with self.ctrl_c.postponed():
+            stream = batches(
+                self.samples,
+                batch_size=config.batch_size,
+                seed=config.seed,
+                epoch=position.epoch,
+                start_step=position.step * config.accumulate,
+                workers=config.workers,
+                pin=self.learner.device.type == "cuda",
+            )
         task = f"epoch {position.epoch}/{config.epochs}"
         with progress(task, total=self.steps_per_epoch) as bar:
             bar.advance(position.step)

@@ -52,14 +52,15 @@ def batches(
     seed: of torch's generator in the workers, so that loading never draws from the global one;
     workers: processes, 0 for none but this one; prefetch: batches that each worker holds ready;
     pin: put batches into page-locked memory, for a GPU.
-    An error of ours in a worker is raised here as it was raised there.
+    The workers have been started when this returns. An error of ours in a worker is raised here as
+    it was raised there.
     """
     stop = batch_count(samples, batch_size)
     made = _Batches(samples, batch_size, epoch)
     if workers == 0:
-        loaded: Any = (made[step] for step in range(start_step, stop))
+        loaded: Iterator[Batch | PlayheadError] = (made[step] for step in range(start_step, stop))
     else:
-        loaded = DataLoader(
+        loader = DataLoader(
             made,
             batch_size=None,  # an item of ours is a batch: each worker makes whole ones
             sampler=range(start_step, stop),
@@ -71,6 +72,11 @@ def batches(
             generator=torch.Generator().manual_seed(seed + epoch),
             multiprocessing_context="fork" if sys.platform == "linux" else "spawn",
         )
+        loaded = iter(loader)
+    return _raising(loaded)
+
+
+def _raising(loaded: Iterator[Batch | PlayheadError]) -> Iterator[Batch]:
     for batch in loaded:
         if isinstance(batch, PlayheadError):
             raise batch
