@@ -94,7 +94,7 @@ def test_an_annotation_of_no_picture_is_counted_and_all_pictures_stay(
     change: Change, said: str, tmp_path: Path
 ) -> None:
     raws, [(kind, where, what)] = read(written(tmp_path, change))
-    assert (kind, where) == ("entry that cannot be used", "annotation 3")
+    assert (kind, where) == ("label that does not say of which picture", "annotation 3")
     assert what.startswith(said)
     assert counts(raws) == {"a.jpg": (1, False), "b.jpg": (1, False)}
 
@@ -114,7 +114,8 @@ def test_an_image_that_cannot_be_used_takes_its_annotations_with_it(
 ) -> None:
     """Where its name is known it is held broken, so that it cannot pass for one without objects."""
     raws, [image, box] = read(written(tmp_path, change))
-    assert image[:2] == ("entry that cannot be used", "image 1")
+    fault = "entry that cannot be used" if broken else "label that does not say of which picture"
+    assert image[:2] == (fault, "image 1")
     assert image[2].startswith(said)
     assert box == (
         "box of a picture left out",
@@ -135,9 +136,10 @@ def test_an_image_without_an_id_has_none_of_the_annotations(
     change: Change, broken: bool, tmp_path: Path
 ) -> None:
     raws, faults = read(written(tmp_path, change))
+    fault = "entry that cannot be used" if broken else "label that does not say of which picture"
     assert [(kind, where) for kind, where, _ in faults] == [
-        ("entry that cannot be used", "image 1"),
-        ("label without a picture", "annotation 1"),
+        (fault, "image 1"),
+        ("label that does not say of which picture", "annotation 1"),
     ]
     assert counts(raws) == {"b.jpg": (1, False)} | ({"a.jpg": (0, True)} if broken else {})
 
@@ -150,7 +152,7 @@ def test_two_images_of_one_id_have_none_of_its_annotations(tmp_path: Path) -> No
         ("two pictures of one number", "image 2", "has the id 1 of 'a.jpg'; give it another"),
         ("box of a picture left out", "annotation 1", "is of image 1, which is left out"),
         (
-            "label without a picture",
+            "label that does not say of which picture",
             "annotation 2",
             "is of image 2, which the file does not have",
         ),
@@ -173,7 +175,7 @@ def test_an_unusable_image_takes_the_annotations_of_another_with_its_id(tmp_path
         ("entry that cannot be used", "image 2"),
         ("two pictures of one number", "image 1"),
         ("box of a picture left out", "annotation 1"),
-        ("label without a picture", "annotation 2"),
+        ("label that does not say of which picture", "annotation 2"),
     ]
     assert counts(raws) == {"a.jpg": (0, True), "b.jpg": (0, True)}
 
@@ -197,15 +199,31 @@ def test_a_picture_whose_entry_is_wrong_never_becomes_one_without_objects(
 
 def test_two_pictures_of_one_id_never_become_ones_without_objects(tmp_path: Path) -> None:
     path = written(tmp_path / "in", lambda d: d["images"][1].update(id=1))
-    report = run(tmp_path / "out", path, unlabelled="empty")
-    assert boxes_of(tmp_path / "out") == {"c.jpg": []}
+    with pytest.raises(LabelError, match="no picture is left"):
+        run(tmp_path / "out", path, unlabelled="empty")
+    other = written(tmp_path / "other")
+    report = run(tmp_path / "out", path, other, unlabelled="empty")
+    assert [len(boxes) for boxes in boxes_of(tmp_path / "out").values()] == [1, 1]
     assert found(report) == {
         "two pictures of one number": 2,
         "box of a picture left out": 1,
-        "label without a picture": 1,
-        "picture without a label, as asked": 1,
-        "label file without a usable box": 2,
+        "label that does not say of which picture": 1,
+        "picture that an unused label may mean": 1,
     }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["images"][0].pop("file_name"),
+        lambda d: d["images"].pop(0),
+        lambda d: d["annotations"][0].update(image_id=None),
+    ],
+)
+def test_where_a_label_names_no_picture_none_is_held_empty(change: Change, tmp_path: Path) -> None:
+    report = run(tmp_path / "out", written(tmp_path / "in", change), unlabelled="empty")
+    assert "c.jpg" not in boxes_of(tmp_path / "out")
+    assert found(report)["picture that an unused label may mean"] >= 1
 
 
 def test_two_categories_of_one_id_are_refused(tmp_path: Path) -> None:
@@ -282,7 +300,7 @@ def test_a_text_with_zeros_before_it_is_no_number(tmp_path: Path) -> None:
     _, faults = read(written(tmp_path, lambda d: d["annotations"][0].update(image_id="01")))
     assert faults == [
         (
-            "label without a picture",
+            "label that does not say of which picture",
             "annotation 1",
             "is of image '01', which the file does not have",
         )
@@ -345,9 +363,16 @@ def test_a_strict_reading_names_the_first_wrong_entry(
         read_pictures(written(tmp_path, change))
 
 
-@pytest.mark.parametrize("value", [7, {"category_id": 1}, {"image_id": 1}])
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (7, "label that does not say of which picture"),
+        ({"category_id": 1}, "label that does not say of which picture"),
+        ({"image_id": 1}, "entry that cannot be used"),
+    ],
+)
 def test_a_wrong_entry_of_results_is_counted_and_the_others_are_read(
-    value: object, tmp_path: Path
+    value: object, fault: str, tmp_path: Path
 ) -> None:
     good = {"image_id": 1, "category_id": 1, "bbox": BOX, "score": 0.5}
     good |= {"file_name": "a.jpg", "category": "car"}
@@ -355,7 +380,5 @@ def test_a_wrong_entry_of_results_is_counted_and_the_others_are_read(
         value = {"bbox": BOX, "score": 0.5, "file_name": "a.jpg", "category": "car"} | value
     (tmp_path / "set.json").write_text(json.dumps([value, good]))
     raws, faults = read(tmp_path / "set.json")
-    assert [(kind, where) for kind, where, _ in faults] == [
-        ("entry that cannot be used", "result 1")
-    ]
+    assert [(kind, where) for kind, where, _ in faults] == [(fault, "result 1")]
     assert [len(one.boxes) for one in raws.pictures] == [1]

@@ -50,6 +50,14 @@ def test_a_picture_is_found_by_any_of_its_names(names: tuple[str, ...]) -> None:
         assert [one.path for one in paired.pictures] == [one.path for one in TRUE.pictures]
 
 
+def test_an_accented_letter_is_the_same_in_one_piece_and_in_two() -> None:
+    one, two = "caf\u00e9.jpg", "cafe\u0301.jpg"
+    for true, name in ((one, two), (two, one)):
+        truth = PictureSet(("car",), (labelled(ROOT / "images" / true, [], []),))
+        for said in (name, f"images/{name}", f"/other/images/{name}"):
+            assert corners(pair(truth, found(said, label=1))) == [[0]]
+
+
 def test_labels_and_sizes_become_those_of_the_truth_and_missing_pictures_empty() -> None:
     paired = pair(TRUE, found("b/c.jpg"))
     assert paired.classes == TRUE.classes

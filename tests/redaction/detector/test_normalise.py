@@ -166,6 +166,21 @@ def test_pictures_that_are_missing_or_cannot_be_read_are_counted(tmp_path: Path)
     assert found(run(tmp_path / "out3", root, check="header"))["picture that cannot be read"] == 1
 
 
+def test_a_label_finds_its_picture_however_an_accent_is_written(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"cafe\u0301": GOOD, "b": GOOD}, classes="car\n")
+    (root / "images" / "cafe\u0301.jpg").rename(root / "images" / "caf\u00e9.jpg")
+    report = run(tmp_path / "out", root)
+    assert found(report) == {}
+    assert sorted(boxes_of(tmp_path / "out")) == ["b.jpg", "caf\u00e9.jpg"]
+
+
+def test_where_both_spellings_are_pictures_each_label_finds_its_own(tmp_path: Path) -> None:
+    two = "0 .5 .5 .25 .5\n0 .2 .2 .1 .1\n"
+    root = yolo(tmp_path / "set", {"cafe\u0301": GOOD, "caf\u00e9": two}, classes="car\n")
+    run(tmp_path / "out", root)
+    assert sorted(len(one) for one in boxes_of(tmp_path / "out").values()) == [1, 2]
+
+
 def test_forty_per_cent_of_labels_without_a_picture_are_warned_of(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {f"{k}": GOOD for k in range(10)}, classes="car\n")
     for k in range(4):

@@ -148,7 +148,8 @@ def _parse_annotation(
         picture = spelled(require_id(one, "image_id"), ids.pictures, ids.lost)
         label, crowd = spelled(require_id(one, "category_id"), ids.classes), _is_crowd(one)
     except LabelError as error:
-        report(Fault.ENTRY, where, reason(error, where))
+        fault = Fault.NAMELESS if picture is None else Fault.ENTRY
+        report(fault, where, reason(error, where))
         return None if picture is None else (picture, None)
     if picture in ids.lost:
         report(Fault.OF_LOST, where, f"is of image {picture!r}, which is left out")
@@ -158,7 +159,7 @@ def _parse_annotation(
         return picture, None
     if picture not in ids.pictures:
         what = f"is of image {picture!r}, which the file does not have"
-        report(Fault.MISSING_PICTURE, where, what)
+        report(Fault.NAMELESS, where, what)
         return None
     if label not in ids.classes:
         names = ", ".join(f"{number!r} {name}" for number, name in ids.classes.items())

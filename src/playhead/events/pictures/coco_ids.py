@@ -115,7 +115,8 @@ def _parse_image(value: Any, where: str, report: Report) -> _Image:
         require_id(one, "id")
         size = _size(one)
     except LabelError as error:
-        report(Fault.ENTRY, where, reason(error, where))
+        fault = Fault.NAMELESS if name is None else Fault.ENTRY
+        report(fault, where, reason(error, where))
         return _Image(where, number, name, None, usable=False)
     return _Image(where, number, name, size, usable=True)
 

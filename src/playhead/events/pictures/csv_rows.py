@@ -27,7 +27,7 @@ def parse(path: Path, report: Report) -> RawSet:
     for where, cells in _rows(path):
         name = cells["picture"].replace("\\", "/")
         if not name:
-            report(Fault.MISSING_PICTURE, where, "names no picture")
+            report(Fault.NAMELESS, where, "names no picture")
             continue
         of_picture = boxes.setdefault(name, [])
         if any(value for key, value in cells.items() if key != "picture"):

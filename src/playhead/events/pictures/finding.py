@@ -2,10 +2,12 @@
 
 The folders `images`, `labels`, `JPEGImages` and `Annotations` say what lies in them and are no part
 of a name: `train/labels/a.txt` speaks of `train/images/a.jpg`. Links to folders are followed, since
-the pictures of a set often lie on another disk.
+the pictures of a set often lie on another disk. An accented letter is the same in one piece and in
+two, as file systems and archives differ in which they write.
 """
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from playhead.media.stills import IMAGE_SUFFIXES
 __all__ = [
     "Shelf",
     "Walk",
+    "composed",
     "is_other_kind",
     "picture_name",
     "pictures_under",
@@ -106,6 +109,11 @@ def _may_be_file(entry: "os.DirEntry[str]") -> bool:
     return entry.is_file(follow_symlinks=False) or entry.is_symlink()
 
 
+def composed(name: str) -> str:
+    """A name with each accented letter in one piece (Unicode's form NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
 def plain_name(relative: PurePosixPath | Path) -> str:
     """A path without the folders that only say what lies in them."""
     parts = relative.parts
@@ -157,7 +165,7 @@ class Shelf:
             if _is_picture(path):
                 self.pictures[path] = plain_name(path.relative_to(root))
             elif path.suffix.lower() in IMAGE_SUFFIXES or is_other_kind(path):
-                self._unusable.setdefault(path.stem, path)
+                self._unusable.setdefault(composed(path.stem), path)
         self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
         for path, name in self.pictures.items():
             for key in dict.fromkeys(_keys(name)):
@@ -166,7 +174,8 @@ class Shelf:
     def find(self, name: str) -> Sequence[Path]:
         """The pictures that `name` can mean: one at best, none, or several.
 
-        A path under a root comes before a name alone, and a name with its suffix before one without
+        A path under a root comes before a name alone, and a name with its suffix before one
+        without; before all of them the name as it is spelled.
         """
         return next((found for key in _keys(name) if (found := self._by_name.get(key))), [])
 
@@ -175,7 +184,7 @@ class Shelf:
 
         One of a kind that cannot be read here, or a picture that is a link to nowhere.
         """
-        last = PurePosixPath(name)
+        last = PurePosixPath(composed(name))
         return self._unusable.get(last.name) or self._unusable.get(last.stem)
 
     def missing(self, name: str) -> str:
@@ -227,5 +236,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _keys(name: str) -> tuple[str, ...]:
-    last = PurePosixPath(name).name
-    return (f"/{name}", f"/{without_suffix(name)}", last, without_suffix(last))
+    plain = composed(name)
+    last = PurePosixPath(plain).name
+    spelled = (f"={name}", f"={without_suffix(name)}")
+    return (*spelled, f"/{plain}", f"/{without_suffix(plain)}", last, without_suffix(last))

@@ -2,7 +2,8 @@
 
 Predictions name pictures by paths relative to some root. A name means the picture whose path is the
 same, or else the only one whose path ends in it, be it without the folders that only say what lies
-in them (`images`, `labels`). A missing suffix does not matter.
+in them (`images`, `labels`). A missing suffix does not matter, nor whether an accented letter is
+one character or two.
 """
 
 from collections import defaultdict
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
-from playhead.events.pictures.finding import picture_name, plain_name, without_suffix
+from playhead.events.pictures.finding import composed, picture_name, plain_name, without_suffix
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 
 __all__ = ["Matcher", "pair"]
@@ -24,10 +25,10 @@ class Matcher:
     """Finds the place of a picture in a list by any name that it may have elsewhere."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = list(paths)
+        self._paths = [_composed(path) for path in paths]
         self._exact: defaultdict[str, list[int]] = defaultdict(list)
         self._last: defaultdict[str, list[int]] = defaultdict(list)
-        for place, path in enumerate(paths):
+        for place, path in enumerate(self._paths):
             keys = (path.as_posix(), path.absolute().as_posix(), picture_name(path))
             for key in dict.fromkeys(keys):
                 self._exact[key].append(place)
@@ -37,13 +38,14 @@ class Matcher:
 
     def is_exact(self, path: Path) -> bool:
         """Whether the name is that of one picture, and not only the end of its path."""
-        return len(self._exact.get(path.as_posix(), ())) == 1
+        return len(self._exact.get(composed(path.as_posix()), ())) == 1
 
     def place(self, path: Path) -> int | None:
         """The place of the picture that `path` means; None where there is none.
 
         Raises LabelError where it could be several.
         """
+        path = _composed(path)
         if self.is_exact(path):
             return self._exact[path.as_posix()][0]
         if path.is_absolute():
@@ -62,9 +64,13 @@ class Matcher:
         """The place of a file that was named by a link, or that lies under another root."""
         for name in (path.resolve(), Path(picture_name(path))):
             if self.is_exact(name):
-                return self._exact[name.as_posix()][0]
+                return self._exact[composed(name.as_posix())][0]
         name = Path(picture_name(path))
         return None if name.is_absolute() else self.place(name)
+
+
+def _composed(path: Path) -> Path:
+    return Path(composed(str(path)))
 
 
 def pair(

@@ -36,6 +36,7 @@ class Fault(StrEnum):
     UNREADABLE_FOLDER = "folder that cannot be read"
     UNREAD = "label file of another kind or place"
     MISSING_PICTURE = "label without a picture"
+    NAMELESS = "label that does not say of which picture"
     AMBIGUOUS = "label that fits several pictures"
     TWICE = "two pictures of one number"
     OTHER_SPLIT = "one picture in two splits"

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from playhead.errors import LabelError, MediaError
 from playhead.events.pictures.finding import (
     Shelf,
+    composed,
     is_other_kind,
     plain_name,
     shelf_of,
@@ -156,7 +157,7 @@ def without_copies(drafts: Sequence[Draft]) -> list[Draft]:
 
 
 def named(drafts: Sequence[Draft]) -> dict[str, Draft]:
-    """The drafts by names that differ, also without their suffix and whatever the case.
+    """The drafts by names that differ, also without their suffix, whatever the case or the accents.
 
     Pictures of one name are kept apart by the name of their source, and then by a number.
     """
@@ -193,7 +194,8 @@ def _read(
     manner = Manner(in_pixels=source.units == "pixels", first_pixel=source.first_pixel, shelf=shelf)
     raws = parse(source.path, tally.format, report, manner)
     # What the reader could not give a picture for was a label too.
-    tally.labels = len(raws.pictures) + tally.count(Fault.MISSING_PICTURE)
+    lost = tally.count(Fault.MISSING_PICTURE) + tally.count(Fault.NAMELESS)
+    tally.labels = len(raws.pictures) + lost
     for name in dict.fromkeys([*(raws.classes or ()), *_spoken(raws.pictures)]):
         if name != name.strip():
             tally.add(Repair.SPACES, str(source.path), repr(name))
@@ -296,9 +298,10 @@ def _add_unlabelled(
 ) -> None:
     """Count the pictures that no label speaks of, and take them as empty where that is asked.
 
-    Where a folder cannot be listed, the labels in it may speak of any of them.
+    Labels in a folder that cannot be listed, and those that name none, may speak of any of them.
     """
-    all_unsure = any(tally.count(Fault.UNREADABLE_FOLDER) for tally in tallies)
+    anywhere = (Fault.UNREADABLE_FOLDER, Fault.NAMELESS)
+    all_unsure = any(tally.count(fault) for tally in tallies for fault in anywhere)
     for source, tally in zip(config.sources, tallies, strict=True):
         shelf = shelves.take(source)
         for path, name in () if shelf is None else shelf.pictures.items():
@@ -321,7 +324,7 @@ def _checked_size(path: Path, *, whole: bool) -> tuple[int, int]:
 
 
 def _key(name: str) -> str:
-    return without_suffix(name).casefold()
+    return composed(without_suffix(name)).casefold()
 
 
 def _free(name: str, taken: set[str]) -> str:

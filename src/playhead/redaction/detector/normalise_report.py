@@ -55,6 +55,7 @@ OUTCOMES: dict[Kind, str] = {
     Fault.UNREADABLE_FOLDER: "folder left out",
     Fault.UNREAD: "file left out",
     Fault.MISSING_PICTURE: "label left out",
+    Fault.NAMELESS: "label left out",
     Fault.AMBIGUOUS: "label left out",
     Fault.TWICE: "picture left out",
     Fault.OTHER_SPLIT: "the first holds",
