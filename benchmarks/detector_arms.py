@@ -47,6 +47,7 @@ ARMS: dict[str, dict[str, Any] | None] = {
 def main() -> None:
     arguments = parse()
     print(describe())
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         manifest = one_set(Path(os.environ["PLAYHEAD_DATA"]) / DATA, Path(folder) / "set")
         held_out = joined(read_pictures(manifest, split=split) for split in ("valid", "test"))
@@ -63,6 +64,7 @@ def main() -> None:
         figures = [with_interval([run[name] for run in runs]) for name in FIGURES]
         seconds = np.mean([run["seconds"] for run in runs])
         print(f"| {arm} | {' | '.join(figures)} | {seconds:.0f} |", flush=True)
+    print(f"\n{(time.monotonic() - began) / 60:.0f} minutes in all")
 
 
 FIGURES = ("plate", "vehicle", "ap50", "ap50_95")
@@ -71,7 +73,7 @@ FIGURES = ("plate", "vehicle", "ap50", "ap50_95")
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--runs", type=Path, default=Path("build/detector_arms"))

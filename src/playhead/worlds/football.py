@@ -6,12 +6,10 @@ A pass is a ball kicked away to a team-mate; a drive is a player on the ball who
 and runs with it. Nothing else is labelled, and nothing in a close-up or a replay is.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +20,13 @@ from playhead.events.formats import native
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Event, VideoEvents
 from playhead.media.write import VideoWriter
-from playhead.progress import progress
 from playhead.worlds.football_look import Look, draw_look
 from playhead.worlds.football_picture import Painter
 from playhead.worlds.football_plan import draw_plan
 from playhead.worlds.football_play import Play
 from playhead.worlds.football_shots import Shot, aim, draw_shots, play_times
 from playhead.worlds.football_touch import LABELLED, Tempo
+from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
 from playhead.worlds.sound import RATE, crowd_sound
 
@@ -126,19 +124,15 @@ def generate_football(
     (`if __name__ == "__main__":`), as all of Python's process pools do.
     """
     config = config or FootballConfig()
-    workers = processes or min(2, os.cpu_count() or 1)
-    rows: dict[int, ManifestRow] = {}
-    with progress("Playing football matches", total=count) as bar:
-        for number in _write_matches(out, range(count), seed, config, min(workers, count)):
-            rows[number] = _row(out, number, count, config)
-            bar.advance(note=f"{len(rows)} of {count}")
+    write = partial(_write_match, out=out, seed=seed, config=config)
+    write_each(write, count, processes=processes, task="Playing football matches")
     manifest = out / "manifest.csv"
-    write_manifest([rows[number] for number in range(count)], manifest)
+    write_manifest([_row(out, number, count, config) for number in range(count)], manifest)
     return manifest
 
 
-def write_match(out: Path, number: int, seed: int, config: FootballConfig) -> int:
-    """Write one match as `match-NNN.mp4` and `match-NNN.events.json`; return its number."""
+def _write_match(number: int, *, out: Path, seed: int, config: FootballConfig) -> None:
+    """Write one match as `match-NNN.mp4` and `match-NNN.events.json`."""
     match = draw_match(seed, number, config)
     video = out / f"{match.name}.mp4"
     rate = None if config.variable_rate else Fraction(config.rate)
@@ -151,23 +145,6 @@ def write_match(out: Path, number: int, seed: int, config: FootballConfig) -> in
         VideoEvents(video=video.name, classes=CLASSES, events=match.events),
         out / f"{match.name}.events.json",
     )
-    return number
-
-
-def _write_matches(
-    out: Path, numbers: range, seed: int, config: FootballConfig, workers: int
-) -> Iterator[int]:
-    """Yield the number of each match when it is written, in any order."""
-    if workers < 2:
-        yield from (write_match(out, number, seed, config) for number in numbers)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(write_match, out, number, seed, config) for number in numbers]
-        try:
-            for task in as_completed(tasks):
-                yield task.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _row(out: Path, number: int, count: int, config: FootballConfig) -> ManifestRow:

@@ -6,12 +6,10 @@ hidden has a box: of cars and people by what stands before them; of plates, head
 by the picture's edge, and of a face by its own head, so that a head seen from behind has none.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -25,7 +23,7 @@ from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Origin, Track
 from playhead.files import atomic_path, write_text
 from playhead.media.write import VideoWriter
-from playhead.progress import progress
+from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
 from playhead.worlds.street_picture import LABELS, Painter, Seen
 from playhead.worlds.street_plan import Plan, Wishes, draw_plan
@@ -114,43 +112,22 @@ def generate_street(
     (`if __name__ == "__main__":`), as all of Python's process pools do.
     """
     config = config or StreetConfig()
-    workers = processes or min(2, os.cpu_count() or 1)
-    rows: dict[int, ManifestRow] = {}
-    with progress("Drawing streets", total=count) as bar:
-        for number in _write_scenes(out, range(count), seed, config, min(workers, count)):
-            rows[number] = _row(out, number, count, config)
-            bar.advance(note=f"{len(rows)} of {count}")
+    write = partial(_write_scene, out=out, seed=seed, config=config)
+    write_each(write, count, processes=processes, task="Drawing streets")
     if config.kind == "images":
         write_text(out / "classes.txt", "".join(f"{label}\n" for label in LABELS))
     manifest = out / "manifest.csv"
-    write_manifest([rows[number] for number in range(count)], manifest)
+    write_manifest([_row(out, number, count, config) for number in range(count)], manifest)
     return manifest
 
 
-def write_scene(out: Path, number: int, seed: int, config: StreetConfig) -> int:
-    """Write one scene with its truth; return its number."""
+def _write_scene(number: int, *, out: Path, seed: int, config: StreetConfig) -> None:
+    """Write one scene with its truth."""
     scene = draw_scene(seed, number, config)
     if config.kind == "images":
         _write_image(out, scene, config)
     else:
         _write_video(out, scene, config, seed)
-    return number
-
-
-def _write_scenes(
-    out: Path, numbers: range, seed: int, config: StreetConfig, workers: int
-) -> Iterator[int]:
-    """Yield the number of each scene when it is written, in any order."""
-    if workers < 2:
-        yield from (write_scene(out, number, seed, config) for number in numbers)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(write_scene, out, number, seed, config) for number in numbers]
-        try:
-            for task in as_completed(tasks):
-                yield task.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _write_video(out: Path, scene: Scene, config: StreetConfig, seed: int) -> None:
