@@ -16,6 +16,7 @@ SCRIPTS = (
     "metric_agreement",
     "loader",
     "memory",
+    "freed_memory",
     "dense_prediction",
     "fusion_arms",
     "demo",

@@ -35,6 +35,7 @@ from playhead.learning.checkpoint import (
 from playhead.learning.interrupt import CtrlC
 from playhead.learning.learner import Batch, Learner, Loss, batch_samples
 from playhead.learning.log import append_row, cut_back
+from playhead.learning.memory import keep_freed_memory
 from playhead.learning.optim import rate_at, training_mode
 from playhead.learning.settings import TrainingConfig
 from playhead.learning.state import load_weights, save_weights, write_tensors
@@ -364,6 +365,8 @@ def _torch_settings(config: TrainingConfig, device: torch.device) -> Iterator[No
     memory: Any = torch.utils.deterministic
     tuned, fill = cudnn.benchmark, memory.fill_uninitialized_memory
     torch.set_num_threads(config.threads or threads)
+    if device.type == "cpu":
+        keep_freed_memory()
     # Free on a CPU; on CUDA slow or refused, and only a CPU promises equal bits.
     torch.use_deterministic_algorithms(strict or device.type == "cpu", warn_only=True)
     cudnn.benchmark = device.type == "cuda"
