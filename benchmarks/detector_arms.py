@@ -5,7 +5,8 @@
 Trains on the 245 pictures of plate_vehicle_openimages350 from a packaged ImageNet encoder, with
 nothing chosen on what is measured: the last epoch's averaged weights, as a bundle, on the other 105
 (valid and test). Beside them the packaged networks on the same pictures, counted the same way.
-Finished runs are kept in --runs and not repeated.
+Finished runs are kept in --runs and not repeated. Two trainings of a thread each run side by side,
+which on two cores takes less time than one after the other on two threads.
 """
 
 import argparse
@@ -14,6 +15,9 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +38,8 @@ from playhead.redaction.detector.train import learn, write_bundle
 
 DATA = "plate_vehicle_openimages350"
 CLASSES = ("plate", "vehicle")
-THREADS = 2
+THREADS = 1
+SIDE_BY_SIDE = 2
 ARMS: dict[str, dict[str, Any] | None] = {
     "none": None,
     "paste": {"blendings": ["none"]},
@@ -53,10 +58,11 @@ def main() -> None:
         held_out = joined(read_pictures(manifest, split=split) for split in ("valid", "test"))
         print(f"{held_out.count()} in {len(held_out)} pictures that do not train\n")
         packaged(held_out)
-        rows = {
-            arm: [one_run(manifest, held_out, arm, seed, arguments) for seed in arguments.seeds]
-            for arm in arguments.arms
-        }
+        work = partial(one_run, manifest, held_out, arguments)
+        runs = [(arm, seed) for arm in arguments.arms for seed in arguments.seeds]
+        with ProcessPoolExecutor(SIDE_BY_SIDE, mp_context=get_context("spawn")) as pool:
+            done = dict(zip(runs, pool.map(work, *zip(*runs, strict=True)), strict=True))
+        rows = {arm: [done[arm, seed] for seed in arguments.seeds] for arm in arguments.arms}
     print(f"\n{arguments.epochs} epochs at {arguments.size} pixels, seeds {arguments.seeds}\n")
     print("| cut and paste | plate AP50 | vehicle AP50 | mAP50 | mAP50-95 | seconds |")
     print("|---|---|---|---|---|---|")
@@ -73,7 +79,7 @@ FIGURES = ("plate", "vehicle", "ap50", "ap50_95")
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--runs", type=Path, default=Path("build/detector_arms"))
@@ -105,7 +111,7 @@ def joined(sets: Any) -> PictureSet:
 
 
 def one_run(
-    manifest: Path, held_out: PictureSet, arm: str, seed: int, arguments: argparse.Namespace
+    manifest: Path, held_out: PictureSet, arguments: argparse.Namespace, arm: str, seed: int
 ) -> dict[str, Any]:
     """Train and measure, unless that was done before with the same settings."""
     config = settings_of(manifest, arm, seed, arguments)
