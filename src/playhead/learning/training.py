@@ -94,6 +94,8 @@ def fit(
     """
     device = torch.device(device)
     prepare_folder(folder, resume=resume)
+    if device.type == "cpu":
+        keep_freed_memory()
     with _torch_settings(config, device), CtrlC() as ctrl_c:
         learner = Learner(model, config, device)
         run = _Run(learner, samples, folder, loss=loss, validate=validate, ctrl_c=ctrl_c)
@@ -365,8 +367,6 @@ def _torch_settings(config: TrainingConfig, device: torch.device) -> Iterator[No
     memory: Any = torch.utils.deterministic
     tuned, fill = cudnn.benchmark, memory.fill_uninitialized_memory
     torch.set_num_threads(config.threads or threads)
-    if device.type == "cpu":
-        keep_freed_memory()
     # Free on a CPU; on CUDA slow or refused, and only a CPU promises equal bits.
     torch.use_deterministic_algorithms(strict or device.type == "cpu", warn_only=True)
     cudnn.benchmark = device.type == "cuda"

@@ -201,14 +201,21 @@ def test_two_pictures_of_one_id_never_become_ones_without_objects(tmp_path: Path
     path = written(tmp_path / "in", lambda d: d["images"][1].update(id=1))
     with pytest.raises(LabelError, match="no picture is left"):
         run(tmp_path / "out", path, unlabelled="empty")
-    other = written(tmp_path / "other")
+
+    def only_d(said: dict[str, Any]) -> None:
+        said.update(images=said["images"][:1], annotations=said["annotations"][:1])
+        said["images"][0]["file_name"] = "d.jpg"
+
+    draw(tmp_path / "other" / "d.jpg", seed=3)
+    other = written(tmp_path / "other", only_d)
     report = run(tmp_path / "out", path, other, unlabelled="empty")
-    assert [len(boxes) for boxes in boxes_of(tmp_path / "out").values()] == [1, 1]
+    assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {"d.jpg": 1}
     assert found(report) == {
         "two pictures of one number": 2,
         "box of a picture left out": 1,
         "label that does not say of which picture": 1,
         "picture that an unused label may mean": 1,
+        "label file without a usable box": 2,
     }
 
 

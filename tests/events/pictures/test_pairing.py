@@ -58,6 +58,13 @@ def test_an_accented_letter_is_the_same_in_one_piece_and_in_two() -> None:
             assert corners(pair(truth, found(said, label=1))) == [[0]]
 
 
+def test_where_both_spellings_are_pictures_each_name_means_its_own() -> None:
+    both = ("caf\u00e9.jpg", "cafe\u0301.jpg")
+    truth = PictureSet(("car",), tuple(labelled(ROOT / "images" / one, [], []) for one in both))
+    for said in (both, [f"images/{one}" for one in both], [f"/other/images/{one}" for one in both]):
+        assert corners(pair(truth, found(*said, label=1))) == [[0], [1]]
+
+
 def test_labels_and_sizes_become_those_of_the_truth_and_missing_pictures_empty() -> None:
     paired = pair(TRUE, found("b/c.jpg"))
     assert paired.classes == TRUE.classes

@@ -3,7 +3,7 @@
 Predictions name pictures by paths relative to some root. A name means the picture whose path is the
 same, or else the only one whose path ends in it, be it without the folders that only say what lies
 in them (`images`, `labels`). A missing suffix does not matter, nor whether an accented letter is
-one character or two.
+one character or two; a name as it is spelled comes before all.
 """
 
 from collections import defaultdict
@@ -25,36 +25,32 @@ class Matcher:
     """Finds the place of a picture in a list by any name that it may have elsewhere."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = [_composed(path) for path in paths]
+        self._paths = list(paths)
+        self._composed = [_composed(path) for path in paths]
         self._exact: defaultdict[str, list[int]] = defaultdict(list)
         self._last: defaultdict[str, list[int]] = defaultdict(list)
-        for place, path in enumerate(self._paths):
-            keys = (path.as_posix(), path.absolute().as_posix(), picture_name(path))
-            for key in dict.fromkeys(keys):
+        for place, path in enumerate(paths):
+            names = (path.as_posix(), path.absolute().as_posix(), picture_name(path))
+            spellings = (key for name in names for key in (name, without_suffix(name)))
+            for key in dict.fromkeys(key for name in spellings for key in _keys(name)):
                 self._exact[key].append(place)
-                if without_suffix(key) != key:
-                    self._exact[without_suffix(key)].append(place)
-            self._last[without_suffix(path.name)].append(place)
+            self._last[composed(without_suffix(path.name))].append(place)
 
     def is_exact(self, path: Path) -> bool:
         """Whether the name is that of one picture, and not only the end of its path."""
-        return len(self._exact.get(composed(path.as_posix()), ())) == 1
+        return self._own(path) is not None
 
     def place(self, path: Path) -> int | None:
         """The place of the picture that `path` means; None where there is none.
 
         Raises LabelError where it could be several.
         """
-        path = _composed(path)
-        if self.is_exact(path):
-            return self._exact[path.as_posix()][0]
+        own = self._own(path)
+        if own is not None:
+            return own
         if path.is_absolute():
             return self._elsewhere(path)
-        near = self._last.get(without_suffix(path.name), [])
-        places = [place for place in near if _ends_in(self._paths[place], path)]
-        if not places:
-            plain = Path(plain_name(path))
-            places = [p for p in near if _ends_in(Path(plain_name(self._paths[p])), plain)]
+        places = self._ending(self._paths, path) or self._ending(self._composed, _composed(path))
         if len(places) > 1:
             names = ", ".join(str(self._paths[place]) for place in places[:3])
             raise LabelError(f"{path}: can be {names}; name the picture with its folder")
@@ -63,14 +59,33 @@ class Matcher:
     def _elsewhere(self, path: Path) -> int | None:
         """The place of a file that was named by a link, or that lies under another root."""
         for name in (path.resolve(), Path(picture_name(path))):
-            if self.is_exact(name):
-                return self._exact[composed(name.as_posix())][0]
+            own = self._own(name)
+            if own is not None:
+                return own
         name = Path(picture_name(path))
         return None if name.is_absolute() else self.place(name)
+
+    def _ending(self, paths: Sequence[Path], name: Path) -> list[int]:
+        """The places of the paths that end in a name, or else do so plainly."""
+        near = self._last.get(composed(without_suffix(name.name)), [])
+        plain = Path(plain_name(name))
+        return [place for place in near if _ends_in(paths[place], name)] or [
+            place for place in near if _ends_in(Path(plain_name(paths[place])), plain)
+        ]
+
+    def _own(self, path: Path) -> int | None:
+        """The place of the only picture that is called so."""
+        known = (self._exact.get(key, ()) for key in _keys(path.as_posix()))
+        return next((places[0] for places in known if len(places) == 1), None)
 
 
 def _composed(path: Path) -> Path:
     return Path(composed(str(path)))
+
+
+def _keys(name: str) -> tuple[str, str]:
+    """A name as it is spelled, and however its accents are."""
+    return f"={name}", composed(name)
 
 
 def pair(

@@ -194,8 +194,7 @@ def _read(
     manner = Manner(in_pixels=source.units == "pixels", first_pixel=source.first_pixel, shelf=shelf)
     raws = parse(source.path, tally.format, report, manner)
     # What the reader could not give a picture for was a label too.
-    lost = tally.count(Fault.MISSING_PICTURE) + tally.count(Fault.NAMELESS)
-    tally.labels = len(raws.pictures) + lost
+    tally.labels = len(raws.pictures) + tally.count(Fault.MISSING_PICTURE, Fault.NAMELESS)
     for name in dict.fromkeys([*(raws.classes or ()), *_spoken(raws.pictures)]):
         if name != name.strip():
             tally.add(Repair.SPACES, str(source.path), repr(name))
@@ -300,8 +299,7 @@ def _add_unlabelled(
 
     Labels in a folder that cannot be listed, and those that name none, may speak of any of them.
     """
-    anywhere = (Fault.UNREADABLE_FOLDER, Fault.NAMELESS)
-    all_unsure = any(tally.count(fault) for tally in tallies for fault in anywhere)
+    all_unsure = any(tally.count(Fault.UNREADABLE_FOLDER, Fault.NAMELESS) for tally in tallies)
     for source, tally in zip(config.sources, tallies, strict=True):
         shelf = shelves.take(source)
         for path, name in () if shelf is None else shelf.pictures.items():

@@ -131,9 +131,9 @@ class SourceTally:
             examples = (*examples, f"{where}: {what}" if what else where)
         self.counts[kind] = replace(known, count=known.count + 1, examples=examples)
 
-    def count(self, kind: Kind) -> int:
-        """How often something happened."""
-        return self.counts.get(kind, Count()).count
+    def count(self, *kinds: Kind) -> int:
+        """How often any of these happened."""
+        return sum(self.counts.get(kind, Count()).count for kind in kinds)
 
     def fault(self, kind: Fault, where: str, what: str) -> None:
         """Count what a reader of labels tells."""

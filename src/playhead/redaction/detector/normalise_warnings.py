@@ -45,8 +45,7 @@ def warnings_of(
 
 def _of_source(config: NormaliseConfig, tally: SourceTally) -> list[str]:
     found = []
-    faults = (Fault.MISSING_PICTURE, Fault.NAMELESS, Fault.AMBIGUOUS)
-    lost = sum(tally.count(fault) for fault in faults)
+    lost = tally.count(Fault.MISSING_PICTURE, Fault.NAMELESS, Fault.AMBIGUOUS)
     if tally.labels and lost / tally.labels > config.loud:
         found.append(
             f"{tally.name}: {lost} of {tally.labels} labels ({lost / tally.labels:.0%}) have no "
