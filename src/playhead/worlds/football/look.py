@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.worlds.football_flow import LENGTH, WIDTH
+from playhead.worlds.football.flow import LENGTH, WIDTH
 
 __all__ = ["BRIGHTEST", "COLOURS", "Look", "Texture", "draw_look", "paint_pitch"]
 

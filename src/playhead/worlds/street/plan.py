@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.worlds.street_head import FACE, HeadLook, draw_head_look
+from playhead.worlds.street.head import FACE, HeadLook, draw_head_look
 
 __all__ = ["HEAD", "Camera", "Car", "Path", "Person", "Plan", "Road", "Wishes", "draw_plan"]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.worlds.football_figure import SIZES_AN_OCTAVE, Stamp, colour, disc, figure
-from playhead.worlds.football_flow import LENGTH, PLAYERS, REFEREE, WIDTH
-from playhead.worlds.football_look import Look, Texture, paint_pitch
-from playhead.worlds.football_play import FACINGS, State
-from playhead.worlds.football_shots import Lens, Shot
+from playhead.worlds.football.figure import SIZES_AN_OCTAVE, Stamp, colour, disc, figure
+from playhead.worlds.football.flow import LENGTH, PLAYERS, REFEREE, WIDTH
+from playhead.worlds.football.look import Look, Texture, paint_pitch
+from playhead.worlds.football.play import FACINGS, State
+from playhead.worlds.football.shots import Lens, Shot
 
 __all__ = ["Painter"]
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from playhead.events.model import Box
-from playhead.worlds.street_car import FRONT_PLATE, REAR_PLATE, CarModel
-from playhead.worlds.street_ground import paint_ground
-from playhead.worlds.street_layer import OWNED, Layer, Mask
-from playhead.worlds.street_person import FACE_PART, HEAD_PART, PersonModel
-from playhead.worlds.street_plan import HEAD, Plan
+from playhead.worlds.street.car import FRONT_PLATE, REAR_PLATE, CarModel
+from playhead.worlds.street.ground import paint_ground
+from playhead.worlds.street.layer import OWNED, Layer, Mask
+from playhead.worlds.street.person import FACE_PART, HEAD_PART, PersonModel
+from playhead.worlds.street.plan import HEAD, Plan
 
 __all__ = ["LABELS", "PARTS", "Painter", "Seen"]
 

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from playhead.worlds.street import LABELS, Scene, StreetConfig, draw_scene, render
-from playhead.worlds.street_head import HeadModel, draw_head_look
-from playhead.worlds.street_picture import LEAST_SHARE, PARTS, Painter, Seen
+from playhead.worlds.street.head import HeadModel, draw_head_look
+from playhead.worlds.street.picture import LEAST_SHARE, PARTS, Painter, Seen
 
 CONFIG = StreetConfig(seconds=4, width=480, height=270, people=6, cars=4)
 

@@ -20,12 +20,12 @@ from playhead.events.formats import native
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Event, VideoEvents
 from playhead.media.write import VideoWriter
-from playhead.worlds.football_look import Look, draw_look
-from playhead.worlds.football_picture import Painter
-from playhead.worlds.football_plan import draw_plan
-from playhead.worlds.football_play import Play
-from playhead.worlds.football_shots import Shot, aim, draw_shots, play_times
-from playhead.worlds.football_touch import LABELLED, Tempo
+from playhead.worlds.football.look import Look, draw_look
+from playhead.worlds.football.picture import Painter
+from playhead.worlds.football.plan import draw_plan
+from playhead.worlds.football.play import Play
+from playhead.worlds.football.shots import Shot, aim, draw_shots, play_times
+from playhead.worlds.football.touch import LABELLED, Tempo
 from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
 from playhead.worlds.sound import RATE, crowd_sound

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from playhead.worlds.street_layer import OWNED, Bounds, Layer, canvas_of, canvas_scale, finished
-from playhead.worlds.street_plan import Camera, Car
-from playhead.worlds.street_plate import PLATES, draw_plate
-from playhead.worlds.street_shell import HALF, Shell, draw_shell
+from playhead.worlds.street.layer import OWNED, Bounds, Layer, canvas_of, canvas_scale, finished
+from playhead.worlds.street.plan import Camera, Car
+from playhead.worlds.street.plate import PLATES, draw_plate
+from playhead.worlds.street.shell import HALF, Shell, draw_shell
 
 __all__ = ["FRONT_PLATE", "REAR_PLATE", "CarModel"]
 

@@ -25,8 +25,8 @@ from playhead.files import atomic_path, write_text
 from playhead.media.write import VideoWriter
 from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
-from playhead.worlds.street_picture import LABELS, Painter, Seen
-from playhead.worlds.street_plan import Plan, Wishes, draw_plan
+from playhead.worlds.street.picture import LABELS, Painter, Seen
+from playhead.worlds.street.plan import Plan, Wishes, draw_plan
 
 __all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
 

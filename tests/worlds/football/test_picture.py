@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from playhead.worlds.football import FootballConfig, draw_match, render
-from playhead.worlds.football_figure import colour, figure
-from playhead.worlds.football_look import BRIGHTEST, draw_look, paint_pitch
-from playhead.worlds.football_play import FACINGS, POSES
+from playhead.worlds.football.figure import colour, figure
+from playhead.worlds.football.look import BRIGHTEST, draw_look, paint_pitch
+from playhead.worlds.football.play import FACINGS, POSES
 
 SHORT = FootballConfig(seconds=8)
 

@@ -1,7 +1,7 @@
 """The parts of a match's plan: touches, the ball's legs between them, and where players must be.
 
-All in metres and seconds of the play; a plan is made by `football_plan` and evaluated by
-`football_play`.
+All in metres and seconds of the play; a plan is made by `football/plan.py` and evaluated by
+`football/play.py`.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.worlds.football_flow import FIGURES, Flow
+from playhead.worlds.football.flow import FIGURES, Flow
 
 __all__ = [
     "LABELLED",

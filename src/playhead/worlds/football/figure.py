@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.worlds.football_look import COLOURS
-from playhead.worlds.football_play import FACINGS, POSES
+from playhead.worlds.football.look import COLOURS
+from playhead.worlds.football.play import FACINGS, POSES
 
 __all__ = ["SIZES_AN_OCTAVE", "Stamp", "colour", "disc", "figure"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
-from playhead.worlds.street_head import HeadModel
-from playhead.worlds.street_layer import OWNED, Bounds, Layer, canvas_of, canvas_scale, finished
-from playhead.worlds.street_plan import HEAD, Camera, Person
+from playhead.worlds.street.head import HeadModel
+from playhead.worlds.street.layer import OWNED, Bounds, Layer, canvas_of, canvas_scale, finished
+from playhead.worlds.street.plan import HEAD, Camera, Person
 
 __all__ = ["FACE_PART", "HEAD_PART", "PersonModel"]
 

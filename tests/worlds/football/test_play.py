@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.worlds.football import CLASSES, FootballConfig, Match, draw_match
-from playhead.worlds.football_flow import LENGTH, REFEREE, WIDTH
-from playhead.worlds.football_shots import play_times
+from playhead.worlds.football.flow import LENGTH, REFEREE, WIDTH
+from playhead.worlds.football.shots import play_times
 
 UNLABELLED = {"trap", "dribble", "header", "deflection", "tackle", "fake", "bounce"}
 

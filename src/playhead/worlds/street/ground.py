@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from playhead.worlds.street_plan import Plan, Road
+from playhead.worlds.street.plan import Plan, Road
 
 __all__ = ["paint_ground"]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.worlds.football_flow import LENGTH, PLAYERS, WIDTH, draw_flow
-from playhead.worlds.football_touch import Leg, Plan, Point, Stoppage, Tempo, Touch, TouchKind
+from playhead.worlds.football.flow import LENGTH, PLAYERS, WIDTH, draw_flow
+from playhead.worlds.football.touch import Leg, Plan, Point, Stoppage, Tempo, Touch, TouchKind
 
 __all__ = ["draw_plan"]
 

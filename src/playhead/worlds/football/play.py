@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from playhead.worlds.football_flow import FIGURES, REFEREE
-from playhead.worlds.football_touch import Plan, Touch
+from playhead.worlds.football.flow import FIGURES, REFEREE
+from playhead.worlds.football.touch import Plan, Touch
 
 __all__ = ["FACINGS", "POSES", "Play", "State"]
 

@@ -1,0 +1,19 @@
+"""Generated street scenes: videos or images with boxes of cars, number plates, people and faces.
+
+    scene = draw_scene(seed=7, number=0, config=StreetConfig())
+    frame, visible = next(render(scene))
+
+`world` holds the configuration and writes the files; `plan` decides who moves where; `ground`,
+`car`, `person` and `head` draw one thing each; `picture` composes them and derives the boxes.
+"""
+
+from playhead.worlds.street.world import (
+    LABELS,
+    Scene,
+    StreetConfig,
+    draw_scene,
+    generate_street,
+    render,
+)
+
+__all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
