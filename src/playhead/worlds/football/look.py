@@ -1,6 +1,6 @@
 """The look of one match: colours, light, and the pitch with its stands as one texture.
 
-Whatever is drawn from the random generator here changes pictures only, never what happens.
+Whatever is drawn from the random generator here changes images only, never what happens.
 Nothing but the ball is brighter than `BRIGHTEST`.
 """
 
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from playhead.worlds.drawing import Texture
 from playhead.worlds.football.flow import LENGTH, WIDTH
 
-__all__ = ["BRIGHTEST", "COLOURS", "Look", "Texture", "draw_look", "paint_pitch"]
+__all__ = ["BRIGHTEST", "PARTS", "MatchLook", "draw_look", "paint_pitch"]
 
 BRIGHTEST = 212
 LINE = 200.0
-COLOURS = ("skin", "hair", "jersey", "shorts", "socks", "shoes", "shadow")
+PARTS = ("skin", "hair", "jersey", "shorts", "socks", "shoes", "shadow")
 LIGHTS = 8
 LEFT, RIGHT, NEAR, FAR = -20.0, LENGTH + 20.0, -16.0, WIDTH + 34.0  # the texture's edges, metres
 
@@ -26,8 +27,8 @@ Distance = Callable[[Floats, Floats], Floats]  # metres from a line, of x (1, C)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """Everything that distinguishes the picture of one match from another's."""
+class MatchLook:
+    """Everything that distinguishes the images of one match from another's."""
 
     grass: NDArray[np.float64]  # (2, 3) RGB of the two mowing stripes
     stripe: float  # metres
@@ -43,22 +44,6 @@ class Look:
     seed: int  # of the texture's noise
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Texture:
-    """Ground seen from above: packed RGBA, `scale` texels a metre; row 0 is the far edge."""
-
-    texels: NDArray[np.uint32]  # (rows, columns)
-    scale: float
-
-    def column(self, x: Floats) -> Floats:
-        """Metres along the pitch → texel columns, not rounded."""
-        return (x - np.float32(LEFT)) * np.float32(self.scale)
-
-    def row(self, y: Floats) -> Floats:
-        """Metres across the pitch → texel rows, not rounded."""
-        return (np.float32(FAR) - y) * np.float32(self.scale)
-
-
 _KITS = (
     (200, 30, 40), (30, 60, 190), (240, 200, 40), (20, 20, 28), (225, 225, 228), (120, 20, 60),
     (20, 130, 150), (240, 120, 30), (90, 40, 140), (110, 180, 230), (20, 60, 40),
@@ -67,13 +52,13 @@ _SKIN = ((232, 190, 160), (180, 130, 95), (105, 70, 50))
 _HAIR = ((60, 40, 25), (30, 22, 18), (20, 16, 14))
 
 
-def draw_look(rng: np.random.Generator) -> Look:
+def draw_look(rng: np.random.Generator) -> MatchLook:
     """Draw the look of a match."""
     green = np.array([rng.uniform(38, 80), rng.uniform(98, 138), rng.uniform(32, 62)])
     contrast = rng.uniform(0.03, 0.1)
     shirts = rng.permutation(len(_KITS))[:5]
     kits = np.stack([_draw_kit(rng, _KITS[shirt]) for shirt in shirts])
-    return Look(
+    return MatchLook(
         grass=np.stack([green * (1 + contrast), green * (1 - contrast)]),
         stripe=rng.uniform(4.5, 7.5),
         stripes_along=bool(rng.random() < 0.3),
@@ -101,10 +86,10 @@ def _draw_kit(rng: np.random.Generator, jersey: tuple[int, int, int]) -> Bytes:
     return np.clip(np.array(parts), 0, BRIGHTEST).astype(np.uint8)
 
 
-def paint_pitch(look: Look, scale: float, blur: float) -> Texture:
+def paint_pitch(look: MatchLook, scale: float, blur: float) -> Texture:
     """Paint pitch, boards and stands at `scale` texels a metre.
 
-    blur: metres that one pixel of the picture will cover; lines are never thinner, so they
+    blur: metres that one pixel of the frame will cover; lines are never thinner, so they
     dim with distance instead of flickering.
     """
     rng = np.random.default_rng(look.seed)
@@ -116,10 +101,12 @@ def paint_pitch(look: Look, scale: float, blur: float) -> Texture:
     brush = _Brush(texels, x, y, max(0.14, 0.8 * blur), max(blur, 0.03))
     _paint_lines(brush)
     _paint_stands(texels, look, x, y, rng)
-    return Texture(texels.view(np.uint32)[..., 0], scale)
+    return Texture(texels.view(np.uint32)[..., 0], scale, LEFT, FAR)
 
 
-def _paint_grass(texels: Bytes, look: Look, x: Floats, y: Floats, rng: np.random.Generator) -> None:
+def _paint_grass(
+    texels: Bytes, look: MatchLook, x: Floats, y: Floats, rng: np.random.Generator
+) -> None:
     """Mowing stripes, the stand's shadow, and a fine unevenness."""
     wave = np.clip(np.sin((y if look.stripes_along else x) * (np.pi / look.stripe)) * 6, -1, 1)
     stripe = ((wave + 1) / 2).astype(np.float32)[:, None]
@@ -201,7 +188,7 @@ def _paint_lines(brush: _Brush) -> None:
 
 
 def _paint_stands(
-    texels: Bytes, look: Look, x: Floats, y: Floats, rng: np.random.Generator
+    texels: Bytes, look: MatchLook, x: Floats, y: Floats, rng: np.random.Generator
 ) -> None:
     """Boards and a crowd beyond the far side and behind the goals, a track on the near side."""
     scale = 1.0 / float(x[1] - x[0])
@@ -219,7 +206,7 @@ def _paint_stands(
     texels[far : far + max(1, depth // 6), :, :3] = 200
 
 
-def _paint_crowd(texels: Bytes, look: Look, scale: float, rng: np.random.Generator) -> None:
+def _paint_crowd(texels: Bytes, look: MatchLook, scale: float, rng: np.random.Generator) -> None:
     """Heads above shirts on dark seats, as seen lying on the ground: (rows, columns, 4)."""
     rows, columns = texels.shape[:2]
     wide, deep = 0.6, 1.2  # metres a seat

@@ -1,15 +1,18 @@
 """The state of the play at any instants: where the ball and every figure is, and how it moves.
 
 Evaluated from a plan, for all asked times at once, so a replay is only another list of times and
-no picture size, frame rate or order of asking can change what happened.
+no image size, frame rate or order of asking can change what happened.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
+from scipy.ndimage import uniform_filter1d
 
+from playhead.worlds.drawing import STEP, at_times
 from playhead.worlds.football.flow import FIGURES, REFEREE
 from playhead.worlds.football.touch import Plan, Touch
 
@@ -22,7 +25,6 @@ POSES = (
     "windup", "strike", "follow", "push", "jump", "slide", "stop",
 )  # fmt: skip
 STRIDE = 2.3  # metres of two steps
-STEP = 0.02  # seconds between the points where figures are evaluated
 
 Floats = NDArray[np.float64]
 
@@ -42,15 +44,18 @@ class Play:
 
     def __init__(self, plan: Plan, seconds: float) -> None:
         self.plan = plan
-        self.grid = np.arange(-1.0, seconds + 2.0, STEP)
+        self.start = -1.0
+        self.grid = np.arange(self.start, seconds + 2.0, STEP)
         paths = plan.flow.base(self.grid)
         for figure in range(FIGURES):
             paths[:, figure] += _offsets(plan, figure, self.grid)
         self.paths = paths  # (M, 23, 2)
         velocity = np.gradient(paths, STEP, axis=0)
-        self.speed = _smooth(np.hypot(velocity[..., 0], velocity[..., 1]))
-        self.way = np.cumsum(self.speed, axis=0) * STEP
-        velocity = _smooth(velocity)
+        # Smoothed over seven steps around the next one.
+        smooth = partial(uniform_filter1d, size=7, axis=0, mode="nearest", origin=-1)
+        self.speed = smooth(np.hypot(velocity[..., 0], velocity[..., 1]))
+        self.covered = np.cumsum(self.speed, axis=0) * STEP  # metres
+        velocity = smooth(velocity)
         self.heading = np.unwrap(np.arctan2(velocity[..., 1], velocity[..., 0]), axis=0)
 
     def ball(self, times: Floats) -> Floats:
@@ -73,14 +78,14 @@ class Play:
 
     def at(self, times: Floats) -> State:
         """`times` (T,), in any order → the whole state."""
-        figures = _at_grid(self.grid, self.paths, times)
-        speed = _at_grid(self.grid, self.speed, times)
-        way = _at_grid(self.grid, self.way, times)
-        facing = _at_grid(self.grid, self.heading, times)
+        figures = at_times(self.paths, self.start, times)
+        speed = at_times(self.speed, self.start, times)
+        covered = at_times(self.covered, self.start, times)
+        facing = at_times(self.heading, self.start, times)
         ball = self.ball(times)
         to_ball = ball[:, None, :2] - figures
         facing = np.where(speed < 0.9, np.arctan2(to_ball[..., 1], to_ball[..., 0]), facing)
-        phase = np.floor(way / STRIDE * RUN_PHASES).astype(np.int64) % RUN_PHASES
+        phase = np.floor(covered / STRIDE * RUN_PHASES).astype(np.int64) % RUN_PHASES
         pose = np.where(speed < 0.7, 0, 1 + phase).astype(np.uint8)
         for touch in self.plan.touches:
             _pose_touch(touch, times, facing, pose)
@@ -131,22 +136,3 @@ def _timeline(kind: str) -> tuple[tuple[str, float, float], ...]:
             return ()
         case _:
             raise AssertionError(kind)
-
-
-def _at_grid(grid: Floats, values: Floats, times: Floats) -> Floats:
-    """Linear interpolation of values (M, ...) along the first axis at times (T,)."""
-    place = np.clip((times - grid[0]) / STEP, 0, len(grid) - 1.000001)
-    index = place.astype(np.int64)
-    part = (place - index).reshape((-1,) + (1,) * (values.ndim - 1))
-    between: Floats = values[index] * (1 - part) + values[index + 1] * part
-    return between
-
-
-def _smooth(values: Floats, points: int = 7) -> Floats:
-    """A running mean along the first axis, shorter at the ends."""
-    padded = np.concatenate(
-        [values[:1].repeat(points // 2, 0), values, values[-1:].repeat(points // 2 + 1, 0)]
-    )
-    total = np.cumsum(padded, axis=0)
-    mean: Floats = (total[points:] - total[:-points]) / points
-    return mean

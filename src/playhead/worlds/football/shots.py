@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from playhead.worlds.drawing import STEP
 from playhead.worlds.football.flow import LENGTH, REFEREE, WIDTH
-from playhead.worlds.football.play import STEP, Play
+from playhead.worlds.football.play import Play
 from playhead.worlds.football.touch import LABELLED, Plan, Stoppage
 
 __all__ = ["Lens", "Shot", "aim", "draw_shots", "play_times"]

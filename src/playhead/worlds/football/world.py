@@ -20,8 +20,8 @@ from playhead.events.formats import native
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Event, VideoEvents
 from playhead.media.write import VideoWriter
-from playhead.worlds.football.look import Look, draw_look
-from playhead.worlds.football.picture import Painter
+from playhead.worlds.football.frames import MatchRenderer
+from playhead.worlds.football.look import MatchLook, draw_look
 from playhead.worlds.football.plan import draw_plan
 from playhead.worlds.football.play import Play
 from playhead.worlds.football.shots import Shot, aim, draw_shots, play_times
@@ -58,7 +58,7 @@ class Match:
     play: Play
     shots: tuple[Shot, ...]
     looks: NDArray[np.float64]  # (frames, 2) where the camera looks
-    look: Look
+    look: MatchLook
     events: tuple[Event, ...]
     config: FootballConfig
 
@@ -100,11 +100,11 @@ def render(
     frames: only these, rising.
     """
     config = match.config
-    painter = Painter(match.look, size or config.size, config.ball_pixels, config.view)
+    renderer = MatchRenderer(match.look, size or config.size, config.ball_pixels, config.view)
     seconds = match.seconds
     at, index = play_times(match.shots, seconds)
     rows = slice(None) if frames is None else np.asarray(frames, dtype=np.int64)
-    return painter.frames(
+    return renderer.frames(
         match.play.at(at[rows]), match.looks[rows], match.shots, index[rows], seconds[rows]
     )
 

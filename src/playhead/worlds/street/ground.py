@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from playhead.worlds.street.plan import Plan, Road
+from playhead.worlds.street.plan import Road, StreetPlan
 
 __all__ = ["paint_ground"]
 
@@ -21,23 +21,23 @@ FAR = 400.0  # metres: what is further is sky
 _STRIP = 64  # rows painted at once, which bounds the memory
 
 
-def paint_ground(plan: Plan, margin: tuple[int, int]) -> Image.Image:
-    """The empty street, `margin` (columns, rows) larger than the picture on each side."""
+def paint_ground(plan: StreetPlan, margin: tuple[int, int]) -> Image.Image:
+    """The empty street, `margin` (columns, rows) larger than the frame on each side."""
     camera = plan.camera
     wide, high = camera.width + 2 * margin[0], camera.height + 2 * margin[1]
     fine = 2 if wide * high < 1_000_000 else 1
     rng = np.random.default_rng([plan.seed, 1])
     houses = [_Houses(rng) for _ in range(3)]
     sky = np.array(rng.uniform(150, 235)) + np.array([-12.0, 0.0, 14.0])
-    picture = np.empty((high, wide, 3), np.uint8)
+    image = np.empty((high, wide, 3), np.uint8)
     column = (np.arange(wide * fine, dtype=np.float32) + 0.5) / fine - margin[0]
     for top in range(0, high, _STRIP):
         rows = min(_STRIP, high - top)
         row = (np.arange(rows * fine, dtype=np.float32) + 0.5) / fine + top - margin[1]
         strip = _strip(plan, column[None, :], row[:, None], houses, sky)
         strip = strip.reshape(rows, fine, wide, fine, 3).mean(axis=(1, 3))
-        picture[top : top + rows] = np.clip(strip, 0, 255)
-    return Image.fromarray(picture)
+        image[top : top + rows] = np.clip(strip, 0, 255)
+    return Image.fromarray(image)
 
 
 class _Houses:
@@ -83,15 +83,18 @@ def _noise(seed: int) -> Floats:
     return tile
 
 
-def _strip(plan: Plan, column: Floats, row: Floats, houses: list[_Houses], sky: Floats) -> Floats:
+def _strip(
+    plan: StreetPlan, column: Floats, row: Floats, houses: list[_Houses], sky: Floats
+) -> Floats:
     """Paint some rows: (rows, columns, 3)."""
     camera, road = plan.camera, plan.road
+    eye = camera.position[2]
     noise = _noise(plan.seed)
-    right = (column - camera.width / 2) / camera.focal + 0 * row
-    down = (row - camera.horizon) / camera.focal + 0 * column
+    right, up = camera.rays(column, row)
+    right, down = right + 0 * row, 0 * column - up
     along, across = road.turned(right, np.ones_like(right))
     with np.errstate(divide="ignore"):
-        ground = np.where(down > 1e-4, camera.eye / down, FAR * 2)
+        ground = np.where(down > 1e-4, eye / down, FAR * 2)
         opposite = np.where(across > 1e-4, road.far / across, FAR * 2)
         behind = np.where(across < -1e-4, -road.behind / across, FAR * 2)
         end = np.where(along > 1e-4, road.end / along, FAR * 2)
@@ -99,19 +102,19 @@ def _strip(plan: Plan, column: Floats, row: Floats, houses: list[_Houses], sky: 
     gap = across * end
     end = np.where((gap > road.near - 2) & (gap < road.far), FAR * 2, end)
     fade = np.clip((row / camera.height)[..., None], 0, 1)
-    picture = (sky * (0.9 + 0.25 * fade) + np.zeros((*right.shape, 3))).astype(np.float32)
+    image = (sky * (0.9 + 0.25 * fade) + np.zeros((*right.shape, 3))).astype(np.float32)
     depth = np.minimum(np.minimum(opposite, behind), end)
     low = (ground <= depth) & (ground < FAR)
     for wall, street, sideways in ((opposite, houses[0], along), (behind, houses[1], along),
                                    (end, houses[2], across)):  # fmt: skip
         here: NDArray[np.bool_] = (wall == depth) & (wall < FAR) & ~low
-        up = camera.eye - down[here] * wall[here]
-        colour, solid = street.colour(sideways[here] * wall[here], up)
-        part = picture[here]
+        height = eye - down[here] * wall[here]
+        colour, solid = street.colour(sideways[here] * wall[here], height)
+        part = image[here]
         part[solid] = colour[solid]
-        picture[here] = part
-    picture[low] = _floor(road, along[low] * ground[low], across[low] * ground[low], noise)
-    return picture
+        image[here] = part
+    image[low] = _floor(road, along[low] * ground[low], across[low] * ground[low], noise)
+    return image
 
 
 def _floor(road: Road, along: Floats, across: Floats, noise: Floats) -> Floats:

@@ -1,30 +1,32 @@
-"""The plan of a street: who and what moves where, decided in metres and seconds before any picture.
+"""The plan of a street: who and what moves where, decided in metres and seconds before any drawing.
 
-The camera stands at (0, eye, 0) and looks along z; x is to the right, y up. A road runs past it in
-a direction of its own; people walk anywhere between the houses, cars on the road or turning off it.
-Every path is bound to an anchor: a moment and a place inside the picture.
+The camera stands above (0, 0) and looks along y; x is to the right, z up. A road runs past it in a
+direction of its own; people walk anywhere between the houses, cars on the road or turning off it.
+Every path goes through an anchor: a moment and a place inside the frame.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
-from playhead.worlds.street.head import FACE, HeadLook, draw_head_look
+from playhead.worlds.drawing import (
+    CLOTHES,
+    FACE_HEIGHT,
+    HEAD_HEIGHT,
+    STEP,
+    Camera,
+    PersonLook,
+    at_times,
+    draw_head_look,
+)
 
-__all__ = ["HEAD", "Camera", "Car", "Path", "Person", "Plan", "Road", "Wishes", "draw_plan"]
+__all__ = ["Car", "Path", "Person", "Road", "StreetPlan", "StreetRequest", "draw_plan"]
 
 Floats = NDArray[np.float64]
 Colour = tuple[int, int, int]
-HEAD = 0.134
-"""Height of a head in heights of its person."""
-
-STEP = 0.02  # seconds between the points of a path
-_CLOTHES: tuple[Colour, ...] = (
-    (38, 42, 56), (72, 74, 80), (150, 152, 150), (196, 190, 176), (128, 42, 44), (36, 70, 120),
-    (58, 92, 66), (176, 140, 62), (86, 58, 96), (28, 28, 30),
-)  # fmt: skip
 _PAINTS: tuple[Colour, ...] = (
     (206, 208, 210), (150, 154, 158), (34, 36, 40), (138, 30, 32), (32, 58, 104), (72, 82, 76),
     (188, 170, 132), (222, 222, 218),
@@ -32,8 +34,8 @@ _PAINTS: tuple[Colour, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a plan is asked for; the field's settings, checked."""
+class StreetRequest:
+    """What one scene shall hold."""
 
     seconds: float
     people: int
@@ -41,22 +43,6 @@ class Wishes:
     faces: tuple[float, float]  # pixels: the smallest and the largest face
     motion: float
     shake: float
-
-
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """A pinhole that never turns: pan and shake move the picture as a whole."""
-
-    width: int
-    height: int
-    focal: float  # pixels
-    eye: float  # metres above the ground
-    horizon: float  # row of the horizon
-
-    def project(self, x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
-        """Metres → column, row, pixels a metre."""
-        scale = self.focal / np.maximum(z, 1e-3)
-        return self.width / 2 + x * scale, self.horizon + (self.eye - y) * scale, scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +63,13 @@ class Road:
         """Metres across to the houses on the other side."""
         return self.near + self.WIDE + self.PAVEMENT
 
-    def turned(self, x: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Ground → metres along, metres across."""
+    def turned(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """x, y → metres along, metres across."""
         sine, cosine = math.sin(self.angle), math.cos(self.angle)
-        return sine * self.side * x + cosine * z, sine * z - cosine * self.side * x
+        return sine * self.side * x + cosine * y, sine * y - cosine * self.side * x
 
     def place(self, along: Floats, across: Floats) -> tuple[Floats, Floats]:
-        """Metres along and across → x, z."""
+        """Metres along and across → x, y."""
         sine, cosine = math.sin(self.angle), math.cos(self.angle)
         return self.side * (sine * along - cosine * across), cosine * along + sine * across
 
@@ -94,20 +80,17 @@ class Path:
 
     start: float
     x: Floats
-    z: Floats
-    heading: Floats  # radians: 0 towards the camera, rising to the right of the picture
-    way: Floats  # metres walked
+    y: Floats
+    heading: Floats  # radians: 0 towards the camera (against y), rising to the right of the image
+    walked: Floats  # metres
 
     def at(self, time: float) -> tuple[float, float, float, float]:
-        """x, z, heading and way at a time in seconds."""
-        place = min(max((time - self.start) / STEP, 0.0), len(self.x) - 1.001)
-        index = int(place)
-        part = place - index
-        x, z, heading, way = (
-            float(values[index] * (1 - part) + values[index + 1] * part)
-            for values in (self.x, self.z, self.heading, self.way)
+        """x, y, heading and metres walked at a time in seconds."""
+        x, y, heading, walked = (
+            float(at_times(values, self.start, time))
+            for values in (self.x, self.y, self.heading, self.walked)
         )
-        return x, z, heading, way
+        return x, y, heading, walked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,15 +98,7 @@ class Person:
     """Somebody who walks, stands and turns."""
 
     path: Path
-    look: HeadLook
-    height: float  # metres
-    shirt: Colour
-    trousers: Colour
-    shoes: Colour
-    sleeves: bool
-    coat: bool
-    bag: bool
-    broad: float  # 1 is usual
+    look: PersonLook
     glance: tuple[float, float, float]  # radians, seconds, phase of the head's own turning
 
 
@@ -139,14 +114,14 @@ class Car:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class StreetPlan:
     """A whole scene that has been decided but not drawn."""
 
-    camera: Camera
+    camera: Camera  # without pan and shake
     road: Road
     people: tuple[Person, ...]
     cars: tuple[Car, ...]
-    posts: tuple[tuple[float, float, float, float], ...]  # x, z, radius, height: metres
+    posts: tuple[tuple[float, float, float, float], ...]  # x, y, radius, height: metres
     light: tuple[float, float, float]  # direction to it: right, up, towards the camera
     gain: tuple[float, float, float]  # exposure and cast: what the colours are multiplied by
     grain: float
@@ -154,8 +129,13 @@ class Plan:
     shake: float  # pixels
     seed: int
 
+    def camera_at(self, time: float) -> Camera:
+        """The camera with its pan and shake, which move the image as a whole."""
+        (column, row), (right, down) = self.camera.centre, self.offset(time)
+        return replace(self.camera, centre=(column + right, row + down))
+
     def offset(self, time: float) -> tuple[int, int]:
-        """Whole pixels by which the picture is moved at a time: to the right, down."""
+        """Whole pixels by which the image is moved at a time: to the right, down."""
         speed, sway, seconds = self.pan
         phase = self.seed % 97
         right = speed * time + sway * math.sin(2 * math.pi * time / seconds + phase)
@@ -168,8 +148,10 @@ class Plan:
         return round(right), round(down)
 
 
-def draw_plan(rng: np.random.Generator, size: tuple[int, int], wishes: Wishes) -> Plan:
-    """Decide a scene for a picture of (width, height)."""
+def draw_plan(
+    rng: np.random.Generator, size: tuple[int, int], request: StreetRequest
+) -> StreetPlan:
+    """Decide a scene for frames of (width, height)."""
     camera = _camera(rng, size)
     road = Road(
         angle=math.radians(rng.uniform(8, 62)),
@@ -178,54 +160,55 @@ def draw_plan(rng: np.random.Generator, size: tuple[int, int], wishes: Wishes) -
         behind=rng.uniform(7.0, 16.0),
         end=rng.uniform(45.0, 80.0),
     )
-    cars = tuple(_car(rng, camera, road, wishes) for _ in range(wishes.cars))
-    people = tuple(_person(rng, camera, road, wishes) for _ in range(wishes.people))
+    cars = tuple(_car(rng, camera, road, request) for _ in range(request.cars))
+    people = tuple(_person(rng, camera, road, request) for _ in range(request.people))
     dark = rng.random() < 0.25
     gain = rng.uniform(0.32, 0.55) if dark else rng.uniform(0.8, 1.12)
     cast = 1 + rng.normal(0, 0.035, 3) + (np.array([0.06, 0.0, -0.07]) if dark else 0.0)
     red, green, blue = (float(value) for value in gain * cast)
-    return Plan(
+    return StreetPlan(
         camera=camera, road=road, people=people, cars=cars,
         posts=_posts(rng, camera, road),
         light=(float(rng.uniform(-0.8, 0.8)), float(rng.uniform(0.5, 1.0)), 0.7),
         gain=(red, green, blue),
         grain=float(rng.uniform(1.0, 3.5)) * (1.5 if dark else 1.0),
         pan=(
-            float(rng.normal(0, 0.004) * size[0]) * wishes.shake,
-            float(rng.uniform(0, 0.02) * size[0]) * wishes.shake,
+            float(rng.normal(0, 0.004) * size[0]) * request.shake,
+            float(rng.uniform(0, 0.02) * size[0]) * request.shake,
             float(rng.uniform(6, 14)),
         ),
-        shake=float(rng.exponential(0.0012) * size[0]) * wishes.shake,
+        shake=float(rng.exponential(0.0012) * size[0]) * request.shake,
         seed=int(rng.integers(1 << 31)),
     )  # fmt: skip
 
 
 def _camera(rng: np.random.Generator, size: tuple[int, int]) -> Camera:
     width, height = size
-    return Camera(
-        width, height,
-        focal=width * rng.uniform(0.8, 1.25),
-        eye=rng.uniform(1.45, 2.3),
-        horizon=height * rng.uniform(0.36, 0.5),
-    )  # fmt: skip
+    focal, eye = width * rng.uniform(0.8, 1.25), rng.uniform(1.45, 2.3)
+    horizon = height * rng.uniform(0.36, 0.5)
+    return Camera.at(
+        (0.0, 0.0, eye), size=size, focal=focal, centre=(width / 2, horizon), nearest=0.6
+    )
 
 
-def _person(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes) -> Person:
+def _person(rng: np.random.Generator, camera: Camera, road: Road, request: StreetRequest) -> Person:
     height = float(np.clip(rng.normal(1.71, 0.09), 1.45, 1.95))
-    metre = camera.focal * FACE * HEAD * height  # pixels of the face a metre away
-    near, far = metre / wishes.faces[1], min(metre / wishes.faces[0], road.end - 4)
-    shirt, trousers = (_CLOTHES[int(rng.integers(len(_CLOTHES)))] for _ in range(2))
+    metre = camera.focal * FACE_HEIGHT * HEAD_HEIGHT * height  # pixels of the face a metre away
+    near, far = metre / request.faces[1], min(metre / request.faces[0], road.end - 4)
+    shirt, trousers = (CLOTHES[int(rng.integers(len(CLOTHES)))] for _ in range(2))
     return Person(
-        path=_walk(rng, camera, road, wishes, (max(near, 0.9), far)),
-        look=draw_head_look(rng),
-        height=height,
-        shirt=shirt,
-        trousers=trousers,
-        shoes=(int(rng.integers(20, 70)),) * 3,
-        sleeves=bool(rng.random() < 0.6),
-        coat=bool(rng.random() < 0.3),
-        bag=bool(rng.random() < 0.3),
-        broad=float(rng.uniform(0.88, 1.15)),
+        path=_walk(rng, camera, road, request, (max(near, 0.9), far)),
+        look=PersonLook(
+            head=draw_head_look(rng),
+            height=height,
+            shirt=shirt,
+            trousers=trousers,
+            shoes=(int(rng.integers(20, 70)),) * 3,
+            sleeves=bool(rng.random() < 0.6),
+            coat=bool(rng.random() < 0.3),
+            bag=bool(rng.random() < 0.3),
+            broad=float(rng.uniform(0.88, 1.15)),
+        ),
         glance=(
             float(rng.uniform(0, 0.45)), float(rng.uniform(2.0, 6.0)), float(rng.uniform(0, 6)),
         ),
@@ -233,39 +216,39 @@ def _person(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes
 
 
 def _walk(
-    rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes,
+    rng: np.random.Generator, camera: Camera, road: Road, request: StreetRequest,
     depths: tuple[float, float],
 ) -> Path:  # fmt: skip
     """Towards the camera, away from it, across, or standing about; most people turn somewhere."""
     for attempt in range(40):
         near, far = depths
-        z = math.exp(rng.uniform(math.log(near * 1.05), math.log(max(far, near * 1.5))))
-        x = rng.uniform(-0.42, 0.42) * camera.width / camera.focal * z
-        along, across = road.turned(np.array(x), np.array(z))
+        y = math.exp(rng.uniform(math.log(near * 1.05), math.log(max(far, near * 1.5))))
+        x = rng.uniform(-0.42, 0.42) * camera.width / camera.focal * y
+        along, across = road.turned(np.array(x), np.array(y))
         inside = 0.8 - road.behind < across < road.far - 0.6 and along < road.end - 2
         if inside or attempt == 39:
             break
     kind = rng.choice(4, p=(0.46, 0.12, 0.24, 0.18))
     base = (0.0, math.pi, math.copysign(math.pi / 2, -x), 0.0)[int(kind)]
     heading = base + rng.normal(0, 0.28)
-    speed = 0.0 if kind == 3 else rng.uniform(0.8, 1.7) * wishes.motion
+    speed = 0.0 if kind == 3 else rng.uniform(0.8, 1.7) * request.motion
     turns = [
-        (rng.uniform(0, wishes.seconds), rng.choice((-1, 1)) * rng.uniform(0.7, 2.2))
-        for _ in range(int(rng.poisson(wishes.seconds * (0.12 if kind == 3 else 0.05))))
+        (rng.uniform(0, request.seconds), rng.choice((-1, 1)) * rng.uniform(0.7, 2.2))
+        for _ in range(int(rng.poisson(request.seconds * (0.12 if kind == 3 else 0.05))))
     ]
-    anchor = (rng.uniform(0.1, 0.9) * wishes.seconds, x, z)
+    anchor = (rng.uniform(0.1, 0.9) * request.seconds, x, y)
     return _path(
-        anchor, heading=heading, speed=speed, turns=turns, seconds=wishes.seconds,
+        anchor, heading=heading, speed=speed, turns=turns, seconds=request.seconds,
         depths=(near, far * 1.2), ease=0.9,
     )  # fmt: skip
 
 
-def _car(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes) -> Car:
+def _car(rng: np.random.Generator, camera: Camera, road: Road, request: StreetRequest) -> Car:
     kind = int(rng.choice(3, p=(0.42, 0.35, 0.23)))  # driving by, turning off the road, parked
     depths = max(camera.focal * 0.44 / 110, 4.0), min(camera.focal * 0.44 / 14, 40.0)
-    x, z, heading = (_turning if kind == 1 else _on_road)(rng, camera, road, depths)
-    anchor = (rng.uniform(0.15, 0.85) * wishes.seconds, x, z)
-    speed = (rng.uniform(2.5, 9.0), rng.uniform(1.5, 4.0), 0.0)[kind] * wishes.motion
+    x, y, heading = (_turning if kind == 1 else _on_road)(rng, camera, road, depths)
+    anchor = (rng.uniform(0.15, 0.85) * request.seconds, x, y)
+    speed = (rng.uniform(2.5, 9.0), rng.uniform(1.5, 4.0), 0.0)[kind] * request.motion
     turns = []
     if kind == 1:
         turns = [(anchor[0] + rng.uniform(0.5, 2.5), rng.choice((-1, 1)) * rng.uniform(0.6, 1.6))]
@@ -275,7 +258,7 @@ def _car(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes) -
             heading=heading,
             speed=speed,
             turns=turns,
-            seconds=wishes.seconds,
+            seconds=request.seconds,
             depths=(depths[0] * 0.9, 200.0),
             ease=2.0,
         ),
@@ -290,27 +273,27 @@ def _car(rng: np.random.Generator, camera: Camera, road: Road, wishes: Wishes) -
 def _on_road(
     rng: np.random.Generator, camera: Camera, road: Road, depths: tuple[float, float]
 ) -> tuple[float, float, float]:
-    """A place in one of the two lanes, x and z, and the heading of the lane."""
+    """A place in one of the two lanes, x and y, and the heading of the lane."""
     lane = int(rng.integers(2))
     across = road.near + (1.8, 5.2)[lane]
     for _ in range(40):
         depth = math.exp(rng.uniform(*np.log(depths)))
         along = (depth - math.sin(road.angle) * across) / math.cos(road.angle)
-        x, z = road.place(np.array(along), np.array(across))
-        if abs(x) < 0.5 * camera.width / camera.focal * z:
+        x, y = road.place(np.array(along), np.array(across))
+        if abs(x) < 0.5 * camera.width / camera.focal * y:
             break
     forward = math.pi - road.side * road.angle  # the heading that leads away along the road
     oncoming = lane == int(road.side < 0)
-    return float(x), float(z), forward + (math.pi if oncoming else 0.0)
+    return float(x), float(y), forward + (math.pi if oncoming else 0.0)
 
 
 def _turning(
     rng: np.random.Generator, camera: Camera, road: Road, depths: tuple[float, float]
 ) -> tuple[float, float, float]:
     """A place anywhere in the picture, coming more often than going."""
-    z = math.exp(rng.uniform(math.log(depths[0]), math.log(0.6 * depths[1])))
-    x = rng.uniform(-0.45, 0.45) * camera.width / camera.focal * z
-    return x, z, (0.0 if rng.random() < 0.6 else math.pi) + rng.normal(0, 0.5)
+    y = math.exp(rng.uniform(math.log(depths[0]), math.log(0.6 * depths[1])))
+    x = rng.uniform(-0.45, 0.45) * camera.width / camera.focal * y
+    return x, y, (0.0 if rng.random() < 0.6 else math.pi) + rng.normal(0, 0.5)
 
 
 def _path(
@@ -318,7 +301,7 @@ def _path(
     turns: list[tuple[float, float]], seconds: float, depths: tuple[float, float], ease: float,
 ) -> Path:  # fmt: skip
     """Walk at `speed` from the anchor both ways in time; never nearer than the nearest depth."""
-    when, x, z = anchor
+    when, x, y = anchor
     times = np.arange(-1.0, seconds + 1.0, STEP)
     angle = np.full(len(times), heading)
     for moment, turn in turns:
@@ -328,7 +311,7 @@ def _path(
     away = -np.cumsum(np.cos(angle)) * speed * STEP
     index = int(np.argmin(np.abs(times - when)))
     right += x - right[index]
-    away += z - away[index]
+    away += y - away[index]
     # Whoever comes too near slides past along a soft wall.
     near, far = depths
     away = near + np.logaddexp(0, (away - near) / 0.3) * 0.3
@@ -336,8 +319,9 @@ def _path(
     velocity = np.gradient(right, STEP), np.gradient(away, STEP)
     pull = 0.25 + 0.0 * angle
     true = np.arctan2(velocity[0] + pull * np.sin(angle), -velocity[1] + pull * np.cos(angle))
-    way = np.cumsum(np.hypot(*velocity)) * STEP
-    return Path(-1.0, right, away, _smooth(np.unwrap(true)), way)
+    walked = np.cumsum(np.hypot(*velocity)) * STEP
+    smooth = uniform_filter1d(np.unwrap(true), 15, mode="nearest")
+    return Path(-1.0, right, away, smooth, walked)
 
 
 def _posts(
@@ -351,19 +335,12 @@ def _posts(
         posts.append((float(column), float(away), 0.075, 5.5))
     for _ in range(int(rng.integers(1, 4))):
         radius, height = ((0.05, 3.2), (0.15, 6.0), (0.09, 1.0))[int(rng.integers(3))]
-        z = math.exp(rng.uniform(math.log(_clear(camera, radius)), math.log(16.0)))
-        x = rng.uniform(-0.45, 0.45) * camera.width / camera.focal * z
-        posts.append((x, z, radius, height))
+        y = math.exp(rng.uniform(math.log(_clear(camera, radius)), math.log(16.0)))
+        x = rng.uniform(-0.45, 0.45) * camera.width / camera.focal * y
+        posts.append((x, y, radius, height))
     return tuple(post for post in posts if post[1] > _clear(camera, post[2]))
 
 
 def _clear(camera: Camera, radius: float) -> float:
     """The depth from which on a post is at most a twentieth of the picture wide."""
     return max(1.5, 40 * radius * camera.focal / camera.width)
-
-
-def _smooth(values: Floats, points: int = 15) -> Floats:
-    """A running mean, its ends repeated."""
-    padded = np.pad(values, points // 2, mode="edge")
-    mean: Floats = np.convolve(padded, np.full(points, 1 / points), mode="valid")
-    return mean

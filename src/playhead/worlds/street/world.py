@@ -25,8 +25,8 @@ from playhead.files import atomic_path, write_text
 from playhead.media.write import VideoWriter
 from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
-from playhead.worlds.street.picture import LABELS, Painter, Seen
-from playhead.worlds.street.plan import Plan, Wishes, draw_plan
+from playhead.worlds.street.frames import LABELS, StreetRenderer, VisibleBox
+from playhead.worlds.street.plan import StreetPlan, StreetRequest, draw_plan
 
 __all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
 
@@ -63,7 +63,7 @@ class Scene:
     """A scene that has been decided but not drawn."""
 
     name: str
-    plan: Plan
+    plan: StreetPlan
     times: tuple[float, ...]  # of the frames, or of the one image: seconds
 
 
@@ -74,7 +74,7 @@ def draw_scene(seed: int, number: int, config: StreetConfig) -> Scene:
     seconds = config.seconds if video else 2 * MOMENT
     rate = Fraction(config.rate)
     count = max(int(Fraction(seconds) * rate), 1)
-    wishes = Wishes(
+    request = StreetRequest(
         seconds=seconds,
         people=int(rng.integers((config.people + 1) // 2, config.people + 1)),
         cars=int(rng.integers((config.cars + 1) // 2, config.cars + 1)),
@@ -82,16 +82,16 @@ def draw_scene(seed: int, number: int, config: StreetConfig) -> Scene:
         motion=config.motion,
         shake=config.shake,
     )
-    plan = draw_plan(rng, config.size, wishes)
+    plan = draw_plan(rng, config.size, request)
     times = tuple(float(index / rate) for index in range(count)) if video else (MOMENT,)
     return Scene(f"street-{number:03d}" if video else f"street-{number:06d}", plan, times)
 
 
-def render(scene: Scene) -> Iterator[tuple[NDArray[np.uint8], list[Seen]]]:
+def render(scene: Scene) -> Iterator[tuple[NDArray[np.uint8], list[VisibleBox]]]:
     """Yield each frame, RGB (H, W, 3), with what is visible in it."""
-    painter = Painter(scene.plan, scene.times)
+    renderer = StreetRenderer(scene.plan, scene.times)
     for time in scene.times:
-        yield painter.frame(time)
+        yield renderer.frame(time)
 
 
 def generate_street(
@@ -158,16 +158,16 @@ def _write_image(out: Path, scene: Scene, config: StreetConfig) -> None:
     write_text(out / "labels" / f"{scene.name}.txt", "".join(lines))
 
 
-def _yolo_line(one: Seen, size: tuple[int, int]) -> str:
+def _yolo_line(one: VisibleBox, size: tuple[int, int]) -> str:
     x1, y1, x2, y2 = one.box
     width, height = size
     numbers = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
     return f"{LABELS.index(one.label)} " + " ".join(f"{number:.6f}" for number in numbers) + "\n"
 
 
-def _tracks(truth: Sequence[Sequence[Seen]]) -> tuple[Track, ...]:
+def _tracks(truth: Sequence[Sequence[VisibleBox]]) -> tuple[Track, ...]:
     """One track for each object, and each part of one, that is ever visible."""
-    found: dict[int, list[tuple[int, Seen]]] = {}
+    found: dict[int, list[tuple[int, VisibleBox]]] = {}
     for frame, seen in enumerate(truth):
         for one in seen:
             found.setdefault(one.track, []).append((frame, one))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from playhead.worlds.football import FootballConfig, draw_match, render
-from playhead.worlds.football.figure import colour, figure
+from playhead.worlds.football.figure import player_shape, player_stamp
 from playhead.worlds.football.look import BRIGHTEST, draw_look, paint_pitch
 from playhead.worlds.football.play import FACINGS, POSES
 
@@ -101,18 +101,18 @@ def test_the_picture_moves_and_is_grainy() -> None:
 @pytest.mark.parametrize("pose", range(len(POSES)))
 def test_every_pose_is_drawn_in_every_facing(pose: int) -> None:
     for facing in range(FACINGS):
-        shape = figure(pose, facing, 20, tilt=0.5, light=1, shift=0.0)
+        shape = player_shape(pose, facing, 20, tilt=0.5, light=1, shift=0.0)
         assert np.all(shape.cover >= 0)
         assert shape.cover.sum(axis=2).max() <= 1 + 1e-5
         assert shape.cover[..., :6].sum() > 40  # 16 pixels a metre
         kit = np.full((7, 3), 200, np.uint8)
-        stamp = colour(shape, kit, 0.4)
+        stamp = player_stamp(shape, kit, 0.4)
         assert stamp.paint.max() <= 200
         assert stamp.keep.max() == 256
 
 
 def test_a_kick_looks_unlike_a_run() -> None:
-    shapes = [figure(p, 2, 12, tilt=0.5, light=0, shift=0.0) for p in range(len(POSES))]
+    shapes = [player_shape(p, 2, 12, tilt=0.5, light=0, shift=0.0) for p in range(len(POSES))]
     pictures = {shape.cover.tobytes() for shape in shapes}
     assert len(pictures) == len(POSES)
 

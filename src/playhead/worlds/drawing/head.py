@@ -1,6 +1,6 @@
-"""Heads of the street: a displaced ellipsoid of dense points, painted, lit and seen from any side.
+"""Heads: a displaced ellipsoid of dense points, painted, lit and seen from any side.
 
-A head is 1 high, from chin to crown; x to its left cheek (the right of the picture when it looks at
+A head is 1 high, from chin to crown; x to its left cheek (the right of the image when it looks at
 the camera), y up, z out of the face. What counts as face is the skin between the ears, from the
 chin to the hairline; the head is all of it, with hair, cap and ears, without the neck.
 """
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_closing, gaussian_filter, uniform_filter
 
-__all__ = ["FACE", "HeadLook", "HeadModel", "Sprite", "draw_head_look"]
+__all__ = ["FACE_HEIGHT", "HeadLook", "HeadModel", "Sprite", "draw_head_look"]
 
 Floats = NDArray[np.floating[Any]]
 Hair = Literal["short", "long", "receding", "bald", "cap"]
-FACE = 0.74
+FACE_HEIGHT = 0.74
 """Height of the face in heights of the head."""
 
 _SKINS = ((236, 196, 172), (224, 178, 148), (198, 148, 114), (160, 112, 82), (112, 76, 56))
@@ -53,7 +53,7 @@ class HeadLook:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sprite:
-    """A picture to scale and lay over a frame; `scale` of its pixels are one head high."""
+    """An image to scale and lay over a frame; `scale` of its pixels are one head high."""
 
     rgb: Image.Image
     alpha: Image.Image  # L

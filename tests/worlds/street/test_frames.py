@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from playhead.worlds.drawing import HeadModel, draw_head_look
 from playhead.worlds.street import LABELS, Scene, StreetConfig, draw_scene, render
-from playhead.worlds.street.head import HeadModel, draw_head_look
-from playhead.worlds.street.picture import LEAST_SHARE, PARTS, Painter, Seen
+from playhead.worlds.street.frames import LEAST_SHARE, PARTS, StreetRenderer, VisibleBox
 
 CONFIG = StreetConfig(seconds=4, width=480, height=270, people=6, cars=4)
 
 
-def plain(scene: Scene) -> Painter:
+def plain(scene: Scene) -> StreetRenderer:
     """Without noise, in full light: every pixel that an object touches differs."""
-    return Painter(replace(scene.plan, grain=0.0, gain=(1.0, 1.0, 1.0)), scene.times)
+    return StreetRenderer(replace(scene.plan, grain=0.0, gain=(1.0, 1.0, 1.0)), scene.times)
 
 
 def changed(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64] | None:
@@ -26,7 +26,7 @@ def changed(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.f
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
 
 
-def wholes(seen: list[Seen]) -> list[Seen]:
+def wholes(seen: list[VisibleBox]) -> list[VisibleBox]:
     return [one for one in seen if one.track % PARTS == 0]
 
 
@@ -79,9 +79,9 @@ def test_a_hidden_object_has_no_box_and_a_hidden_part_is_cut_away() -> None:
         if people:
             break
     one = people[0]
-    x, z, _, _ = plan.people[one.track // PARTS - len(plan.cars)].path.at(1.0)
+    x, y, _, _ = plan.people[one.track // PARTS - len(plan.cars)].path.at(1.0)
     for radius, shown in ((2.0, False), (0.08, True)):
-        near = (x * 0.95, z * 0.95, radius, 9.0)
+        near = (x * 0.95, y * 0.95, radius, 9.0)
         hidden = plain(replace(scene, plan=replace(plan, posts=(near,))))
         after = {each.track: each for each in hidden.frame(1.0)[1]}
         assert (one.track in after) is shown
@@ -138,7 +138,7 @@ def test_faces_are_as_small_and_as_large_as_asked() -> None:
     heights = []
     for number in range(8):
         scene = draw_scene(16, number, config)
-        painter = Painter(scene.plan, scene.times)
+        painter = StreetRenderer(scene.plan, scene.times)
         for time in (0.5, 1.5, 2.5, 3.5):
             seen = painter.frame(time)[1]
             heights += [
@@ -155,14 +155,14 @@ def test_without_motion_and_shake_nothing_but_the_noise_changes() -> None:
     scene = draw_scene(17, 0, config)
     people = tuple(replace(person, glance=(0.0, 1.0, 0.0)) for person in scene.plan.people)
     paths = [walker.path for walker in (*people, *scene.plan.cars)]
-    assert all(np.ptp(path.x) < 1e-6 and np.ptp(path.z) < 1e-6 for path in paths)
+    assert all(np.ptp(path.x) < 1e-6 and np.ptp(path.y) < 1e-6 for path in paths)
     first = scene.plan.offset(0.0)
     assert all(scene.plan.offset(time) == first for time in scene.times)
 
 
 def test_things_move_and_come_and_go() -> None:
     scene = draw_scene(18, 1, CONFIG)
-    painter = Painter(scene.plan, scene.times)
+    painter = StreetRenderer(scene.plan, scene.times)
     early, late = ({one.track: one.box for one in painter.frame(t)[1]} for t in (0.0, 3.9))
     assert set(early) ^ set(late)
     moved = [np.abs(np.subtract(early[one], late[one])).max() for one in set(early) & set(late)]
@@ -171,7 +171,7 @@ def test_things_move_and_come_and_go() -> None:
 
 def test_the_same_moment_is_the_same_picture_whatever_was_drawn_before() -> None:
     scene = draw_scene(19, 0, CONFIG)
-    one, other = (Painter(scene.plan, scene.times) for _ in range(2))
+    one, other = (StreetRenderer(scene.plan, scene.times) for _ in range(2))
     for time in (0.2, 3.0, 1.0):
         one.frame(time)
     first, second = one.frame(2.0), other.frame(2.0)

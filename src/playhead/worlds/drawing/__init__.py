@@ -1,0 +1,72 @@
+"""What generated worlds are drawn with: people and scenes in metres, seen by a camera.
+
+    camera = Camera.at((0, 0, 1.7), size=(640, 360), focal=600)
+    person = PersonModel(look, light=(0.3, 0.8, 0.7), largest=80)
+    frame = Composition(background)
+    frame.add(person.layer(camera, (0.5, 6.0), walking(1.2), heading=0.0), owner=0)
+
+`camera` projects points and finds the ground; `body`, `head` and `person` make people; `layer`
+composes objects and knows what is visible of each, the ground truth; `stamp` blends small sprites
+fast; `texture` is ground painted once, `noise` the grain of a sensor, `motion` movement over time.
+"""
+
+from playhead.worlds.drawing.body import SIDES, Joint, Limb, Pose, hang, turned, walking
+from playhead.worlds.drawing.camera import Camera
+from playhead.worlds.drawing.head import FACE_HEIGHT, HeadLook, HeadModel, draw_head_look
+from playhead.worlds.drawing.layer import (
+    NOBODY,
+    OWNED,
+    Bounds,
+    Canvas,
+    Composition,
+    Layer,
+    Mask,
+)
+from playhead.worlds.drawing.motion import STEP, at_times
+from playhead.worlds.drawing.noise import SensorNoise
+from playhead.worlds.drawing.person import (
+    CLOTHES,
+    FACE_PART,
+    HEAD_HEIGHT,
+    HEAD_PART,
+    PersonLook,
+    PersonModel,
+)
+from playhead.worlds.drawing.stamp import Stamp, capsule_cover, disc, lay
+from playhead.worlds.drawing.texture import Texture
+
+__all__ = [
+    "CLOTHES",
+    "FACE_HEIGHT",
+    "FACE_PART",
+    "HEAD_HEIGHT",
+    "HEAD_PART",
+    "NOBODY",
+    "OWNED",
+    "SIDES",
+    "STEP",
+    "Bounds",
+    "Camera",
+    "Canvas",
+    "Composition",
+    "HeadLook",
+    "HeadModel",
+    "Joint",
+    "Layer",
+    "Limb",
+    "Mask",
+    "PersonLook",
+    "PersonModel",
+    "Pose",
+    "SensorNoise",
+    "Stamp",
+    "Texture",
+    "at_times",
+    "capsule_cover",
+    "disc",
+    "draw_head_look",
+    "hang",
+    "lay",
+    "turned",
+    "walking",
+]

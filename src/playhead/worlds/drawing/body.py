@@ -1,0 +1,53 @@
+"""Bodies: the joints and limbs of a figure in any pose, and how a camera sees them.
+
+A joint is (forward, left, up) in metres, from the ground between the feet of its figure.
+"""
+
+import math
+from dataclasses import dataclass
+
+__all__ = ["SIDES", "Joint", "Limb", "Pose", "hang", "turned", "walking"]
+
+Joint = tuple[float, float, float]
+SIDES = (-1, 1)
+"""Right and left, as signs of the coordinate `left`; the order of a pose's legs and arms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limb:
+    """A rod with round ends, in the colour of the part of the outfit that it shows."""
+
+    start: Joint
+    end: Joint
+    radii: tuple[float, float]  # metres, at the start and the end
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """How the limbs are bent: radians, right and left; 0 hangs straight down."""
+
+    legs: tuple[tuple[float, float], tuple[float, float]]  # swing forward, bend of the knee
+    arms: tuple[tuple[float, float], tuple[float, float]]  # swing forward, bend of the elbow
+
+
+def hang(joint: Joint, length: float, angle: float) -> Joint:
+    """The lower end of a rod that hangs from a joint, swung forward by `angle`."""
+    return joint[0] + length * math.sin(angle), joint[1], joint[2] - length * math.cos(angle)
+
+
+def turned(joint: Joint, facing: tuple[float, float]) -> Joint:
+    """A joint as the camera sees it: metres right, towards the camera, and up.
+
+    facing: the unit vector (right, towards the camera) in which the figure faces
+    """
+    forward, left, up = joint
+    right, towards = facing
+    return forward * right + left * towards, forward * towards - left * right, up
+
+
+def walking(phase: float, amount: float = 1.0) -> Pose:
+    """A moment of a walk; phase: radians of a cycle of two steps; amount: 0 stands, 1 walks."""
+    swing = 0.42 * math.sin(phase) * amount
+    bends = [max(0.0, math.cos(phase) * -side) * 0.55 * amount + 0.04 for side in SIDES]
+    return Pose(((-swing, bends[0]), (swing, bends[1])), ((swing, 0.3), (-swing, 0.3)))
