@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from playhead.worlds.drawing import HeadModel, draw_head_look
+from playhead.worlds.drawing import LEAST_SHARE, PARTS, VisibleBox
 from playhead.worlds.street import LABELS, Scene, StreetConfig, draw_scene, render
-from playhead.worlds.street.frames import LEAST_SHARE, PARTS, StreetRenderer, VisibleBox
+from playhead.worlds.street.frames import StreetRenderer
 
 CONFIG = StreetConfig(seconds=4, width=480, height=270, people=6, cars=4)
 
@@ -87,18 +87,6 @@ def test_a_hidden_object_has_no_box_and_a_hidden_part_is_cut_away() -> None:
         assert (one.track in after) is shown
         if shown:
             assert LEAST_SHARE <= after[one.track].share < 1
-
-
-def test_a_head_seen_from_behind_has_no_face() -> None:
-    model = HeadModel(draw_head_look(np.random.default_rng(0)), (0.3, 0.7, 0.7), 80)
-    shares = []
-    for yaw in (0.0, np.pi / 2, np.pi):
-        sprite = model.sprite(float(yaw), 80)
-        face = np.asarray(sprite.face, float).sum() / 255
-        shares.append(face / model.face_area(sprite.scale))
-    assert shares[0] == pytest.approx(1, abs=0.02)
-    assert LEAST_SHARE < shares[1] < 0.8
-    assert shares[2] == 0
 
 
 def test_a_face_lies_in_its_head_and_a_head_in_its_person() -> None:

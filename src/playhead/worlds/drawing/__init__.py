@@ -3,14 +3,17 @@
     camera = Camera.at((0, 0, 1.7), size=(640, 360), focal=600)
     person = PersonModel(look, light=(0.3, 0.8, 0.7), largest=80)
     frame = Composition(background)
-    frame.add(person.layer(camera, (0.5, 6.0), walking(1.2), heading=0.0), owner=0)
+    layer = person.layer(camera, (0.5, 6.0), walking(1.2), heading=0.0)
+    frame.add(layer, 0)
+    boxes = visible_boxes(frame, 0, layer, PERSON_LABELS)
 
 `camera` projects points and finds the ground; `body`, `head` and `person` make people; `layer`
-composes objects and knows what is visible of each, the ground truth; `stamp` blends small sprites
-fast; `texture` is ground painted once, `noise` the grain of a sensor, `motion` movement over time.
+composes objects from far to near and `truth` derives what is visible of each; `stamp` blends small
+sprites fast; `texture` is ground painted once, `noise` the grain of a sensor, `motion` movement
+over time.
 """
 
-from playhead.worlds.drawing.body import SIDES, Joint, Limb, Pose, hang, turned, walking
+from playhead.worlds.drawing.body import Joint, Limb, Pose, hang, turned, walking
 from playhead.worlds.drawing.camera import Camera
 from playhead.worlds.drawing.head import FACE_HEIGHT, HeadLook, HeadModel, draw_head_look
 from playhead.worlds.drawing.layer import (
@@ -26,24 +29,30 @@ from playhead.worlds.drawing.motion import STEP, at_times
 from playhead.worlds.drawing.noise import SensorNoise
 from playhead.worlds.drawing.person import (
     CLOTHES,
-    FACE_PART,
     HEAD_HEIGHT,
-    HEAD_PART,
+    PERSON_LABELS,
     PersonLook,
     PersonModel,
 )
 from playhead.worlds.drawing.stamp import Stamp, capsule_cover, disc, lay
 from playhead.worlds.drawing.texture import Texture
+from playhead.worlds.drawing.truth import (
+    LEAST_SHARE,
+    PARTS,
+    VisibleBox,
+    box_tracks,
+    visible_boxes,
+)
 
 __all__ = [
     "CLOTHES",
     "FACE_HEIGHT",
-    "FACE_PART",
     "HEAD_HEIGHT",
-    "HEAD_PART",
+    "LEAST_SHARE",
     "NOBODY",
     "OWNED",
-    "SIDES",
+    "PARTS",
+    "PERSON_LABELS",
     "STEP",
     "Bounds",
     "Camera",
@@ -61,12 +70,15 @@ __all__ = [
     "SensorNoise",
     "Stamp",
     "Texture",
+    "VisibleBox",
     "at_times",
+    "box_tracks",
     "capsule_cover",
     "disc",
     "draw_head_look",
     "hang",
     "lay",
     "turned",
+    "visible_boxes",
     "walking",
 ]

@@ -6,11 +6,9 @@ A joint is (forward, left, up) in metres, from the ground between the feet of it
 import math
 from dataclasses import dataclass
 
-__all__ = ["SIDES", "Joint", "Limb", "Pose", "hang", "turned", "walking"]
+__all__ = ["Joint", "Limb", "Pose", "hang", "turned", "walking"]
 
 Joint = tuple[float, float, float]
-SIDES = (-1, 1)
-"""Right and left, as signs of the coordinate `left`; the order of a pose's legs and arms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Limb:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How the limbs are bent: radians, right and left; 0 hangs straight down."""
+    """How the limbs are bent: radians, the right one first; 0 hangs straight down."""
 
     legs: tuple[tuple[float, float], tuple[float, float]]  # swing forward, bend of the knee
     arms: tuple[tuple[float, float], tuple[float, float]]  # swing forward, bend of the elbow
@@ -49,5 +47,5 @@ def turned(joint: Joint, facing: tuple[float, float]) -> Joint:
 def walking(phase: float, amount: float = 1.0) -> Pose:
     """A moment of a walk; phase: radians of a cycle of two steps; amount: 0 stands, 1 walks."""
     swing = 0.42 * math.sin(phase) * amount
-    bends = [max(0.0, math.cos(phase) * -side) * 0.55 * amount + 0.04 for side in SIDES]
-    return Pose(((-swing, bends[0]), (swing, bends[1])), ((swing, 0.3), (-swing, 0.3)))
+    right, left = (max(0.0, math.cos(phase) * sign) * 0.55 * amount + 0.04 for sign in (1, -1))
+    return Pose(((-swing, right), (swing, left)), ((swing, 0.3), (-swing, 0.3)))

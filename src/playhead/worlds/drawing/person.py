@@ -10,18 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
-from playhead.worlds.drawing.body import SIDES, Joint, Limb, Pose, hang, turned
+from playhead.worlds.drawing.body import Joint, Limb, Pose, hang, turned
 from playhead.worlds.drawing.camera import Camera
 from playhead.worlds.drawing.head import HeadLook, HeadModel
 from playhead.worlds.drawing.layer import OWNED, Bounds, Canvas, Layer, Mask
 
-__all__ = ["CLOTHES", "FACE_PART", "HEAD_HEIGHT", "HEAD_PART", "PersonLook", "PersonModel"]
+__all__ = ["CLOTHES", "HEAD_HEIGHT", "PERSON_LABELS", "PersonLook", "PersonModel"]
 
 HEAD_HEIGHT = 0.134
 """Height of a head in heights of its person."""
 
-HEAD_PART, FACE_PART = 1, 2
-"""Parts of a person's layer."""
+_HEAD, _FACE = 1, 2
+PERSON_LABELS = {0: "person", _HEAD: "head", _FACE: "face"}
+"""The parts of a person's layer; 0 is all of it."""
 
 Colour = tuple[int, int, int]
 CLOTHES: tuple[Colour, ...] = (
@@ -116,8 +117,8 @@ class PersonModel:
         layer.alpha.paste(255, at, alpha)
         solid = np.asarray(alpha) >= OWNED
         shown = solid & (np.asarray(face) >= 128)
-        layer.parts[HEAD_PART] = Mask(solid, *place, float(solid.sum()))
-        layer.parts[FACE_PART] = Mask(shown, *place, self.head.face_area(size))
+        layer.parts[_HEAD] = Mask(solid, *place, float(solid.sum()))
+        layer.parts[_FACE] = Mask(shown, *place, self.head.face_area(size))
 
     def _draw_body(
         self, canvas: Canvas, feet: tuple[float, float], scale: float, pose: Pose, yaw: float
@@ -158,16 +159,8 @@ class PersonModel:
                     (int(red * shade), int(green * shade), int(blue * shade), 255),
                 )
 
-        limbs = [
-            limb
-            for side, leg in zip(SIDES, pose.legs, strict=True)
-            for limb in self._leg(side, *leg)
-        ]
-        arms = [
-            limb
-            for side, arm in zip(SIDES, pose.arms, strict=True)
-            for limb in self._arm(side, *arm)
-        ]
+        limbs = [*self._leg(-1, *pose.legs[0]), *self._leg(1, *pose.legs[1])]
+        arms = [*self._arm(-1, *pose.arms[0]), *self._arm(1, *pose.arms[1])]
         thick = 0.042 * tall
         limbs.append(Limb((0, 0, 0.8 * tall), (0.01, 0, 0.89 * tall), (thick, thick), "neck"))
         behind = [arm for arm in arms if nearness(arm) < -0.1]

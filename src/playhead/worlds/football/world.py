@@ -1,7 +1,7 @@
 """Football: seeded matches as a broadcast camera would see them, with labelled passes and drives.
 
-What happens is decided in metres and seconds before any picture: the same seed gives the same
-truth at every picture size. Every event lies at the exact frame, whatever the frame rate.
+What happens is decided in metres and seconds before anything is drawn, so the same seed gives the
+same events at every frame size. Every event lies on a frame, whatever the frame rate.
 A pass is a ball kicked away to a team-mate; a drive is a player on the ball who pushes it ahead
 and runs with it. Nothing else is labelled, and nothing in a close-up or a replay is.
 """
@@ -126,8 +126,13 @@ def generate_football(
     config = config or FootballConfig()
     write = partial(_write_match, out=out, seed=seed, config=config)
     write_each(write, count, processes=processes, task="Playing football matches")
+    rows = []
+    for number in range(count):
+        name, split = f"match-{number:03d}", config.split(number, count)
+        labels = out / f"{name}.events.json"
+        rows.append(ManifestRow(video=out / f"{name}.mp4", labels=labels, group=name, split=split))
     manifest = out / "manifest.csv"
-    write_manifest([_row(out, number, count, config) for number in range(count)], manifest)
+    write_manifest(rows, manifest)
     return manifest
 
 
@@ -144,15 +149,6 @@ def _write_match(number: int, *, out: Path, seed: int, config: FootballConfig) -
     native.write(
         VideoEvents(video=video.name, classes=CLASSES, events=match.events),
         out / f"{match.name}.events.json",
-    )
-
-
-def _row(out: Path, number: int, count: int, config: FootballConfig) -> ManifestRow:
-    """The first matches train, the next ones validate, the last ones test."""
-    split = config.split(number, count)
-    name = f"match-{number:03d}"
-    return ManifestRow(
-        video=out / f"{name}.mp4", labels=out / f"{name}.events.json", group=name, split=split
     )
 
 

@@ -1,60 +1,35 @@
-"""The frames of a street: objects composed over the empty street, and what is visible of each.
-
-Every pixel remembers which object owns it. A box is the bounding box of the pixels that an object,
-or a part of it, still owns; an object of which less than a share is left has none.
-"""
+"""The frames of a street: cars, people and posts over the empty street, and what is visible."""
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from playhead.events.model import Box
 from playhead.worlds.drawing import (
-    FACE_PART,
     HEAD_HEIGHT,
-    HEAD_PART,
     NOBODY,
+    PERSON_LABELS,
     Camera,
     Composition,
     Layer,
     PersonModel,
     SensorNoise,
+    VisibleBox,
+    visible_boxes,
     walking,
 )
 from playhead.worlds.street.car import FRONT_PLATE, REAR_PLATE, CarModel
 from playhead.worlds.street.ground import paint_ground
 from playhead.worlds.street.plan import StreetPlan
 
-__all__ = ["LABELS", "LEAST_SHARE", "PARTS", "StreetRenderer", "VisibleBox"]
+__all__ = ["LABELS", "StreetRenderer"]
 
 LABELS = ("car", "plate", "person", "head", "face")
-CAR_PARTS = {0: "car", FRONT_PLATE: "plate", REAR_PLATE: "plate"}
-PERSON_PARTS = {0: "person", HEAD_PART: "head", FACE_PART: "face"}
-PARTS = 4
-"""Track `object * PARTS + part`: 0 the car or person, 1 and 2 its plates, or its head and face."""
-
-LEAST_SHARE = 0.3
-"""Of an object's pixels, those that must be left visible for it to have a box."""
-
-LEAST_PIXELS = 4
-"""A visible part narrower or lower than this has no box."""
-
+CAR_LABELS = {0: "car", FRONT_PLATE: "plate", REAR_PLATE: "plate"}
 STRIDE = 1.45
 """Metres of a walk's cycle of two steps."""
-
-
-@dataclass(frozen=True, slots=True)
-class VisibleBox:
-    """What is visible of one object, or of one part of it, in one frame."""
-
-    track: int
-    label: str
-    box: Box
-    share: float  # of its pixels that are visible
 
 
 class StreetRenderer:
@@ -101,16 +76,8 @@ class StreetRenderer:
             composed.add(layer, number)
         visible = []
         for number, layer in layers.items():
-            labels = CAR_PARTS if number < len(self.cars) else PERSON_PARTS
-            for part, mask in {0: layer.mask, **layer.parts}.items():
-                seen = composed.visible(mask, number)
-                if seen is None or seen[1] < LEAST_SHARE * mask.whole:
-                    continue
-                (x1, y1, x2, y2), pixels = seen
-                if min(x2 - x1, y2 - y1) >= LEAST_PIXELS:
-                    share = min(pixels / mask.whole, 1.0)
-                    track = number * PARTS + part
-                    visible.append(VisibleBox(track, labels[part], (x1, y1, x2, y2), share))
+            labels = CAR_LABELS if number < len(self.cars) else PERSON_LABELS
+            visible += visible_boxes(composed, number, layer, labels)
         return self.noise.add(np.asarray(image.point(self.exposure)), time), visible
 
     def _layer(self, number: int, camera: Camera, time: float) -> Layer | None:

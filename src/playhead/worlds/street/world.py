@@ -1,12 +1,12 @@
 """Street: seeded scenes of cars with number plates and people with heads and faces, in motion.
 
-As video with its truth as tracks, or as images with one text file of boxes each. The truth is what
-is visible: the box of an object's, or part's, visible pixels. Nothing of which more than 70 % is
-hidden has a box: of cars and people by what stands before them; of plates, heads and faces also
-by the picture's edge, and of a face by its own head, so that a head seen from behind has none.
+Written as videos with ground-truth tracks, or as images with YOLO labels. A box holds the visible
+pixels of an object or a part. What is more than 70 % hidden has none: cars and people hidden by
+what stands before them; plates, heads and faces also by the edge of the frame; and a face by its
+own head, so that a head seen from behind has no face.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -20,12 +20,12 @@ from pydantic import Field, model_validator
 
 from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
 from playhead.events.manifest import ManifestRow, write_manifest
-from playhead.events.model import Origin, Track
 from playhead.files import atomic_path, write_text
 from playhead.media.write import VideoWriter
+from playhead.worlds.drawing import VisibleBox, box_tracks
 from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
-from playhead.worlds.street.frames import LABELS, StreetRenderer, VisibleBox
+from playhead.worlds.street.frames import LABELS, StreetRenderer
 from playhead.worlds.street.plan import StreetPlan, StreetRequest, draw_plan
 
 __all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
@@ -84,11 +84,11 @@ def draw_scene(seed: int, number: int, config: StreetConfig) -> Scene:
     )
     plan = draw_plan(rng, config.size, request)
     times = tuple(float(index / rate) for index in range(count)) if video else (MOMENT,)
-    return Scene(f"street-{number:03d}" if video else f"street-{number:06d}", plan, times)
+    return Scene(_name(number, config), plan, times)
 
 
 def render(scene: Scene) -> Iterator[tuple[NDArray[np.uint8], list[VisibleBox]]]:
-    """Yield each frame, RGB (H, W, 3), with what is visible in it."""
+    """Yield each frame, RGB (H, W, 3), with the boxes of what is visible in it."""
     renderer = StreetRenderer(scene.plan, scene.times)
     for time in scene.times:
         yield renderer.frame(time)
@@ -105,8 +105,8 @@ def generate_street(
     """Write `count` scenes into `out`; return the path of their manifest.
 
     kind "video": `street-NNN.mp4` with `street-NNN.tracks.npz`; kind "images":
-    `images/street-NNNNNN.jpg`, `labels/street-NNNNNN.txt` (class number, then the box's middle and
-    size as parts of the picture's) and `classes.txt`.
+    `images/street-NNNNNN.jpg`, `labels/street-NNNNNN.txt` (YOLO: class number, then centre and size
+    of the box relative to the image) and `classes.txt`.
     A scene depends on (seed, its number, config) alone, not on count or processes.
     processes: at most two by default; more than one needs the caller's script to be importable
     (`if __name__ == "__main__":`), as all of Python's process pools do.
@@ -116,81 +116,57 @@ def generate_street(
     write_each(write, count, processes=processes, task="Drawing streets")
     if config.kind == "images":
         write_text(out / "classes.txt", "".join(f"{label}\n" for label in LABELS))
+    rows = []
+    for number in range(count):
+        name = _name(number, config)
+        video, labels = _files(out, name, config)
+        split = config.split(number, count)
+        rows.append(ManifestRow(video=video, labels=labels, group=name, split=split))
     manifest = out / "manifest.csv"
-    write_manifest([_row(out, number, count, config) for number in range(count)], manifest)
+    write_manifest(rows, manifest)
     return manifest
 
 
+def _name(number: int, config: StreetConfig) -> str:
+    return f"street-{number:03d}" if config.kind == "video" else f"street-{number:06d}"
+
+
+def _files(out: Path, name: str, config: StreetConfig) -> tuple[Path, Path]:
+    """The video or image of a scene, and its labels."""
+    if config.kind == "video":
+        return out / f"{name}.mp4", out / f"{name}{SUFFIX}"
+    return out / "images" / f"{name}.jpg", out / "labels" / f"{name}.txt"
+
+
 def _write_scene(number: int, *, out: Path, seed: int, config: StreetConfig) -> None:
-    """Write one scene with its truth."""
+    """Write one scene with its ground truth."""
     scene = draw_scene(seed, number, config)
+    file, labels = _files(out, scene.name, config)
     if config.kind == "images":
-        _write_image(out, scene, config)
-    else:
-        _write_video(out, scene, config, seed)
-
-
-def _write_video(out: Path, scene: Scene, config: StreetConfig, seed: int) -> None:
-    video, rate = out / f"{scene.name}.mp4", Fraction(config.rate)
+        image, boxes = next(render(scene))
+        with atomic_path(file) as temporary:
+            Image.fromarray(image).save(temporary, "JPEG", quality=config.jpeg, subsampling=0)
+        write_text(labels, "".join(_yolo_line(box, config.size) for box in boxes))
+        return
     truth = []
-    with VideoWriter(video, *config.size, rate, crf=config.crf) as writer:
-        for picture, seen in render(scene):
-            writer.write(picture)
-            truth.append(seen)
-    settings = {"world": "street", "seed": seed, "truth": "visible"} | config.model_dump()
-    file = TrackFile(
-        video=video.name,
+    with VideoWriter(file, *config.size, Fraction(config.rate), crf=config.crf) as writer:
+        for frame, boxes in render(scene):
+            writer.write(frame)
+            truth.append(boxes)
+    tracks = TrackFile(
+        video=file.name,
         frames=len(truth),
         width=config.width,
         height=config.height,
         classes=LABELS,
-        tracks=_tracks(truth),
-        settings=settings,
+        tracks=box_tracks(truth),
+        settings={"world": "street", "seed": seed, "truth": "visible"} | config.model_dump(),
     )
-    write_tracks(out / f"{scene.name}{SUFFIX}", file)
+    write_tracks(labels, tracks)
 
 
-def _write_image(out: Path, scene: Scene, config: StreetConfig) -> None:
-    picture, seen = next(render(scene))
-    with atomic_path(out / "images" / f"{scene.name}.jpg") as temporary:
-        Image.fromarray(picture).save(temporary, "JPEG", quality=config.jpeg, subsampling=0)
-    lines = [_yolo_line(one, config.size) for one in seen]
-    write_text(out / "labels" / f"{scene.name}.txt", "".join(lines))
-
-
-def _yolo_line(one: VisibleBox, size: tuple[int, int]) -> str:
-    x1, y1, x2, y2 = one.box
+def _yolo_line(visible: VisibleBox, size: tuple[int, int]) -> str:
+    x1, y1, x2, y2 = visible.box
     width, height = size
     numbers = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
-    return f"{LABELS.index(one.label)} " + " ".join(f"{number:.6f}" for number in numbers) + "\n"
-
-
-def _tracks(truth: Sequence[Sequence[VisibleBox]]) -> tuple[Track, ...]:
-    """One track for each object, and each part of one, that is ever visible."""
-    found: dict[int, list[tuple[int, VisibleBox]]] = {}
-    for frame, seen in enumerate(truth):
-        for one in seen:
-            found.setdefault(one.track, []).append((frame, one))
-    return tuple(
-        Track(
-            id=number,
-            label=sightings[0][1].label,
-            frames=np.array([frame for frame, _ in sightings], np.int32),
-            boxes=np.array([one.box for _, one in sightings], np.float32),
-            scores=np.ones(len(sightings), np.float32),
-            origin=np.full(len(sightings), Origin.DRAWN, np.uint8),
-        )
-        for number, sightings in sorted(found.items())
-    )
-
-
-def _row(out: Path, number: int, count: int, config: StreetConfig) -> ManifestRow:
-    """The first scenes train, the next ones validate, the last ones test."""
-    split = config.split(number, count)
-    if config.kind == "images":
-        name = f"street-{number:06d}"
-        files = out / "images" / f"{name}.jpg", out / "labels" / f"{name}.txt"
-    else:
-        name = f"street-{number:03d}"
-        files = out / f"{name}.mp4", out / f"{name}{SUFFIX}"
-    return ManifestRow(video=files[0], labels=files[1], group=name, split=split)
+    return f"{LABELS.index(visible.label)} {' '.join(f'{number:.6f}' for number in numbers)}\n"
