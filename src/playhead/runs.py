@@ -59,7 +59,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _summary(run: Path, root: Path) -> RunSummary:
-    rows = read_rows(run / "log.jsonl")
+    rows = [row for row in read_rows(run / "log.jsonl") if row.get("kind") != "start"]
     try:
         config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
         training = config["training"]

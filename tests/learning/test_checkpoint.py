@@ -249,6 +249,36 @@ def test_weights_of_another_head_load_only_where_that_is_allowed(tmp_path: Path)
     assert torch.equal(model[1].weight, head)
 
 
+@pytest.mark.parametrize("lost", ["0.weight", "1.bias", "1.running_mean"])
+def test_a_frozen_tensor_that_the_file_lacks_is_refused_and_one_that_trains_is_not(
+    tmp_path: Path, lost: str
+) -> None:
+    path = tmp_path / "w.safetensors"
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    state = {name: tensor + 1 for name, tensor in model.state_dict().items() if name != lost}
+    save_file(state, path)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model[0].requires_grad_(False)
+    model[1].requires_grad_(False)
+    with pytest.raises(ConfigError, match=rf"tensors of {lost[0]}, which is frozen.*{lost}"):
+        load_weights(model, path, strict=False)
+    assert all(torch.equal(before[name], one) for name, one in model.state_dict().items())
+    model.requires_grad_(True)
+    report = load_weights(model, path, strict=False)
+    assert report.missing == (lost,)
+    assert report.describe(path) == (
+        f"loaded 8 of 9 tensors from {path}; left as initialised: {lost[0]} (1)"
+    )
+
+
+def test_a_frozen_batch_norm_does_without_its_counter(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.BatchNorm1d(4).requires_grad_(False), nn.Linear(4, 2))
+    state = {k: v for k, v in model.state_dict().items() if not k.endswith("tracked")}
+    save_file(state, tmp_path / "w.safetensors")
+    report = load_weights(model, tmp_path / "w.safetensors", strict=False)
+    assert report.missing == ("0.num_batches_tracked",)
+
+
 def test_weights_of_which_nothing_fits_are_refused_even_loosely(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(2)}, tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match="0 tensors match"):

@@ -4,6 +4,8 @@ A line of kind `step` speaks of the steps since the last one, of kind `epoch` of
 epoch (from 1), step (over the whole run), loss, rate, samples_per_second, data_wait (the share of
 time spent on waiting for samples), seconds (of training, over the whole run); a step's also has
 gradient (its norm before clipping, of the last step); an epoch's metrics, validation_seconds, best.
+A run that began with the weights of another has a first line of kind `start`, which says what of
+them was loaded.
 """
 
 import json

@@ -1,7 +1,8 @@
 """A model's weights on disk: safetensors only, written whole or not at all, never a pickle."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from playhead.errors import StorageError, WeightsError
+from playhead.errors import ConfigError, StorageError, WeightsError
 from playhead.files import atomic_path
 
 __all__ = ["LoadedWeights", "load_weights", "read_tensors", "save_weights", "write_tensors"]
@@ -29,6 +30,25 @@ class LoadedWeights:
     unexpected: tuple[str, ...]
     reshaped: tuple[str, ...]
 
+    def to_json(self, path: Path) -> dict[str, Any]:
+        """As a plain mapping, with the counts of each part of the model."""
+        return {
+            "weights": str(path),
+            "loaded": len(self.loaded),
+            "tensors": len(self.loaded) + len(self.missing) + len(self.reshaped),
+            "left": _counts((*self.missing, *self.reshaped)),
+            "unused": _counts(self.unexpected),
+        }
+
+    def describe(self, path: Path) -> str:
+        """One line for a person: what was loaded, and what was left as it was initialised."""
+        counts = self.to_json(path)
+        line = f"loaded {counts['loaded']} of {counts['tensors']} tensors from {path}"
+        for key, text in (("left", "left as initialised"), ("unused", "not used from the file")):
+            parts = ", ".join(f"{part} ({count})" for part, count in counts[key].items())
+            line += f"; {text}: {parts}" if parts else ""
+        return line
+
 
 def save_weights(model: nn.Module, path: Path) -> None:
     """Write the parameters and buffers of `model`; StorageError leaves the old file as it was."""
@@ -39,7 +59,8 @@ def load_weights(model: nn.Module, path: Path, *, strict: bool = True) -> Loaded
     """Read weights into `model`, matched by name and shape.
 
     Raises WeightsError where the file cannot be read, where `strict` and anything differs, and
-    where nothing at all matches: a model never starts from random weights unnoticed.
+    where nothing at all matches; ConfigError where a frozen tensor of the model is not loaded,
+    since training would never change it.
     """
     tensors, _ = read_tensors(path)
     own = model.state_dict()
@@ -52,6 +73,7 @@ def load_weights(model: nn.Module, path: Path, *, strict: bool = True) -> Loaded
     )
     if not same or (strict and (report.missing or report.unexpected or report.reshaped)):
         raise WeightsError(f"{path}: {_mismatch(report)}; these weights are of another model")
+    _refuse_frozen_left(model, report, path)
     with torch.no_grad():
         for name in same:
             own[name].copy_(tensors[name])
@@ -84,6 +106,31 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
         return tensors, None if text is None else json.loads(text)
     except (OSError, SafetensorError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read as safetensors weights: {error}") from error
+
+
+def _refuse_frozen_left(model: nn.Module, report: LoadedWeights, path: Path) -> None:
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    for prefix, module in model.named_modules():
+        flags = [parameter.requires_grad for parameter in module.parameters()]
+        if flags and not any(flags):
+            frozen |= {name for name, _ in module.named_buffers(prefix)}
+    # Only some files have the counters of batch norm, and nothing computes with them.
+    frozen = {name for name in frozen if not name.endswith("num_batches_tracked")}
+    left = [name for name in (*report.missing, *report.reshaped) if name in frozen]
+    if not left:
+        return
+    whole, lost = _counts(frozen), _counts(left)
+    parts = [f"{whole[part] - lost[part]} of {whole[part]} tensors of {part}" for part in lost]
+    raise ConfigError(
+        f"{path}: has only {', '.join(parts)}, which is frozen: the others ({left[0]}, …) would "
+        "stay as initialised and never train; give weights of a model with the same frozen part, "
+        "or do not freeze it"
+    )
+
+
+def _counts(names: Iterable[str]) -> dict[str, int]:
+    """How many tensors each part of a model has: a part is the first word of a tensor's name."""
+    return dict(Counter(name.partition(".")[0] for name in names))
 
 
 def _mismatch(report: LoadedWeights) -> str:

@@ -79,12 +79,14 @@ def fit(
     resume: bool = False,
     device: str | torch.device = "cpu",
     identity: Mapping[str, Any] | None = None,
+    start: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train `model` in place and leave it with its best weights, in evaluation mode.
 
     loss(model, batch) gives the mean over the batch; batches are on `device` already.
     validate(model, epoch) gives metrics of the averaged weights, without gradients.
     identity: whatever else must not change on resuming (the job's configuration as plain data).
+    start: what the log says of the weights that a new run begins with.
     Writes log.jsonl, checkpoint/, best.safetensors and epoch_N.safetensors into `folder`.
 
     Raises PlayheadError where `folder` holds a run and `resume` is False, or the loss is not
@@ -99,7 +101,7 @@ def fit(
     with _torch_settings(config, device), CtrlC() as ctrl_c:
         learner = Learner(model, config, device)
         run = _Run(learner, samples, folder, loss=loss, validate=validate, ctrl_c=ctrl_c)
-        run.begin(conditions(config, len(samples), identity))
+        run.begin(conditions(config, len(samples), identity), start)
         try:
             run.train()
         except KeyboardInterrupt:
@@ -142,12 +144,15 @@ class _Run:
     def steps(self) -> int:
         return self.config.epochs * self.steps_per_epoch
 
-    def begin(self, conditions: dict[str, Any]) -> None:
+    def begin(self, conditions: dict[str, Any], start: Mapping[str, Any] | None) -> None:
         """Take up the checkpoint of the folder, or write the first one."""
         self.conditions = conditions
         checkpoint = read_checkpoint(self.folder)
         if checkpoint is None:
-            self.save()
+            self.save()  # before the log, since a log without a checkpoint cannot be resumed
+            if start is not None:
+                self.position.log_bytes = append_row(self.log, {"kind": "start", **start})
+                self.save()
         else:
             refuse_differences(self.folder, checkpoint.conditions, conditions)
             self.learner.restore(checkpoint.tensors, checkpoint.scaler)

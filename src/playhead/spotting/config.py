@@ -200,7 +200,9 @@ class StartConfig(Settings):
 
     weights: Path = Field(description="model.safetensors, best.safetensors or epoch_N.safetensors")
     strict: bool = Field(
-        default=False, description="false leaves out what has another shape, as the last layer has"
+        default=False,
+        description="false leaves out what has another shape, as the last layer has, and says so; "
+        "a frozen encoder must fit in any case",
     )
 
 
@@ -240,6 +242,15 @@ class SpottingConfig(Settings):
     training: TrainingConfig = TrainingConfig()
     prediction: PredictionConfig = PredictionConfig()
     decisions: PeakConfig = PeakConfig()
+
+    @model_validator(mode="after")
+    def _frozen_encoder_has_a_start(self) -> Self:
+        if self.model.freeze_encoder and self.model.weights in (None, "none") and not self.start:
+            raise ValueError(
+                "model.freeze_encoder would keep random weights: give model.weights or "
+                "start.weights, or set model.freeze_encoder to false"
+            )
+        return self
 
 
 def find_config(name: str) -> Path:

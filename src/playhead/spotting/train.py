@@ -1,6 +1,7 @@
 """Training: from a configuration to a run folder with a bundle, validation scores and a report."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,8 +97,13 @@ def train_spotting(
     chosen = training_device(device)
     torch.manual_seed(config.training.seed)
     model = build_model(config.model, len(config.data.classes), config.window)
-    if config.start is not None:
-        load_weights(model, config.start.weights, strict=config.start.strict)
+    begun = checkpoint_path(run).exists()  # a run that goes on has its weights in there
+    start = None
+    if config.start is not None and not begun:
+        weights = config.start.weights
+        report = load_weights(model, weights, strict=config.start.strict)
+        print(f"playhead: {report.describe(weights)}", file=sys.stderr)
+        start = report.to_json(weights)
     samples = TrainingWindows(
         training,
         length=config.samples_per_epoch,
@@ -109,7 +115,7 @@ def train_spotting(
     )
     checks = ValidationWindows(validation)
     document = config.model_dump(mode="json")
-    if not checkpoint_path(run).exists():  # else the run was begun with the one that is there
+    if not begun:  # else the run was begun with the one that is there
         write_text(run / "config.yaml", yaml.safe_dump(document, sort_keys=False))
     fitted = fit(
         model,
@@ -121,6 +127,7 @@ def train_spotting(
         resume=resume,
         device=chosen,
         identity=document,
+        start=start,
     )
     _export(model, config, run / "bundle", {**fitted.metrics, "epoch": fitted.best_epoch})
     videos = [row.video for row in valid_rows]

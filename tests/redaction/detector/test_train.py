@@ -125,6 +125,31 @@ def test_going_on_starts_where_the_bundle_was(drawn: Path, trained: Path, tmp_pa
     np.testing.assert_allclose(made[names[0]], started[names[0]], atol=1e-6)
 
 
+def test_which_classes_of_a_bundle_go_on_is_said_and_logged(
+    drawn: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny_config(
+        drawn,
+        start={"bundle": str(trained / "bundle")},
+        data={"classes": ["square"]},
+        training={"epochs": 1},
+    )
+    learn(config, tmp_path / "run")
+    said = "classes that go on: square; classes that begin anew: none"
+    assert f"loaded the weights of {trained / 'bundle'}; {said}" in capsys.readouterr().err
+    first = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[0])
+    assert (first["kind"], first["kept_classes"], first["new_classes"]) == ("start", ["square"], [])
+    learn(config, tmp_path / "run", resume=True)
+    assert "loaded the weights" not in capsys.readouterr().err
+
+
+def test_frozen_blocks_without_any_start_are_refused(drawn: Path) -> None:
+    with pytest.raises(ConfigError, match=r"frozen_blocks \(2\) would keep random weights"):
+        tiny_config(drawn, model={"frozen_blocks": 2})
+    tiny_config(drawn, model={"frozen_blocks": 2, "weights": "mobilenet-v2"})
+    tiny_config(drawn, model={"frozen_blocks": 2}, start={"bundle": "runs/first/bundle"})
+
+
 def test_a_bundle_of_another_network_is_refused(drawn: Path, trained: Path, tmp_path: Path) -> None:
     config = tiny_config(drawn, start={"bundle": str(trained / "bundle")}, model={"channels": 24})
     with pytest.raises(WeightsError, match="same model section"):

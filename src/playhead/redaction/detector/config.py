@@ -134,6 +134,15 @@ class DetectorConfig(Settings):
     decisions: DetectionDecisions = DetectionDecisions()
 
     @model_validator(mode="after")
+    def _frozen_blocks_have_a_start(self) -> Self:
+        if self.model.frozen_blocks and self.model.weights == "none" and self.start is None:
+            raise ValueError(
+                f"model.frozen_blocks ({self.model.frozen_blocks}) would keep random weights: give "
+                "model.weights or start.bundle, or set model.frozen_blocks to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sides_fit(self) -> Self:
         last = self.model.strides[-1]
         if any(side % last for side in self.data.size):

@@ -1,6 +1,7 @@
 """Training a detector: from a configuration to a run folder with a bundle and a report."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,13 +142,23 @@ def learn(
     chosen = training_device(device)
     torch.manual_seed(config.training.seed)
     model = build_detector(_started(config), len(classes))
-    kept = None
+    begun = checkpoint_path(run).exists()
+    kept = start = None
     if config.start is not None:
-        kept = go_on_from(model, classes, open_bundle(config.start.bundle))
+        bundle = config.start.bundle
+        kept = go_on_from(model, classes, open_bundle(bundle))
+        new = [label for label in classes if label not in kept]
+        start = {"weights": str(bundle), "kept_classes": list(kept), "new_classes": new}
+        if not begun:
+            print(
+                f"playhead: loaded the weights of {bundle}; classes that go on: "
+                f"{', '.join(kept) or 'none'}; classes that begin anew: {', '.join(new) or 'none'}",
+                file=sys.stderr,
+            )
     samples = training_pictures(sides.train, config)
     document = config.model_dump(mode="json")
     document["data"]["classes"] = list(classes)  # a bundle of this run is of these, come what may
-    if not checkpoint_path(run).exists():  # else the run was begun with the one that is there
+    if not begun:  # else the run was begun with the one that is there
         write_text(run / "config.yaml", yaml.safe_dump(document, sort_keys=False))
     fitted = fit(
         model,
@@ -159,6 +170,7 @@ def learn(
         resume=resume,
         device=chosen,
         identity={**document, "pictures": [checksum(sides.train), checksum(sides.valid)]},
+        start=start,
     )
     return Learnt(model, fitted, sides, kept)
 
