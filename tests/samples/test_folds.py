@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.errors import LabelError
-from playhead.samples.folds import Fold, grouped_folds, refuse_leaks
+from playhead.samples.folds import Fold, chosen_fold, grouped_folds, refuse_leaks
 
 groups_lists = st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=40).filter(
     lambda groups: len(set(groups)) > 1
@@ -38,3 +38,20 @@ def test_a_group_on_both_sides_is_refused_by_name():
     with pytest.raises(LabelError, match=r"^derby: on both sides"):
         refuse_leaks(["derby", "cup", "derby"], Fold((0,), (1, 2)))
     refuse_leaks(["derby", "cup", "derby"], Fold((0, 2), (1,)))
+
+
+@pytest.mark.parametrize("side", ["train", "valid"])
+@pytest.mark.parametrize("folds", [None, 2])
+def test_a_group_of_a_test_split_is_refused_where_it_trains_or_validates(side, folds):
+    splits = ["train", "valid", side, "test", None]
+    groups = ["derby", "cup", "final", "final", "final"]
+    with pytest.raises(LabelError, match=r"^final: on both sides of the split .*, and test\)"):
+        chosen_fold(groups, splits, folds=folds)
+    chosen_fold([*groups[:3], "last", "spare"], splits, folds=folds)
+
+
+def test_a_group_may_have_videos_that_take_no_part_unless_folds_deal_them_out():
+    groups, splits = ["derby", "cup", "final", "derby"], ["train", "valid", "test", None]
+    assert chosen_fold(groups, splits, folds=None) == Fold((0,), (1,))
+    with pytest.raises(LabelError, match="^final"):
+        chosen_fold(["derby", "cup", "final", "final"], splits, folds=2)

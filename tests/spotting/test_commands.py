@@ -187,10 +187,11 @@ def test_an_unknown_packaged_configuration_is_answered_with_the_known_ones() -> 
     assert "football-demo" in finished.err
 
 
-def test_a_group_on_both_sides_of_the_split_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["match-002", "match-003"])  # validates; is for tests
+def test_a_group_on_both_sides_of_the_split_is_refused(tiny: Tiny, other: str) -> None:
     text = tiny.manifest.read_text(encoding="utf-8")
     leaky = tiny.manifest.with_name("leaky.csv")
-    leaky.write_text(text.replace(",match-002,", ",match-000,"), encoding="utf-8")
+    leaky.write_text(text.replace(f",{other},", ",match-000,"), encoding="utf-8")
     finished = run("spotting", "train", tiny.config, "--set", f"data.manifest={leaky}")
     leaky.unlink()
     assert finished.code == 2

@@ -46,14 +46,17 @@ def chosen_fold(
     """What trains and what validates: as the splits say, or fold `fold` of so many by groups.
 
     splits: train, valid, test, any other or None for each; with folds all but other splits than
-    train and valid are dealt out anew. Raises LabelError where a group lies on both sides.
+    train and valid are dealt out anew. Raises LabelError where a group lies on both sides, or in
+    another split as well, since that is there to be measured on.
     """
+    used = _places(splits, {"train", "valid"} if folds is None else {None, "train", "valid"})
+    for other in sorted({split or "train" for split in splits} - {"train", "valid"}):
+        apart = Fold(train=used, validation=_places(splits, {other}))
+        refuse_leaks(groups, apart, names=("train or valid" if folds is None else "folds", other))
     if folds is None:
-        sides = {name: _places(splits, {name}) for name in ("train", "valid")}
-        said = Fold(train=sides["train"], validation=sides["valid"])
+        said = Fold(train=_places(splits, {"train"}), validation=_places(splits, {"valid"}))
         refuse_leaks(groups, said)
         return said
-    used = _places(splits, {None, "train", "valid"})
     dealt = grouped_folds([groups[place] for place in used], folds)[fold]
     return Fold(
         train=tuple(used[place] for place in dealt.train),
@@ -61,14 +64,19 @@ def chosen_fold(
     )
 
 
-def refuse_leaks(groups: Sequence[str], fold: Fold) -> None:
-    """LabelError naming the groups that lie on both sides of a split, if there are any."""
+def refuse_leaks(
+    groups: Sequence[str], fold: Fold, *, names: tuple[str, str] = ("train", "valid")
+) -> None:
+    """LabelError naming the groups that lie on both sides of a split, if there are any.
+
+    names: of the two sides.
+    """
     train = {groups[video] for video in fold.train}
     shared = sorted(train & {groups[video] for video in fold.validation})
     if shared:
         raise LabelError(
-            f"{', '.join(shared)}: on both sides of the split; a whole group must train or "
-            "validate, or the figures flatter: correct the split column"
+            f"{', '.join(shared)}: on both sides of the split ({names[0]}, and {names[1]}); a "
+            "group must be on one side, or the figures flatter: correct the group or split column"
         )
 
 
