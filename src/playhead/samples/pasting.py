@@ -8,7 +8,7 @@ are pasted is not made to look likely: random places suffice ("Cut, Paste and Le
 blending drawn anew for each cut-out leaves no kind of edge to rely on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Pasted:
 
     box: the object's, in pixels, before anything covers it
     blending: as it was pasted; faded: poisson was drawn and would have left too little to see
+    origin: which of the bank's pictures it was cut from
     """
 
     label: int
@@ -42,6 +43,7 @@ class Pasted:
     mirrored: bool
     gain: float
     faded: bool = False
+    origin: int = 0
 
 
 class Scene:
@@ -190,8 +192,8 @@ def _paste_one(
     used = scene.paste(ready, place, blending, contrast_least=config.contrast_least)
     x1, y1, x2, y2 = (ready.boxes[0] + np.tile(place, 2)).tolist()
     scale = size[0] / cutout.pixels.shape[1]
-    faded = used != blending
-    return Pasted(cutout.label, (x1, y1, x2, y2), used, scale, mirrored, gain, faded)
+    box, faded = (x1, y1, x2, y2), used != blending
+    return Pasted(cutout.label, box, used, scale, mirrored, gain, faded, cutout.origin)
 
 
 def _drawn_size(
@@ -223,4 +225,4 @@ def _free_place(
 
 def _brighter(cutout: Cutout, gain: float) -> Cutout:
     table = np.rint(np.arange(256) * gain).clip(0, 255).astype(np.uint8)
-    return Cutout(table[cutout.pixels], cutout.boxes, cutout.labels, cutout.source)
+    return replace(cutout, pixels=table[cutout.pixels])

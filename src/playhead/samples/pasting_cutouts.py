@@ -9,7 +9,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,14 @@ class Cutout:
     boxes: float64 (1 + P, 4) in `pixels`: the object's, then those of what moves along, within it
     labels: int32 (1 + P,)
     source: longer side of the picture it was cut from, in pixels of the cut-out's size
+    origin: which of a bank's pictures it was cut from, counted from 0
     """
 
     pixels: Bytes
     boxes: Floats
     labels: NDArray[np.int32]
     source: float
+    origin: int = 0
 
     @property
     def label(self) -> int:
@@ -106,7 +108,7 @@ def scaled(cutout: Cutout, size: tuple[int, int], *, mirror: bool = False) -> Cu
             [size[0] - boxes[:, 2], boxes[:, 1], size[0] - boxes[:, 0], boxes[:, 3]]
         )
     grown = math.sqrt(size[0] * size[1] / (wide * high))
-    return Cutout(pixels, boxes, cutout.labels, cutout.source * grown)
+    return replace(cutout, pixels=pixels, boxes=boxes, source=cutout.source * grown)
 
 
 class CutoutBank:
@@ -167,7 +169,7 @@ class CutoutBank:
         return of_class[int(rng.integers(len(of_class)))]
 
     def _cut(self, labelled: Iterable[Labelled], config: CutPasteConfig) -> Iterator[Cutout]:
-        for picture, boxes, labels in labelled:
+        for origin, (picture, boxes, labels) in enumerate(labelled):
             high, wide, _ = picture.shape
             clipped = np.clip(np.asarray(boxes, np.float64), 0, (wide, high, wide, high))
             for which in range(len(clipped)):
@@ -178,7 +180,7 @@ class CutoutBank:
                 made = cut_out(
                     picture, clipped, labels, which, margin=config.margin, inside=config.inside
                 )
-                yield _at_most(made, config.longest)
+                yield _at_most(replace(made, origin=origin), config.longest)
 
     def _hold(self, cutout: Cutout, lot: float, number: int) -> None:
         self._seen[cutout.label] += 1

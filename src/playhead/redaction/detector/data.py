@@ -11,6 +11,7 @@ from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.media.stills import still_size
 from playhead.redaction.detector.config import DataConfig, DetectorConfig
+from playhead.redaction.detector.leaks import refuse_made_of
 from playhead.samples.folds import chosen_fold
 from playhead.samples.pasting_cutouts import CutoutBank, Labelled
 from playhead.samples.picture_cache import PictureCache
@@ -61,7 +62,8 @@ def split_pictures(config: DataConfig) -> Sides:
         )
     train = _with_more(pictures.chosen(fold.train), config)
     sides = Sides(train, pictures.chosen(fold.validation))
-    _check(sides)
+    others = [place for place, split in enumerate(splits) if split not in (None, "train", "valid")]
+    _check(sides, pictures.chosen(others))
     return sides
 
 
@@ -81,8 +83,11 @@ def _with_more(train: PictureSet, config: DataConfig) -> PictureSet:
     return PictureSet(train.classes, (*train.pictures, *further))
 
 
-def _check(sides: Sides) -> None:
-    """Raise LabelError for what would make a training wrong or its figures flatter."""
+def _check(sides: Sides, others: PictureSet) -> None:
+    """Raise LabelError for what would make a training wrong or its figures flatter.
+
+    others: the pictures of further splits, which are there to be measured on
+    """
     empty = [label for label, count in sides.train.count().items() if count == 0]
     if empty:
         raise LabelError(
@@ -93,11 +98,13 @@ def _check(sides: Sides) -> None:
         raise LabelError("no box to validate on: label some of the pictures that validate")
     refuse_unseen(sides.train, "the pictures that train")
     refuse_unseen(sides.valid, "the pictures that validate")
-    shared = sorted(_keys(sides.train) & _keys(sides.valid))
-    if shared:
-        raise LabelError(
-            f"{', '.join(shared[:3])}: train and validate both; a whole group must be on one side"
-        )
+    for side, what in ((sides.valid, "validate"), (others, "are in another split")):
+        shared = sorted(_keys(sides.train) & _keys(side))
+        if shared:
+            raise LabelError(
+                f"{', '.join(shared[:3])}: train and {what} both; a whole group must be on one side"
+            )
+    refuse_made_of(sides.train, (*sides.valid.pictures, *others.pictures))
     for one in (*sides.train.pictures, *sides.valid.pictures):
         shown = still_size(one.path)
         if shown != one.size:

@@ -30,6 +30,7 @@ class Background:
     """A picture to paste into; `boxes` and `labels` are what stayed of its own objects."""
 
     name: str
+    path: Path
     pixels: Bytes
     boxes: NDArray[np.float64]
     labels: NDArray[np.int32]
@@ -102,17 +103,17 @@ class Backgrounds:
     def _read(self, place: int, *, clean: bool) -> Background:
         one, name = self.pictures[place], self.names[place]
         if clean and place in self._kept:
-            return Background(name, self._kept[place], *_nothing())
+            return Background(name, one.path, self._kept[place], *_nothing())
         pixels, factor = _shrunk(read_still(one.path), self.config.size)
         if not clean:
-            return Background(name, pixels, one.boxes * factor, one.labels)
+            return Background(name, one.path, pixels, one.boxes * factor, one.labels)
         pixels = clean_background(
             pixels, one.boxes * factor, margin=self.config.margin, filling=self.config.filling
         )
         if pixels.nbytes <= self._room:
             self._kept[place] = pixels
             self._room -= pixels.nbytes
-        return Background(name, pixels, *_nothing())
+        return Background(name, one.path, pixels, *_nothing())
 
 
 def _nothing() -> tuple[NDArray[np.float64], NDArray[np.int32]]:

@@ -1,10 +1,13 @@
 """The record of a synthesis, `synthesis.json`: what was pasted where, and out of what.
 
-It also says what may stand beside it: pictures of the same set, settings and seed.
+It also says what may stand beside it: pictures of the same set, settings and seed. Since schema 2
+each picture has the checksums of the files it is made of, so that it never trains beside one of
+them that is held out.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,10 +19,11 @@ from playhead.events.pictures.names import names_of
 from playhead.files import write_text
 from playhead.samples.pasting import Pasted
 
-__all__ = ["RECORD", "Record", "checksum"]
+__all__ = ["RECORD", "Record", "checksum", "is_synthesised", "read_record", "synthesised_name"]
 
 RECORD = "synthesis.json"
-_SCHEMA = 1
+_SCHEMA = 2
+_READ = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Record:
             if out.exists() and (not out.is_dir() or any(out.iterdir())):
                 raise ConfigError(f"{out}: holds something other than a synthesis; name a new one")
             return self
-        standing = _read(path)
+        standing = read_record(path)
         for name in ("classes", "source", "backgrounds", "seed", "settings"):
             mine, there = getattr(self, name), getattr(standing, name)
             if mine != there:
@@ -61,8 +65,19 @@ class Record:
                 )
         return replace(self, pictures=standing.pictures)
 
-    def add(self, number: int, picture: str, background: str, pasted: Sequence[Pasted]) -> None:
-        """Say what picture `number` is made of."""
+    def add(
+        self,
+        number: int,
+        picture: str,
+        background: str,
+        pasted: Sequence[Pasted],
+        *,
+        made_of: Sequence[str],
+    ) -> None:
+        """Say what picture `number` is made of.
+
+        made_of: the SHA-256 of the files of its background and of what was cut out for it
+        """
         rows = [
             {
                 "label": self.classes[one.label],
@@ -75,7 +90,12 @@ class Record:
             }
             for one in pasted
         ]
-        self.pictures[number] = {"picture": picture, "background": background, "pasted": rows}
+        self.pictures[number] = {
+            "picture": picture,
+            "background": background,
+            "pasted": rows,
+            "made_of": sorted(set(made_of)),
+        }
 
     def in_order(self) -> tuple[str, ...]:
         """The names of the pictures, by number."""
@@ -101,7 +121,18 @@ def checksum(found: PictureSet) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> Record:
+def synthesised_name(seed: int, number: int) -> str:
+    """The file name of picture `number`."""
+    return f"pasted_{seed}_{number:06d}.jpg"
+
+
+def is_synthesised(name: str) -> bool:
+    """Whether a file is called as synthesised pictures are."""
+    return re.fullmatch(r"pasted_\d+_\d{6,}\.jpg", name) is not None
+
+
+def read_record(path: Path) -> Record:
+    """The record of a synthesis; ConfigError for a file that is none, or of a newer schema."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         schema = document.pop("schema")
@@ -109,7 +140,7 @@ def _read(path: Path) -> Record:
         record = Record(**document | {"classes": tuple(document["classes"]), "pictures": pictures})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: is no record of a synthesis ({error})") from error
-    if schema != _SCHEMA:
+    if schema not in _READ:
         raise ConfigError(f"{path}: has schema {schema}, this version knows {_SCHEMA}")
     return record
 

@@ -7,7 +7,7 @@ settings, the seed and k alone: going on from picture 100 gives what 200 at once
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,17 @@ from playhead.events.pictures.assembly import refuse_unseen
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.events.pictures.sources import MANIFEST
-from playhead.files import atomic_path, write_text
+from playhead.files import atomic_path, sha256, write_text
 from playhead.media.stills import read_still
 from playhead.progress import Progress, progress
 from playhead.redaction.detector.synthesis_backgrounds import Backgrounds
 from playhead.redaction.detector.synthesis_config import SynthesisConfig
-from playhead.redaction.detector.synthesis_record import RECORD, Record, checksum
+from playhead.redaction.detector.synthesis_record import (
+    RECORD,
+    Record,
+    checksum,
+    synthesised_name,
+)
 from playhead.samples.pasting import Pasted, Scene, paste_some
 from playhead.samples.pasting_cutouts import CutoutBank, Labelled
 
@@ -103,10 +108,10 @@ def synthesise(
     record = _record(labelled, places, config, seed).with_standing(out)
     standing = _standing(out, record)
     numbers = _numbers(record, start, count)
-    bank, failed = _cut_all(source, labelled, config, seed)
+    bank, cut_from, failed = _cut_all(source, labelled, config, seed)
     # So that what an interruption leaves is known as this synthesis, and gone on with.
     record.write(out)
-    maker = _Maker(out, bank, places, config, seed, labelled.pictures[0].split)
+    maker = _Maker(out, bank, cut_from, places, config, seed, labelled.pictures[0].split)
     yolo.write_classes(labelled.classes, out)
     made: list[LabelledPicture] = []
     try:
@@ -126,17 +131,19 @@ def synthesise(
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """Makes pictures by their number."""
+    """Makes pictures by their number; cut_from: the files of the bank's pictures, in order."""
 
     out: Path
     bank: CutoutBank
+    cut_from: Sequence[Path]
     places: Backgrounds
     config: SynthesisConfig
     seed: int
     split: str | None
+    checksums: dict[Path, str] = field(default_factory=dict)
 
-    def make(self, number: int) -> tuple[LabelledPicture, str, tuple[Pasted, ...]]:
-        """Write picture `number`; return it with the name of its background and what it got."""
+    def make(self, number: int, record: Record) -> tuple[LabelledPicture, int]:
+        """Write picture `number` and add it to the record; how many of its pastes faded."""
         rng = np.random.default_rng([self.seed, number])
         background = self.places.draw(rng)
         scene = Scene(background.pixels, background.boxes, background.labels)
@@ -146,7 +153,7 @@ class _Maker:
         boxes, labels = scene.labels_left(
             hidden_most=self.config.hidden_most, least_part=self.config.least_part
         )
-        path = self.out / "images" / f"pasted_{self.seed}_{number:06d}.jpg"
+        path = self.out / "images" / synthesised_name(self.seed, number)
         with atomic_path(path) as temporary:
             Image.fromarray(scene.picture).save(temporary, quality=self.config.quality)
         height, width, _ = scene.picture.shape
@@ -161,7 +168,15 @@ class _Maker:
             split=self.split,
         )
         write_text(_labels_of(path), yolo.label_text(made, scores=False))
-        return made, background.name, pasted
+        files = [background.path, *(self.cut_from[one.origin] for one in pasted)]
+        made_of = [self.checksum_of(file) for file in files]
+        record.add(number, path.name, background.name, pasted, made_of=made_of)
+        return made, sum(one.faded for one in pasted)
+
+    def checksum_of(self, path: Path) -> str:
+        if path not in self.checksums:
+            self.checksums[path] = sha256(path)
+        return self.checksums[path]
 
 
 def _refuse_inside(out: Path, source: Path, backgrounds: Path | None) -> None:
@@ -216,20 +231,23 @@ def _numbers(record: Record, start: int | None, count: int) -> range:
 
 def _cut_all(
     source: Path, found: PictureSet, config: SynthesisConfig, seed: int
-) -> tuple[CutoutBank, tuple[str, ...]]:
-    """All cut-outs, and why some pictures could not be read."""
+) -> tuple[CutoutBank, tuple[Path, ...], tuple[str, ...]]:
+    """All cut-outs, the files they are of, and why some pictures could not be read."""
+    cut_from: list[Path] = []
     failed: list[str] = []
     with progress("Cutting out", total=len(found)) as steps:
-        bank = CutoutBank(_readable(found, failed, steps), config, seed=seed)
+        bank = CutoutBank(_readable(found, cut_from, failed, steps), config, seed=seed)
     if not len(bank):
         reasons = _reasons(bank) or failed[0]
         raise LabelError(
             f"{source}: none of {sum(found.count().values())} objects can be cut out ({reasons})"
         )
-    return bank, tuple(failed)
+    return bank, tuple(cut_from), tuple(failed)
 
 
-def _readable(found: PictureSet, failed: list[str], steps: Progress) -> Iterator[Labelled]:
+def _readable(
+    found: PictureSet, read: list[Path], failed: list[str], steps: Progress
+) -> Iterator[Labelled]:
     """Pixels, boxes and labels of the pictures with objects, one after the other."""
     for one in found.pictures:
         steps.advance()
@@ -240,6 +258,7 @@ def _readable(found: PictureSet, failed: list[str], steps: Progress) -> Iterator
         except MediaError as error:
             failed.append(str(error))
             continue
+        read.append(one.path)
         yield pixels, one.boxes, one.labels
 
 
@@ -248,10 +267,9 @@ def _make_all(maker: _Maker, numbers: range, record: Record, made: list[Labelled
     faded = 0
     with progress("Pasting", total=len(numbers)) as steps:
         for number in numbers:
-            picture, background, pasted = maker.make(number)
+            picture, fades = maker.make(number, record)
             made.append(picture)
-            record.add(number, picture.path.name, background, pasted)
-            faded += sum(one.faded for one in pasted)
+            faded += fades
             steps.advance()
     return faded
 
