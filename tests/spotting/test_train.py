@@ -1,6 +1,7 @@
 """What a training of spotting says and refuses before it starts."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,38 @@ def test_a_frozen_encoder_without_any_start_is_refused() -> None:
     pretrained = {"freeze_encoder": True, "encoder": "mobilenetv2_100", "weights": "mobilenet-v2"}
     validate(SpottingConfig, values | {"model": pretrained}, source="test")
     validate(SpottingConfig, values | {"start": {"weights": "best.safetensors"}}, source="test")
+
+
+@pytest.mark.parametrize(
+    ("number", "side"), [(0, "train"), (2, "valid"), (3, None)], ids=["train", "valid", "test"]
+)
+def test_labels_that_changed_since_stop_a_resume(
+    tiny: Tiny, tmp_path: Path, number: int, side: str | None
+) -> None:
+    shutil.copytree(tiny.manifest.parent, tmp_path / "world")
+    manifest = f"data.manifest={json.dumps(str(tmp_path / 'world' / 'manifest.csv'))}"
+    command = ("spotting", "train", tiny.config, *ONE_EPOCH, "--set", manifest)
+    run_folder = tmp_path / "run"
+    assert run(*command, "--out", run_folder).code == 0
+    labels = tmp_path / "world" / f"match-{number:03d}.events.json"
+    document = json.loads(labels.read_text())
+    del document["events"][0]
+    labels.write_text(json.dumps(document))
+    finished = run(*command, "--out", run_folder, "--resume")
+    if side is None:
+        assert finished.code == 0, finished.err
+    else:
+        assert finished.code == 2
+        said = f"the files or labels of {side} are not those that the run began with"
+        assert f"{run_folder}: cannot resume with other data: {said}" in finished.err
+
+
+def test_a_video_that_changed_since_stops_a_resume(tiny: Tiny, tmp_path: Path) -> None:
+    shutil.copytree(tiny.manifest.parent, tmp_path / "world")
+    manifest = f"data.manifest={json.dumps(str(tmp_path / 'world' / 'manifest.csv'))}"
+    command = ("spotting", "train", tiny.config, *ONE_EPOCH, "--set", manifest)
+    assert run(*command, "--out", tmp_path / "run").code == 0
+    with (tmp_path / "world" / "match-000.mp4").open("ab") as file:
+        file.write(b"\0\0\0\x08free")  # an empty box: the same frames
+    finished = run(*command, "--out", tmp_path / "run", "--resume")
+    assert "the files or labels of train are not those" in finished.err

@@ -7,8 +7,9 @@ No generator is stored, since the loop seeds torch before every step from (seed,
 """
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ __all__ = [
 SCHEMA = 1
 # What may differ on resuming, because the weights do not depend on it.
 _FREE_SETTINGS = frozenset({"workers", "checkpoint_seconds"})
+_DATA = "data_checksums"
 
 
 @dataclass
@@ -163,30 +165,42 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def conditions(
-    config: TrainingConfig, samples: int, identity: Mapping[str, Any] | None
+    config: TrainingConfig,
+    samples: int,
+    identity: Mapping[str, Any] | None,
+    data: Mapping[str, Iterable[str]] | None = None,
 ) -> dict[str, Any]:
     """What must be the same on resuming, as plain JSON data.
 
     A section `training` of `identity` is the same configuration once more, and left out.
+    data: for each side (train, valid) a line for each file and its labels; checksums are kept.
     """
     values = config.model_dump(mode="json", exclude=set(_FREE_SETTINGS))
     others: dict[str, Any] = _plain(dict(identity or {}))
-    return others | {"training": values, "samples_per_epoch": samples}
+    sums = {side: _checksum(lines) for side, lines in (data or {}).items()}
+    return others | {"training": values, "samples_per_epoch": samples, _DATA: sums}
 
 
 def refuse_differences(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    """ConfigError that names every setting in which a run to be resumed differs."""
+    """ConfigError that names every setting, and each side of the data, in which a run differs."""
     before, now = dict(_flat(old)), dict(_flat(new))
     names = [name for name in {**before, **now} if before.get(name, ...) != now.get(name, ...)]
     if not names:
         return
+    sides = [name.partition(".")[2] for name in names if name.startswith(f"{_DATA}.")]
     changes = [
         f"{name} was {before.get(name, 'not set')}, is now {now.get(name, 'not set')}"
         for name in names
+        if not name.startswith(f"{_DATA}.")
     ]
+    other = "another configuration" if changes else "other data"
+    if sides:
+        changes.append(
+            f"the files or labels of {' and '.join(sides)} are not those that the run began with"
+        )
     raise ConfigError(
-        f"{folder}: cannot resume with another configuration: {'; '.join(changes)}; "
-        "resume with the old one, or start anew with another --out"
+        f"{folder}: cannot resume with {other}: {'; '.join(changes)}; "
+        "resume with the old ones, or start anew with another --out"
     )
 
 
@@ -196,6 +210,13 @@ def _position(values: dict[str, Any]) -> Position:
         **{name: Tally(**values[name]) for name in ("interval", "whole_epoch", "whole_run")},
     }
     return Position(**{**values, **parts})
+
+
+def _checksum(lines: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(f"{line}\n".encode(errors="surrogateescape"))  # a name of any bytes
+    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ and the checkpoints. Epochs count from 1 everywhere: in the log, the files and t
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -79,6 +79,7 @@ def fit(
     resume: bool = False,
     device: str | torch.device = "cpu",
     identity: Mapping[str, Any] | None = None,
+    data: Mapping[str, Iterable[str]] | None = None,
     start: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train `model` in place and leave it with its best weights, in evaluation mode.
@@ -86,13 +87,14 @@ def fit(
     loss(model, batch) gives the mean over the batch; batches are on `device` already.
     validate(model, epoch) gives metrics of the averaged weights, without gradients.
     identity: whatever else must not change on resuming (the job's configuration as plain data).
+    data: for each side (train, valid) a line for each file and its labels, which must be the same.
     start: what the log says of the weights that a new run begins with.
     Writes log.jsonl, checkpoint/, best.safetensors and epoch_N.safetensors into `folder`.
 
     Raises PlayheadError where `folder` holds a run and `resume` is False, or the loss is not
-    finite; ConfigError where a run to be resumed was begun with other settings; StorageError where
-    the disk refuses, which leaves the last checkpoint whole. On Ctrl-C a checkpoint is written and
-    KeyboardInterrupt goes on.
+    finite; ConfigError where a run to be resumed was begun with other settings or data;
+    StorageError where the disk refuses, which leaves the last checkpoint whole. On Ctrl-C a
+    checkpoint is written and KeyboardInterrupt goes on.
     """
     device = torch.device(device)
     prepare_folder(folder, resume=resume)
@@ -101,7 +103,7 @@ def fit(
     with _torch_settings(config, device), CtrlC() as ctrl_c:
         learner = Learner(model, config, device)
         run = _Run(learner, samples, folder, loss=loss, validate=validate, ctrl_c=ctrl_c)
-        run.begin(conditions(config, len(samples), identity), start)
+        run.begin(conditions(config, len(samples), identity, data), start)
         try:
             run.train()
         except KeyboardInterrupt:

@@ -1,11 +1,12 @@
 """The data of spotting: labelled videos on the time grid, some to train and some to validate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.events.model import VideoEvents
+from playhead.files import fingerprint
 from playhead.media import open_video
 from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
 from playhead.samples.dataset import LabelledVideos
@@ -15,7 +16,7 @@ from playhead.spotting.config import DataConfig, SpottingConfig
 from playhead.spotting.truth import labels_of
 from playhead.worlds.kept import world_manifest
 
-__all__ = ["load_videos", "manifest_of", "split_rows"]
+__all__ = ["label_rows", "load_videos", "manifest_of", "split_rows"]
 
 
 def manifest_of(config: DataConfig) -> Path:
@@ -65,6 +66,13 @@ def load_videos(
         radius_seconds=config.target_seconds,
     )
     return videos, truth
+
+
+def label_rows(rows: Sequence[ManifestRow], truth: Sequence[VideoEvents]) -> Iterator[str]:
+    """A line for each video: its name in the manifest, its file's fingerprint and its events."""
+    for row, labels in zip(rows, truth, strict=True):
+        events = [(one.label, one.start, one.end, one.frame) for one in labels.events]
+        yield f"{row.name} {fingerprint(row.video)} {events}"
 
 
 def _frames(paths: Sequence[Path], config: DataConfig) -> FrameSource:

@@ -1,5 +1,6 @@
 """Training: from a configuration to a run folder with a bundle, validation scores and a report."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ from playhead.samples.dataset import LabelledVideos, TrainingWindows, Validation
 from playhead.samples.loader import batches
 from playhead.samples.transforms import Augmentation
 from playhead.spotting.config import SpottingConfig, load_spotting_config
-from playhead.spotting.data import load_videos, split_rows
+from playhead.spotting.data import label_rows, load_videos, split_rows
 from playhead.spotting.evaluate import measure, pair_events
 from playhead.spotting.model import build_model
 from playhead.spotting.predict import PredictOptions, predict_videos
@@ -92,7 +93,7 @@ def train_spotting(
         raise PlayheadError(f"{run}: there is no run to resume; leave --resume out to begin one")
     prepare_folder(run, resume=resume)
     train_rows, valid_rows = split_rows(config.data)
-    training, _ = load_videos(train_rows, config)
+    training, train_truth = load_videos(train_rows, config)
     validation, truth = load_videos(valid_rows, config)
     chosen = training_device(device)
     torch.manual_seed(config.training.seed)
@@ -104,6 +105,7 @@ def train_spotting(
         report = load_weights(model, weights, strict=config.start.strict)
         print(f"playhead: {report.describe(weights)}", file=sys.stderr)
         start = report.to_json(weights)
+    hard_scores = _hard_scores(train_rows, training, config.hard_scores)
     samples = TrainingWindows(
         training,
         length=config.samples_per_epoch,
@@ -111,7 +113,7 @@ def train_spotting(
         sampling=config.sampling,
         shift=config.shift,
         transform=Augmentation(config.augmentation),
-        scores=_hard_scores(train_rows, training, config.hard_scores),
+        scores=hard_scores,
     )
     checks = ValidationWindows(validation)
     document = config.model_dump(mode="json")
@@ -127,6 +129,14 @@ def train_spotting(
         resume=resume,
         device=chosen,
         identity=document,
+        data={
+            "train": label_rows(train_rows, train_truth),
+            "valid": label_rows(valid_rows, truth),
+            "hard_scores": (
+                "" if one is None else hashlib.sha256(one.tobytes()).hexdigest()
+                for one in hard_scores or ()
+            ),
+        },
         start=start,
     )
     _export(model, config, run / "bundle", {**fitted.metrics, "epoch": fitted.best_epoch})

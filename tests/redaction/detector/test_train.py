@@ -281,6 +281,17 @@ def test_labels_that_changed_since_stop_a_resume(tmp_path: Path) -> None:
         learn(config, tmp_path / "run", resume=True)
 
 
+def test_a_box_that_moved_since_stops_a_resume(tmp_path: Path) -> None:
+    manifest = draw_set(tmp_path / "set", 8)
+    config = tiny_config(manifest, training={"epochs": 1})
+    learn(config, tmp_path / "run")
+    labels = manifest.parent / "labels" / "drawn-007.txt"  # of the last picture, which validates
+    label, *numbers = labels.read_text().splitlines()[0].split()
+    labels.write_text(f"{label} 0.5 {' '.join(numbers[1:])}\n")
+    with pytest.raises(ConfigError, match="with other data: the files or labels of valid are not"):
+        learn(config, tmp_path / "run", resume=True)
+
+
 def test_a_bundle_made_later_has_the_classes_that_were_trained(
     trained: Path, drawn: Path, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ them that is held out.
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +19,15 @@ from playhead.events.pictures.names import names_of
 from playhead.files import write_text
 from playhead.samples.pasting import Pasted
 
-__all__ = ["RECORD", "Record", "checksum", "is_synthesised", "read_record", "synthesised_name"]
+__all__ = [
+    "RECORD",
+    "Record",
+    "checksum",
+    "is_synthesised",
+    "label_rows",
+    "read_record",
+    "synthesised_name",
+]
 
 RECORD = "synthesis.json"
 _SCHEMA = 2
@@ -112,13 +120,15 @@ class Record:
 
 def checksum(found: PictureSet) -> str:
     """Of the names, sizes and labels of a set."""
-    digest = hashlib.sha256("\n".join(found.classes).encode())
-    for name, one in zip(
-        names_of([one.path for one in found.pictures]), found.pictures, strict=True
-    ):
-        row = f"\n{name} {one.size} {one.labels.tolist()} {one.boxes.tolist()}"
-        digest.update(row.encode(errors="surrogateescape"))  # a name of any bytes
-    return digest.hexdigest()
+    rows = "\n".join((*found.classes, *label_rows(found)))
+    return hashlib.sha256(rows.encode(errors="surrogateescape")).hexdigest()  # names of any bytes
+
+
+def label_rows(found: PictureSet) -> Iterator[str]:
+    """A line for each picture of a set: its name, size and labels."""
+    names = names_of([one.path for one in found.pictures])
+    for name, one in zip(names, found.pictures, strict=True):
+        yield f"{name} {one.size} {one.labels.tolist()} {one.boxes.tolist()}"
 
 
 def synthesised_name(seed: int, number: int) -> str:

@@ -40,7 +40,7 @@ from playhead.redaction.detector.loss import detection_loss
 from playhead.redaction.detector.model import Detector, build_detector
 from playhead.redaction.detector.predict import PredictOptions, predict_set
 from playhead.redaction.detector.reporting import write_detector_report
-from playhead.redaction.detector.synthesis_record import checksum
+from playhead.redaction.detector.synthesis_record import label_rows
 from playhead.redaction.detector.thresholds import choose_thresholds, reached_thresholds
 from playhead.redaction.detector.validation import Validation
 from playhead.samples.picture_cache import PictureCache
@@ -169,7 +169,8 @@ def learn(
         validate=_validate(sides.valid, config, chosen),
         resume=resume,
         device=chosen,
-        identity={**document, "pictures": [checksum(sides.train), checksum(sides.valid)]},
+        identity=document,
+        data={"train": label_rows(sides.train), "valid": label_rows(sides.valid)},
         start=start,
     )
     return Learnt(model, fitted, sides, kept)
