@@ -113,7 +113,10 @@ def test_a_damaged_file_is_fetched_again(shelf: Path, table: Callable[..., None]
     table(row())
     [path] = get_weights("toy")
     path.write_bytes(CONTENT[:-1])
+    with pytest.raises(WeightsError, match="toy: .* is not the expected file any more"):
+        weight_path("toy")
     assert get_weights("toy")[0].read_bytes() == CONTENT
+    assert weight_path("toy") == path
 
 
 @pytest.mark.parametrize(

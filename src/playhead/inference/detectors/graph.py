@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError, WeightsError
-from playhead.files import sha256
 from playhead.inference.runtime import (
     MAX_STREAMS,
     THREADS_A_PICTURE,
@@ -21,7 +20,7 @@ from playhead.inference.runtime import (
     cpu_options,
     openvino_core,
 )
-from playhead.inference.weights import find_weight, weight_path
+from playhead.inference.weights import weight_path
 
 __all__ = ["Graph", "Preparation", "check_pictures"]
 
@@ -51,7 +50,6 @@ class Graph:
     def __init__(self, name: str, preparation: Preparation, *, threads: int | None = None) -> None:
         self._name = name
         self._path = weight_path(name)
-        _check_file(name)
         self._preparation = preparation
         self._threads = threads or available_cores()
         self._requests: OrderedDict[tuple[int, int, int], list[Any]] = OrderedDict()
@@ -121,16 +119,6 @@ def check_pictures(pictures: Sequence[NDArray[np.uint8]]) -> None:
                 f"a picture of {picture.dtype} {picture.shape}: "
                 "detecting needs uint8 (height, width, 3), RGB, not empty"
             )
-
-
-def _check_file(name: str) -> None:
-    weight = find_weight(name)
-    assert weight is not None
-    if sha256(weight_path(name)) != weight.sha256:
-        raise WeightsError(
-            f"weights {name}: {weight_path(name)} is not the expected file any more; "
-            f"fetch it again with `playhead weights get {name}`"
-        )
 
 
 def _prepared(model: Any, preparation: Preparation, height: int, width: int) -> Any:
