@@ -57,18 +57,27 @@ def test_plain_sgd_takes_the_steps_of_the_closed_form(tmp_path: Path) -> None:
 def test_accumulated_batches_give_the_gradient_of_one_large_batch(
     tmp_path: Path, count: int
 ) -> None:
-    """Also where the last group has fewer batches and its last batch fewer samples."""
-    weights = []
+    """Also where the last group has fewer batches and its last batch fewer samples.
+
+    Plain SGD without clipping: AdamW and a clipped gradient hide a factor, of a sum for a mean say.
+    """
+    weights, gradients = [], []
     for batch_size, accumulate in ((12, 1), (4, 3), (1, 12)):
         chosen = settings(
-            batch_size=batch_size, accumulate=accumulate, select=None, keep_epochs=[], epochs=2
-        )
+            batch_size=batch_size, accumulate=accumulate, select=None, keep_epochs=[], epochs=2,
+            optimiser="sgd", clip_norm=None, ema=None, log_steps=1,
+        )  # fmt: skip
         model = line()
         folder = tmp_path / str(batch_size)
         result = fit(model, Numbers(count), chosen, folder, loss=square_error)
         assert result.steps == 2 * math.ceil(count / 12)
         weights.append(model.weight.item())
+        steps = [row for row in read_rows(folder / "log.jsonl") if row["kind"] == "step"]
+        gradients.append([row["gradient"] for row in steps])
+    assert weights[0] > 0.01  # it moved, from 0
     assert weights[1:] == pytest.approx(weights[:1] * 2, rel=1e-6)
+    for parts in gradients[1:]:
+        assert parts == pytest.approx(gradients[0], rel=1e-5)
 
 
 def test_every_sample_of_every_epoch_is_seen_once(tmp_path: Path) -> None:
@@ -275,6 +284,26 @@ def test_an_overflow_in_fp16_skips_the_step_and_halves_the_scale() -> None:
     learner.gradients([batch], lambda net, inputs: square_error(net, inputs) * 0.1)
     learner.apply(1, 0.1)
     assert model.weight.item() < 1.0
+
+
+@pytest.mark.parametrize(("clip_norm", "kept"), [(0.0625, 0.0625), (100, 0.25), (None, 0.25)])
+def test_in_fp16_the_gradient_is_unscaled_then_clipped_then_applied(
+    clip_norm: float | None, kept: float
+) -> None:
+    """Clipped while it is still scaled, it would be the scale times too small afterwards."""
+    model = line(2.0)
+    chosen = settings(
+        precision="fp16", optimiser="sgd", weight_decay=0, ema=None, clip_norm=clip_norm
+    )
+    learner = Learner(model, chosen, torch.device("cpu"))
+    assert learner.scaler.get_scale() > 1000
+    batch = {"x": torch.full((4, 1), 2.0), "y": torch.zeros(4, 1)}
+    _, norm = learner.gradients([batch], lambda net, inputs: net(inputs["x"]).float().mean() / 8)
+    assert norm == pytest.approx(0.25, rel=1e-3)  # an eighth of the mean of x, before the clipping
+    assert model.weight.grad is not None
+    assert model.weight.grad.item() == pytest.approx(kept, rel=1e-3)
+    learner.apply(0, 0.1)
+    assert 2.0 - model.weight.item() == pytest.approx(0.1 * 1.9 * kept, rel=1e-3)
 
 
 def test_torch_settings_are_given_back(tmp_path: Path) -> None:
