@@ -5,16 +5,10 @@ from pathlib import Path, PurePosixPath
 
 from playhead.errors import LabelError, PlayheadError
 from playhead.files import inside
+from playhead.media.kinds import VIDEO_SUFFIXES
 
-__all__ = ["MEDIA_SUFFIXES", "find_media", "half_of", "is_whole_game", "video_stem"]
+__all__ = ["find_media", "half_of", "is_whole_game", "video_stem"]
 
-# fmt: off
-MEDIA_SUFFIXES = frozenset({
-    ".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg",
-    ".wmv", ".flv", ".ogv", ".3gp", ".mxf", ".vob", ".h264", ".264", ".h265", ".hevc", ".ivf",
-    ".y4m",
-})
-# fmt: on
 HALF = re.compile(r"([12])(?:_\w+)?(?:\.\w+)?")  # 1, 2_720p, 1_224p.mkv
 WHOLE = re.compile(r"\d+p(?:\.\w+)?")  # 720p.mp4: a game in one file
 
@@ -22,7 +16,7 @@ WHOLE = re.compile(r"\d+p(?:\.\w+)?")  # 720p.mp4: a game in one file
 def video_stem(video: str) -> str:
     """`video` without the suffix of a media file: `a/b.mp4` is `a/b`, `a/b.1` stays."""
     path = PurePosixPath(video)
-    return str(path.with_suffix("")) if path.suffix.lower() in MEDIA_SUFFIXES else video
+    return str(path.with_suffix("")) if path.suffix.lower() in VIDEO_SUFFIXES else video
 
 
 def half_of(video: str) -> int | None:
@@ -61,7 +55,7 @@ def find_media(folder: Path, video: str) -> Path:
 def _candidates(place: Path, name: str) -> list[Path]:
     if not place.is_dir():
         return []
-    files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in MEDIA_SUFFIXES]
+    files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES]
     same = [path for path in files if path.stem == name]
     if same or name not in ("1", "2"):
         return same

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from playhead.errors import PlayheadError
-from playhead.events.names import MEDIA_SUFFIXES
+from playhead.media.kinds import VIDEO_SUFFIXES
 from playhead.progress import Progress, progress
 
 __all__ = [
@@ -105,17 +105,20 @@ def find_items(
     root: Path | None = None,
     *,
     accept: Callable[[Path], bool] | None = None,
+    wanted: str = "video",
     key: Callable[[Path], Path] | None = None,
 ) -> list[Item]:
     """The files that `paths` name, each once whatever its suffix, folders searched.
 
     Their common folder is `root`, or the deepest that holds every named folder and file.
-    accept: which files of a folder are taken; videos where None
+    accept: which files of a folder are taken; videos, by their names, where None
+    wanted: what these are, for the error
     key: what two inputs may not share, from their path; the path without suffix where None
-    Raises PlayheadError for a folder without such files, or two inputs with one key.
+    Raises PlayheadError for a folder without such files or one that may not be listed, or two
+    inputs with one key.
     """
     accept, key = accept or is_video, key or _without_suffix
-    files = {_place(file): file for path in paths for file in _files(path, accept)}
+    files = {_place(file): file for path in paths for file in _files(path, accept, wanted)}
     folders = [path.resolve() if path.is_dir() else _place(path).parent for path in paths]
     common = _common(folders) if root is None else root.resolve()
     items: dict[Path, Item] = {}
@@ -132,7 +135,7 @@ def find_items(
 
 def is_video(file: Path) -> bool:
     """Whether a file's name is that of a video."""
-    return file.suffix.lower() in MEDIA_SUFFIXES
+    return file.suffix.lower() in VIDEO_SUFFIXES
 
 
 def output_path(target: Path, suffix: str) -> Path:
@@ -213,12 +216,20 @@ def _run_one(item: Item, target: Path, work: Work, share: Progress) -> FileOutco
         return FileOutcome(item.path, "failed", reason=str(error))
 
 
-def _files(path: Path, accept: Callable[[Path], bool]) -> list[Path]:
+def _files(path: Path, accept: Callable[[Path], bool], wanted: str) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*") if accept(file) and file.is_file())
+
+    def refuse(error: OSError) -> None:
+        raise PlayheadError(
+            f"{error.filename}: cannot be listed ({error.strerror}); name the files or folders "
+            "that can be read"
+        )
+
+    listed = os.walk(path, onerror=refuse)
+    inside = (Path(folder, name) for folder, _, names in listed for name in names)
+    found = sorted(file for file in inside if file.is_file() and accept(file))
     if not found:
-        wanted = "video" if accept is is_video else "video or picture"
         raise PlayheadError(f"{path}: holds no {wanted}; name the files to take them anyway")
     return found
 

@@ -29,6 +29,8 @@ __all__ = [
     "Identity",
     "Limits",
     "Source",
+    "check_file",
+    "denied",
     "open_container",
     "require_file",
 ]
@@ -92,10 +94,7 @@ def require_file(path: str | Path) -> Path:
             "save it to a file first"
         )
     found = Path(path)
-    if found.is_dir():
-        raise MediaError(f"{path}: is a folder; name a video file")
-    if not found.exists():
-        raise MediaError(f"{path}: there is no such file")
+    check_file(found, "video", empty=True)
     if not found.is_file():
         raise MediaError(
             f"{path}: is a device or a pipe, not a file, and its frames are needed twice; "
@@ -104,17 +103,35 @@ def require_file(path: str | Path) -> Path:
     return found
 
 
+def check_file(path: Path, wanted: str, *, empty: bool = False) -> None:
+    """Raise MediaError where there is no file, or one that is empty, unless `empty` is allowed.
+
+    wanted: what the caller needs, as `video`
+    """
+    try:
+        if path.is_dir():
+            raise MediaError(f"{path}: is a folder; name a {wanted} file")
+        if not path.exists():
+            raise MediaError(f"{path}: there is no such file")
+        if path.stat().st_size == 0 and not empty:
+            raise MediaError(f"{path}: is empty (0 bytes); it may not have been copied completely")
+    except PermissionError as error:
+        raise denied(path) from error
+
+
+def denied(path: Path) -> MediaError:
+    """The error of a file that the user who runs this may not read."""
+    return MediaError(
+        f"{path}: Permission denied; give the user who runs this the right to read the file"
+    )
+
+
 def open_container(path: Path, *, probe: bool = True) -> InputContainer:
     """Open a local media file; without `probe` no picture is decoded to learn what it holds.
 
     Raises MediaError with what is wrong with the file.
     """
-    if path.is_dir():
-        raise MediaError(f"{path}: is a folder; name a video file")
-    if not path.exists():
-        raise MediaError(f"{path}: there is no such file")
-    if path.stat().st_size == 0:
-        raise MediaError(f"{path}: is empty (0 bytes); it may not have been copied completely")
+    check_file(path, "video")
     # `file:` keeps a name such as `concat:x` from being read as an address.
     try:
         return av.open(
@@ -123,6 +140,8 @@ def open_container(path: Path, *, probe: bool = True) -> InputContainer:
             | ({} if probe else {"probesize": "32"}),
             metadata_errors="replace",
         )
+    except PermissionError as error:
+        raise denied(path) from error
     except (av.error.FFmpegError, ValueError) as error:
         raise MediaError(
             f"{path}: is not a media file that can be read ({_words(error)}); "

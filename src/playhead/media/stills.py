@@ -1,7 +1,10 @@
 """Stills: picture files, read upright and refused where they are damaged, moving or too large.
 
-Read are JPEG, PNG, WebP, TIFF and BMP. Pixels and sizes are those of the displayed picture: the
-orientation that EXIF asks for is applied.
+Read are JPEG, PNG, WebP, TIFF, BMP and GIF, told by their content, whatever their name. Pixels and
+sizes are those of the displayed picture: the orientation that EXIF asks for is applied.
+
+Samples of 16 bits in grey become 8 bits over the whole range, or over the range that the image
+uses where that is less than a quarter of it: 10 bits stored in 16 would be black otherwise.
 """
 
 import os
@@ -15,20 +18,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from playhead.errors import LimitError, MediaError
-from playhead.media.source import DEFAULT_LIMITS, Limits
+from playhead.media.kinds import image_format
+from playhead.media.source import DEFAULT_LIMITS, Limits, check_file, denied
 
 __all__ = [
     "COLOUR",
     "GREY",
     "IMAGE_SUFFIXES",
     "OTHER_COLOUR",
+    "WHOLE_RANGE",
+    "deep_grey",
     "is_deep",
     "opened_still",
     "read_still",
     "rgb_and_alpha",
     "still_size",
+    "tone_ranges",
+    "toned",
     "upright",
 ]
 
@@ -37,9 +46,13 @@ GREY = frozenset({"1", "L", "LA", "I;16", "I;16B"})
 COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "RGBa"})
 OTHER_COLOUR = frozenset({"CMYK", "YCbCr"})
 
-# GIF is opened only to say what to do with it.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 _ORIENTATION = 0x112
+_SUBFILE, _PREVIEW = 0xFE, 1
+"""A tag of TIFF, and its bit that says that this image is a smaller one of another."""
+WHOLE_RANGE = (0, 65535)
+_NARROW = 4
+"""A range of samples is narrow where it is less than one part in so many of another."""
 _ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 # What Pillow raises for a file that is cut off, contradicts itself, or inflates without end.
 _UNREADABLE = (
@@ -76,7 +89,7 @@ def opened_still(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Ima
 
     What goes wrong inside the block, as in decoding, is raised as MediaError or LimitError.
     """
-    _check_file(path)
+    check_file(path, "picture")
     with _reading(path, limits), Image.open(path, formats=_FORMATS) as opened:
         _check_size(path, opened.size, limits)
         _check_still(path, opened)
@@ -91,13 +104,42 @@ def upright(opened: Image.Image) -> Image.Image:
 
 def rgb_and_alpha(picture: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """RGB uint8 (H, W, 3), writable, and alpha uint8 (H, W) where the picture has any."""
-    if picture.mode.startswith("I;16"):
-        grey = (np.asarray(picture) >> 8).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), None
+    deep = deep_grey(picture)
+    if deep is not None:
+        return toned(deep, tone_ranges(deep)[0]), None
     if not picture.has_transparency_data:
         return np.array(picture.convert("RGB")), None
     pixels = np.array(picture.convert("RGBA"))
     return pixels[..., :3].copy(), pixels[..., 3].copy()
+
+
+def deep_grey(picture: Image.Image) -> NDArray[np.uint16] | None:
+    """The samples of a picture of 16 bits in grey, (H, W), writable; None where it is no such."""
+    return np.array(picture, np.uint16) if picture.mode.startswith("I;16") else None
+
+
+def tone_ranges(deep: NDArray[np.uint16]) -> tuple[tuple[int, int], ...]:
+    """The ranges (black, white) at which 16-bit samples are looked at, so that nothing stays dark.
+
+    The first holds every sample: all 16 bits, or from the least to the greatest sample where that
+    is narrow. A second leaves out one sample in a thousand at each end, where that is narrow beside
+    the first: few bright pixels do not keep a dark image dark.
+    """
+    least, greatest = int(deep.min()), int(deep.max())
+    first = (least, greatest) if _is_narrow((least, greatest), WHOLE_RANGE) else WHOLE_RANGE
+    low, high = np.percentile(deep, (0.1, 99.9), method="nearest").tolist()
+    return (first, (low, high)) if _is_narrow((low, high), first) else (first,)
+
+
+def toned(deep: NDArray[np.uint16], span: tuple[int, int]) -> NDArray[np.uint8]:
+    """RGB uint8 (H, W, 3) of 16-bit grey samples, the two ends of `span` black and white."""
+    black, white = span
+    levels = (deep.clip(black, white).astype(np.uint32) - black) * 256 // (white - black + 1)
+    return np.repeat(levels.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _is_narrow(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    return (span[1] - span[0] + 1) * _NARROW <= other[1] - other[0] + 1
 
 
 def is_deep(opened: Image.Image) -> bool:
@@ -126,15 +168,6 @@ def _says_more_after_pixels(path: Path) -> bool:
     return False
 
 
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise MediaError(f"{path}: is a folder; name a picture file")
-    if not path.exists():
-        raise MediaError(f"{path}: there is no such file")
-    if path.stat().st_size == 0:
-        raise MediaError(f"{path}: is empty (0 bytes); it may not have been copied completely")
-
-
 @contextmanager
 def _reading(path: Path, limits: Limits) -> Iterator[None]:
     """Turn what Pillow raises into errors of this project.
@@ -147,9 +180,14 @@ def _reading(path: Path, limits: Limits) -> Iterator[None]:
             yield
     except Image.DecompressionBombError as error:
         raise _too_large(path, "too many pixels", limits) from error
+    except PermissionError as error:
+        raise denied(path) from error
     except UnidentifiedImageError as error:
+        known = image_format(path)
+        what = "is no picture" if known in (None, *_FORMATS) else f"is a picture ({known}), not one"
         raise MediaError(
-            f"{path}: is no picture that can be read here; JPEG, PNG, WebP, TIFF and BMP can"
+            f"{path}: {what} that can be read here; convert it to JPEG or PNG (WebP, TIFF, BMP and "
+            "GIF are read too)"
         ) from error
     except _UNREADABLE as error:
         raise MediaError(
@@ -170,8 +208,11 @@ def _too_large(path: Path, got: str, limits: Limits) -> LimitError:
 
 
 def _check_still(path: Path, opened: Image.Image) -> None:
-    if opened.format == "GIF":
-        raise MediaError(f"{path}: is a GIF; save it as a PNG, or as a video (MP4) where it moves")
+    if isinstance(opened, TiffImageFile) and opened.tag_v2.get(_SUBFILE, 0) & _PREVIEW:
+        raise MediaError(
+            f"{path}: begins with a preview, as a camera's raw file does, which cannot be read "
+            "here; convert it to JPEG or PNG"
+        )
     frames = getattr(opened, "n_frames", 1)
     if frames == 1 or opened.format == "MPO":
         return

@@ -19,7 +19,7 @@ from playhead.media.damage import Damage, DamageLog
 from playhead.media.pixels import Converter, Pixels
 from playhead.media.reading import Cursor
 from playhead.media.scan import table_of
-from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, Source
+from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, Source, check_file
 from playhead.media.table import FrameTable
 from playhead.times import nearest
 
@@ -47,6 +47,7 @@ def open_video(
     300 1.0 (36, 64, 3) uint8
     """
     path = Path(path)
+    check_file(path, "video", empty=True)
     limits = Limits(max_pixels, max_seconds)
     clock = Clock(path, max_seconds)
     table = table_of(path, limits, clock)
