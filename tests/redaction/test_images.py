@@ -233,15 +233,16 @@ def test_a_grey_picture_stays_grey_until_it_is_hidden_in_colour(tmp_path: Path) 
         assert written.mode == "RGB"
 
 
-def test_sixteen_bits_become_eight_with_a_note(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_in_grey_are_written_as_they_were(suffix: str, tmp_path: Path) -> None:
     deep = np.random.default_rng(1).integers(0, 65536, (9, 11), dtype=np.uint16)
-    for suffix in (".png", ".tif"):
-        path = saved(tmp_path / f"deep{suffix}", Image.fromarray(deep))
-        pixels, info = read_image(path)
-        assert info.notes == ("16 bits a sample became 8",)
-        assert np.array_equal(pixels[..., 1], deep >> 8)
-        with Image.open(copy_of(path)) as written:
-            assert written.mode == "L"
+    path = saved(tmp_path / f"deep{suffix}", Image.fromarray(deep))
+    pixels, info = read_image(path)
+    assert info.notes == ()
+    assert np.array_equal(pixels[..., 1], deep >> 8)
+    with Image.open(copy_of(path)) as written:
+        assert written.mode == "I;16"
+        assert np.array_equal(np.asarray(written), deep)
 
 
 def png(width: int, height: int, *, depth: int = 8, pixels: bytes = b"") -> bytes:

@@ -253,9 +253,9 @@ def test_the_first_line_of_an_audit_in_words_tells_pass_from_failure(
             {"exposures": [exposure(0, 1)]},
             "1 exposed track-frame of faces (1 track) in 1,200 frames looked at",
         ),
-        ({"original": "a.JPG", "frames": 1, "looked": 1}, "0 exposed faces in the picture"),
+        ({"still": True, "frames": 1, "looked": 1}, "0 exposed faces in the picture"),
         (
-            {"original": "a.png", "frames": 1, "looked": 1, "exposures": [exposure(0, 0)]},
+            {"still": True, "frames": 1, "looked": 1, "exposures": [exposure(0, 0)]},
             "1 exposed face in the picture",
         ),
     ],
@@ -267,7 +267,7 @@ def test_a_verdict_counts_one_as_one_and_a_picture_as_a_picture(
 
 
 def test_an_exposure_in_a_picture_has_no_time(tmp_path: Path) -> None:
-    found = audit(original="a.png", frames=1, looked=1, exposures=[exposure(1, 0, 0.71)])
+    found = audit(still=True, frames=1, looked=1, exposures=[exposure(1, 0, 0.71)])
     assert "score 0.71" in Page(write_audit_page(found, tmp_path / "a.html")).text
 
 

@@ -119,23 +119,26 @@ def hidden_share(
 ) -> float:
     """The share of a box's pixels that are hidden in `after`, 0..1.
 
-    before, after: RGB (H, W, 3) of one size. box: half-open, clipped to the picture; a pixel that
-    it covers in part counts by that part. colour: what hides; None where no one colour does.
+    before, after: RGB (H, W, 3) or RGBA (H, W, 4) of one size. box: half-open, clipped to the
+    picture; a pixel that it covers in part counts by that part. colour: what hides; None where no
+    one colour does.
     A pixel is hidden where some channel differs by more than `changed`, or where every channel of
     `after` is within `tolerance` of `colour`; where `before` is within twice the tolerance of
-    the colour as well, and nothing has changed by more than `changed`, it is left out.
+    the colour as well, and nothing has changed by more than `changed`, it is left out. Of RGBA a
+    pixel that `after` lets see through is never hidden: under what hides everything is opaque.
     A box without a pixel in the picture, or of which every pixel is left out, shows nothing: 1.
     """
     weights, part = _weights(box, before.shape)
     first, second = before[part].astype(np.int16), after[part].astype(np.int16)
     hidden = np.abs(first - second).max(axis=-1, initial=0) > changed
+    see_through = (second[..., 3:] < 255).any(axis=-1)
     if colour is not None:
         paint = np.array(colour, np.int16)
-        painted = np.abs(second - paint).max(axis=-1, initial=0) <= tolerance
-        unknown = painted & (np.abs(first - paint).max(axis=-1, initial=0) <= 2 * tolerance)
-        weights = np.where(unknown & ~hidden, 0, weights)
+        painted = np.abs(second[..., :3] - paint).max(axis=-1, initial=0) <= tolerance
+        close = np.abs(first[..., :3] - paint).max(axis=-1, initial=0) <= 2 * tolerance
+        weights = np.where(painted & close & ~hidden & ~see_through, 0, weights)
         hidden |= painted
-    return _share(weights, hidden)
+    return _share(weights, hidden & ~see_through)
 
 
 def covered_share(box: Box, regions: NDArray[np.bool_]) -> float:

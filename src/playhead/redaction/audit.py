@@ -27,7 +27,7 @@ from playhead.redaction.audit_checks import check_picture, check_same, check_vid
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import looked_frames, names_for, packaged_name, weights_for
 from playhead.redaction.hide import WEAK, HideConfig, colour_of
-from playhead.redaction.images import read_image
+from playhead.redaction.images import paired_views, read_image
 from playhead.redaction.pages import AuditReport, Check, Exposure
 from playhead.redaction.regions import active_frames, scaled_boxes
 from playhead.redaction.strips import boxed_crop
@@ -129,16 +129,24 @@ class Auditor:
         return self._report((original, redacted), frames, finds, checks)
 
     def picture(self, original: Path, redacted: Path) -> AuditReport:
-        """Look at one redacted picture, which must have the size of `original`."""
-        (before, _), (after, _) = read_image(original), read_image(redacted)
-        if before.shape != after.shape:
+        """Look at one redacted picture, which must have the size of `original`.
+
+        Every view of it is looked at; what one view exposes is not counted again in another.
+        """
+        before, after = read_image(original), read_image(redacted)
+        (height, width), (other_height, other_width) = before[0].shape[:2], after[0].shape[:2]
+        if (height, width) != (other_height, other_width):
             raise MediaError(
-                f"{redacted}: has {after.shape[1]}x{after.shape[0]} pixels, {original} has "
-                f"{before.shape[1]}x{before.shape[0]}; it is no redacted copy of it"
+                f"{redacted}: has {other_width}x{other_height} pixels, {original} has "
+                f"{width}x{height}; it is no redacted copy of it"
             )
         finds = _Finds(self._style, lambda frame: NOTHING)
-        finds.add(0, 0.0, self._look(after), before, after)
-        return self._report((original, redacted), (1, 1), finds, check_picture(redacted))
+        for shown, compared in paired_views(before, after):
+            seen = self._look(shown[1])
+            fresh = {label: finds.unknown(label, boxes) for label, boxes in seen.items()}
+            finds.add(0, 0.0, fresh, *compared, shown=shown)
+        report = self._report((original, redacted), (1, 1), finds, check_picture(redacted))
+        return replace(report, still=True)
 
     def _look(self, picture: Picture) -> dict[str, Boxes]:
         found = {}
@@ -223,10 +231,26 @@ class _Finds:
         self.chosen = 0
         self._tracks = 0
 
+    def unknown(self, label: str, boxes: Boxes) -> Boxes:
+        """Those of `boxes` that are of no object that is known to be exposed already."""
+        known = [one.box for one in self.exposures if one.label == label]
+        overlaps = iou(boxes.boxes, np.array(known, np.float32).reshape(-1, 4))
+        return boxes.chosen(overlaps.max(axis=1, initial=0) < ONE_OBJECT)
+
     def add(
-        self, frame: int, time: float, seen: dict[str, Boxes], before: Picture, after: Picture
+        self,
+        frame: int,
+        time: float,
+        seen: dict[str, Boxes],
+        before: Picture,
+        after: Picture,
+        *,
+        shown: tuple[Picture, Picture] | None = None,
     ) -> None:
-        """Take up the boxes of a frame that are exposed."""
+        """Take up the boxes of a frame that are exposed.
+
+        before, after: RGB or RGBA, which tell what is hidden; shown: what the page shows instead
+        """
         kept = self._kept(frame)
         for label, boxes in seen.items():
             visible = cover(boxes.boxes, kept).max(axis=1, initial=0) >= CHOSEN
@@ -248,7 +272,8 @@ class _Finds:
                         kind=kind,
                     )
                 )
-                crops = (boxed_crop(one, box, longest=CROP) for one in (before, after))
+                pair = shown or (before, after)
+                crops = (boxed_crop(one, box, longest=CROP) for one in pair)
                 self._show(len(self.exposures) - 1, *crops)
 
     def _track(self, label: str, time: float, box: Box) -> int:

@@ -1,15 +1,19 @@
 """Still pictures: pixels in, pixels out, and nothing else that the file carried.
 
-Read and written are JPEG, PNG, WebP, TIFF and BMP, in their own format. The pixels come upright
-(EXIF orientation applied). Of what is embedded only the colour profile is written again: EXIF with
-its place and thumbnail, XMP, IPTC, comments, text, further pictures and maker notes are left out.
+Read and written are JPEG, PNG, WebP, TIFF and BMP, in their own format, which the content tells; a
+GIF that does not move is written as PNG. The pixels come upright (EXIF orientation applied). Of
+what is embedded only the colour profile is written again: EXIF with its place and thumbnail, XMP,
+IPTC, comments, text, further pictures and maker notes are left out.
 
 JPEG and lossy WebP are written at quality 95, JPEG with the chroma subsampling of the source; the
-others are lossless. What has no equal in 8-bit grey or RGB is converted, and a note says so.
+others are lossless, 16 bits in grey included. What else has no equal in 8-bit grey or RGB is
+converted, and a note says so.
+
+What can be seen of an image is more than its colours: see `views_of`.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,36 +22,66 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from playhead.errors import ConfigError
+from playhead.errors import ConfigError, MediaError
 from playhead.files import atomic_path
+from playhead.media.kinds import image_format
 from playhead.media.planes import Picture
 from playhead.media.source import DEFAULT_LIMITS, Limits
 from playhead.media.stills import (
     GREY,
-    IMAGE_SUFFIXES,
     OTHER_COLOUR,
+    WHOLE_RANGE,
+    deep_grey,
     is_deep,
     opened_still,
     rgb_and_alpha,
+    tone_ranges,
+    toned,
     upright,
 )
+from playhead.media.table import Layout
 from playhead.redaction.hide_masks import Region, cover_of
 
 if TYPE_CHECKING:
     from playhead.redaction.hide import Hider
 
-__all__ = ["IMAGE_SUFFIXES", "ImageInfo", "hide_image", "read_image", "write_image"]
+__all__ = [
+    "ImageInfo",
+    "copy_suffix",
+    "hide_image",
+    "paired_views",
+    "read_image",
+    "views_of",
+    "write_image",
+]
 
 _QUALITY = 95
 _FULL_CHROMA = 0
+_LEAST_LEVELS = 16
+"""Levels of 256 over which 16-bit colour must reach: what is darker has no detail in 8 bits."""
+
+_WRITTEN_AS = {"MPO": "JPEG", "GIF": "PNG"}
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jfif", ".jpe"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp", ".dib"),
+}
+
+RGB = NDArray[np.uint8]
+Pair = tuple[RGB, RGB]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageInfo:
     """What the redacted copy of a picture file keeps, besides its pixels.
 
-    format: as Pillow names it; grey: whether it had no colour; profile: the ICC colour profile
+    format: of the copy, as Pillow names it; grey: whether the image had no colour; profile: the ICC
+    colour profile
     alpha: uint8 (H, W) in displayed orientation, writable; None where everything is opaque
+    deep: uint16 (H, W), writable, of 16-bit grey, which the copy keeps; ranges: of its samples, at
+    which it is looked at, as `tone_ranges` says; empty where it is not deep
     options: of the encoder; notes: what the copy cannot keep, a sentence each
     """
 
@@ -55,30 +89,55 @@ class ImageInfo:
     format: str
     grey: bool
     alpha: NDArray[np.uint8] | None
+    deep: NDArray[np.uint16] | None
+    ranges: tuple[tuple[int, int], ...]
     profile: bytes | None
     options: dict[str, Any]
     notes: tuple[str, ...]
 
 
-def read_image(
-    path: Path, *, limits: Limits = DEFAULT_LIMITS
-) -> tuple[NDArray[np.uint8], ImageInfo]:
+def copy_suffix(path: Path) -> str:
+    """The suffix of the redacted copy of an image: its own where that fits what the file holds."""
+    held = image_format(path)
+    fitting = _SUFFIXES.get(_WRITTEN_AS.get(held, held)) if held is not None else None
+    return path.suffix if fitting is None or path.suffix.lower() in fitting else fitting[0]
+
+
+def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, ImageInfo]:
     """The pixels of a picture as displayed, uint8 (H, W, 3) RGB, and what its copy keeps.
 
-    Raises MediaError for a file that is no such picture, is cut off or moves; LimitError for one
-    with more pixels than `limits` allow, before any is decoded.
+    Of 16-bit grey the pixels are those of the first of `ImageInfo.ranges`.
+    Raises MediaError for a file that is no such picture, is cut off or moves, or is of 16 bits in
+    colour and all but black; LimitError for one with more pixels than `limits` allow, before any is
+    decoded.
     """
     with opened_still(path, limits=limits) as opened:
-        notes, options = _notes(opened), _options(path, opened)
+        was_deep, notes, options = is_deep(opened), _notes(opened), _options(path, opened)
         displayed = upright(opened)
+        deep = deep_grey(displayed)
         pixels, alpha = rgb_and_alpha(displayed)
+        if was_deep and deep is None:
+            notes += ("16 bits a sample became 8",)
+            if int(np.ptp(pixels)) < _LEAST_LEVELS:
+                raise MediaError(
+                    f"{path}: its 16-bit samples in colour use less than a sixteenth of their "
+                    "range, which nothing can be found in; save it with 8 bits a sample"
+                )
+        ranges = () if deep is None else tone_ranges(deep)
+        if ranges not in ((), (WHOLE_RANGE,)):
+            notes += (
+                f"most of its 16-bit samples lie between {ranges[-1][0]} and {ranges[-1][1]}: they "
+                "were looked at brightened, and are written as they were",
+            )
         if alpha is not None and opened.format == "BMP":
             alpha, notes = None, (*notes, "the transparency was left out, which BMP does not keep")
         info = ImageInfo(
             path=path,
-            format="JPEG" if opened.format == "MPO" else str(opened.format),
+            format=_WRITTEN_AS.get(str(opened.format), str(opened.format)),
             grey=displayed.mode in GREY,
             alpha=alpha,
+            deep=deep,
+            ranges=ranges,
             # The profile of an ink is no profile of the RGB that it became.
             profile=None if displayed.mode in OTHER_COLOUR else opened.info.get("icc_profile"),
             options=options,
@@ -87,39 +146,110 @@ def read_image(
     return pixels, info
 
 
-def hide_image(
-    hider: "Hider", pixels: NDArray[np.uint8], info: ImageInfo, regions: Sequence[Region] | None
-) -> None:
-    """Hide `regions` in the pixels that `read_image` gave, in place; None hides everything.
+def views_of(pixels: RGB, info: ImageInfo) -> Iterator[RGB]:
+    """Images, RGB uint8 (H, W, 3), in which together everything is seen that an image holds.
 
-    Hidden pixels become opaque: the edge of a cut-out would show whom it was cut out of.
+    Of an opaque one of 8 bits it is `pixels` alone. A face may as well lie in the transparency:
+    then the colours are seen by themselves, on white, on black, and the transparency by itself.
+    16-bit grey is seen at each of its ranges.
     """
+    return _views(pixels, info, info.ranges, see_through=_is_see_through(info))
+
+
+def paired_views(
+    before: tuple[RGB, ImageInfo], after: tuple[RGB, ImageInfo]
+) -> Iterator[tuple[Pair, Pair]]:
+    """The views of an original and of its copy, both seen in the same way, pair by pair.
+
+    With each pair the two as they are to be compared: as they are seen, or as RGBA (H, W, 4) where
+    either has transparency.
+    Raises MediaError where the original is of 16 bits, of which 8 in the copy keep next to nothing.
+    """
+    copy = after[1]
+    if before[1].ranges not in ((), (WHOLE_RANGE,)) and copy.deep is None:
+        raise MediaError(
+            f"{copy.path}: has 8 bits a sample, and the 16 of {before[1].path} are dark; it is no "
+            "copy that can be compared with it: redact the original again"
+        )
+    ranges, see_through = before[1].ranges, any(_is_see_through(one[1]) for one in (before, after))
+    first, second = (
+        _views(*one, ranges=ranges, see_through=see_through) for one in (before, after)
+    )
+    whole = (_rgba(*before), _rgba(*after)) if see_through else None
+    for pair in zip(first, second, strict=True):
+        yield pair, whole or pair
+
+
+def _views(
+    pixels: RGB, info: ImageInfo, ranges: Sequence[tuple[int, int]], *, see_through: bool
+) -> Iterator[RGB]:
+    if ranges:
+        # A copy may have lost its depth: 255 is 65535.
+        deep = info.deep if info.deep is not None else pixels[..., 0].astype(np.uint16) * 257
+        yield from (toned(deep, one) for one in ranges)
+        return
+    yield pixels
+    if see_through:
+        alpha = _rgba(pixels, info)[..., 3:]
+        weights = alpha.astype(np.uint16)
+        for ground in (255, 0):
+            yield ((pixels * weights + ground * (255 - weights) + 127) // 255).astype(np.uint8)
+        yield np.repeat(alpha, 3, axis=2)
+
+
+def _rgba(pixels: RGB, info: ImageInfo) -> RGB:
+    opaque = np.full(pixels.shape[:2], 255, np.uint8)
+    return np.dstack([pixels, opaque if info.alpha is None else info.alpha])
+
+
+def _is_see_through(info: ImageInfo) -> bool:
+    return info.alpha is not None and bool((info.alpha < 255).any())
+
+
+def hide_image(
+    hider: "Hider", pixels: RGB, info: ImageInfo, regions: Sequence[Region] | None
+) -> None:
+    """Hide `regions` in what `read_image` gave, pixels and `info`, in place; None hides everything.
+
+    Hidden pixels become opaque: the edge of a cut-out would show whom it was cut out of. In 16-bit
+    grey a colour that hides is its grey.
+    """
+    height, width = pixels.shape[:2]
     picture = Picture.of_rgb(pixels)
-    if regions is None:
-        hider.hide_whole(picture)
-        regions = [Region((0, 0, pixels.shape[1], pixels.shape[0]), "box")]
-    else:
-        hider.hide(picture, regions)
-    covers = [cover_of(picture, region) for region in regions]
+    pictures = [picture]
+    if info.deep is not None:
+        layout = Layout(width, height)
+        pictures.append(Picture((info.deep,), ((1, 1),), 16, "grey", True, 2, layout))
+    for one in pictures:
+        if regions is None:
+            hider.hide_whole(one)
+        else:
+            hider.hide(one, regions)
+    everything = [Region((0, 0, width, height), "box")]
+    covers = [cover_of(picture, region) for region in (everything if regions is None else regions)]
     for cover in covers:
         if info.alpha is not None and cover is not None:
             part, hidden = cover.on(info.alpha, (1, 1))
             part[hidden] = 255
 
 
-def write_image(path: Path, pixels: NDArray[np.uint8], like: ImageInfo) -> None:
+def write_image(path: Path, pixels: RGB, like: ImageInfo) -> None:
     """Write uint8 (H, W, 3) RGB in the format of the file that `like` is of, whole or not at all.
 
-    Raises ConfigError where `path` is that file or has another suffix, StorageError where the disk
-    refuses.
+    Of 16-bit grey `like.deep` is what is written.
+    Raises ConfigError where `path` is that file or its suffix is of another format, StorageError
+    where the disk refuses.
     """
-    _check_target(path, like.path)
-    grey = like.grey and bool((pixels == pixels[..., :1]).all())
-    planes = [pixels[..., 0]] if grey else [pixels[..., channel] for channel in range(3)]
-    mode = "L" if grey else "RGB"
-    if like.alpha is not None:
-        planes, mode = [*planes, like.alpha], f"{mode}A"
-    image = Image.merge(mode, [Image.fromarray(np.ascontiguousarray(one)) for one in planes])
+    _check_target(path, like)
+    if like.deep is not None:
+        image = Image.fromarray(like.deep)
+    else:
+        grey = like.grey and bool((pixels == pixels[..., :1]).all())
+        planes = [pixels[..., 0]] if grey else [pixels[..., channel] for channel in range(3)]
+        mode = "L" if grey else "RGB"
+        if like.alpha is not None:
+            planes, mode = [*planes, like.alpha], f"{mode}A"
+        image = Image.merge(mode, [Image.fromarray(np.ascontiguousarray(one)) for one in planes])
     with atomic_path(path) as temporary:
         image.save(temporary, format=like.format, icc_profile=like.profile, **like.options)
 
@@ -130,8 +260,6 @@ def _notes(opened: Image.Image) -> tuple[str, ...]:
     if opened.format == "MPO":
         count = getattr(opened, "n_frames", 1) - 1
         notes.append(f"{count} further picture(s) inside the file were left out")
-    if is_deep(opened):
-        notes.append("16 bits a sample became 8")
     if opened.mode == "1":
         notes.append("1 bit a pixel became 8-bit grey")
     if opened.mode in {"P", "PA"}:
@@ -168,11 +296,13 @@ def _is_lossless_webp(path: Path) -> bool:
     return False
 
 
-def _check_target(path: Path, source: Path) -> None:
+def _check_target(path: Path, like: ImageInfo) -> None:
+    source = like.path
     if path.resolve() == source.resolve() or (path.exists() and path.samefile(source)):
         raise ConfigError(f"{path}: is the picture that was read; name another file to write")
-    if path.suffix.lower() != source.suffix.lower():
+    fitting = _SUFFIXES[like.format]
+    if path.suffix.lower() not in fitting:
         raise ConfigError(
-            f"{path}: ends in {path.suffix!r}; a redacted picture keeps the format and the suffix "
-            f"of its source, {source.suffix!r}"
+            f"{path}: ends in {path.suffix!r}; the redacted copy of {source.name} keeps the format "
+            f"{like.format} and ends in {' or '.join(fitting)}"
         )

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.events.model import Box
-from playhead.redaction.images import IMAGE_SUFFIXES
 from playhead.redaction.markup import asset, write_page
 from playhead.redaction.strips import shrunk
 from playhead.report.markup import clock, escape, picture_uri
@@ -70,6 +69,7 @@ class AuditReport:
     unaudited: by label why nobody looked
     pictures: by index in `exposures` the same crop of the original and of the output, RGB
     kept: finds that a person chose to leave visible, which are no exposures
+    still: whether it is of a picture, which has no frames and no tracks
     """
 
     original: str
@@ -83,6 +83,7 @@ class AuditReport:
     pictures: Mapping[int, tuple[RGB, RGB]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     kept: int = 0
+    still: bool = False
 
     @property
     def passed(self) -> bool:
@@ -93,11 +94,6 @@ class AuditReport:
     def complete(self) -> bool:
         """Whether every frame was looked at, for every label."""
         return self.looked == self.frames > 0 and bool(self.detectors) and not self.unaudited
-
-    @property
-    def still(self) -> bool:
-        """Whether it is a picture, which has no frames and no tracks."""
-        return Path(self.original).suffix.lower() in IMAGE_SUFFIXES
 
     def headline(self) -> str:
         """In a few words whether the output is safe, claiming no more than was looked at."""

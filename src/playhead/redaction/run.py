@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead import __version__
+from playhead.decisions.boxes import Boxes, nms
 from playhead.errors import LabelError, MediaError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
 from playhead.files import fingerprint
@@ -32,12 +33,13 @@ from playhead.media import Damage, Video, open_video
 from playhead.media.planes import Picture
 from playhead.media.rewrite import RewriteOptions, Rewritten, output_suffix, rewrite
 from playhead.media.source import require_file
+from playhead.media.stills import IMAGE_SUFFIXES
 from playhead.progress import Progress
 from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import Networks, Sightings, look_at_video, tracks_of
 from playhead.redaction.hide import Hider, Region
-from playhead.redaction.images import IMAGE_SUFFIXES, hide_image, read_image, write_image
+from playhead.redaction.images import hide_image, read_image, views_of, write_image
 from playhead.redaction.regions import Masks, active_frames, scaled_boxes
 
 __all__ = [
@@ -58,6 +60,9 @@ __all__ = [
 REDACTED = "_redacted"
 LOOKING = 0.7
 """The part of a video's work that looking takes, for its progress; rendering is the rest."""
+
+SAME_OBJECT = 0.55
+"""IoU from which what was found in two views of an image is one object."""
 
 
 def redact_files(
@@ -243,9 +248,10 @@ class _Redaction:
 
     def _picture(self, path: Path, outputs: tuple[Path, ...]) -> FileOutcome:
         pixels, info = read_image(path)
-        found = self.networks.look_closely(pixels)
+        found = [self.networks.look_closely(view) for view in views_of(pixels, info)]
         regions, count = [], Counter[str]()
-        for label, boxes in found.items():
+        for label in self.config.hide:
+            boxes = nms(Boxes.joined([one[label] for one in found]), SAME_OBJECT)
             sure = boxes.above(self.config.threshold(label))
             count[label] = len(sure)
             for x1, y1, x2, y2 in scaled_boxes(sure.boxes, self.config.mask.scale).tolist():
