@@ -24,6 +24,7 @@ from playhead.redaction.run import (
     check_out,
     check_outputs,
     check_same,
+    is_picture,
     outcome_of,
     output_of,
     remove_stale,
@@ -99,6 +100,8 @@ def apply_tracks(
 
 def find_tracks(video: Path, tracks: Path | None) -> Path:
     """The track file of a video; PlayheadError with the command that makes it where it is not."""
+    if is_picture(video):
+        raise PlayheadError(f"{video}: is a picture, without tracks; `redaction run` hides in it")
     path = tracks or output_path(video.with_suffix(""), SUFFIX)
     if not path.is_file():
         raise PlayheadError(

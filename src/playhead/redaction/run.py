@@ -25,21 +25,26 @@ from playhead.inference.batch import (
     Item,
     check_folder,
     find_items,
-    is_video,
     output_path,
     run_items,
 )
 from playhead.media import Damage, Video, open_video
+from playhead.media.kinds import image_format, kind_of
 from playhead.media.planes import Picture
 from playhead.media.rewrite import RewriteOptions, Rewritten, output_suffix, rewrite
 from playhead.media.source import require_file
-from playhead.media.stills import IMAGE_SUFFIXES
 from playhead.progress import Progress
 from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import Networks, Sightings, look_at_video, tracks_of
 from playhead.redaction.hide import Hider, Region
-from playhead.redaction.images import hide_image, read_image, views_of, write_image
+from playhead.redaction.images import (
+    copy_suffix,
+    hide_image,
+    read_image,
+    views_of,
+    write_image,
+)
 from playhead.redaction.regions import Masks, active_frames, scaled_boxes
 
 __all__ = [
@@ -76,6 +81,9 @@ def redact_files(
 ) -> BatchResult:
     """Redact every video and picture that `paths` name; folders are searched.
 
+    What a file is its content says (see `media.kinds`). One in a folder that is a video or a
+    picture and cannot be redacted ends as failed; what is neither, and what was written here, is
+    passed over.
     out: the folder to write into, mirroring the inputs; None writes beside each input
     skip_existing: leave out inputs whose outputs are all there, to go on with a stopped batch
     only_tracks: stop at the track files, to be reviewed before anything is rendered
@@ -87,7 +95,8 @@ def redact_files(
             require_file(path)
     if out is not None:
         check_out(out)
-    items = find_items(paths, accept=is_video if only_tracks else _is_ours, key=_key)
+    accept, wanted = (_is_our_video, "video") if only_tracks else (_is_ours, "video or picture")
+    items = find_items(paths, accept=accept, wanted=wanted, key=_key)
     if skip_existing:
         items = [one for one in items if not _is_done(one, out, only_tracks=only_tracks)]
     if only_tracks and any(is_picture(item.path) for item in items):
@@ -173,7 +182,7 @@ def outcome_of(
 
 def output_of(path: Path, target: Path) -> Path:
     """Where the redacted copy of `path` goes: `target` with `_redacted`, of a fitting format."""
-    suffix = path.suffix if is_picture(path) else output_suffix(path)
+    suffix = copy_suffix(path) if is_picture(path) else output_suffix(path)
     return output_path(target, REDACTED + suffix)
 
 
@@ -183,14 +192,14 @@ def audit_page(redacted: Path) -> Path:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file's name is that of a still picture."""
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    """Whether a file is a still picture, by its content."""
+    return kind_of(path) == "image"
 
 
 def check_out(out: Path) -> None:
     """Raise PlayheadError where `out` is a file, or would be taken for one."""
     check_folder(out)
-    if is_video(out) or is_picture(out):
+    if kind_of(out) is not None:
         raise PlayheadError(f"--out {out}: names a file; it is the folder to write into")
 
 
@@ -258,7 +267,11 @@ class _Redaction:
                 regions.append(Region((x1, y1, x2, y2), self.config.style.shape))
         hide_image(self.hider, pixels, info, regions)
         write_image(outputs[0], pixels, info)
-        return FileOutcome(path, "ok", outputs, notes=(f"hidden: {_words(count)}", *info.notes))
+        notes = [f"hidden: {_words(count)}", *info.notes]
+        if outputs[0].suffix != path.suffix:
+            held = f"by its content it is a {image_format(path)}"
+            notes.append(f"{held}: the copy is a {info.format}, {outputs[0].name}")
+        return FileOutcome(path, "ok", outputs, notes=tuple(notes))
 
 
 def check_same(video: Video, tracks: TrackFile) -> None:
@@ -318,12 +331,17 @@ def _outputs(path: Path, target: Path, *, only_tracks: bool) -> tuple[Path, ...]
 
 def _is_ours(path: Path) -> bool:
     """Whether a file of a folder is worked on: pictures and videos, but not what we wrote."""
-    return (is_video(path) or is_picture(path)) and not path.stem.endswith(REDACTED)
+    partial = path.name.startswith(".") and ".partial" in path.suffixes
+    return not partial and not path.stem.endswith(REDACTED) and kind_of(path) is not None
+
+
+def _is_our_video(path: Path) -> bool:
+    return _is_ours(path) and not is_picture(path)
 
 
 def _key(place: Path) -> Path:
-    """What two inputs may not share: a picture has one output with its own suffix."""
-    return place if is_picture(place) else place.with_suffix("")
+    """What two inputs may not share: a picture has one output, with a suffix."""
+    return place.with_suffix(copy_suffix(place) if is_picture(place) else "")
 
 
 def _ranges(spans: Sequence[Damage]) -> str:

@@ -24,10 +24,10 @@ from playhead.inference.batch import (
     FileOutcome,
     Item,
     find_items,
-    is_video,
     peak_memory_bytes,
 )
 from playhead.inference.detectors import OwnDetector
+from playhead.media.kinds import kind_of
 from playhead.media.source import require_file
 from playhead.progress import progress
 from playhead.redaction.config import RedactionConfig
@@ -140,7 +140,8 @@ def _items(inputs: Sequence[Path], split: str | None) -> tuple[list[Item], Path]
         named = [one.path for place in inputs for one in read_pictures(place, split).pictures]
     items = find_items(
         named,
-        accept=lambda path: is_video(path) or is_picture(path),
+        accept=lambda path: kind_of(path) is not None,
+        wanted="video or picture",
         key=lambda place: place if is_picture(place) else place.with_suffix(""),
     )
     place = items[0].path.parent.resolve() / items[0].path.name
