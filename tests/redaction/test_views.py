@@ -244,11 +244,13 @@ def test_the_ranges_of_samples_are_all_bits_their_own_and_that_of_most(tmp_path:
     assert read_still(tmp_path / "a.png")[FACE].min() == 255
 
 
-@pytest.mark.parametrize(("value", "refused"), [(0x0F00, True), (0x1000, False)])
+@pytest.mark.parametrize(
+    ("value", "refused"), [(0x00FF, False), (0x0100, True), (0x0F00, True), (0x1000, False)]
+)
 def test_colour_of_sixteen_bits_that_is_all_but_black_is_refused(
     value: int, refused: bool, tmp_path: Path
 ) -> None:
-    """Only eight bits of them are read, and of ten stored in sixteen nothing would be left."""
+    """Only the upper eight bits are read and written; where they are all one nothing is left."""
     row = b"\0" + pack(">6H", 0, 0, 0, value, value, value)
     head = pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
     data = chunk(b"IHDR", head) + chunk(b"IDAT", compress(row)) + chunk(b"IEND", b"")

@@ -58,7 +58,7 @@ __all__ = [
 _QUALITY = 95
 _FULL_CHROMA = 0
 _LEAST_LEVELS = 16
-"""Levels of 256 over which 16-bit colour must reach: what is darker has no detail in 8 bits."""
+"""Levels of 256 over which 16-bit colour must reach: fewer show what no network would find."""
 
 _WRITTEN_AS = {"MPO": "JPEG", "GIF": "PNG"}
 _SUFFIXES = {
@@ -118,7 +118,7 @@ def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, Ima
         pixels, alpha = rgb_and_alpha(displayed)
         if was_deep and deep is None:
             notes += ("16 bits a sample became 8",)
-            if int(np.ptp(pixels)) < _LEAST_LEVELS:
+            if 0 < np.ptp(pixels) < _LEAST_LEVELS:
                 raise MediaError(
                     f"{path}: its 16-bit samples in colour use less than a sixteenth of their "
                     "range, which nothing can be found in; save it with 8 bits a sample"
