@@ -173,18 +173,20 @@ def test_an_image_has_no_tracks_to_review_or_to_apply(verb: str, tmp_path: Path)
     assert (finished.code, "`redaction run` hides in it" in finished.err) == (2, True)
 
 
-def test_a_folder_that_may_not_be_listed_is_an_error_that_names_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("call", ["scandir", "stat"])
+def test_a_folder_that_may_not_be_listed_or_entered_is_an_error_that_names_it(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     still(tmp_path / "a.jpg")
     (tmp_path / "closed").mkdir()
-    scandir = os.scandir
+    still(tmp_path / "closed" / "b.jpg")
+    allowed = getattr(os, call)
 
-    def refuse(folder: Any) -> Any:
-        if Path(folder).name == "closed":
-            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
-        return scandir(folder)
+    def refuse(path: Any, **options: Any) -> Any:
+        if Path(path).name == {"scandir": "closed", "stat": "b.jpg"}[call]:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return allowed(path, **options)
 
-    monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(PlayheadError, match=r"closed: cannot be listed \(Permission denied\)"):
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(PlayheadError, match=r"closed.*: cannot be looked at \(Permission denied\)"):
         run(tmp_path)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from playhead.errors import PlayheadError
 from playhead.media.kinds import VIDEO_SUFFIXES
@@ -220,15 +220,18 @@ def _files(path: Path, accept: Callable[[Path], bool], wanted: str) -> list[Path
     if not path.is_dir():
         return [path]
 
-    def refuse(error: OSError) -> None:
+    def refuse(error: OSError) -> NoReturn:
         raise PlayheadError(
-            f"{error.filename}: cannot be listed ({error.strerror}); name the files or folders "
+            f"{error.filename}: cannot be looked at ({error.strerror}); name the files or folders "
             "that can be read"
         )
 
     listed = os.walk(path, onerror=refuse)
     inside = (Path(folder, name) for folder, _, names in listed for name in names)
-    found = sorted(file for file in inside if file.is_file() and accept(file))
+    try:
+        found = sorted(file for file in inside if file.is_file() and accept(file))
+    except PermissionError as error:  # a folder that may be listed and not entered
+        refuse(error)
     if not found:
         raise PlayheadError(f"{path}: holds no {wanted}; name the files to take them anyway")
     return found
