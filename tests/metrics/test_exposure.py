@@ -186,3 +186,46 @@ def test_without_a_box_there_is_nothing_to_expose(original: Path) -> None:
     measured = exposure(truth(), original, original, labels=["head"])
     assert (measured.track_frames, measured.exposed) == (0, ())
     assert math.isnan(measured.share)
+
+
+def dark_texture(seed: int = 0) -> Bytes:
+    """A dark image without a pixel brighter than 24, whose detail varies by some 5 levels."""
+    noise = gaussian_filter(np.random.default_rng(seed).normal(0, 1, (40, 120)), 2)
+    levels = np.clip(12 + noise * 5 / noise.std(), 0, 24).astype(np.uint8)
+    return np.repeat(levels[..., None], 3, axis=2)
+
+
+def test_dark_detail_that_is_still_there_is_visible_and_one_that_is_painted_over_is_not() -> None:
+    before, box = dark_texture(), (10.0, 0.0, 110.0, 40.0)
+    assert hidden_share(before, before, box) == 1  # by colour alone nothing can be told
+    assert hidden_share(before, before, box, by_detail=True) < 0.05
+    painted = np.zeros_like(before)
+    assert hidden_share(before, painted, box, by_detail=True) == 1
+    other = dark_texture(seed=1)
+    assert hidden_share(before, other, box, by_detail=True) > 0.8
+
+
+def test_of_a_dark_object_that_is_half_painted_over_half_is_visible() -> None:
+    before = dark_texture()
+    after = before.copy()
+    after[:, :60] = 0
+    share = hidden_share(before, after, (10.0, 0.0, 110.0, 40.0), by_detail=True)
+    assert share == pytest.approx(0.5, abs=0.05)
+
+
+def test_where_the_dark_original_has_no_detail_nothing_can_be_seen() -> None:
+    flat = np.full((40, 120, 3), 12, np.uint8)
+    assert hidden_share(flat, flat, (10.0, 0.0, 110.0, 40.0), by_detail=True) == 1
+    noise = np.random.default_rng(3).integers(0, 2, (40, 120, 1), np.uint8)
+    noisy = flat + noise  # a deviation of .5, below what counts as detail
+    assert hidden_share(noisy, noisy, (10.0, 0.0, 110.0, 40.0), by_detail=True) == 1
+
+
+@given(st.floats(-20, 120), st.floats(-10, 50), st.floats(0, 30), st.floats(0, 10))
+def test_detail_changes_nothing_where_the_colour_tells(
+    left: float, top: float, wide: float, high: float
+) -> None:
+    after = GREY.copy()
+    after[10:30, 20:50] = 0
+    box = (left, top, left + wide, top + high)
+    assert hidden_share(GREY, after, box, by_detail=True) == hidden_share(GREY, after, box)

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
+from playhead.decisions.boxes import Boxes
 from playhead.errors import MediaError
-from playhead.events.formats.tracks import read_tracks
+from playhead.events.formats.tracks import TrackFile, read_tracks
+from playhead.events.model import Box, Origin, Track
+from playhead.media import VideoWriter
 from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor, kept_boxes, other_networks, unaudited
 from playhead.redaction.config import RedactionConfig
@@ -40,6 +44,20 @@ def auditor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "playhead.redaction.audit.open_detector", lambda name, threads: SquareDetector()
     )
+
+
+def finding(*boxes: Box) -> Callable[..., list[dict[str, Boxes]]]:
+    """A `detect` that finds faces at these places in every picture."""
+    found = Boxes(np.array(boxes, np.float32), np.full(len(boxes), 0.9, np.float32))
+    return lambda self, pictures, *, threshold: [{"face": found} for _ in pictures]
+
+
+def encode(path: Path, picture: NDArray[np.uint8], frames: int = 3) -> Path:
+    """A video that shows one picture all the time."""
+    with VideoWriter(path, picture.shape[1], picture.shape[0], 25) as writer:
+        for _ in range(frames):
+            writer.write(picture)
+    return path
 
 
 def audit(original: Path, redacted: Path, config: RedactionConfig = FACES) -> AuditReport:
@@ -177,6 +195,61 @@ def test_a_picture_is_audited_too(tmp_path: Path) -> None:
     result = playhead_json("redaction", "run", tmp_path / "a.png", "--hide", "face", "--audit")
     assert result["exposed_track_frames"] == 0
     assert run("redaction", "audit", tmp_path / "a.png", tmp_path / "a.png").code == 4
+
+
+def test_a_dark_face_that_nothing_hides_is_exposed_and_a_hidden_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No pixel of the face is brighter than 24: by colour it cannot be told from black paint."""
+    face = (40.0, 20.0, 100.0, 80.0)
+    monkeypatch.setattr(SquareDetector, "detect", finding(face))
+    noise = gaussian_filter(np.random.default_rng(0).normal(0, 1, (96, 160)), 3)
+    levels = np.clip(12 + noise * 5 / noise.std(), 0, 24).astype(np.uint8)
+    dark = np.repeat(levels[..., None], 3, axis=2)
+    painted = dark.copy()
+    painted[15:85, 35:105] = 0
+    original, same = encode(tmp_path / "a.mp4", dark), encode(tmp_path / "same.mp4", dark)
+    hidden = encode(tmp_path / "b.mp4", painted)
+    assert {one.kind for one in audit(original, same).exposures} == {"not hidden"}
+    assert not audit(original, hidden).exposures
+
+
+@pytest.mark.parametrize(("side", "exposed"), [(30, True), (38, True), (44, False), (60, False)])
+def test_a_detection_is_exposed_unless_the_middle_seven_tenths_of_its_sides_are_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, exposed: bool
+) -> None:
+    """Of a box of 60 pixels the middle has 42; its corners may be seen around a mask."""
+    monkeypatch.setattr(SquareDetector, "detect", finding((40.0, 20.0, 100.0, 80.0)))
+    before = np.full((96, 160, 3), 160, np.uint8)
+    after = before.copy()
+    after[50 - side // 2 : 50 + side // 2, 70 - side // 2 : 70 + side // 2] = 0
+    original, copy = encode(tmp_path / "a.mp4", before), encode(tmp_path / "b.mp4", after)
+    assert bool(audit(original, copy).exposures) is exposed
+
+
+@pytest.mark.parametrize(("covered", "chosen"), [(10, False), (27, False), (33, True), (60, True)])
+def test_a_kept_track_excuses_a_detection_only_where_it_covers_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, covered: int, chosen: bool
+) -> None:
+    """Someone who stands beside a person that was left visible is exposed all the same."""
+    monkeypatch.setattr(SquareDetector, "detect", finding((40.0, 20.0, 100.0, 80.0)))
+    picture = np.full((96, 160, 3), 160, np.uint8)
+    original, copy = encode(tmp_path / "a.mp4", picture), encode(tmp_path / "b.mp4", picture)
+    kept = Track(
+        id=0,
+        label="face",
+        frames=np.arange(3, dtype=np.int32),
+        boxes=np.tile(np.array([0, 0, 40 + covered, 96], np.float32), (3, 1)),
+        scores=np.ones(3, np.float32),
+        origin=np.full(3, Origin.DETECTED, np.uint8),
+    )
+    tracks = TrackFile(
+        video="a.mp4", frames=3, width=160, height=96, classes=("face",), tracks=(kept,),
+        shown=frozenset({0}),
+    )  # fmt: skip
+    with progress("auditing", 1) as live:
+        report = Auditor(FACES, AuditConfig(tile=200)).video(original, copy, tracks, live)
+    assert (len(report.exposures), report.kept) == ((0, 3) if chosen else (3, 0))
 
 
 def test_classes_that_one_network_knows_are_called_unaudited() -> None:

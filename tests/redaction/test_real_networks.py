@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from playhead.events.formats.tracks import read_tracks
-from playhead.media import open_video
+from playhead.media import VideoWriter, open_video
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import Networks
 from tests.command import playhead_json, run
@@ -52,6 +52,21 @@ def test_the_audit_finds_the_face_where_nothing_was_hidden(clip: Path) -> None:
     frames = {one["frame"] for one in report["exposures"]}
     assert len(frames) > 100
     assert list(report["unaudited"]) == ["plate"]
+
+
+def test_the_audit_finds_a_dark_face_where_nothing_was_hidden(clip: Path) -> None:
+    """No pixel is brighter than 25, so a black mask and the face have about the same colour."""
+    dark, copy = clip.with_name("dark.mp4"), clip.with_name("copy.mp4")
+    with open_video(clip) as video, VideoWriter(dark, video.width, video.height, 30) as writer:
+        for picture in video.read(list(range(10))):
+            writer.write((picture * (25 / 255)).astype(np.uint8))
+    shutil.copyfile(dark, copy)
+    playhead_json("redaction", "detect", dark, "--hide", "face", "--threads", 1)
+    tracks = dark.with_suffix(".tracks.npz")
+    arguments = ("redaction", "audit", dark, copy, "--tracks", tracks, "--threads", 1)
+    report = playhead_json(*arguments, code=4)
+    assert {one["frame"] for one in report["exposures"]} == set(range(10))
+    playhead_json("redaction", "apply", dark, "--audit", "--threads", 1)
 
 
 def test_people_are_found_and_heads_are_derived_from_them(packaged_weights: Weights) -> None:

@@ -2,8 +2,9 @@
 
 A pixel is hidden when it has the colour that hides, or differs from the original by far more than
 compression does. Compression does neither: at H.264's crf 23 or better nearly every pixel stays
-within `CHANGED` of the original. Where the original itself has about the colour that hides,
-nothing can be told and nothing can be seen, so such a pixel counts neither way.
+within `CHANGED` of the original. Where the original itself has about the colour that hides, a
+pixel's colour tells nothing, so it counts neither way; `by_detail` (the audit's) compares the
+detail around such a pixel instead, because a dark face can still be recognised.
 
 An object is exposed in a frame where less than 95 % of its box is hidden.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 from playhead.errors import MediaError
 from playhead.events.formats.tracks import TrackFile, by_frame
@@ -23,7 +25,9 @@ from playhead.media.video import Video, open_video
 
 __all__ = [
     "CHANGED",
+    "DETAIL",
     "HIDDEN",
+    "REMAINS",
     "TOLERANCE",
     "Exposed",
     "Exposure",
@@ -40,6 +44,12 @@ TOLERANCE = 24
 
 CHANGED = 60
 """Levels of 255 in some channel: a pixel that differs by more is no compressed original."""
+
+DETAIL = 1.0
+"""Levels of 255: where the original varies less (standard deviation), there is no detail."""
+
+REMAINS = 0.5
+"""The part of the original's detail, as the slope of a regression, that counts as visible."""
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -116,6 +126,7 @@ def hidden_share(
     colour: Colour | None = (0, 0, 0),
     tolerance: int = TOLERANCE,
     changed: int = CHANGED,
+    by_detail: bool = False,
 ) -> float:
     """The share of a box's pixels that are hidden in `after`, 0..1.
 
@@ -126,6 +137,8 @@ def hidden_share(
     `after` is within `tolerance` of `colour`; where `before` is within twice the tolerance of
     the colour as well, and nothing has changed by more than `changed`, it is left out. Of RGBA a
     pixel that `after` lets see through is never hidden: under what hides everything is opaque.
+    by_detail: a pixel that would be left out is visible where `after` still has the original's
+    detail around it, hidden where that detail is gone, and left out only where there was none.
     A box without a pixel in the picture, or of which every pixel is left out, shows nothing: 1.
     """
     weights, part = _weights(box, before.shape)
@@ -136,8 +149,13 @@ def hidden_share(
         paint = np.array(colour, np.int16)
         painted = np.abs(second[..., :3] - paint).max(axis=-1, initial=0) <= tolerance
         close = np.abs(first[..., :3] - paint).max(axis=-1, initial=0) <= 2 * tolerance
-        weights = np.where(painted & close & ~hidden & ~see_through, 0, weights)
+        unknown = painted & close & ~hidden & ~see_through
         hidden |= painted
+        if by_detail:
+            detailed, visible = _detail(first[..., :3], second[..., :3], unknown)
+            hidden &= ~(unknown & visible)
+            unknown &= ~detailed
+        weights = np.where(unknown, 0, weights)
     return _share(weights, hidden & ~see_through)
 
 
@@ -145,6 +163,30 @@ def covered_share(box: Box, regions: NDArray[np.bool_]) -> float:
     """The share of a box, clipped to the picture, that a mask (H, W) covers; 1 for an empty box."""
     weights, part = _weights(box, regions.shape)
     return _share(weights, regions[part])
+
+
+def _detail(
+    before: NDArray[np.int16], after: NDArray[np.int16], part: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Around which pixels of `part` the original has detail, and around which `after` still has it.
+
+    Grey values of the pixels of `part` in a window, a quarter of the box's shorter side, are
+    compared: the slope of `after` on `before` is 1 in an untouched copy, however it is encoded, and
+    0 under one colour.
+    """
+    side = max(5, min(part.shape) // 4)
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        averaged: NDArray[np.float64] = uniform_filter(values * part, side, mode="constant")
+        return averaged
+
+    old, new = before.mean(axis=-1), after.mean(axis=-1)
+    share = np.maximum(mean(np.ones(part.shape)), 1e-9)
+    old_mean, new_mean = mean(old) / share, mean(new) / share
+    variance = mean(old**2) / share - old_mean**2
+    slope = (mean(old * new) / share - old_mean * new_mean) / np.maximum(variance, DETAIL**2)
+    detailed = variance >= DETAIL**2
+    return detailed, detailed & (slope >= REMAINS)
 
 
 def _share(weights: NDArray[np.float64], hidden: NDArray[np.bool_]) -> float:

@@ -257,7 +257,8 @@ class _Finds:
             self.chosen += int(visible.sum())
             for box, score in _rows(boxes.chosen(~visible)):
                 middle = core(box)
-                changed = hidden_share(before, after, middle, colour=self._colour) >= HIDDEN
+                share = hidden_share(before, after, middle, colour=self._colour, by_detail=True)
+                changed = share >= HIDDEN
                 if changed and not self._weak:
                     continue
                 kind = "found again" if changed else "not hidden"
