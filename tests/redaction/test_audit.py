@@ -17,8 +17,8 @@ from playhead.events.model import Box, Origin, Track
 from playhead.media import VideoWriter
 from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor, kept_boxes, other_networks, unaudited
+from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.pages import AuditReport
 from tests.command import playhead, playhead_json, run
 from tests.redaction.conftest import FRAMES, SquareNetworks, write
 

@@ -14,10 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from playhead.redaction.audit_report import AuditReport, Check, Exposure
 from playhead.redaction.pages import (
-    AuditReport,
-    Check,
-    Exposure,
     Moment,
     RedactedVideo,
     RedactionReport,

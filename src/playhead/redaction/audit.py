@@ -24,11 +24,11 @@ from playhead.media import Video, open_video
 from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.progress import Progress
 from playhead.redaction.audit_checks import check_picture, check_same, check_video
+from playhead.redaction.audit_report import AuditReport, Check, Exposure
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import looked_frames, names_for, packaged_name, weights_for
 from playhead.redaction.hide import WEAK, HideConfig, colour_of
 from playhead.redaction.images import paired_views, read_image
-from playhead.redaction.pages import AuditReport, Check, Exposure
 from playhead.redaction.regions import active_frames, scaled_boxes
 from playhead.redaction.strips import boxed_crop
 

@@ -9,8 +9,8 @@ from PIL import Image
 from playhead.errors import MediaError
 from playhead.media import Video
 from playhead.media.source import open_container
+from playhead.redaction.audit_report import Check
 from playhead.redaction.config import WriteConfig
-from playhead.redaction.pages import Check
 
 __all__ = ["check_picture", "check_same", "check_video"]
 

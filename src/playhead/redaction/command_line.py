@@ -12,9 +12,9 @@ from playhead.inference.batch import BatchResult, exit_code
 from playhead.output import print_json
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes
+from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.bundles import known_classes, resolve
 from playhead.redaction.config import LABELS, RedactionConfig, load_redaction_config, parse_labels
-from playhead.redaction.pages import AuditReport
 from playhead.redaction.run import audit_page
 
 __all__ = ["as_settings", "finish", "make_config"]

@@ -21,10 +21,10 @@ from playhead.media import open_video
 from playhead.output import print_json, print_table
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes
+from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.config import RedactionConfig, load_redaction_config
 from playhead.redaction.evaluate import exposed_track_frames
 from playhead.redaction.pages import (
-    AuditReport,
     Moment,
     RedactedVideo,
     RedactionReport,

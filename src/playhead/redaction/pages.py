@@ -5,24 +5,20 @@ Both are one file each without a network. They hold originals, and say so on top
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.events.model import Box
+from playhead.redaction.audit_report import AuditReport, Check, Exposure, counted
 from playhead.redaction.markup import asset, write_page
 from playhead.redaction.strips import shrunk
 from playhead.report.markup import clock, escape, picture_uri
 
 __all__ = [
-    "AuditReport",
-    "Check",
-    "Exposure",
     "Moment",
     "RedactedVideo",
     "RedactionReport",
@@ -31,131 +27,6 @@ __all__ = [
 ]
 
 RGB = NDArray[np.uint8]
-PLURALS = {"person": "people"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
-    """One object that can be seen in one frame of the output: a track-frame.
-
-    track: its number among the exposed tracks; time: seconds; box: pixels of the displayed picture
-    kind: how it was told, as the page shows it
-    """
-
-    track: int
-    frame: int
-    time: float
-    label: str
-    box: Box
-    score: float
-    kind: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """Something that must hold of the output as a file; `detail` says what was found."""
-
-    name: str
-    ok: bool
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditReport:
-    """What an audit found.
-
-    frames: of the video; looked: how many of them were looked at
-    hiders, detectors: by label the network that hid, and the one that looked for what is left
-    unaudited: by label why nobody looked
-    pictures: by index in `exposures` the same crop of the original and of the output, RGB
-    kept: finds that a person chose to leave visible, which are no exposures
-    still: whether it is of a picture, which has no frames and no tracks
-    """
-
-    original: str
-    redacted: str
-    frames: int
-    looked: int
-    hiders: Mapping[str, str] = field(default_factory=dict)
-    detectors: Mapping[str, str]
-    unaudited: Mapping[str, str] = field(default_factory=dict)
-    exposures: Sequence[Exposure] = ()
-    pictures: Mapping[int, tuple[RGB, RGB]] = field(default_factory=dict)
-    checks: Sequence[Check] = ()
-    kept: int = 0
-    still: bool = False
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing exposed was found and every check holds; exit code 4 where not."""
-        return not self.exposures and all(check.ok for check in self.checks)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every frame was looked at, for every label."""
-        return self.looked == self.frames > 0 and bool(self.detectors) and not self.unaudited
-
-    def headline(self) -> str:
-        """In a few words whether the output is safe, claiming no more than was looked at."""
-        if self.exposures:
-            return "EXPOSED"
-        if not self.passed:
-            return "NOT SAFE: a check failed"
-        if not self.detectors or not self.looked:
-            return "NOT AUDITED: nobody looked"
-        return "nothing exposed was found" + (
-            "" if self.complete else ", but not all was looked at"
-        )
-
-    def verdict(self) -> tuple[str, ...]:
-        """A sentence for each label that was looked for, each that was not, each failed check.
-
-        And one for what a person chose to leave visible.
-        """
-        kept = _count(self.kept, "track-frame")
-        return (
-            *(f"{self._exposed(label)} in {self._looked()}" for label in self.detectors),
-            *([f"{kept} that a person chose to leave visible"] if self.kept else []),
-            *(f"{_plural(label)}: unaudited ({why})" for label, why in self.unaudited.items()),
-            *(f"failed: {one.name}: {one.detail}" for one in self.checks if not one.ok),
-        )
-
-    def describe(self) -> str:
-        """The verdict as lines of plain text under the name of the output and the headline."""
-        return "\n".join(
-            [f"{self.redacted}: {self.headline()}", *(f"  {one}" for one in self.verdict())]
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """All but the pictures, as JSON holds it."""
-        return {
-            "original": self.original,
-            "redacted": self.redacted,
-            "passed": self.passed,
-            "frames": self.frames,
-            "looked": self.looked,
-            "hiders": dict(self.hiders),
-            "detectors": dict(self.detectors),
-            "unaudited": dict(self.unaudited),
-            "exposed_track_frames": len(self.exposures),
-            "exposures": [asdict(one) for one in self.exposures],
-            "kept": self.kept,
-            "checks": [asdict(one) for one in self.checks],
-        }
-
-    def _looked(self) -> str:
-        frames = f"{_count(self.frames, 'frame')} looked at"
-        if self.looked != self.frames:
-            return f"{self.looked:,} of {frames}"
-        return "the picture" if self.still else frames
-
-    def _exposed(self, label: str) -> str:
-        tracks = [one.track for one in self.exposures if one.label == label]
-        if self.still:
-            return f"{len(tracks):,} exposed {label if len(tracks) == 1 else _plural(label)}"
-        count = _count(len(tracks), "exposed track-frame")
-        several = f" ({_count(len(set(tracks)), 'track')})" if tracks else ""
-        return f"{count} of {_plural(label)}{several}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +137,7 @@ def _facts(members: Sequence[Exposure], *, still: bool) -> str:
     if still:
         return f"score {worst.score:.2f}"
     return (
-        f"{_count(len(members), 'frame')} between {clock(first.time)} and {clock(last.time)}, "
+        f"{counted(len(members), 'frame')} between {clock(first.time)} and {clock(last.time)}, "
         f"the surest with score {worst.score:.2f} in frame {worst.frame:,} at {clock(worst.time)}"
     )
 
@@ -343,11 +214,3 @@ def _tag(name: str, inner: Iterable[str], kind: str = "") -> str:
     """An element around HTML."""
     given = f' class="{kind}"' if kind else ""
     return f"<{name}{given}>{''.join(inner)}</{name}>"
-
-
-def _plural(label: str) -> str:
-    return PLURALS.get(label, f"{label}s")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -19,6 +19,7 @@ from playhead.inference.weights import GROUPS
 from playhead.output import print_json, print_table
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes
+from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig, load_redaction_config
 from playhead.redaction.demo import TRUTH, ShownVideo, shown_video, write_report
@@ -35,7 +36,6 @@ from playhead.redaction.detector.reporting import write_detector_report
 from playhead.redaction.detector.synthesis_config import make_synthesis_config
 from playhead.redaction.detector.synthesise import synthesise
 from playhead.redaction.detector.train import TrainResult, train_detector
-from playhead.redaction.pages import AuditReport
 from playhead.redaction.run import redact_files
 from playhead.worlds import generate
 from playhead.worlds.kept import WorldConfig, world_manifest
