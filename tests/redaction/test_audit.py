@@ -16,8 +16,8 @@ from playhead.events.formats.tracks import TrackFile, read_tracks
 from playhead.events.model import Box, Origin, Track
 from playhead.media import VideoWriter
 from playhead.progress import progress
-from playhead.redaction.audit import AuditConfig, Auditor, kept_boxes, other_networks, unaudited
-from playhead.redaction.audit_report import AuditReport
+from playhead.redaction.audit import AuditConfig, Auditor, kept_boxes
+from playhead.redaction.audit_report import AuditReport, ClassAudit
 from playhead.redaction.config import RedactionConfig
 from tests.command import playhead, playhead_json, run
 from tests.redaction.conftest import FRAMES, SquareNetworks, write
@@ -40,9 +40,11 @@ class SquareDetector:
 
 @pytest.fixture
 def auditor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playhead.redaction.audit.require_weights", lambda names, command: None)
     monkeypatch.setattr(
-        "playhead.redaction.audit.open_detector", lambda name, threads: SquareDetector()
+        "playhead.redaction.audit_networks.require_weights", lambda names, command: None
+    )
+    monkeypatch.setattr(
+        "playhead.redaction.audit_networks.open_detector", lambda name, threads: SquareDetector()
     )
 
 
@@ -71,7 +73,11 @@ def test_a_copy_that_hides_nothing_is_exposed_in_every_frame(tmp_path: Path) -> 
     assert [one.frame for one in report.exposures] == list(range(FRAMES))
     assert {(one.kind, one.track) for one in report.exposures} == {("not hidden", 1)}
     assert not report.passed
-    assert report.detectors == {"face": "blazeface"}
+    assert report.classes == {
+        "face": ClassAudit(
+            audited="independent", hidden_by="centerface", network="blazeface", looked=FRAMES
+        )
+    }
 
 
 def test_a_redacted_copy_passes_with_code_0_and_an_unredacted_one_ends_with_4(
@@ -158,8 +164,8 @@ def test_the_audit_asks_the_tracks_beside_the_copy_who_hid(tmp_path: Path) -> No
     playhead("redaction", "run", source, *options)
     copy = tmp_path / "safe" / "a_redacted.mp4"
     report = json.loads(run("redaction", "audit", source, copy, "--json").out)
-    assert report["hiders"] == {"face": "blazeface"}
-    assert report["detectors"] == {"face": "centerface"}
+    face = report["classes"]["face"]
+    assert (face["hidden_by"], face["network"]) == ("blazeface", "centerface")
 
 
 def test_without_tracks_nobody_knows_who_hid(tmp_path: Path) -> None:
@@ -250,11 +256,3 @@ def test_a_kept_track_excuses_a_detection_only_where_it_covers_half_of_it(
     with progress("auditing", 1) as live:
         report = Auditor(FACES, AuditConfig(tile=200)).video(original, copy, tracks, live)
     assert (len(report.exposures), report.kept) == ((0, 3) if chosen else (3, 0))
-
-
-def test_classes_that_one_network_knows_are_called_unaudited() -> None:
-    config = RedactionConfig(hide=("face", "plate", "person", "head", "car"))
-    assert other_networks(config) == {"face": "blazeface", "person": "objectron"}
-    assert list(unaudited(config)) == ["plate", "head", "car"]
-    fast = RedactionConfig.model_validate({"detection": {"faces": "blazeface"}})
-    assert other_networks(fast) == {"face": "centerface"}

@@ -18,8 +18,7 @@ from playhead.events.model import Origin
 from playhead.inference.detectors.own import checksum_of
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.media import VideoWriter, open_video
-from playhead.redaction.audit import other_networks, unaudited
-from playhead.redaction.bundles import resolve
+from playhead.redaction.bundles import located, resolve
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import Networks, names_for, read_size, weights_for
 from tests.command import playhead, playhead_json, run
@@ -265,34 +264,42 @@ def test_a_bundle_that_was_changed_since_it_was_named_is_refused(tmp_path: Path)
         Networks(config)
 
 
-def test_what_a_bundle_hid_is_audited_by_a_packaged_network_that_knows_it(tmp_path: Path) -> None:
-    bundle = write_detector_bundle(tmp_path / "street", ("car", "face"))
-    config = resolve(config_of(bundle.folder, hide=["face", "car", "plate"]))
-    assert other_networks(config) == {"face": "centerface", "car": "objectron"}
-    assert unaudited(config) == {"plate": "only one network finds plates"}
-    people = write_detector_bundle(tmp_path / "people", ("person",))
-    assert other_networks(resolve(config_of(people.folder, hide=["person"]))) == {
-        "person": "objectron"
-    }
-    dogs = write_detector_bundle(tmp_path / "dogs", ("dog", "head"))
-    config = resolve(config_of(dogs.folder, hide=["dog", "head"]))
-    assert other_networks(config) == {"face": "centerface"}
-    assert unaudited(config) == {
-        "dog": "no other network finds it",
-        "head": "no other network finds heads; faces are looked for instead",
-    }
-
-
-def test_an_audit_of_a_class_that_nobody_else_finds_says_so(tmp_path: Path) -> None:
+def test_a_class_that_only_a_bundle_knows_is_audited_by_it_in_tiles(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4")
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
     options = ("--hide", "dog", "--bundle", bundle.folder, "--audit")
     told = playhead("redaction", "run", source, *options)
-    assert "NOT AUDITED: nobody looked" in told
-    assert "dogs: unaudited (no other network finds it)" in told
-    # The track file alone tells it, too.
-    later = playhead("redaction", "audit", source, tmp_path / "a_redacted.mp4")
-    assert "dogs: unaudited (no other network finds it)" in later
+    assert "but dogs were checked only by the network that hid them" in told
+    hidden = playhead_json("redaction", "run", source, *options, "--overwrite")
+    [report] = hidden["audits"].values()
+    assert report["classes"]["dog"]["network"] == "street"
+    # The track file names the detector by its checksum; an audit of it alone needs the folder.
+    arguments = ("redaction", "audit", source, tmp_path / "a_redacted.mp4")
+    finished = run(*arguments)
+    assert finished.code == 4
+    assert "dogs: not audited (its custom detector, street, is not at hand; name" in finished.out
+    playhead(*arguments, "--bundle", bundle.folder)
+    same = write(tmp_path / "same.mp4")
+    tracks = ("--tracks", tmp_path / "a.tracks.npz")
+    found = playhead_json(
+        "redaction", "audit", source, same, *tracks, "--bundle", bundle.folder, code=4
+    )
+    assert {one["frame"] for one in found["exposures"]} == {0, 11}
+    rendered = ("redaction", "apply", source, "--audit", "--overwrite")
+    assert run(*rendered).code == 4
+    playhead(*rendered, "--bundle", bundle.folder)
+
+
+def test_another_bundle_than_the_one_that_hid_is_refused_by_an_audit(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",))
+    other = write_detector_bundle(tmp_path / "other", ("dog",), longest=320)
+    playhead("redaction", "run", source, "--hide", "dog", "--bundle", bundle.folder)
+    arguments = ("redaction", "audit", source, tmp_path / "a_redacted.mp4")
+    finished = run(*arguments, "--bundle", other.folder)
+    assert (finished.code, "are other bundles than street" in finished.err) == (2, True)
+    with pytest.raises(ConfigError, match="no custom detector hid here"):
+        located(RedactionConfig(), [other.folder])
 
 
 def test_frames_are_read_no_larger_than_the_networks_look_at_them(tmp_path: Path) -> None:

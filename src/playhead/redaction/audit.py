@@ -1,11 +1,12 @@
-"""The leak audit: another network than the one that hid looks at the output.
+"""The leak audit: networks look at the output, if possible others than those that hid.
 
-What it finds there is exposed unless the original was changed under its middle. A weak style
-changes a face and leaves it to be found, so there every find counts. A class that only one network
-knows cannot be audited, and that is said.
+What they find there is exposed unless the original was changed under its middle. A weak style
+changes a face and leaves it to be found, so there every find counts. `audit_networks` chooses the
+network of each class.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,30 +19,28 @@ from playhead.decisions.boxes import Boxes, cover, iou
 from playhead.errors import DamagedError, MediaError
 from playhead.events.formats.tracks import TrackFile, by_frame
 from playhead.events.model import Box
-from playhead.inference.detectors import detect_tiled, open_detector
-from playhead.inference.offer import require_weights
+from playhead.inference.detectors import detect_tiled
 from playhead.media import Video, open_video
 from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.progress import Progress
 from playhead.redaction.audit_checks import check_picture, check_same, check_video
-from playhead.redaction.audit_report import AuditReport, Check, Exposure
+from playhead.redaction.audit_networks import audit_plan, open_independent, open_same
+from playhead.redaction.audit_report import Audited, AuditReport, Check, Exposure
+from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detect import looked_frames, names_for, packaged_name, weights_for
+from playhead.redaction.detect import looked_frames
 from playhead.redaction.hide import WEAK, HideConfig, colour_of
 from playhead.redaction.images import paired_views, read_image
 from playhead.redaction.regions import active_frames, scaled_boxes
 from playhead.redaction.strips import boxed_crop
 
-__all__ = ["AuditConfig", "Auditor", "kept_boxes", "other_networks", "unaudited"]
+__all__ = ["AuditConfig", "Auditor", "kept_boxes"]
 
 PICTURES, OF_ONE, CROP = 60, 3, 240
 """Pictures in all, of the surest exposures; of one track at most; their longer side."""
 
-UNAUDITED = {
-    "plate": "only one network finds plates",
-    "car": "only one network finds cars",
-    "head": "no other network finds heads; faces are looked for instead",
-}
+AGAIN = 2 / 3
+"""The part of the score at which a network hid that counts when it looks at the copy again."""
 
 CHOSEN = 0.5
 """The part of a find that a visible track must cover for it to be that track."""
@@ -74,8 +73,18 @@ class AuditConfig(Settings):
     car: float = Field(
         default=0.65, gt=0, le=1, description="the same of cars, where an own bundle hid them"
     )
+    again: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="the same where only the network that hid finds a class; null: two thirds of "
+        "the score at which it hid",
+    )
     every_seconds: float = Field(
         default=0.0, ge=0, description="look at a frame this often; 0 looks at every frame"
+    )
+    again_every_seconds: float = Field(
+        default=0.5, ge=0, description="the same where only the network that hid finds a class"
     )
     tile: int = Field(
         default=480, ge=96, description="look at the whole and at tiles of this many pixels"
@@ -84,26 +93,35 @@ class AuditConfig(Settings):
 
 
 class Auditor:
-    """Looks at redacted copies with networks that did not hide in them.
+    """Looks at redacted copies, if possible with networks that did not hide in them.
 
-    redaction: how the copies were made, which tells the other networks and whether a find counts
-    where the original was changed. Raises WeightsError where a network is not fetched.
+    redaction: how the copies were made, which tells the networks of the audit and whether a find
+    counts where the original was changed; accept: hidden classes that may stay unaudited; skip:
+    those that shall
+    Raises WeightsError where a network is not fetched, ConfigError for an accepted class that is
+    not hidden, BundleError where a custom detector is not the one that hid.
     """
 
-    def __init__(self, redaction: RedactionConfig, config: AuditConfig | None = None) -> None:
-        self._config = config or AuditConfig()
-        self._hiders: dict[str, str] = {
-            label: ", ".join(names_for(label, redaction)) for label in redaction.hide
-        }
+    def __init__(
+        self,
+        redaction: RedactionConfig,
+        config: AuditConfig | None = None,
+        *,
+        accept: Collection[str] = (),
+        skip: Collection[str] = (),
+    ) -> None:
+        self._config = config = config or AuditConfig()
+        redaction = resolve(redaction)
         self._style = redaction.style
         self._write = redaction.write
-        self._unaudited = unaudited(redaction)
-        self._names = other_networks(redaction)
-        require_weights(list(self._names.values()), "redaction")
-        self._detectors = {
-            label: open_detector(name, threads=redaction.threads)
-            for label, name in self._names.items()
+        self._plan = audit_plan(redaction, accept=accept, skip=skip)
+        self._detectors = open_independent(self._plan, threads=redaction.threads)
+        self._scores = {
+            label: config.again or AGAIN * redaction.threshold(label)
+            for label, one in self._plan.items()
+            if one.audited == "same network"
         }
+        self._again = open_same(redaction, self._scores, tile=config.tile, overlap=config.overlap)
 
     def video(
         self, original: Path, redacted: Path, tracks: TrackFile | None, progress: Progress
@@ -113,20 +131,27 @@ class Auditor:
         tracks: what was hidden, for what a person chose to leave visible; None: nothing was
         Raises MediaError where the two have not the same frames.
         """
+        looked: Counter[str] = Counter()
         with open_video(original) as before, open_video(redacted) as after:
             check_same(before, after)
-            looked = looked_frames(after.times, self._config.every_seconds)
+            schedule = self._schedule(after.times)
+            wanted = np.union1d(*schedule.values())
             finds = _Finds(self._style, kept_boxes(tracks, after.times))
-            for k, picture in after.stream(wanted=looked):
-                seen = self._look(picture)
+            for k, picture in after.stream(wanted=wanted):
+                seen: dict[str, Boxes] = {}
+                if k in schedule["independent"]:
+                    seen |= self._look(picture)
+                if k in schedule["same network"]:
+                    seen |= self._look_again(picture)
+                looked.update(seen.keys())
                 if any(len(boxes) for boxes in seen.values()):
                     shown = _original(before, k)
                     if shown is not None:
                         finds.add(k, float(after.times[k]), seen, shown, picture)
-                progress.advance(1 / len(looked))
+                progress.advance(1 / len(wanted))
             checks = check_video(before, after, self._write)
-            frames = after.frames, len(looked)
-        return self._report((original, redacted), frames, finds, checks)
+            frames = after.frames
+        return self._report((original, redacted), frames, looked, finds, checks)
 
     def picture(self, original: Path, redacted: Path) -> AuditReport:
         """Look at one redacted picture, which must have the size of `original`.
@@ -141,14 +166,29 @@ class Auditor:
                 f"{width}x{height}; it is no redacted copy of it"
             )
         finds = _Finds(self._style, lambda frame: NOTHING)
+        looked: Counter[str] = Counter()
         for shown, compared in paired_views(before, after):
-            seen = self._look(shown[1])
+            seen = {**self._look(shown[1]), **self._look_again(shown[1])}
+            looked = Counter(dict.fromkeys(seen, 1))
             fresh = {label: finds.unknown(label, boxes) for label, boxes in seen.items()}
             finds.add(0, 0.0, fresh, *compared, shown=shown)
-        report = self._report((original, redacted), (1, 1), finds, check_picture(redacted))
+        checks = check_picture(redacted)
+        report = self._report((original, redacted), 1, looked, finds, checks)
         return replace(report, still=True)
 
+    def _schedule(self, times: NDArray[np.float64]) -> dict[Audited, NDArray[np.int32]]:
+        """The frames that each kind of audit looks at."""
+        none = np.zeros(0, np.int32)
+        config = self._config
+        return {
+            "independent": looked_frames(times, config.every_seconds) if self._detectors else none,
+            "same network": looked_frames(times, config.again_every_seconds)
+            if self._again
+            else none,
+        }
+
     def _look(self, picture: Picture) -> dict[str, Boxes]:
+        """What the networks that did not hide find."""
         found = {}
         for label, detector in self._detectors.items():
             seen = detect_tiled(
@@ -161,10 +201,18 @@ class Auditor:
             found[label] = seen[label]
         return found
 
+    def _look_again(self, picture: Picture) -> dict[str, Boxes]:
+        """What the networks that hid find when they look more closely."""
+        if self._again is None:
+            return {}
+        seen = self._again.look_closely(picture)
+        return {label: seen[label].above(score) for label, score in self._scores.items()}
+
     def _report(
         self,
         paths: tuple[Path, Path],
-        frames: tuple[int, int],
+        frames: int,
+        looked: Counter[str],
         finds: "_Finds",
         checks: list[Check],
     ) -> AuditReport:
@@ -172,48 +220,15 @@ class Auditor:
         return AuditReport(
             original=original.name,
             redacted=redacted.name,
-            frames=frames[0],
-            looked=frames[1],
-            hiders=self._hiders,
-            detectors=self._names,
-            unaudited=self._unaudited,
+            frames=frames,
+            classes={
+                label: replace(one, looked=looked[label]) for label, one in self._plan.items()
+            },
             exposures=tuple(finds.exposures),
             pictures=finds.pictures,
             checks=tuple(checks),
             kept=finds.chosen,
         )
-
-
-def other_networks(redaction: RedactionConfig) -> dict[str, str]:
-    """For each class that can be audited a network that did not hide it.
-
-    Where heads are hidden, faces are looked for: no packaged network knows heads, and a face is in
-    one. People are looked for by `objectron`, whoever hid them. Faces, plates and cars that own
-    bundles hid are looked for by the packaged network that would have hidden them.
-    """
-    hid = weights_for(redaction)
-    names = {}
-    if {"face", "head"} & set(redaction.hide):
-        faces = redaction.detection.faces
-        names["face"] = {"centerface": "blazeface", "blazeface": "centerface"}[faces]
-        if faces not in hid:
-            names["face"] = faces
-    if "person" in redaction.hide:
-        names["person"] = "objectron"
-    for label in ("plate", "car"):
-        if label in redaction.hide and redaction.detection.knowing(label):
-            names[label] = packaged_name(label, redaction)
-    return names
-
-
-def unaudited(redaction: RedactionConfig) -> dict[str, str]:
-    """The hidden classes that nobody else knows, and why nobody looks."""
-    audited = other_networks(redaction)
-    return {
-        label: UNAUDITED.get(label, "no other network finds it")
-        for label in redaction.hide
-        if label not in audited
-    }
 
 
 class _Finds:

@@ -1,8 +1,7 @@
 """Auditing files: a pair that the user names, or every output of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from playhead.config import validate
 from playhead.errors import PlayheadError
@@ -13,6 +12,7 @@ from playhead.progress import Progress, progress
 from playhead.redaction.apply import config_of
 from playhead.redaction.audit import AuditConfig, Auditor
 from playhead.redaction.audit_report import AuditReport
+from playhead.redaction.bundles import located
 from playhead.redaction.config import LABELS, RedactionConfig, parse_labels
 from playhead.redaction.pages import write_audit_page
 from playhead.redaction.run import REDACTED, audit_page, is_picture
@@ -29,11 +29,15 @@ def audit_pair(
     settings: Mapping[str, float | None],
     out: Path | None = None,
     threads: int | None = None,
+    bundles: Sequence[Path] = (),
+    accept: Collection[str] = (),
 ) -> tuple[AuditReport, Path]:
     """Audit one copy and write its page.
 
     tracks: the track file that says which network hid; where None the one beside the copy or the
     original. Pictures have none: there the default is taken to have hidden.
+    hide: the classes to look for; those that were hidden besides are reported as unaudited
+    bundles: the folders of the custom detectors that hid; accept: classes that may stay unaudited
     Raises PlayheadError where a video has no track file: nobody knows then who hid.
     """
     for path in (original, redacted):
@@ -45,11 +49,17 @@ def audit_pair(
         config = config_of(file, place)
     own = (label for one in config.detection.own for label in one.classes)
     known = list(dict.fromkeys((*LABELS, *own)))
-    changes: dict[str, Any] = {"threads": threads}
-    changes |= {} if hide is None else {"hide": tuple(parse_labels(hide, known))}
-    config = config.model_copy(update=changes)
+    hidden = config.hide if file is not None else ()
+    wanted = config.hide if hide is None else tuple(parse_labels(hide, known))
+    classes = tuple(dict.fromkeys((*hidden, *wanted)))
+    config = located(config, bundles).model_copy(update={"threads": threads, "hide": classes})
     given = {name: value for name, value in settings.items() if value is not None}
-    auditor = Auditor(config, validate(AuditConfig, given, source="audit"))
+    auditor = Auditor(
+        config,
+        validate(AuditConfig, given, source="audit"),
+        accept=accept,
+        skip=set(hidden) - set(wanted),
+    )
     with progress("auditing", 1) as live:
         report = _audit(auditor, original, redacted, file, live)
     return report, write_audit_page(report, out or audit_page(redacted))

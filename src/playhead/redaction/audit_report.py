@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from playhead.events.model import Box
 
-__all__ = ["AuditReport", "Check", "Exposure", "counted", "plural"]
+__all__ = ["AuditReport", "Audited", "Check", "ClassAudit", "Exposure", "counted", "plural"]
+
+Audited = Literal["independent", "same network", "none"]
 
 RGB = NDArray[np.uint8]
 PLURALS = {"person": "people"}
@@ -42,12 +44,28 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassAudit:
+    """How one class was audited.
+
+    audited: by a network that did not hide it, by the one that did, or not at all
+    hidden_by, network: what hid it, what looked for it in the copy; empty where nothing did
+    reason: why no other network looked; accepted: the user said that it may stay unaudited
+    looked: in how many frames it was looked for
+    """
+
+    audited: Audited
+    hidden_by: str = ""
+    network: str = ""
+    reason: str = ""
+    accepted: bool = False
+    looked: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
     """What an audit found.
 
-    frames: of the video; looked: how many of them were looked at
-    hiders, detectors: by label the network that hid, and the one that looked for what is left
-    unaudited: by label why nobody looked
+    frames: of the video; classes: how each hidden class was audited
     pictures: by index in `exposures` the same crop of the original and of the output, RGB
     kept: finds that a person chose to leave visible, which are no exposures
     still: whether it is of an image, which has no frames and no tracks
@@ -56,10 +74,7 @@ class AuditReport:
     original: str
     redacted: str
     frames: int
-    looked: int
-    hiders: Mapping[str, str] = field(default_factory=dict)
-    detectors: Mapping[str, str]
-    unaudited: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, ClassAudit]
     exposures: Sequence[Exposure] = ()
     pictures: Mapping[int, tuple[RGB, RGB]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
@@ -67,37 +82,63 @@ class AuditReport:
     still: bool = False
 
     @property
-    def passed(self) -> bool:
-        """Whether nothing exposed was found and every check holds; exit code 4 where not."""
-        return not self.exposures and all(check.ok for check in self.checks)
+    def unaudited(self) -> tuple[str, ...]:
+        """The classes that nothing looked for, accepted or not."""
+        return tuple(label for label, one in self.classes.items() if not one.looked)
 
     @property
-    def complete(self) -> bool:
-        """Whether every frame was looked at, for every label."""
-        return self.looked == self.frames > 0 and bool(self.detectors) and not self.unaudited
+    def passed(self) -> bool:
+        """Whether the exit code is 0 and not 4.
+
+        Nothing exposed was found, every check of the file holds, and each class was checked by
+        some network or accepted as unaudited.
+        """
+        refused = [label for label in self.unaudited if not self.classes[label].accepted]
+        return not self.exposures and not refused and all(check.ok for check in self.checks)
+
+    @property
+    def independent(self) -> bool:
+        """Whether another network than those that hid checked every class in every frame."""
+        return all(
+            one.audited == "independent" and one.looked == self.frames > 0
+            for one in self.classes.values()
+        )
 
     def headline(self) -> str:
         """In a few words whether the output is safe, claiming no more than was looked at."""
         if self.exposures:
             return "EXPOSED"
-        if not self.passed:
+        if not all(check.ok for check in self.checks):
             return "NOT SAFE: a check failed"
-        if not self.detectors or not self.looked:
-            return "NOT AUDITED: nobody looked"
-        return "nothing exposed was found" + (
-            "" if self.complete else ", but not all was looked at"
+        unaudited = " and ".join(map(plural, self.unaudited))
+        if not self.passed:
+            return f"NOT AUDITED: no network checked {unaudited}"
+        again = " and ".join(
+            plural(label)
+            for label, one in self.classes.items()
+            if one.audited == "same network" and one.looked
         )
+        partly = any(
+            0 < one.looked < self.frames
+            for one in self.classes.values()
+            if one.audited == "independent"
+        )
+        limits = [
+            *([f"{unaudited} were not checked"] if unaudited else []),
+            *([f"{again} were checked only by the network that hid them"] if again else []),
+            *(["not every frame was checked"] if partly else []),
+        ]
+        return "nothing exposed was found" + (f", but {', and '.join(limits)}" if limits else "")
 
     def verdict(self) -> tuple[str, ...]:
-        """A sentence for each label that was looked for, each that was not, each failed check.
+        """A sentence for each class and for each failed check.
 
         And one for what a person chose to leave visible.
         """
         kept = counted(self.kept, "track-frame")
         return (
-            *(f"{self._exposed(label)} in {self._looked()}" for label in self.detectors),
+            *(self._sentence(label, one) for label, one in self.classes.items()),
             *([f"{kept} that a person chose to leave visible"] if self.kept else []),
-            *(f"{plural(label)}: unaudited ({why})" for label, why in self.unaudited.items()),
             *(f"failed: {one.name}: {one.detail}" for one in self.checks if not one.ok),
         )
 
@@ -113,25 +154,40 @@ class AuditReport:
             "original": self.original,
             "redacted": self.redacted,
             "passed": self.passed,
+            "independent": self.independent,
             "frames": self.frames,
-            "looked": self.looked,
-            "hiders": dict(self.hiders),
-            "detectors": dict(self.detectors),
-            "unaudited": dict(self.unaudited),
+            "classes": {
+                label: {**asdict(one), "exposed_track_frames": len(self.exposed(label))}
+                for label, one in self.classes.items()
+            },
             "exposed_track_frames": len(self.exposures),
             "exposures": [asdict(one) for one in self.exposures],
             "kept": self.kept,
             "checks": [asdict(one) for one in self.checks],
         }
 
-    def _looked(self) -> str:
-        frames = f"{counted(self.frames, 'frame')} looked at"
-        if self.looked != self.frames:
-            return f"{self.looked:,} of {frames}"
-        return "the picture" if self.still else frames
+    def exposed(self, label: str) -> list[Exposure]:
+        """The exposures of a class."""
+        return [one for one in self.exposures if one.label == label]
+
+    def _sentence(self, label: str, one: ClassAudit) -> str:
+        if not one.looked:
+            accepted = ", which was accepted" if one.accepted else ""
+            why = one.reason or "no frame could be read"
+            return f"{plural(label)}: not audited{accepted} ({why})"
+        frames = "the image" if self.still else counted(self.frames, "frame")
+        if one.looked != self.frames:
+            frames = f"{one.looked:,} of {frames}"
+        by = f"another network ({one.network})"
+        if one.audited == "same network":
+            by = (
+                f"the network that hid them ({one.network}), in tiles and at a lower score; what "
+                "it cannot see it misses again"
+            )
+        return f"{self._exposed(label)} in {frames}, checked by {by}"
 
     def _exposed(self, label: str) -> str:
-        tracks = [one.track for one in self.exposures if one.label == label]
+        tracks = [one.track for one in self.exposed(label)]
         if self.still:
             return f"{len(tracks):,} exposed {label if len(tracks) == 1 else plural(label)}"
         count = counted(len(tracks), "exposed track-frame")

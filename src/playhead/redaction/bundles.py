@@ -4,6 +4,7 @@ A configuration that has been resolved names each bundle by its checksum, knows 
 holds its thresholds, so that nothing afterwards has to open it but the networks.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from playhead.errors import ConfigError
@@ -12,7 +13,7 @@ from playhead.inference.detectors.ensemble import joint_decisions
 from playhead.inference.detectors.own import checksum_of, open_bundle
 from playhead.redaction.config import LABELS, DetectionConfig, OwnBundle, RedactionConfig
 
-__all__ = ["is_derived", "known_classes", "looked_for", "resolve"]
+__all__ = ["is_derived", "known_classes", "located", "looked_for", "resolve"]
 
 SOURCES = {"head": ("face", "person")}
 """What a class is derived from where no network finds it."""
@@ -59,6 +60,17 @@ def known_classes(config: RedactionConfig) -> list[str]:
 def looked_for(label: str, config: RedactionConfig) -> tuple[str, ...]:
     """What networks look for to find a class: heads that none knows come from faces and people."""
     return SOURCES[label] if is_derived(label, config) else (label,)
+
+
+def located(config: RedactionConfig, folders: Sequence[Path]) -> RedactionConfig:
+    """The configuration of a track file with the folders of the custom detectors that it names.
+
+    Raises ConfigError where it names none; whether these are the ones their checksums tell.
+    """
+    if folders and not config.detection.own:
+        raise ConfigError(f"--bundle {folders[0]}: no custom detector hid here; leave --bundle out")
+    detection = config.detection.model_copy(update={"bundles": tuple(map(str, folders))})
+    return config.model_copy(update={"detection": detection}) if folders else config
 
 
 def is_derived(label: str, config: RedactionConfig) -> bool:

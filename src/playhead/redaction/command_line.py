@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from playhead.errors import PlayheadError
+from playhead.errors import ConfigError, PlayheadError
 from playhead.inference.batch import BatchResult, exit_code
 from playhead.output import print_json
 from playhead.redaction.audit import Auditor
@@ -17,7 +17,7 @@ from playhead.redaction.bundles import known_classes, resolve
 from playhead.redaction.config import LABELS, RedactionConfig, load_redaction_config, parse_labels
 from playhead.redaction.run import audit_page
 
-__all__ = ["as_settings", "finish", "make_config"]
+__all__ = ["as_settings", "auditor_for", "finish", "make_config"]
 
 
 def make_config(
@@ -49,6 +49,15 @@ def make_config(
 def as_settings(said: dict[str, Any]) -> list[str]:
     """Options that were given, as settings."""
     return [f"{key}={json.dumps(value)}" for key, value in said.items() if value is not None]
+
+
+def auditor_for(
+    config: RedactionConfig, *, audit: bool, accept: Sequence[str] | None
+) -> Auditor | None:
+    """The auditor of `--audit`, which accepts that these classes stay unaudited."""
+    if accept and not audit:
+        raise ConfigError("--accept-unaudited is about an audit; add --audit")
+    return Auditor(config, accept=accept or ()) if audit else None
 
 
 def finish(result: BatchResult, auditor: Auditor | None, *, as_json: bool) -> None:

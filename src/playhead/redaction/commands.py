@@ -57,6 +57,20 @@ Audio = Annotated[Literal["keep", "remove"] | None, typer.Option(help="Default: 
 Tracks = Annotated[
     Path | None, typer.Option(help="The track file. Default: X.tracks.npz beside the video.")
 ]
+Audit = Annotated[
+    bool, typer.Option("--audit", help="Check the output with another network where there is one.")
+]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-unaudited",
+        help="A class that may stay unaudited, without exit code 4; repeatable.",
+    ),
+]
+Located = Annotated[
+    list[Path] | None,
+    typer.Option("--bundle", help="The custom detector that hid, for the audit; repeatable."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="Default: every core.")]
 
 
@@ -72,9 +86,8 @@ def run(
     shape: Shape = None,
     mask_scale: MaskScale = None,
     audio: Audio = None,
-    audit: Annotated[
-        bool, typer.Option("--audit", help="Let another network look at the outputs.")
-    ] = False,
+    audit: Audit = False,
+    accept_unaudited: Accept = None,
     overwrite: Overwrite = False,
     skip_existing: Skip = False,
     settings: Settings = None,
@@ -82,8 +95,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Hide faces and plates (or people, heads, cars): X.mp4 becomes X_redacted.mp4."""
-    from playhead.redaction.audit import Auditor
-    from playhead.redaction.command_line import finish, make_config
+    from playhead.redaction.command_line import auditor_for, finish, make_config
     from playhead.redaction.run import redact_files
 
     said = {"style.style": style, "style.shape": shape, "mask.scale": mask_scale}
@@ -96,7 +108,7 @@ def run(
         said=said | {"write.audio": audio},
         bundles=bundles,
     )
-    look_again = Auditor(config) if audit else None
+    look_again = auditor_for(config, audit=audit, accept=accept_unaudited)
     result = redact_files(inputs, config, out=out, overwrite=overwrite, skip_existing=skip_existing)
     finish(result, look_again, as_json=as_json)
 
@@ -173,9 +185,9 @@ def apply(
     shape: Shape = None,
     mask_scale: MaskScale = None,
     audio: Audio = None,
-    audit: Annotated[
-        bool, typer.Option("--audit", help="Let another network look at the output.")
-    ] = False,
+    audit: Audit = False,
+    accept_unaudited: Accept = None,
+    bundles: Located = None,
     out: Out = None,
     overwrite: Overwrite = False,
     settings: Settings = None,
@@ -184,13 +196,14 @@ def apply(
 ) -> None:
     """Render a track file, with a person's edits, without looking for anything again."""
     from playhead.redaction.apply import apply_tracks, load_tracks
-    from playhead.redaction.audit import Auditor
-    from playhead.redaction.command_line import as_settings, finish
+    from playhead.redaction.bundles import located
+    from playhead.redaction.command_line import as_settings, auditor_for, finish
 
     said: dict[str, Any] = {"style.style": style, "style.shape": shape, "mask.scale": mask_scale}
     said |= {"write.audio": audio, "threads": threads}
     loaded = load_tracks(video, tracks, [*(settings or []), *as_settings(said)])
-    look_again = Auditor(loaded.config) if audit else None
+    config = located(loaded.config, bundles or [])
+    look_again = auditor_for(config, audit=audit, accept=accept_unaudited)
     result = apply_tracks(
         video, loaded, edits=edits, keep=keep, only=only or [], out=out, overwrite=overwrite
     )
@@ -208,15 +221,24 @@ def audit(
         typer.Option(min=0.01, max=1.0, help="Score of an exposure. Default: 0.65 for faces."),
     ] = None,
     every: Annotated[
-        float | None, typer.Option(min=0.0, help="Seconds between frames. Default: every frame.")
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Seconds between frames. Default: every frame; 0.5 where only what hid looks.",
+        ),
     ] = None,
+    bundles: Located = None,
+    accept_unaudited: Accept = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The page. Default: beside the copy.")
     ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Look at a redacted copy with another network; exit code 4 where something is exposed."""
+    """Check a redacted copy, if possible with networks that did not hide in it.
+
+    Exit code 4 where something is exposed, a check of the file fails, or a class is not audited.
+    """
     from playhead.redaction.audit_files import audit_pair
 
     report, page = audit_pair(
@@ -225,11 +247,14 @@ def audit(
         tracks=tracks,
         hide=hide,
         settings={
-            **dict.fromkeys(("face", "person", "plate", "car"), threshold),
+            **dict.fromkeys(("face", "person", "plate", "car", "again"), threshold),
             "every_seconds": every,
+            "again_every_seconds": every,
         },
         out=out,
         threads=threads,
+        bundles=bundles or [],
+        accept=accept_unaudited or [],
     )
     if as_json:
         print_json({**report.to_json(), "page": str(page)})

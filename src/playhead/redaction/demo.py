@@ -92,7 +92,7 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
     truth = _originals(originals)
     say("redacting it, and a real one")
     result = redact_files([originals], config, out=out / "redacted", overwrite=True)
-    say("looking at the copies with another network")
+    say("auditing the copies: faces with another network, plates with the same one")
     audits = audit_outcomes(result.files, auditor)
     shown = [
         shown_video(file, audit, truth.get(file.path.name))
@@ -105,8 +105,9 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
         config,
         out / "report.html",
         title="Redaction: before and after",
-        summary="Faces and number plates found, followed and hidden; then another network looked "
-        f"at the copies. {TRUTH} Generating, redacting and auditing took "
+        summary="Faces and number plates found, followed and hidden; then the copies "
+        "were audited: faces by another network, plates by the one that hid them, in tiles. "
+        f"{TRUTH} Generating, redacting and auditing took "
         f"{monotonic() - started:.0f} s.",
     )
     if as_json:

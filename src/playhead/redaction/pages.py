@@ -70,9 +70,9 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
     parts = {
         "verdict": _tag("ul", (_tag("li", escape(line)) for line in report.verdict())),
         "heading": headline[:1].upper() + headline[1:],
-        "kind": "good" if report.passed and report.complete else "bad",
+        "kind": _kind(report),
         "files": escape(f"{report.redacted}, made from {report.original}"),
-        "who": _table(("label", "hidden by", "looked for by"), _who(report)),
+        "who": _table(("class", "hidden by", "audited", "checked by", "frames", ""), _who(report)),
         "checks": _table(("check", "", "found"), map(_check_row, report.checks)),
         "exposed": "".join(_exposed_track(report, rows) for rows in _by_track(report.exposures))
         or '<p class="note">None.</p>',
@@ -95,15 +95,24 @@ def write_redaction_report(report: RedactionReport, path: Path) -> Path:
     return write_page("report.html", path, title=report.title, parts=parts)
 
 
-def _who(report: AuditReport) -> list[tuple[str, str, str]]:
-    labels = dict.fromkeys((*report.hiders, *report.detectors, *report.unaudited))
+def _kind(report: AuditReport) -> str:
+    """Green only where another network than those that hid checked every class everywhere."""
+    if not report.passed:
+        return "bad"
+    return "good" if report.independent else "unsure"
+
+
+def _who(report: AuditReport) -> list[tuple[str, ...]]:
     return [
         (
             label,
-            report.hiders.get(label, "not known"),
-            report.detectors.get(label) or f"nobody: {report.unaudited.get(label, 'not asked')}",
+            one.hidden_by or "looked for because heads were hidden",
+            one.audited,
+            one.network or "nothing",
+            f"{one.looked:,} of {report.frames:,}",
+            one.reason + (" (accepted)" if one.accepted and not one.looked else ""),
         )
-        for label in labels
+        for label, one in report.classes.items()
     ]
 
 

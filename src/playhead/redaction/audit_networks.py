@@ -1,0 +1,121 @@
+"""Which network audits each class of a redacted copy, and how independent it is of what hid.
+
+`independent`: another network than those that hid looks for what is left. `same network`: nothing
+else finds the class, so the network that hid looks again, in tiles and at a lower score; what it
+cannot see at all it misses twice. `none`: nothing can look.
+"""
+
+from collections.abc import Collection, Mapping
+
+from playhead.errors import ConfigError
+from playhead.inference.detectors import Detector, open_detector
+from playhead.inference.offer import require_weights
+from playhead.redaction.audit_report import Audited, ClassAudit, plural
+from playhead.redaction.bundles import is_derived
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.detect import Networks, names_for, packaged_name, weights_for
+
+__all__ = ["audit_plan", "open_independent", "open_same", "other_networks"]
+
+
+def audit_plan(
+    redaction: RedactionConfig, *, accept: Collection[str] = (), skip: Collection[str] = ()
+) -> dict[str, ClassAudit]:
+    """How each class that was hidden is audited, and faces where heads were hidden.
+
+    accept: classes that may stay unaudited; skip: classes that shall not be looked for
+    Raises ConfigError where `accept` names a class that was not hidden.
+    """
+    unknown = [label for label in accept if label not in redaction.hide]
+    if unknown:
+        raise ConfigError(
+            f"--accept-unaudited {unknown[0]}: is not hidden; name one of "
+            f"{', '.join(redaction.hide)}"
+        )
+    others = other_networks(redaction)
+    plan = {}
+    for label in redaction.hide:
+        hidden_by = ", ".join(names_for(label, redaction))
+        audited: Audited
+        if label in skip:
+            audited, network, reason = "none", "", "left out by --hide"
+        elif label in others:
+            audited, network, reason = "independent", others[label], ""
+        elif obstacle := _obstacle(label, redaction):
+            audited, network, reason = "none", "", obstacle
+        else:
+            audited, network = "same network", hidden_by
+            reason = f"no other network finds {plural(label)}"
+        plan[label] = ClassAudit(
+            audited=audited,
+            hidden_by=hidden_by,
+            network=network,
+            reason=reason,
+            accepted=label in accept,
+        )
+    if "head" in plan and "head" not in skip and "face" not in plan:
+        plan["face"] = ClassAudit(audited="independent", network=others["face"])
+    return plan
+
+
+def other_networks(redaction: RedactionConfig) -> dict[str, str]:
+    """For each class that can be audited independently a network that did not hide it.
+
+    Where heads are hidden, faces are looked for: no packaged network knows heads, and a face is in
+    one. People are looked for by `objectron`, whoever hid them. Faces, plates and cars that custom
+    detectors hid are looked for by the packaged network that would have hidden them.
+    """
+    hid = weights_for(redaction)
+    names = {}
+    if {"face", "head"} & set(redaction.hide):
+        faces = redaction.detection.faces
+        names["face"] = {"centerface": "blazeface", "blazeface": "centerface"}[faces]
+        if faces not in hid:
+            names["face"] = faces
+    if "person" in redaction.hide:
+        names["person"] = "objectron"
+    for label in ("plate", "car"):
+        if label in redaction.hide and redaction.detection.knowing(label):
+            names[label] = packaged_name(label, redaction)
+    return names
+
+
+def open_independent(
+    plan: Mapping[str, ClassAudit], *, threads: int | None = None
+) -> dict[str, Detector]:
+    """By class the network that did not hide it; WeightsError where one is not fetched."""
+    names = {label: one.network for label, one in plan.items() if one.audited == "independent"}
+    require_weights(list(names.values()), "redaction")
+    return {label: open_detector(name, threads=threads) for label, name in names.items()}
+
+
+def open_same(
+    redaction: RedactionConfig, scores: Mapping[str, float], *, tile: int, overlap: int
+) -> Networks | None:
+    """The networks that hid, to look again in tiles for the classes that only they find.
+
+    scores: for each of these classes the least score of a box that matters; None without any class
+    Raises WeightsError where one is not fetched, BundleError where a custom detector is not the one
+    that hid.
+    """
+    if not scores:
+        return None
+    thresholds = redaction.detection.thresholds.model_copy(update=dict(scores))
+    detection = redaction.detection.model_copy(
+        update={"tile": tile, "overlap": overlap, "thresholds": thresholds}
+    )
+    return Networks(redaction.model_copy(update={"hide": tuple(scores), "detection": detection}))
+
+
+def _obstacle(label: str, redaction: RedactionConfig) -> str:
+    """Why the networks that hid a class cannot look for it in a copy; empty where they can."""
+    if is_derived(label, redaction):
+        return (
+            f"no network finds {label}s; faces are looked for instead, and a {label} seen from "
+            "behind shows none"
+        )
+    custom = redaction.detection.knowing(label)
+    if custom and not redaction.detection.bundles:
+        names = ", ".join(one.name for one in custom)
+        return f"its custom detector, {names}, is not at hand; name its folder with --bundle"
+    return ""

@@ -1,0 +1,168 @@
+"""Audits from the command line: classes that no other network checks never pass for audited."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes
+from playhead.redaction.config import RedactionConfig
+from tests.command import playhead, playhead_json, run
+from tests.redaction.conftest import FRAMES, SquareNetworks, write
+from tests.redaction.test_audit import SquareDetector
+
+
+class Hiders:
+    """The networks that hide: faces and heads are found, plates never."""
+
+    def __init__(self, config: RedactionConfig) -> None:
+        self._labels = config.hide
+
+    def look(self, pictures: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
+        square = [one["face"] for one in SquareNetworks().look(pictures)]
+        return [
+            {label: Boxes.empty() if label == "plate" else boxes for label in self._labels}
+            for boxes in square
+        ]
+
+
+class Again:
+    """The same networks when they look again: now they find plates, with `score`."""
+
+    score = 0.25
+    opened: RedactionConfig
+
+    def __init__(self, config: RedactionConfig) -> None:
+        type(self).opened = config
+
+    def look_closely(self, picture: NDArray[np.uint8]) -> dict[str, Boxes]:
+        [square] = SquareNetworks().look([picture])
+        scores = np.full(len(square["face"]), self.score, np.float32)
+        return dict.fromkeys(self.opened.hide, Boxes(square["face"].boxes, scores))
+
+
+@pytest.fixture(autouse=True)
+def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = "playhead.redaction.audit_networks"
+    monkeypatch.setattr(f"{where}.require_weights", lambda names, command: None)
+    monkeypatch.setattr(f"{where}.open_detector", lambda name, threads: SquareDetector())
+    monkeypatch.setattr(f"{where}.Networks", Again)
+    monkeypatch.setattr("playhead.redaction.run.Networks", Hiders)
+
+
+def audited(*arguments: object, code: int) -> dict[str, Any]:
+    """The one audit of a run that ends with `code`."""
+    document = playhead_json("redaction", *arguments, code=code)
+    [report] = document["audits"].values()
+    assert report["passed"] is (code == 0)
+    return dict(report)
+
+
+def test_a_plate_that_the_network_finds_only_when_it_looks_again_fails_the_audit(
+    tmp_path: Path,
+) -> None:
+    report = audited("run", write(tmp_path / "a.mp4"), "--hide", "plate", "--audit", code=4)
+    plate = report["classes"]["plate"]
+    frames = [one["frame"] for one in report["exposures"]]
+    assert (plate["audited"], plate["network"]) == ("same network", "plates")
+    assert plate["exposed_track_frames"] == plate["looked"] == len(frames)
+    assert frames == [0, 12, 24, 36, 39]  # a frame every half second of 25, and the last
+    assert Again.opened.detection.tile == 480
+    assert Again.opened.threshold("plate") == pytest.approx(0.2)
+
+
+def test_plates_that_are_found_nowhere_pass_and_the_words_say_who_looked(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4", square=False)
+    said = playhead("redaction", "run", source, "--audit")
+    assert "but plates were checked only by the network that hid them" in said
+    assert "0 exposed track-frames of faces in 40 frames, checked by another network" in said
+    page = (tmp_path / "a_redacted.audit.html").read_text(encoding="utf-8")
+    assert '<h2 class="unsure">' in page
+    report = playhead_json("redaction", "audit", source, tmp_path / "a_redacted.mp4")
+    assert (report["passed"], report["independent"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("scores", "options", "code"),
+    [
+        ((0.3, 0.21), (), 4),
+        ((0.3, 0.19), (), 0),
+        ((0.15, 0.11), (), 4),
+        ((0.3, 0.19), ("--threshold", "0.18"), 4),
+        ((0.3, 0.21), ("--threshold", "0.5"), 0),
+    ],
+)
+def test_the_score_of_a_second_look_is_two_thirds_of_that_of_hiding_unless_one_is_given(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scores: tuple[float, float],
+    options: tuple[str, ...],
+    code: int,
+) -> None:
+    """scores: at which plates were hidden, and with which one is found in the copy."""
+    hidden_at, found = scores
+    monkeypatch.setattr(Again, "score", found)
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "run", source, "--hide", "plate", "--threshold", hidden_at)
+    copy = tmp_path / "a_redacted.mp4"
+    assert run("redaction", "audit", source, copy, *options).code == code
+
+
+def test_every_says_how_often_the_same_network_looks_too(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "run", source, "--hide", "plate,face")
+    arguments = ("redaction", "audit", source, tmp_path / "a_redacted.mp4")
+    assert looked(playhead_json(*arguments)) == {"plate": 5, "face": FRAMES}
+    assert looked(playhead_json(*arguments, "--every", 0)) == {"plate": FRAMES, "face": FRAMES}
+    assert looked(playhead_json(*arguments, "--every", 1)) == {"plate": 3, "face": 3}
+
+
+def looked(report: dict[str, Any]) -> dict[str, int]:
+    return {label: one["looked"] for label, one in report["classes"].items()}
+
+
+def test_a_class_that_nothing_audits_ends_with_4_unless_it_is_accepted(tmp_path: Path) -> None:
+    source, copy = write(tmp_path / "a.mp4"), tmp_path / "a_redacted.mp4"
+    commands = [
+        ("run", source, "--hide", "head", "--audit", "--overwrite"),
+        ("apply", source, "--audit", "--overwrite"),
+        ("audit", source, copy),
+    ]
+    for command in commands:
+        finished = run("redaction", *command)
+        assert finished.code == 4, command
+        assert "NOT AUDITED: no network checked heads" in finished.out
+        page = copy.with_suffix(".audit.html").read_text(encoding="utf-8")
+        assert '<h2 class="bad">' in page
+        accepted = run("redaction", *command, "--accept-unaudited", "head")
+        assert accepted.code == 0, command
+        assert "but heads were not checked" in accepted.out
+        page = copy.with_suffix(".audit.html").read_text(encoding="utf-8")
+        assert '<h2 class="unsure">' in page
+    assert not audited(*commands[0], code=4)["passed"]
+    assert audited(*commands[0], "--accept-unaudited", "head", code=0)["passed"]
+
+
+def test_a_class_that_is_accepted_and_was_not_hidden_is_refused_before_any_work(
+    tmp_path: Path,
+) -> None:
+    source = write(tmp_path / "a.mp4")
+    finished = run("redaction", "run", source, "--audit", "--accept-unaudited", "car")
+    assert finished.code == 2
+    assert "--accept-unaudited car: is not hidden; name one of face, plate" in finished.err
+    unasked = run("redaction", "run", source, "--accept-unaudited", "plate")
+    assert (unasked.code, "add --audit" in unasked.err) == (2, True)
+    assert not (tmp_path / "a_redacted.mp4").exists()
+
+
+def test_a_hidden_class_that_an_audit_leaves_out_is_not_audited(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "run", source)
+    arguments = ("redaction", "audit", source, tmp_path / "a_redacted.mp4", "--hide", "face")
+    finished = run(*arguments)
+    assert finished.code == 4
+    assert "plates: not audited (left out by --hide)" in finished.out
+    playhead(*arguments, "--accept-unaudited", "plate")
