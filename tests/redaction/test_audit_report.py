@@ -169,9 +169,9 @@ def test_an_audit_in_words_begins_with_the_headline() -> None:
             {"frames": 1, "exposures": [exposure(0, 1)]},
             "1 exposed track-frame of faces (1 track) in 1 frame, ",
         ),
-        ({"original": "a.JPG", "frames": 1}, "0 exposed faces in the image, "),
+        ({"still": True, "frames": 1}, "0 exposed faces in the image, "),
         (
-            {"original": "a.png", "frames": 1, "exposures": [exposure(0, 0)]},
+            {"still": True, "frames": 1, "exposures": [exposure(0, 0)]},
             "1 exposed face in the image, ",
         ),
     ],
