@@ -1,4 +1,4 @@
-"""Times: which entry of a table of times a moment belongs to, and rates as exact fractions.
+"""Times: which frames a moment or a span belongs to, and rates as exact fractions.
 
 Times in tables and labels carry rounding, so a tie is judged with a microsecond of slack.
 """
@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["GridRate", "nearest", "parse_grid_rate"]
+__all__ = ["GridRate", "display_ends", "displayed_frames", "nearest", "parse_grid_rate"]
 
 TIE = 1e-6
 """Seconds within which two distances count as equal: above the noise of floats."""
@@ -28,6 +28,31 @@ def nearest(times: NDArray[np.float64], seconds: ArrayLike) -> NDArray[np.int32]
     earlier = (later - 1).clip(0)
     is_earlier = wanted - times[earlier] <= times[later] - wanted + TIE
     return np.where(is_earlier, earlier, later).astype(np.int32)
+
+
+def display_ends(times: NDArray[np.float64], duration: float) -> NDArray[np.float64]:
+    """When each frame stops being displayed: at the next frame's time, the last one at `duration`.
+
+    times: float64 (N,), seconds, never falling. The result is float64 (N,).
+    """
+    return np.append(times[1:], duration)
+
+
+def displayed_frames(
+    times: NDArray[np.float64], duration: float, start: float, end: float
+) -> range:
+    """The frames that are displayed at some moment of [start, end), in seconds.
+
+    These are the frame on display at `start` and all that begin before `end`; none where the video
+    has ended by `start`. An overlap of less than a microsecond is rounding, and does not count.
+    times: float64 (N,), never falling; duration: seconds until the last frame's end
+    """
+    if start >= duration - TIE:
+        return range(0)
+    on_display = int(np.searchsorted(times, start + TIE, side="right")) - 1
+    # Frames that repeat this time are displayed for no time at all, but they can be looked at.
+    first = min(max(on_display, 0), int(np.searchsorted(times, start - TIE)))
+    return range(first, max(first + 1, int(np.searchsorted(times, end - TIE))))
 
 
 def parse_grid_rate(text: str) -> GridRate:

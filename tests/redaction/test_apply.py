@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from playhead.events.formats.tracks import read_tracks, write_tracks
-from playhead.media import open_video
+from playhead.media import VideoWriter, open_video
 from tests.command import playhead, playhead_json, run
-from tests.redaction.conftest import FRAMES, brightest, write
+from tests.redaction.conftest import FRAMES, HEIGHT, WIDTH, brightest, draw, write
 
 pytestmark = pytest.mark.usefixtures("networks")
 
@@ -57,6 +57,19 @@ def test_only_some_spans_are_hidden(street: Path) -> None:
     playhead("redaction", "apply", street, "--only", "0.4-0.8", "--only", "1.2-1.4")
     visible = [*range(10), *range(20, 30), *range(35, FRAMES)]
     assert bright_frames(street.parent / "street_redacted.mp4") == visible
+
+
+def test_a_frame_that_is_displayed_into_a_span_is_hidden(tmp_path: Path) -> None:
+    times = [0.0, 1.0, 2.0, 3.0, 8.0, 9.0]  # frame 3 is displayed from 3 s to 8 s
+    source = tmp_path / "still.mp4"
+    with VideoWriter(source, WIDTH, HEIGHT, times=times) as writer:
+        for k in range(6):
+            writer.write(draw(k))
+    playhead("redaction", "detect", source, "--hide", "face")
+    playhead("redaction", "apply", source, "--only", "5-9")
+    assert bright_frames(tmp_path / "still_redacted.mp4") == [0, 1, 2, 5]
+    playhead("redaction", "apply", source, "--only", "5-6", "--overwrite")
+    assert bright_frames(tmp_path / "still_redacted.mp4") == [0, 1, 2, 4, 5]
 
 
 def test_what_was_decided_stays_is_said_and_can_be_undone(street: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,7 @@ def test_one_exposed_frame_among_forty_is_found(tmp_path: Path) -> None:
     """One frame was left out of the track: a span of one frame in which nothing is hidden."""
     source = write(tmp_path / "a.mp4")
     playhead("redaction", "detect", source, "--hide", "face")
-    playhead("redaction", "apply", source, "--only", "0-0.79", "--only", "0.83-9")
+    playhead("redaction", "apply", source, "--only", "0-0.79", "--only", "0.84-9")
     exposed = audit(source, tmp_path / "a_redacted.mp4").exposures
     assert [one.frame for one in exposed] == [20]
 
@@ -120,9 +121,13 @@ def test_outside_of_the_spans_everything_was_chosen_to_be_left(tmp_path: Path) -
     playhead("redaction", "detect", source, "--hide", "face")
     playhead("redaction", "apply", source, "--only", "0-0.4")
     tracks = read_tracks(tmp_path / "a.tracks.npz")
-    kept = kept_boxes(tracks, np.arange(FRAMES) / 25)
+    kept = kept_boxes(tracks, np.arange(FRAMES) / 25, FRAMES / 25)
     assert kept(9).shape == (0, 4)
     assert kept(10).tolist() == [[0, 0, tracks.width, tracks.height]]
+    later = replace(tracks, spans=np.array([[0.41, 0.5]]))  # frame 10 is displayed until .44 s
+    kept = kept_boxes(later, np.arange(FRAMES) / 25, FRAMES / 25)
+    assert kept(9).tolist() == [[0, 0, tracks.width, tracks.height]]
+    assert kept(10).shape == (0, 4)
 
 
 def test_under_a_weak_style_what_is_found_again_is_exposed(tmp_path: Path) -> None:

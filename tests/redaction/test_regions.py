@@ -1,5 +1,7 @@
 """Regions: what a track file hides in each frame."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from playhead.events.formats.tracks import TrackFile
 from playhead.events.model import Track
 from playhead.redaction.config import MaskConfig
-from playhead.redaction.regions import Masks, grown, scaled_boxes
+from playhead.redaction.regions import Masks, active_frames, grown, scaled_boxes
+from playhead.times import displayed_frames
 
 TIMES = np.arange(10) / 10
 
@@ -31,7 +34,7 @@ def file(*tracks: Track, **others: object) -> TrackFile:
 
 
 def masks(tracks: TrackFile, scale: float = 1.0, motion: float = 0.0) -> Masks:
-    return Masks(tracks, TIMES, MaskConfig(scale=scale, motion=motion), "box")
+    return Masks(tracks, TIMES, 1.0, MaskConfig(scale=scale, motion=motion), "box")
 
 
 def test_a_mask_has_scale_times_the_sides_of_its_box_about_the_same_centre() -> None:
@@ -84,6 +87,46 @@ def test_a_shown_track_hides_nothing_and_its_neighbour_still_does() -> None:
 def test_outside_of_the_spans_nothing_is_hidden() -> None:
     at = masks(file(track([[0, 0, 9, 9]] * 10), spans=np.array([[0.2, 0.4], [0.8, 0.85]])))
     assert [k for k in range(10) if at.regions(k)] == [2, 3, 8]
+
+
+def test_a_frame_is_in_a_span_if_it_is_displayed_in_it_not_if_it_begins_in_it() -> None:
+    times = np.array([0.0, 1, 2, 3, 8, 9])  # frame 3 is displayed from 3 s to 8 s
+    for spans, inside in (
+        ([[5.0, 9.0]], [3, 4]),
+        ([[5.0, 6.0]], [3]),
+        ([[8.0, 9.0]], [4]),
+        ([[2.5, 3.0]], [2]),
+        ([[9.5, 20.0]], [5]),
+        ([[10.0, 20.0]], []),
+    ):
+        assert np.flatnonzero(active_frames(np.array(spans), times, 10.0)).tolist() == inside
+
+
+def test_at_a_constant_rate_the_frame_that_straddles_the_start_of_a_span_is_in_it() -> None:
+    active = active_frames(np.array([[0.25, 0.4]]), TIMES, 1.0)
+    assert np.flatnonzero(active).tolist() == [2, 3]
+
+
+@given(
+    st.lists(st.integers(0, 5), min_size=1, max_size=12),
+    st.integers(0, 40),
+    st.integers(1, 20),
+)
+def test_the_frames_of_a_span_are_those_that_a_player_displays_during_it(
+    lengths: list[int], start: int, length: int
+) -> None:
+    """Moment by moment, in whole tenths; a frame of no length is looked at where it begins."""
+    edges = np.concatenate(([0], np.cumsum(lengths)))
+    moments = range(start, start + length)
+    displayed = [
+        k
+        for k, (begin, end) in enumerate(itertools.pairwise(edges.tolist()))
+        if any(begin <= moment < end for moment in moments) or (begin == end and begin in moments)
+    ]
+    if start >= edges[-1]:
+        displayed = []
+    found = displayed_frames(edges[:-1] / 10, edges[-1] / 10, start / 10, (start + length) / 10)
+    assert list(found) == displayed
 
 
 def test_an_unseen_range_is_hidden_whole_whatever_a_person_chose() -> None:

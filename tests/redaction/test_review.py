@@ -262,7 +262,7 @@ def test_decisions_made_before_are_on_the_page_again(street: Path, tmp_path: Pat
     entries = {"schema": 1, "video": "street.mp4", "keep": [4], "boxes": [box], "spans": [[0, 1]]}
     path.write_text(json.dumps(entries))
     with open_video(street) as video:
-        file = apply_edits(tracks(), read_edits(path), video.times)
+        file = apply_edits(tracks(), read_edits(path), video.times, video.duration)
     data = reviewed(street, tmp_path, file)
     assert data["shown"] == [4]
     assert data["spans"] == [[0, 1]]
@@ -297,7 +297,7 @@ def test_a_video_of_one_frame_has_a_page(tmp_path: Path) -> None:
     )
     data = reviewed(video, tmp_path, tracks(one, video="one.mp4", frames=1))
     assert len(data["moments"]) == 1
-    assert data["boxes"] == [{"label": "face", "start": 0.0, "end": 1.0, "box": [4, 4, 20, 20]}]
+    assert data["boxes"] == [{"label": "face", "start": 0.0, "end": 0.04, "box": [4, 4, 20, 20]}]
 
 
 def test_tracks_of_a_stretch_that_cannot_be_read_are_told_without_pictures(

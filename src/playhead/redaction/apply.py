@@ -7,14 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from playhead.config import override, validate
 from playhead.errors import ConfigError, LabelError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks, write_tracks
 from playhead.inference.batch import BatchResult, FileOutcome, Item, output_path, run_items
-from playhead.media import open_video
+from playhead.media import Video, open_video
 from playhead.media.source import require_file
 from playhead.progress import Progress, progress
 from playhead.redaction.config import RedactionConfig
@@ -84,7 +81,7 @@ def apply_tracks(
     check_outputs([video], [output_of(video, item.target(out))], overwrite=overwrite)
     with open_video(video) as opened:
         check_same(opened, file)
-        edited = _edited(file, edits, keep, only, opened.times)
+        edited = _edited(file, edits, keep, only, opened)
     edited = replace(edited, settings={**file.settings, "config": config.published()})
 
     def work(source: Path, target: Path, live: Progress) -> FileOutcome:
@@ -133,14 +130,15 @@ def _edited(
     edits: Path | None,
     keep: str | None,
     only: Sequence[str],
-    times: NDArray[np.float64],
+    video: Video,
 ) -> TrackFile:
-    edited = file if edits is None else apply_edits(file, read_edits(edits), times)
+    times, duration = video.times, video.duration
+    edited = file if edits is None else apply_edits(file, read_edits(edits), times, duration)
     if keep is not None:
         edited = replace(edited, shown=frozenset(_numbers(keep, edited)))
     if only:
         chosen = () if [one.strip() for one in only] == ["all"] else tuple(map(_span, only))
-        edited = replace(edited, spans=checked_spans(chosen, "--only", times))
+        edited = replace(edited, spans=checked_spans(chosen, "--only", times, duration))
     return edited
 
 

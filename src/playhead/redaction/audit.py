@@ -136,7 +136,7 @@ class Auditor:
             check_same(before, after)
             schedule = self._schedule(after.times)
             wanted = np.union1d(*schedule.values())
-            finds = _Finds(self._style, kept_boxes(tracks, after.times))
+            finds = _Finds(self._style, kept_boxes(tracks, before.times, before.duration))
             for k, picture in after.stream(wanted=wanted):
                 seen: dict[str, Boxes] = {}
                 if k in schedule["independent"]:
@@ -326,13 +326,13 @@ def core(box: Box) -> Box:
     return x1, y1, x2, y2
 
 
-def kept_boxes(tracks: TrackFile | None, times: NDArray[np.float64]) -> Kept:
+def kept_boxes(tracks: TrackFile | None, times: NDArray[np.float64], duration: float) -> Kept:
     """What a person left visible in frame k, (N, 4): shown tracks, or all outside of the spans."""
     if tracks is None or not (tracks.shown or len(tracks.spans)):
         return lambda frame: NOTHING
     shown = [track for track in tracks.tracks if track.id in tracks.shown]
     at = by_frame(replace(tracks, tracks=tuple(shown)))
-    active = active_frames(tracks.spans, times)
+    active = active_frames(tracks.spans, times, duration)
     whole = np.array([[0, 0, tracks.width, tracks.height]], np.float32)
 
     def kept(frame: int) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from playhead.events.formats.tracks import TrackFile
 from playhead.events.model import Box, Origin, Track
 from playhead.events.source import JsonEntry, read_json
 from playhead.redaction.config import LABELS
-from playhead.times import TIE, nearest
+from playhead.times import TIE, display_ends, displayed_frames
 
 __all__ = [
     "SCHEMA",
@@ -108,12 +108,14 @@ def read_edits(path: Path) -> Edits:
     )
 
 
-def apply_edits(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> TrackFile:
+def apply_edits(
+    tracks: TrackFile, edits: Edits, times: NDArray[np.float64], duration: float
+) -> TrackFile:
     """The tracks as a person wants them; applying the same edits again changes nothing.
 
-    times: seconds of every frame of the video, float64 (frames,)
-    Kept ids go to `shown`. A drawn box becomes a track of the frames whose time is in [start, end),
-    at least the nearest one; tracks drawn earlier are replaced by those of the edits.
+    times: seconds of every frame of the video, float64 (frames,); duration: seconds of the video
+    Kept ids go to `shown`. A drawn box becomes a track of the frames displayed in [start, end);
+    tracks drawn earlier are replaced by those of the edits.
     Raises LabelError for edits of another video or other tracks, an id that no found track has, a
     box outside the picture or of an unknown label, a box or span after the end of the video.
     """
@@ -121,12 +123,14 @@ def apply_edits(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> 
     _check_identity(tracks, edits)
     _check_ids(tracks, edits)
     shown = (tracks.shown | set(edits.keep)) - set(edits.hide)
-    spans = tracks.spans if edits.spans is None else checked_spans(edits.spans, edits.where, times)
+    spans = tracks.spans
+    if edits.spans is not None:
+        spans = checked_spans(edits.spans, edits.where, times, duration)
     decided = replace(tracks, shown=frozenset(shown), spans=spans)
     if edits.boxes is None:
         return decided
-    _check_boxes(tracks, edits, times)
-    return _redrawn(decided, edits.boxes, times)
+    _check_boxes(tracks, edits, duration)
+    return _redrawn(decided, edits.boxes, times, duration)
 
 
 def tracks_identity(file: TrackFile) -> str:
@@ -154,35 +158,51 @@ def is_drawn(track: Track) -> bool:
     return len(track.origin) > 0 and bool(np.all(track.origin == Origin.DRAWN))
 
 
-def drawn_box(track: Track, times: NDArray[np.float64]) -> AddedBox:
+def drawn_box(track: Track, times: NDArray[np.float64], duration: float) -> AddedBox:
     """The box that was drawn to make this track, as a page needs it to go on from there.
 
     A track that no straight line makes gives a standing box around all of it: more is hidden.
     """
-    first, last = int(track.frames[0]), int(track.frames[-1])
+    moments, last = times[track.frames], int(track.frames[-1])
     corners = track.boxes.astype(np.float64)
     around = [*corners[:, :2].min(axis=0), *corners[:, 2:].max(axis=0)]
-    end = float(times[last + 1]) if last + 1 < len(times) else _end(times)
-    standing = AddedBox(label=track.label, start=float(times[first]), end=end, box=_box(around))
+    end = float(display_ends(times, duration)[last])
+    standing = AddedBox(label=track.label, start=float(moments[0]), end=end, box=_box(around))
     # Just past the last frame, since a line drawn on beyond it may leave the picture.
     moving = replace(
         standing,
+        start=_departure(moments, corners),
         end=float(times[last]) + 2 * TIE,
         box=_box(corners[0]),
         end_box=_box(corners[-1]),
     )
     stands = np.array_equal(track.boxes.min(axis=0), track.boxes.max(axis=0))
-    off = np.abs(moving.at(times[track.frames]) - track.boxes).max()
+    off = np.abs(moving.at(moments) - track.boxes).max()
     return standing if stands or off > STRAIGHT else moving
 
 
+def _departure(moments: NDArray[np.float64], corners: NDArray[np.float64]) -> float:
+    """When a drawn box begins to move: its first frame may be displayed long before.
+
+    From the second frame on (N, 4) corners lie on a line, which is followed back to the first.
+    """
+    if len(moments) < 3 or moments[-1] - moments[1] <= TIE:
+        return float(moments[0])
+    way = corners[-1] - corners[1]
+    axis = int(np.abs(way).argmax())
+    if way[axis] == 0:
+        return float(moments[0])
+    since = (corners[1] - corners[0])[axis] / way[axis] * (moments[-1] - moments[1])
+    return float(np.clip(moments[1] - since, moments[0], max(moments[0], moments[1] - 3 * TIE)))
+
+
 def _redrawn(
-    tracks: TrackFile, boxes: tuple[AddedBox, ...], times: NDArray[np.float64]
+    tracks: TrackFile, boxes: tuple[AddedBox, ...], times: NDArray[np.float64], duration: float
 ) -> TrackFile:
     """The found tracks, then a track a box, numbered on from the found ones."""
     found = [track for track in tracks.tracks if not is_drawn(track)]
     first = 1 + max((track.id for track in found), default=-1)
-    drawn = [_track(first + i, box, times) for i, box in enumerate(boxes)]
+    drawn = [_track(first + i, box, times, duration) for i, box in enumerate(boxes)]
     labels = dict.fromkeys((*tracks.classes, *(track.label for track in drawn)))
     return replace(
         tracks,
@@ -192,12 +212,9 @@ def _redrawn(
     )
 
 
-def _track(number: int, added: AddedBox, times: NDArray[np.float64]) -> Track:
-    """The box on its frames; times carry rounding, so a microsecond does not lose a frame."""
-    inside = (times >= added.start - TIE) & (times < added.end - TIE)
-    frames = np.flatnonzero(inside).astype(np.int32)
-    if len(frames) == 0:
-        frames = nearest(times, [added.start])
+def _track(number: int, added: AddedBox, times: NDArray[np.float64], duration: float) -> Track:
+    """The box on the frames that are displayed while it stands."""
+    frames = np.array(displayed_frames(times, duration, added.start, added.end), np.int32)
     return Track(
         id=number,
         label=added.label,
@@ -209,14 +226,14 @@ def _track(number: int, added: AddedBox, times: NDArray[np.float64]) -> Track:
 
 
 def checked_spans(
-    spans: tuple[Span, ...], where: str, times: NDArray[np.float64]
+    spans: tuple[Span, ...], where: str, times: NDArray[np.float64], duration: float
 ) -> NDArray[np.float64]:
     """float64 (S, 2); a span without a frame is refused, since it would leave all visible."""
     for number, (start, end) in enumerate(spans, start=1):
-        if not np.any((times >= start) & (times < end)):
+        if not displayed_frames(times, duration, start, end):
             raise LabelError(
                 f"{where}: span {number} from {start:g} s to {end:g} s has no frame in it, the "
-                f"last is at {times[-1]:g} s; times are seconds from the first frame"
+                f"video ends at {duration:g} s; times are seconds from its first frame"
             )
     return np.array(spans, np.float64).reshape(-1, 2)
 
@@ -261,7 +278,7 @@ def _check_ids(tracks: TrackFile, edits: Edits) -> None:
                 )
 
 
-def _check_boxes(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) -> None:
+def _check_boxes(tracks: TrackFile, edits: Edits, duration: float) -> None:
     known = known_labels(tracks)
     for number, added in enumerate(edits.boxes or (), start=1):
         where = f"{edits.where}: box {number}"
@@ -269,26 +286,17 @@ def _check_boxes(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) ->
             raise LabelError(
                 f"{where}: unknown label {added.label!r}; known are {', '.join(known)}"
             )
-        _check_start(where, added.start, times)
+        if added.start >= duration - TIE:
+            raise LabelError(
+                f"{where}: starts at {added.start:g} s, the video ends at {duration:g} s; times "
+                "are seconds from its first frame"
+            )
         for x1, y1, x2, y2 in filter(None, (added.box, added.end_box)):
             if x1 >= tracks.width or y1 >= tracks.height or x2 <= 0 or y2 <= 0:
                 raise LabelError(
                     f"{where}: ({x1:g}, {y1:g}, {x2:g}, {y2:g}) lies outside the picture of "
                     f"{tracks.width}x{tracks.height}; give pixels of the displayed picture"
                 )
-
-
-def _check_start(where: str, start: float, times: NDArray[np.float64]) -> None:
-    if start >= _end(times) - TIE:
-        raise LabelError(
-            f"{where}: starts at {start:g} s, the video ends at {_end(times):g} s; times are "
-            "seconds from its first frame"
-        )
-
-
-def _end(times: NDArray[np.float64]) -> float:
-    """The end of the video: its last frame is taken to last as long as the one before it."""
-    return float(2 * times[-1] - times[-2]) if len(times) > 1 else float(times[-1]) + 1.0
 
 
 def _box(corners: ArrayLike) -> Box:

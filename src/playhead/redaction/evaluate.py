@@ -115,7 +115,7 @@ def exposed_track_frames(
     """
     config = config or config_of(found, Path(found.video))
     everything = replace(found, shown=frozenset(), spans=np.zeros((0, 2)))
-    masks = Masks(everything, np.zeros(found.frames), config.mask, config.style.shape)
+    masks = Masks(everything, np.zeros(found.frames), 0.0, config.mask, config.style.shape)
     hider = Hider(HideConfig(colour="#ffffff"))
     hidden = np.zeros((found.height, found.width), np.uint8)
     layout = Layout(found.width, found.height)

@@ -14,6 +14,7 @@ from playhead.events.model import Track
 from playhead.redaction.config import MaskConfig
 from playhead.redaction.edits import is_drawn
 from playhead.redaction.hide import Region, Shape
+from playhead.times import displayed_frames
 
 __all__ = ["Masks", "active_frames", "grown", "scaled_boxes"]
 
@@ -21,11 +22,17 @@ __all__ = ["Masks", "active_frames", "grown", "scaled_boxes"]
 class Masks:
     """What to hide in frame k of one video: regions, or the whole picture.
 
-    times: float64 (frames,), seconds; they decide what lies in the spans of the track file.
+    times: float64 (frames,), seconds, and duration: they decide which frames are in the spans of
+    the track file.
     """
 
     def __init__(
-        self, tracks: TrackFile, times: NDArray[np.float64], mask: MaskConfig, shape: Shape
+        self,
+        tracks: TrackFile,
+        times: NDArray[np.float64],
+        duration: float,
+        mask: MaskConfig,
+        shape: Shape,
     ) -> None:
         hidden = [grown(one, mask) for one in tracks.tracks if one.id not in tracks.shown]
         at = replace(tracks, tracks=tuple(hidden), shown=frozenset())
@@ -33,7 +40,7 @@ class Masks:
         # A person who draws a rectangle means all of it.
         self._shapes: list[Shape] = ["box" if is_drawn(one) else shape for one in hidden]
         self._whole = _marked(tracks.unseen, len(times))
-        self._active = active_frames(tracks.spans, times)
+        self._active = active_frames(tracks.spans, times, duration)
 
     def whole(self, frame: int) -> bool:
         """Whether the whole picture is hidden, because no network could look at it."""
@@ -75,11 +82,14 @@ def _marked(ranges: NDArray[np.int32], frames: int) -> NDArray[np.bool_]:
     return marked
 
 
-def active_frames(spans: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The frames in which anything is hidden: those within a span, all where there is none."""
+def active_frames(
+    spans: NDArray[np.float64], times: NDArray[np.float64], duration: float
+) -> NDArray[np.bool_]:
+    """The frames in which anything is hidden: those displayed during a span, all without spans."""
     if not len(spans):
         return np.ones(len(times), np.bool_)
     active = np.zeros(len(times), np.bool_)
     for start, end in spans.tolist():
-        active |= (times >= start) & (times < end)
+        frames = displayed_frames(times, duration, start, end)
+        active[frames.start : frames.stop] = True
     return active

@@ -34,6 +34,7 @@ from playhead.redaction.strips import (
     take_shots,
 )
 from playhead.report.markup import json_in_html
+from playhead.times import display_ends
 
 __all__ = ["EDITS_SUFFIX", "write_review"]
 
@@ -100,7 +101,6 @@ def _facts(video: Video, tracks: TrackFile) -> dict[str, Any]:
         "height": video.height,
         "frames": video.frames,
         "duration": video.duration,
-        "last": float(video.times[-1]),
         "unseen": int(np.diff(tracks.unseen, axis=1).sum()),
         "labels": list(known_labels(tracks)),
     }
@@ -112,7 +112,7 @@ def _track(track: Track, video: Video, pictures: Sequence[tuple[int, str]]) -> d
         "id": track.id,
         "label": track.label,
         "start": float(video.times[track.frames[0]]),
-        "end": _end(video, int(track.frames[-1])),
+        "end": float(display_ends(video.times, video.duration)[track.frames[-1]]),
         "score": round(best_score(track), 4),
         "counts": {name: count for name, count in counts.items() if count},
         "pictures": [{"time": float(video.times[k]), "src": src} for k, src in pictures],
@@ -123,9 +123,11 @@ def _moments(video: Video, tracks: TrackFile, shots: Shots) -> list[dict[str, An
     """Pictures of the whole, each with what is found in it: (id of the track, box)."""
     boxes_of = by_frame(tracks)
     ids = [None if is_drawn(track) else track.id for track in tracks.tracks]
+    ends = display_ends(video.times, video.duration)
     return [
         {
             "time": float(video.times[k]),
+            "end": float(ends[k]),
             "src": src,
             "boxes": [
                 (ids[index], *(round(value, 1) for value in box))
@@ -141,14 +143,9 @@ def _drawn(track: Track, video: Video) -> dict[str, Any]:
     """As the page and its file of edits have it."""
     return {
         key: value
-        for key, value in asdict(drawn_box(track, video.times)).items()
+        for key, value in asdict(drawn_box(track, video.times, video.duration)).items()
         if value is not None
     }
-
-
-def _end(video: Video, frame: int) -> float:
-    """Until when a frame is shown."""
-    return float(video.times[frame + 1]) if frame + 1 < video.frames else video.duration
 
 
 def _check_video(video: Video, tracks: TrackFile, tracks_path: Path) -> None:

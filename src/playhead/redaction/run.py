@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from playhead import __version__
 from playhead.decisions.boxes import Boxes, nms
 from playhead.errors import LabelError, MediaError, PlayheadError
@@ -130,7 +127,7 @@ def render(
     Raises LabelError where the tracks are of another video.
     """
     check_same(video, tracks)
-    masks = Masks(tracks, video.times, config.mask, config.style.shape)
+    masks = Masks(tracks, video.times, video.duration, config.mask, config.style.shape)
     hider = Hider(config.style)
 
     def change(frame: int, picture: Picture) -> None:
@@ -174,7 +171,7 @@ def outcome_of(
         *([f"its last {video.missing} frames are not in the file"] if video.missing else ()),
     ]
     done = "found" if written is None else "hidden"
-    notes = [f"{done}: {_counted(tracks, video.times)}", *_choices(tracks)]
+    notes = [f"{done}: {_counted(tracks, video)}", *_choices(tracks)]
     notes += [] if written is None else written.notes
     status: Literal["ok", "partial"] = "partial" if problems else "ok"
     return FileOutcome(video.path, status, outputs, "; ".join(problems) or None, tuple(notes))
@@ -348,9 +345,9 @@ def _ranges(spans: Sequence[Damage]) -> str:
     return ", ".join(f"{one.start}-{one.stop - 1}" for one in spans)
 
 
-def _counted(tracks: TrackFile, times: NDArray[np.float64]) -> str:
+def _counted(tracks: TrackFile, video: Video) -> str:
     """How many objects of each class are hidden, in some frame at least."""
-    active = active_frames(tracks.spans, times)
+    active = active_frames(tracks.spans, video.times, video.duration)
     count = Counter(dict.fromkeys(tracks.classes, 0))
     count.update(
         track.label

@@ -10,8 +10,9 @@ const clock = (seconds) => {
 };
 const many = (n, one, more = one + "s") => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
 const number = (text) => String(text).trim() === "" ? NaN : Number(text);
-// Rounded outwards, so that rounding leaves no frame visible.
-const early = (s) => Math.max(0, Math.floor(s * 1000 + 1e-6) / 1000), late = (s) => Math.ceil(s * 1000 - 1e-6) / 1000;
+// Rounded outwards, so that rounding leaves no frame visible. A start is rounded to microseconds: any earlier it
+// would take in the frame before, which is still displayed then.
+const early = (s) => Math.max(0, Math.floor(s * 1e6 + 1e-3) / 1e6), late = (s) => Math.ceil(s * 1000 - 1e-6) / 1000;
 
 function element(tag, text, className) {
   const node = document.createElement(tag);
@@ -34,7 +35,7 @@ const dirty = () => JSON.stringify(edits()) !== saved;
 function spanMistake([start, end]) {
   if (!Number.isFinite(start) || !Number.isFinite(end)) return "needs a start and an end in seconds";
   if (start < 0 || end <= start) return "must end after it starts, at 0 s or later";
-  return start > data.last ? `starts after the last frame (${data.last.toFixed(3)} s)` : "";
+  return start >= data.duration - 1e-6 ? `starts after the end of the video (${data.duration.toFixed(3)} s)` : "";
 }
 
 function cornersMistake(box) {
@@ -153,7 +154,7 @@ function chooseMoment(index) {
 
 function drawOverlay() {
   if (!data.moments.length) return;  // not a frame could be read
-  const svg = $("overlay"), now = data.moments[moment].time;
+  const svg = $("overlay"), now = data.moments[moment];
   svg.setAttribute("viewBox", `0 0 ${data.width} ${data.height}`);
   svg.replaceChildren();
   const put = ([x1, y1, x2, y2], className) => {
@@ -163,7 +164,8 @@ function drawOverlay() {
     svg.append(rect);
   };
   data.moments[moment].boxes.forEach(([id, ...corners]) => put(corners, kept.has(id) ? "kept" : "hidden"));
-  boxes.filter((b) => b.start <= now && now < b.end).forEach((b) => put(at(b, now), "drawn"));
+  // A box is on every frame that is displayed while it stands.
+  boxes.filter((b) => b.start < now.end - 1e-6 && now.time < b.end - 1e-6).forEach((b) => put(at(b, now.time), "drawn"));
   for (const name of ["box", "end_box"])
     if (draft[name] && !cornersMistake(draft[name]) && (name === "box" || $("moves").checked)) put(draft[name], name === drawing() ? "new" : "other");
 }
@@ -224,7 +226,7 @@ function listBoxes() {
     const row = element("div", undefined, "row"), show = element("button", "Look"), remove = element("button", "Remove");
     const [x1, y1, x2, y2] = box.box.map(Math.round);
     show.onclick = () => {
-      const later = data.moments.findIndex((m) => m.time >= box.start);
+      const later = data.moments.findIndex((m) => m.end > box.start);
       chooseMoment(later < 0 ? data.moments.length - 1 : later);
       $("stage").scrollIntoView({ block: "nearest" });
     };
