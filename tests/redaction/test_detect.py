@@ -7,29 +7,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playhead.redaction.config import RedactionConfig
+from playhead.redaction.config import RedactionConfig, load_redaction_config
 from playhead.redaction.detect import looked_frames, looked_size, unseen_ranges, weights_for
 
 
-@given(st.lists(st.floats(0.01, 0.5), min_size=1, max_size=80), st.floats(0.02, 1))
-def test_looks_are_no_farther_apart_than_asked_unless_frames_are(
-    steps: list[float], every: float
+@given(
+    st.lists(st.floats(0.0005, 0.5), min_size=1, max_size=80),
+    st.floats(0.02, 1),
+    st.integers(1, 12),
+)
+def test_sampled_frames_are_no_farther_apart_than_either_bound_unless_they_are_consecutive(
+    steps: list[float], seconds: float, frames: int
 ) -> None:
     times = np.concatenate([[0], np.cumsum(steps)])
-    looked = looked_frames(times, every)
+    looked = looked_frames(times, seconds, frames)
     assert (looked[0], looked[-1]) == (0, len(times) - 1)
     for before, after in pairwise(looked.tolist()):
-        assert after > before
-        assert after == before + 1 or times[after] - times[before] <= every + 1e-5
-        # The next frame would have been too far: none is looked at in vain.
-        assert after == len(times) - 1 or times[after + 1] - times[before] > every
+        assert before < after <= before + frames
+        assert after == before + 1 or times[after] - times[before] <= seconds + 1e-5
+        # The next frame would have been too far: none is sampled in vain.
+        too_late = after < len(times) - 1 and times[after + 1] - times[before] > seconds
+        assert after == len(times) - 1 or after == before + frames or too_late
 
 
 def test_every_zero_looks_at_all_and_a_constant_rate_at_every_nth() -> None:
     times = np.arange(13) / 25
-    assert looked_frames(times, 0).tolist() == list(range(13))
-    assert looked_frames(times, 0.12).tolist() == [0, 3, 6, 9, 12]
-    assert looked_frames(times[:1], 0.12).tolist() == [0]
+    assert looked_frames(times, 0, 8).tolist() == list(range(13))
+    assert looked_frames(times, 0.12, 8).tolist() == [0, 3, 6, 9, 12]
+    assert looked_frames(times[:1], 0.12, 8).tolist() == [0]
+
+
+def test_at_any_rate_the_presets_sample_a_frame_in_eight_or_more() -> None:
+    for preset in ("balanced", "fast", "thorough"):
+        detection = load_redaction_config(preset).detection
+        for rate in (5, 25, 60, 240, 1000, 10_000):
+            times = np.arange(100) / rate
+            looked = looked_frames(times, detection.every_seconds, detection.every_frames)
+            assert np.diff(looked).max() <= 8
+
+
+def test_an_audit_samples_by_time_alone() -> None:
+    assert looked_frames(np.arange(101) / 100, 0.5, None).tolist() == [0, 50, 100]
 
 
 @pytest.mark.parametrize(

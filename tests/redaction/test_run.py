@@ -13,11 +13,11 @@ from PIL import Image
 from playhead.errors import MediaError, PlayheadError, StorageError
 from playhead.events.formats.tracks import read_tracks
 from playhead.inference.batch import BatchResult
-from playhead.media import inspect, open_video, read_audio
+from playhead.media import VideoWriter, inspect, open_video, read_audio
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.run import redact_files
 from tests.command import run as command
-from tests.redaction.conftest import FRAMES, SIDE, brightest, draw, square_at, write
+from tests.redaction.conftest import FRAMES, HEIGHT, SIDE, WIDTH, brightest, draw, square_at, write
 
 pytestmark = pytest.mark.usefixtures("networks")
 
@@ -51,6 +51,18 @@ def test_frames_between_looks_are_followed_not_looked_at(tmp_path: Path) -> None
     for k, box in zip(track.frames.tolist(), track.boxes.tolist(), strict=True):
         x, y = square_at(k)
         assert max(box[0] - x, box[1] - y, x + SIDE - box[2], y + SIDE - box[3]) <= 1
+
+
+def test_at_1000_frames_a_second_a_face_of_60_frames_is_hidden_in_all_of_them(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "fast.mp4"
+    with VideoWriter(source, WIDTH, HEIGHT, 1000, gop=10) as writer:
+        for k in range(100):
+            writer.write(draw(k // 3, square=20 <= k < 80))
+    assert sum(level > DARK for level in brightest(source)) == 60
+    assert run(source).files[0].status == "ok"
+    assert max(brightest(tmp_path / "fast_redacted.mp4")) < DARK
 
 
 def test_a_network_that_fails_leaves_its_frames_hidden_whole(

@@ -177,14 +177,15 @@ class Auditor:
         return replace(report, still=True)
 
     def _schedule(self, times: NDArray[np.float64]) -> dict[Audited, NDArray[np.int32]]:
-        """The frames that each kind of audit looks at."""
+        """The frames that each kind of audit looks at.
+
+        No bound in frames: the sample is what was asked for, and the report says how large it is.
+        """
         none = np.zeros(0, np.int32)
-        config = self._config
+        every, again = self._config.every_seconds, self._config.again_every_seconds
         return {
-            "independent": looked_frames(times, config.every_seconds) if self._detectors else none,
-            "same network": looked_frames(times, config.again_every_seconds)
-            if self._again
-            else none,
+            "independent": looked_frames(times, every, None) if self._detectors else none,
+            "same network": looked_frames(times, again, None) if self._again else none,
         }
 
     def _look(self, picture: Picture) -> dict[str, Boxes]:

@@ -99,6 +99,12 @@ class DetectionConfig(Settings):
         le=1,
         description="look at a frame this often and follow in between; 0 looks at every frame",
     )
+    every_frames: int = Field(
+        default=8,
+        ge=1,
+        description="look at least at every so many frames too, where a high rate fits more into "
+        "every_seconds",
+    )
     size: int = Field(
         default=1920,
         ge=96,

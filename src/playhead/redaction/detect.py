@@ -1,7 +1,8 @@
 """Detection: what the networks see in a picture, and in the frames of a video that they look at.
 
-A frame is looked at every so many seconds; tracks lead through the others. A frame that should have
-been looked at and was not, whatever the reason, leaves everything around it unseen: hidden whole.
+A frame is looked at every so many seconds, and at least every so many frames; tracks lead through
+the others. A frame that should have been looked at and was not, whatever the reason, leaves
+everything around it unseen: hidden whole.
 """
 
 from collections.abc import Iterator, Sequence
@@ -229,12 +230,16 @@ class Sightings:
 def look_at_video(
     video: Video, networks: Networks, config: RedactionConfig, progress: Progress
 ) -> Sightings:
-    """Look at a frame every `detection.every_seconds`, and at the first and the last.
+    """Look at the first frame, at the last, and between them as often as `detection` says.
+
+    That is every `every_seconds` and every `every_frames`, whichever comes first.
 
     A frame that cannot be decoded, or on which a network fails, ends in `unseen` with everything up
     to the looked-at frames around it. Raises PlayheadError where no frame could be looked at.
     """
-    schedule = looked_frames(video.times, config.detection.every_seconds)
+    schedule = looked_frames(
+        video.times, config.detection.every_seconds, config.detection.every_frames
+    )
     size = read_size(video.width, video.height, config)
     scale = video.width / size[0], video.height / size[1]
     found: dict[int, Found] = {}
@@ -283,17 +288,22 @@ def _derived(track: Track) -> Track:
     return replace(track, origin=np.where(seen, np.uint8(Origin.DERIVED), track.origin))
 
 
-def looked_frames(times: NDArray[np.float64], every: float) -> NDArray[np.int32]:
-    """Frames so that no two neighbours are more than `every` seconds apart where that can be.
+def looked_frames(
+    times: NDArray[np.float64], every_seconds: float, every_frames: int | None
+) -> NDArray[np.int32]:
+    """The frames to look at: int32, rising, the first and the last of the video among them.
 
-    The first and the last are among them; `every` 0 means all.
+    Neighbours are at most `every_seconds` apart, unless they are consecutive, and at most
+    `every_frames`, where that is given. `every_seconds` 0 means all frames.
     """
-    if every == 0 or len(times) < 2:
+    if every_seconds == 0 or len(times) < 2:
         return np.arange(len(times), dtype=np.int32)
+    most = len(times) if every_frames is None else every_frames
     chosen = [0]
-    while chosen[-1] < len(times) - 1:
-        reach = times[chosen[-1]] + every + 1e-6  # times are rounded in containers
-        chosen.append(max(chosen[-1] + 1, int(np.searchsorted(times, reach, side="right")) - 1))
+    while (last := chosen[-1]) < len(times) - 1:
+        reach = times[last] + every_seconds + 1e-6  # times are rounded in containers
+        in_time = int(np.searchsorted(times, reach, side="right")) - 1
+        chosen.append(max(last + 1, min(in_time, last + most)))
     return np.array(chosen, np.int32)
 
 
