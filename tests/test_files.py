@@ -3,12 +3,50 @@
 import errno
 import hashlib
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from playhead import files
 from playhead.errors import PlayheadError, StorageError
-from playhead.files import atomic_path, inside, sha256, write_text
+from playhead.files import (
+    atomic_path,
+    inside,
+    is_temporary,
+    remove_leftovers,
+    sha256,
+    was_cut_short,
+    write_text,
+)
+
+WRITING = """
+import sys, time
+from pathlib import Path
+from playhead.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    print(temporary, flush=True)
+    time.sleep(600)
+"""
+DAY = 86_400
+
+
+def writer_of(final: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A process that is writing `final`, and its temporary file."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITING, str(final)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
 def test_what_stood_there_stays_when_writing_fails(tmp_path: Path) -> None:
@@ -55,6 +93,100 @@ def test_the_temporary_file_keeps_the_suffix_that_encoders_choose_by(tmp_path: P
         assert temporary.suffix == ".mp4"
         temporary.write_bytes(b"x")
     assert (tmp_path / "a b é.mp4").read_bytes() == b"x"
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    killed, left = writer_of(tmp_path / "a.mp4")
+    living, half = writer_of(tmp_path / "b.mp4")
+    try:
+        kill(killed)
+        remove_leftovers(tmp_path)
+        assert not left.exists()
+        assert half.read_text() == "half"
+    finally:
+        kill(living)
+    remove_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_was_killed_and_is_not_waited_for_yet_is_dead(tmp_path: Path) -> None:
+    process, left = writer_of(tmp_path / "a.mp4")
+    process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    remove_leftovers(tmp_path)
+    assert not left.exists()
+    process.wait()
+
+
+def test_writing_into_a_folder_removes_what_a_killed_process_left_there(tmp_path: Path) -> None:
+    process, _ = writer_of(tmp_path / "a.mp4")
+    kill(process)
+    write_text(tmp_path / "b.txt", "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["b.txt"]
+
+
+def test_another_process_of_the_same_number_does_not_keep_a_leftover(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "a.mp4") as temporary:
+        parts = temporary.name.split("-")
+        parts[3] = f"{int(parts[3], 16) + 1:x}"  # when it started
+        earlier = tmp_path / "-".join(parts)
+        earlier.write_text("half")
+        remove_leftovers(tmp_path)
+        assert not earlier.exists()
+        assert temporary.exists()
+
+
+def test_what_another_machine_writes_is_left_for_a_day_without_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, left = writer_of(tmp_path / "a.mp4")
+    kill(process)
+    monkeypatch.setattr(files, "_machine", lambda: "0" * 8)
+    remove_leftovers(tmp_path)
+    assert left.exists()
+    os.utime(left, (time.time() - 1.1 * DAY,) * 2)
+    remove_leftovers(tmp_path)
+    assert not left.exists()
+
+
+def test_files_that_are_not_ours_are_never_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, left = writer_of(tmp_path / "a.mp4")
+    kill(process)
+    others = [
+        tmp_path / ".download.partial.mp4",
+        tmp_path / "film.partial",
+        tmp_path / left.name.removeprefix("."),
+        tmp_path / left.name.replace(".partial", ""),
+    ]
+    for path in others:
+        path.write_text("mine")
+        os.utime(path, (0, 0))
+    (tmp_path / left.name.replace(".mp4", ".mkv")).symlink_to(others[0])
+    remove_leftovers(tmp_path)
+    assert not left.exists()
+    assert [path.read_text() for path in others] == ["mine"] * len(others)
+    left.write_text("half")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)  # another user's
+    remove_leftovers(tmp_path)
+    assert left.exists()
+
+
+def test_a_file_is_known_to_be_cut_short_by_what_its_killed_process_left(tmp_path: Path) -> None:
+    process, left = writer_of(tmp_path / "a.mp4")
+    assert not was_cut_short(tmp_path / "a.mp4")
+    kill(process)
+    assert is_temporary(left)
+    assert was_cut_short(tmp_path / "a.mp4")
+    assert not was_cut_short(tmp_path / "b.mp4")
+    assert not was_cut_short(tmp_path / "none" / "a.mp4")
+
+
+def test_the_longest_name_that_a_folder_takes_can_be_written(tmp_path: Path) -> None:
+    write_text(tmp_path / ("n" * 251 + ".txt"), "x")
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd"])

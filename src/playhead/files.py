@@ -1,10 +1,19 @@
-"""Files: written whole or not at all, hashed, and kept inside the folder the user named."""
+"""Files: written whole or not at all, hashed, and kept inside the folder the user named.
+
+What is not yet whole has a temporary name, which no other program gives and which names the process
+that writes it. So what killed processes left is told from what others still write, and is removed.
+"""
 
 import hashlib
 import os
+import platform
+import re
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -17,11 +26,23 @@ __all__ = [
     "data_folder",
     "fingerprint",
     "inside",
+    "is_temporary",
+    "remove_leftovers",
     "sha256",
+    "was_cut_short",
     "write_text",
 ]
 
 _PROBE = 1 << 20
+_TEMPORARY = re.compile(
+    r"\.playhead-(?P<machine>[0-9a-f]{8})-(?P<process>[0-9a-f]+)-(?P<started>[0-9a-f]+)"
+    r"-(?P<final>[0-9a-f]{8})-[a-z0-9_]{8}\.partial(\.[^.]*)?"
+)
+_DAY = 86_400.0
+"""Seconds without a change after which a temporary file of another machine counts as left."""
+
+_swept: set[str] = set()
+"""Folders that this process has already looked through for temporary files of killed ones."""
 
 
 @contextmanager
@@ -29,13 +50,20 @@ def atomic_path(final: Path) -> Iterator[Path]:
     """A temporary path beside `final`, moved onto it when the block ends well.
 
     When the block raises, the temporary file is removed and whatever stood at `final` still stands.
+    A process that is killed leaves it; the next one that writes into the folder removes it.
     The temporary name keeps the suffix of `final`, since encoders choose by it.
     Raises StorageError where the folder or the disk refuses.
     """
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        if str(final.parent.absolute()) not in _swept:
+            remove_leftovers(final.parent)
+        process = os.getpid()
         handle, name = tempfile.mkstemp(
-            prefix=".", suffix=f".partial{final.suffix}", dir=final.parent
+            prefix=f".playhead-{_machine()}-{process:x}-{_started(process) or 0:x}"
+            f"-{_short_hash(final.name)}-",
+            suffix=f".partial{final.suffix}",
+            dir=final.parent,
         )
     except OSError as error:
         raise StorageError(f"{final}: cannot write here: {error.strerror or error}") from error
@@ -50,6 +78,30 @@ def atomic_path(final: Path) -> Iterator[Path]:
         raise StorageError(f"{final}: writing failed: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file's name is one under which `atomic_path` keeps what is not yet whole."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def was_cut_short(final: Path) -> bool:
+    """Whether a process was killed while it wrote `final`, and left its temporary file."""
+    return any(name == _short_hash(final.name) for _, name in _left_behind(final.parent))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of `folder` whose processes no longer live.
+
+    Processes of this machine, since it was started, are known by their number and the time of their
+    start. Those of another one, which shares the folder, or of another container cannot be seen
+    from here: their files go after a day without a change. Files of another user, and those that
+    `atomic_path` did not make, are never touched.
+    """
+    _swept.add(str(folder.absolute()))
+    for path, _ in list(_left_behind(folder)):
+        with suppress(OSError):  # what cannot be removed costs its space, not the work
+            path.unlink()
 
 
 def write_text(final: Path, text: str) -> None:
@@ -119,6 +171,62 @@ def _user_folder(variable: str, default: Path) -> Path:
             f"{folder}: cannot be made ({error.strerror}); set {variable} to a folder you can write"
         ) from error
     return folder
+
+
+def _left_behind(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Our temporary files whose processes no longer live, each with the hash of its final name."""
+    try:
+        paths = list(folder.iterdir())
+    except OSError:  # where nothing can be listed there is nothing to tell; writing says what it is
+        return
+    for path in paths:
+        parts = _TEMPORARY.fullmatch(path.name)
+        if parts is None:
+            continue
+        try:
+            status = path.lstat()
+        except FileNotFoundError:  # it has just become whole
+            continue
+        if parts["machine"] == _machine():
+            lives = _started(int(parts["process"], 16)) == int(parts["started"], 16)
+        else:
+            lives = time.time() - status.st_mtime < _DAY
+        # Of another user's processes not all can be seen.
+        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not lives:
+            yield path, parts["final"]
+
+
+@cache
+def _machine() -> str:
+    """What tells where a process number is one: this machine since its start, or a container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        return _short_hash(boot + str(Path("/proc/self/ns/pid").readlink()))
+    except OSError:  # not Linux
+        return _short_hash(platform.node())
+
+
+def _started(process: int) -> int | None:
+    """When a process started, which tells it from a later one of its number; None: it is dead."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        if Path("/proc/self/stat").exists():
+            return None
+    else:
+        state, *columns = status.rpartition(")")[2].split()  # a name may hold spaces and brackets
+        return None if state in "ZX" else int(columns[18])
+    try:  # not Linux: the number alone tells
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return 0
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
 
 
 def _flush_to_disk(path: Path) -> None:
