@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from playhead.errors import MediaError
+from playhead.media.nal import holds_no_image
 from playhead.media.sidedata import DISPLAY_MATRIX, side_data
 from playhead.media.source import Clock, Identity, Limits, Source
 from playhead.media.table import FrameTable, Layout, load_table, save_table
@@ -126,8 +127,9 @@ def _read_packets(source: Source, clock: Clock) -> _Packets:
 
 
 def _shows_nothing(packet: Packet[VideoStream]) -> bool:
-    """A VP8 packet that only helps to decode others says so in a bit of its first byte."""
-    return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10
+    """Whether a packet gives no frame; a VP8 one that only helps to decode others has a bit off."""
+    hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10
+    return hidden or holds_no_image(packet)
 
 
 def _table(
@@ -230,6 +232,9 @@ def _assembled(
     ranks = np.array([place.get(int(key), index) for index, key in enumerate(shown)], np.int32)
     key_frames, points = _access(packets, shown)
     last = packets.durations[place[int(shown[-1])]] if int(shown[-1]) in place else 0
+    missing = max(0, _missing(source, packets), _cut_off(source, rate))
+    if source.container.format.name == "avi" and not missing and int(shown[-1]) in place:
+        last = source.stream.frames - max(packets.keys)  # as long as the clock counts on
     known = timestamps == "container" and last > 0
     return FrameTable(
         keys=shown,
@@ -247,7 +252,7 @@ def _assembled(
         has_audio=bool(source.container.streams.audio),
         start=0.0 if source.identity == "pos" else float(shown[0] * tick),
         reorder=_reorder(source, head),
-        missing=max(0, _promised(source) - packets.total, _cut_off(source, rate)),
+        missing=missing,
     )
 
 
@@ -258,13 +263,18 @@ def _reorder(source: Source, head: _Decoded) -> int | None:
     return max(head.reorder, source.stream.codec_context.reorder_depth)
 
 
-def _promised(source: Source) -> int:
-    """How many packets the container says it holds, where it says so; edit lists allowed for."""
+def _missing(source: Source, packets: _Packets) -> int:
+    """How many packets the container says it holds, less those that it does hold.
+
+    The index of an MP4 file lists what edit lists hide as well. An AVI counts ticks of its clock,
+    of which a copy of another file may leave some empty.
+    """
     match source.container.format.name:
         case "mov,mp4,m4a,3gp,3g2,mj2":
-            return len(source.stream.index_entries)
-        case "avi":
-            return source.stream.frames
+            return len(source.stream.index_entries) - packets.total
+        case "avi" if packets.keys:
+            step = float(np.median(np.diff(packets.keys))) if len(packets.keys) > 1 else 1.0
+            return int((source.stream.frames - 1 - max(packets.keys)) // max(step, 1.0))
         case _:
             return 0
 

@@ -22,6 +22,7 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from playhead.errors import LimitError, MediaError
+from playhead.media.nal import ends_sequence, holds_no_image
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -209,9 +210,12 @@ class Source:
             self.stream.codec_context.reorder_depth = self._reorder
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
-        """Packets in the order of decoding, read on after what cannot be read."""
+        """Packets to decode, in their order, read on after what cannot be read."""
         for packet in self._read(self.stream):
-            yield self._identified(cast("Packet[VideoStream]", packet))
+            image = cast("Packet[VideoStream]", packet)
+            # For some packets without an image the decoder reports an error.
+            if not holds_no_image(image) or ends_sequence(image):
+                yield self._identified(image)
 
     def packets_after_gaps(self) -> Iterator[tuple[Packet[VideoStream], bool]]:
         """The same, each with whether bytes were passed over before it that no packet explains."""
