@@ -141,3 +141,77 @@ def reference(path: Path) -> Iterator[NDArray[np.uint8]]:
         given.streams.video[0].thread_type = "NONE"
         for frame in given.decode(video=0):
             yield frame.to_ndarray(format="gray" if "10" not in frame.format.name else "gray10le")
+
+
+def late_sound(
+    path: Path,
+    codec: str,
+    sound: str,
+    *,
+    format: str,
+    silent: int,
+    frames: int,
+    stop: int | None = None,
+    first: int = 0,
+    noise: bool = True,
+) -> Path:
+    """A video whose sound lasts from frame `silent` to `stop`, in a format that streams.
+
+    noise: large images, so that megabytes come before the sound; else images with their number
+    """
+    width, height = (640, 368) if noise else (WIDTH, HEIGHT)
+    stop = frames if stop is None else stop
+    random = np.random.default_rng(0)
+    with av.open(str(path), "w", format=format) as output:
+        stream = output.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.gop_size, stream.max_b_frames = 12, 0
+        stream.codec_context.bit_rate = 40_000_000
+        coder = {"preset": "ultrafast", "qp": "12", "sc_threshold": "0"}
+        stream.options = coder if codec == "libx264" else {"qscale": "2"}
+        track = output.add_stream(sound, rate=48000) if silent < stop else None
+        if track is not None:
+            track.codec_context.layout = "stereo"
+        for k in range(first, first + frames):
+            luma = picture(k, width, height)
+            if noise:
+                luma[2 * CELL :] = random.integers(0, 255, (height - 2 * CELL, width), np.uint8)
+            frame = yuv_frame(luma)
+            frame.pts, frame.time_base = k, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+            if track is not None and silent <= k - first < stop:
+                tone = 0.3 * np.sin(np.arange(1920) * 0.06)
+                if sound == "mp2":
+                    samples = np.repeat((tone * 32767).astype(np.int16), 2)[None]
+                    block = av.AudioFrame.from_ndarray(samples, "s16", "stereo")
+                else:
+                    samples = np.stack([tone, tone]).astype(np.float32)
+                    block = av.AudioFrame.from_ndarray(samples, "fltp", "stereo")
+                block.sample_rate, block.time_base = 48000, Fraction(1, 48000)
+                block.pts = k * 1920
+                output.mux(track.encode(block))
+        output.mux(stream.encode())
+        if track is not None:
+            output.mux(track.encode())
+    return path
+
+
+def sound_in_the_middle(path: Path) -> Path:
+    """Three recordings of 300 frames joined: the second one lists a track that the others lack."""
+    parts = []
+    for number, silent in enumerate((300, 0, 300)):
+        part = path.with_name(f"part {number}{path.suffix}")
+        late_sound(
+            part,
+            "libx264",
+            "aac",
+            format="mpegts",
+            silent=silent,
+            frames=300,
+            first=300 * number,
+            noise=False,
+        )
+        parts.append(part.read_bytes())
+        part.unlink()
+    path.write_bytes(b"".join(parts))
+    return path

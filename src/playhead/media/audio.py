@@ -4,6 +4,7 @@ Sound that cannot be decoded leaves silence of its length, so that what follows 
 silent spans are noted.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,15 @@ from pathlib import Path
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from numpy.typing import NDArray
 
 from playhead.errors import MediaError
+from playhead.media.resampling import Resampler
 from playhead.media.scan import table_of
-from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, open_container
+from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, open_container, packets_of
 
 __all__ = ["Audio", "AudioBlock", "read_audio", "stream_audio"]
 
@@ -27,7 +28,6 @@ _TOLERATED = 0.02
 """Seconds: containers round the times of sound; a larger hole is a hole."""
 _LONGEST_HOLE = 3 * 3600
 """Seconds: a larger hole is a broken time stamp, not lost sound."""
-_READ_FAILURES = 16
 
 
 @dataclass(frozen=True)
@@ -111,20 +111,13 @@ def _is_cover(disposition: int) -> bool:
 
 def _decoded(container: InputContainer, stream: AudioStream, clock: Clock) -> Iterator[AudioFrame]:
     """Decoded frames; packets that cannot be read or decoded are left out."""
-    failures = 0
-    while failures < _READ_FAILURES:
+    for packet in itertools.chain(packets_of(container, [stream]), [None]):
+        clock.check()
         try:
-            for packet in container.demux(stream):
-                clock.check()
-                try:
-                    yield from packet.decode()
-                    failures = 0
-                except av.error.FFmpegError:
-                    # What is missing shows as a hole in the times of what follows.
-                    continue
-            return
+            yield from stream.decode(packet)
         except av.error.FFmpegError:
-            failures += 1
+            # What is missing shows as a hole in the times of what follows.
+            continue
 
 
 class _Blocks:
@@ -141,7 +134,7 @@ class _Blocks:
 
     def of(self, frames: Iterator[AudioFrame]) -> Iterator[AudioBlock]:
         """The blocks of these frames, in order."""
-        resampler: AudioResampler | None = None
+        resampler: Resampler | None = None
         for frame in frames:
             if resampler is None:
                 resampler = self._begin(frame)
@@ -157,7 +150,7 @@ class _Blocks:
             if self._waiting:
                 yield self._block(self._waiting)
 
-    def _begin(self, frame: AudioFrame) -> AudioResampler:
+    def _begin(self, frame: AudioFrame) -> Resampler:
         self._rate = self._rate or frame.sample_rate
         self._channels = frame.layout.nb_channels
         first = 0.0 if frame.time is None else float(frame.time)
@@ -165,7 +158,7 @@ class _Blocks:
         self._start = 0.0 if self._zero is None else first - self._zero
         self._consumed = 0.0
         self._given = 0
-        return AudioResampler("fltp", frame.layout.name, self._rate)
+        return Resampler(frame.layout.name, self._rate)
 
     def _silence_before(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
         """Silence where the times say that sound is missing, a block at a time."""

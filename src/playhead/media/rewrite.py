@@ -105,20 +105,24 @@ def rewrite(
     change: Change,
     options: RewriteOptions,
     progress: Progress | None = None,
+    *,
+    opened: Video | None = None,
 ) -> Rewritten:
     """Write `source` to `target` frame for frame, each picture altered by `change` in place.
 
     change: called for every frame k that can be read, in order, with its `Picture`; for those that
         cannot be read a grey picture with a cross is written instead
+    opened: the same file as it was opened before, where `change` was made from its frames
     Attached pictures, attachments and data tracks (places, time codes) are never taken over.
-    Raises MediaError for a source that is no video or no file, or a target that is the source or
-    no .mp4, .m4v, .mov or .mkv; StorageError where the disk refuses; and what `change` raises. In
-    every case nothing is left and what stood at `target` before still stands.
+    Raises MediaError for a source that is no video or no file or that changes while it is read, or
+    a target that is the source or no .mp4, .m4v, .mov or .mkv; StorageError where the disk refuses;
+    and what `change` raises. In every case nothing is left and what stood at `target` before still
+    stands.
     """
     source, target = require_file(source), Path(target)
     _check_target(source, target)
     try:
-        return _rewritten(source, target, change, options, progress)
+        return _rewritten(source, target, change, options, progress, opened=opened)
     except _ChangeError as carried:
         raise carried.error from None
 
@@ -136,8 +140,12 @@ def _rewritten(
     change: Change,
     options: RewriteOptions,
     progress: Progress | None,
+    *,
+    opened: Video | None,
 ) -> Rewritten:
     with open_video(source, threads=_threads(options)) as video, ExitStack() as stack:
+        opened = opened or video
+        opened.require_unchanged()
         frames = Frames(video)
         first = frames.first()
         temporary = stack.enter_context(atomic_path(target))
@@ -149,6 +157,7 @@ def _rewritten(
                 writing.write(k, frame, change)
                 if progress is not None:
                     progress.advance()
+        opened.require_unchanged()
         return Rewritten(video.frames, frames.marked(), tuple(writing.notes()))
 
 
@@ -244,7 +253,8 @@ class _Writing:
     @contextmanager
     def closing(self) -> Iterator[None]:
         """Finish the file where the block ends well, else only let go of it."""
-        with ExitStack() as failed:
+        with ExitStack() as always, ExitStack() as failed:
+            always.callback(self._tracks.close)
             failed.callback(self._release)
             yield
             with self._refusing():

@@ -54,6 +54,7 @@ class Frames:
         else:
             return
         with open_video(self._path) as careful:
+            video.require_unchanged()  # else the frames of `careful` are others
             for index, frame in careful.decoded(k):
                 if frame is None:
                     self._reasons[index] = _reason(careful, index)

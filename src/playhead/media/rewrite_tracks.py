@@ -6,22 +6,24 @@ that the source's edit list hides are not taken over: they are not in what is sh
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import av
-from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from playhead.media.source import Source
+from playhead.media.late import late_sound, sound_streams
+from playhead.media.resampling import Resampler
+from playhead.media.source import Source, packets_of
 
 __all__ = ["Tracks", "kept_metadata"]
 
@@ -34,6 +36,8 @@ _BITS_A_CHANNEL = 96_000
 _OF_CONTAINER = {"encoder", "major_brand", "minor_version", "compatible_brands"}
 _PREROLL = Fraction(1, 10)
 """Seconds of hidden sound that are taken over, from which a decoder starts."""
+_LEAST = Fraction(1, 1000)
+"""Seconds from one packet to the next where the clock jumps back: no container's is coarser."""
 _HIDDEN = 64
 """Packets that lie in them at most."""
 
@@ -45,6 +49,7 @@ class _Copied:
         self.target = container.add_stream_from_template(source)
         self._tick = Fraction(source.time_base or 1)
         self._move = round(moved / self._tick)
+        self._least = math.ceil(_LEAST / self._tick)
         self._hidden: deque[tuple[int, Packet[Any]]] = deque(maxlen=_HIDDEN)
         self._started = False
         self._end = 0
@@ -80,8 +85,9 @@ class _Copied:
         assert packet.dts is not None
         assert packet.pts is not None
         packet.dts += self._move
-        # A jump back on the source's clock can be in no container.
-        packet.dts = packet.dts if self._last is None else max(packet.dts, self._last + 1)
+        # A jump back on the source's clock can be in no container, nor two packets on one tick.
+        if self._last is not None and packet.dts <= self._last:
+            packet.dts = self._last + self._least
         packet.pts = max(packet.pts + self._move, packet.dts)
         self._last = packet.dts
         packet.stream = self.target
@@ -102,7 +108,8 @@ class _Encoded:
         context.layout, context.bit_rate = layout, _BITS_A_CHANNEL * min(channels, 8)
         context.flags |= Flags.bitexact
         context.time_base = Fraction(1, rate)
-        self._resampler = AudioResampler("fltp", layout, rate)
+        self._resampler = Resampler(layout, rate)
+        self._end: Fraction | None = None
 
     def take(self, packet: Packet[Any] | None) -> Iterator[Packet[Any]]:
         """What is to be written now that this packet has come."""
@@ -129,12 +136,40 @@ class _Encoded:
                 round(moment * frame.sample_rate),
                 Fraction(1, frame.sample_rate),
             )
+            # Where recordings overlap that were joined, the first one stays.
+            start, length = Fraction(frame.pts) * frame.time_base, frame.samples * frame.time_base
+            if self._end is not None and start < self._end:
+                if start + length / 2 <= self._end:
+                    return
+                start = self._end
+                frame.pts = round(start / frame.time_base)
+            self._end = start + length
         for part in self._resampler.resample(frame):
             yield from self.target.encode(part)
 
 
+_Tracks = dict[int, _Copied | _Encoded]
+"""The tracks of one container by the index of their stream in it."""
+
+
+class _Feed:
+    """The packets of one container that are taken over, and the tracks that they go to."""
+
+    def __init__(self, container: InputContainer, tracks: _Tracks) -> None:
+        streams = [stream for stream in container.streams if stream.index in tracks]
+        self.tracks = tracks
+        self._packets = packets_of(container, streams, alone=True) if streams else iter(())
+        self.next = next(self._packets, None)
+
+    def take(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        """What is to be written of the next packet, which the one after it then follows."""
+        ready = list(self.tracks[packet.stream_index].take(packet))
+        self.next = next(self._packets, None)
+        return ready
+
+
 class Tracks:
-    """All tracks beside the picture, written as far as the pictures have come."""
+    """All tracks beside the picture, written as far as the pictures have come; close it."""
 
     def __init__(
         self,
@@ -148,54 +183,63 @@ class Tracks:
     ) -> None:
         self.notes: list[str] = []
         self._container, self._moved = container, moved
-        self._tracks: dict[int, _Copied | _Encoded] = {}
-        wanted = [*source.container.streams.audio] if sound else []
-        for number, stream in enumerate(wanted, 1):
-            self._add_sound(stream, number)
-        texts = [*source.container.streams.subtitles] if subtitles else []
-        for number, text in enumerate(texts, 1):
-            self._add_subtitles(text, number)
-        streams = [s for s in source.container.streams if s.index in self._tracks]
-        for given in streams if metadata else []:
-            self._tracks[given.index].target.metadata.update(kept_metadata(given))
-        self._packets = source.packets_of(streams) if streams else iter(())
-        self._next = next(self._packets, None)
+        given = source.container
+        late = [*late_sound(source.path, given)] if sound else []
+        self._late = [part for part, _ in late]
+        tracks: dict[InputContainer, _Tracks] = {given: {}}
+        begun = {stream.id for _, streams in late for stream in streams}
+        numbers = itertools.count(1)
+        for stream in given.streams.audio if sound else ():
+            if stream in sound_streams(given):
+                self._add_sound(stream, next(numbers), tracks[given])
+            elif stream.id not in begun:
+                self.notes.append(
+                    f"sound track {next(numbers)} is left out: nothing in it can be decoded"
+                )
+        for part, streams in late:
+            for stream in streams:
+                self._add_sound(stream, next(numbers), tracks.setdefault(part, {}))
+        for number, text in enumerate(given.streams.subtitles if subtitles else (), 1):
+            self._add_subtitles(text, number, tracks[given])
+        for part, taken in tracks.items():
+            for any_stream in part.streams if metadata else ():
+                if any_stream.index in taken:
+                    taken[any_stream.index].target.metadata.update(kept_metadata(any_stream))
+        self._feeds = [_Feed(part, taken) for part, taken in tracks.items()]
+
+    def close(self) -> None:
+        """Release what was opened beside the source."""
+        for part in self._late:
+            part.close()
 
     def write(self, until: float | None) -> None:
         """Write what comes before a time in seconds of the target, or all that is left."""
-        while self._next is not None:
-            packet = self._next
-            if until is not None and not self._due(packet, until):
-                return
-            self._container.mux(list(self._tracks[packet.stream_index].take(packet)))
-            self._next = next(self._packets, None)
+        for feed in self._feeds:
+            while feed.next is not None and (until is None or self._due(feed.next, until)):
+                self._container.mux(feed.take(feed.next))
         if until is None:
-            for track in self._tracks.values():
+            for track in (track for feed in self._feeds for track in feed.tracks.values()):
                 self._container.mux(list(track.finish()))
 
     def _due(self, packet: Packet[Any], until: float) -> bool:
         time = packet.dts if packet.dts is not None else packet.pts
         return time is None or float(time * packet.time_base + self._moved) <= until
 
-    def _add_sound(self, stream: AudioStream, number: int) -> None:
-        context: AudioCodecContext | None = stream.codec_context
-        if context is None:
-            self.notes.append(f"sound track {number} is left out: its kind is not known")
-            return
-        name = context.codec.canonical_name
+    def _add_sound(self, stream: AudioStream, number: int, tracks: _Tracks) -> None:
+        name = stream.codec_context.codec.canonical_name
         try:
             if _holds(self._container, name):
-                self._tracks[stream.index] = _Copied(stream, self._container, self._moved)
+                tracks[stream.index] = _Copied(stream, self._container, self._moved)
                 return
         except ValueError:
             # The container says itself that it does not hold this kind of sound.
             pass
-        self._tracks[stream.index] = _Encoded(stream, self._container, self._moved)
+        tracks[stream.index] = _Encoded(stream, self._container, self._moved)
         self.notes.append(f"sound track {number} ({name}) is encoded anew as AAC")
 
-    def _add_subtitles(self, stream: Stream, number: int) -> None:
+    def _add_subtitles(self, stream: Stream, number: int, tracks: _Tracks) -> None:
         try:
-            self._tracks[stream.index] = _Copied(stream, self._container, self._moved)
+            tracks[stream.index] = _Copied(stream, self._container, self._moved)
         except ValueError:
             self.notes.append(
                 f"subtitle track {number} is left out: this container does not hold its kind"

@@ -26,7 +26,7 @@ from playhead.media.sidedata import DISPLAY_MATRIX, side_data
 from playhead.media.source import Clock, Identity, Limits, Source
 from playhead.media.table import FrameTable, Layout, load_table, save_table
 
-__all__ = ["scan", "table_of"]
+__all__ = ["file_state", "scan", "table_of"]
 
 _COMPLETE_HEADERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 
@@ -64,14 +64,15 @@ def table_of(path: Path, limits: Limits, clock: Clock) -> FrameTable:
     """The table of a file, from the cache where it is known there."""
     table = load_table(path) if path.is_file() else None
     if table is None:
-        before = _state(path)
+        before = file_state(path)
         table = scan(path, limits, clock)
-        if _state(path) == before:  # a file that is still being copied has another table soon
+        if file_state(path) == before:  # a file that is still being copied has another table soon
             save_table(path, table)
     return table
 
 
-def _state(path: Path) -> tuple[int, int] | None:
+def file_state(path: Path) -> tuple[int, int] | None:
+    """The size and time of change of a file, which tell when it is written to; None for no file."""
     if not path.is_file():
         return None
     status = path.stat()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -33,6 +33,7 @@ __all__ = [
     "check_file",
     "denied",
     "open_container",
+    "packets_of",
     "require_file",
 ]
 
@@ -47,6 +48,8 @@ _FORMATS = (
     "nsv,dirac,vc1,wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,au,amr,opus"
 )
 _READ_FAILURES = 16
+_NO_LIMIT = str(10**12)
+"""Microseconds; what is analysed is limited in bytes."""
 _UNEXPLAINED = 2048
 """Bytes between two pictures that are no sign of loss: headers of containers."""
 
@@ -127,9 +130,13 @@ def denied(path: Path) -> MediaError:
     )
 
 
-def open_container(path: Path, *, probe: bool = True) -> InputContainer:
+def open_container(
+    path: Path, *, probe: bool = True, start: int = 0, window: int | None = None
+) -> InputContainer:
     """Open a local media file; without `probe` no picture is decoded to learn what it holds.
 
+    start: the byte at which reading starts, for formats that can be read from anywhere
+    window: bytes that are read to learn what the file holds; FFmpeg's own choice where None
     Raises MediaError with what is wrong with the file.
     """
     check_file(path, "video")
@@ -138,7 +145,9 @@ def open_container(path: Path, *, probe: bool = True) -> InputContainer:
         return av.open(
             f"file:{os.fspath(path)}",
             container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
-            | ({} if probe else {"probesize": "32"}),
+            | ({} if probe else {"probesize": "32"})
+            | ({"skip_initial_bytes": str(start)} if start else {})
+            | ({"probesize": str(window), "analyzeduration": _NO_LIMIT} if window else {}),
             metadata_errors="replace",
         )
     except PermissionError as error:
@@ -148,6 +157,33 @@ def open_container(path: Path, *, probe: bool = True) -> InputContainer:
             f"{path}: is not a media file that can be read ({_words(error)}); "
             "check that it plays, or that it was copied completely"
         ) from error
+
+
+def packets_of(
+    container: InputContainer, streams: Iterable[Stream], *, alone: bool = False
+) -> Iterator[Packet[Stream]]:
+    """Packets of these streams in the order of the file, read on after what cannot be read.
+
+    alone: the container passes over all other streams, which is faster
+    """
+    streams = list(streams)
+    if alone:
+        for stream in container.streams:
+            stream.discard = Discard.default if stream in streams else Discard.all
+    failures = 0
+    while failures < _READ_FAILURES:
+        try:
+            for packet in container.demux(*streams):
+                if packet.size:
+                    failures = 0
+                    yield packet
+            return
+        except av.error.FFmpegError:
+            failures += 1
+        except IndexError:
+            # A stream appeared that was unknown at opening. PyAV passes over its packets, and at
+            # the end, when all others have been given out, it may look for it in its own list.
+            return
 
 
 def _words(error: Exception) -> str:
@@ -183,7 +219,7 @@ class Source:
                 if other.index != self.stream.index and not every_stream:
                     other.discard = Discard.all
             self._prepare(limits)
-        except MediaError:
+        except BaseException:
             self.container.close()
             raise
 
@@ -211,7 +247,7 @@ class Source:
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Packets to decode, in their order, read on after what cannot be read."""
-        for packet in self._read(self.stream):
+        for packet in packets_of(self.container, [self.stream]):
             image = cast("Packet[VideoStream]", packet)
             # For some packets without an image the decoder reports an error.
             if not holds_no_image(image) or ends_sequence(image):
@@ -221,7 +257,7 @@ class Source:
         """The same, each with whether bytes were passed over before it that no packet explains."""
         place, explained = None, 0
         self.ends = 0.0
-        for packet in self._read(*self.container.streams):
+        for packet in packets_of(self.container, self.container.streams):
             if packet.pts is not None and packet.time_base is not None:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 self.ends = max(self.ends, end)
@@ -231,24 +267,6 @@ class Source:
                 explained = 0
                 yield self._identified(cast("Packet[VideoStream]", packet)), gap
             explained += packet.size
-
-    def packets_of(self, streams: Sequence[Stream]) -> Iterator[Packet[Stream]]:
-        """Packets of these streams in the order of the file, their times untouched."""
-        for stream in self.container.streams:
-            stream.discard = Discard.default if stream in streams else Discard.all
-        yield from self._read(*streams)
-
-    def _read(self, *streams: Stream) -> Iterator[Packet[Stream]]:
-        failures = 0
-        while failures < _READ_FAILURES:
-            try:
-                for packet in self.container.demux(*streams):
-                    if packet.size:
-                        failures = 0
-                        yield packet
-                return
-            except av.error.FFmpegError:
-                failures += 1
 
     def _identified(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
         if self.identity == "dts":

@@ -18,7 +18,7 @@ from playhead.errors import DamagedError, MediaError
 from playhead.media.damage import Damage, DamageLog
 from playhead.media.pixels import Converter, Pixels
 from playhead.media.reading import Cursor
-from playhead.media.scan import table_of
+from playhead.media.scan import file_state, table_of
 from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, Source, check_file
 from playhead.media.table import FrameTable
 from playhead.times import nearest
@@ -50,9 +50,10 @@ def open_video(
     check_file(path, "video", empty=True)
     limits = Limits(max_pixels, max_seconds)
     clock = Clock(path, max_seconds)
+    state = file_state(path)
     table = table_of(path, limits, clock)
     source = Source(path, table.identity, threads=threads, limits=limits, reorder=table.reorder)
-    return Video(source, table, clock, limits)
+    return Video(source, table, clock, limits, state)
 
 
 class Video:
@@ -61,8 +62,16 @@ class Video:
     One Video serves one thread of one process: each worker opens its own.
     """
 
-    def __init__(self, source: Source, table: FrameTable, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self,
+        source: Source,
+        table: FrameTable,
+        clock: Clock,
+        limits: Limits,
+        state: tuple[int, int] | None,
+    ) -> None:
         self.path = source.path
+        self._state = state
         self._table = table
         self._clock = clock
         self._log = DamageLog(len(table))
@@ -265,6 +274,14 @@ class Video:
         for k in range(self.frames):
             self._clock.restart()
             self._cursor.bring(k, lambda k, frame: True, taken=True)
+
+    def require_unchanged(self) -> None:
+        """Raise MediaError where the file was written to after it was opened."""
+        if file_state(self.path) != self._state:
+            raise MediaError(
+                f"{self.path}: the file changed while it was read; wait until it is complete and "
+                "run this again"
+            )
 
     def _unreadable(self, k: int) -> DamagedError:
         around = next((d for d in self.damage if d.start <= k < d.stop), None)

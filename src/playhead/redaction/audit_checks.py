@@ -8,6 +8,7 @@ from PIL import Image
 
 from playhead.errors import MediaError
 from playhead.media import Video
+from playhead.media.late import count_sound
 from playhead.media.source import open_container
 from playhead.redaction.audit_report import Check
 from playhead.redaction.config import WriteConfig
@@ -64,8 +65,8 @@ def check_picture(redacted: Path) -> list[Check]:
 
 
 def _check_streams(original: Path, redacted: Path, write: WriteConfig) -> Iterator[Check]:
-    with open_container(original) as before, open_container(redacted) as after:
-        wanted = len(before.streams.audio) if write.audio == "keep" else 0
+    wanted = count_sound(original) if write.audio == "keep" else 0
+    with open_container(redacted) as after:
         got = len(after.streams.audio)
         others = {str(one.type) for one in after.streams} - {"video", "audio"}
         words = set(after.metadata).union(*(one.metadata for one in after.streams))

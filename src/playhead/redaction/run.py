@@ -124,8 +124,9 @@ def render(
 ) -> Rewritten:
     """Write the redacted video of a track file; no network looks at it.
 
-    Raises LabelError where the tracks are of another video.
+    Raises LabelError where the tracks are of another video, MediaError where the file changed.
     """
+    video.require_unchanged()
     check_same(video, tracks)
     masks = Masks(tracks, video.times, video.duration, config.mask, config.style.shape)
     hider = Hider(config.style)
@@ -145,7 +146,8 @@ def render(
         keep_subtitles=config.write.keep_subtitles,
         threads=config.threads or 0,
     )
-    return rewrite(video.path, target, change, options, _Part(progress, 1 / video.frames))
+    part = _Part(progress, 1 / video.frames)
+    return rewrite(video.path, target, change, options, part, opened=video)
 
 
 def outcome_of(
@@ -241,6 +243,7 @@ class _Redaction:
             looking = _Part(progress, 1.0 if self.only_tracks else LOOKING)
             sightings = look_at_video(video, self.networks, self.config, looking)
             tracks = _track_file(video, sightings, self.config)
+            video.require_unchanged()
             write_tracks(outputs[-1], tracks)
             written = None
             if not self.only_tracks:
