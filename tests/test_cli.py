@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from playhead.media import open_video
 from tests.command import playhead, playhead_json, run
+from tests.media.encode import encode, sound_in_the_middle
 
 COMMANDS = (
     (),
@@ -81,6 +84,51 @@ def test_a_missing_file_of_info_is_failed_and_ends_with_three() -> None:
     [found] = playhead_json("info", "nowhere.mp4", code=3)
     assert found["status"] == "failed"
     assert found["path"] == "nowhere.mp4"
+
+
+def test_info_shows_every_file_however_one_of_them_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [encode(tmp_path / f"{name}.mp4", 20) for name in "ab"]
+    nasty = tmp_path / "nasty.mp4"
+    nasty.write_bytes(whole[0].read_bytes())
+
+    def broken(path: Path, **_: object) -> object:
+        if path == nasty:
+            raise IndexError("nobody foresaw this")
+        return open_video(path)
+
+    monkeypatch.setattr("playhead.media.inspection.open_video", broken)
+    paths = [whole[0], nasty, tmp_path / "none.mp4", whole[1]]
+    found = playhead_json("info", *paths, code=3)
+    assert [one["status"] for one in found] == ["ok", "failed", "failed", "ok"]
+    assert "IndexError: nobody foresaw this" in found[1]["reason"]
+    lines = playhead("info", *paths, code=3).splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == list(map(str, paths))
+
+
+def test_info_reads_a_file_whose_sound_begins_in_its_middle(tmp_path: Path) -> None:
+    paths = [sound_in_the_middle(tmp_path / "joined.ts"), encode(tmp_path / "a.mp4", 20)]
+    found = playhead_json("info", *paths, code=3)
+    assert [(one["status"], one["frames"]) for one in found] == [("partial", 900), ("ok", 20)]
+
+
+def test_debug_shows_the_traceback_of_a_file_that_fails(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", 20)
+    code = (
+        "import sys, playhead.cli, playhead.media.inspection as inspection\n"
+        "def broken(path, threads): raise IndexError('nobody foresaw this')\n"
+        "inspection.open_video = broken\n"
+        "sys.argv = ['playhead', 'info', *sys.argv[1:]]\n"
+        "playhead.cli.main()\n"
+    )
+    for options in ((), ("--debug",)):
+        command = [sys.executable, "-c", code, str(path), *options]
+        finished = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert finished.returncode == 3
+        assert "nobody foresaw this" in finished.stdout
+        assert ("in broken" in finished.stderr) == bool(options)
+    assert finished.stderr.startswith(f"{path}: the work on this file failed\nTraceback")
 
 
 def test_json_of_weights_names_licence_and_size() -> None:

@@ -4,6 +4,7 @@ This module and every `commands.py` import nothing heavy at their top: what a co
 imported when it runs, so `playhead --help` answers at once and without torch.
 """
 
+import logging
 import math
 import signal
 import sys
@@ -54,6 +55,9 @@ def main() -> None:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
+        log = logging.getLogger("playhead")
+        log.setLevel(logging.DEBUG)
+        log.addHandler(logging.StreamHandler(sys.stderr))
     else:
         sys.excepthook = _defect
     # So that what is half written is taken away, as after Ctrl-C.
@@ -156,12 +160,13 @@ def info(
     """Say what a video holds: frames, exact duration, rate, audio, damage."""
     from playhead.media import inspect
 
-    found = [inspect(video) for video in videos]
+    found = []
+    for video in videos:
+        found.append(inspect(video))
+        if not as_json:
+            typer.echo(found[-1].describe())
     if as_json:
         print_json([one.to_json() for one in found])
-    else:
-        for one in found:
-            typer.echo(one.describe())
     if any(one.status != "ok" for one in found):
         raise typer.Exit(3)
 

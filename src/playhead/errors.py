@@ -14,13 +14,18 @@
 A message is one sentence with what was got, what was needed, and the remedy.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 __all__ = [
     "BundleError",
     "ConfigError",
     "DamagedError",
+    "FileFailure",
     "LabelError",
     "LimitError",
     "MediaError",
@@ -30,6 +35,8 @@ __all__ = [
     "WeightsError",
     "needs_extra",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 class PlayheadError(Exception):
@@ -87,3 +94,35 @@ def needs_extra(feature: str, extra: str) -> Iterator[None]:
         if (error.name or "").startswith("playhead"):
             raise
         raise MissingExtraError(feature, extra) from error
+
+
+class FileFailure:
+    """A block of work on one file: what it raises ends the block and becomes a `reason`.
+
+    Media libraries raise anything at a strange file, and the other files must be done all the same.
+    Interruptions and a lack of memory go on upwards: the other files would fail too. What nobody
+    foresaw is logged with its traceback, which `--debug` shows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.reason = ""
+        self._path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, MemoryError):
+            return False
+        _log.debug("%s: the work on this file failed", self._path, exc_info=error)
+        if isinstance(error, PlayheadError | OSError):
+            self.reason = str(error)
+        else:
+            words = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+            self.reason = f"{self._path}: an unexpected error ({words}); --debug shows where"
+        return True

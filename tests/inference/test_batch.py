@@ -69,16 +69,29 @@ def test_good_files_give_code_0(tmp_path: Path) -> None:
     assert exit_code(run_files(make(tmp_path, "a.mp4"), tmp_path / "out", copy_text).files) == 0
 
 
-def test_a_defect_of_ours_is_not_hidden(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError):
-        run_files(make(tmp_path, "defect.mp4"), tmp_path / "out", copy_text)
+def test_an_error_that_nobody_foresaw_fails_its_file_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = make(tmp_path, "a.mp4", "defect.mp4", "z.mp4")
+    with caplog.at_level("DEBUG", logger="playhead"):
+        result = run_files(paths, tmp_path / "out", copy_text)
+    assert [file.status for file in result.files] == ["ok", "failed", "ok"]
+    reason = result.files[1].reason or ""
+    assert "an unexpected error (ZeroDivisionError)" in reason
+    assert "--debug shows where" in reason
+    assert "Traceback" in caplog.text
+    assert "raise ZeroDivisionError" in caplog.text
+    assert exit_code(result.files) == 3
 
 
-def test_an_interruption_ends_the_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_interruptions_and_a_lack_of_memory_end_the_batch(
+    error: type[BaseException], tmp_path: Path
+) -> None:
     def interrupt(path: Path, target: Path, progress: Progress) -> FileOutcome:
-        raise KeyboardInterrupt
+        raise error
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error):
         run_files(make(tmp_path, "a.mp4", "b.mp4"), tmp_path / "out", interrupt)
 
 

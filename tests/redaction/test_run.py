@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from playhead.errors import MediaError, PlayheadError, StorageError
-from playhead.events.formats.tracks import read_tracks
+from playhead.events.formats.tracks import TrackFile, read_tracks, write_tracks
 from playhead.inference.batch import BatchResult
 from playhead.media import VideoWriter, inspect, open_video, read_audio
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.run import redact_files
 from tests.command import run as command
+from tests.media.encode import sound_in_the_middle
 from tests.redaction.conftest import FRAMES, HEIGHT, SIDE, WIDTH, brightest, draw, square_at, write
 
 pytestmark = pytest.mark.usefixtures("networks")
@@ -154,9 +155,64 @@ def test_a_defect_while_hiding_leaves_no_output(
         raise ZeroDivisionError
 
     monkeypatch.setattr("playhead.redaction.hide.Hider.hide", broken)
-    with pytest.raises(ZeroDivisionError):
-        run(source)
+    [file] = run(source).files
+    assert file.status == "failed"
+    assert "ZeroDivisionError" in (file.reason or "")
     assert [path.name for path in tmp_path.iterdir()] == ["street.mp4"]
+
+
+def growing(path: Path) -> Callable[[int], bool]:
+    """Networks that never fail; at their second look the file grows, as one being recorded."""
+
+    def look(number: int) -> bool:
+        if number == 2:
+            more = path.read_bytes()
+            with path.open("ab") as file:
+                file.write(more)
+        return False
+
+    return look
+
+
+@pytest.mark.parametrize("only_tracks", [False, True])
+def test_a_file_that_grows_while_it_is_looked_at_fails_alone_and_leaves_nothing(
+    only_tracks: bool, tmp_path: Path, networks: Callable[..., None]
+) -> None:
+    paths = [write(tmp_path / f"{name}.ts") for name in "abc"]
+    networks(growing(paths[0]))
+    first, *others = run(*paths, only_tracks=only_tracks).files
+    assert first.status == "failed"
+    assert "a.ts: the file changed while it was read" in (first.reason or "")
+    assert [file.status for file in others] == ["ok", "ok"]
+    assert not [
+        path for path in tmp_path.iterdir() if path.name.startswith(("a_", "a.tracks", "."))
+    ]
+
+
+def test_a_file_that_grows_between_looking_and_hiding_fails_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "a.ts")
+    write_file = write_tracks
+
+    def write_and_grow(path: Path, tracks: TrackFile) -> None:
+        write_file(path, tracks)
+        growing(source)(2)
+
+    monkeypatch.setattr("playhead.redaction.run.write_tracks", write_and_grow)
+    [file] = run(source).files
+    assert file.status == "failed"
+    assert "the file changed while it was read" in (file.reason or "")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ts"]
+
+
+def test_a_file_whose_sound_begins_in_its_middle_is_redacted_with_it(tmp_path: Path) -> None:
+    """The other files are done as well, whatever the order."""
+    joined = sound_in_the_middle(tmp_path / "joined.ts")
+    files = run(write(tmp_path / "a.mp4"), joined, write(tmp_path / "b.mp4")).files
+    assert [file.status for file in files] == ["ok", "partial", "ok"]
+    sound = read_audio(tmp_path / "joined_redacted.mp4")
+    assert sound.samples.shape[1] / sound.rate == pytest.approx(12, abs=0.1)
 
 
 def test_frames_that_cannot_be_decoded_are_marked_and_no_face_is_beside_them(

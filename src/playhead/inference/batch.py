@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from playhead.errors import PlayheadError
+from playhead.errors import FileFailure, PlayheadError
 from playhead.media.kinds import VIDEO_SUFFIXES
 from playhead.progress import Progress, progress
 
@@ -165,10 +165,10 @@ def check_folder(out: Path) -> None:
 def run_items(
     items: Sequence[Item], out: Path | None, work: Work, *, task: str = "files"
 ) -> BatchResult:
-    """Run `work` on every item; what it raises on purpose is a file's failure.
+    """Run `work` on every item; whatever it raises is that file's failure.
 
     out: the folder that outputs go below; None writes beside each input
-    A defect (any other exception) and an interruption do end the batch.
+    Only an interruption and a lack of memory end the batch.
     """
     started = time.monotonic()
     outcomes = []
@@ -210,10 +210,9 @@ class _Share:
 
 
 def _run_one(item: Item, target: Path, work: Work, share: Progress) -> FileOutcome:
-    try:
+    with FileFailure(item.path) as failure:
         return work(item.path, target, share)
-    except (PlayheadError, OSError) as error:
-        return FileOutcome(item.path, "failed", reason=str(error))
+    return FileOutcome(item.path, "failed", reason=failure.reason)
 
 
 def _files(path: Path, accept: Callable[[Path], bool], wanted: str) -> list[Path]:

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from playhead.errors import MediaError
+from playhead.errors import FileFailure
 from playhead.media.damage import Damage
 from playhead.media.video import open_video
 
@@ -73,25 +73,23 @@ def inspect(path: str | Path, *, threads: int = 0) -> VideoInfo:
 
 
 def _inspect(path: Path, threads: int) -> VideoInfo:
-    try:
-        with open_video(path, threads=threads) as video:
-            video.check()
-            bad = sum(min(d.stop, video.frames) - d.start for d in video.damage)
-            whole = bad >= video.frames
-            return VideoInfo(
-                path=path,
-                status="failed" if whole else "partial" if video.damage else "ok",
-                frames=video.frames,
-                duration=video.duration,
-                rate=video.rate,
-                variable_rate=video.variable_rate,
-                width=video.width,
-                height=video.height,
-                rotation=video.rotation,
-                audio=video.has_audio,
-                damage=video.damage,
-                timestamps=video.timestamps,
-                reason="none of its frames can be read" if whole else "",
-            )
-    except MediaError as error:
-        return VideoInfo(path=path, status="failed", reason=str(error))
+    with FileFailure(path) as failure, open_video(path, threads=threads) as video:
+        video.check()
+        bad = sum(min(d.stop, video.frames) - d.start for d in video.damage)
+        whole = bad >= video.frames
+        return VideoInfo(
+            path=path,
+            status="failed" if whole else "partial" if video.damage else "ok",
+            frames=video.frames,
+            duration=video.duration,
+            rate=video.rate,
+            variable_rate=video.variable_rate,
+            width=video.width,
+            height=video.height,
+            rotation=video.rotation,
+            audio=video.has_audio,
+            damage=video.damage,
+            timestamps=video.timestamps,
+            reason="none of its frames can be read" if whole else "",
+        )
+    return VideoInfo(path=path, status="failed", reason=failure.reason)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from playhead.config import validate
-from playhead.errors import PlayheadError
+from playhead.errors import FileFailure, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.inference.batch import FileOutcome, output_path
 from playhead.media.source import require_file
@@ -77,13 +77,13 @@ def audit_outcomes(
     with progress("auditing", len(written)) as live:
         for file in written:
             redacted, *tracks = file.outputs
-            try:
+            with FileFailure(redacted) as failure:
                 known = read_tracks(tracks[0]) if tracks else None
                 report = _audit(auditor, file.path, redacted, known, live)
                 write_audit_page(report, audit_page(redacted))
                 reports[file.path] = report
-            except PlayheadError as error:  # one copy that cannot be audited is not the others'
-                reports[file.path] = error
+            if failure.reason:
+                reports[file.path] = PlayheadError(failure.reason)
     return reports
 
 
