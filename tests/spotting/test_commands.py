@@ -27,6 +27,11 @@ def test_a_run_holds_what_the_design_promises(tiny: Tiny) -> None:
     }
 
 
+def test_a_run_keeps_validation_scores_under_the_folder_of_their_video(tiny: Tiny) -> None:
+    names = {str(path.relative_to(tiny.run)) for path in tiny.run.glob("scores/**/*.npz")}
+    assert names == {f"scores/{tiny.manifest.parent.name}/match-002.scores.npz"}
+
+
 def test_there_is_one_score_vector_for_every_grid_point(tiny: Tiny) -> None:
     scores = read_scores(tiny.predictions / "match-003.scores.npz")
     with open_video(tiny.test_video) as video:
@@ -45,8 +50,9 @@ def test_an_event_has_the_time_of_its_frame(tiny: Tiny) -> None:
             assert event.start == pytest.approx(video.times[event.frame], abs=1e-6)
 
 
-def test_deciding_again_from_saved_scores_gives_the_same_events(tiny: Tiny, tmp_path: Path) -> None:
-    playhead("spotting", "decide", tiny.predictions, "--set", "min_height=0", "--out", tmp_path)
+def test_deciding_again_keeps_the_decisions_of_the_bundle(tiny: Tiny, tmp_path: Path) -> None:
+    """The bundle's least height is 0, not the default of .2."""
+    playhead("spotting", "decide", tiny.predictions, "--out", tmp_path)
     name = "match-003.events.json"
     assert (tmp_path / name).read_bytes() == (tiny.predictions / name).read_bytes()
 

@@ -11,6 +11,7 @@ from playhead.errors import ConfigError
 from playhead.learning.log import read_rows
 from playhead.learning.state import read_tensors
 from playhead.runs import list_runs
+from playhead.spotting import train
 from playhead.spotting.config import SpottingConfig
 from tests.command import Finished, run
 from tests.spotting.conftest import Tiny
@@ -119,3 +120,19 @@ def test_a_video_that_changed_since_stops_a_resume(tiny: Tiny, tmp_path: Path) -
         file.write(b"\0\0\0\x08free")  # an empty box: the same frames
     finished = run(*command, "--out", tmp_path / "run", "--resume")
     assert "the files or labels of train are not those" in finished.err
+
+
+def test_a_bundle_names_files_of_the_configuration_without_their_folders(tiny: Tiny) -> None:
+    values = {
+        "data": {"manifest": "/home/me/matches.csv", "classes": ["serve"], "size": [112, 64]},
+        "model": {"encoder": "mobilenetv2_100", "weights": "/home/me/imagenet"},
+        "start": {"weights": "/home/me/best.safetensors"},
+        "hard_scores": "/home/me/out-of-fold",
+    }
+    published = train._published(validate(SpottingConfig, values, source="test"))
+    assert "/home" not in json.dumps(published)
+    assert published["data"]["manifest"] == "matches.csv"
+    assert published["model"]["weights"] == "imagenet"
+    document = json.loads((tiny.bundle / "bundle.json").read_text())
+    assert document["training"]["data"]["manifest"] == "manifest.csv"
+    assert str(tiny.manifest.parent) not in (tiny.bundle / "bundle.json").read_text()

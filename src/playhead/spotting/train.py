@@ -199,6 +199,8 @@ def _published(config: SpottingConfig) -> dict[str, Any]:
         document["start"]["weights"] = config.start.weights.name
     if config.hard_scores is not None:
         document["hard_scores"] = config.hard_scores.name
+    if config.model.weights is not None:
+        document["model"]["weights"] = Path(config.model.weights).name
     return document
 
 

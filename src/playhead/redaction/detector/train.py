@@ -334,6 +334,5 @@ def _published(config: DetectorConfig) -> dict[str, Any]:
     document["data"]["more"] = [path.name for path in config.data.more]
     if config.start is not None:
         document["start"]["bundle"] = config.start.bundle.name
-    if Path(config.model.weights).suffix:
-        document["model"]["weights"] = Path(config.model.weights).name
+    document["model"]["weights"] = Path(config.model.weights).name
     return document
