@@ -51,12 +51,19 @@ def test_an_object_more_than_seven_tenths_hidden_has_no_box(covered: int, boxes:
 
 
 def test_a_part_that_reaches_out_of_the_frame_counts_as_hidden_there() -> None:
-    layer = block(0, 10, 40, 40)
-    layer.parts[1] = Mask(np.ones((20, 60), bool), -40, 20, 1200.0)
+    layer = block(0, 0, 40, 40)
+    pixels = np.zeros((30, 60), bool)
+    pixels[5:20, 20:50] = True  # rows -5 to 10 and columns -20 to 10 of the frame
+    layer.parts[1] = Mask(pixels, -40, -10, 450.0)
     labels = {0: "block", 1: "part"}
-    whole, part = visible_boxes(composed((3, layer)), 3, layer, labels)
-    assert whole.share == 1
-    assert (part.track, part.box, part.share) == (3 * PARTS + 1, (0, 20, 20, 40), 400 / 1200)
+    boxes = visible_boxes(composed((3, layer)), 3, layer, labels)
+    assert [box.label for box in boxes] == ["block"]  # 100 of the part's 450 pixels are inside
+    layer.parts[1] = Mask(pixels, -30, 0, 450.0)
+    _, part = visible_boxes(composed((3, layer)), 3, layer, labels)
+    assert (part.track, part.box, part.share) == (3 * PARTS + 1, (0, 5, 20, 20), 300 / 450)
+    layer.parts[1] = Mask(pixels, -10, -10, 450.0)
+    _, part = visible_boxes(composed((3, layer)), 3, layer, labels)
+    assert (part.box, part.share) == ((10, 0, 40, 10), 300 / 450)
 
 
 def test_tracks_hold_each_box_at_its_frame() -> None:

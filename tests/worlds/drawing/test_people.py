@@ -61,7 +61,9 @@ def test_a_hanging_limb_keeps_its_length_and_swings_forward() -> None:
 def test_a_figure_that_faces_the_camera_has_its_left_on_the_right_of_the_image() -> None:
     assert turned((0.0, 1.0, 2.0), (0.0, 1.0)) == (1.0, 0.0, 2.0)
     assert turned((1.0, 0.0, 2.0), (0.0, 1.0)) == (0.0, 1.0, 2.0)
-    assert turned((1.0, 0.0, 2.0), (1.0, 0.0)) == (1.0, 0.0, 2.0)  # faces to the right
+    # Facing to the right of the image, the left is away from the camera.
+    assert turned((1.0, 0.0, 2.0), (1.0, 0.0)) == (1.0, 0.0, 2.0)
+    assert turned((0.0, 1.0, 2.0), (1.0, 0.0)) == (0.0, -1.0, 2.0)
 
 
 def test_half_a_cycle_of_a_walk_later_right_and_left_have_changed() -> None:
@@ -108,8 +110,11 @@ def test_a_person_has_a_face_from_in_front_and_none_from_behind(person: PersonMo
     assert set(behind) == {"person", "head"}
 
 
-def test_a_person_outside_the_frame_has_no_layer(person: PersonModel) -> None:
-    assert person.layer(CAMERA, (30.0, 4.0), walking(0.0), heading=0.0) is None
+@pytest.mark.parametrize("at", [(30.0, 4.0), (0.0, -4.0), (0.0, 0.05)])
+def test_a_person_outside_the_frame_or_behind_the_camera_has_no_layer(
+    person: PersonModel, at: tuple[float, float]
+) -> None:
+    assert person.layer(CAMERA, at, walking(0.0), heading=0.0) is None
 
 
 def test_a_head_seen_from_behind_has_no_face() -> None:

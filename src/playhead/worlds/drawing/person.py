@@ -77,13 +77,14 @@ class PersonModel:
         tall = self.look.height * scale
         box = (column - 0.45 * tall, row - 1.1 * tall, column + 0.45 * tall, row + 4)
         bounds = Bounds.of(box, (camera.width, camera.height))
-        if bounds is None:
+        depth = float(camera.view(feet)[2])
+        if bounds is None or depth < camera.nearest:
             return None
         stand = camera.position
         yaw = heading + math.atan2(position[0] - stand[0], position[1] - stand[1])
         canvas = Canvas(bounds, self.look.shirt)
         self._draw_body(canvas, (column, row), scale, pose, yaw)
-        layer = canvas.layer(float(camera.view(feet)[2]))
+        layer = canvas.layer(depth)
         size = tall * HEAD_HEIGHT
         crown = (column + 0.1 * size * math.sin(yaw), row - tall - bob * scale)
         self._add_head(layer, crown, size=size, yaw=yaw + glance)
