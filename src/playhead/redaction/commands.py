@@ -287,7 +287,10 @@ def evaluate(
     threshold: Annotated[
         float | None,
         typer.Option(
-            min=0.001, max=1.0, help="Pictures only: of precision and recall. Default: the best F1."
+            min=0.001,
+            max=1.0,
+            help="Pictures only: of precision, recall, confusion. Default: the bundle's, which "
+            "`predict` records; else the best F1 in these pictures, which flatters.",
         ),
     ] = None,
     intervals: Annotated[

@@ -1,13 +1,17 @@
-"""The demo's labels: scattered over folders where all is class 0, and made one set again."""
+"""The demo: scattered labels made one set again, test pictures at the thresholds of the bundle."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from playhead.events.pictures.files import read_pictures
-from playhead.redaction.detector.demo import scatter
+from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.redaction.detector.demo import measure_test_pictures, scatter
 from playhead.redaction.detector.normalise import normalise
 from playhead.redaction.detector.normalise_config import load_normalise_config
+from tests.detector_bundle import paint, write_detector_bundle
 from tests.redaction.detector.drawn_set import CLASSES, draw_set
 
 
@@ -25,3 +29,39 @@ def test_what_was_scattered_over_folders_becomes_the_same_set_again(tmp_path: Pa
         for label in range(len(CLASSES)):
             boxes, again = one.boxes[one.labels == label], other.boxes[other.labels == label]
             np.testing.assert_allclose(again, boxes, atol=1e-3)
+
+
+def test_test_pictures_are_measured_at_the_thresholds_of_the_bundle(tmp_path: Path) -> None:
+    bundle = write_detector_bundle(
+        tmp_path / "bundle", ("car", "plate"), post_processing={"thresholds": {"car": 0.7}}
+    ).folder
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "log.jsonl").write_text('{"kind": "step", "epoch": 1, "step": 5, "loss": 2.5}\n')
+    (run / "config.yaml").write_text("job: redaction\n")
+    test = cars(tmp_path / "set")
+    page = tmp_path / "page.html"
+    result = measure_test_pictures(bundle, run, test, page)
+    columns = result.to_json()["per_class"]
+    used = {name: (one["threshold"], one["threshold_source"]) for name, one in columns.items()}
+    assert used == {"car": (0.7, "bundle"), "plate": (0.3, "bundle")}
+    assert columns["car"]["recall"] == 0.5  # the best F1 of these pictures would have 1
+    document = page.read_text(encoding="utf-8").split('type="application/json">')[-1]
+    shown = json.loads(document.split("</script>")[0])
+    assert [row["threshold"] for row in shown["rows"][:2]] == [0.7, 0.3]
+    assert shown["confusion"]["counts"][0] == [1, 0, 1]
+    assert shown["threshold_note"].endswith("confusion: those of the bundle.")
+
+
+def cars(folder: Path) -> PictureSet:
+    """Two pictures with a car each, to which the bundle of `write_detector_bundle` gives .8, .4."""
+    folder.mkdir()
+    pictures = []
+    for number, red in enumerate((204, 102)):
+        pixels = np.zeros((96, 160, 3), np.uint8)
+        box = np.array([paint(pixels, 2, 3, (red, 0, 12))])
+        path = folder / f"{number}.png"
+        Image.fromarray(pixels).save(path)
+        label, score = np.zeros(1, np.int32), np.ones(1, np.float32)
+        pictures.append(LabelledPicture(path, (160, 96), box, label, score))
+    return PictureSet(("car", "plate"), tuple(pictures))

@@ -6,6 +6,7 @@ import math
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,11 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from playhead.events.pictures.model import PictureSet
-from playhead.redaction.detector.evaluate import measure_pictures, read_sets
+from playhead.redaction.detector.evaluate import (
+    PictureEvaluation,
+    measure_pictures,
+    read_sets,
+)
 from playhead.redaction.detector.intervals import picture_differences, picture_intervals
 from tests.metrics.coco_reference import coco_ap, picture, random_case
 
@@ -45,6 +50,32 @@ def test_precision_and_recall_are_at_the_best_f1_or_at_the_threshold_that_is_ask
     some = measure_pictures(truth, found, thresholds={"face": 0.5})
     assert some.classes["face"].chosen.threshold == 0.5
     assert some.classes["car"].chosen.threshold == 0.8
+
+
+def test_the_result_says_for_each_class_where_its_threshold_comes_from() -> None:
+    truth, found = two_classes()
+    chosen = measure_pictures(truth, found)
+    sources = {label: one["threshold_source"] for label, one in per_class(chosen).items()}
+    assert sources == {
+        "car": "evaluated images",
+        "face": "evaluated images",
+        "head": "default",
+    }
+    assert "chosen on these same images for the best F1" in chosen.threshold_note()
+    assert "optimistic (car, face); 0.3, the default" in chosen.threshold_note()
+    given = measure_pictures(truth, found, thresholds=0.5)
+    assert {one["threshold_source"] for one in per_class(given).values()} == {"given"}
+    assert given.threshold_note().endswith("confusion: as given.")
+    some = measure_pictures(truth, found, thresholds={"face": 0.5, "head": 0.5}, source="bundle")
+    assert some.threshold_note().endswith(
+        "confusion: chosen on these same images for the best F1, so that these figures are "
+        "optimistic (car); those of the bundle (face, head)."
+    )
+
+
+def per_class(result: PictureEvaluation) -> dict[str, Any]:
+    columns: dict[str, Any] = result.to_json()["per_class"]
+    return columns
 
 
 def test_the_figures_are_those_of_pycocotools() -> None:

@@ -71,6 +71,7 @@ def test_every_format_says_the_same_and_pairs_with_the_truth(
         "classes.txt",
         "predictions.coco.json",
         "submission.csv",
+        "thresholds.yaml",
     }
     assert (out / "labels" / "a" / "x.txt").is_file()
     for path in (out / "labels", out / "predictions.coco.json", out / "submission.csv"):
@@ -136,10 +137,10 @@ def test_no_output_of_an_earlier_run_stays_beside_those_of_this_one(
     refused = run(*second)
     assert (refused.code, "is of an earlier run" in refused.err, _files(out)) == (2, True, before)
     playhead(*second, "--overwrite")
-    assert _files(out) == {"submission.csv", "notes.md"}
+    assert _files(out) == {"submission.csv", "thresholds.yaml", "notes.md"}
     assert not (out / "labels").exists()
     playhead(*second[:3], tmp_path / "two", "--out", out, "--format", "yolo", "--overwrite")
-    assert _files(out) == {"labels/d.txt", "classes.txt", "notes.md"}
+    assert _files(out) == {"labels/d.txt", "classes.txt", "thresholds.yaml", "notes.md"}
 
 
 @pytest.mark.parametrize("kind", ["yolo", "voc"])
@@ -177,7 +178,7 @@ def test_formats_add_up_however_they_are_named(tmp_path: Path, bundle: Path) -> 
         out = tmp_path / str(place)
         playhead("redaction", "predict", bundle, tmp_path / "photos", "--out", out, *asked)
         made = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-        assert made == {"Annotations/0.xml", "classes.txt", "labels/0.txt"}
+        assert made == {"Annotations/0.xml", "classes.txt", "labels/0.txt", "thresholds.yaml"}
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ from PIL import Image
 from playhead.errors import BundleError, ConfigError, LabelError
 from playhead.events.pictures.files import read_pictures, write_pictures, write_set
 from playhead.events.pictures.model import LabelledPicture, PictureSet
-from playhead.inference.bundle import load_bundle, verify_bundle
+from playhead.inference.bundle import load_bundle, note_in_bundle, verify_bundle
 from playhead.inference.detectors.own import decisions_of
+from playhead.metrics.confusion import confusion_matrix
 from playhead.redaction.detector.evaluate import measure_pictures
+from playhead.redaction.detector.predict import PredictOptions, predict_set
 from playhead.redaction.detector.thresholds import (
     Goal,
     ThresholdSearch,
@@ -298,6 +300,56 @@ def test_what_predict_saves_is_measured_and_thresholded_like_the_bundle_itself(
     for label, one in saved["per_class"].items():
         assert one["threshold"] == ran["per_class"][label]["threshold"]
         assert one["f1"] == ran["per_class"][label]["f1"]
+
+
+@pytest.mark.parametrize("asked", [".", "labels", "submission.csv", "predictions.coco.json"])
+def test_saved_predictions_are_measured_at_the_thresholds_of_the_bundle_that_made_them(
+    street: Path, bundle: Path, tmp_path: Path, asked: str
+) -> None:
+    note_in_bundle(bundle, post_processing={"thresholds": {"car": 0.7}})
+    out, page = tmp_path / "saved", tmp_path / "page.html"
+    playhead_json("redaction", "predict", bundle, street / "images", "--out", out, "--threads", 1)
+    paths = ("--truth", street, "--predictions", out / asked)
+    result = playhead_json("redaction", "evaluate", *paths, "--report", page)
+    used = {
+        label: (one["threshold"], one["threshold_source"])
+        for label, one in result["per_class"].items()
+    }
+    assert used == {"car": (0.7, "bundle"), "plate": (0.3, "bundle")}
+    known, thresholds = read_pictures(street), {"car": 0.7, "plate": 0.3}
+    found = predict_set([bundle], known, PredictOptions(threads=1))
+    expected = measure_pictures(known, found, thresholds=thresholds).classes["car"].chosen.recall
+    assert result["per_class"]["car"]["recall"] == expected == 0.5  # the best F1 would have 1
+    counts = confusion_matrix(known, found, thresholds=thresholds).to_json()["counts"]
+    assert result["confusion"]["counts"] == counts
+    assert "confusion: those of the bundle." in playhead("redaction", "evaluate", *paths)
+    assert "confusion: those of the bundle." in page.read_text(encoding="utf-8")
+    given = playhead_json("redaction", "evaluate", *paths, "--threshold", 0.2)
+    car = given["per_class"]["car"]
+    assert (car["threshold"], car["threshold_source"]) == (0.2, "given")
+
+
+def test_predictions_without_recorded_thresholds_are_said_to_be_measured_at_flattering_ones(
+    street: Path, tmp_path: Path
+) -> None:
+    predictions(street, tmp_path / "found", "csv")
+    paths = ("--truth", street, "--predictions", tmp_path / "found")
+    told = playhead("redaction", "evaluate", *paths)
+    assert "chosen on these same images for the best F1" in told
+    result = playhead_json("redaction", "evaluate", *paths)
+    assert result["per_class"]["car"]["threshold_source"] == "evaluated images"
+
+
+def test_recorded_thresholds_that_cannot_be_read_are_one_plain_line(
+    street: Path, tmp_path: Path
+) -> None:
+    predictions(street, tmp_path / "found", "csv")
+    record = tmp_path / "found" / "thresholds.yaml"
+    record.write_text("bundles: []\nthresholds: {car: 7}\n")
+    paths = ("--truth", street, "--predictions", tmp_path / "found")
+    finished = run("redaction", "evaluate", *paths)
+    assert finished.code == 2
+    assert f"{record}: a mistake in the configuration: thresholds.car" in finished.err
 
 
 def test_measuring_choosing_and_the_page_work_without_torch(

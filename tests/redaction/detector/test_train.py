@@ -16,6 +16,8 @@ from playhead.redaction.detector import train
 from playhead.redaction.detector.config import DetectorConfig
 from playhead.redaction.detector.data import split_pictures
 from playhead.redaction.detector.model import build_from_manifest, cells_of
+from playhead.redaction.detector.predict import PredictOptions, predict_set
+from playhead.redaction.detector.thresholds import choose_thresholds, reached_thresholds
 from playhead.redaction.detector.train import learn, train_detector
 from tests.detector_bundle import write_detector_bundle
 from tests.redaction.detector.drawn_set import CLASSES, draw_set, tiny_config
@@ -314,6 +316,18 @@ def test_thresholds_that_a_person_wrote_outlive_a_resume_and_go_along_with_an_ex
     exported = train.export_run(run, tmp_path / "exported")
     for bundle in (result.bundle, exported):
         assert load_bundle(bundle).manifest.post_processing["thresholds"] == chosen
+
+
+def test_training_chooses_thresholds_on_the_validation_pictures_alone(
+    trained: Path, drawn: Path
+) -> None:
+    valid = split_pictures(tiny_config(drawn).data).valid
+    options = PredictOptions(threads=1, hierarchy=False)
+    choices = choose_thresholds(valid, predict_set([trained / "bundle"], valid, options))
+    written = load_bundle(trained / "bundle").manifest.post_processing["thresholds"]
+    assert written == reached_thresholds(choices)
+    assert written
+    assert "chosen on these same validation images" in (trained / "report.html").read_text()
 
 
 def test_a_bundle_of_more_maps_than_the_network_has_is_refused(drawn: Path, trained: Path) -> None:

@@ -99,6 +99,7 @@ data.tiles.forEach((t) => {
 });
 rows($("classes"), data.rows, { names: { ap50: "AP50", ap50_95: "AP50-95", f1: "F1", ap_small: "small", ap_medium: "medium", ap_large: "large",
   "ap50 in": "AP50 in", "ap50_95 in": "AP50-95 in" } });
+$("threshold-note").textContent = data.threshold_note;
 $("lines-note").textContent = data.lines_note;
 lines("pr-chart", "Precision over recall", "recall", "precision", data.precision_recall, { unit: true });
 lines("f1-chart", "F1 over threshold", "threshold", "F1", data.f1, { unit: true });

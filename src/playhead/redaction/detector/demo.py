@@ -13,7 +13,9 @@ import typer
 from playhead.config import override
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.events.pictures.files import read_pictures
+from playhead.events.pictures.model import PictureSet
 from playhead.inference.batch import exit_code
+from playhead.inference.bundle import load_bundle
 from playhead.inference.offer import require_weights
 from playhead.inference.weights import GROUPS
 from playhead.output import print_json, print_table
@@ -28,19 +30,18 @@ from playhead.redaction.detector.config import (
     find_config,
     load_detector_config,
 )
-from playhead.redaction.detector.evaluate import measure_pictures
+from playhead.redaction.detector.evaluate import PictureEvaluation, measure_bundle
 from playhead.redaction.detector.normalise import normalise
 from playhead.redaction.detector.normalise_config import load_normalise_config
-from playhead.redaction.detector.predict import PredictOptions, predict_set
 from playhead.redaction.detector.reporting import write_detector_report
 from playhead.redaction.detector.synthesis_config import make_synthesis_config
 from playhead.redaction.detector.synthesise import synthesise
-from playhead.redaction.detector.train import TrainResult, train_detector
+from playhead.redaction.detector.train import train_detector
 from playhead.redaction.run import redact_files
 from playhead.worlds import generate
 from playhead.worlds.kept import WorldConfig, world_manifest
 
-__all__ = ["run_training_demo", "scatter"]
+__all__ = ["measure_test_pictures", "run_training_demo", "scatter"]
 
 SYNTHETIC = 100
 PASTED = ("balance=1", "count=[3,8]", "filling=grain")
@@ -68,7 +69,10 @@ def run_training_demo(out: Path, *, as_json: bool = False) -> None:
     run = out / "run"
     trained = train_detector(config, run, resume=(run / "config.yaml").is_file())
     say("looking for everything in streets that it has never seen")
-    figures, page = _measured(trained, out)
+    test = read_pictures(out / "set", split="test")
+    page = out / "detector.html"
+    measured = measure_test_pictures(trained.bundle, trained.run, test, page)
+    figures = measured.to_json()
     say("redacting such a street with it")
     shown, code = _redacted(trained.bundle, out)
     report = write_report(
@@ -89,6 +93,7 @@ def run_training_demo(out: Path, *, as_json: bool = False) -> None:
     else:
         print_table([{"video": one.name, **one.figures()} for one in shown])
         typer.echo(f"mAP50 {figures['metrics']['ap50']:.3f}, by class in {page}")
+        typer.echo(measured.threshold_note())
         typer.echo(f"bundle: {trained.bundle}")
         say("done; the report is")
         typer.echo(report)
@@ -148,15 +153,16 @@ def _prepared(config: DetectorConfig, world: WorldConfig, out: Path, say: Say) -
     return DetectorConfig.model_validate(values)
 
 
-def _measured(trained: TrainResult, out: Path) -> tuple[dict[str, Any], Path]:
-    """Figures and the page of the test pictures."""
-    unseen = read_pictures(out / "set", split="test")
-    found = predict_set([trained.bundle], unseen, PredictOptions())
-    result = measure_pictures(unseen, found)
-    page = write_detector_report(
-        unseen, found, out / "detector.html", title="The detector", run=trained.run, result=result
-    )
-    return result.to_json(), page
+def measure_test_pictures(
+    bundle: Path, run: Path, test: PictureSet, page: Path
+) -> PictureEvaluation:
+    """Measure a trained detector at the thresholds that its bundle got in training; write the page.
+
+    Training chose them on the validation pictures, so nothing is chosen on the test pictures.
+    """
+    predictions, result = measure_bundle(load_bundle(bundle), test)
+    write_detector_report(test, predictions, page, title="The detector", run=run, result=result)
+    return result
 
 
 def _config(bundle: Path) -> RedactionConfig:

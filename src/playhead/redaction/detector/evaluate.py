@@ -1,13 +1,14 @@
 """Measuring what was found in labelled pictures: figures of every class, and their means.
 
-Average precision as COCO counts it. Precision and recall hold at a threshold: the one that is asked
-for, or the class's own with the best F1.
+Average precision as COCO counts it. Precision and recall hold at a threshold: one that is given, or
+the class's own with the best F1. The latter is chosen on the very images that are measured and so
+flatters; where each threshold comes from is part of the result.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -16,21 +17,39 @@ from playhead.errors import LabelError
 from playhead.events.pictures.files import of_split, read_pictures
 from playhead.events.pictures.model import PictureSet
 from playhead.events.pictures.pairing import pair
+from playhead.inference.bundle import Bundle
+from playhead.inference.detectors.own import decisions_of
 from playhead.metrics.confusion import Thresholds
 from playhead.metrics.curves import F1, Curve, hits_curve
 from playhead.metrics.detection import ClassDetection, measure_classes
 from playhead.metrics.matching import ScoredHits
 from playhead.metrics.thresholds import at_threshold, best_f1_threshold
 from playhead.redaction.detector.intervals import ALL, Intervals
+from playhead.redaction.detector.predict import PredictOptions, predict_set
 
 __all__ = [
     "ClassFigures",
     "PairedSets",
     "PictureEvaluation",
+    "ThresholdSource",
+    "measure_bundle",
     "measure_pictures",
     "number",
     "read_sets",
 ]
+
+ThresholdSource = Literal["given", "bundle", "validation images", "evaluated images", "default"]
+
+SOURCES: dict[ThresholdSource, str] = {
+    "given": "as given",
+    "bundle": "those of the bundle",
+    "validation images": "those of the bundle, chosen on these same validation images unless its "
+    "configuration gives them",
+    "evaluated images": "chosen on these same images for the best F1, so that these figures are "
+    "optimistic",
+    "default": f"{DEFAULT_THRESHOLD}, the default, since no detection is right",
+}
+"""What each source means, as the end of a sentence on thresholds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +57,7 @@ class ClassFigures:
     """How one class fared; NaN where it has no boxes.
 
     boxes: true ones that count; pictures: with such a box; chosen: at the threshold of the class
+    source: where that threshold comes from
     small, medium, large: AP50-95 of boxes up to 32², to 96², and beyond
     by_overlap: AP at overlaps .5, .55 to .95; hits: at overlap .5, for curves
     """
@@ -50,6 +70,7 @@ class ClassFigures:
     medium: float
     large: float
     chosen: F1
+    source: ThresholdSource
     by_overlap: tuple[float, ...] = field(repr=False)
     hits: ScoredHits = field(repr=False)
 
@@ -116,7 +137,10 @@ class PictureEvaluation:
             "job": "redaction",
             "pictures": self.pictures,
             "metrics": {name: number(value) for name, value in self.metrics().items()},
-            "per_class": {label: one.columns() for label, one in self.classes.items()},
+            "per_class": {
+                label: {**one.columns(), "threshold_source": one.source}
+                for label, one in self.classes.items()
+            },
         }
         if self.intervals:
             document["intervals"] = {
@@ -124,6 +148,17 @@ class PictureEvaluation:
                 for label, rows in self.intervals.items()
             }
         return document
+
+    def threshold_note(self) -> str:
+        """A sentence on where the thresholds come from; it names classes where they differ."""
+        by_source: dict[ThresholdSource, list[str]] = {}
+        for label, figures in self.classes.items():
+            by_source.setdefault(figures.source, []).append(label)
+        parts = [
+            f"{SOURCES[source]} ({', '.join(labels)})" if len(by_source) > 1 else SOURCES[source]
+            for source, labels in by_source.items()
+        ]
+        return f"Thresholds of precision, recall, F1 and confusion: {'; '.join(parts)}."
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each class, and one for all of them where they are several."""
@@ -142,21 +177,41 @@ class PictureEvaluation:
 
 
 def measure_pictures(
-    truth: PictureSet, predictions: PictureSet, *, thresholds: Thresholds | None = None
+    truth: PictureSet,
+    predictions: PictureSet,
+    *,
+    thresholds: Thresholds | None = None,
+    source: ThresholdSource = "given",
 ) -> PictureEvaluation:
     """Compare what was found with the truth; both hold the same pictures in one order.
 
     thresholds: for precision and recall, one for all or by class; where none is given, the one with
-    the best F1. True boxes of score 0 are crowds, which are neither missed nor found.
+    the best F1 in these pictures. source: where the given ones come from
+    True boxes of score 0 are crowds, which are neither missed nor found.
     Raises LabelError for sets that do not belong together; `events.pictures.pairing` makes them.
     """
     measured = measure_classes(truth, predictions)
     return PictureEvaluation(
         pictures=len(truth),
         classes={
-            label: _figures(one, _threshold(thresholds, label)) for label, one in measured.items()
+            label: _figures(one, _threshold(thresholds, label), source)
+            for label, one in measured.items()
         },
     )
+
+
+def measure_bundle(
+    bundle: Bundle,
+    truth: PictureSet,
+    options: PredictOptions | None = None,
+    *,
+    source: ThresholdSource = "bundle",
+) -> tuple[PictureSet, PictureEvaluation]:
+    """Run a bundle on labelled pictures; its predictions, and their figures at its thresholds."""
+    predictions = predict_set([bundle], truth, options)
+    decisions = decisions_of(bundle)
+    thresholds = {label: decisions.threshold(label) for label in truth.classes}
+    return predictions, measure_pictures(truth, predictions, thresholds=thresholds, source=source)
 
 
 class PairedSets(NamedTuple):
@@ -203,8 +258,15 @@ def read_sets(
     return PairedSets(real, found.chosen(places), missing)
 
 
-def _figures(measured: ClassDetection, threshold: float | None) -> ClassFigures:
+def _figures(
+    measured: ClassDetection, threshold: float | None, source: ThresholdSource
+) -> ClassFigures:
     hits = measured.hits
+    if threshold is None:
+        chosen = best_f1_threshold(hits)
+        source = "default" if chosen.threshold is None else "evaluated images"
+    else:
+        chosen = at_threshold(hits, threshold)
     return ClassFigures(
         boxes=measured.boxes,
         pictures=len(np.unique(measured.ranked.truths)),
@@ -213,7 +275,8 @@ def _figures(measured: ClassDetection, threshold: float | None) -> ClassFigures:
         small=measured.small,
         medium=measured.medium,
         large=measured.large,
-        chosen=best_f1_threshold(hits) if threshold is None else at_threshold(hits, threshold),
+        chosen=chosen,
+        source=source,
         by_overlap=tuple(measured.ap[0].tolist()),
         hits=hits,
     )

@@ -21,6 +21,7 @@ from playhead.redaction.detector.intervals import (
     picture_differences,
     picture_intervals,
 )
+from playhead.redaction.detector.recorded_thresholds import read_thresholds
 from playhead.redaction.detector.reporting import write_detector_report
 
 __all__ = ["EvaluatedFiles", "evaluate_pictures"]
@@ -61,11 +62,12 @@ class EvaluatedFiles:
         return document if self.report is None else {**document, "report": str(self.report)}
 
     def notes(self) -> list[str]:
-        """A sentence on pictures without a prediction, where there are any."""
+        """A sentence on the thresholds, and one on pictures without a prediction if there are."""
         count = self.unpredicted
         has = "has" if count == 1 else "have"
         told = f"{count} of {self.result.pictures} pictures {has} no prediction"
-        return [f"{told}: nothing counts as found there"] if count else []
+        unpredicted = [f"{told}: nothing counts as found there"] if count else []
+        return [self.result.threshold_note(), *unpredicted]
 
     def beside_rows(self) -> list[dict[str, Any]]:
         """A row for each class: how much higher the figures are, and where that lies."""
@@ -90,18 +92,26 @@ def evaluate_pictures(
 ) -> EvaluatedFiles:
     """Compare predictions in any format with labelled pictures.
 
-    threshold: of precision and recall, None for that of each class with the best F1
+    threshold: of precision and recall; None takes those that `redaction predict` recorded beside
+    the predictions, else that of each class with the best F1 in these pictures
     beside: predictions of another detector in the same pictures, that these are compared with
     report: where to write a page; run: the run folder whose training it shows
     Raises LabelError for labels that are wrong or do not belong together, PlayheadError for
-    intervals of less than two groups, ConfigError for a run without a report or that is none.
+    intervals of less than two groups, ConfigError for a run without a report or that is none, or
+    recorded thresholds that cannot be read.
     """
     if run is not None:
         _check_run(run, report)
     real, found, unpredicted = read_sets(
         truth, predictions, split=split, images=images, classes=classes
     )
-    result = measure_pictures(real, found, thresholds=threshold)
+    recorded = read_thresholds(predictions) if threshold is None else None
+    result = measure_pictures(
+        real,
+        found,
+        thresholds=threshold if recorded is None else recorded,
+        source="given" if recorded is None else "bundle",
+    )
     if intervals:
         result = replace(result, intervals=picture_intervals(real, found))
     differences: Intervals = {}

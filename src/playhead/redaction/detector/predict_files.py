@@ -33,6 +33,7 @@ from playhead.progress import progress
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detector.predict import LEAST, PredictOptions, open_bundles, predicted
 from playhead.redaction.detector.predict_earlier import earlier_files, remove_files
+from playhead.redaction.detector.recorded_thresholds import RECORD, write_thresholds_of
 from playhead.redaction.run import check_out, check_outputs, is_picture, redact_items
 
 __all__ = ["DEFAULT_KINDS", "PredictedFiles", "parse_kinds", "predict_files"]
@@ -109,8 +110,10 @@ def predict_files(
     written: list[Path] = []
     if pictures:
         told = PictureSet(detector.labels, tuple(found))
-        remove_files(earlier, out)
+        # The record goes first and comes last: it never lies beside predictions of another run.
+        remove_files([*earlier, out / RECORD], out)
         written = write_pictures(told, out, kinds, root=root, predictions=True, ids=ids)
+        written.append(write_thresholds_of(detector, out))
     if videos:
         config = _tracking(bundles, detector, options)
         tracked = redact_items(videos, config, out, overwrite=overwrite, only_tracks=True)
@@ -169,7 +172,7 @@ def _check_names(
     folders = {"yolo": ("labels", ".txt"), "voc": ("Annotations", ".xml")}
     whole = {"yolo": "classes.txt", "coco": "predictions.coco.json", "csv": "submission.csv"}
     places: dict[Path, tuple[Path, ...]] = dict.fromkeys(pictures, ())
-    coming = [out / whole[kind] for kind in kinds if kind in whole]
+    coming = [out / RECORD, *(out / whole[kind] for kind in kinds if kind in whole)]
     for kind in kinds:
         if kind in folders:
             folder, suffix = folders[kind]
@@ -177,8 +180,9 @@ def _check_names(
             coming += files
             for path, file in zip(pictures, files, strict=True):
                 places[path] += (file,)
+    earlier = earlier_files(out, coming, overwrite=overwrite)
     check_outputs(pictures, coming, overwrite=overwrite)
-    return places, earlier_files(out, coming, overwrite=overwrite)
+    return places, earlier
 
 
 def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:

@@ -98,6 +98,7 @@ def _figures(result: PictureEvaluation) -> dict[str, Any]:
         "tiles": [{"name": name, "value": value} for name, value in tiles.items()],
         "classes": list(result.classes),
         "rows": result.rows(),
+        "threshold_note": result.threshold_note(),
         "lines_note": f"Lines of the {LINES} classes with most boxes." if few else "",
         "precision_recall": [_at_recalls(label, one.curve) for label, one in known.items()],
         "f1": [_f1_line(label, one) for label, one in known.items()],

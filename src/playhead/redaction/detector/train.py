@@ -22,7 +22,7 @@ from playhead.inference.bundle import (
     new_bundle_folder,
     note_in_bundle,
 )
-from playhead.inference.detectors.own import check_classes, decisions_of, open_bundle
+from playhead.inference.detectors.own import check_classes, open_bundle
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import training_device
 from playhead.learning.export import export_bundle
@@ -35,7 +35,7 @@ from playhead.redaction.detector.config import (
     load_detector_config,
 )
 from playhead.redaction.detector.data import Sides, split_pictures, training_pictures
-from playhead.redaction.detector.evaluate import measure_pictures
+from playhead.redaction.detector.evaluate import measure_bundle
 from playhead.redaction.detector.loss import detection_loss
 from playhead.redaction.detector.model import Detector, build_detector
 from playhead.redaction.detector.predict import PredictOptions, predict_set
@@ -236,9 +236,7 @@ def _finish(run: Path, learnt: Learnt, config: DetectorConfig, device: str) -> T
     sides = learnt.sides
     options = PredictOptions(device=device, threads=config.training.threads)
     bundle = load_bundle(run / "bundle")
-    found = predict_set([bundle], sides.valid, options)
-    thresholds = decisions_of(bundle).thresholds
-    result = measure_pictures(sides.valid, found, thresholds=thresholds)
+    found, result = measure_bundle(bundle, sides.valid, options, source="validation images")
     bundle = note_in_bundle(bundle.folder, metrics=result.metrics())
     report = write_detector_report(
         sides.valid,
