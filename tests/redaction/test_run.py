@@ -114,7 +114,7 @@ def test_an_error_of_writing_tracks_leaves_no_output(
     def full(*_: object) -> None:
         raise StorageError("no space is left")
 
-    monkeypatch.setattr("playhead.redaction.run.write_tracks", full)
+    monkeypatch.setattr("playhead.redaction.run.pack_tracks", full)
     assert run(source).files[0].status == "failed"
     assert [path.name for path in tmp_path.iterdir()] == ["street.mp4"]
 

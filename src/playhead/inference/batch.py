@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from playhead.errors import FileFailure, PlayheadError
+from playhead.files import is_temporary
 from playhead.media.kinds import VIDEO_SUFFIXES
 from playhead.progress import Progress, progress
 
@@ -228,7 +229,11 @@ def _files(path: Path, accept: Callable[[Path], bool], wanted: str) -> list[Path
     listed = os.walk(path, onerror=refuse)
     inside = (Path(folder, name) for folder, _, names in listed for name in names)
     try:
-        found = sorted(file for file in inside if file.is_file() and accept(file))
+        found = sorted(
+            file
+            for file in inside
+            if not is_temporary(file) and file.is_file() and accept(file)
+        )
     except PermissionError as error:  # a folder that may be listed and not entered
         refuse(error)
     if not found:

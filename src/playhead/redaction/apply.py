@@ -16,6 +16,7 @@ from playhead.media.source import require_file
 from playhead.progress import Progress, progress
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.edits import apply_edits, checked_spans, is_drawn, read_edits
+from playhead.redaction.resume import made_into
 from playhead.redaction.review import write_review
 from playhead.redaction.run import (
     check_out,
@@ -87,9 +88,10 @@ def apply_tracks(
     def work(source: Path, target: Path, live: Progress) -> FileOutcome:
         output = output_of(source, target)
         remove_stale([output], output)
-        write_tracks(path, edited)
+        write_tracks(path, made_into(edited, None))  # what was decided stays where rendering fails
         with open_video(source, threads=config.threads or 0) as opened:
             written = render(opened, edited, config, output, live)
+            write_tracks(path, made_into(edited, output))
             return outcome_of(opened, (output, path), edited, written=written)
 
     return run_items([item], out, work, task="applying")

@@ -27,7 +27,8 @@ Out = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Skip = Annotated[
-    bool, typer.Option("--skip-existing", help="Leave out inputs whose outputs are there.")
+    bool,
+    typer.Option("--skip-existing", help="Go on with a stopped batch: leave out what is done."),
 ]
 Preset = Annotated[str, typer.Option(help="thorough, balanced, fast, or a path to your own YAML.")]
 Hide = Annotated[

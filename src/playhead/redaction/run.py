@@ -14,8 +14,8 @@ from typing import Literal
 from playhead import __version__
 from playhead.decisions.boxes import Boxes, nms
 from playhead.errors import LabelError, MediaError, PlayheadError
-from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
-from playhead.files import fingerprint
+from playhead.events.formats.tracks import SUFFIX, TrackFile, pack_tracks, write_tracks
+from playhead.files import atomic_path, fingerprint, remove_leftovers
 from playhead.inference.batch import (
     BatchResult,
     FileOutcome,
@@ -43,6 +43,7 @@ from playhead.redaction.images import (
     write_image,
 )
 from playhead.redaction.regions import Masks, active_frames, scaled_boxes
+from playhead.redaction.resume import is_cut_short, is_done, is_left_out, made_into
 
 __all__ = [
     "REDACTED",
@@ -60,6 +61,7 @@ __all__ = [
 ]
 
 REDACTED = "_redacted"
+RESUME = "--overwrite replaces it, --skip-existing goes on with a batch that was stopped"
 LOOKING = 0.7
 """The part of a video's work that looking takes, for its progress; rendering is the rest."""
 
@@ -82,7 +84,8 @@ def redact_files(
     picture and cannot be redacted ends as failed; what is neither, and what was written here, is
     passed over.
     out: the folder to write into, mirroring the inputs; None writes beside each input
-    skip_existing: leave out inputs whose outputs are all there, to go on with a stopped batch
+    skip_existing: leave out inputs whose outputs are there, to go on with a stopped batch; those of
+        which only a part is there, or parts that do not belong together, end `failed`
     only_tracks: stop at the track files, to be reviewed before anything is rendered
     Raises PlayheadError before any work where outputs exist and `overwrite` is not said, or where
     an input is no file (a camera, a pipe), since it is read twice.
@@ -94,11 +97,31 @@ def redact_files(
         check_out(out)
     accept, wanted = (_is_our_video, "video") if only_tracks else (_is_ours, "video or picture")
     items = find_items(paths, accept=accept, wanted=wanted, key=_key)
-    if skip_existing:
-        items = [one for one in items if not _is_done(one, out, only_tracks=only_tracks)]
     if only_tracks and any(is_picture(item.path) for item in items):
         raise PlayheadError("tracks are of videos: a still picture is redacted by `redaction run`")
-    return redact_items(items, config, out, overwrite=overwrite, only_tracks=only_tracks)
+    inputs = [item.path for item in items]
+    outputs = {
+        item.path: _outputs(item.path, item.target(out), only_tracks=only_tracks) for item in items
+    }
+    if skip_existing:
+        for places in outputs.values():
+            if is_cut_short(places):
+                check_outputs(inputs, places, overwrite=True)
+                remove_stale(places, places[0])
+        items = [item for item in items if not is_left_out(item.path, outputs[item.path])]
+    elif not overwrite:
+        for places in outputs.values():
+            check_outputs(inputs, places, overwrite=False, remedy=RESUME)
+    for folder in {places[0].parent for places in outputs.values()}:
+        remove_leftovers(folder)
+    return redact_items(
+        items,
+        config,
+        out,
+        overwrite=overwrite,
+        skip_existing=skip_existing,
+        only_tracks=only_tracks,
+    )
 
 
 def redact_items(
@@ -107,6 +130,7 @@ def redact_items(
     out: Path | None,
     *,
     overwrite: bool,
+    skip_existing: bool = False,
     only_tracks: bool,
 ) -> BatchResult:
     """Redact these inputs, or only find their tracks; see `redact_files`."""
@@ -114,8 +138,10 @@ def redact_items(
     inputs = [item.path for item in items]
     for item in items:
         outputs = _outputs(item.path, item.target(out), only_tracks=only_tracks)
-        check_outputs(inputs, outputs, overwrite=overwrite)
-    work = _Redaction(config, Networks(config), Hider(config.style), only_tracks, overwrite)
+        check_outputs(inputs, outputs, overwrite=overwrite or skip_existing)
+    work = _Redaction(
+        config, Networks(config), Hider(config.style), only_tracks, overwrite, skip_existing
+    )
     return run_items(items, out, work.redact, task="looking" if only_tracks else "redacting")
 
 
@@ -202,7 +228,13 @@ def check_out(out: Path) -> None:
         raise PlayheadError(f"--out {out}: names a file; it is the folder to write into")
 
 
-def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], *, overwrite: bool) -> None:
+def check_outputs(
+    inputs: Sequence[Path],
+    outputs: Sequence[Path],
+    *,
+    overwrite: bool,
+    remedy: str = "--overwrite replaces it",
+) -> None:
     """Refuse outputs that are an input, always, or that exist, unless `overwrite` is said."""
     for place in outputs:
         if not place.exists():
@@ -211,7 +243,7 @@ def check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], *, overwrite:
             if place.samefile(path):
                 raise MediaError(f"{path}: an output would replace this input; name another --out")
         if not overwrite:
-            raise PlayheadError(f"{place}: exists already; --overwrite replaces it")
+            raise PlayheadError(f"{place}: exists already; {remedy}")
 
 
 def remove_stale(outputs: Sequence[Path], redacted: Path) -> None:
@@ -229,9 +261,12 @@ class _Redaction:
     hider: Hider
     only_tracks: bool
     overwrite: bool
+    skip_existing: bool
 
     def redact(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         outputs = _outputs(path, target, only_tracks=self.only_tracks)
+        if self.skip_existing and not self.overwrite:
+            is_done(path, outputs)  # raises for a part, which is not replaced unasked
         check_outputs([path], outputs, overwrite=self.overwrite)
         remove_stale(outputs, output_of(path, target))
         if is_picture(path):
@@ -244,15 +279,18 @@ class _Redaction:
             sightings = look_at_video(video, self.networks, self.config, looking)
             tracks = _track_file(video, sightings, self.config)
             video.require_unchanged()
-            write_tracks(outputs[-1], tracks)
-            written = None
-            if not self.only_tracks:
-                with ExitStack() as undo:  # where rendering fails there is no output at all
-                    undo.callback(outputs[-1].unlink, missing_ok=True)
-                    rendering = _Part(progress, 1 - LOOKING)
-                    written = render(video, tracks, self.config, outputs[0], rendering)
-                    undo.pop_all()
             trouble = sightings.trouble
+            if self.only_tracks:
+                write_tracks(outputs[0], tracks)
+                return outcome_of(video, outputs, tracks, trouble=trouble)
+            copy, track_path = outputs
+            with ExitStack() as undo:  # where rendering or writing fails there is no output at all
+                undo.callback(copy.unlink, missing_ok=True)
+                with atomic_path(track_path) as temporary:  # killed, a run leaves no half of a pair
+                    rendering = _Part(progress, 1 - LOOKING)
+                    written = render(video, tracks, self.config, copy, rendering)
+                    pack_tracks(temporary, made_into(tracks, copy))
+                undo.pop_all()
             return outcome_of(video, outputs, tracks, written=written, trouble=trouble)
 
     def _picture(self, path: Path, outputs: tuple[Path, ...]) -> FileOutcome:
@@ -301,7 +339,7 @@ class _Part:
 
 
 def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> TrackFile:
-    return TrackFile(
+    tracks = TrackFile(
         video=video.path.name,
         frames=video.frames,
         width=video.width,
@@ -315,11 +353,7 @@ def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> 
             "fingerprint": fingerprint(video.path),
         },
     )
-
-
-def _is_done(item: Item, out: Path | None, *, only_tracks: bool) -> bool:
-    outputs = _outputs(item.path, item.target(out), only_tracks=only_tracks)
-    return all(place.exists() for place in outputs)
+    return made_into(tracks, None)
 
 
 def _outputs(path: Path, target: Path, *, only_tracks: bool) -> tuple[Path, ...]:

@@ -23,7 +23,15 @@ from playhead.events.model import Box, Origin, Track
 from playhead.events.source import JsonEntry
 from playhead.files import atomic_path
 
-__all__ = ["SCHEMA", "SUFFIX", "TrackFile", "by_frame", "read_tracks", "write_tracks"]
+__all__ = [
+    "SCHEMA",
+    "SUFFIX",
+    "TrackFile",
+    "by_frame",
+    "pack_tracks",
+    "read_tracks",
+    "write_tracks",
+]
 
 SCHEMA = 1
 SUFFIX = ".tracks.npz"
@@ -98,8 +106,14 @@ class TrackFile:
 
 def write_tracks(path: Path, file: TrackFile) -> None:
     """Write NPZ without pickles, whole or not at all; LabelError for settings JSON cannot hold."""
+    with atomic_path(path) as temporary:
+        pack_tracks(temporary, file)
+
+
+def pack_tracks(path: Path, file: TrackFile) -> None:
+    """Write NPZ into `path` itself, which the caller gives its name; see `write_tracks`."""
     columns = _columns(path, file)
-    with atomic_path(path) as temporary, temporary.open("wb") as target:
+    with path.open("wb") as target:
         np.savez_compressed(target, allow_pickle=False, **columns)
 
 

@@ -1,0 +1,73 @@
+"""Resume: which inputs of a stopped batch are done, and what a killed run left of the others.
+
+Both outputs of a video get their names when both are whole, the copy first. So a track file without
+its copy was made to be reviewed, and is never replaced unasked; and of a run that was killed
+between the two names the temporary track file tells.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from playhead.errors import PlayheadError
+from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
+from playhead.files import fingerprint, was_cut_short
+
+__all__ = ["is_cut_short", "is_done", "is_left_out", "made_into"]
+
+_COPY = "copy"
+
+
+def made_into(tracks: TrackFile, copy: Path | None) -> TrackFile:
+    """The tracks with the checksum of the copy that was rendered from them; None: there is none."""
+    made = None if copy is None else fingerprint(copy)
+    return replace(tracks, settings={**tracks.settings, _COPY: made})
+
+
+def is_cut_short(outputs: Sequence[Path]) -> bool:
+    """Whether a run was killed after it had given some of these outputs their names."""
+    *first, last = outputs
+    return any(place.exists() for place in first) and not last.exists() and was_cut_short(last)
+
+
+def is_left_out(source: Path, outputs: Sequence[Path]) -> bool:
+    """Whether going on with a stopped batch leaves `source` out, since it is done."""
+    try:
+        return is_done(source, outputs)
+    except (PlayheadError, OSError):  # it is asked again in its turn, where it fails alone
+        return False
+
+
+def is_done(source: Path, outputs: Sequence[Path]) -> bool:
+    """Whether all outputs of `source` are there and belong together; False where none is there.
+
+    outputs: the copy and the track file of a video, or one of the two, or the copy of a picture
+    Raises PlayheadError for anything between, which nothing that is not asked for may replace.
+    """
+    missing = [place for place in outputs if not place.exists()]
+    if len(missing) == len(outputs):
+        return False
+    last = outputs[-1]
+    if missing == [last]:
+        raise PlayheadError(
+            f"{outputs[0]}: is there without {last.name}; --overwrite makes both anew"
+        )
+    if missing:
+        raise PlayheadError(
+            f"{last}: is there without {missing[0].name}; `playhead redaction apply` renders these "
+            "tracks, --overwrite finds them anew, as after a killed run of an earlier version"
+        )
+    if not last.name.endswith(SUFFIX):
+        return True
+    settings = read_tracks(last).settings
+    if settings.get("fingerprint") not in (None, fingerprint(source)):
+        raise PlayheadError(
+            f"{last}: was made from another file than {source}; --overwrite replaces it"
+        )
+    # Earlier versions do not say what they rendered.
+    if len(outputs) > 1 and _COPY in settings and settings[_COPY] != fingerprint(outputs[0]):
+        raise PlayheadError(
+            f"{outputs[0]}: was not made from {last.name}; `playhead redaction apply --overwrite` "
+            "renders these tracks, run --overwrite finds them anew"
+        )
+    return True
