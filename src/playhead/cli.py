@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import typer
 import typer.main
 
+from playhead import progress
 from playhead.errors import PlayheadError, needs_extra
 from playhead.output import print_error, print_json, print_table
 from playhead.redaction import commands as redaction
@@ -60,6 +61,7 @@ def main() -> None:
         log.addHandler(logging.StreamHandler(sys.stderr))
     else:
         sys.excepthook = _defect
+    progress.restart()
     # So that what is half written is taken away, as after Ctrl-C.
     signal.signal(signal.SIGTERM, _terminated)
     try:

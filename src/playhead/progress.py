@@ -1,11 +1,16 @@
-"""Progress: live on standard error, silent when that is no terminal."""
+"""Progress on standard error: live in a terminal, else a plain line about every ten seconds."""
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from time import monotonic
 from typing import Protocol
 
-__all__ = ["Progress", "progress"]
+__all__ = ["INTERVAL", "Progress", "progress", "restart"]
+
+INTERVAL = 10.0
+"""Seconds between two lines where standard error is not a terminal; shorter tasks have none."""
 
 
 class Progress(Protocol):
@@ -15,9 +20,72 @@ class Progress(Protocol):
         """Move on by `steps`; a `note` (loss, rate, file name) replaces the last one."""
 
 
-class _Silent:
+class _Pace:
+    """When the next line is due, over all tasks: many short ones in a row are one long work."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.quiet_since = self.ended = -INTERVAL
+
+    def begin(self) -> None:
+        if monotonic() - self.ended >= INTERVAL:
+            self.quiet_since = monotonic()
+
+    def end(self) -> None:
+        self.ended = monotonic()
+
+    def is_due(self) -> bool:
+        now = monotonic()
+        if now - self.quiet_since < INTERVAL:
+            return False
+        self.quiet_since = now
+        return True
+
+
+_pace = _Pace()
+
+
+def restart() -> None:
+    """A new command begins: the time of earlier tasks does not count."""
+    _pace.restart()
+
+
+class _Lines:
+    """A task whose progress is said in plain lines, as in the log of a batch job."""
+
+    def __init__(self, task: str, total: float | None) -> None:
+        self._task, self._total = task, total
+        self._done, self._note = 0.0, ""
+        self._started = monotonic()
+        self._first: tuple[float, float] | None = None
+
     def advance(self, steps: float = 1, note: str = "") -> None:
-        """Say nothing."""
+        self._done += steps
+        self._note = note or self._note
+        if self._first is None:  # a task that is resumed begins with what was done before
+            self._first = (monotonic(), self._done)
+        if _pace.is_due():
+            with suppress(OSError):  # a reader that went away does not end the work
+                sys.stderr.write(self._line() + "\n")
+
+    def _line(self) -> str:
+        now = monotonic()
+        parts = [f"{_clock(now - self._started)} elapsed"]
+        if self._total:
+            parts.insert(0, f"{100 * min(1.0, self._done / self._total):.0f}%")
+            began, before = self._first or (now, self._done)
+            if self._done > before:
+                left = (now - began) * (self._total - self._done) / (self._done - before)
+                parts.append(f"{_clock(max(0.0, left))} left")
+        elif self._done:
+            parts.insert(0, f"{self._done:g}")
+        return f"{self._task}: {', '.join([*parts, *filter(None, [self._note])])}"
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=int(seconds)))
 
 
 @contextmanager
@@ -27,7 +95,11 @@ def progress(task: str, total: float | None) -> Iterator[Progress]:
     Bars do not nest: open one at a time.
     """
     if not sys.stderr.isatty():
-        yield _Silent()
+        _pace.begin()
+        try:
+            yield _Lines(task, total)
+        finally:
+            _pace.end()
         return
     from rich.console import Console
     from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -4,7 +4,7 @@ Frame k is the k-th frame that the decoder gives out, however it is reached. Eve
 a frame into a time or a time into a frame asks the table here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -269,11 +269,16 @@ class Video:
             frame = ready.pop(k, None)
             yield k, frame if readable else None
 
-    def check(self) -> None:
-        """Decode everything once, so that `damage` is complete; nothing is converted."""
+    def check(self, advance: Callable[[float], None] | None = None) -> None:
+        """Decode everything once, so that `damage` is complete; nothing is converted.
+
+        advance: called with 1 after every frame
+        """
         for k in range(self.frames):
             self._clock.restart()
             self._cursor.bring(k, lambda k, frame: True, taken=True)
+            if advance is not None:
+                advance(1)
 
     def require_unchanged(self) -> None:
         """Raise MediaError where the file was written to after it was opened."""

@@ -166,8 +166,8 @@ class DecodedFrames:
         path = self.videos[video]
         target = cache_file(path, (0, 0), _home(self.folder))
         if not target.exists():
-            with progress(f"Looking for damage in {path.name}", None):
-                _decode(path, target, (0, 0))
+            with progress(f"Looking for damage in {path.name}", None) as bar:
+                _decode(path, target, (0, 0), advance=bar.advance)
         return _map(target, (0, 0))[1]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
@@ -267,7 +267,7 @@ def _decode(
         temporary.open("wb") as file,
     ):
         if size == (0, 0):
-            video.check()
+            video.check(advance)
         else:
             _write_pixels(video, size, file, advance)
         readable = np.ones(video.frames, dtype=bool)
