@@ -117,6 +117,13 @@ def test_sound_that_begins_late_is_copied_in_time(
 
 
 @pytest.mark.parametrize("name", LATE)
+def test_sound_that_begins_late_is_read(name: str, made: Made) -> None:
+    audio = read_audio(made(name))
+    assert audio.samples.shape[1] / audio.rate == pytest.approx(LATE[name], abs=0.06)
+    assert inspect(made(name)).audio
+
+
+@pytest.mark.parametrize("name", LATE)
 def test_sound_that_begins_late_is_counted(name: str, made: Made, tmp_path: Path) -> None:
     assert count_sound(made(name)) == 1
     rewrite(made(name), tmp_path / "b.mp4", untouched, FAST)

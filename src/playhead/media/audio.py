@@ -6,6 +6,7 @@ silent spans are noted.
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from playhead.errors import MediaError
+from playhead.media.late import late_sound
 from playhead.media.resampling import Resampler
 from playhead.media.scan import table_of
 from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, open_container, packets_of
@@ -86,12 +88,15 @@ def stream_audio(
     path = Path(path)
     limits = Limits(max_seconds=max_seconds)
     clock = Clock(path, max_seconds)
-    with open_container(path) as container:
-        if not container.streams.audio:
-            raise MediaError(f"{path}: holds no sound; a file with an audio stream is needed")
-        stream = container.streams.audio[0]
+    with open_container(path) as container, ExitStack() as stack:
         zero = _first_frame(container, path, limits, clock)
-        frames = _decoded(container, stream, clock)
+        given, streams = container, list(container.streams.audio)
+        if not streams:
+            given, streams = next(late_sound(path, container), (container, []))
+            stack.callback(given.close)
+        if not streams:
+            raise MediaError(f"{path}: holds no sound; a file with an audio stream is needed")
+        frames = _decoded(given, streams[0], clock)
         for block in _Blocks(path, zero, rate, seconds).of(frames):
             yield block
             clock.restart()  # what the caller does with a block is not our time

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from playhead.errors import FileFailure
 from playhead.media.damage import Damage
+from playhead.media.late import count_sound
 from playhead.media.video import open_video
 
 __all__ = ["VideoInfo", "inspect"]
@@ -87,7 +88,7 @@ def _inspect(path: Path, threads: int) -> VideoInfo:
             width=video.width,
             height=video.height,
             rotation=video.rotation,
-            audio=video.has_audio,
+            audio=video.has_audio or count_sound(path) > 0,
             damage=video.damage,
             timestamps=video.timestamps,
             reason="none of its frames can be read" if whole else "",
