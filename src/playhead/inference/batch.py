@@ -230,9 +230,7 @@ def _files(path: Path, accept: Callable[[Path], bool], wanted: str) -> list[Path
     inside = (Path(folder, name) for folder, _, names in listed for name in names)
     try:
         found = sorted(
-            file
-            for file in inside
-            if not is_temporary(file) and file.is_file() and accept(file)
+            file for file in inside if not is_temporary(file) and file.is_file() and accept(file)
         )
     except PermissionError as error:  # a folder that may be listed and not entered
         refuse(error)
