@@ -5,17 +5,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from playhead.errors import MediaError, PlayheadError, StorageError
-from playhead.events.formats.tracks import TrackFile, read_tracks, write_tracks
+from playhead.events.formats.tracks import read_tracks
 from playhead.inference.batch import BatchResult
 from playhead.media import VideoWriter, inspect, open_video, read_audio
+from playhead.media.rewrite import Rewritten
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.run import redact_files
+from playhead.redaction.run import redact_files, render
 from tests.command import run as command
 from tests.media.encode import sound_in_the_middle
 from tests.redaction.conftest import FRAMES, HEIGHT, SIDE, WIDTH, brightest, draw, square_at, write
@@ -193,13 +195,12 @@ def test_a_file_that_grows_between_looking_and_hiding_fails_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write(tmp_path / "a.ts")
-    write_file = write_tracks
 
-    def write_and_grow(path: Path, tracks: TrackFile) -> None:
-        write_file(path, tracks)
+    def grow_and_render(*arguments: Any) -> Rewritten:
         growing(source)(2)
+        return render(*arguments)
 
-    monkeypatch.setattr("playhead.redaction.run.write_tracks", write_and_grow)
+    monkeypatch.setattr("playhead.redaction.run.render", grow_and_render)
     [file] = run(source).files
     assert file.status == "failed"
     assert "the file changed while it was read" in (file.reason or "")
