@@ -73,7 +73,7 @@ def test_a_copy_of_an_image_ends_in_what_fits_its_content(
     assert any("by its content" in one for one in file.notes) == (note is not None)
     assert darkest(tmp_path / copy) < DARK
     audited = command("redaction", "audit", tmp_path / name, tmp_path / copy)
-    assert (audited.code, "0 exposed faces in the picture" in audited.out) == (0, True)
+    assert (audited.code, "0 exposed faces in the image" in audited.out) == (0, True)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "a.heic"])
