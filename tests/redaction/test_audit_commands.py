@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from playhead.decisions.boxes import Boxes
 from playhead.redaction.config import RedactionConfig
@@ -69,9 +70,20 @@ def test_a_plate_that_the_network_finds_only_when_it_looks_again_fails_the_audit
     frames = [one["frame"] for one in report["exposures"]]
     assert (plate["audited"], plate["network"]) == ("same network", "plates")
     assert plate["exposed_track_frames"] == plate["looked"] == len(frames)
-    assert frames == [0, 12, 24, 36, 39]  # a frame every half second of 25, and the last
+    assert frames == [0, 6, 12, 18, 24, 30, 36, 39]  # every quarter of a second, and the last
     assert Again.opened.detection.tile == 480
     assert Again.opened.threshold("plate") == pytest.approx(0.2)
+
+
+def test_in_an_image_the_same_network_looks_again_too(tmp_path: Path) -> None:
+    image = np.full((96, 160, 3), 40, np.uint8)
+    image[30:60, 50:80] = 235
+    Image.fromarray(image).save(tmp_path / "a.png")
+    Image.fromarray(np.full_like(image, 40)).save(tmp_path / "b.png")
+    arguments = ("redaction", "audit", "--hide", "plate")
+    playhead(*arguments, tmp_path / "b.png", tmp_path / "b.png")
+    report = playhead_json(*arguments, tmp_path / "a.png", tmp_path / "a.png", code=4)
+    assert report["classes"]["plate"]["exposed_track_frames"] == 1
 
 
 def test_plates_that_are_found_nowhere_pass_and_the_words_say_who_looked(tmp_path: Path) -> None:
@@ -115,7 +127,7 @@ def test_every_says_how_often_the_same_network_looks_too(tmp_path: Path) -> None
     source = write(tmp_path / "a.mp4")
     playhead("redaction", "run", source, "--hide", "plate,face")
     arguments = ("redaction", "audit", source, tmp_path / "a_redacted.mp4")
-    assert looked(playhead_json(*arguments)) == {"plate": 5, "face": FRAMES}
+    assert looked(playhead_json(*arguments)) == {"plate": 8, "face": FRAMES}
     assert looked(playhead_json(*arguments, "--every", 0)) == {"plate": FRAMES, "face": FRAMES}
     assert looked(playhead_json(*arguments, "--every", 1)) == {"plate": 3, "face": 3}
 

@@ -84,7 +84,7 @@ class AuditConfig(Settings):
         default=0.0, ge=0, description="look at a frame this often; 0 looks at every frame"
     )
     again_every_seconds: float = Field(
-        default=0.5, ge=0, description="the same where only the network that hid finds a class"
+        default=0.25, ge=0, description="the same where only the network that hid finds a class"
     )
     tile: int = Field(
         default=480, ge=96, description="look at the whole and at tiles of this many pixels"

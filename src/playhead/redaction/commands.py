@@ -225,7 +225,7 @@ def audit(
         float | None,
         typer.Option(
             min=0.0,
-            help="Seconds between frames. Default: every frame; 0.5 where only what hid looks.",
+            help="Seconds between frames. Default: every frame; 0.25 where only what hid looks.",
         ),
     ] = None,
     bundles: Located = None,

@@ -72,7 +72,9 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
         "heading": headline[:1].upper() + headline[1:],
         "kind": _kind(report),
         "files": escape(f"{report.redacted}, made from {report.original}"),
-        "who": _table(("class", "hidden by", "audited", "checked by", "frames", ""), _who(report)),
+        "who": _table(
+            ("class", "hidden by", "audited", "checked by", "frames", "note"), _who(report)
+        ),
         "checks": _table(("check", "", "found"), map(_check_row, report.checks)),
         "exposed": "".join(_exposed_track(report, rows) for rows in _by_track(report.exposures))
         or '<p class="note">None.</p>',
