@@ -2,7 +2,8 @@
 
     generate("football", Path("matches"), count=4, seed=7)
 
-A world decides what happens before it draws anything, so its labels are exact.
+A world decides what happens before it draws anything, so its labels are exact. `football` and
+`street` are two worlds; `drawing` is what they are drawn with.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ def generate(
     """Write `count` videos (or images) of a world into `out`; return the path of their manifest.
 
     settings: `key=value` of the world's configuration. The same name, seed and settings give the
-    same labels and the same pictures.
+    same labels and the same frames.
     Raises ConfigError for an unknown world or setting, or a count below 1.
     """
     if count < 1:
@@ -59,10 +60,11 @@ def redraw(
     settings: Sequence[str],
     size: tuple[int, int],
 ) -> list[tuple[float, NDArray[np.uint8]]]:
-    """Draw moments of a generated video again, at another size: (seconds, RGB (H, W, 3)) each.
+    """Render frames of a generated video at another size: (seconds, RGB (H, W, 3)) each.
 
     video: its name without suffix, as `match-003`; seed, settings: those it was generated with;
-    times: seconds, of which each frame that is nearest to some is drawn once.
+    times: seconds; the frame nearest to each of them is rendered, and none twice.
+    Raises ConfigError for an unknown world, and for street.
     """
     match name:
         case "football":
@@ -72,10 +74,10 @@ def redraw(
             match_ = draw_match(seed, int(video.rsplit("-", 1)[1]), config)
             seconds = match_.seconds
             frames = sorted({int(np.argmin(np.abs(seconds - time))) for time in times})
-            pictures = render(match_, size, frames)
-            return list(zip(seconds[frames].tolist(), pictures, strict=True))
+            images = render(match_, size, frames)
+            return list(zip(seconds[frames].tolist(), images, strict=True))
         case "street":
-            raise ConfigError("street: is not drawn again at another size, only football is")
+            raise ConfigError("street: cannot be rendered at another size; only football can")
         case _:
             raise _unknown(name)
 
@@ -88,4 +90,4 @@ def _config(model: type[SettingsT], name: str, settings: Sequence[str]) -> Setti
 
 
 def _unknown(name: str) -> ConfigError:
-    return ConfigError(f"{name}: no world of this name; known are {', '.join(WORLDS)}")
+    return ConfigError(f"{name}: unknown world; known are {', '.join(WORLDS)}")

@@ -14,12 +14,12 @@ __all__ = ["WorldConfig", "world_manifest"]
 
 
 class WorldConfig(Settings):
-    """A generated data set, made on first use and kept in the cache folder."""
+    """A generated data set, written on first use and kept in the cache folder."""
 
     name: str = Field(default="football", description="football or street")
-    count: int = Field(default=14, ge=1, description="videos or pictures")
-    seed: int = Field(default=0, description="another seed, other videos")
-    settings: tuple[str, ...] = Field(default=(), description="key=value of the world's own")
+    count: int = Field(default=14, ge=1, description="videos or images")
+    seed: int = Field(default=0, description="another seed gives other videos")
+    settings: tuple[str, ...] = Field(default=(), description="key=value, settings of the world")
 
     @property
     def key(self) -> str:
@@ -30,7 +30,7 @@ class WorldConfig(Settings):
 
 
 def world_manifest(world: WorldConfig) -> Path:
-    """The manifest of a generated world; it is made where it is not there yet."""
+    """The manifest of a generated world, which is generated if it is not in the cache."""
     folder = cache_folder() / "worlds" / world.key
     manifest = folder / "manifest.csv"
     if not manifest.is_file():

@@ -1,4 +1,4 @@
-"""The parts of a world, written by several processes at once."""
+"""Write the videos of a world with several processes."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,9 +13,9 @@ __all__ = ["write_each"]
 def write_each(
     write: Callable[[int], None], count: int, *, processes: int | None, task: str
 ) -> None:
-    """Call `write` with 0 to count - 1, in any order; it must be of a module, or a partial of one.
+    """Call `write` with 0 to count - 1, in any order; it must be picklable.
 
-    processes: at most two by default; task: what the bar of progress says
+    processes: at most two by default; task: the text of the progress bar
     """
     workers = min(processes or min(2, os.cpu_count() or 1), count)
     with progress(task, total=count) as bar:
@@ -30,7 +30,7 @@ def _results(write: Callable[[int], None], count: int, workers: int) -> Iterator
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         tasks = [pool.submit(write, number) for number in range(count)]
         try:
-            for one in as_completed(tasks):
-                yield one.result()
+            for finished in as_completed(tasks):
+                yield finished.result()
         finally:
             pool.shutdown(cancel_futures=True)

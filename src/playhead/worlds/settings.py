@@ -1,4 +1,4 @@
-"""What every world can be told: its picture, its rate, its parts to train and validate."""
+"""Settings that all worlds share: frame size, frame rate and the split of the data set."""
 
 from fractions import Fraction
 from typing import Self
@@ -15,13 +15,15 @@ SLOWEST, FASTEST = 5, 240
 
 
 class WorldSettings(Settings):
-    """Settings that worlds share; a world gives its own size and quality."""
+    """Settings that all worlds share; each adds its own sizes and qualities."""
 
     width: int
     height: int
     rate: str = Field("25", description="frames a second, also as a fraction: 30000/1001")
-    train: float = Field(0.6, ge=0.0, le=1.0, description="part of all to train on")
-    valid: float = Field(0.15, ge=0.0, le=1.0, description="part to validate on; the rest is test")
+    train: float = Field(0.6, ge=0.0, le=1.0, description="share of the videos to train on")
+    valid: float = Field(
+        0.15, ge=0.0, le=1.0, description="share to validate on; the rest is for testing"
+    )
 
     @field_validator("rate", mode="before")
     @classmethod
@@ -42,7 +44,7 @@ class WorldSettings(Settings):
         return rate
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
+    def _shares_fit(self) -> Self:
         if self.train + self.valid > 1 + 1e-9:
             raise ValueError(f"train ({self.train}) and valid ({self.valid}) are more than 1")
         return self

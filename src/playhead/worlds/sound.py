@@ -1,6 +1,6 @@
 """The sound of a crowd: noise that swells, a whistle at stoppages, the thump of a kick.
 
-Mono float32 in [-1, 1]; everything from the random generator that is handed in.
+Mono float32 in [-1, 1]; all randomness comes from the generator passed in.
 """
 
 from collections.abc import Sequence

@@ -53,11 +53,11 @@ class HeadLook:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sprite:
-    """An image to scale and lay over a frame; `scale` of its pixels are one head high."""
+    """An image of a head to scale and lay over a frame; one head is `scale` of its pixels high."""
 
     rgb: Image.Image
     alpha: Image.Image  # L
-    face: Image.Image  # L, what of it is face
+    face: Image.Image  # L, which pixels are face
     scale: float
     anchor: tuple[float, float]  # column and row of the middle of the head
 

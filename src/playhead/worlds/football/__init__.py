@@ -4,7 +4,7 @@
     frames = render(match, (448, 256))
 
 `world` holds the configuration and writes the files; `plan`, `play` and `shots` decide what happens
-and what the camera shows; `look`, `figure` and `picture` draw it.
+and what the camera shows; `look`, `figure` and `frames` draw it.
 """
 
 from playhead.worlds.football.world import (

@@ -1,7 +1,7 @@
 """Where players stand when they have nothing to do: formations that drift with the play.
 
-Everything is a closed form of time, so a position can be asked for at any instant and in any
-order. Metres and seconds; x runs along the 105 m of the pitch, y across its 68 m.
+Everything is a closed form of time, so positions can be evaluated at any time and in any order.
+Metres and seconds; x runs along the 105 m of the pitch, y across its 68 m.
 """
 
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class MatchLook:
     kits: Bytes  # (5, 3, 7, 3): team, keeper ×2 and referee; tone of skin; part; RGB
     light: int  # one of LIGHTS directions that shadows fall to
     shade: float  # darkness of shadows, 0..1
-    stand_shadow: float  # metres from the far touch-line that lie in the stand's shadow
+    stand_shadow: float  # metres from the far touch-line that lie in the shadow of the stand
     crowd: Bytes  # (6, 3)
     boards: Bytes  # (5, 3)
     grain: float  # grey levels
@@ -125,7 +125,7 @@ def _paint_grass(
 
 
 class _Brush:
-    """Lays white lines of one width on the grass, only where they are."""
+    """Paints white lines of one width on the grass."""
 
     def __init__(self, texels: Bytes, x: Floats, y: Floats, width: float, soft: float) -> None:
         self.texels, self.x, self.y, self.width, self.soft = texels, x, y, width, soft

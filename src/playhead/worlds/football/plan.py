@@ -1,8 +1,8 @@
-"""Who touches the ball, when, where and how: the plot of a match, before any picture.
+"""Who touches the ball, when, where and how: the plot of a match, before anything is drawn.
 
 A planner walks from touch to touch. Between two touches the ball follows one closed-form `Leg`;
-each player owns `Knots`, places where he must be at given times. Every touch lies on an instant
-that `snap` allows, which is how an event comes to lie at the exact frame.
+each player has `Knots`, places to be at given times. Every touch lies on an instant that `snap`
+returns, so that every event lies on a frame.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ REACH = 0.38  # metres from a player's middle to the ball at his foot
 def draw_plan(
     rng: np.random.Generator, seconds: float, snap: Callable[[float], float], tempo: Tempo
 ) -> Plan:
-    """Plan a match of `seconds`; `snap` gives the nearest instant that a frame shows."""
+    """Plan a match of `seconds`; `snap` returns the time of the nearest frame."""
     planner = _Planner(rng, seconds, snap, tempo)
     planner.play()
     return planner.plan
@@ -175,7 +175,7 @@ class _Planner:
         self._won(other)
 
     def _deflected(self, mate: int, there: Point) -> None:
-        """An opponent in the way; the ball jumps off him and runs on to somebody."""
+        """An opponent in the way; the ball bounces off and runs on to another player."""
         spot = self.ball + (there - self.ball) * self.rng.uniform(0.45, 0.7)
         blocker = self._nearest(self.time, spot, self._opponents(self.player))
         speed = self.rng.uniform(8.5, 11.5)
@@ -229,7 +229,7 @@ class _Planner:
         self.whistle = self.time + self.rng.uniform(*self.tempo.live)
         self._pass()
 
-    # Bricks
+    # Shared steps
 
     def _leg(
         self, until: float, there: Point, *, drag: float = 0.0, lob: float = 0.0, height: float = 0
@@ -263,7 +263,7 @@ class _Planner:
     def _receive(
         self, player: int, time: float, spot: Point, *, reach: float = REACH, notice: float = 0.25
     ) -> None:
-        """Send a player to where the ball will be; he meets it from the far side."""
+        """Send a player to where the ball will be, to meet it from the far side."""
         way = spot - self.ball
         far = way / max(float(np.hypot(*way)), 1e-6)
         self._send(player, self.time - notice, time, spot + far * reach)
@@ -276,7 +276,7 @@ class _Planner:
         return place
 
     def _base(self, time: float) -> NDArray[np.float64]:
-        """Base positions (23, 2), kept for the next question about the same instant."""
+        """Base positions (23, 2); those of the latest time asked for are cached."""
         if self.asked[0] != time:
             self.asked = time, self.plan.flow.base(np.array([time]))[0]
         return self.asked[1]
@@ -286,7 +286,7 @@ class _Planner:
         return list(among)[int(np.argmin(distances))]
 
     def _reaches(self, player: int, spot: Point, time: float) -> bool:
-        """Whether he can sprint to `spot` by `time`."""
+        """Whether the player can sprint to `spot` by `time`."""
         distance = float(np.hypot(*(spot - self._where(player, self.time))))
         return distance < 7.0 * (time - self.time) + 0.5
 
@@ -305,7 +305,7 @@ class _Planner:
         return mates[int(np.argmin(cost))]
 
     def _open_heading(self) -> float:
-        """Rather towards the play's centre than out of the picture."""
+        """Rather towards the centre of the play than out of the frame."""
         way = self.plan.flow.centre(np.array([self.time + 2]))[0] - self.ball
         pull = min(float(np.hypot(*way)) / 18.0, 1.0)
         spread = np.pi * (1 - pull) + 0.5

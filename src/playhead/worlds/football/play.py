@@ -1,7 +1,7 @@
-"""The state of the play at any instants: where the ball and every figure is, and how it moves.
+"""The state of the play at any times: where the ball and every figure is, and how it moves.
 
-Evaluated from a plan, for all asked times at once, so a replay is only another list of times and
-no image size, frame rate or order of asking can change what happened.
+Evaluated from a plan for all times at once, so a replay is only another list of times, and no
+frame size, frame rate or order of evaluation can change what happened.
 """
 
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ class Play:
 
 
 def _offsets(plan: Plan, figure: int, grid: Floats) -> Floats:
-    """How far a figure is from his base position along the grid: (M, 2)."""
+    """How far a figure is from its base position along the grid: (M, 2)."""
     knots = plan.knots[figure]
     if len(knots.times) < 2 or figure == REFEREE:
         return np.zeros((len(grid), 2))
@@ -104,7 +104,7 @@ def _offsets(plan: Plan, figure: int, grid: Floats) -> Floats:
 
 
 def _pose_touch(touch: Touch, times: Floats, facing: Floats, pose: NDArray[np.uint8]) -> None:
-    """Put the touching player into his pose around the touch, turned where the ball goes."""
+    """Pose the touching player around the touch, facing where the ball goes."""
     if touch.player < 0:
         return
     near = np.flatnonzero(np.abs(times - touch.time) < 0.45)

@@ -42,7 +42,7 @@ class Shot:
     speed: float
     lens: Lens
     reverse: bool = False  # from the other side of the pitch
-    figure: int | None = None  # whom a close-up follows
+    figure: int | None = None  # the one that a close-up follows
 
 
 def draw_shots(
@@ -153,7 +153,7 @@ def _replay(
 
 
 def _follow(play: Play) -> Floats:
-    """A camera operator who is a little late: the ball's ground path, smoothed causally."""
+    """What a slightly late camera operator aims at: the causally smoothed path of the ball."""
     path = play.ball(play.grid)[:, :2]
     keep = np.exp(-STEP / 0.28)
     for _ in range(2):
@@ -164,7 +164,7 @@ def _follow(play: Play) -> Floats:
 
 
 def _shake(rng: np.random.Generator, times: Floats) -> Floats:
-    """Unsteady hands: slow sway and a faster tremble, (T, 2) metres."""
+    """Camera shake: slow sway and a faster tremble, (T, 2) metres."""
     shake = np.zeros((len(times), 2))
     for size, low, high in ((0.35, 0.1, 0.3), (0.06, 1.0, 2.5), (0.025, 4.0, 8.0)):
         frequency = 2 * np.pi * rng.uniform(low, high, 2)

@@ -34,7 +34,7 @@ Point = NDArray[np.float64]  # (2,) metres
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Something that changes the ball's way (or, a fake kick, only seems to)."""
+    """Something that changes the path of the ball (or, a fake kick, only seems to)."""
 
     time: float
     kind: TouchKind
@@ -81,12 +81,12 @@ class Tempo:
 
 
 class Knots:
-    """Where one player must be: offsets from his base position at rising times."""
+    """Where one player must be: offsets from the base position at rising times."""
 
     def __init__(self) -> None:
         self.times: list[float] = [-100.0]
         self.offsets: list[Point] = [np.zeros(2)]
-        self.promised = [True]  # others are places on the way, which a newer promise may rewrite
+        self.promised = [True]  # the others lie on the way, and a newer promise may replace them
 
     def at(self, time: float) -> Point:
         """The offset at `time`, straight between knots."""
@@ -95,7 +95,7 @@ class Knots:
         return np.array([np.interp(time, self.times, xs), np.interp(time, self.times, ys)])
 
     def promise(self, leave: float, time: float, offset: Point) -> None:
-        """From wherever he is at `leave`, be at `offset` at `time`, then drift back."""
+        """From wherever the player is at `leave`, be at `offset` at `time`, then drift back."""
         held = [i for i, at in enumerate(self.times) if self.promised[i] and at < time - 1e-3][-1]
         hurry = float(np.hypot(*(offset - self.at(leave)))) / PACE
         leave = max(min(leave, time - hurry), self.times[held])

@@ -2,8 +2,8 @@
 
 What happens is decided in metres and seconds before anything is drawn, so the same seed gives the
 same events at every frame size. Every event lies on a frame, whatever the frame rate.
-A pass is a ball kicked away to a team-mate; a drive is a player on the ball who pushes it ahead
-and runs with it. Nothing else is labelled, and nothing in a close-up or a replay is.
+A pass is a kick to a team-mate; a drive is the first push of a player who runs with the ball.
+Nothing else is labelled, and nothing that is shown in a close-up or a replay.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,16 +36,22 @@ CLASSES: tuple[str, ...] = LABELLED
 
 
 class FootballConfig(WorldSettings):
-    """What matches to generate, and how they are written."""
+    """Length, size and content of the generated matches."""
 
     seconds: float = Field(180.0, ge=5.0, le=10_800.0, description="length of a match, seconds")
     width: int = Field(112, ge=32, le=3840, multiple_of=2, description="pixels")
     height: int = Field(64, ge=32, le=2160, multiple_of=2, description="pixels")
     variable_rate: bool = Field(False, description="frames last between half and 1.5 times 1/rate")
-    view: float = Field(24.0, ge=12.0, le=60.0, description="metres the camera shows")
-    ball_pixels: float = Field(1.7, gt=0.0, description="least radius of the ball at 112 pixels")
-    distractors: float = Field(1.0, ge=0.0, le=3.0, description="how often, 0 for none")
-    sound: bool = Field(True, description="with the sound of a crowd")
+    view: float = Field(
+        24.0, ge=12.0, le=60.0, description="width of the ground that the camera shows, metres"
+    )
+    ball_pixels: float = Field(
+        1.7, gt=0.0, description="minimum radius of the ball, in pixels of a frame 112 wide"
+    )
+    distractors: float = Field(
+        1.0, ge=0.0, le=3.0, description="how often misleading events happen; 0 for never"
+    )
+    sound: bool = Field(True, description="add the sound of a crowd")
     crf: int = Field(23, ge=0, le=51, description="H.264 quality, lower is better and larger")
 
 
@@ -95,9 +101,9 @@ def render(
     size: tuple[int, int] | None = None,
     frames: Sequence[int] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the frames of a match, (H, W, 3) RGB, at (width, height); None: as configured.
+    """Yield the RGB frames (H, W, 3) of a match.
 
-    frames: only these, rising.
+    size: (width, height), as configured by default; frames: indices in rising order, all by default
     """
     config = match.config
     renderer = MatchRenderer(match.look, size or config.size, config.ball_pixels, config.view)
@@ -179,7 +185,7 @@ def _frame_times(rng: np.random.Generator, config: FootballConfig) -> tuple[Frac
 
 
 def _snapper(seconds: NDArray[np.float64]) -> Callable[[float], float]:
-    """The nearest frame's time; past the last frame any time will do."""
+    """A function from a time to that of the nearest frame; times past the last frame are kept."""
 
     def snap(time: float) -> float:
         if time > seconds[-1]:

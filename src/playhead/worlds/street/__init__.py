@@ -4,7 +4,8 @@
     frame, visible = next(render(scene))
 
 `world` holds the configuration and writes the files; `plan` decides who moves where; `ground`,
-`car`, `person` and `head` draw one thing each; `picture` composes them and derives the boxes.
+`car`, `shell` and `plate` draw what only a street has; `frames` composes it with people and
+derives the boxes.
 """
 
 from playhead.worlds.street.world import (

@@ -1,7 +1,7 @@
 """What stands still in a street: road, pavements, houses and sky, painted once a scene.
 
-Each pixel's ray meets the ground or one of three walls of houses; what it meets there is a function
-of the place in metres.
+The ray of each pixel meets the ground or one of three walls of houses; its colour there is a
+function of the place in metres.
 """
 
 from functools import lru_cache

@@ -35,7 +35,7 @@ _PAINTS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class StreetRequest:
-    """What one scene shall hold."""
+    """What one scene is to contain."""
 
     seconds: float
     people: int
@@ -290,7 +290,7 @@ def _on_road(
 def _turning(
     rng: np.random.Generator, camera: Camera, road: Road, depths: tuple[float, float]
 ) -> tuple[float, float, float]:
-    """A place anywhere in the picture, coming more often than going."""
+    """A place anywhere in the frame; more cars come than go."""
     y = math.exp(rng.uniform(math.log(depths[0]), math.log(0.6 * depths[1])))
     x = rng.uniform(-0.45, 0.45) * camera.width / camera.focal * y
     return x, y, (0.0 if rng.random() < 0.6 else math.pi) + rng.normal(0, 0.5)
@@ -312,7 +312,7 @@ def _path(
     index = int(np.argmin(np.abs(times - when)))
     right += x - right[index]
     away += y - away[index]
-    # Whoever comes too near slides past along a soft wall.
+    # Those who come too near slide past along a soft wall.
     near, far = depths
     away = near + np.logaddexp(0, (away - near) / 0.3) * 0.3
     away = np.minimum(away, far)
@@ -342,5 +342,5 @@ def _posts(
 
 
 def _clear(camera: Camera, radius: float) -> float:
-    """The depth from which on a post is at most a twentieth of the picture wide."""
+    """The least depth at which a post is at most a twentieth of the frame wide."""
     return max(1.5, 40 * radius * camera.focal / camera.width)

@@ -172,7 +172,7 @@ def _tyres(kind: int, side: int) -> list[Face]:
 
 
 def _rims(kind: int, side: int) -> list[Face]:
-    """Wheels as seen from outside; the holes between the spokes are added at each moment."""
+    """Wheels as seen from outside, with holes between the spokes."""
     normal = np.array((0.0, side, 0.0))
     faces = []
     for axle in _AXLES[kind]:

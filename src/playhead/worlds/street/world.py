@@ -34,20 +34,26 @@ MOMENT = 1.0  # seconds into its scene at which an image is taken
 
 
 class StreetConfig(WorldSettings):
-    """What streets to generate, and how they are written."""
+    """Kind, size and content of the generated scenes."""
 
     kind: Literal["video", "images"] = Field("video", description="video with tracks, or images")
     seconds: float = Field(10.0, ge=0.1, le=3600.0, description="length of a video, seconds")
     width: int = Field(640, ge=160, le=3840, multiple_of=2, description="pixels")
     height: int = Field(360, ge=120, le=2160, multiple_of=2, description="pixels")
-    people: int = Field(8, ge=0, le=40, description="people at most; at least half as many")
-    cars: int = Field(4, ge=0, le=20, description="cars at most; at least half as many")
-    smallest_face: float = Field(8.0, gt=0.0, description="pixels high, of people far away")
-    largest_face: float = Field(120.0, gt=0.0, description="pixels high, of people close by")
-    motion: float = Field(1.0, ge=0.0, le=3.0, description="how fast all move; 0 for not at all")
-    shake: float = Field(1.0, ge=0.0, le=4.0, description="pan and shake of the camera; 0 for none")
+    people: int = Field(8, ge=0, le=40, description="maximum number; at least half as many")
+    cars: int = Field(4, ge=0, le=20, description="maximum number; at least half as many")
+    smallest_face: float = Field(
+        8.0, gt=0.0, description="height in pixels of the most distant faces"
+    )
+    largest_face: float = Field(120.0, gt=0.0, description="height in pixels of the nearest faces")
+    motion: float = Field(
+        1.0, ge=0.0, le=3.0, description="speed factor of people and cars; 0 for none"
+    )
+    shake: float = Field(
+        1.0, ge=0.0, le=4.0, description="strength of camera pan and shake; 0 for none"
+    )
     crf: int = Field(20, ge=0, le=51, description="H.264 quality, lower is better and larger")
-    jpeg: int = Field(92, ge=1, le=100, description="quality of images, higher is better")
+    jpeg: int = Field(92, ge=1, le=100, description="JPEG quality of images, higher is better")
 
     @model_validator(mode="after")
     def _faces_fit(self) -> Self:
