@@ -51,9 +51,11 @@ class OddNetworks:
 def networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OddNetworks, "looks", 0)
     monkeypatch.setattr("playhead.redaction.run.Networks", lambda config: OddNetworks())
-    monkeypatch.setattr("playhead.redaction.audit.require_weights", lambda names, command: None)
     monkeypatch.setattr(
-        "playhead.redaction.audit.open_detector", lambda name, threads: OddNetworks()
+        "playhead.redaction.audit_networks.require_weights", lambda names, command: None
+    )
+    monkeypatch.setattr(
+        "playhead.redaction.audit_networks.open_detector", lambda name, threads: OddNetworks()
     )
 
 
