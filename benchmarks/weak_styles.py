@@ -24,7 +24,7 @@ from environment import describe
 from playhead.decisions.boxes import Boxes, iou
 from playhead.inference.detectors import Detector, open_detector
 from playhead.media.planes import Picture
-from playhead.redaction.config import MaskConfig, Thresholds
+from playhead.redaction.config import FACE_THRESHOLDS, MaskConfig
 from playhead.redaction.hide import HideConfig, Hider, Region
 from playhead.redaction.images import read_image
 from playhead.redaction.regions import scaled_boxes
@@ -88,7 +88,7 @@ def data_folder() -> Path:
 
 
 def default_threshold() -> float:
-    return Thresholds().face
+    return FACE_THRESHOLDS[NETWORKS[0]]
 
 
 def read_photographs(folder: Path, detector: Detector) -> list[Photograph]:

@@ -159,8 +159,8 @@ def test_the_audit_asks_the_tracks_beside_the_copy_who_hid(tmp_path: Path) -> No
     options = (
         "--hide",
         "face",
-        "--preset",
-        "fast",
+        "--set",
+        "detection.faces=blazeface",
         "--style",
         "mosaic",
         "--out",

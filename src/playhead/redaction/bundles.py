@@ -30,17 +30,9 @@ def resolve(config: RedactionConfig) -> RedactionConfig:
     bundles = [open_bundle(Path(one)) for one in config.detection.bundles]
     known = [*LABELS, *(label for one in bundles for label in one.manifest.classes)]
     _check(config, bundles, list(dict.fromkeys(known)))
-    said = config.detection.thresholds
-    thresholds = {
-        **{label: getattr(said, label) for label in said.model_fields_set},
-        **{
-            label: value
-            for label, value in joint_decisions(
-                bundles, config.detection.bundle_settings
-            ).thresholds.items()
-            if label not in said.model_fields_set
-        },
-    }
+    own = joint_decisions(bundles, config.detection.bundle_settings).thresholds
+    said = config.detection.thresholds.model_dump(exclude_unset=True, exclude_none=True)
+    thresholds = own | said
     detection = {
         **config.detection.model_dump(exclude={"thresholds"}),
         "thresholds": thresholds,

@@ -30,6 +30,10 @@ LABELS = ("face", "plate", "person", "head", "car")
 """What the packaged networks find, heads derived from faces and people."""
 
 
+FACE_THRESHOLDS = {"centerface": 0.3, "blazeface": 0.65}
+"""Where a network's faces are believed: blazeface finds faces in leaves and walls far above .3."""
+
+
 class Thresholds(Settings):
     """The score at which an object of a class is believed; lower hides more.
 
@@ -40,7 +44,13 @@ class Thresholds(Settings):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(init=False)
 
-    face: float = Field(default=0.3, gt=0, le=1, description="of faces")
+    face: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="of faces; null: that of the network, "
+        + ", ".join(f"{value} of {name}" for name, value in FACE_THRESHOLDS.items()),
+    )
     plate: float = Field(default=0.3, gt=0, le=1, description="of number plates")
     person: float = Field(default=0.3, gt=0, le=1, description="of people")
     head: float = Field(default=0.3, gt=0, le=1, description="of heads, derived from the others")
@@ -60,7 +70,9 @@ class DetectionConfig(Settings):
     """Where and how closely the networks look."""
 
     faces: Literal["centerface", "blazeface"] = Field(
-        default="centerface", description="the network that finds faces; blazeface is the fast one"
+        default="centerface",
+        description="the network that finds faces; blazeface is small, and sees large ones only "
+        "unless there are tiles",
     )
     bundles: tuple[str, ...] = Field(
         default=(),
@@ -221,8 +233,11 @@ class RedactionConfig(Settings):
 
     def threshold(self, label: str) -> float:
         """The score at which an object of a class is believed."""
-        threshold: float = getattr(self.detection.thresholds, label, DEFAULT_THRESHOLD)
-        return threshold
+        threshold: float | None = getattr(self.detection.thresholds, label, DEFAULT_THRESHOLD)
+        if threshold is not None:
+            return threshold
+        own = self.detection.knowing(label)
+        return DEFAULT_THRESHOLD if own else FACE_THRESHOLDS[self.detection.faces]
 
     def published(self) -> dict[str, Any]:
         """As JSON holds it, without the places of bundles: those are of one machine."""
