@@ -40,16 +40,16 @@ from playhead.worlds.cutouts import paste_along
 from playhead.worlds.street import StreetConfig, generate_street
 from redaction_deface import cutouts
 
-SIZES = {(1280, 720): 101, (2560, 1920): 21}
+SIZES = {(1280, 720): 61, (2560, 1920): 21}
 """Frames of 25 a second, by the size of the video: every interval of a preset ends on the last."""
 
 HEIGHTS, TOGETHER = (0.01, 0.15), 5
 """Heights of faces as shares of the frame's, and faces in a frame at most."""
 
-CARTOON = 50
+CARTOON = 25
 """Frames of the cartoon."""
 
-IMAGES, HOLD = 12, 10
+IMAGES, HOLD = 8, 8
 """Dashcam images, and the frames for which each is panned over."""
 
 CHOOSING, REPORTING = 1, 2

@@ -153,6 +153,17 @@ def test_an_end_covers_where_the_object_stood_and_where_it_goes() -> None:
         assert covered(tracks, frame, box_of(path, times[frame]), 1) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("limit", [0.0, 0.25, 0.5])
+def test_where_nobody_saw_it_a_box_grows_on_each_side_by_the_growth_limit_at_most(
+    limit: float,
+) -> None:
+    times = np.arange(100) / RATE
+    found = looks([constant(640, 360, 0, 0)], times, range(100), missed=range(50, 100))
+    [one] = track(found, times, growth_limit=limit, extend_looks=20)
+    sides = one.boxes[:, 2:] - one.boxes[:, :2]
+    assert sides.max(axis=0) == pytest.approx([40 * (1 + 2 * limit), 50 * (1 + 2 * limit)])
+
+
 def test_extension_reaches_over_the_neighbouring_looks_however_far_apart() -> None:
     path, times = constant(600, 300, 0, 0), np.arange(100) / RATE
     frames = range(5, 95, 30)  # 5, 35, 65: 1.2 s apart

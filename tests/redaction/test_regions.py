@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from playhead.events.formats.tracks import TrackFile
 from playhead.events.model import Track
+from playhead.media.planes import Picture
 from playhead.redaction.config import MaskConfig
-from playhead.redaction.regions import Masks, active_frames, grown, scaled_boxes
+from playhead.redaction.hide import HideConfig, Hider, Region, Shape
+from playhead.redaction.regions import Masks, active_frames, covers_frame, grown, scaled_boxes
 from playhead.times import displayed_frames
 
 TIMES = np.arange(10) / 10
@@ -132,3 +134,26 @@ def test_the_frames_of_a_span_are_those_that_a_player_displays_during_it(
 def test_an_unseen_range_is_hidden_whole_whatever_a_person_chose() -> None:
     chosen = file(unseen=np.array([[3, 5]], np.int32), spans=np.array([[0.8, 0.9]]))
     assert [k for k in range(10) if masks(chosen).whole(k)] == [3, 4]
+
+
+@given(
+    st.tuples(*[st.floats(-40, 20)] * 2, *[st.floats(30, 150)] * 2),
+    st.sampled_from(["box", "ellipse"]),
+)
+def test_a_region_covers_the_frame_only_where_the_hider_leaves_no_pixel(
+    corners: tuple[float, ...], shape: Shape
+) -> None:
+    x, y, w, h = corners
+    region = Region((x, y, x + w, y + h), shape)
+    image = np.full((30, 40, 3), 255, np.uint8)
+    Hider(HideConfig()).hide(Picture.of_rgb(image), [region])
+    assert not (covers_frame(region, (40, 30)) and image.any())
+    inner = Region((x + 1, y + 1, x + w - 1, y + h - 1), shape)
+    smaller = np.full((30, 40, 3), 255, np.uint8)
+    Hider(HideConfig()).hide(Picture.of_rgb(smaller), [inner])
+    assert covers_frame(region, (40, 30)) or shape == "ellipse" or smaller.any()
+
+
+def test_an_ellipse_covers_the_frame_if_it_holds_its_corners() -> None:
+    assert covers_frame(Region((-9, -9, 49, 39)), (40, 30))
+    assert not covers_frame(Region((-8, -6, 48, 36)), (40, 30))

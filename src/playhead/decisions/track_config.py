@@ -73,7 +73,14 @@ class TrackConfig(Settings):
         default=2.0,
         ge=0,
         description="boxes nobody saw grow on each side by this many standard deviations of where "
-        "the object may be, at most by half their size",
+        "the object may be, at most by `growth_limit`",
+    )
+    growth_limit: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="boxes nobody saw grow on each side by at most this share of their width and "
+        "height; people's by at most a quarter",
     )
     start_speed: float = Field(
         default=16.0,

@@ -137,7 +137,8 @@ def _doubt(times: Array, moments: Array, config: TrackConfig) -> Array:
     since, until, gap = np.abs(times - left), np.abs(right - times), right - left
     bridge = np.divide(since * until, gap, out=np.zeros_like(gap), where=gap > 0)
     walk = np.where((times < moments[0]) | (times > moments[-1]), np.minimum(since, until), bridge)
-    growth: Array = np.minimum(config.margin * config.agility * np.sqrt(walk**3 / 3), 0.5)
+    doubt = config.margin * config.agility * np.sqrt(walk**3 / 3)
+    growth: Array = np.minimum(doubt, config.growth_limit)
     return growth
 
 

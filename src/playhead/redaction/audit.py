@@ -25,6 +25,7 @@ from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.progress import Progress
 from playhead.redaction.audit_checks import check_picture, check_same, check_video
 from playhead.redaction.audit_networks import audit_plan, open_independent, open_same
+from playhead.redaction.audit_people import PeopleConfirmation, doubtful_people
 from playhead.redaction.audit_report import Audited, AuditReport, Check, Exposure
 from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig
@@ -65,7 +66,7 @@ class AuditConfig(Settings):
         default=0.65, gt=0, le=1, description="the score at which a face found is an exposure"
     )
     person: float = Field(
-        default=0.2, gt=0, le=1, description="the same of people, whose network is rarely sure"
+        default=0.4, gt=0, le=1, description="the same of people, whose network is rarely sure"
     )
     plate: float = Field(
         default=0.65, gt=0, le=1, description="the same of plates, where an own bundle hid them"
@@ -122,6 +123,11 @@ class Auditor:
             if one.audited == "same network"
         }
         self._again = open_same(redaction, self._scores, tile=config.tile, overlap=config.overlap)
+        self._confirmation = (
+            PeopleConfirmation(tile=config.tile, overlap=config.overlap, threads=redaction.threads)
+            if "person" in self._detectors
+            else None
+        )
 
     def video(
         self, original: Path, redacted: Path, tracks: TrackFile | None, progress: Progress
@@ -136,7 +142,8 @@ class Auditor:
             check_same(before, after)
             schedule = self._schedule(after.times)
             wanted = np.union1d(*schedule.values())
-            finds = _Finds(self._style, kept_boxes(tracks, before.times, before.duration))
+            kept = kept_boxes(tracks, before.times, before.duration)
+            finds = _Finds(self._style, kept, self._confirmation)
             for k, picture in after.stream(wanted=wanted):
                 seen: dict[str, Boxes] = {}
                 if k in schedule["independent"]:
@@ -165,7 +172,7 @@ class Auditor:
                 f"{redacted}: has {other_width}x{other_height} pixels, {original} has "
                 f"{width}x{height}; it is no redacted copy of it"
             )
-        finds = _Finds(self._style, lambda frame: NOTHING)
+        finds = _Finds(self._style, lambda frame: NOTHING, self._confirmation)
         looked: Counter[str] = Counter()
         for shown, compared in paired_views(before, after):
             seen = {**self._look(shown[1]), **self._look_again(shown[1])}
@@ -229,6 +236,7 @@ class Auditor:
             pictures=finds.pictures,
             checks=tuple(checks),
             kept=finds.chosen,
+            unconfirmed=tuple(finds.unconfirmed),
         )
 
 
@@ -237,14 +245,19 @@ class _Finds:
 
     style: what hid; under a weak one a find counts although the original was changed there
     kept: gives the boxes of a frame that a person chose to leave visible
+    confirmation: confirms doubtful boxes of people; None where no people are looked for
     """
 
-    def __init__(self, style: HideConfig, kept: Kept) -> None:
+    def __init__(
+        self, style: HideConfig, kept: Kept, confirmation: PeopleConfirmation | None
+    ) -> None:
         self._weak, self._kept = style.style in WEAK, kept
+        self._confirmation = confirmation
         self._colour = colour_of(style.colour) if style.style == "solid" else None
         self.exposures: list[Exposure] = []
         self.pictures: dict[int, tuple[Picture, Picture]] = {}
         self.chosen = 0
+        self.unconfirmed: list[int] = []  # the frame of each box that nobody confirmed
         self._tracks = 0
 
     def unknown(self, label: str, boxes: Boxes) -> Boxes:
@@ -271,11 +284,15 @@ class _Finds:
         for label, boxes in seen.items():
             visible = cover(boxes.boxes, kept).max(axis=1, initial=0) >= CHOSEN
             self.chosen += int(visible.sum())
-            for box, score in _rows(boxes.chosen(~visible)):
-                middle = core(box)
-                share = hidden_share(before, after, middle, colour=self._colour, by_detail=True)
+            others = boxes.chosen(~visible)
+            hidden = [
+                hidden_share(before, after, core(box), colour=self._colour, by_detail=True)
+                for box, _ in _rows(others)
+            ]
+            believed = self._believed(label, frame, others, hidden, (shown or (before, after))[1])
+            for (box, score), share, real in zip(_rows(others), hidden, believed, strict=True):
                 changed = share >= HIDDEN
-                if changed and not self._weak:
+                if not real or (changed and not self._weak):
                     continue
                 kind = "found again" if changed else "not hidden"
                 self.exposures.append(
@@ -292,6 +309,24 @@ class _Finds:
                 pair = shown or (before, after)
                 crops = (boxed_crop(one, box, longest=CROP) for one in pair)
                 self._show(len(self.exposures) - 1, *crops)
+
+    def _believed(
+        self, label: str, frame: int, boxes: Boxes, hidden: list[float], after: Picture
+    ) -> NDArray[np.bool_]:
+        """Which boxes are no guess; of people, doubtful ones must be confirmed."""
+        if label != "person" or self._confirmation is None:
+            return np.ones(len(boxes), np.bool_)
+        size = after.shape[1], after.shape[0]
+        covered = np.array(hidden) >= HIDDEN
+        # A weak style leaves people to be found, so a box over its masks is no guess from them.
+        doubtful = doubtful_people(boxes.boxes, [0.0] * len(boxes) if self._weak else hidden, size)
+        if not self._weak:
+            doubtful &= ~covered
+        believed = ~doubtful
+        if doubtful.any():
+            believed[doubtful] = self._confirmation.confirmed(after, boxes.boxes[doubtful])
+            self.unconfirmed += [frame] * int((~believed).sum())
+        return believed
 
     def _track(self, label: str, time: float, box: Box) -> int:
         """The number of the exposed track that a box goes on, or a new one."""

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from playhead.errors import ConfigError
 from playhead.inference.detectors import Detector, open_detector
 from playhead.inference.offer import require_weights
+from playhead.redaction.audit_people import CONFIRMING
 from playhead.redaction.audit_report import Audited, ClassAudit, plural
 from playhead.redaction.bundles import is_derived
 from playhead.redaction.config import RedactionConfig
@@ -85,7 +86,8 @@ def open_independent(
 ) -> dict[str, Detector]:
     """By class the network that did not hide it; WeightsError where one is not fetched."""
     names = {label: one.network for label, one in plan.items() if one.audited == "independent"}
-    require_weights(list(names.values()), "redaction")
+    confirming = CONFIRMING if "person" in names else ()
+    require_weights([*names.values(), *confirming], "redaction")
     return {label: open_detector(name, threads=threads) for label, name in names.items()}
 
 

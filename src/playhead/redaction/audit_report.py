@@ -68,6 +68,8 @@ class AuditReport:
     frames: of the video; classes: how each hidden class was audited
     pictures: by index in `exposures` the same crop of the original and of the output, RGB
     kept: finds that a person chose to leave visible, which are no exposures
+    unconfirmed: the frame of each box of a person that lies around masks or most of the frame and
+        that no second network confirms; such boxes are no exposures
     still: whether it is of an image, which has no frames and no tracks
     """
 
@@ -79,6 +81,7 @@ class AuditReport:
     pictures: Mapping[int, tuple[RGB, RGB]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     kept: int = 0
+    unconfirmed: Sequence[int] = ()
     still: bool = False
 
     @property
@@ -136,9 +139,19 @@ class AuditReport:
         And one for what a person chose to leave visible.
         """
         kept = counted(self.kept, "track-frame")
+        unconfirmed = counted(len(self.unconfirmed), "detection")
+        where = counted(len(set(self.unconfirmed)), "frame")
         return (
             *(self._sentence(label, one) for label, one in self.classes.items()),
             *([f"{kept} that a person chose to leave visible"] if self.kept else []),
+            *(
+                [
+                    f"{unconfirmed} of people in {where} not counted: around masks or most of "
+                    "the frame, and not confirmed by a second network"
+                ]
+                if self.unconfirmed
+                else []
+            ),
             *(f"failed: {one.name}: {one.detail}" for one in self.checks if not one.ok),
         )
 
@@ -163,6 +176,8 @@ class AuditReport:
             "exposed_track_frames": len(self.exposures),
             "exposures": [asdict(one) for one in self.exposures],
             "kept": self.kept,
+            "unconfirmed": len(self.unconfirmed),
+            "unconfirmed_frames": sorted(set(self.unconfirmed)),
             "checks": [asdict(one) for one in self.checks],
         }
 

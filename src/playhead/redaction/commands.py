@@ -219,7 +219,7 @@ def audit(
     hide: Hide = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.01, max=1.0, help="Score of an exposure. Default: 0.65 for faces."),
+        typer.Option(min=0.01, max=1.0, help="Score of an exposure. Default: 0.65, people 0.4."),
     ] = None,
     every: Annotated[
         float | None,

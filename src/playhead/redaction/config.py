@@ -33,6 +33,10 @@ LABELS = ("face", "plate", "person", "head", "car")
 FACE_THRESHOLDS = {"centerface": 0.3, "blazeface": 0.65}
 """Where a network's faces are believed: blazeface finds faces in leaves and walls far above .3."""
 
+PEOPLE_GROWTH = 0.25
+"""At most by this share of its size a person's box grows where nobody saw it: motion is counted in
+sizes of the object, and a person is several times as large as the faces it was measured on."""
+
 
 class Thresholds(Settings):
     """The score at which an object of a class is believed; lower hides more.
@@ -228,8 +232,14 @@ class RedactionConfig(Settings):
     def tracking_of(self, label: str) -> TrackConfig:
         """How boxes of a class become tracks: they start at the threshold of that class."""
         start = self.threshold(label)
-        low = min(start, self.tracking.low_score)
-        return self.tracking.model_copy(update={"start_score": start, "low_score": low})
+        most = PEOPLE_GROWTH if label == "person" else 1.0
+        return self.tracking.model_copy(
+            update={
+                "start_score": start,
+                "low_score": min(start, self.tracking.low_score),
+                "growth_limit": min(most, self.tracking.growth_limit),
+            }
+        )
 
     def threshold(self, label: str) -> float:
         """The score at which an object of a class is believed."""

@@ -7,7 +7,7 @@ everything around it unseen: hidden whole.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes, nms
 from playhead.decisions.derived import heads_of
 from playhead.decisions.hierarchy import doubt_orphans
+from playhead.decisions.support import supported_boxes
 from playhead.decisions.tracks import track_boxes
 from playhead.errors import BundleError, ConfigError, PlayheadError
 from playhead.events.model import Origin, Track
@@ -218,13 +219,15 @@ class Sightings:
 
     looked: int32 (D,), the frames that were looked at, rising; found: for each class one Boxes a
     looked-at frame, in pixels of the displayed picture; unseen: int32 (M, 2), half-open ranges of
-    frames about which nothing is known; trouble: why not, empty where all went well.
+    frames about which nothing is known; trouble: why not, empty where all went well; dropped: int32
+    (K,), the frame of each box of a person that was dropped as implausible.
     """
 
     looked: NDArray[np.int32]
     found: dict[str, list[Boxes]]
     unseen: NDArray[np.int32]
     trouble: str
+    dropped: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 def look_at_video(
@@ -263,7 +266,32 @@ def look_at_video(
     columns: dict[str, list[Boxes]] = {
         label: [found[frame][label] for frame in looked.tolist()] for label in config.hide
     }
-    return Sightings(looked, columns, unseen_ranges(schedule, looked, video.frames), trouble)
+    dropped = _drop_implausible(columns, looked, video, config)
+    unseen = unseen_ranges(schedule, looked, video.frames)
+    return Sightings(looked, columns, unseen, trouble, dropped)
+
+
+def _drop_implausible(
+    found: dict[str, list[Boxes]], looked: NDArray[np.int32], video: Video, config: RedactionConfig
+) -> NDArray[np.int32]:
+    """Drop boxes of people around most of the frame that nothing supports; the frame of each.
+
+    Only those of the packaged network, which shrinks every frame to 300 x 300.
+    """
+    if "person" not in found or config.detection.knowing("person"):
+        return np.zeros(0, np.int32)
+    faces = [boxes.above(config.threshold("face")) for boxes in found.get("face", ())]
+    kept = supported_boxes(
+        found["person"],
+        video.times[looked],
+        size=(video.width, video.height),
+        start_score=config.threshold("person"),
+        faces=faces,
+    )
+    found["person"] = [
+        boxes.chosen(keep) for boxes, keep in zip(found["person"], kept, strict=True)
+    ]
+    return np.repeat(looked, [int((~keep).sum()) for keep in kept])
 
 
 def tracks_of(sightings: Sightings, video: Video, config: RedactionConfig) -> tuple[Track, ...]:

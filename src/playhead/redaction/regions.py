@@ -16,7 +16,7 @@ from playhead.redaction.edits import is_drawn
 from playhead.redaction.hide import Region, Shape
 from playhead.times import displayed_frames
 
-__all__ = ["Masks", "active_frames", "grown", "scaled_boxes"]
+__all__ = ["Masks", "active_frames", "covers_frame", "grown", "scaled_boxes"]
 
 
 class Masks:
@@ -66,6 +66,18 @@ def grown(track: Track, mask: MaskConfig) -> Track:
         reach[place, :2] = np.minimum(reach[place, :2], moved[:, :2])
         reach[place, 2:] = np.maximum(reach[place, 2:], moved[:, 2:])
     return replace(track, boxes=scaled_boxes(reach, mask.scale).astype(np.float32))
+
+
+def covers_frame(region: Region, size: tuple[int, int]) -> bool:
+    """Whether a region hides every pixel of a frame of (width, height)."""
+    x1, y1, x2, y2 = region.box
+    width, height = size
+    if region.shape == "box":
+        return x1 <= 0 and y1 <= 0 and x2 >= width and y2 >= height
+    # An ellipse is convex: it holds the frame if it holds its corners.
+    across = max(x1 + x2, 2 * width - x1 - x2) / max(x2 - x1, 1e-9)
+    down = max(y1 + y2, 2 * height - y1 - y2) / max(y2 - y1, 1e-9)
+    return across**2 + down**2 <= 1
 
 
 def scaled_boxes(boxes: NDArray[np.floating], scale: float) -> NDArray[np.floating]:

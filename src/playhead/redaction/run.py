@@ -7,7 +7,7 @@ Whatever goes wrong, more is hidden, not less: see `Masks.whole` and `media.rewr
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -42,7 +42,7 @@ from playhead.redaction.images import (
     views_of,
     write_image,
 )
-from playhead.redaction.regions import Masks, active_frames, scaled_boxes
+from playhead.redaction.regions import Masks, active_frames, covers_frame, scaled_boxes
 from playhead.redaction.resume import is_cut_short, is_done, is_left_out, made_into
 
 __all__ = [
@@ -67,6 +67,9 @@ LOOKING = 0.7
 
 SAME_OBJECT = 0.55
 """IoU from which what was found in two views of an image is one object."""
+
+SAID = 10
+"""Frames, or runs of frames, that a note names at most."""
 
 
 def redact_files(
@@ -156,12 +159,18 @@ def render(
     check_same(video, tracks)
     masks = Masks(tracks, video.times, video.duration, config.mask, config.style.shape)
     hider = Hider(config.style)
+    size = video.width, video.height
+    filled: list[Damage] = []  # runs of frames that one mask covers from corner to corner
 
     def change(frame: int, picture: Picture) -> None:
         if masks.whole(frame):
             hider.hide_whole(picture)
-        else:
-            hider.hide(picture, masks.regions(frame))
+            return
+        regions = masks.regions(frame)
+        hider.hide(picture, regions)
+        if any(covers_frame(region, size) for region in regions):
+            start = filled.pop().start if filled and filled[-1].stop == frame else frame
+            filled.append(Damage(start, frame + 1, ""))
 
     options = RewriteOptions(
         codec=config.write.codec,
@@ -173,7 +182,13 @@ def render(
         threads=config.threads or 0,
     )
     part = _Part(progress, 1 / video.frames)
-    return rewrite(video.path, target, change, options, part, opened=video)
+    written = rewrite(video.path, target, change, options, part, opened=video)
+    if not filled:
+        return written
+    count = sum(one.stop - one.start for one in filled)
+    said = _ranges(filled[:SAID]) + (" and more" if len(filled) > SAID else "")
+    note = f"{count} of {video.frames} frames are covered whole by one mask: {said}"
+    return replace(written, notes=(*written.notes, note))
 
 
 def outcome_of(
@@ -183,10 +198,12 @@ def outcome_of(
     *,
     written: Rewritten | None = None,
     trouble: str = "",
+    dropped: Sequence[int] = (),
 ) -> FileOutcome:
     """How a video ended: `partial` where pictures are missing, marked or hidden whole.
 
-    written: None where only tracks were made; trouble: why frames were not looked at
+    written: None where only tracks were made; trouble: why frames were not looked at; dropped: the
+    frame of each box of a person that was dropped as implausible
     """
     lost = [one for one in video.damage if one.start < video.frames]
     stands = "" if written is None else ": a marked picture stands for each"
@@ -200,6 +217,13 @@ def outcome_of(
     ]
     done = "found" if written is None else "hidden"
     notes = [f"{done}: {_counted(tracks, video)}", *_choices(tracks)]
+    if dropped:
+        frames = ", ".join(map(str, dict.fromkeys(dropped[:SAID])))
+        more = " and more" if len(dropped) > SAID else ""
+        notes.append(
+            f"{len(dropped)} implausible detections of people dropped (most of the frame, not "
+            f"confirmed in the sampled frames around): frames {frames}{more}"
+        )
     notes += [] if written is None else written.notes
     status: Literal["ok", "partial"] = "partial" if problems else "ok"
     return FileOutcome(video.path, status, outputs, "; ".join(problems) or None, tuple(notes))
@@ -280,9 +304,10 @@ class _Redaction:
             tracks = _track_file(video, sightings, self.config)
             video.require_unchanged()
             trouble = sightings.trouble
+            dropped = sightings.dropped.tolist()
             if self.only_tracks:
                 write_tracks(outputs[0], tracks)
-                return outcome_of(video, outputs, tracks, trouble=trouble)
+                return outcome_of(video, outputs, tracks, trouble=trouble, dropped=dropped)
             copy, track_path = outputs
             with ExitStack() as undo:  # where rendering or writing fails there is no output at all
                 undo.callback(copy.unlink, missing_ok=True)
@@ -291,7 +316,9 @@ class _Redaction:
                     written = render(video, tracks, self.config, copy, rendering)
                     pack_tracks(temporary, made_into(tracks, copy))
                 undo.pop_all()
-            return outcome_of(video, outputs, tracks, written=written, trouble=trouble)
+            return outcome_of(
+                video, outputs, tracks, written=written, trouble=trouble, dropped=dropped
+            )
 
     def _picture(self, path: Path, outputs: tuple[Path, ...]) -> FileOutcome:
         pixels, info = read_image(path)
