@@ -124,9 +124,11 @@ def audit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Audi
     """Audit a copy of which a mask covers `masked`, with the networks of a scene."""
 
     def audited(scene: Scene, masked: Rows = (), config: RedactionConfig = PEOPLE) -> AuditReport:
-        for module in ("audit", "audit_people"):
+        for module in ("audit_networks", "audit_people"):
             monkeypatch.setattr(f"playhead.redaction.{module}.open_detector", scene.open)
-        monkeypatch.setattr("playhead.redaction.audit.require_weights", lambda names, group: None)
+        monkeypatch.setattr(
+            "playhead.redaction.audit_networks.require_weights", lambda names, group: None
+        )
         monkeypatch.setattr(
             "playhead.redaction.run.Networks", lambda config: Scripted(lambda look: masked)
         )
@@ -225,4 +227,4 @@ def test_people_who_are_covered_pass_the_audit_and_visible_ones_do_not(
     with progress("auditing", 1) as live:
         report = Auditor(config, AuditConfig(every_seconds=0.2)).video(street, copy, file, live)
     exposed = {one.frame for one in report.exposures}
-    assert len(exposed) == (0 if covered else report.looked)
+    assert len(exposed) == (0 if covered else report.classes["person"].looked)
