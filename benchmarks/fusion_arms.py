@@ -54,11 +54,11 @@ class Arm:
 
 
 ARMS = {
+    "slow": Arm("slow fusion", ()),
+    "flat": Arm("no 3D blocks", ("model.fusion_blocks=0",)),
     "equal": Arm(
         "no 3D blocks, wider encoder", ("model.fusion_blocks=0", "model.encoder_channels=84")
     ),
-    "slow": Arm("slow fusion", ()),
-    "flat": Arm("no 3D blocks", ("model.fusion_blocks=0",)),
     "early": Arm("early fusion", ("model.kind=early_fusion",), swept=True),
 }
 
