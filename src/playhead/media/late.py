@@ -48,7 +48,9 @@ def late_sound(
     known = {stream.id for stream in sound_streams(container)}
     listed = {stream.id for stream in container.streams}
     size = path.stat().st_size
-    step = max(_PRECISION, min(_STEP, size // _PARTS))
+    step = _STEP
+    if container.format.name == "mpegts":  # of which only the list at the start of a part is read
+        step = max(_PRECISION, min(_STEP, size // _PARTS))
     for start in range(0, size, step):
         part = _opened(path, start)
         fresh = _fresh(part, known)
