@@ -67,8 +67,6 @@ CANDIDATES: dict[str, tuple[str, ...]] = {
         ("blazeface", 1920, 0.2, 0.3),
         ("blazeface", 1920, 0.2, 0.65),
         ("centerface", 640, 0.2, 0.3),
-        ("centerface", 960, 0.16, 0.3),
-        ("centerface", 960, 0.2, 0.2),
         ("centerface", 960, 0.2, 0.3),
         ("centerface", 1280, 0.2, 0.3),
     )

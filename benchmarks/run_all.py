@@ -26,6 +26,8 @@ SCRIPTS = (
     "weak_styles",
     "redaction_memory",
     "redaction_deface",
+    "redaction_presets",
+    "redaction_people",
     "inpainting",
     "picture_metrics",
     "detector_arms",
@@ -37,6 +39,7 @@ ON_REAL_DATA = (
     "packaged_detectors",
     "weak_styles",
     "redaction_deface",
+    "redaction_presets",
     "inpainting",
     "detector_arms",
 )
