@@ -86,6 +86,14 @@ def test_a_missing_file_of_info_is_failed_and_ends_with_three() -> None:
     assert found["path"] == "nowhere.mp4"
 
 
+def test_a_file_that_may_not_be_read_fails_alone_also_where_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may read everything
+    assert run("info", tmp_path / "a.mp4").code == 3
+
+
 def test_info_shows_every_file_however_one_of_them_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,7 +157,8 @@ def demo(
 
 @app.command(epilog="Example: playhead info match.mp4 --json")
 def info(
-    videos: Annotated[list[Path], typer.Argument(help="Video files.")], as_json: Json = False
+    videos: Annotated[list[Path], typer.Argument(readable=False, help="Video files.")],
+    as_json: Json = False,
 ) -> None:
     """Say what a video holds: frames, exact duration, rate, audio, damage."""
     from playhead.media import inspect

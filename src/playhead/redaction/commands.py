@@ -21,7 +21,9 @@ app = typer.Typer(
 app.add_typer(detector.app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Inputs = Annotated[list[Path], typer.Argument(help="Videos, pictures, or folders of them.")]
+Inputs = Annotated[
+    list[Path], typer.Argument(readable=False, help="Videos, pictures, or folders of them.")
+]
 Out = Annotated[
     Path | None, typer.Option("--out", help="The folder to write into. Default: beside the input.")
 ]
@@ -116,7 +118,9 @@ def run(
 
 @app.command(epilog="Example: playhead redaction detect street.mp4 --preset thorough")
 def detect(
-    inputs: Annotated[list[Path], typer.Argument(help="Videos, or folders of them.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(readable=False, help="Videos, or folders of them.")
+    ],
     out: Out = None,
     hide: Hide = None,
     bundles: Bundles = None,

@@ -54,7 +54,9 @@ def train(
 @app.command(epilog="Example: playhead spotting predict runs/first/bundle match.mp4 --out out")
 def predict(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder.")],
-    videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of videos.")],
+    videos: Annotated[
+        list[Path], typer.Argument(readable=False, help="Videos, or folders of videos.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
     device: Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Default: every core.")] = None,

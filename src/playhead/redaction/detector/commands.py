@@ -11,7 +11,9 @@ __all__ = ["app"]
 
 app = typer.Typer(rich_markup_mode=None)
 
-Inputs = Annotated[list[Path], typer.Argument(help="Videos, pictures, or folders of them.")]
+Inputs = Annotated[
+    list[Path], typer.Argument(readable=False, help="Videos, pictures, or folders of them.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes CUDA where it is there.")
