@@ -178,3 +178,39 @@ def test_a_hidden_class_that_an_audit_leaves_out_is_not_audited(tmp_path: Path) 
     assert finished.code == 4
     assert "plates: not audited (left out by --hide)" in finished.out
     playhead(*arguments, "--accept-unaudited", "plate")
+
+
+def test_going_on_with_a_batch_audits_what_an_earlier_run_made(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "run", source, "--hide", "plate")  # hides nothing: plates are missed
+    report = audited("run", source, "--hide", "plate", "--skip-existing", "--audit", code=4)
+    assert report["classes"]["plate"]["exposed_track_frames"] > 0
+
+
+def test_a_copy_that_an_earlier_run_made_otherwise_is_not_passed_by_this_audit(
+    tmp_path: Path,
+) -> None:
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "run", source, "--hide", "plate")
+    again = ("redaction", "run", source, "--hide", "face", "--skip-existing", "--audit")
+    document = playhead_json(*again, code=3)
+    assert document["audits"] == {}
+    [reason] = document["not_audited"].values()
+    assert "an earlier run made its copy with other settings" in reason
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_the_tags_that_every_tiff_has_are_no_metadata_but_a_description_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setattr("playhead.redaction.run.Networks", lambda config: SquareNetworks())
+    source = tmp_path / "a.tiff"
+    Image.new(mode, (64, 48), 90).save(source)
+    report = audited("run", source, "--hide", "face", "--audit", code=0)
+    assert {check["name"]: check["ok"] for check in report["checks"]} == {"metadata": True}
+    copy = tmp_path / "a_redacted.tiff"
+    with Image.open(copy) as opened:
+        opened.load()
+        opened.save(copy, description="who and where")
+    [report] = [playhead_json("redaction", "audit", source, copy, "--hide", "face", code=4)]
+    assert {check["name"]: check["ok"] for check in report["checks"]} == {"metadata": False}

@@ -329,7 +329,8 @@ def test_a_stopped_batch_goes_on_where_it_stopped(tmp_path: Path) -> None:
     run(first)
     before = (tmp_path / "a_redacted.mp4").stat().st_mtime_ns
     files = run(first, second, skip_existing=True).files
-    assert [file.path.name for file in files] == ["b.mp4"]
+    assert [file.path.name for file in files] == ["a.mp4", "b.mp4"]
+    assert [file.notes == ("done by an earlier run",) for file in files] == [True, False]
     assert (tmp_path / "a_redacted.mp4").stat().st_mtime_ns == before
 
 

@@ -16,6 +16,7 @@ from playhead.media.source import require_file
 from playhead.progress import Progress, progress
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.edits import apply_edits, checked_spans, is_drawn, read_edits
+from playhead.redaction.outcome import outcome_of
 from playhead.redaction.resume import made_into
 from playhead.redaction.review import write_review
 from playhead.redaction.run import (
@@ -23,7 +24,6 @@ from playhead.redaction.run import (
     check_outputs,
     check_same,
     is_picture,
-    outcome_of,
     output_of,
     remove_stale,
     render,

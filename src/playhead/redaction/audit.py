@@ -16,7 +16,7 @@ from pydantic import Field
 
 from playhead.config import Settings
 from playhead.decisions.boxes import Boxes, cover, iou
-from playhead.errors import DamagedError, MediaError
+from playhead.errors import DamagedError, MediaError, PlayheadError
 from playhead.events.formats.tracks import TrackFile, by_frame
 from playhead.events.model import Box
 from playhead.inference.detectors import detect_tiled
@@ -113,6 +113,7 @@ class Auditor:
     ) -> None:
         self._config = config = config or AuditConfig()
         redaction = resolve(redaction)
+        self._published = redaction.published()
         self._style = redaction.style
         self._write = redaction.write
         self._plan = audit_plan(redaction, accept=accept, skip=skip)
@@ -128,6 +129,16 @@ class Auditor:
             if "person" in self._detectors
             else None
         )
+
+    def check_made(self, tracks: TrackFile) -> None:
+        """Raise PlayheadError if `tracks` were detected with other settings than this audit's."""
+        made, own = tracks.settings.get("config"), self._published
+        parts = ("hide", "detection")
+        if isinstance(made, dict) and any(made.get(part) != own[part] for part in parts):
+            raise PlayheadError(
+                f"{tracks.video}: an earlier run made its copy with other settings; audit it by "
+                "these with `playhead redaction audit`, or redact it again with --overwrite"
+            )
 
     def video(
         self, original: Path, redacted: Path, tracks: TrackFile | None, progress: Progress

@@ -70,7 +70,8 @@ def audit_outcomes(
 ) -> dict[Path, AuditReport | PlayheadError]:
     """Audit every output of a run, each with its page beside it, or say why it could not be.
 
-    A file that failed has no output, and no entry.
+    A file that failed has no output, and no entry. One that an earlier run made is audited too, and
+    refused if that run detected with other settings.
     """
     reports: dict[Path, AuditReport | PlayheadError] = {}
     written = [file for file in files if file.status != "failed"]
@@ -79,6 +80,8 @@ def audit_outcomes(
             redacted, *tracks = file.outputs
             with FileFailure(redacted) as failure:
                 known = read_tracks(tracks[0]) if tracks else None
+                if known is not None:
+                    auditor.check_made(known)
                 report = _audit(auditor, file.path, redacted, known, live)
                 write_audit_page(report, audit_page(redacted))
                 reports[file.path] = report

@@ -5,11 +5,10 @@ Whatever goes wrong, more is hidden, not less: see `Masks.whole` and `media.rewr
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from playhead import __version__
 from playhead.decisions.boxes import Boxes, nms
@@ -42,7 +41,8 @@ from playhead.redaction.images import (
     views_of,
     write_image,
 )
-from playhead.redaction.regions import Masks, active_frames, covers_frame, scaled_boxes
+from playhead.redaction.outcome import SAID, outcome_of, ranges, words
+from playhead.redaction.regions import Masks, covers_frame, scaled_boxes
 from playhead.redaction.resume import is_cut_short, is_done, is_left_out, made_into
 
 __all__ = [
@@ -52,7 +52,6 @@ __all__ = [
     "check_outputs",
     "check_same",
     "is_picture",
-    "outcome_of",
     "output_of",
     "redact_files",
     "redact_items",
@@ -67,9 +66,6 @@ LOOKING = 0.7
 
 SAME_OBJECT = 0.55
 """IoU from which what was found in two views of an image is one object."""
-
-SAID = 10
-"""Frames, or runs of frames, that a note names at most."""
 
 
 def redact_files(
@@ -87,8 +83,9 @@ def redact_files(
     picture and cannot be redacted ends as failed; what is neither, and what was written here, is
     passed over.
     out: the folder to write into, mirroring the inputs; None writes beside each input
-    skip_existing: leave out inputs whose outputs are there, to go on with a stopped batch; those of
-        which only a part is there, or parts that do not belong together, end `failed`
+    skip_existing: leave the outputs that are there, to go on with a stopped batch: their inputs end
+        `ok` with a note; those of which only a part is there, or parts that do not belong
+        together, end `failed`
     only_tracks: stop at the track files, to be reviewed before anything is rendered
     Raises PlayheadError before any work where outputs exist and `overwrite` is not said, or where
     an input is no file (a camera, a pipe), since it is read twice.
@@ -106,18 +103,20 @@ def redact_files(
     outputs = {
         item.path: _outputs(item.path, item.target(out), only_tracks=only_tracks) for item in items
     }
+    done: list[Item] = []
     if skip_existing:
         for places in outputs.values():
             if is_cut_short(places):
                 check_outputs(inputs, places, overwrite=True)
                 remove_stale(places, places[0])
-        items = [item for item in items if not is_left_out(item.path, outputs[item.path])]
+        done = [item for item in items if is_left_out(item.path, outputs[item.path])]
+        items = [item for item in items if item not in done]
     elif not overwrite:
         for places in outputs.values():
             check_outputs(inputs, places, overwrite=False, remedy=RESUME)
     for folder in {places[0].parent for places in outputs.values()}:
         remove_leftovers(folder)
-    return redact_items(
+    result = redact_items(
         items,
         config,
         out,
@@ -125,6 +124,11 @@ def redact_files(
         skip_existing=skip_existing,
         only_tracks=only_tracks,
     )
+    ended = {file.path: file for file in result.files}
+    for item in done:
+        note = "done by an earlier run"
+        ended[item.path] = FileOutcome(item.path, "ok", outputs[item.path], notes=(note,))
+    return replace(result, files=tuple(ended[path] for path in inputs))
 
 
 def redact_items(
@@ -186,47 +190,9 @@ def render(
     if not filled:
         return written
     count = sum(one.stop - one.start for one in filled)
-    said = _ranges(filled[:SAID]) + (" and more" if len(filled) > SAID else "")
+    said = ranges(filled[:SAID]) + (" and more" if len(filled) > SAID else "")
     note = f"{count} of {video.frames} frames are covered whole by one mask: {said}"
     return replace(written, notes=(*written.notes, note))
-
-
-def outcome_of(
-    video: Video,
-    outputs: tuple[Path, ...],
-    tracks: TrackFile,
-    *,
-    written: Rewritten | None = None,
-    trouble: str = "",
-    dropped: Sequence[int] = (),
-) -> FileOutcome:
-    """How a video ended: `partial` where pictures are missing, marked or hidden whole.
-
-    written: None where only tracks were made; trouble: why frames were not looked at; dropped: the
-    frame of each box of a person that was dropped as implausible
-    """
-    lost = [one for one in video.damage if one.start < video.frames]
-    stands = "" if written is None else ": a marked picture stands for each"
-    lost = lost if written is None else list(written.marked)
-    unseen = [Damage(start, stop, trouble) for start, stop in tracks.unseen.tolist()]
-    why = f" ({trouble})" if trouble else ""
-    problems = [
-        *([f"frames {_ranges(lost)} cannot be decoded{stands}"] if lost else ()),
-        *([f"frames {_ranges(unseen)} were not looked at{why}: hidden whole"] if unseen else ()),
-        *([f"its last {video.missing} frames are not in the file"] if video.missing else ()),
-    ]
-    done = "found" if written is None else "hidden"
-    notes = [f"{done}: {_counted(tracks, video)}", *_choices(tracks)]
-    if dropped:
-        frames = ", ".join(map(str, dict.fromkeys(dropped[:SAID])))
-        more = " and more" if len(dropped) > SAID else ""
-        notes.append(
-            f"{len(dropped)} implausible detections of people dropped (most of the frame, not "
-            f"confirmed in the sampled frames around): frames {frames}{more}"
-        )
-    notes += [] if written is None else written.notes
-    status: Literal["ok", "partial"] = "partial" if problems else "ok"
-    return FileOutcome(video.path, status, outputs, "; ".join(problems) or None, tuple(notes))
 
 
 def output_of(path: Path, target: Path) -> Path:
@@ -332,7 +298,7 @@ class _Redaction:
                 regions.append(Region((x1, y1, x2, y2), self.config.style.shape))
         hide_image(self.hider, pixels, info, regions)
         write_image(outputs[0], pixels, info)
-        notes = [f"hidden: {_words(count)}", *info.notes]
+        notes = [f"hidden: {words(count)}", *info.notes]
         if outputs[0].suffix != path.suffix:
             held = f"by its content it is a {image_format(path)}"
             notes.append(f"{held}: the copy is a {info.format}, {outputs[0].name}")
@@ -403,33 +369,3 @@ def _is_our_video(path: Path) -> bool:
 def _key(place: Path) -> Path:
     """What two inputs may not share: a picture has one output, with a suffix."""
     return place.with_suffix(copy_suffix(place) if is_picture(place) else "")
-
-
-def _ranges(spans: Sequence[Damage]) -> str:
-    return ", ".join(f"{one.start}-{one.stop - 1}" for one in spans)
-
-
-def _counted(tracks: TrackFile, video: Video) -> str:
-    """How many objects of each class are hidden, in some frame at least."""
-    active = active_frames(tracks.spans, video.times, video.duration)
-    count = Counter(dict.fromkeys(tracks.classes, 0))
-    count.update(
-        track.label
-        for track in tracks.tracks
-        if track.id not in tracks.shown and active[track.frames].any()
-    )
-    return _words(count)
-
-
-def _choices(tracks: TrackFile) -> Iterator[str]:
-    """What a person left visible: it stands in the track file, so it is said every time."""
-    if tracks.shown:
-        numbers = ", ".join(map(str, sorted(tracks.shown)))
-        yield f"left visible: tracks {numbers} (--keep none undoes it)"
-    if len(tracks.spans):
-        spans = ", ".join(f"{start:g}-{end:g} s" for start, end in tracks.spans.tolist())
-        yield f"hidden only in {spans} (--only all undoes it)"
-
-
-def _words(count: Counter[str]) -> str:
-    return ", ".join(f"{number} {label}" for label, number in count.items())
