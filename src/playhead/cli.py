@@ -137,16 +137,16 @@ def demo(
     match job:
         case "spotting":
             with needs_extra("the demo trains a model and", "train"):
-                from playhead.spotting.demo import run_demo
+                from playhead.demos.spotting import run_demo
 
             run_demo(out or Path("demo"), as_json=as_json)
         case "redaction" if train:
             with needs_extra("the demo trains a detector and", "train"):
-                from playhead.redaction.detector.demo import run_training_demo
+                from playhead.demos.detection import run_training_demo
 
             run_training_demo(out or Path("demo-redaction-train"), as_json=as_json)
         case "redaction":
-            from playhead.redaction.demo import run_redaction_demo
+            from playhead.demos.redaction import run_redaction_demo
 
             run_redaction_demo(out or Path("demo-redaction"), as_json=as_json)
         case _:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from playhead.demos.detection import measure_test_pictures, scatter
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
-from playhead.redaction.detector.demo import measure_test_pictures, scatter
 from playhead.redaction.detector.normalise import normalise
 from playhead.redaction.detector.normalise_config import load_normalise_config
 from tests.detector_bundle import paint, write_detector_bundle

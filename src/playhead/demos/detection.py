@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from playhead.config import override
+from playhead.demos.redaction import TRUTH, ShownVideo, shown_video, write_report
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import PictureSet
@@ -24,7 +25,6 @@ from playhead.redaction.audit_files import audit_outcomes
 from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig, load_redaction_config
-from playhead.redaction.demo import TRUTH, ShownVideo, shown_video, write_report
 from playhead.redaction.detector.config import (
     DetectorConfig,
     find_config,
