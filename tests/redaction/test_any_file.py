@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from playhead.errors import PlayheadError
-from playhead.inference.batch import FileOutcome
+from playhead.execution.batch import FileOutcome
 from playhead.media import open_video
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.run import redact_files

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.inference.batch import FileOutcome
+from playhead.execution.batch import FileOutcome
 from playhead.media import open_video
 from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor

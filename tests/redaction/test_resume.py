@@ -10,8 +10,8 @@ import pytest
 
 from playhead.errors import PlayheadError
 from playhead.events.formats.tracks import read_tracks, write_tracks
+from playhead.execution.batch import BatchResult, find_items
 from playhead.files import is_temporary
-from playhead.inference.batch import BatchResult, find_items
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.run import redact_files
 from tests.command import playhead, playhead_json

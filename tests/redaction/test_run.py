@@ -13,7 +13,7 @@ from PIL import Image
 
 from playhead.errors import MediaError, PlayheadError, StorageError
 from playhead.events.formats.tracks import read_tracks
-from playhead.inference.batch import BatchResult
+from playhead.execution.batch import BatchResult
 from playhead.media import VideoWriter, inspect, open_video, read_audio
 from playhead.media.rewrite import Rewritten
 from playhead.redaction.config import RedactionConfig

@@ -12,7 +12,7 @@ from PIL import Image
 
 from playhead.decisions.boxes import Boxes
 from playhead.errors import MediaError
-from playhead.inference.batch import FileOutcome
+from playhead.execution.batch import FileOutcome
 from playhead.media.stills import read_still, tone_ranges, toned
 from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor

@@ -15,7 +15,7 @@ from playhead.demos.redaction import TRUTH, ShownVideo, shown_video, write_repor
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.events.pictures.files import read_pictures
 from playhead.events.pictures.model import PictureSet
-from playhead.inference.batch import exit_code
+from playhead.execution.batch import exit_code
 from playhead.inference.bundle import load_bundle
 from playhead.inference.offer import require_weights
 from playhead.inference.weights import GROUPS

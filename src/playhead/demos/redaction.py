@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from playhead import __version__
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.inference.batch import FileOutcome, exit_code
+from playhead.execution.batch import FileOutcome, exit_code
 from playhead.inference.offer import require_weights
 from playhead.inference.weights import GROUPS, weight_path
 from playhead.media import open_video

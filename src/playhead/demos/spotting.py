@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError
 from playhead.events.manifest import read_manifest
-from playhead.inference.batch import exit_code
+from playhead.execution.batch import exit_code
 from playhead.metrics.spotting import chance_map, confused_map
 from playhead.output import print_json, print_table
 from playhead.spotting.config import find_config, load_spotting_config

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from playhead.config import override, validate
 from playhead.errors import ConfigError, LabelError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks, write_tracks
-from playhead.inference.batch import BatchResult, FileOutcome, Item, output_path, run_items
+from playhead.execution.batch import BatchResult, FileOutcome, Item, output_path, run_items
 from playhead.media import Video, open_video
 from playhead.media.source import require_file
 from playhead.progress import Progress, progress

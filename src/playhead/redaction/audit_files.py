@@ -6,7 +6,7 @@ from pathlib import Path
 from playhead.config import validate
 from playhead.errors import FileFailure, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.inference.batch import FileOutcome, output_path
+from playhead.execution.batch import FileOutcome, output_path
 from playhead.media.source import require_file
 from playhead.progress import Progress, progress
 from playhead.redaction.apply import config_of

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from playhead.errors import ConfigError, PlayheadError
-from playhead.inference.batch import BatchResult, exit_code
+from playhead.execution.batch import BatchResult, exit_code
 from playhead.output import print_json
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes

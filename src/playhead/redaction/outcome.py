@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from playhead.events.formats.tracks import TrackFile
-from playhead.inference.batch import FileOutcome
+from playhead.execution.batch import FileOutcome
 from playhead.media import Damage, Video
 from playhead.media.rewrite import Rewritten
 from playhead.redaction.regions import active_frames

@@ -14,8 +14,7 @@ from playhead import __version__
 from playhead.decisions.boxes import Boxes, nms
 from playhead.errors import LabelError, MediaError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, pack_tracks, write_tracks
-from playhead.files import atomic_path, fingerprint, remove_leftovers
-from playhead.inference.batch import (
+from playhead.execution.batch import (
     BatchResult,
     FileOutcome,
     Item,
@@ -24,6 +23,7 @@ from playhead.inference.batch import (
     output_path,
     run_items,
 )
+from playhead.files import atomic_path, fingerprint, remove_leftovers
 from playhead.media import Damage, Video, open_video
 from playhead.media.kinds import image_format, kind_of
 from playhead.media.planes import Picture

@@ -34,7 +34,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model on labelled videos, export it, and report on the validation videos."""
-    from playhead.inference.batch import exit_code
+    from playhead.execution.batch import exit_code
     from playhead.spotting.config import find_config, load_spotting_config
 
     path = find_config(config)
@@ -74,7 +74,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Find events in videos; raw scores are saved beside them."""
-    from playhead.inference.batch import exit_code
+    from playhead.execution.batch import exit_code
     from playhead.spotting.predict import PredictOptions, predict_videos
 
     options = PredictOptions(

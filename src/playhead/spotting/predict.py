@@ -17,7 +17,7 @@ from playhead.decisions.peaks import PeakConfig, find_peaks
 from playhead.errors import BundleError, PlayheadError
 from playhead.events.formats import native
 from playhead.events.model import VideoEvents
-from playhead.inference.batch import BatchResult, FileOutcome, output_path, run_files
+from playhead.execution.batch import BatchResult, FileOutcome, output_path, run_files
 from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
 from playhead.inference.dense import score_video, unseen_spans
 from playhead.inference.runtime import Backend, Precision, open_backend

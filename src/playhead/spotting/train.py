@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from playhead.errors import PlayheadError
 from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
+from playhead.execution.batch import FileOutcome
 from playhead.files import write_text
-from playhead.inference.batch import FileOutcome
 from playhead.inference.bundle import InputPlan, note_in_bundle
 from playhead.inference.scores import read_scores
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder

@@ -135,7 +135,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Find objects with an own detector: pictures become label files, videos become tracks."""
-    from playhead.inference.batch import exit_code
+    from playhead.execution.batch import exit_code
     from playhead.redaction.detector.predict import PredictOptions, parse_weights
     from playhead.redaction.detector.predict_files import (
         DEFAULT_KINDS,

@@ -19,7 +19,7 @@ from playhead.events.pictures.files import KINDS, read_pictures, write_pictures
 from playhead.events.pictures.model import LabelledPicture, PictureSet
 from playhead.events.pictures.names import is_text, label_names, names_of
 from playhead.events.pictures.raw import refuse
-from playhead.inference.batch import (
+from playhead.execution.batch import (
     BatchResult,
     FileOutcome,
     Item,

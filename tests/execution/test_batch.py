@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from playhead.errors import DamagedError, MediaError, PlayheadError
-from playhead.inference.batch import (
+from playhead.execution.batch import (
     FileOutcome,
     exit_code,
     find_items,
@@ -178,7 +178,7 @@ def test_peak_memory_is_in_bytes() -> None:
 
 def test_peak_memory_does_not_count_what_the_parent_held() -> None:
     block = bytearray(os.urandom(1)) * 500_000_000
-    code = "from playhead.inference.batch import peak_memory_bytes; print(peak_memory_bytes())"
+    code = "from playhead.execution.batch import peak_memory_bytes; print(peak_memory_bytes())"
     peak = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     assert int(peak) < len(block)
 
@@ -202,7 +202,7 @@ def test_progress_reaches_the_end_even_when_files_fail(
     def fake(task: str, total: float):
         yield steps
 
-    monkeypatch.setattr("playhead.inference.batch.progress", fake)
+    monkeypatch.setattr("playhead.execution.batch.progress", fake)
     run_files(make(tmp_path, "a.mp4", "broken.mp4"), tmp_path / "out", copy_text)
     assert steps.total == pytest.approx(2)
 

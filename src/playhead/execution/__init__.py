@@ -1,0 +1,1 @@
+"""Execution: work on many files, each with a status; a bad file never ends the batch."""
