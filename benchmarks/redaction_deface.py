@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cutouts import Cutout, cut, paste_along
 from environment import describe
 from playhead.events.formats.tracks import TrackFile
 from playhead.inference.weights import weight_path
@@ -31,7 +32,6 @@ from playhead.media import open_video
 from playhead.metrics.exposure import exposure
 from playhead.redaction.config import load_redaction_config
 from playhead.redaction.images import read_image
-from playhead.worlds.cutouts import Cutout, cut, paste_along
 
 SIZES = {(640, 360): 30.0, (1280, 720): 12.0, (1920, 1080): 8.0}
 """Seconds of video by its size."""

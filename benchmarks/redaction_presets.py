@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cutouts import paste_along
 from environment import describe
 from playhead.decisions.boxes import cover
 from playhead.events.formats.tracks import SUFFIX, TrackFile, by_frame, read_tracks
@@ -36,7 +37,6 @@ from playhead.redaction.detect import Networks, Sightings, look_at_video, tracks
 from playhead.redaction.evaluate import exposed_track_frames
 from playhead.redaction.images import read_image
 from playhead.redaction.run import render
-from playhead.worlds.cutouts import paste_along
 from playhead.worlds.street import StreetConfig, generate_street
 from redaction_deface import cutouts
 

@@ -5,12 +5,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from playhead.learning.log import read_rows
-from playhead.report.page import Curve
+from playhead.report.curves import Line
 
 __all__ = ["training_curves", "versions"]
 
 
-def training_curves(run: Path) -> list[Curve]:
+def training_curves(run: Path) -> list[Line]:
     """The loss over the steps, and each metric over the epochs, from the log of a run folder.
 
     Raises PlayheadError for a folder without a readable log.
@@ -19,11 +19,11 @@ def training_curves(run: Path) -> list[Curve]:
     steps = [row for row in rows if row["kind"] == "step" and row["loss"] is not None]
     epochs = [row for row in rows if row.get("metrics")]
     curves = [
-        Curve(kind="loss", name="loss", x=[r["step"] for r in steps], y=[r["loss"] for r in steps])
+        Line(kind="loss", name="loss", x=[r["step"] for r in steps], y=[r["loss"] for r in steps])
     ]
     for name in epochs[0]["metrics"] if epochs else ():
         x, y = [row["epoch"] for row in epochs], [row["metrics"][name] for row in epochs]
-        curves.append(Curve(kind="metric", name=name, x=x, y=y))
+        curves.append(Line(kind="metric", name=name, x=x, y=y))
     return curves
 
 

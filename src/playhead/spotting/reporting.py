@@ -15,9 +15,10 @@ from playhead.metrics.curves import best_f1, precision_recall
 from playhead.metrics.matching import match_events
 from playhead.metrics.soccernet_map import TIGHT
 from playhead.metrics.spotting import chance_map, confused_map
+from playhead.report.curves import Line
 from playhead.report.made import training_curves, versions
-from playhead.report.page import Curve, Report, Strip, Timeline, write_html
 from playhead.spotting.evaluate import measure, read_pairs
+from playhead.spotting.page import Report, Strip, Timeline, write_html
 from playhead.spotting.truth import SCORES, pair_videos
 
 __all__ = [
@@ -231,10 +232,10 @@ def _tiles(
     return tiles
 
 
-def _curves(truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]) -> list[Curve]:
+def _curves(truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]) -> list[Line]:
     found = precision_recall(truth, predictions, tolerance=TOLERANCE)
     return [
-        Curve(name=label, x=curve.recall.tolist(), y=curve.precision.tolist())
+        Line(name=label, x=curve.recall.tolist(), y=curve.precision.tolist())
         for label, curve in found.items()
     ]
 

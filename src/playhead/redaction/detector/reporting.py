@@ -24,9 +24,9 @@ from playhead.redaction.detector.evaluate import (
     measure_pictures,
 )
 from playhead.redaction.markup import asset
+from playhead.report.curves import Line
 from playhead.report.made import training_curves, versions
 from playhead.report.markup import chart_parts, json_in_html, picture_uri, write_page
-from playhead.report.page import Curve as Line
 
 __all__ = ["write_detector_report"]
 

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.cutouts import LEAST_SHARE, MOST_OVERLAP, Cutout, cut, paste_along
 from playhead.errors import LabelError, PlayheadError
 from playhead.events.formats.tracks import TrackFile, by_frame, read_tracks, write_tracks
 from playhead.media import VideoWriter, open_video
-from playhead.worlds.cutouts import LEAST_SHARE, MOST_OVERLAP, Cutout, cut, paste_along
 
 SIZE = (320, 192)
 

@@ -11,7 +11,7 @@ import pytest
 
 from playhead.events.model import Event, VideoEvents
 from playhead.inference.scores import Scores
-from playhead.report.page import CURVE_POINTS, Report, Strip, Timeline, write_html
+from playhead.spotting.page import CURVE_POINTS, Report, Strip, Timeline, write_html
 
 
 def document(path: Path) -> dict:

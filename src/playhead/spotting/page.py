@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from playhead.events.model import VideoEvents
 from playhead.inference.scores import Scores
+from playhead.report.curves import Line
 from playhead.report.markup import asset, chart_parts, json_in_html, picture_uri, write_page
 
-__all__ = ["Curve", "Report", "Strip", "Timeline", "write_html"]
+__all__ = ["Report", "Strip", "Timeline", "write_html"]
 
 CURVE_POINTS = 20_000
 UNSEEN = 255
@@ -50,16 +51,6 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """A named line: recall and precision, or a quantity of the training log."""
-
-    name: str
-    x: Sequence[float]
-    y: Sequence[float]
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All that a page shows.
 
@@ -76,9 +67,9 @@ class Report:
     threshold: float = 0.2
     ap_tolerances: Sequence[float] = ()
     ap: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    precision_recall: Sequence[Curve] = ()
+    precision_recall: Sequence[Line] = ()
     strips: Sequence[Strip] = ()
-    training: Sequence[Curve] = ()
+    training: Sequence[Line] = ()
     config: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
