@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes, nms
-from playhead.decisions.derived import heads_of
 from playhead.decisions.hierarchy import doubt_orphans
 from playhead.decisions.support import supported_boxes
 from playhead.decisions.tracks import track_boxes
@@ -35,6 +34,7 @@ from playhead.media import Video
 from playhead.progress import Progress
 from playhead.redaction.bundles import is_derived, looked_for, resolve
 from playhead.redaction.config import RedactionConfig
+from playhead.redaction.derived import heads_of
 from playhead.redaction.detector.predict import cuda_backend
 
 __all__ = [

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes, cover
-from playhead.decisions.derived import heads_of
+from playhead.redaction.derived import heads_of
 
 PERSON = (100.0, 100.0, 300.0, 850.0)  # 750 px high: a head of 100 px
 BOXES = st.lists(
