@@ -25,16 +25,16 @@ import numpy as np
 from scipy import stats
 
 from environment import describe
-from playhead.events.pictures.files import read_pictures
-from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.detection.config import DetectorConfig, find_config, load_detector_config
+from playhead.detection.evaluate import measure_pictures
+from playhead.detection.labels.files import read_pictures
+from playhead.detection.normalise.config import NormaliseConfig
+from playhead.detection.normalise.normalise import normalise
+from playhead.detection.predict import PredictOptions, predict_set
+from playhead.detection.train import learn, write_bundle
+from playhead.events.images import LabelledPicture, PictureSet
 from playhead.inference.detectors import open_detector
 from playhead.media.stills import read_still
-from playhead.redaction.detector.config import DetectorConfig, find_config, load_detector_config
-from playhead.redaction.detector.evaluate import measure_pictures
-from playhead.redaction.detector.normalise import normalise
-from playhead.redaction.detector.normalise_config import NormaliseConfig
-from playhead.redaction.detector.predict import PredictOptions, predict_set
-from playhead.redaction.detector.train import learn, write_bundle
 
 DATA = "plate_vehicle_openimages350"
 CLASSES = ("plate", "vehicle")

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from environment import describe
+from playhead.detection.config import find_config, load_detector_config
 from playhead.inference.bundle import PicturePlan
 from playhead.inference.detectors import open_detector, open_own
 from playhead.learning.export import export_bundle
-from playhead.redaction.detector.config import find_config, load_detector_config
-from playhead.redaction.detector.model import build_detector
+from playhead.learning.nn.detector import build_detector
 
 CLASSES = ("car", "plate", "person", "head", "face")
 SIDE, BATCH = 640, 8
@@ -66,7 +66,7 @@ def own(name: str, folder: Path, threads: int) -> tuple[Detect, str]:
     export_bundle(
         model,
         folder,
-        job="redaction",
+        job="detection",
         classes=CLASSES,
         plan=plan,
         training={"model": config.model_dump(mode="json")},

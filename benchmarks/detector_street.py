@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from environment import describe
-from playhead.events.pictures.files import read_pictures
-from playhead.redaction.detector.config import DetectorConfig, find_config, load_detector_config
-from playhead.redaction.detector.evaluate import measure_pictures
-from playhead.redaction.detector.predict import PredictOptions, predict_set
-from playhead.redaction.detector.train import learn, write_bundle
+from playhead.detection.config import DetectorConfig, find_config, load_detector_config
+from playhead.detection.evaluate import measure_pictures
+from playhead.detection.labels.files import read_pictures
+from playhead.detection.predict import PredictOptions, predict_set
+from playhead.detection.train import learn, write_bundle
 from playhead.worlds.kept import WorldConfig, world_manifest
 
 THREADS = 2

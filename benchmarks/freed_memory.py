@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from environment import describe
+from playhead.detection.config import find_config as find_detector
+from playhead.detection.config import load_detector_config
+from playhead.detection.loss import detection_loss
 from playhead.learning.learner import Batch, Learner, Loss
 from playhead.learning.losses import classification_loss
 from playhead.learning.memory import keep_freed_memory
-from playhead.redaction.detector.config import find_config as find_detector
-from playhead.redaction.detector.config import load_detector_config
-from playhead.redaction.detector.loss import detection_loss
-from playhead.redaction.detector.model import build_detector
+from playhead.learning.nn.detector import build_detector
 from playhead.spotting.config import find_config, load_spotting_config
 from playhead.spotting.model import build_model
 

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from environment import describe
+from playhead.detection.synthesis.background import clean_background, hidden_by
 from playhead.inference.detectors import Detector, open_detector
 from playhead.media.stills import read_still
-from playhead.samples.pasting_background import clean_background, hidden_by
 
 Bytes = NDArray[np.uint8]
 Fill = Callable[[Bytes, NDArray[np.float64], NDArray[np.bool_]], Bytes]

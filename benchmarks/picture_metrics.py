@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from environment import describe
+from playhead.detection.intervals import picture_intervals
 from playhead.metrics.confusion import confusion_matrix
 from playhead.metrics.detection import measure_classes
 from playhead.metrics.mistakes import find_mistakes
-from playhead.redaction.detector.intervals import picture_intervals
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.metrics.coco_reference import coco_ap, random_case

@@ -37,7 +37,7 @@ def write_detector_bundle(
     enlarge: bool = False,
     strides: Sequence[int] = STRIDES,
     post_processing: Mapping[str, Any] | None = None,
-    job: str = "redaction",
+    job: str = "detection",
 ) -> Bundle:
     """A bundle of one or two classes, read back with its checksums."""
     manifest = BundleManifest(

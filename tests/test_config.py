@@ -78,7 +78,7 @@ def test_a_wrong_key_in_a_list_of_sections_is_answered_with_the_known_ones(key: 
 
 
 def test_a_packaged_configuration_is_named_by_its_name() -> None:
-    path = find_config("small", "playhead.redaction.detector")
+    path = find_config("small", "playhead.detection")
     with pytest.raises(ConfigError) as caught:
         load_config(Outer, path, ["zzz=1"])
     assert str(caught.value).startswith("small: ")

@@ -17,10 +17,10 @@ import typer
 
 from playhead.cli import app
 from playhead.config import Settings
+from playhead.detection.config import DetectorConfig, load_detector_config
+from playhead.detection.normalise.config import NormaliseConfig, load_normalise_config
+from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detector.config import DetectorConfig, load_detector_config
-from playhead.redaction.detector.normalise_config import NormaliseConfig, load_normalise_config
-from playhead.redaction.detector.synthesis_config import SynthesisConfig
 from playhead.spotting.config import SpottingConfig, load_spotting_config
 
 ROOT = Path(__file__).parents[1]
@@ -160,8 +160,8 @@ def test_the_configuration_of_the_guide_is_valid(tmp_path):
     assert config.training.select == "window_map"
 
 
-def test_the_configurations_of_the_detector_guide_are_valid(tmp_path):
-    guide = (ROOT / "docs" / "guide" / "detector.md").read_text(encoding="utf-8")
+def test_the_configurations_of_the_detection_guide_are_valid(tmp_path):
+    guide = (ROOT / "docs" / "guide" / "detection.md").read_text(encoding="utf-8")
     sources, own = [text for language, text in FENCE.findall(guide) if language == "yaml"]
     (tmp_path / "sources.yaml").write_text(sources, encoding="utf-8")
     (tmp_path / "own.yaml").write_text(own, encoding="utf-8")

@@ -17,11 +17,11 @@ from pydantic.fields import FieldInfo
 
 from playhead.cli import app
 from playhead.config import Settings
+from playhead.detection.config import DetectorConfig
+from playhead.detection.normalise.config import NormaliseConfig
+from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.redaction.audit import AuditConfig
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detector.config import DetectorConfig
-from playhead.redaction.detector.normalise_config import NormaliseConfig
-from playhead.redaction.detector.synthesis_config import SynthesisConfig
 from playhead.spotting.config import SpottingConfig
 from playhead.worlds.football import FootballConfig
 from playhead.worlds.street import StreetConfig

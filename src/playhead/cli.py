@@ -16,6 +16,7 @@ import typer
 import typer.main
 
 from playhead import progress
+from playhead.detection import commands as detection
 from playhead.errors import PlayheadError, needs_extra
 from playhead.output import print_error, print_json, print_table
 from playhead.redaction import commands as redaction
@@ -44,6 +45,7 @@ weights_app = _group("Pretrained weights out of published packages.")
 bundle_app = _group("Trained models on disk.")
 runs_app = _group("Training runs.")
 app.add_typer(spotting.app, name="spotting")
+app.add_typer(detection.app, name="detection")
 app.add_typer(redaction.app, name="redaction")
 app.add_typer(weights_app, name="weights")
 app.add_typer(bundle_app, name="bundle")
@@ -123,14 +125,13 @@ def root(
 
 @app.command(epilog="Example: playhead demo redaction --out demo-redaction")
 def demo(
-    job: Annotated[str, typer.Argument(help="The job to show: spotting, redaction.")] = "spotting",
+    job: Annotated[
+        str, typer.Argument(help="The job to show: spotting, detection, redaction.")
+    ] = "spotting",
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The folder to write into. Default: one named after the demo."),
     ] = None,
-    train: Annotated[
-        bool, typer.Option("--train", help="redaction: with a detector trained on the way.")
-    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show a job on generated videos, in minutes and without a GPU."""
@@ -140,18 +141,18 @@ def demo(
                 from playhead.demos.spotting import run_demo
 
             run_demo(out or Path("demo"), as_json=as_json)
-        case "redaction" if train:
+        case "detection":
             with needs_extra("the demo trains a detector and", "train"):
-                from playhead.demos.detection import run_training_demo
+                from playhead.demos.detection import run_detection_demo
 
-            run_training_demo(out or Path("demo-redaction-train"), as_json=as_json)
+            run_detection_demo(out or Path("demo-detection"), as_json=as_json)
         case "redaction":
             from playhead.demos.redaction import run_redaction_demo
 
             run_redaction_demo(out or Path("demo-redaction"), as_json=as_json)
         case _:
             raise PlayheadError(
-                f"{job}: there is no demo of this name; there are spotting and redaction"
+                f"{job}: there is no demo of this name; there are spotting, detection and redaction"
             )
 
 
@@ -293,7 +294,7 @@ def bundle_info(
         print_json(loaded.manifest.model_dump(mode="json"))
     else:
         typer.echo((bundle / "README.md").read_text(encoding="utf-8").rstrip())
-        if loaded.manifest.job == "redaction":
+        if loaded.manifest.job == "detection":
             typer.echo(f"\n{describe_decisions(loaded)}")
 
 
@@ -329,8 +330,8 @@ def bundle_export(
 
     job = job_of(run)
     with needs_extra("exporting", "train"):
-        if job == "redaction":
-            from playhead.redaction.detector.train import export_run
+        if job == "detection":
+            from playhead.detection.train import export_run
         else:
             from playhead.spotting.train import export_run
 

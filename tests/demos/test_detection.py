@@ -7,12 +7,12 @@ import numpy as np
 from PIL import Image
 
 from playhead.demos.detection import measure_test_pictures, scatter
-from playhead.events.pictures.files import read_pictures
-from playhead.events.pictures.model import LabelledPicture, PictureSet
-from playhead.redaction.detector.normalise import normalise
-from playhead.redaction.detector.normalise_config import load_normalise_config
+from playhead.detection.labels.files import read_pictures
+from playhead.detection.normalise.config import load_normalise_config
+from playhead.detection.normalise.normalise import normalise
+from playhead.events.images import LabelledPicture, PictureSet
+from tests.detection.drawn_set import CLASSES, draw_set
 from tests.detector_bundle import paint, write_detector_bundle
-from tests.redaction.detector.drawn_set import CLASSES, draw_set
 
 
 def test_what_was_scattered_over_folders_becomes_the_same_set_again(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_test_pictures_are_measured_at_the_thresholds_of_the_bundle(tmp_path: Pa
     run = tmp_path / "run"
     run.mkdir()
     (run / "log.jsonl").write_text('{"kind": "step", "epoch": 1, "step": 5, "loss": 2.5}\n')
-    (run / "config.yaml").write_text("job: redaction\n")
+    (run / "config.yaml").write_text("job: detection\n")
     test = cars(tmp_path / "set")
     page = tmp_path / "page.html"
     result = measure_test_pictures(bundle, run, test, page)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.events.images import LabelledPicture, PictureSet
 
 __all__ = ["cases", "coco_ap", "large_case", "picture", "random_case"]
 

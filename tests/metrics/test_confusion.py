@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from playhead.decisions.boxes import cover, iou
 from playhead.errors import LabelError
-from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.events.images import LabelledPicture, PictureSet
 from playhead.metrics.confusion import confusion_matrix
 from playhead.metrics.detection import measure_classes
 from playhead.metrics.mistakes import Mistake, find_mistakes

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from playhead.decisions.boxes import Boxes
 from playhead.errors import LabelError
-from playhead.events.pictures.model import PictureSet
+from playhead.events.images import PictureSet
 from playhead.metrics.box_matching import BoxTable, match_boxes
 from playhead.metrics.detection import (
     average_precision,

@@ -12,9 +12,21 @@ import typer
 
 from playhead.config import override
 from playhead.demos.redaction import TRUTH, ShownVideo, shown_video, write_report
+from playhead.detection.config import (
+    DetectorConfig,
+    find_config,
+    load_detector_config,
+)
+from playhead.detection.evaluate import PictureEvaluation, measure_bundle
+from playhead.detection.labels.files import read_pictures
+from playhead.detection.normalise.config import load_normalise_config
+from playhead.detection.normalise.normalise import normalise
+from playhead.detection.reporting import write_detector_report
+from playhead.detection.synthesis.config import make_synthesis_config
+from playhead.detection.synthesis.synthesise import synthesise
+from playhead.detection.train import train_detector
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.events.pictures.files import read_pictures
-from playhead.events.pictures.model import PictureSet
+from playhead.events.images import PictureSet
 from playhead.execution.batch import exit_code
 from playhead.inference.bundle import load_bundle
 from playhead.inference.offer import require_weights
@@ -25,23 +37,11 @@ from playhead.redaction.audit_files import audit_outcomes
 from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig, load_redaction_config
-from playhead.redaction.detector.config import (
-    DetectorConfig,
-    find_config,
-    load_detector_config,
-)
-from playhead.redaction.detector.evaluate import PictureEvaluation, measure_bundle
-from playhead.redaction.detector.normalise import normalise
-from playhead.redaction.detector.normalise_config import load_normalise_config
-from playhead.redaction.detector.reporting import write_detector_report
-from playhead.redaction.detector.synthesis_config import make_synthesis_config
-from playhead.redaction.detector.synthesise import synthesise
-from playhead.redaction.detector.train import train_detector
 from playhead.redaction.run import redact_files
 from playhead.worlds import generate
 from playhead.worlds.kept import WorldConfig, world_manifest
 
-__all__ = ["measure_test_pictures", "run_training_demo", "scatter"]
+__all__ = ["measure_test_pictures", "run_detection_demo", "scatter"]
 
 SYNTHETIC = 100
 PASTED = ("balance=1", "count=[3,8]", "filling=grain")
@@ -53,7 +53,7 @@ SECONDS = 6
 Say = Callable[[str], None]
 
 
-def run_training_demo(out: Path, *, as_json: bool = False) -> None:
+def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
     """Normalise, synthesise, train, measure, redact a street never seen; the page comes last."""
     started = monotonic()
 

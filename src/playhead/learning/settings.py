@@ -3,13 +3,14 @@
 A step is one update of the weights: it sees `batch_size * accumulate` samples. Epochs count from 1.
 """
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from playhead.config import Settings
 
-__all__ = ["LossConfig", "TrainingConfig"]
+__all__ = ["DetectorNetworkConfig", "LossConfig", "TrainingConfig"]
 
 BASE_BATCH = 4
 
@@ -86,3 +87,33 @@ class TrainingConfig(Settings):
         if not self.scale_rate_with_batch:
             return 1.0
         return self.batch_size * self.accumulate / BASE_BATCH
+
+
+class DetectorNetworkConfig(Settings):
+    """An encoder, a feature pyramid over its maps, and a decoupled head on each."""
+
+    encoder: str = Field(default="mobilenetv2_100", description="a timm model name")
+    weights: str = Field(
+        default="mobilenet-v2",
+        description="start of the encoder: a name of `playhead weights list`, `none` (random), "
+        "`hub` (timm's own download), or the path of a .pth or .safetensors file",
+    )
+    strides: tuple[PositiveInt, ...] = Field(
+        default=(8, 16, 32), description="pixels between the cells of each map; 4 for tiny objects"
+    )
+    channels: int = Field(default=64, ge=8, description="of the pyramid's maps and the heads")
+    head_blocks: int = Field(default=2, ge=0, description="blocks of each branch of the head")
+    frozen_blocks: NonNegativeInt = Field(
+        default=0, description="blocks of the encoder, and its stem, that keep their start"
+    )
+
+    @field_validator("strides")
+    @classmethod
+    def _strides_double(cls, strides: tuple[int, ...]) -> tuple[int, ...]:
+        if not strides or any(b != 2 * a for a, b in pairwise(strides)):
+            raise ValueError("needs one stride or more, each twice the one before")
+        return strides
+
+    def without_start(self) -> Self:
+        """The same network without its pretrained start: all of its weights come from elsewhere."""
+        return self.model_copy(update={"weights": "none"})

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
-from playhead.events.pictures.model import PictureSet
+from playhead.events.images import PictureSet
 
 __all__ = ["ALL_AREAS", "MAX_FOUND", "BoxMatches", "BoxTable", "match_boxes"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
-from playhead.events.pictures.model import PictureSet
+from playhead.events.images import PictureSet
 from playhead.metrics.box_matching import BoxTable, match_boxes
 from playhead.metrics.detection import check_sets
 

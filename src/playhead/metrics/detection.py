@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.errors import LabelError
-from playhead.events.pictures.model import PictureSet
+from playhead.events.images import PictureSet
 from playhead.metrics.box_matching import ALL_AREAS, MAX_FOUND, BoxMatches, BoxTable, match_boxes
 from playhead.metrics.matching import ScoredHits
 

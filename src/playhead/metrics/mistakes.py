@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import iou
-from playhead.events.pictures.model import LabelledPicture, PictureSet
+from playhead.events.images import LabelledPicture, PictureSet
 from playhead.metrics.box_matching import BoxTable, match_boxes
 from playhead.metrics.confusion import Thresholds, believed
 from playhead.metrics.detection import check_sets

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 from playhead.output import print_json, print_table
-from playhead.redaction.detector import commands as detector
 
 __all__ = ["app"]
 
@@ -18,7 +17,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-app.add_typer(detector.app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Inputs = Annotated[
@@ -269,91 +267,14 @@ def audit(
     raise typer.Exit(0 if report.passed else 4)
 
 
-@app.command(
-    epilog="Example: playhead redaction evaluate --truth street-set --split test "
-    "--predictions found --report page.html"
-)
+@app.command(epilog="Example: playhead redaction evaluate --truth streets --predictions found")
 def evaluate(
-    truth: Annotated[
-        Path, typer.Option(help="True tracks (a file or folder), or labelled pictures.")
-    ],
-    predictions: Annotated[
-        Path, typer.Option(help="Found tracks, or predictions: a folder, .json or .csv.")
-    ],
-    split: Annotated[
-        str | None, typer.Option(help="Pictures only: those of this split. Default: all.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Pictures only: their folder, where not beside the labels.")
-    ] = None,
-    classes: Annotated[
-        str | None, typer.Option(help="Pictures only: classes, as in car,plate. Default: all.")
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0.001,
-            max=1.0,
-            help="Pictures only: of precision, recall, confusion. Default: the bundle's, which "
-            "`predict` records; else the best F1 in these pictures, which flatters.",
-        ),
-    ] = None,
-    intervals: Annotated[
-        bool, typer.Option("--intervals", help="Pictures only: 95 % intervals of AP, over groups.")
-    ] = False,
-    beside: Annotated[
-        Path | None, typer.Option(help="Pictures only: other predictions. How much higher is AP?")
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(help="Pictures only: write a page of curves, confusion, worst mistakes."),
-    ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(help="Pictures only: the run folder whose training the page shows."),
-    ] = None,
+    truth: Annotated[Path, typer.Option(help="Ground-truth tracks: a file, or a folder of them.")],
+    predictions: Annotated[Path, typer.Option(help="Predicted tracks, alike.")],
     as_json: Json = False,
 ) -> None:
-    """Compare what was found with the truth: AP50, AP50-95, precision, recall; of tracks exposure.
+    """Compare tracks with the ground truth, frame by frame: AP50, precision, recall, exposure."""
+    from playhead.redaction.evaluate import evaluate_tracks
 
-    Tracks are compared frame by frame, labelled pictures as COCO does.
-    """
-    from playhead.redaction.evaluate import evaluate_tracks, holds_tracks, refuse_for_tracks
-
-    if holds_tracks(truth):
-        said: dict[str, Any] = {"split": split, "images": images, "classes": classes, "run": run}
-        said |= {
-            "threshold": threshold,
-            "intervals": intervals or None,
-            "report": report,
-            "beside": beside,
-        }
-        refuse_for_tracks(truth, said)
-        result = evaluate_tracks(truth, predictions)
-        print_json(result.to_json()) if as_json else print_table(result.rows())
-        return
-    from playhead.redaction.detector.evaluate_files import evaluate_pictures
-
-    measured = evaluate_pictures(
-        truth,
-        predictions,
-        split=split,
-        images=images,
-        classes=None if classes is None else classes.split(","),
-        threshold=threshold,
-        intervals=intervals,
-        beside=beside,
-        report=report,
-        run=run,
-    )
-    if as_json:
-        print_json(measured.to_json())
-    else:
-        print_table(measured.result.rows())
-        if measured.beside:
-            typer.echo()
-            print_table(measured.beside_rows())
-        for note in measured.notes():
-            typer.echo(note)
-        if report is not None:
-            typer.echo(report)
+    result = evaluate_tracks(truth, predictions)
+    print_json(result.to_json()) if as_json else print_table(result.rows())

@@ -30,12 +30,12 @@ from playhead.inference.detectors import (
 from playhead.inference.detectors.ensemble import joint_decisions
 from playhead.inference.detectors.own import checksum_of
 from playhead.inference.offer import require_weights
+from playhead.learning.backends import cuda_detector
 from playhead.media import Video
 from playhead.progress import Progress
 from playhead.redaction.bundles import is_derived, looked_for, resolve
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.derived import heads_of
-from playhead.redaction.detector.predict import cuda_backend
 
 __all__ = [
     "Networks",
@@ -202,7 +202,7 @@ def _open_own(config: RedactionConfig) -> OwnDetector:
         device=detection.device,
         threads=config.threads,
         precision=detection.bundle_precision,
-        cuda_factory=cuda_backend,
+        cuda_factory=cuda_detector,
     )
     if [checksum_of(one) for one in own.bundles] != [one.sha256 for one in detection.own]:
         names = ", ".join(one.name for one in detection.own)

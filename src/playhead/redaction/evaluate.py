@@ -4,7 +4,7 @@ Exposed is an object of which less than 95 % of its box is hidden. What is hidde
 hider itself: it paints the masks of the found tracks on an empty picture.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
-from playhead.errors import ConfigError, LabelError
+from playhead.errors import LabelError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, by_frame, read_tracks
 from playhead.media.planes import Picture
 from playhead.media.table import Layout
@@ -28,8 +28,6 @@ __all__ = [
     "Evaluation",
     "evaluate_tracks",
     "exposed_track_frames",
-    "holds_tracks",
-    "refuse_for_tracks",
 ]
 
 
@@ -69,22 +67,6 @@ class Evaluation:
     def rows(self) -> list[dict[str, Any]]:
         """A row for each class."""
         return [{"class": label, **_columns(one)} for label, one in self.classes.items()]
-
-
-def holds_tracks(truth: Path) -> bool:
-    """Whether a path is a track file or a folder of them, and no labelled pictures."""
-    if truth.is_dir():
-        return next(truth.rglob(f"*{SUFFIX}"), None) is not None
-    return truth.name.endswith(SUFFIX)
-
-
-def refuse_for_tracks(truth: Path, options: Mapping[str, Any]) -> None:
-    """Raise ConfigError for options that only labelled pictures have; None is not given."""
-    given = [f"--{name}" for name, value in options.items() if value is not None]
-    if given:
-        raise ConfigError(
-            f"{', '.join(given)} is for labelled pictures, and {truth} holds tracks; leave it out"
-        )
 
 
 def evaluate_tracks(truth: Path, predictions: Path) -> Evaluation:
@@ -167,11 +149,14 @@ def _boxes(file: TrackFile, label: str) -> Iterator[Boxes]:
 
 def _pairs(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
     """Track files of the same name below two folders, or the two files themselves."""
-    if truth.is_file():
+    if truth.is_file() and truth.name.endswith(SUFFIX):
         return [(truth, predictions)]
-    true = sorted(truth.rglob(f"*{SUFFIX}"))
+    true = sorted(truth.rglob(f"*{SUFFIX}")) if truth.is_dir() else []
     if not true:
-        raise LabelError(f"{truth}: holds no {SUFFIX} files")
+        raise LabelError(
+            f"{truth}: holds no {SUFFIX} files; for labelled images use `playhead detection "
+            "evaluate`"
+        )
     pairs = [(path, predictions / path.relative_to(truth)) for path in true]
     missing = [str(other) for _, other in pairs if not other.is_file()]
     if missing:

@@ -1,7 +1,6 @@
 """Markup of the pages of a redaction: their templates, and the style that they share."""
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 from playhead.report import markup
@@ -17,4 +16,4 @@ def write_page(template: str, path: Path, *, title: str, parts: Mapping[str, str
 
 def asset(name: str) -> str:
     """The text of a packaged template, style sheet or script."""
-    return (resources.files("playhead.redaction") / "assets" / name).read_text(encoding="utf-8")
+    return markup.asset(name, "playhead.redaction")

@@ -61,9 +61,9 @@ def write_page(template: str, path: Path, *, title: str, parts: Mapping[str, str
     return path
 
 
-def asset(name: str) -> str:
-    """The text of a packaged template, style sheet or script of the reports."""
-    return (resources.files("playhead.report") / "assets" / name).read_text(encoding="utf-8")
+def asset(name: str, package: str = "playhead.report") -> str:
+    """The text of a template, style sheet or script in the `assets` folder of a package."""
+    return (resources.files(package) / "assets" / name).read_text(encoding="utf-8")
 
 
 def chart_parts(script: str, styles: str = "") -> dict[str, str]:

@@ -1,0 +1,64 @@
+"""Leaks: images that train and are made of images that are held out to be measured on.
+
+`synthesise` cuts objects out of images and pastes them into others. Its record has the checksum of
+every file that went into an image, so a copy under another name is recognised too.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from playhead.detection.synthesis.record import RECORD, is_synthesised, read_record
+from playhead.errors import LabelError
+from playhead.events.images import LabelledPicture, PictureSet
+from playhead.files import sha256
+
+__all__ = ["refuse_made_of"]
+
+
+def refuse_made_of(train: PictureSet, held_out: Sequence[LabelledPicture]) -> None:
+    """LabelError for an image that trains and was synthesised out of one that is held out.
+
+    held_out: the images that validate, and those of other splits. A record of schema 1 has no
+    checksums: there the file name of the background decides. Raises LabelError also for
+    synthesised images without their record, of which nothing can be said.
+    """
+    made = _synthesised(train.pictures)
+    if not made:
+        return
+    files = [one for one in held_out if one.path.is_file()]
+    by_checksum = {sha256(one.path): one for one in files}
+    by_name = {one.path.name: one for one in files}
+    for path, entry in made:
+        if "made_of" in entry:
+            shared = [by_checksum[one] for one in entry["made_of"] if one in by_checksum]
+        else:
+            name = PurePosixPath(entry["background"]).name
+            shared = [by_name[name]] if name in by_name else []
+        if shared:
+            raise LabelError(
+                f"{path}: trains and is made of {shared[0].path}, which is held out "
+                f"({shared[0].split or 'valid'}): the figures would flatter; synthesise from the "
+                "images that train and backgrounds that are not held out"
+            )
+
+
+def _synthesised(pictures: Sequence[LabelledPicture]) -> list[tuple[Path, dict[str, Any]]]:
+    """The synthesised ones of some images, each with its entry in the record of its folder."""
+    records: dict[Path, dict[str, dict[str, Any]]] = {}
+    made = []
+    for one in pictures:
+        path = one.path.parent.parent / RECORD  # of a set whose images lie in the folder `images`
+        if path not in records:
+            entries = read_record(path).pictures.values() if path.is_file() else ()
+            records[path] = {entry["picture"]: entry for entry in entries}
+        entry = records[path].get(one.path.name)
+        if entry is not None:
+            made.append((one.path, entry))
+        elif is_synthesised(one.path.name):
+            raise LabelError(
+                f"{one.path}: is named like a synthesised image, but {path} does not say what it "
+                f"is made of, so it may be made of images that are held out; put {RECORD} of the "
+                "synthesis there, or synthesise again"
+            )
+    return made

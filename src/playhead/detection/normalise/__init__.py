@@ -1,0 +1,1 @@
+"""Normalising: one data set out of scattered labels, with a count of every repair."""

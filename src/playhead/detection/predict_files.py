@@ -1,0 +1,256 @@
+"""Predicting files: pictures into label files, results and a submission; videos into track files.
+
+Outputs name a picture by its path below the folder that holds all inputs, so that two pictures of
+one name stay two. A file that cannot be read ends as failed and is in none of the outputs.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from playhead.config import validate
+from playhead.detection.labels import csv_rows
+from playhead.detection.labels.coco import Ids
+from playhead.detection.labels.files import KINDS, read_pictures, write_pictures
+from playhead.detection.labels.names import is_text, label_names, names_of
+from playhead.detection.labels.raw import refuse
+from playhead.detection.predict import LEAST, PredictOptions, open_bundles, predicted
+from playhead.detection.predict_earlier import earlier_files, remove_files
+from playhead.detection.recorded_thresholds import RECORD, write_thresholds_of
+from playhead.errors import ConfigError, LabelError, PlayheadError
+from playhead.events.images import LabelledPicture, PictureSet
+from playhead.execution.batch import (
+    BatchResult,
+    FileOutcome,
+    Item,
+    find_items,
+    peak_memory_bytes,
+)
+from playhead.inference.detectors import OwnDetector
+from playhead.media.kinds import kind_of
+from playhead.media.source import require_file
+from playhead.progress import progress
+from playhead.redaction.config import RedactionConfig
+from playhead.redaction.run import check_out, check_outputs, is_picture, redact_items
+
+__all__ = ["DEFAULT_KINDS", "PredictedFiles", "parse_kinds", "predict_files"]
+
+DEFAULT_KINDS = ("yolo", "coco", "csv")
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedFiles:
+    """How every file ended, and what was written about all pictures together.
+
+    files: of the whole set; count: boxes of each class at the thresholds of the bundles
+    """
+
+    result: BatchResult
+    files: tuple[Path, ...]
+    count: Counter[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return {
+            **self.result.to_json(),
+            "predictions": [str(path) for path in self.files],
+            "found": dict(self.count),
+        }
+
+    def describe(self) -> str:
+        """A line for each file of the whole set and each track file, then what went wrong."""
+        pictures = sum(is_picture(one.path) and one.status == "ok" for one in self.result.files)
+        lines = [str(path) for path in self.files]
+        if pictures:
+            found = ", ".join(f"{number} {label}" for label, number in self.count.items())
+            lines.append(f"pictures looked at: {pictures}; surely found: {found}")
+        others = [one for one in self.result.files if not is_picture(one.path) or one.reason]
+        rest = BatchResult(tuple(others), 0.0, 0).describe()
+        return "\n".join([*lines, *([rest] if rest else [])])
+
+
+def predict_files(
+    bundles: Sequence[Path],
+    inputs: Sequence[Path],
+    out: Path,
+    options: PredictOptions | None = None,
+    *,
+    kinds: Sequence[str] = DEFAULT_KINDS,
+    split: str | None = None,
+    ids: Path | None = None,
+    overwrite: bool = False,
+) -> PredictedFiles:
+    """Predict every picture and video that `inputs` name; folders are searched.
+
+    options: their threshold counts for pictures and videos; without one pictures keep every score
+    down to a thousandth, and tracks start at the thresholds of the bundles.
+    kinds: what is written of pictures: yolo, voc, coco, csv; split: inputs are labelled sets, of
+    which only these pictures are looked at; ids: the COCO document that results are numbered by.
+    overwrite: replace outputs that exist, and remove what else an earlier run wrote of pictures
+    Raises PlayheadError before any work where outputs exist and `overwrite` is not said, names
+    clash, or `out` holds labels that no prediction wrote.
+    """
+    options = options or PredictOptions(threshold=None)
+    check_out(out)
+    for place in inputs:
+        if not place.is_dir():
+            require_file(place)
+    items, root = _items(inputs, split)
+    pictures = [item.path for item in items if is_picture(item.path)]
+    videos = [item for item in items if not is_picture(item.path)]
+    labels, earlier = _check_names(pictures, root, out, kinds, overwrite=overwrite)
+    started = monotonic()
+    detector = open_bundles(bundles, options)
+    if ids is not None and "coco" in kinds:
+        _check_numbers(ids, names_of(pictures, root), detector.labels)
+    found, outcomes = _look(detector, pictures, labels, options)
+    written: list[Path] = []
+    if pictures:
+        told = PictureSet(detector.labels, tuple(found))
+        # The record goes first and comes last: it never lies beside predictions of another run.
+        remove_files([*earlier, out / RECORD], out)
+        written = write_pictures(told, out, kinds, root=root, predictions=True, ids=ids)
+        written.append(write_thresholds_of(detector, out))
+    if videos:
+        config = _tracking(bundles, detector, options)
+        tracked = redact_items(videos, config, out, overwrite=overwrite, only_tracks=True)
+        outcomes += tracked.files
+    result = BatchResult(tuple(outcomes), monotonic() - started, peak_memory_bytes())
+    own = {file.resolve() for files in labels.values() for file in files}
+    shared = tuple(path for path in written if path.resolve() not in own)
+    return PredictedFiles(result, shared, _sure(found, detector))
+
+
+def parse_kinds(text: str) -> tuple[str, ...]:
+    """`yolo,csv` as kinds; ConfigError names the known ones."""
+    kinds = tuple(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
+    unknown = [one for one in kinds if one not in KINDS]
+    if unknown or not kinds:
+        raise ConfigError(
+            f"--format {text}: {', '.join(unknown) or 'nothing'} is no format of pictures; known "
+            f"are {', '.join(KINDS)}"
+        )
+    return kinds
+
+
+def _items(inputs: Sequence[Path], split: str | None) -> tuple[list[Item], Path]:
+    """The files to look at, and the folder that pictures are named below."""
+    named = list(inputs)
+    if split is not None:
+        named = [one.path for place in inputs for one in read_pictures(place, split).pictures]
+    items = find_items(
+        named,
+        accept=lambda path: kind_of(path) is not None,
+        wanted="video or picture",
+        key=lambda place: place if is_picture(place) else place.with_suffix(""),
+    )
+    place = items[0].path.parent.resolve() / items[0].path.name
+    root = place.parents[len(items[0].stem.parts) - 1]
+    pictures = [item.path.parent.resolve() for item in items if is_picture(item.path)]
+    within = root / "images"
+    # A set's own folder `images` is no part of the names of its pictures.
+    return items, within if all(one.is_relative_to(within) for one in pictures) else root
+
+
+def _check_names(
+    pictures: Sequence[Path], root: Path, out: Path, kinds: Sequence[str], *, overwrite: bool
+) -> tuple[dict[Path, tuple[Path, ...]], list[Path]]:
+    """The label files of each picture, and what to remove; refuse what clashes or exists."""
+    if not pictures:
+        return {}, []
+    names = names_of(pictures, root)
+    if "csv" in kinds:
+        csv_rows.check_names(names)
+    unwritable = [name for name in names if not is_text(name)]
+    if unwritable and set(kinds) - {"yolo"}:
+        raise LabelError(
+            f"{unwritable[0]!r}: its name is not UTF-8; rename it, or use --format yolo"
+        )
+    folders = {"yolo": ("labels", ".txt"), "voc": ("Annotations", ".xml")}
+    whole = {"yolo": "classes.txt", "coco": "predictions.coco.json", "csv": "submission.csv"}
+    places: dict[Path, tuple[Path, ...]] = dict.fromkeys(pictures, ())
+    coming = [out / RECORD, *(out / whole[kind] for kind in kinds if kind in whole)]
+    for kind in kinds:
+        if kind in folders:
+            folder, suffix = folders[kind]
+            files = [out / folder / name for name in label_names(names, suffix)]
+            coming += files
+            for path, file in zip(pictures, files, strict=True):
+                places[path] += (file,)
+    earlier = earlier_files(out, coming, overwrite=overwrite)
+    check_outputs(pictures, coming, overwrite=overwrite)
+    return places, earlier
+
+
+def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:
+    """Refuse a document that results of these pictures and classes cannot be numbered by."""
+    known = Ids.read(ids, refuse)
+    for what, asked, there in (
+        ("picture", names, known.pictures.values()),
+        ("class", labels, known.classes.values()),
+    ):
+        missing = set(asked).difference(there)
+        unknown = [one for one in asked if one in missing]
+        if unknown:
+            raise LabelError(
+                f"{ids}: has no {what} {', '.join(unknown[:3])}; results are numbered by the "
+                f"names in it, as {', '.join(list(there)[:3]) or 'none'}"
+            )
+
+
+def _look(
+    detector: OwnDetector,
+    pictures: Sequence[Path],
+    labels: dict[Path, tuple[Path, ...]],
+    options: PredictOptions,
+) -> tuple[list[LabelledPicture], list[FileOutcome]]:
+    """What was found in each picture that can be read, and how each ended."""
+    found: list[LabelledPicture] = []
+    outcomes = []
+    threshold = LEAST if options.threshold is None else options.threshold
+    with progress("predicting", len(pictures)) as live:
+        seen = predicted(detector, pictures, threshold)
+        for path, one in zip(pictures, seen, strict=True):
+            if isinstance(one, PlayheadError):
+                for stale in labels[path]:  # what fails now must not pass by what it once gave
+                    stale.unlink(missing_ok=True)
+                outcomes.append(FileOutcome(path, "failed", reason=str(one)))
+            else:
+                found.append(one)
+                outcomes.append(FileOutcome(path, "ok", labels[path]))
+            live.advance(1, note=path.name)
+    return found, outcomes
+
+
+def _tracking(
+    bundles: Sequence[Path], detector: OwnDetector, options: PredictOptions
+) -> RedactionConfig:
+    """How tracks of everything that the bundles know are found in a video."""
+    said = {} if options.threshold is None else dict.fromkeys(detector.labels, options.threshold)
+    values = {
+        "hide": detector.labels,
+        "threads": options.threads,
+        "detection": {
+            "bundles": [str(one) for one in bundles],
+            "bundle_size": options.longest,
+            "bundle_enlarge": options.enlarge,
+            "bundle_weights": options.weights,
+            "bundle_settings": options.settings,
+            "bundle_precision": options.precision,
+            "device": options.device,
+            "thresholds": said,
+        },
+    }
+    return validate(RedactionConfig, values, source="predict")
+
+
+def _sure(found: Sequence[LabelledPicture], detector: OwnDetector) -> Counter[str]:
+    """How many boxes of each class reach its threshold."""
+    count = Counter(dict.fromkeys(detector.labels, 0))
+    for place, label in enumerate(detector.labels):
+        least = detector.decisions.threshold(label)
+        count[label] = sum(int((one.scores[one.labels == place] >= least).sum()) for one in found)
+    return count

@@ -1,0 +1,59 @@
+"""The thresholds that a detector had when it predicted, kept beside its predictions.
+
+Evaluation needs them: thresholds chosen on the evaluated images would flatter precision and recall.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import Field
+
+from playhead.config import Settings, load_config
+from playhead.files import write_text
+from playhead.inference.detectors import OwnDetector
+from playhead.inference.detectors.own import checksum_of
+
+__all__ = ["RECORD", "read_thresholds", "write_thresholds_of"]
+
+RECORD = "thresholds.yaml"
+
+
+class BundleNote(Settings):
+    """Which bundle predicted: the name of its folder and the SHA-256 of its checksums."""
+
+    name: str
+    sha256: str
+
+
+class ThresholdRecord(Settings):
+    """The confidence threshold of every class, and the bundles that predicted."""
+
+    bundles: list[BundleNote]
+    thresholds: dict[str, Annotated[float, Field(gt=0, le=1)]]
+
+
+def write_thresholds_of(detector: OwnDetector, folder: Path) -> Path:
+    """Record a detector's thresholds in the folder of its predictions; the path of the record."""
+    record = ThresholdRecord(
+        bundles=[
+            BundleNote(name=bundle.folder.resolve().name, sha256=checksum_of(bundle))
+            for bundle in detector.bundles
+        ],
+        thresholds={label: detector.decisions.threshold(label) for label in detector.labels},
+    )
+    path = folder / RECORD
+    write_text(path, yaml.safe_dump(record.model_dump(), sort_keys=False, allow_unicode=True))
+    return path
+
+
+def read_thresholds(predictions: Path) -> dict[str, float] | None:
+    """The recorded thresholds of predictions, None where there is no record.
+
+    predictions: the folder that `detection predict` wrote, or a file or folder of labels in it.
+    Raises ConfigError for a record that cannot be read.
+    """
+    path = predictions.resolve()
+    inside = path.is_file() or path.name in ("labels", "Annotations")
+    record = (path.parent if inside else path) / RECORD
+    return load_config(ThresholdRecord, record).thresholds if record.is_file() else None

@@ -1,0 +1,137 @@
+"""Backgrounds of new pictures: those of a set with their objects filled, or a folder of others."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from playhead.detection.labels.finding import pictures_under
+from playhead.detection.labels.names import names_of
+from playhead.detection.synthesis.background import clean_background, hidden_by
+from playhead.detection.synthesis.config import SynthesisConfig
+from playhead.errors import LabelError, MediaError
+from playhead.events.images import LabelledPicture, PictureSet
+from playhead.media.stills import read_still
+
+__all__ = ["Background", "Backgrounds"]
+
+Bytes = NDArray[np.uint8]
+
+_COARSE = 256  # longer side at which the share of holes is measured
+_OTHERS = 20  # further draws where a background cannot be read
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Background:
+    """A picture to paste into; `boxes` and `labels` are what stayed of its own objects."""
+
+    name: str
+    path: Path
+    pixels: Bytes
+    boxes: NDArray[np.float64]
+    labels: NDArray[np.int32]
+
+
+@dataclass(slots=True, eq=False)
+class Backgrounds:
+    """Pictures to paste into, read when they are drawn; some filled ones are kept.
+
+    failed: what could not be read, by name; filled_too_far: pictures left out as mostly hole
+    """
+
+    pictures: tuple[LabelledPicture, ...]
+    names: tuple[str, ...]
+    config: SynthesisConfig
+    filled_too_far: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    _kept: dict[int, Bytes] = field(default_factory=dict)
+    _room: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._room = self.config.background_mb * 1e6
+
+    @classmethod
+    def of_set(cls, found: PictureSet, config: SynthesisConfig) -> Self:
+        """The pictures of a set of which the holes leave enough.
+
+        Raises LabelError where that is none.
+        """
+        usable = tuple(
+            one for one in found.pictures if _filled_share(one, config) <= config.filled_most
+        )
+        if not usable:
+            raise LabelError(
+                f"in each of {len(found)} pictures the objects take more than "
+                f"{config.filled_most:.0%}; give --backgrounds, a folder of pictures without "
+                "objects, or raise filled_most"
+            )
+        names = names_of([one.path for one in usable])
+        return cls(usable, names, config, filled_too_far=len(found) - len(usable))
+
+    @classmethod
+    def of_folder(cls, folder: Path, config: SynthesisConfig) -> Self:
+        """All pictures under a folder, as they are. Raises LabelError where there are none."""
+        paths = pictures_under(folder)
+        if not paths:
+            raise LabelError(f"{folder}: holds no pictures; name a folder of backgrounds")
+        nothing = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)
+        pictures = tuple(LabelledPicture(path, (0, 0), *nothing) for path in paths)
+        return cls(pictures, names_of(paths, folder), config)
+
+    def checksum(self) -> str:
+        """Of their names; in a set, what they hold is in the checksum of the set."""
+        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
+
+    def draw(self, rng: np.random.Generator) -> Background:
+        """One of them; another where it cannot be read. MediaError where that goes on."""
+        clean = bool(rng.random() < self.config.clean)
+        places = rng.integers(len(self.pictures), size=_OTHERS)
+        for place in places.tolist():
+            try:
+                return self._read(place, clean=clean)
+            except MediaError as error:
+                self.failed[self.names[place]] = str(error)
+        raise MediaError(
+            f"{len(self.failed)} of {len(self.pictures)} backgrounds cannot be read, the last: "
+            f"{self.failed[self.names[place]]}"
+        )
+
+    def _read(self, place: int, *, clean: bool) -> Background:
+        one, name = self.pictures[place], self.names[place]
+        if clean and place in self._kept:
+            return Background(name, one.path, self._kept[place], *_nothing())
+        pixels, factor = _shrunk(read_still(one.path), self.config.size)
+        if not clean:
+            return Background(name, one.path, pixels, one.boxes * factor, one.labels)
+        pixels = clean_background(
+            pixels, one.boxes * factor, margin=self.config.margin, filling=self.config.filling
+        )
+        if pixels.nbytes <= self._room:
+            self._kept[place] = pixels
+            self._room -= pixels.nbytes
+        return Background(name, one.path, pixels, *_nothing())
+
+
+def _nothing() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    return np.zeros((0, 4)), np.zeros(0, np.int32)
+
+
+def _shrunk(pixels: Bytes, longest: int) -> tuple[Bytes, NDArray[np.float64]]:
+    """A picture no longer than `longest` on a side, and what its boxes (N, 4) are multiplied by."""
+    high, wide, _ = pixels.shape
+    ratio = longest / max(high, wide)
+    if ratio >= 1:
+        return pixels, np.ones(4)
+    size = max(round(wide * ratio), 1), max(round(high * ratio), 1)
+    smaller = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(smaller), np.tile((size[0] / wide, size[1] / high), 2)
+
+
+def _filled_share(one: LabelledPicture, config: SynthesisConfig) -> float:
+    ratio = min(_COARSE / max(one.size), 1.0)
+    shape = max(round(one.size[1] * ratio), 1), max(round(one.size[0] * ratio), 1)
+    return float(hidden_by(one.boxes * ratio, shape, config.margin).mean())

@@ -1,0 +1,213 @@
+"""Cut-outs: labelled objects with a margin around them, and a bank of them of bounded size.
+
+What lies in an object moves along with it: a cut-out of a car carries the label of its plate. One
+that would show a good part of something else, unlabelled, is not made.
+"""
+
+import heapq
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from playhead.decisions.boxes import cover
+from playhead.detection.synthesis.pasting_config import CutPasteConfig
+from playhead.errors import LabelError
+
+__all__ = ["Cutout", "CutoutBank", "Labelled", "cut_out", "scaled"]
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Labelled = tuple[Bytes, NDArray[np.floating], NDArray[np.integer]]
+
+_LEAST_MARGIN = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cutout:
+    """An object, what lies in it, and a margin around it as far as its picture reached.
+
+    pixels: RGB (h, w, 3)
+    boxes: float64 (1 + P, 4) in `pixels`: the object's, then those of what moves along, within it
+    labels: int32 (1 + P,)
+    source: longer side of the picture it was cut from, in pixels of the cut-out's size
+    origin: which of a bank's pictures it was cut from, counted from 0
+    """
+
+    pixels: Bytes
+    boxes: Floats
+    labels: NDArray[np.int32]
+    source: float
+    origin: int = 0
+
+    @property
+    def label(self) -> int:
+        """The class of the object itself."""
+        return int(self.labels[0])
+
+    @property
+    def core(self) -> tuple[int, int, int, int]:
+        """The whole pixels `x1, y1, x2, y2` that the object's box touches."""
+        x1, y1, x2, y2 = self.boxes[0].tolist()
+        high, wide, _ = self.pixels.shape
+        right, low = min(math.ceil(x2 - 1e-6), wide), min(math.ceil(y2 - 1e-6), high)
+        return min(math.floor(x1), right - 1), min(math.floor(y1), low - 1), right, low
+
+
+def cut_out(
+    picture: Bytes,
+    boxes: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    which: int,
+    *,
+    margin: float = 0.1,
+    inside: float = 0.7,
+) -> Cutout:
+    """Cut the object `which` of (N, 4) boxes out of a picture, RGB (H, W, 3).
+
+    margin: around it on each side, as a share of that side, two pixels at least
+    inside: share of another box that must lie in the object's for it to move along
+    Raises LabelError for a box without area in the picture.
+    """
+    high, wide, _ = picture.shape
+    edges = np.array([wide, high, wide, high], np.float64)
+    own = np.clip(np.asarray(boxes[which], np.float64), 0, edges)
+    if not (own[:2] < own[2:]).all():
+        raise LabelError(f"box {boxes[which]} has no area inside a picture of {wide}x{high}")
+    around = np.maximum(margin * (own[2:] - own[:2]), _LEAST_MARGIN)
+    left, top = np.floor(np.maximum(own[:2] - around, 0)).astype(int).tolist()
+    right, low = np.ceil(np.minimum(own[2:] + around, (wide, high))).astype(int).tolist()
+    others = np.flatnonzero(cover(boxes, own[None])[:, 0] >= inside)
+    carried = np.array([which, *others[others != which]])
+    within = np.clip(
+        np.asarray(boxes[carried], np.float64), np.tile(own[:2], 2), np.tile(own[2:], 2)
+    )
+    return Cutout(
+        picture[top:low, left:right].copy(),
+        within - (left, top, left, top),
+        np.asarray(labels[carried], np.int32),
+        float(max(high, wide)),
+    )
+
+
+def scaled(cutout: Cutout, size: tuple[int, int], *, mirror: bool = False) -> Cutout:
+    """The cut-out at `size` (width, height), its boxes with it; `mirror` swaps left and right."""
+    high, wide, _ = cutout.pixels.shape
+    pixels, boxes = cutout.pixels, cutout.boxes
+    if size != (wide, high):
+        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+        boxes = boxes * np.tile((size[0] / wide, size[1] / high), 2)
+    if mirror:
+        pixels = pixels[:, ::-1]
+        boxes = np.column_stack(
+            [size[0] - boxes[:, 2], boxes[:, 1], size[0] - boxes[:, 0], boxes[:, 3]]
+        )
+    grown = math.sqrt(size[0] * size[1] / (wide * high))
+    return replace(cutout, pixels=pixels, boxes=boxes, source=cutout.source * grown)
+
+
+class CutoutBank:
+    """Cut-outs to draw from, within `memory_mb`; depends on the pictures, their order and the seed.
+
+    labelled: pictures, RGB (H, W, 3), each with its boxes (N, 4) in pixels and labels (N,)
+    Beyond the limit a cut-out drawn by lot goes, of the class that takes the most memory: frequent
+    classes never crowd out rare ones.
+    left_out: how many boxes were not kept, by reason
+    """
+
+    def __init__(
+        self, labelled: Iterable[Labelled], config: CutPasteConfig, *, seed: int = 0
+    ) -> None:
+        self.left_out: Counter[str] = Counter()
+        self._seen: Counter[int] = Counter()
+        self._held: dict[int, list[tuple[float, int, Cutout]]] = {}
+        self._bytes: Counter[int] = Counter()
+        limit, lots = config.memory_mb * 1e6, np.random.default_rng(seed)
+        for number, cutout in enumerate(self._cut(labelled, config)):
+            self._hold(cutout, float(lots.random()), number)
+            while self._bytes.total() > limit:
+                self._drop_one()
+        in_order = {
+            label: sorted(held, key=lambda one: one[1]) for label, held in self._held.items()
+        }
+        self._cutouts = {
+            label: [one[2] for one in held] for label, held in in_order.items() if held
+        }
+        self._held = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._cutouts.values()))
+
+    def __iter__(self) -> Iterator[Cutout]:
+        return itertools.chain.from_iterable(self._cutouts.values())
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the pixels take."""
+        return self._bytes.total()
+
+    @property
+    def most_labels(self) -> int:
+        """The most labels that one cut-out brings along."""
+        return max((len(one.labels) for one in self), default=0)
+
+    def count(self) -> dict[int, int]:
+        """How many cut-outs there are, by the class of the object itself."""
+        return {label: len(self._cutouts[label]) for label in sorted(self._cutouts)}
+
+    def draw(self, rng: np.random.Generator, balance: float) -> Cutout:
+        """One of them: a class, then a cut-out of it. balance: 0 as they came, 1 classes alike."""
+        labels = sorted(self._cutouts)
+        weights = np.array([self._seen[label] for label in labels], np.float64) ** (1 - balance)
+        at = np.searchsorted(np.cumsum(weights), rng.random() * weights.sum(), side="right")
+        of_class = self._cutouts[labels[min(int(at), len(labels) - 1)]]
+        return of_class[int(rng.integers(len(of_class)))]
+
+    def _cut(self, labelled: Iterable[Labelled], config: CutPasteConfig) -> Iterator[Cutout]:
+        for origin, (picture, boxes, labels) in enumerate(labelled):
+            high, wide, _ = picture.shape
+            clipped = np.clip(np.asarray(boxes, np.float64), 0, (wide, high, wide, high))
+            for which in range(len(clipped)):
+                reason = _refused(clipped, which, config)
+                if reason:
+                    self.left_out[reason] += 1
+                    continue
+                made = cut_out(
+                    picture, clipped, labels, which, margin=config.margin, inside=config.inside
+                )
+                yield _at_most(replace(made, origin=origin), config.longest)
+
+    def _hold(self, cutout: Cutout, lot: float, number: int) -> None:
+        self._seen[cutout.label] += 1
+        self._bytes[cutout.label] += cutout.pixels.nbytes
+        heapq.heappush(self._held.setdefault(cutout.label, []), (lot, number, cutout))
+
+    def _drop_one(self) -> None:
+        label = max(sorted(self._bytes), key=lambda one: self._bytes[one])
+        _, _, dropped = heapq.heappop(self._held[label])
+        self._bytes[label] -= dropped.pixels.nbytes
+        self.left_out["memory"] += 1
+
+
+def _refused(boxes: Floats, which: int, config: CutPasteConfig) -> str:
+    """Why a box is not cut out; empty where it is."""
+    own = boxes[[which]]
+    if not (own[:, 2:] - own[:, :2]).min() >= config.least:
+        return "small"
+    shown = np.delete(cover(boxes, own)[:, 0], which)
+    if ((shown > config.neighbour_most) & (shown < config.inside)).any():
+        return "neighbours"
+    return ""
+
+
+def _at_most(cutout: Cutout, longest: int) -> Cutout:
+    high, wide, _ = cutout.pixels.shape
+    ratio = longest / max(high, wide)
+    if ratio >= 1:
+        return cutout
+    return scaled(cutout, (max(round(wide * ratio), 1), max(round(high * ratio), 1)))

@@ -1,0 +1,234 @@
+"""Cut and paste: objects cut out of other pictures, pasted at random places with their labels.
+
+    bank = CutoutBank(labelled_pictures, config)
+    picture, boxes, labels = paste_into(rng, picture, boxes, labels, bank, config)
+
+Everything random comes from `rng` alone, so the same generator gives the same pixels. Where things
+are pasted is not made to look likely: random places suffice ("Cut, Paste and Learn", 2017), and
+blending drawn anew for each cut-out leaves no kind of edge to rely on.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import cover
+from playhead.detection.synthesis.blend import (
+    contrast_left,
+    feather_mask,
+    mixed,
+    poisson,
+    quick_side,
+)
+from playhead.detection.synthesis.cutouts import Cutout, CutoutBank, scaled
+from playhead.detection.synthesis.occlusion import visible_part
+from playhead.detection.synthesis.pasting_config import Blending, CutPasteConfig
+from playhead.errors import PlayheadError
+
+__all__ = ["Pasted", "Scene", "paste", "paste_into", "paste_some"]
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """One cut-out that was pasted.
+
+    box: the object's, in pixels, before anything covers it
+    blending: as it was pasted; faded: poisson was drawn and would have left too little to see
+    origin: which of the bank's pictures it was cut from
+    """
+
+    label: int
+    box: tuple[float, float, float, float]
+    blending: Blending
+    scale: float
+    mirrored: bool
+    gain: float
+    faded: bool = False
+    origin: int = 0
+
+
+class Scene:
+    """A copy of a picture to paste into, the boxes in it, and what covers them.
+
+    picture: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,)
+    """
+
+    def __init__(
+        self, picture: Bytes, boxes: NDArray[np.floating], labels: NDArray[np.integer]
+    ) -> None:
+        self.picture = picture.copy()
+        self._boxes = np.array(boxes, np.float64).reshape(-1, 4)
+        self._labels = np.array(labels, np.int32)
+        self._layers = np.zeros(len(self._labels), np.int64)
+        self._covers = np.zeros((0, 4))
+
+    def covered_most(self, boxes: Floats) -> Floats:
+        """Of each of (M, 4) boxes, the greatest share that it would cover of a box there → (M,)."""
+        most: Floats = cover(self._boxes, boxes).max(axis=0, initial=0.0)
+        return most
+
+    def paste(
+        self,
+        cutout: Cutout,
+        place: tuple[int, int],
+        blending: Blending,
+        *,
+        contrast_least: float = 0.0,
+    ) -> Blending:
+        """Paste a cut-out and its labels over what is there, its upper left pixel at `place`.
+
+        Returns how it was blended, as `paste` does.
+        """
+        covered, used = paste(self.picture, cutout, place, blending, contrast_least=contrast_least)
+        self._covers = np.vstack([self._covers, covered])
+        self._boxes = np.vstack([self._boxes, cutout.boxes + np.tile(place, 2)])
+        self._labels = np.concatenate([self._labels, cutout.labels])
+        layers = np.full(len(cutout.labels), len(self._covers))
+        self._layers = np.concatenate([self._layers, layers])
+        return used
+
+    def labels_left(self, *, hidden_most: float, least_part: float) -> tuple[Floats, Labels]:
+        """What is left to see of each box under later pastes: (M, 4) and (M,), in order.
+
+        A box goes where more than `hidden_most` of it is covered; what was pasted, or is covered in
+        part, goes where its shorter side is below `least_part`.
+        """
+        left, kept = self._boxes.copy(), np.ones(len(self._boxes), bool)
+        for row, (box, layer) in enumerate(zip(self._boxes, self._layers, strict=True)):
+            covers = self._covers[layer:]
+            covers = covers[cover(covers, box[None])[:, 0] > 0]
+            if layer == 0 and not len(covers):
+                continue
+            share, left[row] = visible_part(box, covers)
+            smallest = (left[row, 2:] - left[row, :2]).min()
+            kept[row] = 1 - share <= hidden_most and smallest >= least_part
+        return left[kept], self._labels[kept]
+
+
+def paste(
+    picture: Bytes,
+    cutout: Cutout,
+    place: tuple[int, int],
+    blending: Blending,
+    *,
+    contrast_least: float = 0.0,
+) -> tuple[NDArray[np.float64], Blending]:
+    """Paste a cut-out into `picture` itself, its upper left pixel at `place`.
+
+    `none` pastes the object's box alone, `feather` fades over the margin around it, `poisson` takes
+    the margin in whole; where that leaves less than `contrast_least` of the cut-out's contrast, as
+    of a white plate on snow, `feather` takes its place.
+    Returns the box (4,) of what can no longer be seen, and how the cut-out was blended.
+    Raises PlayheadError where the cut-out reaches over the edge of the picture.
+    """
+    (x, y), (high, wide, _) = place, cutout.pixels.shape
+    if not (0 <= x <= picture.shape[1] - wide and 0 <= y <= picture.shape[0] - high):
+        raise PlayheadError(
+            f"a cut-out of {wide}x{high} at {x}, {y} reaches out of a picture of "
+            f"{picture.shape[1]}x{picture.shape[0]}; paste it within"
+        )
+    part = picture[y : y + high, x : x + wide]
+    if blending == "poisson":
+        blended = poisson(part, cutout.pixels)
+        if contrast_left(blended, cutout.pixels, cutout.core) >= contrast_least:
+            part[...] = blended
+            return np.array([x, y, x + wide, y + high], np.float64), "poisson"
+        blending = "feather"
+    left, top, right, low = cutout.core
+    if blending == "feather":
+        part[...] = mixed(part, cutout.pixels, feather_mask((wide, high), cutout.core))
+    else:
+        part[top:low, left:right] = cutout.pixels[top:low, left:right]
+    return np.array([x + left, y + top, x + right, y + low], np.float64), blending
+
+
+def paste_into(  # noqa: PLR0917
+    rng: np.random.Generator,
+    picture: Bytes,
+    boxes: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    bank: CutoutBank,
+    config: CutPasteConfig,
+) -> tuple[Bytes, Floats, Labels]:
+    """The augmentation: with `probability`, cut-outs of `bank` pasted into the picture.
+
+    picture: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,). All stay as they are; returned
+    are new ones: first what is left of the boxes that were there, then what was pasted.
+    """
+    scene = Scene(picture, boxes, labels)
+    if rng.random() < config.probability:
+        paste_some(rng, scene, bank, config)
+    left = scene.labels_left(hidden_most=config.hidden_most, least_part=config.least_part)
+    return scene.picture, *left
+
+
+def paste_some(
+    rng: np.random.Generator, scene: Scene, bank: CutoutBank, config: CutPasteConfig
+) -> tuple[Pasted, ...]:
+    """Paste as many cut-outs as `count` draws into a scene; one that finds no place is left out."""
+    wanted = int(rng.integers(config.count[0], config.count[1] + 1))
+    tried = (_paste_one(rng, scene, bank, config) for _ in range(wanted if len(bank) else 0))
+    return tuple(one for one in tried if one is not None)
+
+
+def _paste_one(
+    rng: np.random.Generator, scene: Scene, bank: CutoutBank, config: CutPasteConfig
+) -> Pasted | None:
+    # All is drawn before anything is decided: what comes next does not depend on what failed.
+    cutout = bank.draw(rng, config.balance)
+    relative = float(rng.uniform(*config.scale))
+    mirrored = bool(rng.random() < config.mirror)
+    gain = float(1 + rng.uniform(-config.brightness, config.brightness))
+    blending = config.blendings[int(rng.integers(len(config.blendings)))]
+    where = rng.random((config.tries, 2))
+    size = _drawn_size(cutout, relative, scene.picture.shape[:2], config)
+    if size is None:
+        return None
+    if blending == "poisson":
+        size = quick_side(size[0]), quick_side(size[1])
+    ready = _brighter(scaled(cutout, size, mirror=mirrored), gain)
+    place = _free_place(scene, ready, where, config.overlap_most)
+    if place is None:
+        return None
+    used = scene.paste(ready, place, blending, contrast_least=config.contrast_least)
+    x1, y1, x2, y2 = (ready.boxes[0] + np.tile(place, 2)).tolist()
+    scale = size[0] / cutout.pixels.shape[1]
+    box, faded = (x1, y1, x2, y2), used != blending
+    return Pasted(cutout.label, box, used, scale, mirrored, gain, faded, cutout.origin)
+
+
+def _drawn_size(
+    cutout: Cutout, relative: float, shape: tuple[int, ...], config: CutPasteConfig
+) -> tuple[int, int] | None:
+    """The pixels (width, height) that a cut-out gets; None where no allowed size fits."""
+    high, wide, _ = cutout.pixels.shape
+    least = config.least / float((cutout.boxes[0, 2:] - cutout.boxes[0, :2]).min())
+    room = config.largest * min(shape[0] / high, shape[1] / wide)
+    most = min(config.enlarge_most, room)
+    if least > most:
+        return None
+    factor = min(max(relative * max(shape) / cutout.source, least), most)
+    return max(int(wide * factor), 1), max(int(high * factor), 1)
+
+
+def _free_place(
+    scene: Scene, cutout: Cutout, where: Floats, overlap_most: float
+) -> tuple[int, int] | None:
+    """The first of places (T, 2), in shares of the room there is, that covers no box too far."""
+    room = np.array(scene.picture.shape[1::-1]) - cutout.pixels.shape[1::-1]
+    places = np.minimum(where * (room + 1), room).astype(np.int64)
+    fine = scene.covered_most(cutout.boxes[0] + np.tile(places, (1, 2))) <= overlap_most
+    if not fine.any():
+        return None
+    x, y = places[int(fine.argmax())].tolist()
+    return x, y
+
+
+def _brighter(cutout: Cutout, gain: float) -> Cutout:
+    table = np.rint(np.arange(256) * gain).clip(0, 255).astype(np.uint8)
+    return replace(cutout, pixels=table[cutout.pixels])

@@ -1,0 +1,162 @@
+"""The record of a synthesis, `synthesis.json`: what was pasted where, and out of what.
+
+It also says what may stand beside it: pictures of the same set, settings and seed. Since schema 2
+each picture has the checksums of the files it is made of, so that it never trains beside one of
+them that is held out.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from playhead.detection.labels.names import names_of
+from playhead.detection.synthesis.pasting import Pasted
+from playhead.errors import ConfigError
+from playhead.events.images import PictureSet
+from playhead.files import write_text
+
+__all__ = [
+    "RECORD",
+    "Record",
+    "checksum",
+    "is_synthesised",
+    "label_rows",
+    "read_record",
+    "synthesised_name",
+]
+
+RECORD = "synthesis.json"
+_SCHEMA = 2
+_READ = (1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the pictures of a synthesis have in common, and each of them by its number.
+
+    source: a checksum of the labels that were cut out; backgrounds: one of what was pasted into
+    """
+
+    classes: tuple[str, ...]
+    source: str
+    backgrounds: str
+    seed: int
+    settings: dict[str, Any]
+    pictures: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def next_number(self) -> int:
+        """The number after the last picture."""
+        return max(self.pictures, default=-1) + 1
+
+    def with_standing(self, out: Path) -> Self:
+        """The same record with the pictures that `out` holds already.
+
+        Raises ConfigError where `out` holds something that does not go with it.
+        """
+        path = out / RECORD
+        if not path.is_file():
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise ConfigError(f"{out}: holds something other than a synthesis; name a new one")
+            return self
+        standing = read_record(path)
+        for name in ("classes", "source", "backgrounds", "seed", "settings"):
+            mine, there = getattr(self, name), getattr(standing, name)
+            if mine != there:
+                raise ConfigError(
+                    f"{out}: holds a synthesis with other {name} ({_difference(there, mine)}); "
+                    "go on with the same, or name a new folder"
+                )
+        return replace(self, pictures=standing.pictures)
+
+    def add(
+        self,
+        number: int,
+        picture: str,
+        background: str,
+        pasted: Sequence[Pasted],
+        *,
+        made_of: Sequence[str],
+    ) -> None:
+        """Say what picture `number` is made of.
+
+        made_of: the SHA-256 of the files of its background and of what was cut out for it
+        """
+        rows = [
+            {
+                "label": self.classes[one.label],
+                "box": [round(side, 3) for side in one.box],
+                "blending": one.blending,
+                "scale": round(one.scale, 4),
+                "mirrored": one.mirrored,
+                "gain": round(one.gain, 4),
+                "faded": one.faded,
+            }
+            for one in pasted
+        ]
+        self.pictures[number] = {
+            "picture": picture,
+            "background": background,
+            "pasted": rows,
+            "made_of": sorted(set(made_of)),
+        }
+
+    def in_order(self) -> tuple[str, ...]:
+        """The names of the pictures, by number."""
+        return tuple(self.pictures[number]["picture"] for number in sorted(self.pictures))
+
+    def write(self, out: Path) -> None:
+        """Write `synthesis.json`, whole or not at all."""
+        document = {"schema": _SCHEMA} | asdict(self)
+        document["pictures"] = {
+            str(number): self.pictures[number] for number in sorted(self.pictures)
+        }
+        write_text(out / RECORD, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def checksum(found: PictureSet) -> str:
+    """Of the names, sizes and labels of a set."""
+    rows = "\n".join((*found.classes, *label_rows(found)))
+    return hashlib.sha256(rows.encode(errors="surrogateescape")).hexdigest()  # names of any bytes
+
+
+def label_rows(found: PictureSet) -> Iterator[str]:
+    """A line for each picture of a set: its name, size and labels."""
+    names = names_of([one.path for one in found.pictures])
+    for name, one in zip(names, found.pictures, strict=True):
+        yield f"{name} {one.size} {one.labels.tolist()} {one.boxes.tolist()}"
+
+
+def synthesised_name(seed: int, number: int) -> str:
+    """The file name of picture `number`."""
+    return f"pasted_{seed}_{number:06d}.jpg"
+
+
+def is_synthesised(name: str) -> bool:
+    """Whether a file is called as synthesised pictures are."""
+    return re.fullmatch(r"pasted_\d+_\d{6,}\.jpg", name) is not None
+
+
+def read_record(path: Path) -> Record:
+    """The record of a synthesis; ConfigError for a file that is none, or of a newer schema."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        schema = document.pop("schema")
+        pictures = {int(number): one for number, one in document.pop("pictures").items()}
+        record = Record(**document | {"classes": tuple(document["classes"]), "pictures": pictures})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: is no record of a synthesis ({error})") from error
+    if schema not in _READ:
+        raise ConfigError(f"{path}: has schema {schema}, this version knows {_SCHEMA}")
+    return record
+
+
+def _difference(there: object, mine: object) -> str:
+    if isinstance(there, dict) and isinstance(mine, dict):
+        keys = sorted(key for key in {*there, *mine} if there.get(key) != mine.get(key))
+        return ", ".join(f"{key} {there.get(key)} there, {mine.get(key)} now" for key in keys)
+    return f"{there} there, {mine} now"

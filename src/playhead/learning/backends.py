@@ -1,0 +1,18 @@
+"""Backends in torch, for modules that must be importable where torch is not installed."""
+
+import importlib.util
+
+from playhead.inference.bundle import Bundle
+from playhead.inference.runtime import Backend, Precision
+
+__all__ = ["cuda_detector"]
+
+
+def cuda_detector(bundle: Bundle, precision: Precision) -> Backend | None:
+    """The CUDA backend of a detector; None where torch is missing or sees no CUDA device."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    from playhead.learning.cuda import open_cuda
+    from playhead.learning.nn.detector import build_from_manifest
+
+    return open_cuda(bundle, precision, build_from_manifest)

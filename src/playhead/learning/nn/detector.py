@@ -1,0 +1,182 @@
+"""The detector: an encoder, a feature pyramid, and a decoupled head that needs no anchors.
+
+Every cell of every map answers for itself: what is here, and where are the edges of its box. Small
+objects are found on the fine maps, large ones on the coarse.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playhead.config import validate
+from playhead.errors import ConfigError
+from playhead.inference.bundle import BundleManifest
+from playhead.inference.detectors.own import cells
+from playhead.learning.encoders import create_pyramid
+from playhead.learning.nn.blocks import ConvNorm
+from playhead.learning.settings import DetectorNetworkConfig
+
+__all__ = ["Detector", "build_detector", "build_from_manifest", "cells_of"]
+
+PRIOR = 0.01
+"""The probability that every cell begins with: nearly all of them see background."""
+
+FIRST_SIDE = 3.0
+"""Cells across the box that every cell begins with."""
+
+LARGEST = 6.0
+"""No box is wider than exp(this) cells."""
+
+
+class Detector(nn.Module):
+    """Pictures in, a box and class logits for every cell out."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: DetectorNetworkConfig, classes: int) -> None:
+        super().__init__()
+        self.encoder = create_pyramid(config.encoder, config.weights, config.strides)
+        self.strides, self.classes = config.strides, classes
+        _freeze(self.encoder.network, config.frozen_blocks)
+        self.pyramid = FeaturePyramid(self.encoder.channels, config.channels)
+        self.heads = nn.ModuleList(
+            Head(config.channels, config.head_blocks, classes) for _ in config.strides
+        )
+        colours = (1, 3, 1, 1)
+        mean, std = torch.tensor(self.encoder.mean), torch.tensor(self.encoder.std)
+        self.register_buffer("mean", mean.view(colours), persistent=False)
+        self.register_buffer("std", std.view(colours), persistent=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """pictures: (B, 3, H, W) in [0, 1], sides multiples of the last stride → (B, N, 4 + C).
+
+        N cells: of the finest map first, row by row. For each the pixels from its middle to the
+        left, top, right and bottom edge of its box, then C logits.
+        """
+        pictures = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        maps = self.pyramid(self.encoder(pictures))  # at strides 8, 16, 32
+        answers = [
+            head(one, stride)
+            for head, one, stride in zip(self.heads, maps, self.strides, strict=True)
+        ]
+        return torch.cat([one.flatten(2).transpose(1, 2) for one in answers], 1)
+
+    def for_bundle(self) -> nn.Module:
+        """What a bundle runs: uint8 (B, H, W, 3) → the same, with probabilities."""
+        return _ForBundle(self)
+
+
+class FeaturePyramid(nn.Module):
+    """What is meant goes down to the fine maps, where it is goes up to the coarse ones.
+
+    Its convolutions and the heads' are dense: of depthwise ones a short training makes far less.
+    """
+
+    def __init__(self, inputs: Sequence[int], channels: int) -> None:
+        super().__init__()
+        steps = len(inputs) - 1
+        self.lateral = nn.ModuleList(ConvNorm(one, channels) for one in inputs)
+        self.down = nn.ModuleList(ConvNorm(channels, channels, 3) for _ in range(steps))
+        self.reduce = nn.ModuleList(ConvNorm(channels, channels, 3, stride=2) for _ in range(steps))
+        self.up = nn.ModuleList(ConvNorm(channels, channels, 3) for _ in range(steps))
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """maps: finest first, each half as large as the one before → as many, all of one width."""
+        levels = [lateral(one) for lateral, one in zip(self.lateral, maps, strict=True)]
+        for index in reversed(range(len(self.down))):
+            coarse = F.interpolate(levels[index + 1], scale_factor=2.0, mode="nearest")
+            levels[index] = self.down[index](levels[index] + coarse)
+        for index, (reduce, mix) in enumerate(zip(self.reduce, self.up, strict=True)):
+            levels[index + 1] = mix(levels[index + 1] + reduce(levels[index]))
+        return levels
+
+
+class Head(nn.Module):
+    """One branch for what, one for where, as in "YOLOX" (2021); the map decides for each cell."""
+
+    def __init__(self, channels: int, blocks: int, classes: int) -> None:
+        super().__init__()
+        self.what = nn.Sequential(*(ConvNorm(channels, channels, 3) for _ in range(blocks)))
+        self.where = nn.Sequential(*(ConvNorm(channels, channels, 3) for _ in range(blocks)))
+        self.logits = nn.Conv2d(channels, classes, 1)
+        self.box = nn.Conv2d(channels, 4, 1)
+        nn.init.constant_(self.logits.bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
+        nn.init.normal_(self.box.weight, std=0.01)
+        self.box.bias = nn.Parameter(torch.tensor([0.0, 0.0, *[math.log(FIRST_SIDE)] * 2]))
+
+    def forward(self, maps: Tensor, stride: int) -> Tensor:
+        """maps: (B, channels, h, w) → (B, 4 + C, h, w), distances in pixels."""
+        logits = self.logits(self.what(maps))
+        shift, side = self.box(self.where(maps)).float().chunk(2, 1)
+        half = side.clamp(max=LARGEST).exp() / 2
+        # An edge may lie before the cell's middle, as both of a box between two cells do.
+        return torch.cat([stride * (half - shift), stride * (half + shift), logits.float()], 1)
+
+
+class _ForBundle(nn.Module):
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """pictures: uint8 (B, H, W, 3) → (B, N, 4 + C), C probabilities."""
+        unit = pictures.permute(0, 3, 1, 2).to(self.detector.mean.dtype) / 255
+        distances, logits = self.detector(unit).split([4, self.detector.classes], 2)
+        return torch.cat([distances, logits.sigmoid()], 2)
+
+
+def build_detector(config: DetectorNetworkConfig, classes: int) -> Detector:
+    """The network of `config`, on the CPU in training mode.
+
+    Weights that are not loaded are drawn from torch's generator: seed it before.
+    """
+    return Detector(config, classes)
+
+
+def build_from_manifest(manifest: BundleManifest) -> Detector:
+    """The network of a bundle; its weights come from the bundle, not from a pretrained start.
+
+    Raises ConfigError for a bundle that does not say which network it holds.
+    """
+    values: Any = manifest.training.get("model")
+    config = validate(DetectorNetworkConfig, values, source="training.model of the bundle")
+    return build_detector(config.without_start(), len(manifest.classes))
+
+
+def cells_of(
+    height: int, width: int, strides: Sequence[int], device: torch.device | None = None
+) -> tuple[Tensor, Tensor]:
+    """The middles (N, 2) as x, y and strides (N,) of all cells of a picture, as `forward` has."""
+    middles, sides = cells(height, width, tuple(strides))
+    return torch.tensor(middles, device=device), torch.tensor(sides, device=device)
+
+
+def _freeze(network: nn.Module, blocks: int) -> None:
+    """Freeze the encoder's stem and its first blocks, which see edges and colours anywhere.
+
+    Raises ConfigError for more blocks than the encoder has.
+    """
+    if not blocks:
+        return
+    children = dict(network.named_children())
+    inner = children.get("blocks")
+    names = [] if isinstance(inner, nn.Sequential) else _stages(children)
+    stages = list(inner) if isinstance(inner, nn.Sequential) else [children[name] for name in names]
+    if blocks > len(stages):
+        raise ConfigError(
+            f"model.frozen_blocks is {blocks}, this encoder has {len(stages)} blocks; freeze fewer"
+        )
+    first = next(name for name in children if name == "blocks" or name in names)
+    stem = list(children.values())[: list(children).index(first)]
+    for module in [*stem, *stages[:blocks]]:
+        module.requires_grad_(False)
+
+
+def _stages(children: dict[str, nn.Module]) -> list[str]:
+    """The names of the stages of encoders that have no `blocks`."""
+    return [name for name in children if name.startswith(("layer", "stages"))]

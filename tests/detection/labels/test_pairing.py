@@ -1,0 +1,149 @@
+"""Pairing: predictions in the order of the truth, however they name its pictures."""
+
+from pathlib import Path
+
+import pytest
+
+from playhead.detection.labels.files import read_pair, read_pictures, write_pictures, write_set
+from playhead.detection.labels.pairing import pair
+from playhead.errors import LabelError
+from playhead.events.images import PictureSet
+from tests.detection.labels.picture_files import draw, labelled, same
+
+ROOT = Path("/data/set")
+TRUE = PictureSet(
+    ("car", "plate"),
+    tuple(labelled(ROOT / "images" / name, [], []) for name in ("a.jpg", "b/a.jpg", "b/c.jpg")),
+)
+
+
+def found(*names: str, label: int = 0) -> PictureSet:
+    """A box a picture, the corner of the k-th at k."""
+    return PictureSet(
+        ("plate", "car", "dog"),
+        tuple(
+            labelled(Path(name), [[k, 0, 50, 40]], [label], [0.5], size=(0, 0))
+            for k, name in enumerate(names)
+        ),
+    )
+
+
+def corners(paired: PictureSet) -> list[list[float]]:
+    return [one.boxes[:, 0].tolist() for one in paired.pictures]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.jpg", "b/a.jpg", "b/c.jpg"),
+        ("a", "b/a", "b/c"),
+        ("images/a.jpg", "images/b/a.jpg", "images/b/c.jpg"),
+        ("set/images/a.jpg", "b/a.jpg", "c.jpg"),
+        ("/data/set/images/a.jpg", "/data/set/images/b/a.jpg", "/data/set/images/b/c.jpg"),
+        ("/other/images/a.jpg", "/other/images/b/a.jpg", "/other/images/b/c.jpg"),
+    ],
+)
+def test_a_picture_is_found_by_any_of_its_names(names: tuple[str, ...]) -> None:
+    for order in ([0, 1, 2], [2, 0, 1]):
+        paired = pair(TRUE, found(*(names[place] for place in order)))
+        assert corners(paired) == [[order.index(place)] for place in range(3)]
+        assert [one.path for one in paired.pictures] == [one.path for one in TRUE.pictures]
+
+
+def test_an_accented_letter_is_the_same_in_one_piece_and_in_two() -> None:
+    one, two = "caf\u00e9.jpg", "cafe\u0301.jpg"
+    for true, name in ((one, two), (two, one)):
+        truth = PictureSet(("car",), (labelled(ROOT / "images" / true, [], []),))
+        for said in (name, f"images/{name}", f"/other/images/{name}"):
+            assert corners(pair(truth, found(said, label=1))) == [[0]]
+
+
+def test_where_both_spellings_are_pictures_each_name_means_its_own() -> None:
+    both = ("caf\u00e9.jpg", "cafe\u0301.jpg")
+    truth = PictureSet(("car",), tuple(labelled(ROOT / "images" / one, [], []) for one in both))
+    for said in (both, [f"images/{one}" for one in both], [f"/other/images/{one}" for one in both]):
+        assert corners(pair(truth, found(*said, label=1))) == [[0], [1]]
+
+
+def test_labels_and_sizes_become_those_of_the_truth_and_missing_pictures_empty() -> None:
+    paired = pair(TRUE, found("b/c.jpg"))
+    assert paired.classes == TRUE.classes
+    assert [one.labels.tolist() for one in paired.pictures] == [[], [], [1]]
+    assert [one.size for one in paired.pictures] == [(64, 48)] * 3
+    assert paired.pictures[2].scores.tolist() == [0.5]
+
+
+def test_an_unknown_picture_is_refused_or_left_out() -> None:
+    for name in ("z.jpg", "c/a.jpg", "b/c.png"):
+        with pytest.raises(LabelError, match="does not have"):
+            pair(TRUE, found(name))
+        assert corners(pair(TRUE, found(name), ignore_pictures=True)) == [[], [], []]
+
+
+def test_an_unknown_class_is_refused_or_left_out_only_where_it_has_boxes() -> None:
+    with pytest.raises(LabelError, match="boxes of dog; the truth knows car, plate"):
+        pair(TRUE, found("a.jpg", label=2))
+    assert corners(pair(TRUE, found("a.jpg", label=2), ignore_classes=True)) == [[], [], []]
+
+
+def test_a_name_that_could_be_several_pictures_is_refused() -> None:
+    true = PictureSet(
+        ("car", "plate"), tuple(labelled(ROOT / s / "images" / "a.jpg", [], []) for s in ("x", "y"))
+    )
+    with pytest.raises(LabelError, match=r"a\.jpg: can be .*name the picture with its folder"):
+        pair(true, found("a.jpg"))
+    assert corners(pair(true, found("y/a.jpg"))) == [[], [0]]
+
+
+def test_two_predictions_of_one_picture_are_refused() -> None:
+    with pytest.raises(LabelError, match=r"speak twice|does not have"):
+        pair(TRUE, found("b/c.jpg", "images/b/c.jpg"))
+
+
+def test_the_own_name_of_a_picture_comes_before_the_end_of_anothers_path() -> None:
+    """Of a part of a set: `c.jpg` is a picture of the other part, not `b/c.jpg`."""
+    with pytest.raises(LabelError, match=r"c\.jpg: .*does not have"):
+        pair(TRUE, found("c.jpg", "b/c.jpg"))
+    assert corners(pair(TRUE, found("c.jpg", "b/c.jpg"), ignore_pictures=True))[2] == [1]
+
+
+def test_predictions_of_another_size_are_refused() -> None:
+    other = PictureSet(("car",), (labelled(Path("a.jpg"), [], [], size=(32, 24)),))
+    with pytest.raises(LabelError, match="32x24 pixels, the picture has 64x48"):
+        pair(TRUE, other)
+
+
+def test_a_split_is_compared_with_predictions_of_the_whole_set(tmp_path: Path) -> None:
+    pictures = tuple(
+        labelled(draw(tmp_path / "images" / f"{name}.png"), [[1, 2, 30, 40]], [0], split=name)
+        for name in ("train", "valid")
+    )
+    whole = PictureSet(("car",), pictures)
+    write_set(whole, tmp_path)
+    write_pictures(whole, tmp_path / "out", ["csv", "yolo"], predictions=True)
+    for name in ("submission.csv", "labels", "."):
+        true, predicted = read_pair(tmp_path, tmp_path / "out" / name, split="valid")
+        assert [one.split for one in true.pictures] == ["valid"]
+        assert len(predicted.pictures[0].labels) == 1
+
+
+def test_a_link_to_a_picture_is_that_picture(tmp_path: Path) -> None:
+    real = draw(tmp_path / "real" / "a.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    true = PictureSet(("plate",), (labelled(real, [], []),))
+    assert corners(pair(true, found(str(tmp_path / "link" / "a.jpg")))) == [[0]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "coco"])
+def test_what_was_read_without_the_truth_is_paired_with_it(kind: str, tmp_path: Path) -> None:
+    pictures = tuple(
+        labelled(draw(tmp_path / "set" / "images" / name), [[1, 2, 30, 40]], [0], [0.5])
+        for name in ("a.png", "b/a.png")
+    )
+    whole = PictureSet(("car",), pictures)
+    [path] = write_pictures(whole, tmp_path / "out", [kind], predictions=True)
+    alone = read_pictures(path)
+    assert [one.path.as_posix() for one in alone.pictures] == ["a.png", "b/a.png"]
+    assert [one.size for one in alone.pictures] == [(0, 0)] * 2
+    assert same(pair(whole, alone), whole)
+    assert same(read_pictures(path, images=tmp_path / "set"), whole)

@@ -1,0 +1,198 @@
+"""What the sources of a set are made of: names, kinds, links, and what is never written there."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from playhead.detection.normalise.config import load_normalise_config
+from playhead.detection.normalise.normalise import normalise, write_report
+from playhead.errors import ConfigError, LabelError
+from tests.detection.label_sources import (
+    GOOD,
+    VOC,
+    boxes_of,
+    checksums,
+    config_of,
+    found,
+    run,
+    yolo,
+)
+from tests.detection.labels.picture_files import draw
+
+
+def voc(root: Path, *names: str) -> Path:
+    for name in names:
+        draw(root / f"{name}.jpg", seed=sum(map(ord, name)))
+        (root / f"{name}.xml").write_text(VOC.format(64, 48))
+    return root
+
+
+@pytest.mark.parametrize("name", ["license_plate_01", "test", "notes", "readme"])
+def test_an_empty_label_is_one_wherever_the_picture_of_its_name_lies(
+    name: str, tmp_path: Path
+) -> None:
+    root = yolo(tmp_path / "set", {name: "", "b": GOOD})
+    (root / "images").rename(tmp_path / "photos")
+    report = run(tmp_path / "out", root / "labels", images=tmp_path / "photos", classes=["car"])
+    assert found(report) == {"label file without boxes": 1}
+
+
+def test_labels_of_another_kind_are_counted_and_warned_of_with_a_remedy_that_helps(
+    tmp_path: Path,
+) -> None:
+    root = voc(tmp_path / "set", "a", "b")
+    draw(root / "c.jpg", seed=5)
+    (root / "c.txt").write_text(GOOD)
+    report = run(tmp_path / "out", root)
+    assert found(report)["label file of another kind or place"] == 1
+    [warning] = [text for text in report.warnings if "not read" in text]
+    assert "set: 1 label file of another kind or place" in warning
+    assert "c.txt" in warning
+    sources = tmp_path / "sources.yaml"
+    sources.write_text(
+        "sources:\n  - {path: set, format: voc}\n  - {path: set, format: yolo, class: car}\n"
+    )
+    report = normalise(load_normalise_config([str(sources)], {}), tmp_path / "both")
+    assert len(boxes_of(tmp_path / "both")) == 3
+    assert not [text for text in report.warnings if "not read" in text]
+
+
+def test_labels_outside_the_folders_of_labels_are_counted_and_warned_of(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"w": GOOD}, classes="car\n")
+    (root / "extra").mkdir()
+    (root / "extra" / "q.txt").write_text(GOOD)
+    draw(root / "extra" / "q.jpg", seed=3)
+    report = run(tmp_path / "out", root, unlabelled="empty")
+    assert found(report) == {
+        "label file of another kind or place": 1,
+        "picture that an unused label may mean": 1,
+    }
+    assert list(boxes_of(tmp_path / "out")) == ["w.jpg"]
+    assert [text for text in report.warnings if "q.txt" in text and "source of its own" in text]
+
+
+@pytest.mark.parametrize("kind", ["yolo", "coco"])
+def test_the_spaces_around_the_name_of_a_class_are_left_out_and_counted(
+    kind: str, tmp_path: Path
+) -> None:
+    root = yolo(tmp_path / "set", {"a": f"{GOOD}1 .25 .25 .5 .5\n"}, classes="")
+    (root / "data.yaml").write_text('names: [" car ", "car"]\n')
+    source = root
+    if kind == "coco":
+        boxes = [[24, 12, 16, 24], [0, 0, 32, 24]]
+        document = {
+            "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+            "categories": [{"id": 1, "name": " car "}, {"id": 2, "name": "car"}],
+            "annotations": [
+                {"image_id": 1, "category_id": place, "bbox": box}
+                for place, box in enumerate(boxes, start=1)
+            ],
+        }
+        source = root / "images" / "all.json"
+        source.write_text(json.dumps(document))
+    report = run(tmp_path / "out", source)
+    assert found(report) == {"class name with spaces around it": 1}
+    assert boxes_of(tmp_path / "out") == {
+        "a.jpg": [("car", [24, 12, 40, 36]), ("car", [0, 0, 32, 24])]
+    }
+    run(tmp_path / "bus", source, map={" car ": " bus "}, classes=[" bus"])
+    assert {label for label, _ in boxes_of(tmp_path / "bus")["a.jpg"]} == {"bus"}
+
+
+@pytest.mark.parametrize("name", ["two\nlines", " ", "two\rlines"])
+def test_a_class_that_cannot_be_written_is_refused_by_a_dry_run_too(
+    name: str, tmp_path: Path
+) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD}, classes="")
+    (root / "data.yaml").write_text(f"names: [{json.dumps(name)}]\n")
+    for dry_run in (True, False):
+        with pytest.raises(LabelError, match="a class is one line"):
+            normalise(config_of(root), tmp_path / "out", dry_run=dry_run)
+    assert not (tmp_path / "out").exists()
+    source = tmp_path / "sources.yaml"
+    source.write_text(json.dumps({"sources": [{"path": "set", "classes": {"0": "car"}}]}))
+    run(tmp_path / "out", source)
+
+
+def test_a_picture_in_two_lists_of_voc_is_in_the_first_and_said(tmp_path: Path) -> None:
+    root = voc(tmp_path / "set", "a", "b")
+    lists = root / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("a\n")
+    (lists / "val.txt").write_text("b\na\n")
+    report = run(tmp_path / "out", root)
+    assert found(report) == {"one picture in two splits": 1}
+    assert [(one.path.name, one.split) for one in report.made.pictures] == [
+        ("a.jpg", "train"),
+        ("b.jpg", "valid"),
+    ]
+
+
+def test_a_set_whose_pictures_are_linked_is_made_and_what_is_linked_stays_a_source(
+    tmp_path: Path,
+) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
+    (root / "images").rename(tmp_path / "disk")
+    (root / "images").symlink_to(tmp_path / "disk")
+    before = checksums(tmp_path)
+    with pytest.raises(ConfigError, match="lies in a source or around it"):
+        run(tmp_path / "disk" / "out", root)
+    run(tmp_path / "out", root)
+    assert list(boxes_of(tmp_path / "out")) == ["a.jpg", "b.jpg"]
+    assert all(not one.is_symlink() for one in (tmp_path / "out").rglob("*"))
+    after = checksums(tmp_path)
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_label_of_a_kind_of_picture_that_is_not_read_says_so(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD})
+    (root / "labels" / "anim.txt").write_text(GOOD)
+    (root / "images" / "anim.gif").write_bytes(b"GIF89a")
+    report = run(tmp_path / "out", root)
+    assert found(report) == {"label of a kind of picture not read": 1}
+    [warning] = [text for text in report.warnings if "anim.gif" in text]
+    assert "1 label of pictures of a kind that is not read" in warning
+
+
+def test_a_label_of_a_picture_that_is_a_dead_link_says_so(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
+    (root / "images" / "a.jpg").unlink()
+    (root / "images" / "a.jpg").symlink_to(tmp_path / "gone.jpg")
+    [count] = run(tmp_path / "out", root).sources[0].counts.values()
+    assert count.what == "no picture 'a': a.jpg leads nowhere"
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("set/labels/s.json", "lies in the source"),
+        ("set/labels/a.txt", "lies in the source"),
+        ("letter.txt", "is there and is no report"),
+        ("labels.json", "is there and is no report"),
+    ],
+)
+def test_a_report_never_takes_the_place_of_anything_else(
+    place: str, said: str, tmp_path: Path
+) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD})
+    (tmp_path / "letter.txt").write_text("Dear all")
+    (tmp_path / "labels.json").write_text('{"images": []}')
+    report = normalise(config_of(root), tmp_path / "out", dry_run=True)
+    before = checksums(tmp_path)
+    with pytest.raises(ConfigError, match=said):
+        write_report(report, tmp_path / place)
+    assert checksums(tmp_path) == before
+
+
+def test_a_report_is_written_again(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "set", {"a": GOOD})
+    report = normalise(config_of(root), tmp_path / "out", dry_run=True)
+    for _ in range(2):
+        write_report(report, tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text()) == report.to_json()
+
+
+def test_one_of_a_thing_is_said_in_the_singular(tmp_path: Path) -> None:
+    report = run(tmp_path / "out", yolo(tmp_path / "set", {"a": GOOD}, classes="car\n"))
+    assert report.describe().endswith("out: 1 picture in 1 group with 1 box")

@@ -1,0 +1,70 @@
+"""Crops come from the folder of pictures alone, whatever a file of labels names."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from playhead.detection.crops import crops_of
+from playhead.detection.labels.assembly import UnseenPicture
+from playhead.detection.labels.files import of_split, read_pair, read_pictures
+from playhead.metrics.mistakes import find_mistakes
+from tests.detection.labels.picture_files import draw
+
+PLACES = ["absolute", "above", "here"]
+
+
+def case(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """A document whose picture is a file outside its folder, and the name it has there."""
+    secret = draw(folder / "home" / "private" / "secret.png")
+    (folder / "home" / "set" / "images").mkdir(parents=True)
+    monkeypatch.chdir(folder / "home")
+    name = {
+        "absolute": str(secret),
+        "above": os.path.relpath(secret, folder / "home" / "set" / "images"),
+        "here": "private/secret.png",
+    }[place]
+    document = {
+        "images": [{"id": 1, "file_name": name, "width": 64, "height": 48}],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [4, 4, 30, 30]}],
+    }
+    path = folder / "home" / "set" / "truth.json"
+    path.write_text(json.dumps(document))
+    return path, name
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("named", [False, True])
+def test_a_picture_outside_the_folder_of_the_set_is_never_opened(
+    place: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = case(tmp_path, place, monkeypatch)
+    (path.parent / "none.csv").write_text("picture,label,score,x1,y1,x2,y2\n")
+    images = path.parent / "images" if named else None
+    truth, found = read_pair(path, path.parent / "none.csv", images=images)
+    [crop] = crops_of(find_mistakes(truth, found, thresholds=0.5), truth, found)
+    assert crop.picture is None
+    assert crop.why == "not in the folder of the pictures"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_its_name_still_pairs_what_was_found_with_it(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, name = case(tmp_path, place, monkeypatch)
+    rows = path.parent / "rows.csv"
+    rows.write_text(f"picture,label,score,x1,y1,x2,y2\n{name},car,.5,4,4,34,34\n")
+    truth, found = read_pair(path, rows)
+    assert found.pictures[0].boxes.tolist() == truth.pictures[0].boxes.tolist()
+    assert all(isinstance(one, UnseenPicture) for one in (*truth.pictures, *found.pictures))
+
+
+def test_a_picture_that_is_found_below_the_labels_is_seen(tmp_path: Path) -> None:
+    draw(tmp_path / "train" / "images" / "a.jpg")
+    draw(tmp_path / "train" / "images" / "b.jpg")
+    (tmp_path / "train" / "labels").mkdir()
+    (tmp_path / "train" / "labels" / "a.txt").write_text("0 .5 .5 .5 .5\n")
+    read = of_split(read_pictures(tmp_path, classes=["car"]), "train", tmp_path)
+    assert [isinstance(one, UnseenPicture) for one in read.pictures] == [False, False]
