@@ -330,10 +330,16 @@ def bundle_export(
 
     job = job_of(run)
     with needs_extra("exporting", "train"):
-        if job == "detection":
-            from playhead.detection.train import export_run
-        else:
-            from playhead.spotting.train import export_run
+        match job:
+            case "detection":
+                from playhead.detection.train import export_run
+            case "spotting":
+                from playhead.spotting.train import export_run
+            case _:
+                raise PlayheadError(
+                    f"{run}: is a run of {job}, which this version does not train; it exports runs "
+                    "of spotting and detection"
+                )
 
     bundle = export_run(run, out, epoch=epoch)
     print_json({"bundle": str(bundle)}) if as_json else typer.echo(bundle)

@@ -171,7 +171,10 @@ def open_bundle(bundle: Bundle | Path) -> Bundle:
     opened = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     manifest = opened.manifest
     if manifest.job != "detection":
-        raise BundleError(f"{opened.folder}: is a bundle of {manifest.job}, no detector")
+        raise BundleError(
+            f"{opened.folder}: is a bundle of {manifest.job}, no detector; train one, or export "
+            "its run with this version"
+        )
     if list(manifest.pictures.strides) != sorted(set(manifest.pictures.strides)):
         raise BundleError(f"{opened.folder}: its strides do not rise")
     opened.graph(PART)
