@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from playhead.detection import normalise as module
 from playhead.detection.labels.files import read_pictures
+from playhead.detection.normalise import normalise as module
 from playhead.detection.normalise.normalise import normalise
 from playhead.errors import ConfigError, LabelError, StorageError
 from playhead.events.images import PictureSet
