@@ -18,7 +18,7 @@ demo: setup
 	$(BIN)/playhead demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff format --check .
