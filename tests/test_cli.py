@@ -137,6 +137,7 @@ def test_debug_shows_the_traceback_of_a_file_that_fails(tmp_path: Path) -> None:
         assert "nobody foresaw this" in finished.stdout
         assert ("in broken" in finished.stderr) == bool(options)
     assert finished.stderr.startswith(f"{path}: the work on this file failed\nTraceback")
+    assert finished.stderr.count("the work on this file failed") == 1
 
 
 def test_json_of_weights_names_licence_and_size() -> None:

@@ -70,7 +70,8 @@ def inspect(path: str | Path, *, threads: int = 0) -> VideoInfo:
     path = Path(path)
     found = _inspect(path, threads)
     # With several threads it is not sharp which packet was refused, so damage is looked at again.
-    return found if found.status == "ok" or threads == 1 else _inspect(path, threads=1)
+    damaged = found.status != "ok" and found.frames > 0
+    return _inspect(path, threads=1) if damaged and threads != 1 else found
 
 
 def _inspect(path: Path, threads: int) -> VideoInfo:
