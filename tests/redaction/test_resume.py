@@ -223,3 +223,19 @@ def test_a_copy_cut_short_that_is_also_an_input_is_not_removed(tmp_path: Path) -
     with pytest.raises(PlayheadError, match="would replace this input"):
         redact_files([tmp_path, copy], FACES, skip_existing=True)
     assert copy.exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_ground_truth_beside_a_video_is_never_replaced(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    source = write(tmp_path / "a.mp4")
+    playhead("redaction", "detect", source, "--hide", "face")
+    truth = tmp_path / "a.tracks.npz"
+    write_tracks(truth, replace(read_tracks(truth), settings={"world": "street"}))
+    before = truth.read_bytes()
+    finished = command("redaction", "run", source, "--hide", "face", *options)
+    assert finished.code == 2
+    assert "tracks that no redaction made" in finished.err
+    assert truth.read_bytes() == before
+    playhead("redaction", "run", source, "--hide", "face", "--out", tmp_path / "out")

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from playhead.errors import PlayheadError
+from playhead.errors import LabelError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.files import fingerprint, was_cut_short
 
-__all__ = ["is_cut_short", "is_done", "is_left_out", "made_into"]
+__all__ = ["is_cut_short", "is_done", "is_left_out", "made_into", "refuse_foreign_tracks"]
 
 _COPY = "copy"
 
@@ -71,3 +71,21 @@ def is_done(source: Path, outputs: Sequence[Path]) -> bool:
             "renders these tracks, run --overwrite finds them anew"
         )
     return True
+
+
+def refuse_foreign_tracks(output: Path) -> None:
+    """Raise PlayheadError if a whole track file is in the way that no redaction made.
+
+    Generated videos lie beside their ground truth under this very name.
+    """
+    if not output.name.endswith(SUFFIX) or not output.exists():
+        return
+    try:
+        settings = read_tracks(output).settings
+    except LabelError:  # what cannot be read is nobody's tracks
+        return
+    if "config" not in settings:
+        raise PlayheadError(
+            f"{output}: holds tracks that no redaction made, ground truth perhaps; write elsewhere "
+            "with --out"
+        )

@@ -43,7 +43,13 @@ from playhead.redaction.images import (
 )
 from playhead.redaction.outcome import SAID, outcome_of, ranges, words
 from playhead.redaction.regions import Masks, covers_frame, scaled_boxes
-from playhead.redaction.resume import is_cut_short, is_done, is_left_out, made_into
+from playhead.redaction.resume import (
+    is_cut_short,
+    is_done,
+    is_left_out,
+    made_into,
+    refuse_foreign_tracks,
+)
 
 __all__ = [
     "REDACTED",
@@ -111,9 +117,11 @@ def redact_files(
                 remove_stale(places, places[0])
         done = [item for item in items if is_left_out(item.path, outputs[item.path])]
         items = [item for item in items if item not in done]
-    elif not overwrite:
+    else:
         for places in outputs.values():
-            check_outputs(inputs, places, overwrite=False, remedy=RESUME)
+            refuse_foreign_tracks(places[-1])
+            if not overwrite:
+                check_outputs(inputs, places, overwrite=False, remedy=RESUME)
     for folder in {places[0].parent for places in outputs.values()}:
         remove_leftovers(folder)
     result = redact_items(
