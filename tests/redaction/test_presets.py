@@ -16,8 +16,8 @@ def test_no_preset_hides_a_face_in_a_street_without_people(
 ) -> None:
     for name in ("centerface", "plates"):
         packaged_weights(name)
-    config = StreetConfig(seconds=0.5, width=1280, height=720, people=0, cars=4)
-    generate_street(tmp_path, count=1, seed=42, config=config, processes=1)
+    config = StreetConfig(seconds=0.5, width=1280, height=720, people=0, cars=6)
+    generate_street(tmp_path, count=1, seed=1, config=config, processes=1)
     for preset in ("fast", "balanced"):
         settings = ['hide=["face"]', "threads=1"]
         [file] = redact_files(
