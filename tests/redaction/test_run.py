@@ -132,6 +132,17 @@ def test_a_file_that_breaks_off_is_partial(tmp_path: Path) -> None:
     assert max(brightest(tmp_path / "broken_redacted.mkv")) < DARK
 
 
+def test_a_partial_file_that_an_earlier_run_made_never_passes_for_a_good_one(
+    tmp_path: Path,
+) -> None:
+    whole = write(tmp_path / "whole.mkv", 150, square=False)
+    data = whole.read_bytes()
+    (tmp_path / "broken.mkv").write_bytes(data[: len(data) * 6 // 10])
+    assert {file.status for file in run(tmp_path).files} == {"ok", "partial"}
+    again = {file.path.stem: file.status for file in run(tmp_path, skip_existing=True).files}
+    assert again == {"broken": "partial", "whole": "ok"}
+
+
 def test_an_output_that_is_another_input_is_refused(tmp_path: Path) -> None:
     first, second = write(tmp_path / "a.mp4"), write(tmp_path / "a_redacted.mp4", 12)
     before = second.read_bytes()

@@ -88,11 +88,13 @@ def apply_tracks(
     def work(source: Path, target: Path, live: Progress) -> FileOutcome:
         output = output_of(source, target)
         remove_stale([output], output)
-        write_tracks(path, made_into(edited, None))  # what was decided stays where rendering fails
+        # What was decided stays where rendering fails.
+        write_tracks(path, made_into(edited, None, partial=False))
         with open_video(source, threads=config.threads or 0) as opened:
             written = render(opened, edited, config, output, live)
-            write_tracks(path, made_into(edited, output))
-            return outcome_of(opened, (output, path), edited, written=written)
+            outcome = outcome_of(opened, (output, path), edited, written=written)
+            write_tracks(path, made_into(edited, output, partial=outcome.status == "partial"))
+            return outcome
 
     return run_items([item], out, work, task="applying")
 

@@ -11,17 +11,38 @@ from pathlib import Path
 
 from playhead.errors import LabelError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
+from playhead.execution.batch import FileOutcome
 from playhead.files import fingerprint, was_cut_short
 
-__all__ = ["is_cut_short", "is_done", "is_left_out", "made_into", "refuse_foreign_tracks"]
+__all__ = [
+    "earlier_outcome",
+    "is_cut_short",
+    "is_done",
+    "is_left_out",
+    "made_into",
+    "refuse_foreign_tracks",
+]
 
-_COPY = "copy"
+_COPY, _PARTIAL = "copy", "partial"
 
 
-def made_into(tracks: TrackFile, copy: Path | None) -> TrackFile:
-    """The tracks with the checksum of the copy that was rendered from them; None: there is none."""
+def made_into(tracks: TrackFile, copy: Path | None, *, partial: bool) -> TrackFile:
+    """The tracks with the checksum of the copy that was rendered from them; None: there is none.
+
+    partial: whether the video ended `partial`, which a later run that leaves it out must say again
+    """
     made = None if copy is None else fingerprint(copy)
-    return replace(tracks, settings={**tracks.settings, _COPY: made})
+    return replace(tracks, settings={**tracks.settings, _COPY: made, _PARTIAL: partial})
+
+
+def earlier_outcome(source: Path, outputs: tuple[Path, ...]) -> FileOutcome:
+    """How a file ended whose outputs an earlier run made; they are all there."""
+    note = "done by an earlier run"
+    tracks = outputs[-1].name.endswith(SUFFIX)
+    if tracks and read_tracks(outputs[-1]).settings.get(_PARTIAL):
+        reason = f"{note}, which could not read or detect all of it; --overwrite tells more"
+        return FileOutcome(source, "partial", outputs, reason)
+    return FileOutcome(source, "ok", outputs, notes=(note,))
 
 
 def is_cut_short(outputs: Sequence[Path]) -> bool:

@@ -44,6 +44,7 @@ from playhead.redaction.images import (
 from playhead.redaction.outcome import SAID, outcome_of, ranges, words
 from playhead.redaction.regions import Masks, covers_frame, scaled_boxes
 from playhead.redaction.resume import (
+    earlier_outcome,
     is_cut_short,
     is_done,
     is_left_out,
@@ -133,9 +134,7 @@ def redact_files(
         only_tracks=only_tracks,
     )
     ended = {file.path: file for file in result.files}
-    for item in done:
-        note = "done by an earlier run"
-        ended[item.path] = FileOutcome(item.path, "ok", outputs[item.path], notes=(note,))
+    ended |= {item.path: earlier_outcome(item.path, outputs[item.path]) for item in done}
     return replace(result, files=tuple(ended[path] for path in inputs))
 
 
@@ -280,19 +279,23 @@ class _Redaction:
             trouble = sightings.trouble
             dropped = sightings.dropped.tolist()
             if self.only_tracks:
-                write_tracks(outputs[0], tracks)
-                return outcome_of(video, outputs, tracks, trouble=trouble, dropped=dropped)
+                outcome = outcome_of(video, outputs, tracks, trouble=trouble, dropped=dropped)
+                partial = outcome.status == "partial"
+                write_tracks(outputs[0], made_into(tracks, None, partial=partial))
+                return outcome
             copy, track_path = outputs
             with ExitStack() as undo:  # where rendering or writing fails there is no output at all
                 undo.callback(copy.unlink, missing_ok=True)
                 with atomic_path(track_path) as temporary:  # killed, a run leaves no half of a pair
                     rendering = _Part(progress, 1 - LOOKING)
                     written = render(video, tracks, self.config, copy, rendering)
-                    pack_tracks(temporary, made_into(tracks, copy))
+                    outcome = outcome_of(
+                        video, outputs, tracks, written=written, trouble=trouble, dropped=dropped
+                    )
+                    partial = outcome.status == "partial"
+                    pack_tracks(temporary, made_into(tracks, copy, partial=partial))
                 undo.pop_all()
-            return outcome_of(
-                video, outputs, tracks, written=written, trouble=trouble, dropped=dropped
-            )
+            return outcome
 
     def _picture(self, path: Path, outputs: tuple[Path, ...]) -> FileOutcome:
         pixels, info = read_image(path)
@@ -340,7 +343,7 @@ class _Part:
 
 
 def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> TrackFile:
-    tracks = TrackFile(
+    return TrackFile(
         video=video.path.name,
         frames=video.frames,
         width=video.width,
@@ -354,7 +357,6 @@ def _track_file(video: Video, sightings: Sightings, config: RedactionConfig) -> 
             "fingerprint": fingerprint(video.path),
         },
     )
-    return made_into(tracks, None)
 
 
 def _outputs(path: Path, target: Path, *, only_tracks: bool) -> tuple[Path, ...]:
