@@ -60,7 +60,7 @@ def thresholds(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Choose the score from which each class is believed: best F1, a recall, or a precision."""
+    """Choose the confidence threshold of each class: best F1, a recall, or a precision."""
     from playhead.detection.predict import PredictOptions
     from playhead.detection.thresholds import Goal, search_thresholds
 
@@ -84,7 +84,7 @@ def thresholds(
 
 @app.command(epilog="Example: playhead detection predict bundle photos --out found")
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="An own detector: the folder of its bundle.")],
+    bundle: Annotated[Path, typer.Argument(help="A custom detector: the folder of its bundle.")],
     inputs: Inputs,
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
     others: Annotated[
@@ -111,7 +111,9 @@ def predict(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=32, help="Longest side of what is looked at. Default: the bundle's."),
+        typer.Option(
+            min=32, help="Longest side of the image that the detector gets. Default: the bundle's."
+        ),
     ] = None,
     enlarge: Annotated[
         bool | None,
@@ -138,7 +140,7 @@ def predict(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Find objects with an own detector: pictures become label files, videos become tracks."""
+    """Find objects with a custom detector: pictures become label files, videos become tracks."""
     from playhead.detection.predict import PredictOptions, parse_weights
     from playhead.detection.predict_files import (
         DEFAULT_KINDS,

@@ -37,7 +37,7 @@ Hide = Annotated[
 ]
 Bundles = Annotated[
     list[Path] | None,
-    typer.Option("--bundle", help="An own detector, for the classes it knows; repeatable."),
+    typer.Option("--bundle", help="A custom detector, for the classes it knows; repeatable."),
 ]
 Threshold = Annotated[
     float | None,
