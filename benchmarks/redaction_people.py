@@ -55,8 +55,9 @@ CHOOSING, REPORTING = 21, 22
 SCENES, STEP = 4, 12
 """Streets, and the frames from one that is audited to the next."""
 
-CLIPS, REAL_STEP = 8, 16
-"""Real clips, and the frames from one that is audited to the next."""
+CLIPS, APART, REAL_STEP = 8, 9, 16
+"""Real clips, how far apart they stand in their list, and the frames from one that is audited to
+the next."""
 
 THRESHOLDS = (0.2, 0.3, 0.35, 0.4, 0.45)
 SAME = 0.4
@@ -93,7 +94,7 @@ def main() -> None:
         report_audit(f"generated streets, seed {seed}", streets(seed))
         folder = Path(os.environ.get("PLAYHEAD_DATA", "")) / "urfd"
         if folder.is_dir():
-            report_audit("real clips of URFD", real_clips(folder, seed % 2))
+            report_audit("real clips of URFD", real_clips(folder, 0 if given.choose else 1))
         else:
             print("real clips left out: PLAYHEAD_DATA does not name a folder with urfd")
     if given.part != "audit":
@@ -113,8 +114,7 @@ def real_clips(folder: Path, part: int) -> Iterator[Shown]:
     """Frames of clips in which the poses show somebody; boxes reach over the joints."""
     poses = np.load(folder / "poses_yolov8.npz")
     places = [k for k, path in enumerate(poses["path"]) if "cam0" in str(path)]
-    chosen = np.linspace(0, len(places) - 2, CLIPS).astype(int) // 2 * 2 + part
-    for place in (places[k] for k in chosen):
+    for place in places[part::APART][:CLIPS]:
         name = str(poses["path"][place])
         joints = poses["joints"][poses["offsets"][place] : poses["offsets"][place + 1]]
         with open_video(folder / name) as video:
@@ -255,7 +255,7 @@ def track_file(
 
 def covered_shares(file: TrackFile, config: RedactionConfig) -> Sequence[float]:
     """Of every frame the share that masks cover."""
-    masks = Masks(file, np.zeros(file.frames), config.mask, config.style.shape)
+    masks = Masks(file, np.zeros(file.frames), 0.0, config.mask, config.style.shape)
     hider = Hider(HideConfig())
     shares = []
     for frame in range(file.frames):
