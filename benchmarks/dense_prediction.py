@@ -24,8 +24,8 @@ import torch
 from numpy.typing import NDArray
 
 from environment import describe
-from playhead.inference.bundle import Bundle, InputPlan
-from playhead.inference.dense import score_video
+from playhead.inference.bundle import Bundle
+from playhead.inference.dense import WindowPlan
 from playhead.inference.runtime import Backend, open_backend, openvino_core
 from playhead.learning.export import export_bundle
 from playhead.media import VideoWriter, open_video
@@ -33,6 +33,7 @@ from playhead.samples.grid import make_grid
 from playhead.samples.windows import WindowSpec
 from playhead.spotting.config import ModelConfig, full_size
 from playhead.spotting.model import SpottingModel, build_model
+from playhead.spotting.score import score_video
 
 THREADS = 2
 FRAMES = 17  # odd: then every second window ends on the last frame, as in a long video
@@ -153,7 +154,7 @@ def make(config: ModelConfig, size: tuple[int, int], folder: Path) -> tuple[Spot
     window = WindowSpec()
     model = build_model(config, len(CLASSES), window)
     settle(model, window, (size[0] // 4, size[1] // 4) if size == FULL else size)
-    plan = InputPlan(window=window, rate="25", size=size)
+    plan = WindowPlan(window=window, rate="25", size=size)
     bundle = export_bundle(model, folder, job="spotting", classes=CLASSES, plan=plan)
     return model.eval(), bundle
 

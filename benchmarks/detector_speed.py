@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from environment import describe
 from playhead.detection.config import find_config, load_detector_config
-from playhead.inference.bundle import PicturePlan
 from playhead.inference.detectors import open_detector, open_own
+from playhead.inference.detectors.plan import DetectorPlan
 from playhead.learning.export import export_bundle
 from playhead.learning.nn.detector import build_detector
 
@@ -62,7 +62,7 @@ def own(name: str, folder: Path, threads: int) -> tuple[Detect, str]:
     config = load_detector_config(find_config(name), settings).model.without_start()
     torch.manual_seed(0)
     model = build_detector(config, len(CLASSES))
-    plan = PicturePlan(longest=SIDE, strides=config.strides)
+    plan = DetectorPlan(longest=SIDE, strides=config.strides)
     export_bundle(
         model,
         folder,

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from environment import describe
-from playhead.inference.bundle import InputPlan
+from playhead.inference.dense import WindowPlan
 from playhead.learning.export import export_bundle
 from playhead.media import VideoWriter
 from playhead.samples.windows import WindowSpec
@@ -51,7 +51,7 @@ def main() -> None:
 def make_bundle(folder: Path) -> Path:
     torch.manual_seed(0)
     window = WindowSpec()
-    plan = InputPlan(window=window, rate="25", size=SIZE)
+    plan = WindowPlan(window=window, rate="25", size=SIZE)
     classes = ("pass", "drive")
     model = build_model(ModelConfig(), len(classes), window)
     return export_bundle(model, folder, job="spotting", classes=classes, plan=plan).folder

@@ -18,11 +18,11 @@ from playhead.inference.bundle import (
     Bundle,
     BundleManifest,
     Part,
-    PicturePlan,
     load_bundle,
     new_bundle_folder,
     write_bundle_files,
 )
+from playhead.inference.detectors.plan import DetectorPlan
 
 __all__ = ["STRIDES", "colour_graph", "paint", "write_detector_bundle"]
 
@@ -37,13 +37,13 @@ def write_detector_bundle(
     enlarge: bool = False,
     strides: Sequence[int] = STRIDES,
     post_processing: Mapping[str, Any] | None = None,
-    job: str = "detection",
+    kind: str = "detector",
 ) -> Bundle:
     """A bundle of one or two classes, read back with its checksums."""
-    manifest = BundleManifest(
-        job=job,
+    manifest = BundleManifest.of(
+        DetectorPlan(longest=longest, enlarge=enlarge, strides=tuple(strides)),
+        job="detection" if kind == "detector" else "spotting",
         classes=classes,
-        input=PicturePlan(longest=longest, enlarge=enlarge, strides=tuple(strides)),
         parts={
             "model": Part(
                 file="model.onnx",
@@ -53,6 +53,7 @@ def write_detector_bundle(
         },
         post_processing=dict(post_processing or {}),
     )
+    manifest = manifest.model_copy(update={"kind": kind})
     with new_bundle_folder(folder) as made:
         onnx.save(colour_graph(len(classes), strides), made / "model.onnx")
         write_bundle_files(made, manifest)

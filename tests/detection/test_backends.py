@@ -16,16 +16,16 @@ from playhead.inference.bundle import (
     Bundle,
     BundleManifest,
     Part,
-    PicturePlan,
     load_bundle,
     new_bundle_folder,
     write_bundle_files,
 )
 from playhead.inference.detectors.own import BundleDetector, cells, view_of
+from playhead.inference.detectors.plan import DetectorPlan
 from playhead.inference.runtime import Precision
 from playhead.learning.backends import cuda_detector
 from playhead.learning.cuda import CudaBackend
-from playhead.learning.nn.detector import Detector, build_detector, build_from_manifest
+from playhead.learning.nn.detector import DetectorNetwork, build_detector, build_from_manifest
 from playhead.learning.settings import DetectorNetworkConfig
 from playhead.learning.state import save_weights
 from tests.detector_bundle import colour_graph
@@ -35,7 +35,7 @@ LONGEST = 160
 
 
 @pytest.fixture(scope="module")
-def network() -> Detector:
+def network() -> DetectorNetwork:
     """A network whose weights are random."""
     torch.manual_seed(0)
     config = DetectorNetworkConfig(weights="none", channels=16, head_blocks=1)
@@ -43,7 +43,7 @@ def network() -> Detector:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory, network: Detector) -> Bundle:
+def bundle(tmp_path_factory: pytest.TempPathFactory, network: DetectorNetwork) -> Bundle:
     """Its weights, and a graph that is not run."""
     folder = tmp_path_factory.mktemp("bundles") / "random"
     config = DetectorNetworkConfig(weights="none", channels=16, head_blocks=1)
@@ -53,10 +53,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, network: Detector) -> Bundl
         input=ArraySpec(shape=(None, None, None, 3), dtype="uint8"),
         output=ArraySpec(shape=(None, None, 4 + size), dtype="float32"),
     )
-    manifest = BundleManifest(
+    manifest = BundleManifest.of(
+        DetectorPlan(longest=LONGEST, strides=config.strides),
         job="detection",
         classes=CLASSES,
-        input=PicturePlan(longest=LONGEST, strides=config.strides),
         parts={"model": part},
         training={"model": config.model_dump(mode="json")},
     )
@@ -79,12 +79,12 @@ def in_torch(one: Bundle, precision: Precision) -> CudaBackend:
 
 @torch.inference_mode()
 def test_torch_finds_what_the_network_says_in_pictures_of_any_size(
-    bundle: Bundle, network: Detector
+    bundle: Bundle, network: DetectorNetwork
 ) -> None:
     own = BundleDetector(bundle, device="cuda", cuda_factory=in_torch)
     for picture, found in zip(pictures(), own.detect(pictures(), threshold=0.001), strict=True):
         view = view_of(picture, LONGEST, network.strides[-1])
-        answer = network.for_bundle()(torch.from_numpy(view.pixels)[None])[0].numpy()
+        answer = network.for_images()(torch.from_numpy(view.pixels)[None])[0].numpy()
         middles, _ = cells(*view.pixels.shape[:2], tuple(network.strides))
         boxes = np.concatenate([middles - answer[:, :2], middles + answer[:, 2:4]], axis=1)
         scale = np.array([view.sx, view.sy] * 2)

@@ -234,8 +234,8 @@ def test_a_run_is_shown_in_a_report_alone_and_must_be_one(street: Path, tmp_path
 
 
 def test_a_bundle_of_another_job_is_refused_as_such(street: Path, tmp_path: Path) -> None:
-    bundle = write_detector_bundle(tmp_path / "spotting", job="spotting").folder
-    with pytest.raises(BundleError, match="is a bundle of spotting, no detector"):
+    bundle = write_detector_bundle(tmp_path / "spotting", kind="windows").folder
+    with pytest.raises(BundleError, match=r"a bundle of spotting \(kind windows\)"):
         search_thresholds(bundle, street, Goal())
 
 

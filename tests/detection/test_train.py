@@ -38,7 +38,7 @@ def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_a_bundle_that_says_how_it_was_trained(trained: Path) -> None:
     manifest = load_bundle(trained / "bundle").manifest
     assert (manifest.job, manifest.classes) == ("detection", CLASSES)
-    assert (manifest.pictures.longest, manifest.pictures.strides) == (96, (8, 16))
+    assert (manifest.input["longest"], manifest.input["strides"]) == (96, [8, 16])
     assert manifest.training["data"]["manifest"] == "manifest.csv"  # no folder of this machine
     assert {"ap50", "ap50_95"} <= manifest.metrics.keys()
 
@@ -49,7 +49,7 @@ def test_the_bundle_s_graph_answers_as_the_network_does_at_another_size(trained:
     model.load_state_dict({k: torch.from_numpy(v) for k, v in load_file(bundle.weights).items()})
     pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 128, 3), dtype=np.uint8)
     with torch.inference_mode():
-        expected = model.eval().for_bundle()(torch.from_numpy(pictures)).numpy()
+        expected = model.eval().for_images()(torch.from_numpy(pictures)).numpy()
     made = OpenVinoBackend(bundle, threads=1).run("model", pictures)
     assert made.shape == (3, len(cells_of(64, 128, (8, 16))[0]), 6)
     np.testing.assert_allclose(made, expected, atol=2e-3)
@@ -161,8 +161,8 @@ def test_a_bundle_of_another_network_is_refused(drawn: Path, trained: Path, tmp_
 def test_going_on_from_a_bundle_of_another_job_is_refused_as_such(
     drawn: Path, tmp_path: Path
 ) -> None:
-    other = write_detector_bundle(tmp_path / "spotting", job="spotting").folder
-    with pytest.raises(BundleError, match="is a bundle of spotting, no detector"):
+    other = write_detector_bundle(tmp_path / "spotting", kind="windows").folder
+    with pytest.raises(BundleError, match=r"a bundle of spotting \(kind windows\)"):
         train_detector(tiny_config(drawn, start={"bundle": str(other)}), tmp_path / "run")
 
 

@@ -11,11 +11,11 @@ from playhead.files import sha256
 from playhead.inference.bundle import (
     SCHEMA,
     Bundle,
-    InputPlan,
     load_bundle,
     new_bundle_folder,
     verify_bundle,
 )
+from playhead.inference.dense import WindowPlan
 from playhead.samples.windows import WindowSpec
 
 FILES = ["README.md", "bundle.json", "encode.onnx", "fuse.onnx", "model.safetensors"]
@@ -160,13 +160,13 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", ["25", "30000/1001", "native", "12.5"])
 def test_a_rate_is_a_rational_or_native(rate: str) -> None:
-    assert InputPlan(window=WindowSpec(), rate=rate, size=(8, 8)).rate == rate
+    assert WindowPlan(window=WindowSpec(), rate=rate, size=(8, 8)).rate == rate
 
 
 @pytest.mark.parametrize("rate", ["0", "-25", "fast", "1/0", ""])
 def test_another_rate_is_refused(rate: str) -> None:
     with pytest.raises(ValidationError, match="positive rational"):
-        InputPlan(window=WindowSpec(), rate=rate, size=(8, 8))
+        WindowPlan(window=WindowSpec(), rate=rate, size=(8, 8))
 
 
 def test_what_fails_leaves_nothing_behind_and_the_old_bundle_in_place(copy: Path) -> None:

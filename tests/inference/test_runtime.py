@@ -128,7 +128,7 @@ def test_a_bundle_is_scored_where_torch_cannot_be_imported(bundle: Bundle) -> No
         import numpy as np
         import playhead.execution.batch, playhead.inference.dense
         from playhead.inference.bundle import load_bundle
-        from playhead.inference.dense import score_video
+        from playhead.spotting.score import score_video
         from playhead.inference.runtime import open_backend
 
         class Video:

@@ -7,21 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from playhead.errors import BundleError
-from playhead.inference.bundle import Bundle, InputPlan, load_bundle, verify_bundle
+from playhead.inference.bundle import Bundle, load_bundle, verify_bundle
+from playhead.inference.dense import WindowPlan
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.learning import export
 from playhead.learning.cuda import CudaBackend, open_cuda
 from playhead.learning.export import TOLERANCE, export_bundle
+from playhead.learning.parts import ExportPart, noise_images, split_parts
 from playhead.samples.windows import WindowSpec
 
-PLAN = InputPlan(window=WindowSpec(), rate="25", size=(24, 16))
+PLAN = WindowPlan(window=WindowSpec(), rate="25", size=(24, 16))
 CLASSES = ("pass", "drive")
 
 
 class Split(nn.Module):
     """A model in two parts, with all that behaves otherwise in training."""
-
-    stack = 3
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +41,10 @@ class Split(nn.Module):
         logits: Tensor = self.classify(self.drop(pooled))
         return logits
 
+    def export_parts(self, plan: WindowPlan) -> list[ExportPart]:
+        width, height = plan.size
+        return split_parts(self, noise_images(2, 3, height, width), stacks=5)
+
 
 class Whole(nn.Module):
     def __init__(self, classes: int = 2) -> None:
@@ -48,8 +52,13 @@ class Whole(nn.Module):
         self.net = nn.Sequential(nn.Flatten(), nn.Linear(15 * 24 * 16, classes))
 
     def forward(self, luma: Tensor) -> Tensor:
-        logits: Tensor = self.net(luma)
-        return logits
+        scores: Tensor = torch.sigmoid(self.net(luma.float() / 255))
+        return scores
+
+    def export_parts(self, plan: WindowPlan) -> list[ExportPart]:
+        width, height = plan.size
+        example = noise_images(2, plan.window.frames, height, width)
+        return [ExportPart("model", self, example, {0: 1})]
 
 
 def names(folder: Path) -> list[str]:
@@ -144,9 +153,9 @@ def test_a_second_export_replaces_the_first(exported: Bundle, tmp_path: Path) ->
     assert list(load_bundle(tmp_path / "bundle").manifest.parts) == ["encode", "fuse"]
 
 
-def build(manifest: object) -> nn.Module:
+def build(manifest: object) -> tuple[nn.Module, WindowPlan]:
     torch.manual_seed(99)
-    return Split()
+    return Split(), PLAN
 
 
 def test_the_torch_backend_gives_the_scores_of_the_graphs(exported: Bundle) -> None:
@@ -169,7 +178,7 @@ def test_the_torch_backend_in_bf16_gives_float32_near_it(exported: Bundle) -> No
 
 def test_the_torch_backend_refuses_weights_of_another_network(exported: Bundle) -> None:
     with pytest.raises(BundleError, match="not those of the network"):
-        CudaBackend(exported, lambda manifest: Whole(), device="cpu")
+        CudaBackend(exported, lambda manifest: (Whole(), PLAN), device="cpu")
 
 
 def test_the_torch_backend_names_its_parts(exported: Bundle) -> None:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from playhead.config import validate
 from playhead.errors import ConfigError
-from playhead.inference.bundle import ArraySpec, BundleManifest, InputPlan, Part
+from playhead.inference.bundle import ArraySpec, BundleManifest, Part
+from playhead.inference.dense import WindowPlan
 from playhead.samples.windows import WindowSpec
 from playhead.spotting.config import ModelConfig, full_size
 from playhead.spotting.model import (
@@ -253,18 +254,19 @@ def test_odd_sizes_are_padded_not_refused(height: int, width: int) -> None:
 
 def manifest(training: dict[str, object]) -> BundleManifest:
     array = ArraySpec(shape=(None, 3, 64, 112), dtype="uint8")
-    return BundleManifest(
+    scores = ArraySpec(shape=(None, 1), dtype="float32")
+    return BundleManifest.of(
+        WindowPlan(window=WindowSpec(), rate="25", size=(112, 64)),
         job="spotting",
         classes=("pass",),
-        input=InputPlan(window=WindowSpec(), rate="25", size=(112, 64)),
-        parts={"model": Part(file="model.onnx", input=array, output=array)},
+        parts={"model": Part(file="model.onnx", input=array, output=scores)},
         training=training,
     )
 
 
 def test_a_bundle_names_its_network_and_needs_no_pretrained_start() -> None:
     config = ModelConfig(encoder="mobilenetv2_100", weights="mobilenet-v2", stack_input="luma")
-    model = build_from_manifest(manifest({"model": config.model_dump(mode="json")}))
+    model, _ = build_from_manifest(manifest({"model": config.model_dump(mode="json")}))
     expected = build_model(config.without_start(), 1, WindowSpec())
     shapes = {name: tensor.shape for name, tensor in expected.state_dict().items()}
     assert {name: tensor.shape for name, tensor in model.state_dict().items()} == shapes

@@ -30,8 +30,8 @@ from playhead.events.images import PictureSet
 from playhead.execution.batch import exit_code
 from playhead.inference.bundle import load_bundle
 from playhead.inference.offer import require_weights
-from playhead.inference.weights import GROUPS
 from playhead.output import print_json, print_table
+from playhead.redaction import WEIGHTS
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes
 from playhead.redaction.audit_report import AuditReport
@@ -60,7 +60,7 @@ def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
     def say(text: str) -> None:
         typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
 
-    require_weights(GROUPS["redaction"], "redaction")
+    require_weights(WEIGHTS, "redaction")
     base = load_detector_config(find_config("street-demo"))
     assert base.data.world is not None
     say(f"generating {base.data.world.count} pictures of streets")

@@ -16,9 +16,10 @@ from playhead import __version__
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.execution.batch import FileOutcome, exit_code
 from playhead.inference.offer import require_weights
-from playhead.inference.weights import GROUPS, weight_path
+from playhead.inference.weights import weight_path
 from playhead.media import open_video
 from playhead.output import print_json, print_table
+from playhead.redaction import WEIGHTS
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes
 from playhead.redaction.audit_report import AuditReport
@@ -84,7 +85,7 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
     def say(text: str) -> None:
         typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
 
-    require_weights(GROUPS["redaction"], "redaction")
+    require_weights(WEIGHTS, "redaction")
     config = load_redaction_config("balanced")
     auditor = Auditor(config)
     say("generating a street with people and cars")

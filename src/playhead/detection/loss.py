@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from playhead.detection.assign import assign
 from playhead.detection.config import DetectionLossConfig
-from playhead.learning.nn.detector import Detector, cells_of
+from playhead.learning.nn.detector import DetectorNetwork, cells_of
 
 __all__ = ["detection_loss", "generalised_iou"]
 
@@ -18,7 +18,7 @@ def detection_loss(
 
     batch: `picture` uint8 (B, 3, H, W); `boxes` (B, M, 4) in pixels; `labels` (B, M), -1 for none
     """
-    assert isinstance(model, Detector)
+    assert isinstance(model, DetectorNetwork)
     pictures, labels = batch["picture"], batch["labels"]
     answers = model(pictures.float() / 255).float()
     distances, logits = answers[..., :4], answers[..., 4:]

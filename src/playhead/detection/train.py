@@ -30,17 +30,17 @@ from playhead.files import sha256, write_text
 from playhead.inference.bundle import (
     WEIGHTS,
     Bundle,
-    PicturePlan,
     load_bundle,
     new_bundle_folder,
     note_in_bundle,
 )
 from playhead.inference.detectors.own import check_classes, open_bundle
+from playhead.inference.detectors.plan import DetectorPlan
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import training_device
 from playhead.learning.export import export_bundle
 from playhead.learning.kept import kept_weights, logged_metrics
-from playhead.learning.nn.detector import Detector, build_detector
+from playhead.learning.nn.detector import DetectorNetwork, build_detector
 from playhead.learning.settings import DetectorNetworkConfig
 from playhead.learning.state import load_weights, read_tensors
 from playhead.learning.training import FitResult, fit
@@ -109,7 +109,7 @@ class TrainResult:
 class Learnt:
     """A detector with its best weights, how it came to them, and the pictures it has seen."""
 
-    model: Detector
+    model: DetectorNetwork
     fitted: FitResult
     sides: Sides
     kept: tuple[str, ...] | None = None
@@ -202,7 +202,7 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
     return out
 
 
-def go_on_from(model: Detector, classes: tuple[str, ...], bundle: Bundle) -> tuple[str, ...]:
+def go_on_from(model: DetectorNetwork, classes: tuple[str, ...], bundle: Bundle) -> tuple[str, ...]:
     """Take over a bundle's weights; those of each class by its name, a new class begins anew.
 
     Returns the classes that went on. Raises WeightsError for a bundle of another network.
@@ -302,7 +302,7 @@ def _validate(
 
 
 def _export(
-    model: Detector,
+    model: DetectorNetwork,
     classes: tuple[str, ...],
     config: DetectorConfig,
     folder: Path,
@@ -313,7 +313,7 @@ def _export(
         folder,
         job="detection",
         classes=classes,
-        plan=PicturePlan(
+        plan=DetectorPlan(
             longest=max(config.data.size),
             enlarge=config.data.enlarge,
             strides=config.model.strides,

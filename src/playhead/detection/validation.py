@@ -16,7 +16,7 @@ from playhead.decisions.detection_config import DetectionDecisions
 from playhead.detection.sample_cache import PictureCache
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.inference.detectors.own import View, cells, view_of
-from playhead.learning.nn.detector import Detector
+from playhead.learning.nn.detector import DetectorNetwork
 from playhead.metrics.detection import measure_classes
 
 __all__ = ["LEAST", "Validation"]
@@ -50,8 +50,8 @@ class Validation:
         }
 
     def _found(self, model: nn.Module) -> Iterator[LabelledPicture]:
-        assert isinstance(model, Detector)
-        network = model.for_bundle()
+        assert isinstance(model, DetectorNetwork)
+        network = model.for_images()
         for number, one in enumerate(self.pictures.pictures):
             picture = self.cache.read(number)
             longest = self.longest if self.enlarge else min(self.longest, max(one.size))

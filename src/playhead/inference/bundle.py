@@ -13,15 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, PositiveInt, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError
 
-from playhead.config import Settings
-from playhead.errors import BundleError, PlayheadError, StorageError
+from playhead.config import Settings, validate
+from playhead.errors import BundleError, ConfigError, PlayheadError, StorageError
 from playhead.files import inside, sha256, write_text
-from playhead.samples.windows import WindowSpec
-from playhead.times import GridRate, parse_grid_rate
 
 __all__ = [
     "SCHEMA",
@@ -31,7 +29,6 @@ __all__ = [
     "BundleManifest",
     "InputPlan",
     "Part",
-    "PicturePlan",
     "load_bundle",
     "new_bundle_folder",
     "note_in_bundle",
@@ -39,69 +36,35 @@ __all__ = [
     "write_bundle_files",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
 WEIGHTS = "model.safetensors"
 _MANIFEST, _CARD, _SUMS = "bundle.json", "README.md", "SHA256SUMS"
 _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 class InputPlan(Settings):
-    """How the model sees a video."""
+    """How a model sees its input; each kind of bundle has its own, which its reader defines.
 
-    window: WindowSpec = Field(description="frames of a window, on the grid")
-    rate: str = Field(description="grid points a second, as 25 or 30000/1001; or `native`")
-    size: tuple[PositiveInt, PositiveInt] = Field(
-        description="width and height that frames are brought to"
-    )
-    pixels: Literal["luma"] = "luma"
-
-    @field_validator("rate")
-    @classmethod
-    def _rate_is_rational(cls, rate: str) -> str:
-        parse_grid_rate(rate)
-        return rate
-
-    @property
-    def grid_rate(self) -> GridRate:
-        """What `make_grid` takes."""
-        return parse_grid_rate(self.rate)
-
-    def describe(self) -> str:
-        """What the card says of it."""
-        width, height = self.size
-        rate = "every frame" if self.rate == "native" else f"{self.rate} frames a second"
-        return (
-            f"{self.pixels}, {width}x{height}, {rate}; windows of {self.window.frames} frames, "
-            f"{self.window.step} apart"
-        )
-
-
-class PicturePlan(Settings):
-    """How the model sees pictures, each by itself, in any size.
-
-    Its graph takes uint8 RGB (B, H, W, 3), H and W multiples of the last stride, and gives
-    (B, N, 4 + classes): for every cell of every stride, finest first, row by row, how far its
-    middle is from the box's left, top, right and bottom edge in pixels, then the probabilities.
+    A bundle is run by its kind, not by the name of the job that trained it.
     """
 
-    pixels: Literal["rgb"] = "rgb"
-    longest: PositiveInt = Field(
-        description="pixels that the longer side of a picture is brought to unless told otherwise"
-    )
-    enlarge: bool = Field(
-        default=False, description="whether smaller pictures are brought to it too"
-    )
-    strides: tuple[PositiveInt, ...] = Field(
-        min_length=1, description="pixels between the cells of each map, rising"
-    )
+    kind: ClassVar[str]
+    """The name of the kind in `bundle.json`, as `windows`."""
 
     def describe(self) -> str:
-        """What the card says of it."""
-        return f"{self.pixels}, the longer side {self.longest} pixels"
+        """What the model card says about the input."""
+        raise NotImplementedError
+
+    def output_shape(self, classes: int) -> tuple[int | None, ...]:
+        """The shape that the last part must return for so many classes; None: any size."""
+        raise NotImplementedError
+
+
+Plan = TypeVar("Plan", bound=InputPlan)
 
 
 class ArraySpec(Settings):
-    """Shape and type of an array; None is a size that may vary (the batch)."""
+    """Shape and type of an array; None is an axis of any size, as the batch is."""
 
     shape: tuple[int | None, ...]
     dtype: Literal["uint8", "float32"]
@@ -118,41 +81,65 @@ class Part(Settings):
 class BundleManifest(Settings):
     """What `bundle.json` holds.
 
-    post_processing: the job's own settings for decisions; training: the configuration that the
-    weights come from; both are plain mappings here, since the bundle belongs to no job.
+    kind: what runs the bundle; input: the plan that the reader of that kind validates, see `plan`;
+    sees: the plan in words, for the model card; post_processing: the job's settings for decisions;
+    training: the configuration that the weights come from. The last two are plain mappings here,
+    since only the job knows them.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     schema_number: int = Field(default=SCHEMA, alias="schema")
+    kind: str
     job: str
     classes: tuple[str, ...] = Field(min_length=1)
-    input: InputPlan | PicturePlan
+    input: dict[str, Any]
+    sees: str
     parts: dict[str, Part] = Field(min_length=1)
     post_processing: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
-    @property
-    def windows(self) -> InputPlan:
-        """The plan of a model that sees windows of a video; BundleError for one of pictures."""
-        plan = self.input
-        if isinstance(plan, InputPlan):
-            return plan
-        raise BundleError(
-            f"a bundle of {self.job}: sees single pictures, windows of a video are needed"
+    @classmethod
+    def of(
+        cls,
+        plan: InputPlan,
+        *,
+        job: str,
+        classes: tuple[str, ...],
+        parts: dict[str, Part],
+        **more: Any,
+    ) -> "BundleManifest":
+        """The manifest of a model that sees its input as `plan` says.
+
+        Raises BundleError where the last part does not return what so many classes need.
+        """
+        returned, needed = list(parts.values())[-1].output.shape, plan.output_shape(len(classes))
+        if returned != needed:
+            raise BundleError(
+                f"a model whose output is {returned}: {len(classes)} classes need {needed}"
+            )
+        return cls(
+            kind=plan.kind,
+            job=job,
+            classes=classes,
+            input=plan.model_dump(mode="json"),
+            sees=plan.describe(),
+            parts=parts,
+            **more,
         )
 
-    @property
-    def pictures(self) -> PicturePlan:
-        """The plan of a model that sees single pictures; BundleError for one of windows."""
-        plan = self.input
-        if isinstance(plan, PicturePlan):
-            return plan
-        raise BundleError(
-            f"a bundle of {self.job}: sees windows of a video, single pictures are needed"
-        )
+    def plan(self, wanted: type[Plan]) -> Plan:
+        """The input plan, validated; BundleError for a bundle of another kind."""
+        if self.kind != wanted.kind:
+            raise BundleError(
+                f"a bundle of {self.job} (kind {self.kind}); needs one of the kind {wanted.kind}"
+            )
+        try:
+            return validate(wanted, self.input, source="its input plan")
+        except ConfigError as error:
+            raise BundleError(f"a bundle of {self.job}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +283,13 @@ def _read_manifest(path: Path) -> BundleManifest:
         raise BundleError(f"{path}: cannot be read as a manifest: {error}") from error
     if schema > SCHEMA:
         raise BundleError(
-            f"{path}: a bundle of schema {schema}, this version reads up to {SCHEMA}; "
+            f"{path}: a bundle of schema {schema}, but this version reads schema {SCHEMA}; "
             "update playhead"
+        )
+    if schema < SCHEMA:
+        raise BundleError(
+            f"{path}: a bundle of schema {schema}, made by an earlier version; this version reads "
+            f"schema {SCHEMA}: export the run again with `playhead bundle export`, or train again"
         )
     try:
         return BundleManifest.model_validate(values)
@@ -350,7 +342,7 @@ def _card(manifest: BundleManifest) -> str:
         "",
         f"Finds: {', '.join(manifest.classes)}.",
         "",
-        f"Sees: {manifest.input.describe()}.",
+        f"Sees: {manifest.sees}.",
         "",
         "| measure | value |",
         "|---|---|",

@@ -1,27 +1,75 @@
-"""Dense scoring: a score vector for every grid point of a video, in constant memory.
+"""Dense scoring: the model's output for a window at every grid point of a video.
 
-Windows overlap: with a step of 2 each stack of frames returns in 5 windows. What the 2D part makes
-of a stack is therefore computed once and kept in a ring until no later window needs it. Stacks that
-show the same frames (past the ends of a video, or where the grid repeats frames) are one stack.
+Windows overlap: with a step of 2 each stack of frames is part of 5 windows. The maps that the 2D
+part computes from a stack are therefore computed once and kept in a ring buffer until no later
+window needs them. Stacks that show the same frames (past the ends of a video, or where the grid
+repeats frames) are one stack. A job reduces the outputs while they stream.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, PositiveInt, field_validator
 
 from playhead.errors import BundleError, PlayheadError
-from playhead.inference.bundle import BundleManifest
+from playhead.inference.bundle import BundleManifest, InputPlan
 from playhead.inference.runtime import Backend
-from playhead.inference.scores import Scores
 from playhead.progress import Progress
-from playhead.samples.grid import make_grid
+from playhead.samples.grid import Grid
 from playhead.samples.windows import WindowSpec
+from playhead.times import GridRate, parse_grid_rate
 
-__all__ = ["DensePlan", "VideoStream", "plan_windows", "score_video", "unseen_spans"]
+__all__ = [
+    "DensePlan",
+    "VideoStream",
+    "WindowOutputs",
+    "WindowPlan",
+    "plan_windows",
+    "run_windows",
+]
+
+
+class WindowPlan(InputPlan):
+    """How a model sees a video: as windows of frames on a time grid."""
+
+    kind: ClassVar[str] = "windows"
+
+    window: WindowSpec = Field(description="frames of a window, on the grid")
+    rate: str = Field(description="grid points a second, as 25 or 30000/1001; or `native`")
+    size: tuple[PositiveInt, PositiveInt] = Field(
+        description="width and height that frames are scaled to"
+    )
+    pixels: Literal["luma", "rgb"] = Field(
+        default="luma", description="the stored Y plane, (H, W) a frame, or colour, (H, W, 3)"
+    )
+
+    @field_validator("rate")
+    @classmethod
+    def _rate_is_rational(cls, rate: str) -> str:
+        parse_grid_rate(rate)
+        return rate
+
+    @property
+    def grid_rate(self) -> GridRate:
+        """The rate as `make_grid` takes it."""
+        return parse_grid_rate(self.rate)
+
+    def describe(self) -> str:
+        """What the model card says about the input."""
+        width, height = self.size
+        rate = "every frame" if self.rate == "native" else f"{self.rate} frames a second"
+        return (
+            f"{self.pixels}, {width}x{height}, {rate}; windows of {self.window.frames} frames, "
+            f"{self.window.step} apart"
+        )
+
+    def output_shape(self, classes: int) -> tuple[int | None, ...]:
+        """(B, classes)."""
+        return None, classes
 
 
 class VideoStream(Protocol):
@@ -34,7 +82,7 @@ class VideoStream(Protocol):
     @property
     def duration(self) -> float: ...
     def stream(
-        self, *, pixels: Literal["luma"], size: tuple[int, int], wanted: NDArray[np.int32]
+        self, *, pixels: Literal["luma", "rgb"], size: tuple[int, int], wanted: NDArray[np.int32]
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """The readable ones of the `wanted` frames, rising, each with its number."""
 
@@ -55,7 +103,7 @@ class DensePlan:
 
     @property
     def frames(self) -> NDArray[np.int32]:
-        """The frames that are looked at, rising."""
+        """The frames that are needed, rising."""
         return np.unique(self.stacks)
 
     def slots(self, batch: int) -> int:
@@ -86,65 +134,61 @@ def plan_windows(
     return DensePlan(points, window_of, windows, stacks)
 
 
-def score_video(
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowOutputs:
+    """What a model returned for some neighbouring windows of a video.
+
+    points: int32 (W,), the middle of each window on the grid, rising; seen: bool (W,), False where
+    a window touches a frame that cannot be decoded; values: float32 (W, ...), the output of the
+    model's last part, NaN where not seen.
+    """
+
+    points: NDArray[np.int32]
+    seen: NDArray[np.bool_]
+    values: NDArray[np.float32]
+
+
+def run_windows(
     video: VideoStream,
+    grid: Grid,
     manifest: BundleManifest,
     backend: Backend,
     *,
     every: int = 1,
     flip: bool = False,
     batch: int | None = None,
-    name: str | None = None,
     progress: Progress | None = None,
-) -> Scores:
-    """Score every grid point of a video; NaN where a window touches a frame that is unreadable.
+) -> Iterator[WindowOutputs]:
+    """Run a bundle of windows on a video, and yield its raw outputs in the order of time.
 
-    every: a window for every n-th grid point, the scores between linearly interpolated;
-    flip: the mean over the picture and its mirror image; batch: stacks, and windows, that are
-    computed at once, by default more of small pictures; name: what the scores call the video.
-    Memory does not depend on the length of the video but for a few numbers a grid point.
+    every: a window for every n-th grid point, and one for the last; flip: the mean of the outputs
+    for the frames and for their mirror image; batch: stacks, and windows, that are computed at
+    once, by default more of small frames.
+    Memory does not depend on the length of the video but for a few numbers per grid point. Raises
+    BundleError for a bundle of another kind.
     """
-    plan = manifest.windows
-    grid = make_grid(video.times, video.duration, plan.grid_rate)
+    plan = manifest.plan(WindowPlan)
     todo = plan_windows(grid.frames, plan.window, every=every, stack=_stack(manifest))
     stream = video.stream(pixels=plan.pixels, size=plan.size, wanted=todo.frames)
     batch = batch or _batch(plan.size)
     slots = todo.slots(batch)
     passes = [_Pass(backend, manifest, slots, mirrored) for mirrored in (False, True)[: 1 + flip]]
-    values = np.full((len(todo.windows), len(manifest.classes)), np.nan, dtype=np.float32)
+    shape = tuple(size or 1 for size in list(manifest.parts.values())[-1].output.shape[1:])
     reader = _Stacks(todo.stacks, stream)
     for start in range(0, len(todo.windows), batch):
         windows = todo.windows[start : start + batch]
-        for rows, pictures in reader.up_to(int(windows.max()), batch):
-            for one in passes:
-                one.encode(rows, pictures)
-        seen = reader.seen[windows].all(axis=1)
+        for rows, images in reader.up_to(int(windows.max()), batch):
+            for one_pass in passes:
+                one_pass.encode(rows, images)
+        seen = np.atleast_1d(reader.seen[windows].all(axis=1))
+        values = np.full((len(windows), *shape), np.nan, dtype=np.float32)
         if seen.any():
-            values[start : start + batch][seen] = np.mean(
-                [one.fuse(windows[seen]) for one in passes], axis=0
-            )
+            values[seen] = np.mean([one_pass.fuse(windows[seen]) for one_pass in passes], axis=0)
+        first, stop = np.searchsorted(todo.window_of, (start, start + len(windows)))
+        rows_of = todo.window_of[first:stop] - start
+        yield WindowOutputs(todo.points[first:stop], seen[rows_of], values[rows_of])
         if progress is not None:
             progress.advance(len(windows) / len(todo.windows))
-    return Scores(
-        video=name or video.path.name,
-        times=grid.times,
-        frames=grid.frames,
-        frame_times=video.times[grid.frames],
-        classes=manifest.classes,
-        values=_between(todo.points, values[todo.window_of], len(grid)),
-        decisions=manifest.post_processing,
-    )
-
-
-def unseen_spans(scores: Scores) -> list[tuple[float, float]]:
-    """The spans (first, last) of grid times, in seconds, in which nothing could be scored."""
-    blind = np.isnan(scores.values).any(axis=1).astype(np.int8)
-    edges = np.diff(blind, prepend=0, append=0)
-    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    return [
-        (float(scores.times[a]), float(scores.times[b - 1]))
-        for a, b in zip(starts, stops, strict=True)
-    ]
 
 
 class _Stacks:
@@ -161,19 +205,19 @@ class _Stacks:
         self.seen = np.zeros(len(stacks), dtype=np.bool_)
 
     def up_to(self, last: int, batch: int) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
-        """Rows and pictures (N, S, H, W) of the readable stacks up to `last`, N at most `batch`."""
+        """Rows and images (N, S, H, W) of the readable stacks up to `last`, N at most `batch`."""
         rows: list[int] = []
-        pictures: list[NDArray[np.uint8]] = []
+        images: list[NDArray[np.uint8]] = []
         for row in range(self._next, last + 1):
             stack = self._read(row)
             if stack is not None:
                 rows.append(row)
-                pictures.append(stack)
+                images.append(stack)
             if rows and (len(rows) == batch or row == last):
-                yield rows, np.stack(pictures)
-                rows, pictures = [], []
+                yield rows, np.stack(images)
+                rows, images = [], []
         if rows:
-            yield rows, np.stack(pictures)
+            yield rows, np.stack(images)
         self._next = max(self._next, last + 1)
 
     def _read(self, row: int) -> NDArray[np.uint8] | None:
@@ -181,9 +225,9 @@ class _Stacks:
         for frame in [held for held in self._held if held < wanted[0]]:
             del self._held[frame]
         while self._reached < wanted[-1]:
-            self._reached, picture = next(self._stream, (wanted[-1], None))
-            if picture is not None:
-                self._held[self._reached] = picture
+            self._reached, image = next(self._stream, (wanted[-1], None))
+            if image is not None:
+                self._held[self._reached] = image
         if any(frame not in self._held for frame in wanted):
             return None
         self.seen[row] = True
@@ -191,7 +235,7 @@ class _Stacks:
 
 
 class _Pass:
-    """One way through the model, plain or mirrored, with the ring of what its 2D part made."""
+    """One pass through the model, plain or mirrored, with the ring buffer of its 2D maps."""
 
     def __init__(
         self, backend: Backend, manifest: BundleManifest, slots: int, mirrored: bool
@@ -203,14 +247,15 @@ class _Pass:
         self._slots = slots
         self._ring: NDArray[np.float32] | None = None
 
-    def encode(self, rows: list[int], pictures: NDArray[np.uint8]) -> None:
-        made = self._backend.run(self._first, pictures[..., ::-1] if self._mirrored else pictures)
+    def encode(self, rows: list[int], images: NDArray[np.uint8]) -> None:
+        # images: (N, stack, H, W), or (N, stack, H, W, 3) of colour
+        maps = self._backend.run(self._first, images[:, :, :, ::-1] if self._mirrored else images)
         if self._ring is None:
-            self._ring = np.empty((self._slots, *made.shape[1:]), dtype=np.float32)
-        self._ring[np.array(rows) % self._slots] = made
+            self._ring = np.empty((self._slots, *maps.shape[1:]), dtype=np.float32)
+        self._ring[np.array(rows) % self._slots] = maps
 
     def fuse(self, windows: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Windows (B, n) of rows → probabilities (B, classes)."""
+        """Windows (B, n) of rows → the output of the last part (B, ...)."""
         assert self._ring is not None
         maps = self._ring[windows % self._slots]
         return self._backend.run(self._fuse, maps) if self._fuse else maps[:, 0]
@@ -236,7 +281,7 @@ def _stack(manifest: BundleManifest) -> int | None:
 
 
 def _batch(size: tuple[int, int]) -> int:
-    """Enough pictures to keep every stream busy, few enough to hold what they become."""
+    """Enough images to keep every stream busy, few enough to hold what they become."""
     width, height = size
     return max(4, min(64, 1_000_000 // (width * height)))
 
@@ -246,16 +291,3 @@ def _distinct(rows: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.in
     changed = (rows[1:] != rows[:-1]).any(axis=1)
     keep = np.concatenate([[True], changed])
     return rows[keep], np.cumsum(keep, dtype=np.int32) - 1
-
-
-def _between(
-    points: NDArray[np.int32], values: NDArray[np.float32], length: int
-) -> NDArray[np.float32]:
-    """Scores at `points` → scores at every point, linearly between; NaN beside a NaN."""
-    right = np.searchsorted(points, np.arange(length))
-    left = (right - 1).clip(0)
-    gap = (points[right] - points[left]).clip(1)
-    weight = ((points[right] - np.arange(length)) / gap).astype(np.float32)[:, None]
-    mixed: NDArray[np.float32] = weight * values[left] + (1 - weight) * values[right]
-    mixed[points] = values
-    return mixed

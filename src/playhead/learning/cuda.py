@@ -1,7 +1,7 @@
 """The CUDA backend: a bundle's parts in torch, rebuilt from its safetensors.
 
 The graphs in a bundle are for OpenVINO; here the same parts run as the modules they came from.
-Which network a bundle holds only its job knows, so the job hands over what builds it.
+Only the job knows which network a bundle holds, so the job passes a function that builds it.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from playhead.errors import BundleError
-from playhead.inference.bundle import Bundle, BundleManifest
+from playhead.inference.bundle import Bundle, BundleManifest, InputPlan
 from playhead.inference.runtime import Precision
-from playhead.learning.export import split_parts
+from playhead.learning.parts import ExportPart
 
 __all__ = ["Build", "CudaBackend", "open_cuda"]
 
-Build = Callable[[BundleManifest], nn.Module]
-"""Makes the network of a manifest, its weights still random."""
+Build = Callable[[BundleManifest], tuple[nn.Module, InputPlan]]
+"""The network of a manifest, its weights still random, and its input plan."""
 
 
 def open_cuda(bundle: Bundle, precision: Precision, build: Build) -> "CudaBackend | None":
@@ -45,11 +45,14 @@ class CudaBackend:
     ) -> None:
         self._device = torch.device(device)
         self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
-        model = build(bundle.manifest)
+        model, plan = build(bundle.manifest)
         _load(model, bundle)
         for parameter in model.parameters():
             parameter.data = _channels_last(parameter.data)
-        self._parts = split_parts(model.to(self._device).eval())
+        exportable: Any = model.eval()
+        parts: list[ExportPart] = exportable.export_parts(plan)
+        model.to(self._device)
+        self._parts = {part.name: part.module for part in parts}
 
     @torch.inference_mode()
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from playhead.errors import ConfigError
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors.ensemble import joint_decisions
 from playhead.inference.detectors.own import checksum_of, open_bundle
+from playhead.inference.detectors.plan import DetectorPlan
 from playhead.redaction.config import LABELS, DetectionConfig, OwnBundle, RedactionConfig
 
 __all__ = ["is_derived", "known_classes", "located", "looked_for", "resolve"]
@@ -93,5 +94,5 @@ def _described(bundle: Bundle) -> OwnBundle:
         name=bundle.folder.resolve().name,
         sha256=checksum_of(bundle),
         classes=manifest.classes,
-        longest=manifest.pictures.longest,
+        longest=manifest.plan(DetectorPlan).longest,
     )

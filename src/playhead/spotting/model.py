@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from playhead.config import validate
 from playhead.inference.bundle import BundleManifest
+from playhead.inference.dense import WindowPlan
 from playhead.learning.encoders import create_encoder
 from playhead.learning.nn.blocks import ConvNorm, DenseBlock, InvertedResidual3d
 from playhead.learning.nn.pooling import GeM
+from playhead.learning.parts import ExportPart, noise_images, split_parts
 from playhead.samples.windows import WindowSpec
 from playhead.spotting.config import ModelConfig
 
@@ -76,6 +78,11 @@ class SpottingModel(nn.Module):
     def fuse(self, maps: Tensor) -> Tensor:
         """maps: (B, stacks, channels, h, w) → logits (B, classes) for the window's middle."""
         raise NotImplementedError
+
+    def export_parts(self, plan: WindowPlan) -> list[ExportPart]:
+        """The 2D part, which sees each stack once, and the fusion."""
+        width, height = plan.size
+        return split_parts(self, noise_images(2, self.stack, height, width), stacks=self.stacks)
 
     def forward(self, luma: Tensor) -> Tensor:
         """luma: (B, T, H, W) in [0, 1] → logits (B, classes) for the window's middle."""
@@ -143,14 +150,15 @@ def build_model(config: ModelConfig, classes: int, window: WindowSpec) -> Spotti
             return EarlyFusion(config, classes, frames=window.frames)
 
 
-def build_from_manifest(manifest: BundleManifest) -> SpottingModel:
-    """The network of a bundle; its weights come from the bundle, not from a pretrained start.
+def build_from_manifest(manifest: BundleManifest) -> tuple[SpottingModel, WindowPlan]:
+    """The network of a bundle, its weights still random, and its input plan.
 
     Raises ConfigError for a bundle that does not say which network it holds.
     """
     values: Any = manifest.training.get("model")
     config = validate(ModelConfig, values, source="training.model of the bundle")
-    return build_model(config.without_start(), len(manifest.classes), manifest.windows.window)
+    plan = manifest.plan(WindowPlan)
+    return build_model(config.without_start(), len(manifest.classes), plan.window), plan
 
 
 def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:

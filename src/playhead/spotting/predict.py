@@ -19,12 +19,13 @@ from playhead.events.formats import native
 from playhead.events.model import VideoEvents
 from playhead.execution.batch import BatchResult, FileOutcome, output_path, run_files
 from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
-from playhead.inference.dense import score_video, unseen_spans
+from playhead.inference.dense import WindowPlan
 from playhead.inference.runtime import Backend, Precision, open_backend
 from playhead.inference.scores import Scores, read_scores, write_scores
 from playhead.media import Damage, open_video
 from playhead.progress import Progress
 from playhead.spotting.config import PredictionConfig
+from playhead.spotting.score import score_video, unscored_spans
 from playhead.spotting.truth import EVENTS, SCORES
 
 __all__ = ["PredictOptions", "decide", "decide_again", "predict_videos"]
@@ -63,7 +64,7 @@ def predict_videos(
     A file whose damage leaves parts unscored ends `partial`, and its reason names them in seconds.
     """
     bundle = load_bundle(bundle_path)
-    if bundle.manifest.job != "spotting":
+    if bundle.manifest.kind != WindowPlan.kind:
         raise BundleError(
             f"{bundle_path}: is a bundle of {bundle.manifest.job}; "
             f"use `playhead {bundle.manifest.job} predict`"
@@ -171,7 +172,7 @@ def _mean(scores: Sequence[Scores]) -> Scores:
 
 def _problem(damage: Sequence[Damage], scores: Scores) -> str | None:
     """What could not be seen of a video, in frames and in seconds; None where all was."""
-    spans = unseen_spans(scores)
+    spans = unscored_spans(scores)
     if not damage and not spans:
         return None
     frames = ", ".join(f"{one.start}-{one.stop - 1}" for one in damage)

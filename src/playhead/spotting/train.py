@@ -19,7 +19,8 @@ from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.execution.batch import FileOutcome
 from playhead.files import write_text
-from playhead.inference.bundle import InputPlan, note_in_bundle
+from playhead.inference.bundle import note_in_bundle
+from playhead.inference.dense import WindowPlan
 from playhead.inference.scores import read_scores
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import training_device
@@ -177,7 +178,7 @@ def _finish(
 def _export(
     model: nn.Module, config: SpottingConfig, folder: Path, metrics: dict[str, Any]
 ) -> None:
-    plan = InputPlan(window=config.window, rate=config.data.rate, size=config.data.size)
+    plan = WindowPlan(window=config.window, rate=config.data.rate, size=config.data.size)
     export_bundle(
         model,
         folder,

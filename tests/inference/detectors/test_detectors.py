@@ -14,7 +14,8 @@ from playhead.errors import PlayheadError, WeightsError
 from playhead.inference.detectors import DETECTORS, Detector, detect_tiled, graph, open_detector
 from playhead.inference.detectors.centerface import decode_centerface
 from playhead.inference.detectors.plates import Plates, PlateSearch
-from playhead.inference.weights import GROUPS, find_weight
+from playhead.inference.weights import find_weight
+from playhead.redaction import WEIGHTS
 
 THRESHOLD = 0.5
 SHAPES = [(1, 1), (10, 2000), (2000, 10), (33, 47)]
@@ -64,7 +65,7 @@ def recall_and_precision(
 
 
 def test_every_detector_is_one_of_the_weights_that_redaction_fetches() -> None:
-    assert set(DETECTORS) <= set(GROUPS["redaction"])
+    assert set(DETECTORS) <= set(WEIGHTS)
 
 
 def test_an_unknown_detector_is_answered_with_the_known_ones() -> None:

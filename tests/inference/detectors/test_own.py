@@ -188,8 +188,8 @@ def test_cells_are_counted_stride_by_stride_and_row_by_row(rows: int, columns: i
 
 
 def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
-    bundle = write_detector_bundle(tmp_path / "other", job="spotting")
-    with pytest.raises(BundleError, match="is a bundle of spotting, no detector"):
+    bundle = write_detector_bundle(tmp_path / "other", kind="windows")
+    with pytest.raises(BundleError, match=r"a bundle of spotting \(kind windows\)"):
         BundleDetector(bundle)
     with pytest.raises(BundleError, match="is no bundle"):
         BundleDetector(tmp_path)
@@ -206,7 +206,7 @@ def test_decisions_about_a_class_that_is_not_found_are_refused(tmp_path: Path) -
 
 def test_a_graph_of_other_strides_than_its_plan_is_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "colours")
-    plan = bundle.manifest.pictures.model_copy(update={"strides": (8, 32)})
+    plan = bundle.manifest.input | {"strides": [8, 32]}
     wrong = Bundle(bundle.folder, bundle.manifest.model_copy(update={"input": plan}))
     with pytest.raises(BundleError, match=r"its strides or classes are not its graph's"):
         BundleDetector(wrong, threads=1).detect([black(64, 64)], threshold=0.5)

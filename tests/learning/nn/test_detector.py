@@ -7,7 +7,7 @@ import torch
 from playhead.detection.config import DetectionLossConfig
 from playhead.detection.loss import detection_loss, generalised_iou
 from playhead.errors import ConfigError
-from playhead.learning.nn.detector import PRIOR, Detector, build_detector, cells_of
+from playhead.learning.nn.detector import PRIOR, DetectorNetwork, build_detector, cells_of
 from playhead.learning.settings import DetectorNetworkConfig
 
 TINY = DetectorNetworkConfig(
@@ -15,7 +15,7 @@ TINY = DetectorNetworkConfig(
 )
 
 
-def tiny(classes: int = 2) -> Detector:
+def tiny(classes: int = 2) -> DetectorNetwork:
     torch.manual_seed(0)
     return build_detector(TINY, classes)
 
@@ -40,7 +40,7 @@ def test_a_bundle_s_network_is_the_same_with_probabilities_from_bytes() -> None:
     model = tiny().eval()
     pictures = torch.randint(0, 256, (2, 64, 32, 3), dtype=torch.uint8)
     plain = model(pictures.permute(0, 3, 1, 2).float() / 255)
-    made = model.for_bundle()(pictures)
+    made = model.for_images()(pictures)
     torch.testing.assert_close(made[..., :4], plain[..., :4])
     torch.testing.assert_close(made[..., 4:], plain[..., 4:].sigmoid())
 

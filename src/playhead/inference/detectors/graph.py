@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from playhead.errors import PlayheadError, WeightsError
 from playhead.inference.runtime import (
     MAX_STREAMS,
-    THREADS_A_PICTURE,
+    THREADS_PER_IMAGE,
     available_cores,
     cpu_options,
     openvino_core,
@@ -62,7 +62,7 @@ class Graph:
         if not pictures:
             return []
         height, width = pictures[0].shape[:2]
-        streams = min(max(self._threads // THREADS_A_PICTURE, 1), MAX_STREAMS, len(pictures))
+        streams = min(max(self._threads // THREADS_PER_IMAGE, 1), MAX_STREAMS, len(pictures))
         requests = self._requests_of(height, width, streams)
         results = []
         for start in range(0, len(pictures), streams):

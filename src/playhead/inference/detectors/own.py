@@ -23,6 +23,7 @@ from playhead.files import sha256
 from playhead.inference.bundle import Bundle, load_bundle
 from playhead.inference.detectors.common import rounded_up
 from playhead.inference.detectors.graph import check_pictures
+from playhead.inference.detectors.plan import DetectorPlan
 from playhead.inference.runtime import CudaFactory, open_backend
 from playhead.media.scaling import GREY, resize
 
@@ -78,10 +79,11 @@ class BundleDetector:
         manifest = self.bundle.manifest
         self.name = self.bundle.folder.resolve().name
         self.labels: tuple[str, ...] = manifest.classes
-        self.longest = longest or manifest.pictures.longest
+        plan = manifest.plan(DetectorPlan)
+        self.longest = longest or plan.longest
         self.decisions = decisions or decisions_of(self.bundle)
-        self._enlarge = manifest.pictures.enlarge if enlarge is None else enlarge
-        self._strides = manifest.pictures.strides
+        self._enlarge = plan.enlarge if enlarge is None else enlarge
+        self._strides = plan.strides
         self._backend = open_backend(
             self.bundle,
             device=device,
@@ -169,14 +171,10 @@ def open_bundle(bundle: Bundle | Path) -> Bundle:
     Raises BundleError for another one.
     """
     opened = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-    manifest = opened.manifest
-    if manifest.job != "detection":
-        raise BundleError(
-            f"{opened.folder}: is a bundle of {manifest.job}, no detector; train one, or export "
-            "its run with this version"
-        )
-    if list(manifest.pictures.strides) != sorted(set(manifest.pictures.strides)):
-        raise BundleError(f"{opened.folder}: its strides do not rise")
+    try:
+        opened.manifest.plan(DetectorPlan)
+    except BundleError as error:
+        raise BundleError(f"{opened.folder}: {error}") from error
     opened.graph(PART)
     return opened
 

@@ -16,11 +16,13 @@ from playhead.config import validate
 from playhead.errors import ConfigError
 from playhead.inference.bundle import BundleManifest
 from playhead.inference.detectors.own import cells
+from playhead.inference.detectors.plan import DetectorPlan
 from playhead.learning.encoders import create_pyramid
 from playhead.learning.nn.blocks import ConvNorm
+from playhead.learning.parts import ExportPart, noise_images
 from playhead.learning.settings import DetectorNetworkConfig
 
-__all__ = ["Detector", "build_detector", "build_from_manifest", "cells_of"]
+__all__ = ["DetectorNetwork", "build_detector", "build_from_manifest", "cells_of"]
 
 PRIOR = 0.01
 """The probability that every cell begins with: nearly all of them see background."""
@@ -32,7 +34,7 @@ LARGEST = 6.0
 """No box is wider than exp(this) cells."""
 
 
-class Detector(nn.Module):
+class DetectorNetwork(nn.Module):
     """Pictures in, a box and class logits for every cell out."""
 
     mean: Tensor
@@ -66,9 +68,15 @@ class Detector(nn.Module):
         ]
         return torch.cat([one.flatten(2).transpose(1, 2) for one in answers], 1)
 
-    def for_bundle(self) -> nn.Module:
-        """What a bundle runs: uint8 (B, H, W, 3) → the same, with probabilities."""
-        return _ForBundle(self)
+    def for_images(self) -> nn.Module:
+        """The network as a bundle runs it: uint8 (B, H, W, 3) → the same, with probabilities."""
+        return _ForImages(self)
+
+    def export_parts(self, plan: DetectorPlan) -> list[ExportPart]:
+        """One part, for images whose sides are multiples of the last stride."""
+        side = plan.strides[-1]
+        example = noise_images(2, 2 * side, 3 * side, 3)
+        return [ExportPart("model", _ForImages(self).eval(), example, {0: 1, 1: side, 2: side})]
 
 
 class FeaturePyramid(nn.Module):
@@ -118,8 +126,8 @@ class Head(nn.Module):
         return torch.cat([stride * (half - shift), stride * (half + shift), logits.float()], 1)
 
 
-class _ForBundle(nn.Module):
-    def __init__(self, detector: Detector) -> None:
+class _ForImages(nn.Module):
+    def __init__(self, detector: DetectorNetwork) -> None:
         super().__init__()
         self.detector = detector
 
@@ -130,22 +138,23 @@ class _ForBundle(nn.Module):
         return torch.cat([distances, logits.sigmoid()], 2)
 
 
-def build_detector(config: DetectorNetworkConfig, classes: int) -> Detector:
+def build_detector(config: DetectorNetworkConfig, classes: int) -> DetectorNetwork:
     """The network of `config`, on the CPU in training mode.
 
     Weights that are not loaded are drawn from torch's generator: seed it before.
     """
-    return Detector(config, classes)
+    return DetectorNetwork(config, classes)
 
 
-def build_from_manifest(manifest: BundleManifest) -> Detector:
-    """The network of a bundle; its weights come from the bundle, not from a pretrained start.
+def build_from_manifest(manifest: BundleManifest) -> tuple[DetectorNetwork, DetectorPlan]:
+    """The network of a bundle, its weights still random, and its input plan.
 
     Raises ConfigError for a bundle that does not say which network it holds.
     """
     values: Any = manifest.training.get("model")
     config = validate(DetectorNetworkConfig, values, source="training.model of the bundle")
-    return build_detector(config.without_start(), len(manifest.classes))
+    network = build_detector(config.without_start(), len(manifest.classes))
+    return network, manifest.plan(DetectorPlan)
 
 
 def cells_of(
