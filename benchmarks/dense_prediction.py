@@ -190,16 +190,14 @@ def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
 
 def cost_in_map(demo: Path) -> None:
     """What a window for every second frame costs on the demo's unseen matches."""
+    from playhead.demos.spotting import MATCHES
     from playhead.events.manifest import read_manifest
-    from playhead.spotting.config import find_config, load_spotting_config
     from playhead.spotting.evaluate import measure, pair_events
     from playhead.spotting.predict import PredictOptions, predict_videos
     from playhead.spotting.truth import read_predictions, read_truth
     from playhead.worlds.kept import world_manifest
 
-    world = load_spotting_config(find_config("football-demo")).data.world
-    assert world is not None
-    manifest = world_manifest(world)
+    manifest = world_manifest(MATCHES)
     videos = [row.video for row in read_manifest(manifest) if row.split == "test"]
     print(f"demo bundle on {len(videos)} unseen matches: mAP@1 by a window for every n-th frame")
     for every in (1, 2, 3, 4):

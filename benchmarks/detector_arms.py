@@ -31,9 +31,10 @@ from playhead.detection.labels.files import read_pictures
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.normalise.normalise import normalise
 from playhead.detection.predict import PredictOptions, predict_set
-from playhead.detection.train import learn, write_bundle
+from playhead.detection.train import fit_detector, plan_of
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.inference.detectors import open_detector
+from playhead.learning.run import TrainingRun
 from playhead.media.stills import read_still
 
 DATA = "plate_vehicle_openimages350"
@@ -121,11 +122,11 @@ def one_run(
         return json.loads(kept.read_text())
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        learnt = learn(config, run)
+        run = TrainingRun(Path(folder) / "run", config)
+        trained = fit_detector(run, config)
         seconds = time.monotonic() - started
-        bundle = write_bundle(learnt, config, run / "bundle")
-        found = predict_set([bundle], held_out, PredictOptions(threads=THREADS, enlarge=True))
+        run.export(trained.model, plan_of(config), trained.sides.train.classes, trained.fitted)
+        found = predict_set([run.bundle], held_out, PredictOptions(threads=THREADS, enlarge=True))
     row = {**figures_of(held_out, found), "seconds": seconds}
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(row))

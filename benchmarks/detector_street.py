@@ -20,7 +20,8 @@ from playhead.detection.config import DetectorConfig, find_config, load_detector
 from playhead.detection.evaluate import measure_pictures
 from playhead.detection.labels.files import read_pictures
 from playhead.detection.predict import PredictOptions, predict_set
-from playhead.detection.train import learn, write_bundle
+from playhead.detection.train import fit_detector, plan_of
+from playhead.learning.run import TrainingRun
 from playhead.worlds.kept import WorldConfig, world_manifest
 
 THREADS = 2
@@ -83,10 +84,11 @@ def one_run(manifest: Path, arm: Arm, seed: int, arguments: argparse.Namespace) 
     held_out = read_pictures(manifest, split="test")
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        learnt = learn(config, Path(folder) / "run")
+        run = TrainingRun(Path(folder) / "run", config)
+        trained = fit_detector(run, config)
         seconds = time.monotonic() - started
-        bundle = write_bundle(learnt, config, Path(folder) / "run" / "bundle")
-        found = predict_set([bundle], held_out, PredictOptions(threads=THREADS))
+        run.export(trained.model, plan_of(config), trained.sides.train.classes, trained.fitted)
+        found = predict_set([run.bundle], held_out, PredictOptions(threads=THREADS))
     result = measure_pictures(held_out, found)
     row = {label: one.ap50 for label, one in result.classes.items()}
     row |= {figure: result.metrics()[figure] for figure in ("ap50", "ap50_95")}
@@ -101,7 +103,7 @@ def config_of(manifest: Path, arm: Arm, seed: int, epochs: int) -> DetectorConfi
     values: dict[str, Any] = load_detector_config(find_config("street-demo")).model_dump(
         mode="json"
     )
-    values["data"] |= {"world": None, "manifest": str(manifest), "size": SIZES[size]}
+    values["data"] |= {"manifest": str(manifest), "size": SIZES[size]}
     values["augmentation"] |= {"cut_paste": {} if pasted else None}
     values["training"] |= {
         "epochs": epochs * times,

@@ -21,11 +21,10 @@ from functools import partial
 from pathlib import Path
 
 from environment import describe
+from playhead.demos.spotting import demo_config
 from playhead.events.manifest import read_manifest
 from playhead.metrics.soccernet_map import map_at
 from playhead.metrics.spotting import chance_map, confused_map
-from playhead.spotting.config import find_config, load_spotting_config
-from playhead.spotting.data import manifest_of
 from playhead.spotting.evaluate import pair_events
 from playhead.spotting.model import build_model
 from playhead.spotting.reporting import durations_of, read_scores_of
@@ -66,8 +65,8 @@ ARMS = {
 def main() -> None:
     arguments = parse()
     print(describe())
-    config = load_spotting_config(find_config("football-demo"))
-    manifest = manifest_of(config.data)
+    config = demo_config()
+    manifest = config.data.manifest
     truth = read_truth(manifest, split="test")
     videos = [row.video for row in read_manifest(manifest) if row.split == "test"]
     events = sum(len(video.events) for video in truth)
@@ -95,7 +94,7 @@ def main() -> None:
 
 def parameters(arm: Arm) -> int:
     """How many weights and biases the network of an arm learns."""
-    config = load_spotting_config(find_config("football-demo"), arm.settings)
+    config = demo_config(arm.settings)
     assert config.data.classes is not None
     model = build_model(config.model, len(config.data.classes), config.window)
     return sum(parameter.numel() for parameter in model.parameters())

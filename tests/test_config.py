@@ -1,12 +1,20 @@
 """Configurations: every mistake at once, with its path, and settings over the file."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import pytest
 from pydantic import Field, model_validator
 
-from playhead.config import Settings, find_config, load_config, override, validate
+from playhead.config import (
+    LOCAL,
+    Settings,
+    find_config,
+    load_config,
+    override,
+    validate,
+    without_folders,
+)
 from playhead.errors import ConfigError
 
 
@@ -178,3 +186,23 @@ def test_a_wrong_name_in_a_list_is_one_mistake_and_an_empty_list_is_another() ->
         "a mistake in the configuration: kinds.0: input should be 'soft' or 'hard', got 'fuzzy'"
     )
     assert "at least 1 item" in mistake(Checked, {"kinds": []})
+
+
+class Places(Settings):
+    one: Path = Path("/home/me/a.csv")
+    several: tuple[Path, ...] = (Path("/home/me/b.csv"), Path("c.csv"))
+    inner: tuple[Inner, ...] = (Inner(),)
+    start: Annotated[str | None, LOCAL] = "/home/me/weights"
+    rate: str = "30000/1001"
+
+
+def test_settings_without_folders_keep_every_other_value() -> None:
+    values = without_folders(Places())
+    assert values == {
+        "one": "a.csv",
+        "several": ["b.csv", "c.csv"],
+        "inner": [{"epochs": 3, "rate": 0.1}],
+        "start": "weights",
+        "rate": "30000/1001",
+    }
+    assert without_folders(Places(start=None))["start"] is None

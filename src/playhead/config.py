@@ -92,6 +92,30 @@ def override(values: dict[str, Any], setting: str) -> None:
         raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
 
 
+LOCAL = "local path"
+"""Marks a text that may be a path, as in `Annotated[str, LOCAL]`."""
+
+
+def without_folders(settings: Any) -> dict[str, Any]:
+    """Settings as JSON holds them, each path as its name: folders belong to one machine."""
+
+    def public(value: Any, dumped: Any, local: bool) -> Any:
+        if isinstance(value, Path):
+            return value.name
+        if isinstance(value, Settings):
+            return without_folders(value)
+        if isinstance(value, tuple):
+            pairs = zip(value, dumped, strict=True)
+            return [public(item, plain, local) for item, plain in pairs]
+        return Path(value).name if local and isinstance(value, str) else dumped
+
+    dumped = settings.model_dump(mode="json")
+    return {
+        name: public(getattr(settings, name), dumped[name], LOCAL in field.metadata)
+        for name, field in type(settings).model_fields.items()
+    }
+
+
 def validate(model: type[SettingsT], values: dict[str, Any], *, source: str) -> SettingsT:
     """Validate `values`; ConfigError lists all mistakes, each with its path and what was got."""
     try:

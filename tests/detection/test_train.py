@@ -14,11 +14,17 @@ from playhead.detection.config import DetectorConfig
 from playhead.detection.data import split_pictures
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.thresholds import choose_thresholds, reached_thresholds
-from playhead.detection.train import learn, train_detector
+from playhead.detection.train import FittedDetector, fit_detector, train_detector
 from playhead.errors import BundleError, ConfigError, LabelError, WeightsError
 from playhead.inference.bundle import load_bundle, note_in_bundle
 from playhead.inference.runtime import OpenVinoBackend
-from playhead.learning.nn.detector import build_from_manifest, cells_of
+from playhead.learning.nn.detector import (
+    build_detector,
+    build_from_manifest,
+    cells_of,
+    take_over_weights,
+)
+from playhead.learning.run import TrainingRun
 from tests.detection.drawn_set import CLASSES, draw_set, tiny_config
 from tests.detector_bundle import write_detector_bundle
 
@@ -26,6 +32,10 @@ from tests.detector_bundle import write_detector_bundle
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_set(tmp_path_factory.mktemp("drawn"))
+
+
+def learn(config: DetectorConfig, run: Path, *, resume: bool = False) -> FittedDetector:
+    return fit_detector(TrainingRun(run, config, resume=resume), config)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +55,7 @@ def test_a_run_leaves_a_bundle_that_says_how_it_was_trained(trained: Path) -> No
 
 def test_the_bundle_s_graph_answers_as_the_network_does_at_another_size(trained: Path) -> None:
     bundle = load_bundle(trained / "bundle")
-    model = build_from_manifest(bundle.manifest)
+    model, _ = build_from_manifest(bundle.manifest)
     model.load_state_dict({k: torch.from_numpy(v) for k, v in load_file(bundle.weights).items()})
     pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 128, 3), dtype=np.uint8)
     with torch.inference_mode():
@@ -97,9 +107,9 @@ def test_a_bundle_goes_on_with_other_classes_and_keeps_those_it_knows(
 ) -> None:
     bundle = load_bundle(trained / "bundle")
     config = tiny_config(drawn)
-    model = train.build_detector(config.model, 3)
+    model = build_detector(config.model, 3)
     before = {name: one.clone() for name, one in model.state_dict().items()}
-    kept = train.go_on_from(model, ("dog", "square", "disc"), bundle)
+    kept = take_over_weights(model, ("dog", "square", "disc"), bundle)
     assert kept == ("square", "disc")
     old, new = load_file(bundle.weights), model.state_dict()
     for name in new:
@@ -332,9 +342,9 @@ def test_training_chooses_thresholds_on_the_validation_pictures_alone(
 
 def test_a_bundle_of_more_maps_than_the_network_has_is_refused(drawn: Path, trained: Path) -> None:
     config = tiny_config(drawn, model={"strides": [8]}, data={"size": [96, 96]})
-    model = train.build_detector(config.model, 2)
+    model = build_detector(config.model, 2)
     with pytest.raises(WeightsError, match="same model section"):
-        train.go_on_from(model, CLASSES, load_bundle(trained / "bundle"))
+        take_over_weights(model, CLASSES, load_bundle(trained / "bundle"))
 
 
 def test_pictures_of_every_shape_and_number_of_objects_train(tmp_path: Path) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from playhead.config import validate
+from playhead.config import validate, without_folders
 from playhead.errors import ConfigError
 from playhead.learning.log import read_rows
 from playhead.learning.state import read_tensors
 from playhead.runs import list_runs
-from playhead.spotting import train
 from playhead.spotting.config import SpottingConfig
 from tests.command import Finished, run
 from tests.spotting.conftest import Tiny
@@ -129,7 +128,7 @@ def test_a_bundle_names_files_of_the_configuration_without_their_folders(tiny: T
         "start": {"weights": "/home/me/best.safetensors"},
         "hard_scores": "/home/me/out-of-fold",
     }
-    published = train._published(validate(SpottingConfig, values, source="test"))
+    published = without_folders(validate(SpottingConfig, values, source="test"))
     assert "/home" not in json.dumps(published)
     assert published["data"]["manifest"] == "matches.csv"
     assert published["model"]["weights"] == "imagenet"

@@ -3,14 +3,13 @@
 The labels begin as they often come: a folder for each class, in each of them every box is class 0.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import typer
 
-from playhead.config import override
 from playhead.demos.redaction import TRUTH, ShownVideo, shown_video, write_report
 from playhead.detection.config import (
     DetectorConfig,
@@ -43,6 +42,9 @@ from playhead.worlds.kept import WorldConfig, world_manifest
 
 __all__ = ["measure_test_pictures", "run_detection_demo", "scatter"]
 
+STREETS = WorldConfig(
+    name="street", count=220, seed=1, settings=("kind=images", "smallest_face=14")
+)
 SYNTHETIC = 100
 PASTED = ("balance=1", "count=[3,8]", "filling=grain")
 """Rare classes as often as others; plain fillings, which are quick."""
@@ -61,10 +63,8 @@ def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
         typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
 
     require_weights(WEIGHTS, "redaction")
-    base = load_detector_config(find_config("street-demo"))
-    assert base.data.world is not None
-    say(f"generating {base.data.world.count} pictures of streets")
-    config = _prepared(base, base.data.world, out, say)
+    say(f"generating {STREETS.count} images of streets")
+    config = _prepared(out, say)
     say("training a detector on them")
     run = out / "run"
     trained = train_detector(config, run, resume=(run / "config.yaml").is_file())
@@ -80,8 +80,9 @@ def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
         _config(trained.bundle),
         out / "report.html",
         title="Redaction with a detector of one's own",
-        summary=f"Trained on {len(trained.train)} generated pictures; mAP50 over five classes "
-        f"{figures['metrics']['ap50']:.3f} on pictures never seen (detector.html shows them and "
+        summary=f"Trained on {trained.details['pictures']['train']} generated images; mAP50 over "
+        f"five classes {figures['metrics']['ap50']:.3f} on images never seen (detector.html shows "
+        "them and "
         f"the worst mistakes). {TRUTH} All of it took {monotonic() - started:.0f} s.",
     )
     seconds = round(monotonic() - started, 1)
@@ -123,9 +124,9 @@ def scatter(manifest: Path, out: Path) -> list[str]:
     return sources
 
 
-def _prepared(config: DetectorConfig, world: WorldConfig, out: Path, say: Say) -> DetectorConfig:
+def _prepared(out: Path, say: Say) -> DetectorConfig:
     """The configuration for a set that was normalised and grown by cut and paste."""
-    manifest = world_manifest(world)
+    manifest = world_manifest(STREETS)
     classes = read_pictures(manifest).classes
     say("making one set of labels that lie scattered, a folder a class")
     said = {
@@ -146,11 +147,14 @@ def _prepared(config: DetectorConfig, world: WorldConfig, out: Path, say: Say) -
         config=make_synthesis_config(PASTED),
     )
     typer.echo(made.describe(), err=True)
-    values: dict[str, Any] = config.model_dump(mode="json")
-    override(values, "data.world=null")
-    values["data"]["manifest"] = str(out / "set" / "manifest.csv")
-    values["data"]["more"] = [str(out / "synthesised" / "manifest.csv")]
-    return DetectorConfig.model_validate(values)
+    manifests = {
+        "data.manifest": str(out / "set" / "manifest.csv"),
+        "data.more": [str(out / "synthesised" / "manifest.csv")],
+    }
+    return load_detector_config(
+        find_config("street-demo"),
+        [f"{key}={json.dumps(value)}" for key, value in manifests.items()],
+    )
 
 
 def measure_test_pictures(

@@ -1,5 +1,6 @@
 """The demo: generated football, a small model trained on some matches, a report on the others."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -8,12 +9,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from playhead.errors import PlayheadError
 from playhead.events.manifest import read_manifest
 from playhead.execution.batch import exit_code
 from playhead.metrics.spotting import chance_map, confused_map
 from playhead.output import print_json, print_table
-from playhead.spotting.config import find_config, load_spotting_config
+from playhead.spotting.config import SpottingConfig, find_config, load_spotting_config
 from playhead.spotting.evaluate import Evaluation, measure, pair_events
 from playhead.spotting.predict import PredictOptions, predict_videos
 from playhead.spotting.reporting import Pictures, durations_of, read_scores_of, report_of
@@ -22,7 +22,10 @@ from playhead.spotting.truth import read_predictions, read_truth
 from playhead.worlds import redraw
 from playhead.worlds.kept import WorldConfig, world_manifest
 
-__all__ = ["run_demo"]
+__all__ = ["demo_config", "run_demo"]
+
+MATCHES = WorldConfig(name="football", count=18, seed=1, settings=("train=0.56", "valid=0.11"))
+"""10 matches train, 2 validate, 6 test."""
 
 PICTURE_SIZE = (448, 256)
 
@@ -34,12 +37,9 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
     def say(text: str) -> None:
         typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
 
-    config = load_spotting_config(find_config("football-demo"))
-    world = config.data.world
-    if world is None:
-        raise PlayheadError("football-demo: its data must be a world")
-    say(f"generating {world.count} football matches")
-    manifest = world_manifest(world)
+    say(f"generating {MATCHES.count} football matches")
+    config = demo_config()
+    manifest = config.data.manifest
     run, predictions = out / "run", out / "predictions"
     say("training on some of them")
     trained = train_spotting(config, run, resume=(run / "config.yaml").is_file())
@@ -57,7 +57,7 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
         out / "report.html",
         title="Football: passes and drives",
         run=run,
-        pictures=_large_pictures(world),
+        pictures=_large_images(),
     )
     chance = {
         "chance": chance_map(truth, durations_of(scores)),
@@ -77,16 +77,22 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
     raise typer.Exit(exit_code(predicted.files))
 
 
-def _large_pictures(world: WorldConfig) -> Pictures:
+def demo_config(settings: Sequence[str] = ()) -> SpottingConfig:
+    """The configuration of the demo, on matches that are generated on first use."""
+    manifest = f"data.manifest={json.dumps(str(world_manifest(MATCHES)))}"
+    return load_spotting_config(find_config("football-demo"), [manifest, *settings])
+
+
+def _large_images() -> Pictures:
     """Film strips at a size that people can follow: the same matches, drawn again larger."""
 
     def pictures(name: str, times: Sequence[float]) -> list[tuple[float, NDArray[np.uint8]]]:
         return redraw(
-            world.name,
+            MATCHES.name,
             Path(name).stem,
             times,
-            seed=world.seed,
-            settings=world.settings,
+            seed=MATCHES.seed,
+            settings=MATCHES.settings,
             size=PICTURE_SIZE,
         )
 

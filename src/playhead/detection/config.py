@@ -14,7 +14,6 @@ from playhead.config import Settings, load_config
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.detection.sample_settings import PictureAugmentation
 from playhead.learning.settings import DetectorNetworkConfig, TrainingConfig
-from playhead.worlds.kept import WorldConfig
 
 __all__ = [
     "DataConfig",
@@ -28,11 +27,9 @@ __all__ = [
 class DataConfig(Settings):
     """Which pictures, which labels, and how they are cut into training and validation."""
 
-    manifest: Path | None = Field(
-        default=None,
+    manifest: Path = Field(
         description="CSV of `detection normalise`; a relative path counts from the working folder",
     )
-    world: WorldConfig | None = Field(default=None, description="instead of a manifest")
     more: tuple[Path, ...] = Field(
         default=(),
         description="further manifests, of `detection synthesise` say, whose pictures all train",
@@ -59,10 +56,6 @@ class DataConfig(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.manifest is None) == (self.world is None):
-            raise ValueError(
-                "needs a manifest or a world, one of the two; data.world=null leaves the world out"
-            )
         if self.folds is not None and self.fold >= self.folds:
             raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
         if self.more and self.folds is not None:
@@ -100,6 +93,11 @@ class DetectorConfig(Settings):
     loss: DetectionLossConfig = DetectionLossConfig()
     training: TrainingConfig = TrainingConfig()
     decisions: DetectionDecisions = DetectionDecisions()
+
+    def with_classes(self, classes: tuple[str, ...]) -> "DetectorConfig":
+        """The same with these classes, and no others, to learn."""
+        data = self.data.model_copy(update={"classes": classes})
+        return self.model_copy(update={"data": data})
 
     @model_validator(mode="after")
     def _frozen_blocks_have_a_start(self) -> Self:

@@ -16,7 +16,6 @@ from playhead.errors import LabelError
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.media.stills import still_size
 from playhead.samples.folds import chosen_fold
-from playhead.worlds.kept import world_manifest
 
 __all__ = ["Sides", "pictures_of", "split_pictures", "training_pictures"]
 
@@ -33,16 +32,14 @@ class Sides:
 
 
 def pictures_of(config: DataConfig) -> PictureSet:
-    """Every picture of the data set; a generated world is made on first use.
+    """Every image of the data set.
 
     Raises LabelError for classes that the set does not know.
     """
-    manifest = config.manifest if config.world is None else world_manifest(config.world)
-    assert manifest is not None
-    pictures = read_pictures(manifest)
+    pictures = read_pictures(config.manifest)
     if config.classes is None:
         return pictures
-    return pictures.of_classes(config.classes, source=manifest)
+    return pictures.of_classes(config.classes, source=config.manifest)
 
 
 def split_pictures(config: DataConfig) -> Sides:

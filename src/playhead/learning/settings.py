@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
-from playhead.config import Settings
+from playhead.config import LOCAL, Settings
 
 __all__ = ["DetectorNetworkConfig", "LossConfig", "TrainingConfig"]
 
@@ -93,7 +93,7 @@ class DetectorNetworkConfig(Settings):
     """An encoder, a feature pyramid over its maps, and a decoupled head on each."""
 
     encoder: str = Field(default="mobilenetv2_100", description="a timm model name")
-    weights: str = Field(
+    weights: Annotated[str, LOCAL] = Field(
         default="mobilenet-v2",
         description="start of the encoder: a name of `playhead weights list`, `none` (random), "
         "`hub` (timm's own download), or the path of a .pth or .safetensors file",

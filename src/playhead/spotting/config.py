@@ -6,19 +6,18 @@ Nothing here imports torch. The defaults are the small model of the demo, made f
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from playhead import config
-from playhead.config import Settings, load_config
+from playhead.config import LOCAL, Settings, load_config
 from playhead.decisions.peaks import PeakConfig
 from playhead.learning.settings import LossConfig, TrainingConfig
 from playhead.samples.augmentation import AugmentationConfig
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
 from playhead.samples.windows import WindowSpec
 from playhead.times import GridRate, parse_grid_rate
-from playhead.worlds.kept import WorldConfig
 
 __all__ = [
     "DataConfig",
@@ -44,7 +43,7 @@ class ModelConfig(Settings):
     encoder: str = Field(
         default="small", description="`small`, our own at stride 8, or a timm model name"
     )
-    weights: str | None = Field(
+    weights: Annotated[str | None, LOCAL] = Field(
         default=None,
         description="start of a timm encoder: `none` (random), a name of `playhead weights list`, "
         "`hub` (timm's own download), or the path of a .pth or .safetensors file",
@@ -144,10 +143,7 @@ def full_size(weights: str) -> ModelConfig:
 class DataConfig(Settings):
     """Which videos, which labels, and how they are cut into training and validation."""
 
-    manifest: Path | None = Field(
-        default=None, description="CSV; a relative path counts from the working folder"
-    )
-    world: WorldConfig | None = Field(default=None, description="instead of a manifest")
+    manifest: Path = Field(description="CSV; a relative path counts from the working folder")
     classes: tuple[str, ...] = Field(min_length=1, description="in the order of the scores")
     label_rate: str | None = Field(
         default=None, description="frames a second of labels that carry only frames"
@@ -178,11 +174,7 @@ class DataConfig(Settings):
         return rate
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.manifest is None) == (self.world is None):
-            raise ValueError(
-                "needs a manifest or a world, one of the two; data.world=null leaves the world out"
-            )
+    def _consistent(self) -> Self:
         if self.folds is not None and self.fold >= self.folds:
             raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
         if len(set(self.classes)) != len(self.classes):

@@ -1,31 +1,25 @@
-"""The data of spotting: labelled videos on the time grid, some to train and some to validate."""
+"""The data of spotting: labelled videos on the time grid, for training and for validation."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from playhead.errors import LabelError
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.errors import LabelError, PlayheadError
 from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.events.model import VideoEvents
 from playhead.files import fingerprint
+from playhead.inference.scores import read_scores
 from playhead.media import open_video
 from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
 from playhead.samples.dataset import LabelledVideos
 from playhead.samples.folds import chosen_fold
 from playhead.samples.grid import make_grid
 from playhead.spotting.config import DataConfig, SpottingConfig
-from playhead.spotting.truth import labels_of
-from playhead.worlds.kept import world_manifest
+from playhead.spotting.truth import SCORES, labels_of, pair_videos
 
-__all__ = ["label_rows", "load_videos", "manifest_of", "split_rows"]
-
-
-def manifest_of(config: DataConfig) -> Path:
-    """The manifest of the data set; a generated world is made on first use."""
-    if config.world is not None:
-        return world_manifest(config.world)
-    if config.manifest is None:
-        raise LabelError("data: needs a manifest or a world")
-    return config.manifest
+__all__ = ["hard_scores", "label_rows", "load_videos", "split_rows"]
 
 
 def split_rows(config: DataConfig) -> tuple[list[ManifestRow], list[ManifestRow]]:
@@ -33,14 +27,14 @@ def split_rows(config: DataConfig) -> tuple[list[ManifestRow], list[ManifestRow]
 
     Raises LabelError where a side is empty or a group lies on both.
     """
-    manifest = manifest_of(config)
-    rows = read_manifest(manifest)
+    rows = read_manifest(config.manifest)
     groups, splits = [row.group for row in rows], [row.split for row in rows]
     fold = chosen_fold(groups, splits, folds=config.folds, fold=config.fold)
     if not fold.train or not fold.validation:
         raise LabelError(
-            f"{manifest}: {len(fold.train)} videos train and {len(fold.validation)} validate; "
-            "needs some of each: fill the split column with train and valid, or set data.folds"
+            f"{config.manifest}: {len(fold.train)} videos train and {len(fold.validation)} "
+            "validate; needs some of each: fill the split column with train and valid, or set "
+            "data.folds"
         )
     return [rows[i] for i in fold.train], [rows[i] for i in fold.validation]
 
@@ -73,6 +67,32 @@ def label_rows(rows: Sequence[ManifestRow], truth: Sequence[VideoEvents]) -> Ite
     for row, labels in zip(rows, truth, strict=True):
         events = [(one.label, one.start, one.end, one.frame) for one in labels.events]
         yield f"{row.name} {fingerprint(row.video)} {events}"
+
+
+def hard_scores(
+    rows: Sequence[ManifestRow], videos: LabelledVideos, folder: Path | None
+) -> list[NDArray[np.float32] | None] | None:
+    """Saved out-of-fold scores on each video's grid; None for a video without scores.
+
+    Raises PlayheadError for a folder without scores of any video, or scores on another grid.
+    """
+    if folder is None:
+        return None
+    files = sorted(folder.rglob(f"*{SCORES}"))
+    names = [str(path.relative_to(folder))[: -len(SCORES)] for path in files]
+    places = pair_videos([row.video.as_posix() for row in rows], names)
+    if all(place is None for place in places):
+        raise PlayheadError(
+            f"{folder}: holds no {SCORES} of any training video; predict them first"
+        )
+    saved = [None if place is None else read_scores(files[place]) for place in places]
+    for scores, grid in zip(saved, videos.grids, strict=True):
+        if scores is not None and len(scores.times) != len(grid):
+            raise PlayheadError(
+                f"{folder}: scores of {scores.video} have {len(scores.times)} grid points, the "
+                f"configuration's grid has {len(grid)}; predict them at the same rate"
+            )
+    return [None if scores is None else scores.values for scores in saved]
 
 
 def _frames(paths: Sequence[Path], config: DataConfig) -> FrameSource:

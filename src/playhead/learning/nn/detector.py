@@ -13,16 +13,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from playhead.config import validate
-from playhead.errors import ConfigError
-from playhead.inference.bundle import BundleManifest
+from playhead.errors import ConfigError, WeightsError
+from playhead.inference.bundle import Bundle, BundleManifest
 from playhead.inference.detectors.own import cells
 from playhead.inference.detectors.plan import DetectorPlan
 from playhead.learning.encoders import create_pyramid
 from playhead.learning.nn.blocks import ConvNorm
 from playhead.learning.parts import ExportPart, noise_images
 from playhead.learning.settings import DetectorNetworkConfig
+from playhead.learning.state import read_tensors
 
-__all__ = ["DetectorNetwork", "build_detector", "build_from_manifest", "cells_of"]
+__all__ = [
+    "DetectorNetwork",
+    "build_detector",
+    "build_from_manifest",
+    "cells_of",
+    "take_over_weights",
+]
 
 PRIOR = 0.01
 """The probability that every cell begins with: nearly all of them see background."""
@@ -155,6 +162,37 @@ def build_from_manifest(manifest: BundleManifest) -> tuple[DetectorNetwork, Dete
     config = validate(DetectorNetworkConfig, values, source="training.model of the bundle")
     network = build_detector(config.without_start(), len(manifest.classes))
     return network, manifest.plan(DetectorPlan)
+
+
+def take_over_weights(
+    model: DetectorNetwork, classes: tuple[str, ...], bundle: Bundle
+) -> tuple[str, ...]:
+    """Load a bundle's weights; those of a class by its name, a new class keeps its random ones.
+
+    Returns the classes that were known. Raises WeightsError for a bundle of another network.
+    """
+    tensors, _ = read_tensors(bundle.weights)
+    current = model.state_dict()
+    further = sorted(tensors.keys() - current.keys())
+    known = bundle.manifest.classes
+    rows = [(classes.index(label), known.index(label)) for label in classes if label in known]
+    for name, tensor in current.items():
+        old = tensors.get(name)
+        last = name.startswith("heads.") and ".logits." in name
+        fits = old is not None and (old.shape[1:] if last else old.shape) == (
+            tensor.shape[1:] if last else tensor.shape
+        )
+        if not fits or old is None or further:
+            raise WeightsError(
+                f"{bundle.folder}: its {name if not further else further[0]} is not that of this "
+                "network; start.bundle needs one trained with the same model section"
+            )
+        if not last:
+            tensor.copy_(old)
+            continue
+        for new_row, old_row in rows:
+            tensor[new_row] = old[old_row]
+    return tuple(label for label in classes if label in known)
 
 
 def cells_of(

@@ -1,0 +1,233 @@
+"""A training run: one folder from the first step to the bundle, the same for every job.
+
+A job's `train.py` says what differs: the data, the network, the loss and the metric.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import yaml
+from torch import nn
+
+from playhead.config import Settings, without_folders
+from playhead.errors import PlayheadError
+from playhead.execution.batch import FileOutcome
+from playhead.files import sha256, write_text
+from playhead.inference.bundle import WEIGHTS, InputPlan, new_bundle_folder
+from playhead.learning.checkpoint import checkpoint_path, prepare_folder
+from playhead.learning.device import training_device
+from playhead.learning.export import export_bundle
+from playhead.learning.log import read_rows
+from playhead.learning.settings import TrainingConfig
+from playhead.learning.state import load_weights
+from playhead.learning.training import FitResult, Loss, Samples, Validate, fit
+
+__all__ = ["Rebuilt", "TrainResult", "TrainingRun", "export_run"]
+
+
+class RunConfig(Protocol):
+    """What a run needs of a job's configuration, which is a `Settings`."""
+
+    @property
+    def job(self) -> str: ...
+    @property
+    def training(self) -> TrainingConfig: ...
+    @property
+    def decisions(self) -> Settings: ...
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training run left, and how good it is on the validation data.
+
+    details: what else the JSON document holds; summary: the metrics in words; notes: lines that
+    come first; files: how the closing prediction of each validation video ended.
+    """
+
+    job: str
+    run: Path
+    bundle: Path
+    report: Path
+    metrics: dict[str, float]
+    fitted: FitResult
+    summary: str
+    details: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    files: tuple[FileOutcome, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return {
+            "job": self.job,
+            "run": str(self.run),
+            "bundle": str(self.bundle),
+            "report": str(self.report),
+            "metrics": self.metrics,
+            "best_epoch": self.fitted.best_epoch,
+            "seconds": self.fitted.seconds,
+            "data_wait": self.fitted.data_wait,
+            **self.details,
+        }
+
+    def describe(self) -> str:
+        """A few lines for a person."""
+        return "\n".join(
+            (
+                *self.notes,
+                f"validation {self.summary}, best epoch {self.fitted.best_epoch}, "
+                f"{self.fitted.seconds:.0f} s of training",
+                f"bundle  {self.bundle}",
+                f"report  {self.report}",
+            )
+        )
+
+
+class TrainingRun:
+    """A run folder that is begun, or resumed: it trains one model and exports it.
+
+    begun: whether an earlier process has written a checkpoint; device: where the model trains.
+    Seeds torch's generator, so that the model built next starts with weights of the seed.
+    Raises PlayheadError for a folder that holds a run and is not resumed, or holds none and is.
+    """
+
+    def __init__(
+        self, folder: Path, config: RunConfig, *, resume: bool = False, device: str = "auto"
+    ) -> None:
+        if resume and not folder.is_dir():
+            raise PlayheadError(
+                f"{folder}: there is no run to resume; leave --resume out to begin one"
+            )
+        prepare_folder(folder, resume=resume)
+        self.folder, self.config, self.resume = folder, config, resume
+        self.begun = checkpoint_path(folder).exists()
+        self.device = training_device(device)
+        torch.manual_seed(config.training.seed)
+
+    @property
+    def bundle(self) -> Path:
+        """The folder of the run's bundle."""
+        return self.folder / "bundle"
+
+    @property
+    def has_bundle(self) -> bool:
+        """Whether the bundle holds the best weights."""
+        return _has_bundle(self.folder)
+
+    def say(self, text: str) -> None:
+        """Print a line for a person, unless an earlier process of this run has."""
+        if not self.begun:
+            print(f"playhead: {text}", file=sys.stderr)
+
+    def fit(
+        self,
+        model: nn.Module,
+        samples: Samples,
+        *,
+        loss: Loss,
+        validate: Validate,
+        data: Mapping[str, Iterable[str]],
+        start: Mapping[str, Any] | None = None,
+        config: RunConfig | None = None,
+    ) -> FitResult:
+        """Train `model` in place, see `learning.training.fit`; it ends with its best weights.
+
+        data: for each side (train, valid) a line for each file and its labels, which must not
+        change until the run is resumed; start: what the log says of the weights it begins with;
+        config: the configuration with what the data added, to be kept in the run folder.
+        """
+        document = (config or self.config).model_dump(mode="json")
+        if not self.begun:  # else the folder has the configuration that the run was begun with
+            write_text(self.folder / "config.yaml", yaml.safe_dump(document, sort_keys=False))
+        return fit(
+            model,
+            samples,
+            self.config.training,
+            self.folder,
+            loss=loss,
+            validate=validate,
+            resume=self.resume,
+            device=self.device,
+            identity=document,
+            data=data,
+            start=start,
+        )
+
+    def export(
+        self, model: nn.Module, plan: InputPlan, classes: tuple[str, ...], fitted: FitResult
+    ) -> None:
+        """Write the run's bundle; nothing is done where it holds the best weights already."""
+        if not self.has_bundle:  # else its thresholds may be a person's choice by now
+            metrics = {**fitted.metrics, "epoch": fitted.best_epoch}
+            _export(Rebuilt(model, self.config, plan, classes), self.bundle, metrics)
+
+
+class Rebuilt(NamedTuple):
+    """What a bundle is made of."""
+
+    model: nn.Module
+    config: RunConfig
+    plan: InputPlan
+    classes: tuple[str, ...]
+
+
+def export_run(
+    run: Path,
+    out: Path,
+    *,
+    epoch: int | None,
+    rebuild: Callable[[Path], Rebuilt],
+) -> Path:
+    """Make a bundle of a run's best weights, or of an epoch that was kept; its folder.
+
+    rebuild: reads config.yaml and builds the network, with random weights.
+    The best weights keep the thresholds and figures of the run's own bundle.
+    """
+    if epoch is None and _has_bundle(run):
+        with new_bundle_folder(out) as temporary:
+            shutil.copytree(run / "bundle", temporary, dirs_exist_ok=True)
+        return out
+    path = run / ("best.safetensors" if epoch is None else f"epoch_{epoch}.safetensors")
+    if not path.is_file():
+        kept = ", ".join(sorted(file.name for file in run.glob("*.safetensors"))) or "none"
+        raise PlayheadError(
+            f"{path}: is not there; weights of this run are {kept}. "
+            "Name epochs to keep with training.keep_epochs"
+        )
+    rebuilt = rebuild(run / "config.yaml")
+    load_weights(rebuilt.model, path)
+    _export(rebuilt, out, _logged_metrics(run, epoch))
+    return out
+
+
+def _export(rebuilt: Rebuilt, folder: Path, metrics: dict[str, Any]) -> None:
+    model, config, plan, classes = rebuilt
+    export_bundle(
+        model,
+        folder,
+        job=config.job,
+        classes=classes,
+        plan=plan,
+        post_processing=config.decisions.model_dump(),
+        metrics=metrics,
+        training=without_folders(config),
+    )
+
+
+def _has_bundle(run: Path) -> bool:
+    best, bundled = run / "best.safetensors", run / "bundle" / WEIGHTS
+    return best.is_file() and bundled.is_file() and sha256(best) == sha256(bundled)
+
+
+def _logged_metrics(run: Path, epoch: int | None) -> dict[str, Any]:
+    """What the log says of an epoch, or of the best one."""
+    rows = [row for row in read_rows(run / "log.jsonl") if row["kind"] == "epoch"]
+    chosen = [row for row in rows if row["best"]] if epoch is None else rows[epoch - 1 : epoch]
+    if not chosen:
+        return {}
+    return {**(chosen[-1]["metrics"] or {}), "epoch": chosen[-1]["epoch"]}
