@@ -111,12 +111,14 @@ def spotting() -> Made:
     model = build_model(config.model, len(config.data.classes), config.window).train()
     (width, height), frames = config.data.size, config.window.frames
     batch = {
-        "luma": torch.randint(0, 256, (32, frames, height, width), dtype=torch.uint8),
+        "frames": torch.randint(0, 256, (32, frames, height, width), dtype=torch.uint8),
         "target": torch.rand(32, len(config.data.classes)),
     }
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        return classification_loss(model(batch["luma"].float() / 255), batch["target"], config.loss)
+        return classification_loss(
+            model(batch["frames"].float() / 255), batch["target"], config.loss
+        )
 
     return Learner(model, config.training, torch.device("cpu")), batch, loss
 

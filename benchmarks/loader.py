@@ -30,6 +30,7 @@ from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
 from playhead.samples.dataset import LabelledVideos, TrainingWindows
 from playhead.samples.grid import make_grid
 from playhead.samples.transforms import Augmentation
+from playhead.samples.windows import NearEvents
 from playhead.spotting.config import SpottingConfig, find_config, load_spotting_config
 from playhead.spotting.model import build_model
 from playhead.worlds.football import FootballConfig, draw_match, render
@@ -100,7 +101,13 @@ def make_windows(
     }
     return {
         name: TrainingWindows(
-            LabelledVideos(source, tuple(grids), tuple(events), demo.data.classes, demo.window),
+            LabelledVideos(
+                source,
+                tuple(grids),
+                tuple(events),
+                demo.window,
+                NearEvents(demo.data.classes),
+            ),
             length=demo.training.batch_size * given.steps,
             seed=demo.training.seed,
             sampling=demo.sampling,
@@ -121,7 +128,7 @@ def train(
     config = demo.training.model_copy(update=change | {"workers": workers, "threads": threads})
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        logits = model(batch["luma"].float().div_(255))
+        logits = model(batch["frames"].float().div_(255))
         return classification_loss(logits, batch["target"], demo.loss)
 
     with tempfile.TemporaryDirectory() as run:

@@ -17,7 +17,7 @@ from playhead.samples.dataset import LabelledVideos, TrainingWindows
 from playhead.samples.grid import make_grid
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
 from playhead.samples.transforms import Augmentation
-from playhead.samples.windows import WindowSpec
+from playhead.samples.windows import NearEvents, WindowSpec
 from playhead.spotting.config import ModelConfig
 from playhead.spotting.model import build_model
 
@@ -48,7 +48,7 @@ def windows() -> TrainingWindows:
     truth = [("a", 1.0), ("b", 2.5)], [("b", 1.7)]
     events = tuple(tuple(Event(label=label, start=at) for label, at in one) for one in truth)
     return TrainingWindows(
-        LabelledVideos(Noise(), (grid, grid), events, ("a", "b"), WindowSpec()),
+        LabelledVideos(Noise(), (grid, grid), events, WindowSpec(), NearEvents(("a", "b"))),
         length=43,
         seed=7,
         sampling=SamplingConfig(),

@@ -38,7 +38,7 @@ def test_channels_last_resumes_to_the_bit_too(tmp_path: Path, sizes: int) -> Non
         return nn.Sequential(*layers, nn.Linear(8 * 64, 2))
 
     def loss(net: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        luma = batch["luma"].float() / 255
+        luma = batch["frames"].float() / 255
         return (net(luma if sizes == 4 else luma.unsqueeze(2)) - batch["target"]).square().mean()
 
     def train(folder: Path, resume: bool) -> None:

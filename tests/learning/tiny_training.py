@@ -61,7 +61,7 @@ class Drawn:
         if rng.random() < 0.5:
             luma = np.ascontiguousarray(luma[:, :, ::-1])
         target = np.float32([kind == 0, kind == 1])
-        return {"luma": luma, "target": target}
+        return {"frames": luma, "target": target}
 
 
 def tiny_model(seed: int = 3) -> nn.Sequential:
@@ -82,13 +82,13 @@ def tiny_model(seed: int = 3) -> nn.Sequential:
 
 
 def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-    return focal(model(batch["luma"].float() / 255), batch["target"], gamma=1.2)
+    return focal(model(batch["frames"].float() / 255), batch["target"], gamma=1.2)
 
 
 def measure(model: nn.Module, epoch: int) -> dict[str, float]:
     """The error on samples of an epoch that training never sees."""
     rows = [Drawn(seed=99).sample(0, index) for index in range(32)]
-    luma = torch.from_numpy(np.stack([row["luma"] for row in rows])).float() / 255
+    luma = torch.from_numpy(np.stack([row["frames"] for row in rows])).float() / 255
     target = torch.from_numpy(np.stack([row["target"] for row in rows]))
     return {"error": float(((model(luma) > 0) != (target > 0.5)).float().mean()), "epoch": epoch}
 

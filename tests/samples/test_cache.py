@@ -22,7 +22,8 @@ from playhead.samples.grid import make_grid
 from playhead.samples.loader import batches
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
 from playhead.samples.transforms import Augmentation
-from playhead.samples.windows import WindowSpec
+from playhead.samples.views import PairedFrames, ViewPair, partner_frames
+from playhead.samples.windows import NearEvents, WindowSpec
 
 SIZE = (32, 16)
 
@@ -226,7 +227,7 @@ def labelled(source, videos, *events):
         with open_video(path) as video:
             grids.append(make_grid(video.times, video.duration, Fraction(25)))
     window = WindowSpec(frames=5, step=2, stack=1)
-    return LabelledVideos(source, tuple(grids), events, ("pass", "drive"), window)
+    return LabelledVideos(source, tuple(grids), events, window, NearEvents(("pass", "drive")))
 
 
 @pytest.fixture
@@ -248,7 +249,7 @@ def test_a_training_window_shows_its_middle_and_neighbours_with_the_targets_of_i
     positive = 0
     for index in range(len(samples)):
         sample = samples.sample(1, index)
-        shown = numbers(sample["luma"])
+        shown = numbers(sample["frames"])
         middle = shown[2]
         assert all(abs(b - a) in (0, 1, 2) for a, b in pairwise(shown))
         near = {0: abs(middle - 25) <= 7, 1: abs(middle - 70) <= 7}
@@ -262,11 +263,11 @@ def test_a_training_window_is_a_function_of_seed_epoch_and_index(two_videos):
     samples = windows(two_videos, transform=Augmentation(AugmentationConfig()))
     again = windows(two_videos, transform=Augmentation(AugmentationConfig()))
     other = windows(two_videos, transform=Augmentation(AugmentationConfig()), seed=4)
-    luma = samples.sample(2, 5)["luma"]
-    np.testing.assert_array_equal(luma, again.sample(2, 5)["luma"])
-    assert not np.array_equal(luma, samples.sample(3, 5)["luma"])
-    assert not np.array_equal(luma, samples.sample(2, 6)["luma"])
-    assert not np.array_equal(luma, other.sample(2, 5)["luma"])
+    luma = samples.sample(2, 5)["frames"]
+    np.testing.assert_array_equal(luma, again.sample(2, 5)["frames"])
+    assert not np.array_equal(luma, samples.sample(3, 5)["frames"])
+    assert not np.array_equal(luma, samples.sample(2, 6)["frames"])
+    assert not np.array_equal(luma, other.sample(2, 5)["frames"])
 
 
 @pytest.mark.parametrize("kind", ["cached", "decoded"])
@@ -284,7 +285,7 @@ def test_workers_make_the_same_batches_from_files(good, broken, tmp_path, kind):
     alone = list(batches(samples, **settings))
     shared = list(batches(samples, **settings, workers=2))
     for one, other in zip(alone, shared, strict=True):
-        np.testing.assert_array_equal(one["luma"], other["luma"])
+        np.testing.assert_array_equal(one["frames"], other["frames"])
         np.testing.assert_array_equal(one["target"], other["target"])
 
 
@@ -302,7 +303,7 @@ def test_validation_windows_are_the_actions_and_midpoints_that_can_be_read(good,
     assert second[-1] == 70
     targets = [samples.sample(1, index)["target"].tolist() for index in range(3)]
     assert targets == [[1, 0], [0, 0], [0, 1]]
-    assert numbers(samples.sample(1, 1)["luma"]) == [26, 28, 30, 32, 34]
+    assert numbers(samples.sample(1, 1)["frames"]) == [26, 28, 30, 32, 34]
 
 
 def test_videos_without_a_window_that_can_be_read_cannot_validate(broken, tmp_path):
@@ -310,3 +311,57 @@ def test_videos_without_a_window_that_can_be_read_cannot_validate(broken, tmp_pa
     unseen = labelled(source, [broken], (Event(label="pass", start=1.6),))
     with pytest.raises(LabelError, match="nothing to validate on"):
         ValidationWindows(unseen)
+
+
+def test_colour_frames_are_those_of_the_video_cached_or_decoded(good, tmp_path):
+    with open_video(good) as video:
+        expected = video.read([3, 30, 4], pixels="rgb", size=SIZE)
+    wanted = np.array([3, 30, 4])
+    cached = CachedFrames.build([good], SIZE, pixels="rgb", folder=tmp_path)
+    decoded = DecodedFrames([good], SIZE, pixels="rgb", folder=tmp_path)
+    np.testing.assert_array_equal(cached.read(0, wanted), expected)
+    np.testing.assert_array_equal(decoded.read(0, wanted), expected)
+    # The luma of the same video at the same size is another file.
+    assert CachedFrames.build([good], SIZE, folder=tmp_path).read(0, wanted).shape == (3, 16, 32)
+
+
+def test_a_window_s_target_is_what_the_function_of_the_job_gives(good, tmp_path):
+    source = CachedFrames.build([good], SIZE, folder=tmp_path)
+    with open_video(good) as video:
+        grid = make_grid(video.times, video.duration, Fraction(25))
+
+    def seconds_to_the_event(grid, events):
+        return (grid.times - events[0].start).astype(np.float32)[:, None]
+
+    events = ((Event(label="pass", start=1.0),),)
+    window = WindowSpec(frames=5, step=2, stack=1)
+    videos = LabelledVideos(source, (grid,), events, window, seconds_to_the_event)
+    samples = windows(videos, shift=ShiftConfig(probability=0))
+    for index in range(10):
+        sample = samples.sample(1, index)
+        middle = numbers(sample["frames"])[2]
+        assert sample["target"] == pytest.approx([middle / 25 - 1.0])
+
+
+def test_a_pair_of_views_shows_the_same_moments_of_both(good, tmp_path):
+    slow = write_video(tmp_path / "slow.mp4", frames=40, rate=Fraction(25, 2))
+    source = CachedFrames.build([good, slow], SIZE, folder=tmp_path)
+    times = []
+    for path in (good, slow):
+        with open_video(path) as video:
+            times.append(video.times)
+    partner = partner_frames(times[0], times[1], offset=-0.4)  # the second began .4 s later
+    pairs = PairedFrames(source, [ViewPair(0, 1, partner)])
+    shown = pairs.read(0, np.array([0, 10, 11, 12]))
+    assert shown.shape == (2, 4, 16, 32)
+    assert numbers(shown[0]) == [0, 10, 11, 12]
+    assert numbers(shown[1]) == [5, 10, 10, 11]  # (k / 25 + .4) * 12.5, ties the earlier
+
+
+def test_a_pair_is_readable_where_both_views_are(good, broken, tmp_path):
+    source = CachedFrames.build([good, broken], SIZE, folder=tmp_path)
+    seen = source.readable(1)
+    partner = np.arange(60, dtype=np.int32)
+    pairs = PairedFrames(source, [ViewPair(0, 1, partner)])
+    assert pairs.readable(0).tolist() == seen[partner].tolist()
+    assert not pairs.readable(0).all()

@@ -24,7 +24,7 @@ class Numbered:
         if index == self.broken:
             raise DamagedError(f"match.mp4: frame {index} cannot be decoded")
         noise = np.random.default_rng([7, epoch, index]).integers(0, 255, (3, 4, 5), np.uint8)
-        return {"luma": noise, "target": np.array([epoch, index], np.float32)}
+        return {"frames": noise, "target": np.array([epoch, index], np.float32)}
 
 
 def load(samples, **settings):
@@ -39,8 +39,8 @@ def test_batch_b_holds_the_samples_from_b_times_the_size():
         [8, 9],
     ]
     assert all((batch["target"][:, 0] == 2).all() for batch in loaded)
-    assert loaded[0]["luma"].dtype == torch.uint8
-    assert loaded[0]["luma"].shape == (4, 3, 4, 5)
+    assert loaded[0]["frames"].dtype == torch.uint8
+    assert loaded[0]["frames"].shape == (4, 3, 4, 5)
     assert batch_count(Numbered(10), 4) == 3
     assert batch_count(Numbered(8), 4) == 2
 
@@ -61,7 +61,7 @@ def test_an_epoch_can_be_entered_at_any_step(workers):
         rest = load(Numbered(30), start_step=start, workers=workers)
         assert len(rest) == 8 - start
         for one, other in zip(whole[start:], rest, strict=True):
-            assert torch.equal(one["luma"], other["luma"])
+            assert torch.equal(one["frames"], other["frames"])
 
 
 @pytest.mark.parametrize("workers", [0, 2])

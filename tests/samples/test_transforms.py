@@ -244,3 +244,19 @@ def test_impossible_strengths_are_refused():
     ):
         with pytest.raises(ConfigError, match=next(iter(values))):
             validate(AugmentationConfig, values, source="test")
+
+
+@pytest.mark.parametrize("name", [name for name in CHANGES if name != "noise"])
+def test_a_grey_window_in_colour_changes_as_its_luma_does(name):
+    luma = window(frames=5)
+    colour = luma[..., None].expand(-1, -1, -1, 3).contiguous()
+    changed = augment(colour, only(name), np.random.default_rng(3))
+    expected = augment(luma, only(name), np.random.default_rng(3))
+    for channel in range(3):
+        torch.testing.assert_close(changed[..., channel], expected, atol=1, rtol=0)
+    assert not torch.equal(changed, colour)
+
+
+def test_colour_that_nothing_changes_is_returned_as_it_is():
+    colour = window(frames=3)[..., None].expand(-1, -1, -1, 3).contiguous()
+    assert augment(colour, only(), np.random.default_rng(0)) is colour

@@ -1,8 +1,8 @@
-"""Frames for training: from a memory-mapped cache of small pictures, or straight from the videos.
+"""Frames for training: from a memory-mapped cache at a small size, or straight from the videos.
 
-Small training sizes are decoded once into a file a video; a window then costs microseconds instead
-of a seek. A cache file is complete or absent, and belongs to exactly one state of one video file at
-one size. Frames that could not be decoded are marked, never filled in.
+Small training sizes are decoded once into one file per video; a window then costs microseconds
+instead of a seek. A cache file is complete or absent, and belongs to exactly one state of one video
+file at one size. Frames that could not be decoded are marked, never filled in.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import DamagedError, MediaError, StorageError
 from playhead.files import atomic_path, cache_folder
+from playhead.media.pixels import Pixels
 from playhead.media.video import Video, open_video
 from playhead.progress import progress
 
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 
 class FrameSource(Protocol):
-    """Luma of some videos, numbered from 0, at one size."""
+    """Frames of some videos, numbered from 0, at one size: luma (H, W) or RGB (H, W, 3)."""
 
     size: Size
     """Width and height."""
@@ -50,7 +51,7 @@ class FrameSource(Protocol):
         """Bool (N,), one a frame of the video: False where it cannot be decoded."""
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """(T, H, W): these frames, in this order; DamagedError where one is unreadable."""
+        """(T, H, W) or (T, H, W, 3): these frames, in order; DamagedError for an unreadable one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +74,29 @@ class CacheEstimate:
 
 
 def estimate_cache(
-    videos: Sequence[Path], size: Size, *, folder: Path | None = None
+    videos: Sequence[Path], size: Size, *, pixels: Pixels = "luma", folder: Path | None = None
 ) -> CacheEstimate:
     """How much a cache of these videos at `size` would still take, and how much is free."""
     home = _home(folder)
-    missing = _missing(videos, size, home)
+    missing = _missing(videos, size, pixels, home)
     frames = 0
     for path in missing.values():
         with open_video(path) as video:
             frames += video.frames
-    needed = frames * (size[0] * size[1] + 1) + len(missing) * len(MAGIC)
+    needed = frames * (_frame_bytes(size, pixels) + 1) + len(missing) * len(MAGIC)
     return CacheEstimate(needed, shutil.disk_usage(home).free, len(missing), frames)
 
 
 class CachedFrames:
     """Frames from cache files, memory-mapped: processes share the pages, and hold only paths."""
 
-    def __init__(self, files: Sequence[Path], names: Sequence[str], size: Size) -> None:
+    def __init__(
+        self, files: Sequence[Path], names: Sequence[str], size: Size, pixels: Pixels = "luma"
+    ) -> None:
         self.files = tuple(files)
         self.names = tuple(names)
         self.size = size
+        self.pixels: Pixels = pixels
         self._maps: _Recent[tuple[NDArray[np.uint8], Points]] = _Recent(256)
 
     @classmethod
@@ -101,21 +105,22 @@ class CachedFrames:
         videos: Sequence[Path],
         size: Size,
         *,
+        pixels: Pixels = "luma",
         folder: Path | None = None,
     ) -> "CachedFrames":
         """Decode what is not cached yet, in constant memory, and open the cache.
 
-        size: width, height of the cached pictures; folder: None for the user's cache folder.
+        size: width, height of the cached frames; folder: None for the user's cache folder.
         Raises StorageError where the disk is too full, MediaError for a video that cannot be used.
         """
         home = _home(folder)
-        missing = _missing(videos, size, home)
+        missing = _missing(videos, size, pixels, home)
         if missing:
-            estimate = estimate_cache(videos, size, folder=folder)
+            estimate = estimate_cache(videos, size, pixels=pixels, folder=folder)
             estimate.check(home)
-            _build(missing, size, estimate)
-        files = [cache_file(path, size, home) for path in videos]
-        return cls(files, [str(path) for path in videos], size)
+            _build(missing, size, pixels, estimate)
+        files = [cache_file(path, size, home, pixels) for path in videos]
+        return cls(files, [str(path) for path in videos], size, pixels)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -125,7 +130,7 @@ class CachedFrames:
         return self._open(video)[1]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """(T, H, W): a copy of these frames; DamagedError where one could not be decoded."""
+        """A copy of these frames; DamagedError where one could not be decoded."""
         pixels, readable = self._open(video)
         if frames.size and not 0 <= frames.min() <= frames.max() < len(pixels):
             raise MediaError(
@@ -140,7 +145,7 @@ class CachedFrames:
         return chosen
 
     def _open(self, video: int) -> tuple[NDArray[np.uint8], Points]:
-        return self._maps.get(video, lambda: _map(self.files[video], self.size))
+        return self._maps.get(video, lambda: _map(self.files[video], self.size, self.pixels))
 
 
 class DecodedFrames:
@@ -150,11 +155,18 @@ class DecodedFrames:
     """
 
     def __init__(
-        self, videos: Sequence[Path], size: Size, *, keep: int = 8, folder: Path | None = None
+        self,
+        videos: Sequence[Path],
+        size: Size,
+        *,
+        pixels: Pixels = "luma",
+        keep: int = 8,
+        folder: Path | None = None,
     ) -> None:
-        """size: width, height of the pictures; keep: decoders that stay open in a process."""
+        """size: width, height of the frames; keep: decoders that stay open in a process."""
         self.videos = tuple(videos)
         self.size = size
+        self.pixels: Pixels = pixels
         self.folder = folder
         self._open: _Recent[Video] = _Recent(keep, close=Video.close)
 
@@ -164,17 +176,17 @@ class DecodedFrames:
     def readable(self, video: int) -> Points:
         """Bool (N,): False where a frame of the video cannot be decoded."""
         path = self.videos[video]
-        target = cache_file(path, (0, 0), _home(self.folder))
+        target = cache_file(path, (0, 0), _home(self.folder), "luma")
         if not target.exists():
             with progress(f"Looking for damage in {path.name}", None) as bar:
-                _decode(path, target, (0, 0), advance=bar.advance)
-        return _map(target, (0, 0))[1]
+                _decode(path, target, (0, 0), "luma", advance=bar.advance)
+        return _map(target, (0, 0), "luma")[1]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """(T, H, W): these frames; DamagedError where one cannot be decoded."""
+        """These frames, decoded; DamagedError where one cannot be."""
         opened = self._open.get(video, lambda: open_video(self.videos[video]))
         wanted = [int(frame) for frame in frames]
-        return opened.read(wanted, pixels="luma", size=self.size)
+        return opened.read(wanted, pixels=self.pixels, size=self.size)
 
 
 class _Recent(Generic[T]):
@@ -209,13 +221,13 @@ class _Recent(Generic[T]):
         return (_Recent, (self.limit, self.close))
 
 
-def cache_file(video: Path, size: Size, home: Path) -> Path:
+def cache_file(video: Path, size: Size, home: Path, pixels: Pixels) -> Path:
     """Where the frames of a video in its present state are cached at `size`."""
     try:
         status = video.stat()
     except OSError as error:
         raise MediaError(f"{video}: cannot be read: {error.strerror}; check the path") from error
-    place = f"{video.resolve()}|{size[0]}x{size[1]}|luma"
+    place = f"{video.resolve()}|{size[0]}x{size[1]}|{pixels}"
     state = f"{status.st_size}|{status.st_mtime_ns}|{MAGIC!r}"
     return home / f"{_digest(place)}-{_digest(state)}.frames"
 
@@ -236,28 +248,29 @@ def _home(folder: Path | None) -> Path:
     return home
 
 
-def _missing(videos: Sequence[Path], size: Size, home: Path) -> dict[Path, Path]:
+def _missing(videos: Sequence[Path], size: Size, pixels: Pixels, home: Path) -> dict[Path, Path]:
     """The cache files that are still to be made, each with its video."""
-    files = {cache_file(path, size, home): path for path in videos}
+    files = {cache_file(path, size, home, pixels): path for path in videos}
     return {file: path for file, path in files.items() if not file.exists()}
 
 
-def _build(missing: dict[Path, Path], size: Size, estimate: CacheEstimate) -> None:
+def _build(missing: dict[Path, Path], size: Size, pixels: Pixels, estimate: CacheEstimate) -> None:
     task = f"Decoding {estimate.videos} videos ({estimate.needed / 1e6:,.0f} MB cache)"
     with progress(task, estimate.frames) as bar:
         for file, path in missing.items():
-            _decode(path, file, size, threads=0, advance=bar.advance)
+            _decode(path, file, size, pixels, threads=0, advance=bar.advance)
 
 
 def _decode(
     path: Path,
     target: Path,
     size: Size,
+    pixels: Pixels,
     *,
     threads: int = 1,
     advance: Callable[[float], None] | None = None,
 ) -> None:
-    """Decode one video into a cache file: pixels (N, H, W), readable (N,), the magic.
+    """Decode one video into a cache file: the frames, readable (N,), the magic.
 
     At size (0, 0) no pixels are kept, only which frames are readable.
     """
@@ -269,22 +282,26 @@ def _decode(
         if size == (0, 0):
             video.check(advance)
         else:
-            _write_pixels(video, size, file, advance)
+            _write_pixels(video, size, pixels, file, advance)
         readable = np.ones(video.frames, dtype=bool)
         for damage in video.damage:
             readable[damage.start : damage.stop] = False
-        file.seek(video.frames * size[0] * size[1])
+        file.seek(video.frames * _frame_bytes(size, pixels))
         file.write(readable.tobytes() + MAGIC)
     _remove_stale(target)
 
 
 def _write_pixels(
-    video: Video, size: Size, file: BinaryIO, advance: Callable[[float], None] | None
+    video: Video,
+    size: Size,
+    pixels: Pixels,
+    file: BinaryIO,
+    advance: Callable[[float], None] | None,
 ) -> None:
     """Each frame at its place; where one is unreadable the file has a hole that is never read."""
-    for frame, picture in video.stream(pixels="luma", size=size):
-        file.seek(frame * size[0] * size[1])
-        file.write(picture.data)
+    for number, image in video.stream(pixels=pixels, size=size):
+        file.seek(number * _frame_bytes(size, pixels))
+        file.write(np.ascontiguousarray(image).data)
         if advance is not None:
             advance(1)
 
@@ -298,9 +315,13 @@ def _remove_stale(current: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
-def _map(file: Path, size: Size) -> tuple[NDArray[np.uint8], Points]:
-    """Pixels (N, H, W) and readable (N,) of a cache file, memory-mapped read-only."""
-    area = size[0] * size[1]
+def _frame_bytes(size: Size, pixels: Pixels) -> int:
+    return size[0] * size[1] * (1 if pixels == "luma" else 3)
+
+
+def _map(file: Path, size: Size, pixels: Pixels) -> tuple[NDArray[np.uint8], Points]:
+    """The frames of a cache file and which are readable (N,), memory-mapped read-only."""
+    area = _frame_bytes(size, pixels)
     try:
         whole = np.asarray(np.memmap(file, np.uint8, "r"))
     except (OSError, ValueError) as error:
@@ -308,6 +329,6 @@ def _map(file: Path, size: Size) -> tuple[NDArray[np.uint8], Points]:
     frames, rest = divmod(len(whole) - len(MAGIC), area + 1)
     if rest or frames < 0 or whole[-len(MAGIC) :].tobytes() != MAGIC:
         raise StorageError(f"{file}: not a frame cache of {size[0]}x{size[1]}; delete it")
-    pixels = whole[: frames * area].reshape(frames, size[1], size[0])
+    shape = (size[1], size[0]) if pixels == "luma" else (size[1], size[0], 3)
     readable = whole[frames * area : frames * (area + 1)].view(np.bool_)
-    return pixels, readable
+    return whole[: frames * area].reshape(frames, *shape), readable

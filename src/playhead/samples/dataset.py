@@ -1,7 +1,8 @@
 """Training and validation windows by number: what the loader hands to training.
 
-A sample is `{"luma": uint8 (frames, H, W), "target": float32 (classes,)}`. A training sample is a
-function of (seed, epoch, index) alone; a validation sample of its index.
+A sample is `{"frames": uint8 (frames, H, W) or (frames, H, W, 3), "target": float32}`, the target
+that a job's function gives the middle of the window. A training sample is a function of (seed,
+epoch, index) alone; a validation sample of its index.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,12 +25,21 @@ from playhead.samples.sampling import (
     usable_points,
     validation_points,
 )
-from playhead.samples.windows import WindowSpec, targets
+from playhead.samples.windows import WindowSpec
 
-__all__ = ["LabelledVideos", "TrainingWindows", "Transform", "ValidationWindows"]
+__all__ = [
+    "LabelledVideos",
+    "TargetFunction",
+    "TrainingWindows",
+    "Transform",
+    "ValidationWindows",
+]
 
 Transform = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
-"""(T, H, W) and a generator → (T, H, W)."""
+"""Frames of a window as they are read, and a generator → the same shape."""
+
+TargetFunction = Callable[[Grid, Sequence[Event]], NDArray[np.float32]]
+"""A grid of T points and the events of its video → float32 (T, ...), the target of each point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +49,12 @@ class LabelledVideos:
     source: FrameSource
     grids: tuple[Grid, ...]
     events: tuple[tuple[Event, ...], ...]
-    classes: tuple[str, ...]
     window: WindowSpec
-    radius_seconds: float = 0.28
+    target: TargetFunction
 
     def targets(self) -> list[NDArray[np.float32]]:
-        """float32 (T, classes) a video."""
-        pairs = zip(self.grids, self.events, strict=True)
-        return [targets(*pair, self.classes, self.radius_seconds) for pair in pairs]
+        """float32 (T, ...) a video."""
+        return [self.target(*pair) for pair in zip(self.grids, self.events, strict=True)]
 
     def usable(self) -> list[NDArray[np.bool_]]:
         """Bool (T,) a video: where a window touches readable frames alone."""
@@ -55,7 +63,7 @@ class LabelledVideos:
         return [usable_points(*pair, self.window) for pair in pairs]
 
     def read(self, video: int, points: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """(T, H, W): what these grid points of a video show."""
+        """The frames that these grid points of a video show."""
         return self.source.read(video, self.grids[video].frames[points])
 
 
@@ -89,26 +97,28 @@ class TrainingWindows:
         return self.length
 
     def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
-        """Window `index` of an epoch: luma uint8 (frames, H, W), target float32 (classes,)."""
+        """Window `index` of an epoch."""
         rng = np.random.default_rng([self.seed, epoch, index])
         video, centre = self.sampler.draw(rng)
         length = len(self.videos.grids[video])
         points = self.videos.window.window_points(centre, length)
-        luma = self.videos.read(video, shift_points(points, length, self.shift, rng))
+        frames = self.videos.read(video, shift_points(points, length, self.shift, rng))
         if self.transform is not None:
-            luma = self.transform(luma, rng)
-        return {"luma": luma, "target": self.targets[video][centre]}
+            frames = self.transform(frames, rng)
+        return {"frames": frames, "target": self.targets[video][centre]}
 
 
 class ValidationWindows:
     """Every action and the empty midpoints between neighbours, as they are, in order.
 
+    empty_seconds: a midpoint counts as empty with no event this near;
     middles: (video, grid point) of each; those whose window touches unreadable frames are left out.
     Raises LabelError where that leaves none.
     """
 
-    def __init__(self, videos: LabelledVideos) -> None:
+    def __init__(self, videos: LabelledVideos, *, empty_seconds: float = 0.28) -> None:
         self.videos = videos
+        self.empty_seconds = empty_seconds
         self.targets = videos.targets()
         self.middles = [
             (video, int(point))
@@ -124,7 +134,7 @@ class ValidationWindows:
 
     def _points(self, video: int) -> NDArray[np.int32]:
         grid, events = self.videos.grids[video], self.videos.events[video]
-        return validation_points(grid, events, empty_seconds=self.videos.radius_seconds)
+        return validation_points(grid, events, empty_seconds=self.empty_seconds)
 
     def __len__(self) -> int:
         return len(self.middles)
@@ -133,4 +143,4 @@ class ValidationWindows:
         """Window `index`, the same in every epoch."""
         video, centre = self.middles[index]
         points = self.videos.window.window_points(centre, len(self.videos.grids[video]))
-        return {"luma": self.videos.read(video, points), "target": self.targets[video][centre]}
+        return {"frames": self.videos.read(video, points), "target": self.targets[video][centre]}

@@ -31,22 +31,35 @@ class Augmentation:
 
     config: AugmentationConfig
 
-    def __call__(self, luma: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """(T, H, W) → (T, H, W)."""
-        changed: NDArray[np.uint8] = augment(torch.from_numpy(luma), self.config, rng).numpy()
+    def __call__(self, frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Luma (T, H, W), or colour (T, H, W, 3) → the same shape."""
+        changed: NDArray[np.uint8] = augment(torch.from_numpy(frames), self.config, rng).numpy()
         return changed
 
 
-def augment(luma: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
-    """Change a window: (T, H, W), uint8 or float32 in [0, 1] → the same shape, type and range.
+def augment(frames: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
+    """Change a window: luma (T, H, W) or colour (T, H, W, 3), uint8 or float32 in [0, 1].
 
-    Returns `luma` itself where nothing is changed; never writes into it.
+    Returns the same shape, type and range; `frames` itself where nothing is changed, and never
+    writes into it. Colour is treated as three planes a frame, which change alike but for noise.
     """
-    frames = _move(luma, config, rng)
-    frames = _relight(_refocus(frames, config, rng), config, rng)
-    if frames.dtype == luma.dtype:
-        return frames
-    return frames.mul(255).add_(0.5).to(torch.uint8)
+    if frames.ndim == 4:
+        planes = frames.permute(0, 3, 1, 2).flatten(0, 1)  # (T, H, W, 3) → (3 T, H, W)
+        changed = _augment(planes, config, rng, planes_per_frame=3)
+        if changed is planes:
+            return frames
+        return changed.view(-1, 3, *planes.shape[1:]).permute(0, 2, 3, 1).contiguous()
+    return _augment(frames, config, rng, planes_per_frame=1)
+
+
+def _augment(
+    planes: Tensor, config: AugmentationConfig, rng: np.random.Generator, *, planes_per_frame: int
+) -> Tensor:
+    changed = _move(planes, config, rng, planes_per_frame)
+    changed = _relight(_refocus(changed, config, rng), config, rng)
+    if changed.dtype == planes.dtype:
+        return changed
+    return changed.mul(255).add_(0.5).to(torch.uint8)
 
 
 def _happens(probability: float, rng: np.random.Generator) -> bool:
@@ -58,9 +71,11 @@ def _unit(frames: Tensor) -> Tensor:
     return frames.float().div_(255) if frames.dtype == torch.uint8 else frames
 
 
-def _move(luma: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
+def _move(
+    planes: Tensor, config: AugmentationConfig, rng: np.random.Generator, planes_per_frame: int
+) -> Tensor:
     """Camera move, rotation, crop and flip as one resampling."""
-    count, height, width = luma.shape
+    count, height, width = planes.shape
     flip = _happens(config.flip, rng)
     steps = []  # each maps places in its output to places in its input
     if _happens(config.crop, rng):
@@ -68,15 +83,16 @@ def _move(luma: Tensor, config: AugmentationConfig, rng: np.random.Generator) ->
     if _happens(config.rotate, rng):
         steps.append(_turn(rng.uniform(-1, 1) * config.rotate_degrees))
     if _happens(config.camera, rng):
-        steps.append(_camera(count, width, height, config, rng))
+        moves = _camera(count // planes_per_frame, width, height, config, rng)
+        steps.append(np.repeat(moves, planes_per_frame, axis=0))
     if not steps:
-        return luma.flip(-1) if flip else luma
+        return planes.flip(-1) if flip else planes
     if flip:
         steps.insert(0, np.diag([-1.0, 1.0, 1.0]))
     whole = steps[0]
     for step in steps[1:]:
         whole = step @ whole
-    return _resample(_unit(luma), whole.reshape(-1, 3, 3))
+    return _resample(_unit(planes), whole.reshape(-1, 3, 3))
 
 
 def _crop(width: int, height: int, config: AugmentationConfig, rng: np.random.Generator) -> Matrix:

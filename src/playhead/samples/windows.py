@@ -4,6 +4,7 @@ A window is named by its middle. Past an end of the video it repeats the first o
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from playhead.errors import LabelError
 from playhead.events.model import Event
 from playhead.samples.grid import ROUNDING, Grid
 
-__all__ = ["WindowSpec", "class_indices", "event_time", "targets"]
+__all__ = ["NearEvents", "WindowSpec", "class_indices", "event_time", "targets"]
 
 
 class WindowSpec(Settings):
@@ -63,6 +64,21 @@ def class_indices(events: Sequence[Event], classes: Sequence[str]) -> NDArray[np
                 f"{', '.join(classes)}: add it to them or drop the label"
             )
     return np.array([known[event.label] for event in events], dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class NearEvents:
+    """The usual targets of windows: 1 for each class with an event near the middle, see `targets`.
+
+    Another function of a grid and its events may stand in its place.
+    """
+
+    classes: tuple[str, ...]
+    radius_seconds: float = 0.28
+
+    def __call__(self, grid: Grid, events: Sequence[Event]) -> NDArray[np.float32]:
+        """float32 (T, classes)."""
+        return targets(grid, events, self.classes, self.radius_seconds)
 
 
 def targets(

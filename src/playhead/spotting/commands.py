@@ -23,8 +23,8 @@ Settings = Annotated[
 
 
 @app.command(
-    epilog="Example: playhead spotting train football-demo --set data.manifest=matches/manifest.csv "
-    "--out runs/first"
+    epilog="Example: playhead spotting train football-demo "
+    "--set data.manifest=matches/manifest.csv --out runs/first"
 )
 def train(
     config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],

@@ -16,6 +16,7 @@ from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
 from playhead.samples.dataset import LabelledVideos
 from playhead.samples.folds import chosen_fold
 from playhead.samples.grid import make_grid
+from playhead.samples.windows import NearEvents
 from playhead.spotting.config import DataConfig, SpottingConfig
 from playhead.spotting.truth import SCORES, labels_of, pair_videos
 
@@ -55,9 +56,8 @@ def load_videos(
         source=_frames([row.video for row in rows], data),
         grids=tuple(grids),
         events=tuple(one.events for one in truth),
-        classes=data.classes,
         window=config.window,
-        radius_seconds=config.target_seconds,
+        target=NearEvents(data.classes, config.target_seconds),
     )
     return videos, truth
 

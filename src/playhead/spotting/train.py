@@ -60,18 +60,18 @@ def train_spotting(
         transform=Augmentation(config.augmentation),
         scores=hard,
     )
-    checks = ValidationWindows(validation)
+    checks = ValidationWindows(validation, empty_seconds=config.target_seconds)
     batch_size = config.training.batch_size
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        logits: Tensor = model(batch["luma"].float() / 255)
+        logits: Tensor = model(batch["frames"].float() / 255)
         return classification_loss(logits, batch["target"], config.loss)
 
     def validate(model: nn.Module, epoch: int) -> dict[str, float]:
         """Average precision over the validation windows, the mean of the classes that have any."""
         scores, targets = [], []
         for batch in batches(checks, batch_size=batch_size, seed=0, epoch=epoch, workers=0):
-            logits = model(batch["luma"].to(run.device).float() / 255)
+            logits = model(batch["frames"].to(run.device).float() / 255)
             scores.append(torch.sigmoid(logits).float().cpu().numpy())
             targets.append(batch["target"].numpy())
         return {"window_map": window_map(np.concatenate(scores), np.concatenate(targets))}
