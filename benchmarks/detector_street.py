@@ -85,7 +85,7 @@ def one_run(manifest: Path, arm: Arm, seed: int, arguments: argparse.Namespace) 
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run = TrainingRun(Path(folder) / "run", config)
-        trained = fit_detector(run, config)
+        trained = fit_detector(run)
         seconds = time.monotonic() - started
         run.export(trained.model, plan_of(config), trained.sides.train.classes, trained.fitted)
         found = predict_set([run.bundle], held_out, PredictOptions(threads=THREADS))

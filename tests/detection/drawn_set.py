@@ -23,6 +23,7 @@ TINY: dict[str, Any] = {
         "head_blocks": 1,
     },
     "training": {
+        "precision": "fp32",
         "epochs": 2,
         "batch_size": 4,
         "rate": 3e-3,

@@ -22,7 +22,7 @@ from playhead.inference.bundle import (
 )
 from playhead.inference.detectors.own import BundleDetector, cells, view_of
 from playhead.inference.detectors.plan import DetectorPlan
-from playhead.inference.runtime import Precision
+from playhead.inference.precision import PrecisionChoice
 from playhead.learning.backends import cuda_detector
 from playhead.learning.cuda import CudaBackend
 from playhead.learning.nn.detector import DetectorNetwork, build_detector, build_from_manifest
@@ -73,7 +73,7 @@ def pictures() -> list[NDArray[np.uint8]]:
     return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
 
 
-def in_torch(one: Bundle, precision: Precision) -> CudaBackend:
+def in_torch(one: Bundle, precision: PrecisionChoice) -> CudaBackend:
     return CudaBackend(one, build_from_manifest, precision=precision, device="cpu")
 
 

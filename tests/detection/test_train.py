@@ -35,7 +35,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def learn(config: DetectorConfig, run: Path, *, resume: bool = False) -> FittedDetector:
-    return fit_detector(TrainingRun(run, config, resume=resume), config)
+    return fit_detector(TrainingRun(run, config, resume=resume))
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from playhead.learning.losses import focal
 from playhead.learning.settings import TrainingConfig
 
 SETTINGS: dict[str, Any] = {
+    "precision": "fp32",
     "epochs": 4,
     "warmup_epochs": 0.5,
     "batch_size": 4,

@@ -15,8 +15,8 @@ data: {manifest: MANIFEST, classes: [pass, drive], rate: "25", size: [64, 36]}
 samples_per_epoch: 32
 model: {kind: slow_fusion, encoder: small, encoder_channels: 8, channels: 8, head_channels: 8}
 loss: {kind: bce}
-training: {epochs: 2, batch_size: 8, rate: 3.0e-3, final_rate: 3.0e-5, ema: 0.5, threads: 1,
-  select: window_map, keep_epochs: [1]}
+training: {precision: fp32, epochs: 2, batch_size: 8, rate: 3.0e-3, final_rate: 3.0e-5, ema: 0.5,
+  threads: 1, select: window_map, keep_epochs: [1]}
 decisions: {min_height: 0.0}
 """
 

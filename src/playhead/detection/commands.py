@@ -134,8 +134,9 @@ def predict(
     ] = None,
     device: Device = "auto",
     precision: Annotated[
-        Literal["fp32", "bf16", "fp16"], typer.Option(help="Numbers the network computes with.")
-    ] = "fp32",
+        Literal["auto", "fp32", "bf16", "fp16"],
+        typer.Option(help="auto: bf16 where the processor has it, else fp32."),
+    ] = "auto",
     overwrite: Overwrite = False,
     threads: Threads = None,
     as_json: Json = False,

@@ -21,7 +21,7 @@ from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors import OwnDetector, open_own
-from playhead.inference.runtime import Precision
+from playhead.inference.precision import PrecisionChoice
 from playhead.learning.backends import cuda_detector
 from playhead.media.stills import read_still
 from playhead.progress import progress
@@ -65,7 +65,7 @@ class PredictOptions:
     hierarchy: bool = True
     device: str = "auto"
     threads: int | None = None
-    precision: Precision = "fp32"
+    precision: PrecisionChoice = "auto"
 
 
 def open_bundles(bundles: Sequence[Bundle | Path], options: PredictOptions) -> OwnDetector:

@@ -48,7 +48,7 @@ def train_detector(
     Raises PlayheadError for labels, images or weights that cannot be used, before any training.
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
-    trained = fit_detector(run, config)
+    trained = fit_detector(run)
     valid, classes = trained.sides.valid, trained.sides.train.classes
     if not run.has_bundle:  # else its thresholds may be a person's choice by now
         run.export(trained.model, plan_of(config), classes, trained.fitted)
@@ -91,8 +91,9 @@ def train_detector(
     )
 
 
-def fit_detector(run: TrainingRun, config: DetectorConfig) -> FittedDetector:
+def fit_detector(run: TrainingRun[DetectorConfig]) -> FittedDetector:
     """Only the training; the run folder holds its log, its checkpoint and its best weights."""
+    config = run.config
     sides = split_pictures(config.data)
     classes, valid = sides.train.classes, sides.valid
     check_classes(config.decisions, classes, source="decisions")

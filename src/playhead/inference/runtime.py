@@ -1,7 +1,7 @@
 """Backends: what runs the parts of a bundle. Here OpenVINO on the CPU, without torch.
 
-The CUDA backend needs torch and lives in `learning`; a job hands it over as a factory. Precision
-is what the caller says; a CPU that lacks it is refused, never answered in another one.
+The CUDA backend needs torch and lives in `learning`; a job hands it over as a factory. A precision
+that the caller names and the CPU lacks is refused; `auto` takes the fastest that it has.
 """
 
 import ctypes
@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 
 from playhead.errors import BundleError, PlayheadError
 from playhead.inference.bundle import Bundle
+from playhead.inference.precision import (
+    Precision,
+    PrecisionChoice,
+    native_bf16,
+    parse_precision,
+)
 
 __all__ = [
     "MAX_STREAMS",
@@ -24,15 +30,14 @@ __all__ = [
     "CudaFactory",
     "Device",
     "OpenVinoBackend",
-    "Precision",
     "available_cores",
     "cpu_options",
+    "cpu_precision",
     "open_backend",
     "openvino_core",
 ]
 
 Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["fp32", "bf16", "fp16"]
 
 MAX_STREAMS = 4
 """More streams take more memory than they save time."""
@@ -44,11 +49,15 @@ THREADS_PER_IMAGE = 4
 class Backend(Protocol):
     """Runs the parts of one bundle; arrays go in and out, the first axis is the batch."""
 
+    @property
+    def precision(self) -> Precision:
+        """The numbers that it computes with."""
+
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
         """One part: `inputs` of the shape and type that the manifest gives → float32."""
 
 
-CudaFactory = Callable[[Bundle, Precision], Backend | None]
+CudaFactory = Callable[[Bundle, PrecisionChoice], Backend | None]
 """Makes the CUDA backend, or None where torch or a CUDA device is missing."""
 
 
@@ -57,7 +66,7 @@ def open_backend(
     *,
     device: str = "auto",
     threads: int | None = None,
-    precision: str = "fp32",
+    precision: str = "auto",
     cuda_factory: CudaFactory | None = None,
 ) -> Backend:
     """The backend for a device: `auto` takes CUDA where a driver and torch are present.
@@ -65,7 +74,7 @@ def open_backend(
     threads: of the CPU backend; None means every core this process may use.
     Raises PlayheadError for an unknown device or precision, or a device that is not there.
     """
-    checked = _precision(precision)
+    checked = parse_precision(precision)
     match device:
         case "cpu":
             return OpenVinoBackend(bundle, threads=threads, precision=checked)
@@ -94,11 +103,11 @@ class OpenVinoBackend:
     """
 
     def __init__(
-        self, bundle: Bundle, *, threads: int | None = None, precision: Precision = "fp32"
+        self, bundle: Bundle, *, threads: int | None = None, precision: PrecisionChoice = "fp32"
     ) -> None:
         self._bundle = bundle
         self._threads = threads or available_cores()
-        self._precision: Precision = precision
+        self.precision: Precision = cpu_precision(precision)
         parts = bundle.manifest.parts
         self._one_by_one = {name: part.input.shape.count(None) > 1 for name, part in parts.items()}
         self._requests = {name: self._compile(name) for name in parts}
@@ -135,7 +144,7 @@ class OpenVinoBackend:
         path = self._bundle.graph(part)
         wanted = self._threads // THREADS_PER_IMAGE if self._one_by_one[part] else self._threads
         streams = min(max(wanted, 1), MAX_STREAMS)
-        options = cpu_options(self._threads, streams, self._precision)
+        options = cpu_options(self._threads, streams, self.precision)
         try:
             compiled = openvino_core().compile_model(path, "CPU", options)
         except RuntimeError as error:
@@ -156,6 +165,14 @@ def openvino_core() -> Any:
     return openvino.Core()
 
 
+def cpu_precision(choice: PrecisionChoice) -> Precision:
+    """What OpenVINO computes with on this processor, see `inference.precision`."""
+    if choice != "auto":
+        return choice
+    able = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if native_bf16() and "BF16" in able else "fp32"
+
+
 def cpu_options(threads: int, streams: int, precision: Precision) -> dict[str, Any]:
     """Everything explicit: results and speed must not hang on what OpenVINO guesses."""
     types = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -172,14 +189,6 @@ def cpu_options(threads: int, streams: int, precision: Precision) -> dict[str, A
         "ENABLE_CPU_PINNING": False,  # pinned threads of two processes share one core
         "CACHE_DIR": "",
     }
-
-
-def _precision(name: str) -> Precision:
-    match name:
-        case "fp32" | "bf16" | "fp16":
-            return name
-        case _:
-            raise PlayheadError(f"precision {name!r}: is none of fp32, bf16, fp16")
 
 
 def available_cores() -> int:

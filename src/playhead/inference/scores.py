@@ -31,7 +31,8 @@ class Scores:
     times: float64 (T,), seconds of the grid points, rising; frames: int32 (T,), the frame shown at
     each; frame_times: float64 (T,), that frame's own time, which an event decided there gets;
     values: float32 (T, C), in [0, 1] or NaN; C is the number of classes; decisions: the settings
-    that events were decided with, so that deciding again begins where the model left off.
+    that events were decided with, so that deciding again begins where the model left off;
+    precision: the numbers that the model computed with, empty where nobody knows.
     """
 
     video: str
@@ -41,6 +42,7 @@ class Scores:
     classes: tuple[str, ...]
     values: NDArray[np.float32]
     decisions: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = ""
 
     def __post_init__(self) -> None:
         points = len(self.times)
@@ -65,6 +67,7 @@ def write_scores(scores: Scores, path: Path) -> None:
             classes=np.array(scores.classes, dtype=np.str_),
             values=scores.values,
             decisions=np.str_(json.dumps(dict(scores.decisions))),
+            precision=np.str_(scores.precision),
         )
 
 
@@ -85,6 +88,7 @@ def read_scores(path: Path) -> Scores:
                 classes=tuple(str(name) for name in file["classes"]),
                 values=file["values"],
                 decisions=json.loads(str(file["decisions"])),
+                precision=str(file["precision"]) if "precision" in file else "",
             )
     except (*_UNREADABLE, OSError, KeyError, ValueError, TypeError) as error:
         raise PlayheadError(f"{path}: not a score file: {error}") from error

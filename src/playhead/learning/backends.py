@@ -3,12 +3,13 @@
 import importlib.util
 
 from playhead.inference.bundle import Bundle
-from playhead.inference.runtime import Backend, Precision
+from playhead.inference.precision import PrecisionChoice
+from playhead.inference.runtime import Backend
 
 __all__ = ["cuda_detector"]
 
 
-def cuda_detector(bundle: Bundle, precision: Precision) -> Backend | None:
+def cuda_detector(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
     """The CUDA backend of a detector; None where torch is missing or sees no CUDA device."""
     if importlib.util.find_spec("torch") is None:
         return None

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from playhead.errors import BundleError
 from playhead.inference.bundle import Bundle, BundleManifest, InputPlan
-from playhead.inference.runtime import Precision
+from playhead.inference.precision import Precision, PrecisionChoice
+from playhead.learning.device import torch_precision
 from playhead.learning.parts import ExportPart
 
 __all__ = ["Build", "CudaBackend", "open_cuda"]
@@ -23,7 +24,7 @@ Build = Callable[[BundleManifest], tuple[nn.Module, InputPlan]]
 """The network of a manifest, its weights still random, and its input plan."""
 
 
-def open_cuda(bundle: Bundle, precision: Precision, build: Build) -> "CudaBackend | None":
+def open_cuda(bundle: Bundle, precision: PrecisionChoice, build: Build) -> "CudaBackend | None":
     """The CUDA backend, or None where torch sees no CUDA device."""
     return CudaBackend(bundle, build, precision=precision) if torch.cuda.is_available() else None
 
@@ -40,11 +41,12 @@ class CudaBackend:
         bundle: Bundle,
         build: Build,
         *,
-        precision: Precision = "fp32",
+        precision: PrecisionChoice = "fp32",
         device: str = "cuda",
     ) -> None:
         self._device = torch.device(device)
-        self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+        self.precision: Precision = torch_precision(precision, self._device)
+        self._half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
         model, plan = build(bundle.manifest)
         _load(model, bundle)
         for parameter in model.parameters():

@@ -1,10 +1,11 @@
-"""Where a model trains."""
+"""Where a model trains, and in which numbers."""
 
 import torch
 
 from playhead.errors import PlayheadError
+from playhead.inference.precision import Precision, PrecisionChoice, native_bf16
 
-__all__ = ["training_device"]
+__all__ = ["torch_precision", "training_device"]
 
 
 def training_device(name: str) -> torch.device:
@@ -20,3 +21,14 @@ def training_device(name: str) -> torch.device:
             raise PlayheadError("device cuda: torch sees no CUDA device; use --device cpu")
         case _:
             raise PlayheadError(f"device {name!r}: is none of auto, cpu, cuda")
+
+
+def torch_precision(choice: PrecisionChoice, device: torch.device) -> Precision:
+    """What torch computes with: `auto` is bf16 where the device has it natively, else fp32."""
+    if choice != "auto":
+        return choice
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = native_bf16()
+    return "bf16" if native else "fp32"

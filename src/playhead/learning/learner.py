@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from playhead.errors import ConfigError
+from playhead.learning.device import torch_precision
 from playhead.learning.ema import AveragedModel
 from playhead.learning.optim import build_optimiser
 from playhead.learning.settings import TrainingConfig
@@ -32,7 +33,8 @@ class Learner:
             _channels_last(self.model)
         self.average = AveragedModel(self.model, config.ema) if config.ema is not None else None
         self.optimiser = build_optimiser(self.model, config)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+        self.precision = torch_precision(config.precision, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
         self.trainable = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
 
     @property
@@ -91,8 +93,8 @@ class Learner:
         self.scaler.load_state_dict(scaler)
 
     def _autocast(self) -> torch.autocast:
-        kind = torch.float16 if self.config.precision == "fp16" else torch.bfloat16
-        return torch.autocast(self.device.type, kind, enabled=self.config.precision != "fp32")
+        kind = torch.float16 if self.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, kind, enabled=self.precision != "fp32")
 
 
 def batch_samples(batch: Batch) -> int:

@@ -8,19 +8,20 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import torch
 import yaml
 from torch import nn
 
-from playhead.config import Settings, without_folders
+from playhead.config import BAD_YAML, Settings, without_folders
 from playhead.errors import PlayheadError
 from playhead.execution.batch import FileOutcome
 from playhead.files import sha256, write_text
 from playhead.inference.bundle import WEIGHTS, InputPlan, new_bundle_folder
+from playhead.inference.precision import PrecisionChoice, parse_precision
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
-from playhead.learning.device import training_device
+from playhead.learning.device import torch_precision, training_device
 from playhead.learning.export import export_bundle
 from playhead.learning.log import read_rows
 from playhead.learning.settings import TrainingConfig
@@ -28,6 +29,9 @@ from playhead.learning.state import load_weights
 from playhead.learning.training import FitResult, Loss, Samples, Validate, fit
 
 __all__ = ["Rebuilt", "TrainResult", "TrainingRun", "export_run"]
+
+
+Config = TypeVar("Config", bound="RunConfig")
 
 
 class RunConfig(Protocol):
@@ -40,6 +44,7 @@ class RunConfig(Protocol):
     @property
     def decisions(self) -> Settings: ...
     def model_dump(self, *, mode: str) -> dict[str, Any]: ...
+    def model_copy(self, *, update: Mapping[str, Any]) -> Self: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +93,31 @@ class TrainResult:
         )
 
 
-class TrainingRun:
+class TrainingRun(Generic[Config]):
     """A run folder that is begun, or resumed: it trains one model and exports it.
 
-    begun: whether an earlier process has written a checkpoint; device: where the model trains.
+    config: with the precision that `auto` stands for, which a resumed run keeps; begun: whether an
+    earlier process has written a checkpoint; device: where the model trains.
     Seeds torch's generator, so that the model built next starts with weights of the seed.
     Raises PlayheadError for a folder that holds a run and is not resumed, or holds none and is.
     """
 
     def __init__(
-        self, folder: Path, config: RunConfig, *, resume: bool = False, device: str = "auto"
+        self, folder: Path, config: Config, *, resume: bool = False, device: str = "auto"
     ) -> None:
         if resume and not folder.is_dir():
             raise PlayheadError(
                 f"{folder}: there is no run to resume; leave --resume out to begin one"
             )
         prepare_folder(folder, resume=resume)
-        self.folder, self.config, self.resume = folder, config, resume
+        self.folder, self.resume = folder, resume
         self.begun = checkpoint_path(folder).exists()
         self.device = training_device(device)
+        precision: PrecisionChoice = torch_precision(config.training.precision, self.device)
+        if self.begun and config.training.precision == "auto":  # as it was begun, maybe elsewhere
+            precision = _begun_precision(folder)
+        training = config.training.model_copy(update={"precision": precision})
+        self.config = config.model_copy(update={"training": training})
         torch.manual_seed(config.training.seed)
 
     @property
@@ -133,7 +144,7 @@ class TrainingRun:
         validate: Validate,
         data: Mapping[str, Iterable[str]],
         start: Mapping[str, Any] | None = None,
-        config: RunConfig | None = None,
+        config: Config | None = None,
     ) -> FitResult:
         """Train `model` in place, see `learning.training.fit`; it ends with its best weights.
 
@@ -217,6 +228,16 @@ def _export(rebuilt: Rebuilt, folder: Path, metrics: dict[str, Any]) -> None:
         metrics=metrics,
         training=without_folders(config),
     )
+
+
+def _begun_precision(run: Path) -> PrecisionChoice:
+    """The precision that a run was begun with, from its config.yaml."""
+    path = run / "config.yaml"
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_precision(str(document["training"]["precision"]))
+    except (OSError, KeyError, TypeError, *BAD_YAML) as error:
+        raise PlayheadError(f"{path}: names no training.precision; begin a new run") from error
 
 
 def _has_bundle(run: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from playhead.config import LOCAL, Settings
+from playhead.inference.precision import PrecisionChoice
 
 __all__ = ["DetectorNetworkConfig", "LossConfig", "TrainingConfig"]
 
@@ -49,7 +50,10 @@ class TrainingConfig(Settings):
         None, gt=0, lt=1, description="decay of the averaged weights that are validated and kept"
     )
 
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="fp16 needs CUDA")
+    precision: PrecisionChoice = Field(
+        "auto",
+        description="auto: bf16 where the processor has it natively, else fp32; fp16 needs CUDA",
+    )
     channels_last: bool = Field(False, description="memory layout of convolutions; often faster")
     seed: int = Field(0, ge=0, description="of the sampler, the augmentation and drop-out")
     workers: int = Field(0, ge=0, description="processes that load samples; 0: none but this one")

@@ -62,8 +62,10 @@ def predict(
     device: Device = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Default: every core.")] = None,
     precision: Annotated[
-        Literal["fp32", "bf16", "fp16"] | None,
-        typer.Option(help="What the model computes in. Default: the bundle's."),
+        Literal["auto", "fp32", "bf16", "fp16"] | None,
+        typer.Option(
+            help="auto: bf16 where the processor has it, else fp32. Default: the bundle's."
+        ),
     ] = None,
     every: Annotated[
         int | None,

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from playhead import config
 from playhead.config import LOCAL, Settings, load_config
 from playhead.decisions.peaks import PeakConfig
+from playhead.inference.precision import PrecisionChoice
 from playhead.learning.settings import LossConfig, TrainingConfig
 from playhead.samples.augmentation import AugmentationConfig
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
@@ -201,8 +202,10 @@ class StartConfig(Settings):
 class PredictionConfig(Settings):
     """How a bundle is run where the command line does not say otherwise."""
 
-    precision: Literal["fp32", "bf16", "fp16"] = Field(
-        default="fp32", description="what the model computes in; a processor without it refuses"
+    precision: PrecisionChoice = Field(
+        default="auto",
+        description="auto: bf16 where the processor has it natively, else fp32; a precision that "
+        "the processor lacks is refused",
     )
     every: int = Field(
         default=1,

@@ -20,7 +20,8 @@ from playhead.events.model import VideoEvents
 from playhead.execution.batch import BatchResult, FileOutcome, output_path, run_files
 from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
 from playhead.inference.dense import WindowPlan
-from playhead.inference.runtime import Backend, Precision, open_backend
+from playhead.inference.precision import PrecisionChoice
+from playhead.inference.runtime import Backend, open_backend
 from playhead.inference.scores import Scores, read_scores, write_scores
 from playhead.media import Damage, open_video
 from playhead.progress import Progress
@@ -37,7 +38,7 @@ class PredictOptions:
 
     device: str = "auto"
     threads: int | None = None
-    precision: Precision | None = None
+    precision: PrecisionChoice | None = None
     every: int | None = None
     flip: bool | None = None
 
@@ -181,7 +182,7 @@ def _problem(damage: Sequence[Damage], scores: Scores) -> str | None:
     return f"{lost}not scored: {seconds or 'nothing'}"
 
 
-def _cuda(bundle: Bundle, precision: Precision) -> Backend | None:
+def _cuda(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
     """The CUDA backend where torch is installed and sees a device; else None."""
     if importlib.util.find_spec("torch") is None:
         return None

@@ -45,6 +45,7 @@ def score_video(
         classes=manifest.classes,
         values=_interpolated(np.concatenate(points), np.concatenate(values), len(grid)),
         decisions=manifest.post_processing,
+        precision=backend.precision,
     )
 
 

@@ -96,7 +96,7 @@ def train_spotting(
 
 
 def _predict_validation(
-    run: TrainingRun,
+    run: TrainingRun[SpottingConfig],
     fitted: FitResult,
     videos: Sequence[Path],
     truth: Sequence[VideoEvents],
