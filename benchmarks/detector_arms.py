@@ -27,9 +27,9 @@ from scipy import stats
 from environment import describe
 from playhead.detection.config import DetectorConfig, find_config, load_detector_config
 from playhead.detection.evaluate import measure_pictures
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import NormaliseConfig
-from playhead.detection.normalise.normalise import normalise
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.train import fit_detector, plan_of
 from playhead.events.images import LabelledPicture, PictureSet

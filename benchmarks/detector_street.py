@@ -18,7 +18,7 @@ import numpy as np
 from environment import describe
 from playhead.detection.config import DetectorConfig, find_config, load_detector_config
 from playhead.detection.evaluate import measure_pictures
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.train import fit_detector, plan_of
 from playhead.learning.run import TrainingRun

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from playhead.demos.detection import measure_test_pictures, scatter
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import load_normalise_config
-from playhead.detection.normalise.normalise import normalise
 from playhead.events.images import LabelledPicture, PictureSet
 from tests.detection.drawn_set import CLASSES, draw_set
 from tests.detector_bundle import paint, write_detector_bundle

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import NormaliseConfig, load_normalise_config
-from playhead.detection.normalise.normalise import normalise
 from playhead.detection.normalise.report import NormaliseReport
 from playhead.files import sha256
 from tests.detection.labels.picture_files import draw
@@ -44,7 +44,7 @@ def run(out: Path, *sources: str | Path, **said: object) -> NormaliseReport:
 
 def found(report: NormaliseReport, source: int = 0) -> dict[str, int]:
     """How often each kind of case was counted for a source."""
-    return {str(kind): one.count for kind, one in report.sources[source].counts.items()}
+    return {str(kind): count for kind, (count, _) in report.sources[source].cases.items()}
 
 
 def checksums(folder: Path) -> dict[str, tuple[str, int]]:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from playhead.detection.crops import crops_of
-from playhead.detection.labels.assembly import UnseenPicture
-from playhead.detection.labels.files import of_split, read_pair, read_pictures
+from playhead.detection.labels.read import UnseenPicture, of_split, read_pair, read_pictures
 from playhead.metrics.mistakes import find_mistakes
 from tests.detection.labels.picture_files import draw
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playhead.detection.labels.files import read_pair, read_pictures, write_pictures, write_set
+from playhead.detection.labels.read import read_pair, read_pictures
+from playhead.detection.labels.write import write_pictures, write_set
 from playhead.detection.predict import PredictOptions
 from playhead.detection.predict_files import predict_files
 from playhead.events.formats.tracks import read_tracks

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from playhead.detection.evaluate import measure_pictures
-from playhead.detection.labels.files import read_pictures, write_pictures, write_set
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.write import write_pictures, write_set
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.thresholds import (
     Goal,

@@ -17,9 +17,9 @@ from playhead.detection.config import (
     load_detector_config,
 )
 from playhead.detection.evaluate import PictureEvaluation, measure_bundle
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import load_normalise_config
-from playhead.detection.normalise.normalise import normalise
 from playhead.detection.reporting import write_detector_report
 from playhead.detection.synthesis.config import make_synthesis_config
 from playhead.detection.synthesis.synthesise import synthesise

@@ -298,26 +298,26 @@ def normalise(
     as_json: Json = False,
 ) -> None:
     """Make one set of labels from several sources: merged, repaired, each repair counted."""
+    from playhead.detection.normalise import normalise as normalise_sources
     from playhead.detection.normalise.config import normalise_options
-    from playhead.detection.normalise.normalise import check_report, print_report, write_report
-    from playhead.detection.normalise.normalise import normalise as normalise_sources
+    from playhead.detection.normalise.write import check_report, write_report
 
     config = normalise_options(
         sources,
         settings or [],
-        images=images,
         classes=classes,
         renamed=renamed or [],
-        group_by=group_by,
         split=split,
+        images=images,
+        group_by=group_by,
         seed=seed,
     )
     if report is not None:
-        check_report((one.path for one in config.sources), report)
+        check_report((source.path for source in config.sources), report)
     done = normalise_sources(config, out, dry_run=dry_run, overwrite=overwrite)
     if report is not None:
         write_report(done, report)
-    print_json(done.to_json()) if as_json else print_report(done)
+    print_json(done.to_json()) if as_json else done.print()
     raise typer.Exit(3 if done.failed else 0)
 
 

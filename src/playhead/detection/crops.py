@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from playhead.detection.labels.assembly import UnseenPicture
+from playhead.detection.labels.read import UnseenPicture
 from playhead.errors import PlayheadError
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.media.stills import read_still

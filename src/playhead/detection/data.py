@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.detection.config import DataConfig, DetectorConfig
-from playhead.detection.labels.assembly import refuse_unseen
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures, refuse_unseen
 from playhead.detection.leaks import refuse_made_of
 from playhead.detection.sample_cache import PictureCache
 from playhead.detection.samples import TrainingPictures

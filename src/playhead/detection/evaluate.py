@@ -14,8 +14,8 @@ import numpy as np
 
 from playhead.decisions.detection_config import DEFAULT_THRESHOLD
 from playhead.detection.intervals import ALL, Intervals
-from playhead.detection.labels.files import of_split, read_pictures
 from playhead.detection.labels.pairing import pair
+from playhead.detection.labels.read import of_split, read_pictures
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.errors import LabelError
 from playhead.events.images import PictureSet

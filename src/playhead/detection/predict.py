@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.decisions.hierarchy import doubt_orphans
-from playhead.detection.labels.assembly import refuse_unseen
+from playhead.detection.labels.read import refuse_unseen
 from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.inference.bundle import Bundle

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from playhead.detection.labels.sources import MANIFEST, SUBMISSION
+from playhead.detection.labels.layout import MANIFEST, SUBMISSION
 from playhead.detection.labels.yolo import CLASSES
 from playhead.errors import PlayheadError
 

@@ -12,11 +12,10 @@ from time import monotonic
 from typing import Any
 
 from playhead.config import validate
-from playhead.detection.labels import csv_rows
+from playhead.detection.labels import csv
 from playhead.detection.labels.coco import Ids
-from playhead.detection.labels.files import KINDS, read_pictures, write_pictures
-from playhead.detection.labels.names import is_text, label_names, names_of
-from playhead.detection.labels.raw import refuse
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.write import KINDS, is_text, label_names, names_of, write_pictures
 from playhead.detection.predict import LEAST, PredictOptions, open_bundles, predicted
 from playhead.detection.predict_earlier import earlier_files, remove_files
 from playhead.detection.recorded_thresholds import RECORD, write_thresholds_of
@@ -163,7 +162,7 @@ def _check_names(
         return {}, []
     names = names_of(pictures, root)
     if "csv" in kinds:
-        csv_rows.check_names(names)
+        csv.check_names(names)
     unwritable = [name for name in names if not is_text(name)]
     if unwritable and set(kinds) - {"yolo"}:
         raise LabelError(
@@ -187,7 +186,7 @@ def _check_names(
 
 def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:
     """Refuse a document that results of these pictures and classes cannot be numbered by."""
-    known = Ids.read(ids, refuse)
+    known = Ids.read(ids)
     for what, asked, there in (
         ("picture", names, known.pictures.values()),
         ("class", labels, known.classes.values()),

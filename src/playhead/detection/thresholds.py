@@ -14,7 +14,7 @@ from typing import Any
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.decisions.hierarchy import parents_first
 from playhead.detection.evaluate import read_sets
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures
 from playhead.detection.predict import PredictOptions, doubted, predict_set
 from playhead.errors import ConfigError, LabelError
 from playhead.events.images import PictureSet

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playhead.detection.labels import finding
 from playhead.events.images import LabelledPicture, PictureSet
 
 
@@ -51,9 +50,9 @@ def denied(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
     """Let folders refuse to be listed, which permissions do for all but the superuser."""
     listed = os.scandir
 
-    def scandir(path: Path | int) -> object:
-        if path in folders:
+    def scandir(path: Path | str) -> object:
+        if Path(path) in folders:
             raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
 
-    monkeypatch.setattr(finding.os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", scandir)

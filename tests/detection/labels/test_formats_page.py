@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from playhead.detection.labels.files import read_pictures, write_pictures
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.write import write_pictures
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "formats.md"
 SECTION = PAGE.read_text(encoding="utf-8").split("## Labelled pictures")[1].split("\n## ")[0]

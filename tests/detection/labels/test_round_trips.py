@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.detection.labels.files import (
-    KINDS,
-    read_pair,
-    read_pictures,
-    write_pictures,
-    write_set,
-)
+from playhead.detection.labels.read import read_pair, read_pictures
+from playhead.detection.labels.write import KINDS, write_pictures, write_set
 from playhead.errors import LabelError, StorageError
 from playhead.events.images import LabelledPicture, PictureSet
 from tests.detection.labels.picture_files import draw, labelled, same
@@ -113,7 +108,7 @@ def test_a_written_set_keeps_groups_and_splits(tmp_path: Path) -> None:
         assert [(one.group, one.split) for one in read.pictures] == [("g", "train"), ("g", "valid")]
         assert same(read, PictureSet(("car",), pictures))
     assert len(read_pictures(tmp_path, split="valid")) == 1
-    with pytest.raises(LabelError, match="its pictures are of train, valid"):
+    with pytest.raises(LabelError, match="its images are of train, valid"):
         read_pictures(tmp_path, split="test")
 
 

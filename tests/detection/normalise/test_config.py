@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import load_normalise_config
-from playhead.detection.normalise.normalise import normalise
 from playhead.errors import ConfigError, LabelError
 from tests.detection.label_sources import GOOD, boxes_of, found, run, yolo
 from tests.detection.labels.picture_files import draw
@@ -76,7 +76,7 @@ def test_the_yaml_of_a_data_set_is_a_source_and_no_configuration(tmp_path: Path)
 
 def test_numbers_that_nothing_names_are_refused_with_three_remedies(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD}, classes="")
-    with pytest.raises(LabelError, match=r"say CLASS=.*classes\.txt.*--classes"):
+    with pytest.raises(LabelError, match=r"write CLASS=.*classes\.txt.*--classes"):
         run(tmp_path / "out", root)
     run(tmp_path / "out", root, classes=["car"])
     assert boxes_of(tmp_path / "out") == {"a.jpg": [("car", [24, 12, 40, 36])]}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from playhead.errors import LabelError
 from tests.detection.label_sources import GOOD, VOC, boxes_of, found, run, yolo
 from tests.detection.labels.picture_files import denied, draw
 
@@ -21,7 +22,7 @@ def coco_of(name: str, *boxes: list[object]) -> str:
 
 def test_an_empty_label_file_is_a_picture_without_objects(tmp_path: Path) -> None:
     report = run(tmp_path / "out", yolo(tmp_path / "set", {"a": "", "b": "\n \n", "c": GOOD}))
-    assert found(report) == {"label file without boxes": 2}
+    assert found(report) == {"label without boxes": 2}
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {
         "a.jpg": 0,
         "b.jpg": 0,
@@ -32,19 +33,19 @@ def test_an_empty_label_file_is_a_picture_without_objects(tmp_path: Path) -> Non
 def test_a_picture_whose_boxes_are_all_broken_is_not_held_empty(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": "0 .5 nan .2 .2\n", "b": GOOD})
     report = run(tmp_path / "out", root)
-    assert found(report) == {"not finite": 1, "label file without a usable box": 1}
+    assert found(report) == {"not finite": 1, "labels without a usable box": 1}
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 
 
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
-        ("a.xml", VOC.format(48, 64), "shape other than the picture's"),
-        ("a.txt", "0 1.4 .5 .25 .5\n", "outside the picture"),
+        ("a.xml", VOC.format(48, 64), "size of another shape than the image"),
+        ("a.txt", "0 1.4 .5 .25 .5\n", "outside the image"),
         ("a.txt", "7 .5 .5 .25 .5\n", "unknown class"),
         ("a.txt", "0 .5 .5 .01 .5\n", "too small"),
         ("a.json", coco_of("a.jpg", [1, 2, 0, 4]), "no area"),
-        ("a.json", coco_of("a.jpg", [70, 2, 9, 4]), "outside the picture"),
+        ("a.json", coco_of("a.jpg", [70, 2, 9, 4]), "outside the image"),
         ("a.csv", "picture,label,x1,y1,x2,y2\na.jpg,car,1,2,x,4\n", "not a number"),
     ],
 )
@@ -58,9 +59,9 @@ def test_a_picture_of_which_no_box_is_usable_is_left_out_with_a_warning(
     (tmp_path / "set" / "classes.txt").write_text("car\n")
     source = tmp_path / "set" / name if name.endswith((".json", ".csv")) else tmp_path / "set"
     report = run(tmp_path / "out", good, source)
-    assert found(report, 1) == {kind: 1, "label file without a usable box": 1}
+    assert found(report, 1) == {kind: 1, "labels without a usable box": 1}
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
-    assert [w for w in report.warnings if "1 picture is left out" in w and "no box" in w]
+    assert [w for w in report.warnings if "1 image is left out" in w and "no box" in w]
 
 
 def test_a_picture_with_nothing_but_classes_that_are_not_asked_for_has_no_objects(
@@ -85,8 +86,8 @@ def test_a_label_file_of_other_bytes_is_left_out_and_the_others_stay(tmp_path: P
     root = yolo(tmp_path / "set", {"a": b"\xff\xfe0\x00", "b": GOOD})
     report = run(tmp_path / "out", root)
     assert found(report) == {
-        "label file that cannot be read": 1,
-        "label file without a usable box": 1,
+        "unreadable label file": 1,
+        "labels without a usable box": 1,
     }
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 
@@ -99,7 +100,7 @@ def test_a_picture_with_nothing_but_a_crowd_is_not_held_empty(tmp_path: Path) ->
     draw(tmp_path / "a.jpg", seed=1)
     (tmp_path / "a.json").write_text(json.dumps(document))
     report = run(tmp_path / "out", tmp_path / "a.json")
-    assert found(report)["label file without a usable box"] == 1
+    assert found(report)["labels without a usable box"] == 1
     assert boxes_of(tmp_path / "out") == {"b.jpg": []}
 
 
@@ -109,10 +110,10 @@ def test_pictures_that_no_label_speaks_of_are_left_out_unless_they_are_held_empt
     root = yolo(tmp_path / "set", {"a": GOOD})
     draw(root / "images" / "b.jpg", seed=5)
     report = run(tmp_path / "out", root, classes=["car"])
-    assert found(report) == {"picture that no label speaks of": 1}
+    assert found(report) == {"image without a label": 1}
     assert "without a label were left out (1)" in report.warnings[0]
     report = run(tmp_path / "out2", root, unlabelled="empty")
-    assert found(report) == {"picture without a label, as asked": 1}
+    assert found(report) == {"image without a label, taken as empty": 1}
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out2").items()} == {
         "a.jpg": 1,
         "b.jpg": 0,
@@ -129,9 +130,9 @@ def test_a_picture_whose_voc_file_cannot_be_read_is_not_held_empty(
     (tmp_path / "set" / "b.xml").write_text(VOC.format(64, 48))
     report = run(tmp_path / "out", tmp_path / "set", unlabelled="empty")
     assert found(report) == {
-        "label file that cannot be read": 1,
-        "label file without a usable box": 1,
-        "picture without a label, as asked": 1,
+        "unreadable label file": 1,
+        "labels without a usable box": 1,
+        "image without a label, taken as empty": 1,
     }
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {
         "b.jpg": 1,
@@ -151,7 +152,7 @@ def test_a_picture_whose_labels_a_manifest_misses_is_not_held_empty(tmp_path: Pa
         images=root / "images",
         unlabelled="empty",
     )
-    assert found(report)["label file without a usable box"] == 1
+    assert found(report)["labels without a usable box"] == 1
     assert list(boxes_of(tmp_path / "out")) == ["a.jpg"]
 
 
@@ -160,22 +161,18 @@ def test_no_picture_that_a_label_may_mean_is_held_empty(tmp_path: Path) -> None:
     draw(root / "images" / "a.png", seed=9)
     report = run(tmp_path / "out", root, unlabelled="empty")
     assert found(report) == {
-        "label that fits several pictures": 1,
-        "picture that an unused label may mean": 2,
+        "label that fits several images": 1,
+        "image that an unused label may be of": 2,
     }
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 
 
-def test_where_a_folder_of_labels_cannot_be_listed_no_picture_is_held_empty(
+def test_where_a_folder_of_labels_cannot_be_listed_nothing_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its labels may be of any image, which then would be held empty."""
     root = yolo(tmp_path / "set", {"a": GOOD, "night/b": GOOD})
     denied(monkeypatch, root / "labels" / "night")
-    report = run(tmp_path / "out", root, unlabelled="empty")
-    assert found(report) == {
-        "folder that cannot be read": 1,
-        "picture that an unused label may mean": 1,
-    }
-    assert report.failed == 1
-    assert "folder that cannot be read: 1" in report.describe_failed()
-    assert list(boxes_of(tmp_path / "out")) == ["a.jpg"]
+    with pytest.raises(LabelError, match=r"labels/night: cannot be listed: Permission denied"):
+        run(tmp_path / "out", root, unlabelled="empty")
+    assert not (tmp_path / "out").exists()

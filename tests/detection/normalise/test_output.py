@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from playhead.detection.labels.files import read_pictures
-from playhead.detection.normalise import normalise as module
-from playhead.detection.normalise.normalise import normalise
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.normalise import normalise
+from playhead.detection.normalise import write as module
 from playhead.errors import ConfigError, LabelError, StorageError
 from playhead.events.images import PictureSet
 from tests.detection.label_sources import (
@@ -54,7 +54,7 @@ def test_a_folder_that_holds_something_is_kept_unless_it_is_such_a_set(tmp_path:
     assert boxes_of(tmp_path / "out") == {"a.jpg": [("plate", [24, 12, 40, 36])]}
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter.txt").touch()
-    with pytest.raises(ConfigError, match="is no set that was made here"):
+    with pytest.raises(ConfigError, match="is no set that `normalise` wrote"):
         normalise(config_of(root), tmp_path / "home", overwrite=True)
 
 
@@ -87,7 +87,7 @@ def test_where_writing_fails_nothing_is_left_and_the_old_set_stands(
 def test_no_picture_left_is_an_error_that_says_why(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD})
     (root / "images" / "a.jpg").unlink()
-    with pytest.raises(LabelError, match=r"no picture is left of set: .*1 of 1 labels \(100%\)"):
+    with pytest.raises(LabelError, match=r"no image is left of set: .*1 of 1 labels \(100%\)"):
         run(tmp_path / "out", root)
     assert not (tmp_path / "out").exists()
 
@@ -125,7 +125,7 @@ def test_what_was_made_is_made_again_unchanged(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD + "1 1 .5 .3 .5\n", "b/a": GOOD, "c": ""}, seed=3)
     run(tmp_path / "out", root, split={"train": 0.5, "valid": 0.5})
     report = run(tmp_path / "again", tmp_path / "out")
-    assert found(report) == {"label file without boxes": 1}
+    assert found(report) == {"label without boxes": 1}
     for name in ("manifest.csv", "classes.txt"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
     assert boxes_of(tmp_path / "again") == boxes_of(tmp_path / "out")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures
+from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import NormaliseConfig, load_normalise_config
-from playhead.detection.normalise.normalise import normalise
-from playhead.detection.normalise.split import deal_out, group_of
+from playhead.detection.normalise.split import assign_splits, group_of
 from tests.detection.label_sources import GOOD, found, run, yolo
 
 SHARES = {"train": 0.7, "valid": 0.15, "test": 0.15}
@@ -23,10 +23,10 @@ SHARES = {"train": 0.7, "valid": 0.15, "test": 0.15}
 )
 def test_a_group_is_in_one_split_whatever_the_order(groups: list[str], seed: int) -> None:
     counts = np.array([[len(group) + k % 3, k % 2] for k, group in enumerate(groups)])
-    splits = deal_out(groups, counts, SHARES, seed)
+    splits = assign_splits(groups, counts, SHARES, seed)
     of_group = dict(zip(groups, splits, strict=True))
     assert [of_group[group] for group in groups] == splits
-    back = deal_out(groups[::-1], counts[::-1], SHARES, seed)
+    back = assign_splits(groups[::-1], counts[::-1], SHARES, seed)
     assert back[::-1] == splits
 
 
@@ -35,7 +35,7 @@ def test_pictures_and_the_boxes_of_every_class_have_their_shares(seed: int) -> N
     rng = np.random.default_rng(seed)
     groups = [f"g{k}" for k in rng.integers(0, 200, 1000)]
     counts = np.stack([rng.poisson(3, 1000), rng.random(1000) < 0.05], axis=1).astype(int)
-    splits = np.array(deal_out(groups, counts, SHARES, seed))
+    splits = np.array(assign_splits(groups, counts, SHARES, seed))
     for name, share in SHARES.items():
         chosen = splits == name
         assert abs(chosen.mean() - share) < 0.01
@@ -45,8 +45,8 @@ def test_pictures_and_the_boxes_of_every_class_have_their_shares(seed: int) -> N
 def test_another_seed_gives_another_split_and_the_same_seed_the_same() -> None:
     groups = [f"g{k}" for k in range(100)]
     counts = np.ones((100, 1), int)
-    assert deal_out(groups, counts, SHARES, 1) == deal_out(groups, counts, SHARES, 1)
-    assert deal_out(groups, counts, SHARES, 1) != deal_out(groups, counts, SHARES, 2)
+    assert assign_splits(groups, counts, SHARES, 1) == assign_splits(groups, counts, SHARES, 1)
+    assert assign_splits(groups, counts, SHARES, 1) != assign_splits(groups, counts, SHARES, 2)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_splits_of_the_sources_stay_and_a_group_in_two_of_them_is_warned_of(tmp_
     report = run(tmp_path / "out", root, group_by=r"m\d", classes=["car"])
     assert [one.split for one in report.made.pictures] == ["train", "valid", "valid"]
     assert [
-        "1 group with pictures in more than one split (first m1)" in w for w in report.warnings
+        "1 group with images in more than one split (first m1)" in w for w in report.warnings
     ] == [True]
 
 
@@ -156,4 +156,4 @@ def test_of_two_splits_given_to_a_picture_the_first_holds_and_is_said(tmp_path: 
     )
     report = normalise(config, tmp_path / "out")
     assert [one.split for one in report.made.pictures] == ["test"]
-    assert [found(report, k).get("one picture in two splits", 0) for k in range(3)] == [0, 0, 1]
+    assert [found(report, k).get("image in two splits", 0) for k in range(3)] == [0, 0, 1]

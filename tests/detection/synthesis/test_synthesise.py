@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from playhead.detection.labels.files import read_pictures
+from playhead.detection.labels.read import read_pictures
 from playhead.detection.synthesis import synthesise as synthesis_module
 from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.detection.synthesis.synthesise import synthesise

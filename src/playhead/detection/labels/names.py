@@ -1,75 +1,62 @@
-"""Names: what the pictures of a set are called in files that are written and read again elsewhere.
+"""Names of images: what of a path tells which image it is, and in which split.
 
-A name is a path relative to a root, so that two pictures of one file name in different folders do
-not clash.
+The folders `images`, `labels`, `JPEGImages` and `Annotations` say what lies in them and are no part
+of a name: `train/labels/a.txt` belongs to `train/images/a.jpg`. A folder called train, valid (or
+val) or test is the split.
 """
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
+import re
+import unicodedata
+from pathlib import PurePath, PurePosixPath
 
-from playhead.detection.labels.finding import picture_name, plain_name, without_suffix
-from playhead.errors import LabelError
+from playhead.media.stills import IMAGE_SUFFIXES
 
-__all__ = ["is_text", "label_names", "names_of"]
+__all__ = ["composed", "image_name", "plain_name", "split_of", "split_of_stem", "without_suffix"]
 
-
-def is_text(name: str) -> bool:
-    """Whether a name is UTF-8; one of other bytes can stand in a file system and in no file."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+_KINDS = frozenset({"images", "labels", "jpegimages", "annotations"})
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "valid"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 
-def names_of(paths: Sequence[Path], root: Path | None = None) -> tuple[str, ...]:
-    """The name of each picture, in order, no two the same.
-
-    Relative to `root`; without one what stands after the last folder `images`, and where that is no
-    name for each, relative to the folder that holds them all.
-    Raises LabelError for a picture outside `root`, or one that stands there twice.
-    """
-    if root is not None:
-        return _unique(paths, tuple(_relative(path, root) for path in paths))
-    names = tuple(picture_name(path) for path in paths)
-    if len(set(names)) == len(names) and not any(Path(name).is_absolute() for name in names):
-        return names
-    if len({path.is_absolute() for path in paths}) > 1:
-        return _unique(paths, names)
-    folder = os.path.commonpath([path.parent for path in paths]) if paths else ""
-    return _unique(paths, tuple(plain_name(path.relative_to(folder)) for path in paths))
+def plain_name(path: PurePath) -> str:
+    """A path without the folders that only say what lies in them."""
+    kept = (part for part in path.parts[:-1] if part.lower() not in _KINDS)
+    return PurePosixPath(*kept, *path.parts[-1:]).as_posix()
 
 
-def label_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
-    """The name of the label file of each picture.
-
-    Raises LabelError where two would share one, as those of `a.jpg` and `a.png`.
-    """
-    first: dict[str, str] = {}
-    for name in names:
-        stem = without_suffix(name)
-        if first.setdefault(stem.casefold(), name) != name:
-            raise LabelError(
-                f"{name} and {first[stem.casefold()]} would share the label file {stem}{suffix}; "
-                "rename one"
-            )
-    return tuple(without_suffix(name) + suffix for name in names)
+def image_name(path: PurePath) -> str:
+    """What stands after the last folder `images` of a path; the whole path where there is none."""
+    parts = path.parts
+    places = [place for place, part in enumerate(parts[:-1]) if part.lower() in _KINDS]
+    return PurePosixPath(*parts[places[-1] + 1 if places else 0 :]).as_posix()
 
 
-def _relative(path: Path, root: Path) -> str:
-    for one, folder in ((path, root), (path.resolve(), root.resolve())):
-        if one.is_relative_to(folder):
-            return one.relative_to(folder).as_posix()
-    raise LabelError(f"{path}: lies outside {root}; name the folder that holds all pictures")
+def without_suffix(name: str) -> str:
+    """A name without the suffix of an image or label file: `a/b.jpg` is `a/b`, `a/b.1` stays."""
+    path = PurePosixPath(name)
+    known = path.suffix.lower() in IMAGE_SUFFIXES | {".txt", ".xml"}
+    return path.with_suffix("").as_posix() if known else name
 
 
-def _unique(paths: Sequence[Path], names: tuple[str, ...]) -> tuple[str, ...]:
-    first: dict[str, Path] = {}
-    for path, name in zip(paths, names, strict=True):
-        if first.setdefault(name, path) is not path:
-            raise LabelError(
-                f"{path} and {first[name]} would both be called {name}; name the folder that "
-                "holds all pictures, or leave one out"
-            )
-    return names
+def composed(name: str) -> str:
+    """A name with each accented letter as one character (NFC); archives differ in this."""
+    return unicodedata.normalize("NFC", name)
+
+
+def split_of(path: PurePath) -> str | None:
+    """The split that a folder of a path is named after, as train, valid or test."""
+    return next((split for part in path.parts[:-1] if (split := _split(part))), None)
+
+
+def split_of_stem(stem: str) -> str | None:
+    """The split in the name of a document of labels, as in `instances_val2017`."""
+    return next(
+        (split for word in re.split("[^A-Za-z0-9]+", stem) if (split := _split(word))), None
+    )
+
+
+def _split(word: str) -> str | None:
+    return _SPLITS.get(re.sub(r"20\d\d$", "", word.lower()))

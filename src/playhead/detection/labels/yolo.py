@@ -1,17 +1,25 @@
-"""YOLO: a text file a picture, each line `class cx cy w h [score]`.
+"""YOLO: a text file an image, each line `class cx cy w h [score]`.
 
-`class` is a number from 0 in the list of `classes.txt`; the middle and the sides of the box are
-shares of the sides of the displayed picture. A file without lines means a picture without objects.
+`class` counts from 0 in `classes.txt` or `data.yaml`; the centre and the sides of the box are
+fractions of the sides of the displayed image. A file without lines means an image without objects.
 """
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from playhead.detection.labels.raw import Fault, RawBox, Report, label_lines, refuse
+from playhead.detection.labels.parsed import (
+    ParsedBox,
+    ParsedImage,
+    Problem,
+    Report,
+    checked_box,
+    finite_numbers,
+    label_lines,
+    refuse,
+)
 from playhead.errors import LabelError
 from playhead.events.images import LabelledPicture
 from playhead.files import write_text
@@ -19,34 +27,70 @@ from playhead.files import write_text
 __all__ = [
     "CLASSES",
     "check_classes",
+    "find_data_yaml",
     "label_text",
-    "parse_labels",
+    "parse_file",
     "read_classes",
+    "read_data_yaml",
     "write_classes",
 ]
 
 CLASSES = "classes.txt"
-_LARGEST_SHARE = 1.5
-_YAML = ("data.yaml", "data.yml", "dataset.yaml")
+_CLASS_FILES = (CLASSES, f"labels/{CLASSES}", "obj.names")
+_DATA_YAML = ("data.yaml", "data.yml", "dataset.yaml")
+_LARGEST_FRACTION = 1.5
 
 
-def parse_labels(path: Path, report: Report, *, in_pixels: bool = False) -> list[RawBox]:
-    """The boxes of a label file, with corners as shares, or in pixels where the file has those."""
-    boxes = []
-    for number, line in label_lines(path, report):
-        box = _parse_line(number, line.split(), f"{path}: line {number}", report, in_pixels)
-        if box is not None:
-            boxes.append(box)
-    return boxes
+def parse_file(path: Path, name: str, report: Report, *, split: str | None = None) -> ParsedImage:
+    """The boxes of a label file as fractions of the sides of the image; name: of the image."""
+    lines = label_lines(path, report)
+    parsed = [
+        _parse_line(number, line.split(), f"{path}: line {number}", report)
+        for number, line in lines or ()
+    ]
+    boxes = [box for box in parsed if box is not None]
+    broken = lines is None or len(boxes) < len(parsed)
+    return ParsedImage(name, path, boxes, fractions=True, split=split, broken=broken)
+
+
+def _parse_line(number: int, cells: list[str], where: str, report: Report) -> ParsedBox | None:
+    values = finite_numbers(cells, where, report)
+    if values is None:
+        return None
+    label, *values = values
+    if label != int(label) or label < 0:
+        what = f"a class is a whole number from 0, got {cells[0]}"
+        report(Problem.UNKNOWN_CLASS, where, what)
+        return None
+    polygon = len(values) >= 6 and len(values) % 2 == 0
+    if len(values) not in (4, 5) and not polygon:
+        report(Problem.COLUMNS, where, f"has {len(cells)} columns; needs 5, or 6 with a score")
+        return None
+    largest = max(map(abs, values if polygon else values[:4]))
+    if largest > _LARGEST_FRACTION:
+        what = f"has {largest:g}, not a fraction of a side; YOLO labels in pixels are not read"
+        report(Problem.IN_PIXELS, where, what)
+        return None
+    score = None
+    if polygon:
+        what = f"has a polygon of {len(values) // 2} points, needs 5 columns"
+        report(Problem.POLYGON, where, f"{what}; `detection normalise` makes it a box")
+        xs, ys = values[::2], values[1::2]
+        corners = min(xs), min(ys), max(xs), max(ys)
+    else:
+        cx, cy, w, h, *scores = values
+        corners = cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
+        score = scores[0] if scores else None
+    return checked_box(number, int(label), corners, score, where=where, report=report)
 
 
 def label_text(picture: LabelledPicture, *, scores: bool) -> str:
-    """The label file of a picture, with ten digits a share; `scores` adds the sixth column."""
+    """The label file of an image, with ten digits a fraction; `scores` adds the sixth column."""
     width, height = picture.size
     if len(picture.boxes) and min(width, height) < 1:
         raise LabelError(
-            f"{picture.path}: its size is not known, and YOLO needs shares of it; name the folder "
-            "of the pictures"
+            f"{picture.path}: YOLO needs the size of the image, which is not known; give the "
+            "folder of the images"
         )
     x1, y1, x2, y2 = picture.boxes.T
     columns = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
@@ -57,18 +101,60 @@ def label_text(picture: LabelledPicture, *, scores: bool) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def read_classes(folder: Path) -> tuple[str, ...] | None:
-    """The classes that stand in `classes.txt` or `data.yaml` of a folder; None without either.
+def read_classes(folders: Sequence[Path], data_yaml: Path | None = None) -> tuple[str, ...] | None:
+    """The classes in `classes.txt`, `obj.names` or `data.yaml` of the first folder that has one.
 
+    data_yaml: goes over these. None where nothing names classes.
     Raises LabelError for a list that is empty or has a gap.
     """
-    for name in (CLASSES, f"labels/{CLASSES}", "obj.names"):
-        if (folder / name).is_file():
-            return _class_lines(folder / name)
-    for name in _YAML:
-        if (folder / name).is_file():
-            return _yaml_classes(folder / name)
-    return None
+    for folder in folders if data_yaml is None else ():
+        path = next((folder / name for name in _CLASS_FILES if (folder / name).is_file()), None)
+        if path is not None:
+            return _listed_classes(path)
+        data_yaml = find_data_yaml([folder])
+        if data_yaml is not None:
+            break
+    if data_yaml is None:
+        return None
+    names = read_data_yaml(data_yaml).get("names")
+    if isinstance(names, dict) and set(names) == {str(number) for number in range(len(names))}:
+        names = [names[str(number)] for number in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise LabelError(f"{data_yaml}: needs `names`, a list of classes or a mapping from 0 on")
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise LabelError(f"{data_yaml}: needs `names`, each a text, got {name!r:.60}")
+    return tuple(name.strip() for name in names)
+
+
+def _listed_classes(path: Path) -> tuple[str, ...]:
+    lines = label_lines(path, refuse) or []
+    if not lines:
+        raise LabelError(f"{path}: names no class; needs one a line")
+    if lines[-1][0] != len(lines):
+        raise LabelError(
+            f"{path}: has a blank line between classes, which would shift their numbers; remove it"
+        )
+    return tuple(name for _, name in lines)
+
+
+def find_data_yaml(folders: Sequence[Path]) -> Path | None:
+    """The `data.yaml` of the first folder that has one."""
+    places = (folder / name for folder in folders for name in _DATA_YAML)
+    return next((place for place in places if place.is_file()), None)
+
+
+def read_data_yaml(path: Path) -> dict[str, Any]:
+    """The content of a `data.yaml`; LabelError where it is no mapping in YAML."""
+    try:
+        # Every value as text: YAML makes numbers and truths of such names as 1 and no.
+        document: Any = yaml.load(path.read_text(encoding="utf-8-sig"), yaml.BaseLoader)
+    except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise LabelError(f"{path}: cannot be read as YAML: {reason}") from error
+    if not isinstance(document, dict):
+        raise LabelError(f"{path}: needs `names`, a list of classes or a mapping from 0 on")
+    return document
 
 
 def write_classes(classes: Sequence[str], folder: Path) -> None:
@@ -82,86 +168,3 @@ def check_classes(classes: Sequence[str]) -> None:
     for name in classes:
         if not name.strip() or name != name.strip() or "\n" in name or "\r" in name:
             raise LabelError(f"{name!r}: a class is one line without spaces around it; rename it")
-
-
-def _parse_line(
-    number: int, cells: list[str], where: str, report: Report, in_pixels: bool
-) -> RawBox | None:
-    try:
-        label, *values = [float(cell) for cell in cells]
-    except ValueError:
-        text = " ".join(cells)[:60]
-        report(Fault.NOT_A_NUMBER, where, f"needs numbers `class cx cy w h`, got {text!r}")
-        return None
-    if not all(map(math.isfinite, (label, *values))):
-        report(Fault.NOT_FINITE, where, f"needs finite numbers, got {' '.join(cells)!r}")
-        return None
-    if label != int(label) or label < 0:
-        report(Fault.UNKNOWN_CLASS, where, f"a class is a whole number from 0, got {cells[0]}")
-        return None
-    polygon = len(values) >= 6 and len(values) % 2 == 0
-    if len(values) not in (4, 5) and not polygon:
-        report(Fault.COLUMNS, where, f"has {len(cells)} columns; needs 5, or 6 with a score")
-        return None
-    largest = max(map(abs, values if polygon else values[:4]))
-    if not in_pixels and largest > _LARGEST_SHARE:
-        report(
-            Fault.IN_PIXELS,
-            where,
-            f"has {largest:g}, which is no share of a picture's side; boxes in pixels need "
-            "`units: pixels` of `detection normalise`",
-        )
-        return None
-    if polygon:
-        report(
-            Fault.POLYGON,
-            where,
-            f"has the {len(values) // 2} points of a polygon, needs 5 columns; "
-            "`detection normalise` makes it a box",
-        )
-    corners = _around(values) if polygon else _corners(*values[:4])
-    if corners[0] >= corners[2] or corners[1] >= corners[3]:
-        report(Fault.NO_AREA, where, "the box has no area; remove the line")
-        return None
-    return RawBox(number, int(label), corners, values[4] if len(values) == 5 else None)
-
-
-def _corners(cx: float, cy: float, w: float, h: float) -> tuple[float, float, float, float]:
-    return cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2
-
-
-def _around(points: list[float]) -> tuple[float, float, float, float]:
-    """The box around the points of a polygon, x and y in turn."""
-    xs, ys = points[::2], points[1::2]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _class_lines(path: Path) -> tuple[str, ...]:
-    lines = list(label_lines(path, refuse))
-    names = tuple(name for _, name in lines)
-    if not names:
-        raise LabelError(f"{path}: names no class; needs one a line")
-    if lines[-1][0] != len(names):
-        raise LabelError(
-            f"{path}: has a blank line between classes, which would shift their numbers; remove it"
-        )
-    return names
-
-
-def _yaml_classes(path: Path) -> tuple[str, ...]:
-    try:
-        # Every value as it is written: YAML makes numbers and truths of such names as 1 and no.
-        document: Any = yaml.load(path.read_text(encoding="utf-8-sig"), yaml.BaseLoader)
-    except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
-        # Also for what nests too deep.
-        reason = " ".join(str(error).split())
-        raise LabelError(f"{path}: cannot be read as YAML: {reason}") from error
-    names = document.get("names") if isinstance(document, dict) else None
-    if isinstance(names, dict) and set(names) == {str(number) for number in range(len(names))}:
-        names = [names[str(number)] for number in range(len(names))]
-    if not isinstance(names, list) or not names:
-        raise LabelError(f"{path}: needs `names`, a list of classes or a mapping from 0 on")
-    for name in names:
-        if not isinstance(name, str) or not name:
-            raise LabelError(f"{path}: needs `names`, each a text, got {name!r:.60}")
-    return tuple(names)

@@ -1,147 +1,127 @@
 """What was repaired, left out or only noticed while labels became one set, counted by kind."""
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from playhead.detection.labels.raw import Fault
+from playhead.detection.labels.parsed import Problem
 from playhead.events.images import PictureSet
+from playhead.output import print_error, print_table
 
-__all__ = ["OUTCOMES", "Count", "Kind", "NormaliseReport", "Repair", "SourceTally", "counted"]
+__all__ = ["OUTCOMES", "Kind", "NormaliseReport", "Repair", "SourceReport", "counted"]
+
+_EXAMPLES = 5
+"""Places that are kept of each kind."""
+_WIDTH = 60
+"""Of the first place of a kind in the printed table."""
 
 
 class Repair(StrEnum):
-    """What comes to light once labels are held against their pictures, in the words of a report."""
+    """What comes to light once labels are matched to their images, as a report names it."""
 
-    EMPTY = "label file without boxes"
-    ALL_BROKEN = "label file without a usable box"
-    SCORE = "score"
-    SCALED = "size other than the picture's"
-    WRONG_SIZE = "shape other than the picture's"
-    CLIPPED = "reaches over the edge"
-    OUTSIDE = "outside the picture"
+    UNREADABLE_IMAGE = "unreadable image"
+    NO_USABLE_BOX = "labels without a usable box"
+    UNSURE = "image that an unused label may be of"
+    NO_LABEL = "image without a label"
+    AMBIGUOUS = "label that fits several images"
+    WRONG_SHAPE = "size of another shape than the image"
+    OUTSIDE = "outside the image"
     TOO_SMALL = "too small"
+    OTHER_SPLIT = "image in two splits"
+    NO_GROUP = "name without a group"
+    CLIPPED = "reaches over the edge"
+    SCALED = "size other than the image's"
     DUPLICATE = "duplicate"
     UNWANTED = "class not asked for"
-    UNREADABLE_PICTURE = "picture that cannot be read"
-    SAME_NAME = "two pictures of one name"
-    COPY = "the same picture twice"
-    OTHER_NAME = "the same picture under two names"
-    OTHER_PICTURE = "label of a kind of picture not read"
-    NO_LABEL = "picture that no label speaks of"
-    UNSURE = "picture that an unused label may mean"
-    HELD_EMPTY = "picture without a label, as asked"
-    SPACES = "class name with spaces around it"
-    NO_GROUP = "name without a group"
+    SCORE = "score"
+    EMPTY = "label without boxes"
+    TAKEN_EMPTY = "image without a label, taken as empty"
+    SAME_NAME = "two images of one name"
+    COPY = "the same image twice"
+    OTHER_NAME = "the same image under two names"
 
 
-Kind = Fault | Repair
+Kind = Problem | Repair
 
 OUTCOMES: dict[Kind, str] = {
-    Fault.BOM: "read",
-    Fault.CRLF: "read",
-    Fault.CROWD: "box left out",
-    Fault.BESIDE: "not read",
-    Fault.COLUMNS: "box left out",
-    Fault.NOT_A_NUMBER: "box left out",
-    Fault.NOT_FINITE: "box left out",
-    Fault.IN_PIXELS: "box left out",
-    Fault.POLYGON: "box made around it",
-    Fault.NO_AREA: "box left out",
-    Fault.UNKNOWN_CLASS: "box left out",
-    Fault.UNREADABLE_LABELS: "file left out",
-    Fault.UNREADABLE_FOLDER: "folder left out",
-    Fault.UNREAD: "file left out",
-    Fault.MISSING_PICTURE: "label left out",
-    Fault.NAMELESS: "label left out",
-    Fault.AMBIGUOUS: "label left out",
-    Fault.TWICE: "picture left out",
-    Fault.OTHER_SPLIT: "the first holds",
-    Fault.ENTRY: "label left out",
-    Fault.OF_LOST: "box left out",
-    Fault.OTHER_JSON: "passed over",
-    Repair.EMPTY: "kept without objects",
-    Repair.ALL_BROKEN: "picture left out",
-    Repair.SCORE: "score left out",
-    Repair.SCALED: "boxes scaled",
-    Repair.WRONG_SIZE: "label left out",
-    Repair.CLIPPED: "clipped",
+    Problem.UNREADABLE_LABELS: "file left out",
+    Repair.UNREADABLE_IMAGE: "image left out",
+    Repair.NO_USABLE_BOX: "image left out",
+    Repair.UNSURE: "image left out",
+    Repair.NO_LABEL: "image left out",
+    Problem.MISSING_IMAGE: "label left out",
+    Repair.AMBIGUOUS: "label left out",
+    Problem.UNKNOWN_IMAGE: "label left out",
+    Repair.WRONG_SHAPE: "label left out",
+    Problem.COLUMNS: "box left out",
+    Problem.NOT_A_NUMBER: "box left out",
+    Problem.NOT_FINITE: "box left out",
+    Problem.IN_PIXELS: "box left out",
+    Problem.NO_AREA: "box left out",
+    Problem.UNKNOWN_CLASS: "box left out",
     Repair.OUTSIDE: "box left out",
     Repair.TOO_SMALL: "box left out",
+    Repair.OTHER_SPLIT: "the first one counts",
+    Repair.NO_GROUP: "a group of its own",
+    Repair.CLIPPED: "clipped",
+    Repair.SCALED: "boxes scaled",
+    Problem.POLYGON: "replaced by the box around it",
     Repair.DUPLICATE: "box left out",
     Repair.UNWANTED: "box left out",
-    Repair.UNREADABLE_PICTURE: "picture left out",
-    Repair.SAME_NAME: "kept apart",
+    Problem.CROWD: "box left out",
+    Repair.SCORE: "score left out",
+    Repair.EMPTY: "kept without objects",
+    Repair.TAKEN_EMPTY: "kept without objects",
+    Repair.SAME_NAME: "kept under the names of their sources",
     Repair.COPY: "labels merged",
     Repair.OTHER_NAME: "kept, in one group",
-    Repair.OTHER_PICTURE: "label left out",
-    Repair.NO_LABEL: "picture left out",
-    Repair.UNSURE: "picture left out",
-    Repair.HELD_EMPTY: "kept without objects",
-    Repair.SPACES: "read without them",
-    Repair.NO_GROUP: "a group of its own",
 }
-
-
-BOX_FAULTS = frozenset(
-    kind for kind, outcome in OUTCOMES.items() if isinstance(kind, Fault) and outcome[:3] == "box"
-) - {Fault.CROWD, Fault.POLYGON}
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How often something happened; where first, and what was got there; the first few of both."""
-
-    count: int = 0
-    where: str = ""
-    what: str = ""
-    examples: tuple[str, ...] = ()
+"""What became of each kind of case, the greatest loss first."""
+_FAILURES: tuple[Kind, ...] = (Problem.UNREADABLE_LABELS, Repair.UNREADABLE_IMAGE)
 
 
 @dataclass(slots=True)
-class SourceTally:
+class SourceReport:
     """What one source gave, and what became of it.
 
-    roots: the folders of its labels and pictures
-    names: what it calls its classes; labels: label files, or pictures of a document
-    read and kept: boxes
-    broken: the label files of which a reader left something out, folders that it could not list
+    roots: the folders of its labels and images
+    labels: label files, or images of a document; read and kept: boxes
+    cases: of each kind the number, and the first places with what was wrong there
     """
 
     name: str
     path: Path
     format: str
-    most_examples: int
-    roots: Sequence[Path] = ()
-    names: Sequence[str] = ()
+    roots: Sequence[Path]
     labels: int = 0
     read: int = 0
     kept: int = 0
-    counts: dict[Kind, Count] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
+    cases: dict[Kind, tuple[int, list[str]]] = field(default_factory=dict)
 
     def add(self, kind: Kind, where: str, what: str = "") -> None:
-        """Count one case; the first few are kept as examples, of names of any bytes too."""
-        where, what = (one.encode(errors="backslashreplace").decode() for one in (where, what))
-        known = self.counts.get(kind, Count(0, where, what))
-        examples = known.examples
-        if len(examples) < self.most_examples:
-            examples = (*examples, f"{where}: {what}" if what else where)
-        self.counts[kind] = replace(known, count=known.count + 1, examples=examples)
+        """Count one case; the first few are kept as examples."""
+        count, examples = self.cases.get(kind, (0, []))
+        if count < _EXAMPLES:
+            text = f"{where}: {what}" if what else where
+            examples.append(text.encode(errors="backslashreplace").decode())
+        self.cases[kind] = count + 1, examples
 
-    def count(self, *kinds: Kind) -> int:
-        """How often any of these happened."""
-        return sum(self.counts.get(kind, Count()).count for kind in kinds)
+    def total(self, *kinds: Kind) -> int:
+        """The number of cases of these kinds."""
+        return sum(self.cases[kind][0] for kind in kinds if kind in self.cases)
 
-    def fault(self, kind: Fault, where: str, what: str) -> None:
-        """Count what a reader of labels tells."""
-        self.add(kind, where, what)
-        if kind in BOX_FAULTS:
-            self.broken.add(where.rpartition(": ")[0])
-        elif kind in {Fault.UNREADABLE_LABELS, Fault.UNREADABLE_FOLDER}:
-            self.broken.add(where)
+    def first(self, kind: Kind) -> str:
+        """The first place of a kind, without the folder of the source, cut to fit a terminal."""
+        text = self.cases[kind][1][0]
+        for root in (*self.roots, *(root.resolve() for root in self.roots)):
+            text = text.removeprefix(f"{root}/")
+        if len(text) > _WIDTH:
+            path, colon, rest = text.partition(": ")
+            text = f".../{path.rpartition('/')[2]}{colon}{rest}"
+        return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
@@ -153,12 +133,8 @@ class SourceTally:
             "boxes_read": self.read,
             "boxes_kept": self.kept,
             "found": {
-                str(kind): {
-                    "count": one.count,
-                    "outcome": OUTCOMES[kind],
-                    "examples": list(one.examples),
-                }
-                for kind, one in self.counts.items()
+                str(kind): {"count": count, "outcome": OUTCOMES[kind], "examples": examples}
+                for kind, (count, examples) in self.cases.items()
             },
         }
 
@@ -172,7 +148,7 @@ class NormaliseReport:
 
     out: Path | None
     made: PictureSet
-    sources: Sequence[SourceTally]
+    sources: Sequence[SourceReport]
     warnings: Sequence[str]
 
     def to_json(self) -> dict[str, Any]:
@@ -182,35 +158,46 @@ class NormaliseReport:
             "out": None if self.out is None else str(self.out),
             "dry_run": self.out is None,
             "pictures": len(self.made),
-            "groups": len({one.group for one in self.made.pictures}),
+            "groups": len({image.group for image in self.made.pictures}),
             "boxes": sum(self.made.count().values()),
             "classes": self.made.count(),
             "failed_files": self.failed,
-            "splits": {split: _counts(part) for split, part in self._splits().items()},
+            "splits": {
+                split: {"pictures": len(part), "boxes": sum(part.count().values())}
+                for split, part in self._splits().items()
+            },
             "warnings": list(self.warnings),
-            "sources": [one.to_json() for one in self.sources],
+            "sources": [source.to_json() for source in self.sources],
         }
 
     @property
     def failed(self) -> int:
-        """How many files, or folders of them, could not be read at all."""
-        return sum(self._failures().values())
+        """How many files could not be read at all."""
+        return sum(source.total(*_FAILURES) for source in self.sources)
 
-    def describe_failed(self) -> str:
-        """Which files could not be read, in a line; empty for none."""
-        said = ", ".join(f"{kind}: {count}" for kind, count in self._failures().items())
-        return f"{counted(self.failed, 'file')} could not be read ({said})" if said else ""
+    def describe(self) -> str:
+        """What was made, in a line."""
+        groups = counted(len({image.group for image in self.made.pictures}), "group")
+        boxes = counted(sum(self.made.count().values()), "box", "es")
+        text = f"{counted(len(self.made), 'image')} in {groups} with {boxes}"
+        return f"{text}: nothing was written" if self.out is None else f"{self.out}: {text}"
 
-    def _failures(self) -> dict[Kind, int]:
-        kinds: tuple[Kind, ...] = (
-            Fault.UNREADABLE_LABELS,
-            Fault.UNREADABLE_FOLDER,
-            Repair.UNREADABLE_PICTURE,
-        )
-        counts = {kind: sum(one.count(kind) for one in self.sources) for kind in kinds}
-        return {kind: count for kind, count in counts.items() if count}
+    def repair_rows(self) -> list[dict[str, Any]]:
+        """A row for each kind of case and source, the greatest loss first.
 
-    def rows(self) -> list[dict[str, Any]]:
+        A single source is not named.
+        """
+        rows = []
+        for kind, outcome in OUTCOMES.items():
+            for source in self.sources:
+                if kind not in source.cases:
+                    continue
+                row: dict[str, Any] = {"source": source.name} if len(self.sources) > 1 else {}
+                row |= {"count": source.total(kind), "found": str(kind), "outcome": outcome}
+                rows.append(row | {"first": source.first(kind)})
+        return rows
+
+    def class_rows(self) -> list[dict[str, Any]]:
         """A row for each class, with its boxes in each split."""
         parts = {split: part.count() for split, part in self._splits().items()}
         return [
@@ -218,26 +205,28 @@ class NormaliseReport:
             for name, count in self.made.count().items()
         ]
 
-    def describe(self) -> str:
-        """What was made, in a line."""
-        groups = counted(len({one.group for one in self.made.pictures}), "group")
-        boxes = counted(sum(self.made.count().values()), "box", "es")
-        said = f"{counted(len(self.made), 'picture')} in {groups} with {boxes}"
-        return f"{said}: nothing was written" if self.out is None else f"{self.out}: {said}"
-
     def _splits(self) -> dict[str, PictureSet]:
-        names = dict.fromkeys(one.split for one in self.made.pictures if one.split)
-        pictures = self.made.pictures
+        images = self.made.pictures
+        names = sorted({image.split for image in images if image.split})
         return {
-            name: self.made.chosen([p for p, one in enumerate(pictures) if one.split == name])
-            for name in sorted(names)
+            name: self.made.chosen([k for k, image in enumerate(images) if image.split == name])
+            for name in names
         }
+
+    def print(self) -> None:
+        """Print every repair, the warnings, and the boxes of each class."""
+        print_table(self.repair_rows())
+        for warning in self.warnings:
+            print_error(f"warning: {warning}")
+        print_table(self.class_rows())
+        sys.stdout.write(f"{self.describe()}\n")
+        totals = {kind: sum(one.total(kind) for one in self.sources) for kind in _FAILURES}
+        if self.failed:
+            kinds = ", ".join(f"{kind}: {count}" for kind, count in totals.items() if count)
+            files = counted(self.failed, "file")
+            sys.stdout.write(f"exit code 3: {files} could not be read ({kinds})\n")
 
 
 def counted(number: int, thing: str, plural: str = "s") -> str:
     """A number of things in words, as `1 box`."""
     return f"{number} {thing}{'' if number == 1 else plural}"
-
-
-def _counts(part: PictureSet) -> dict[str, int]:
-    return {"pictures": len(part), "boxes": sum(part.count().values())}

@@ -1,9 +1,9 @@
-"""Groups and splits: what belongs together lies on one side, and each side has its share.
+"""Groups and splits: a group is in one split, and each split has its share.
 
-Groups are dealt out one after another, the largest first, each to the split where it leaves the
-least error between the shares wanted and those there are, squared and over the share wanted, of
-pictures and of the boxes of every class alike. Then single groups move while that makes the error
-less. Groups of one size come in an order that only the seed and their names decide.
+Groups are assigned one after another, the largest first, each to the split where it leaves the
+least error between wanted and actual shares (squared, over the wanted share) of images and of the
+boxes of every class alike. Then single groups move while that makes the error less. Groups of one
+size come in an order that only the seed and their names decide.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["deal_out", "group_of"]
+__all__ = ["assign_splits", "group_of"]
 
 _PASSES = 20
 _LEAST_GAIN = 1e-12
@@ -21,33 +21,39 @@ _LEAST_GAIN = 1e-12
 
 
 def group_of(name: str, expression: str) -> str | None:
-    """The first group of a regular expression in a picture's name, or all that it matches."""
+    """The first group of a regular expression in an image's name, or all that it matches."""
     found = re.search(expression, name)
     if found is None:
         return None
     return (found[1] if found.re.groups else found[0]) or None
 
 
-def deal_out(
+def assign_splits(
     groups: Sequence[str], counts: NDArray[np.integer], shares: Mapping[str, float], seed: int
 ) -> list[str]:
-    """The split of each of N pictures, whole groups to one split.
+    """The split of each of N images, whole groups to one split.
 
-    groups: of the pictures; counts: (N, C), boxes of each class; shares: of each split, 1 in all
+    groups: of the images; counts: (N, C), boxes of each class; shares: of each split, 1 in all
     """
-    names = sorted(set(groups), key=lambda group: _order(seed, group))
+    names = sorted(
+        set(groups), key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
+    )
     place = {group: row for row, group in enumerate(names)}
     owners = np.array([place[group] for group in groups], np.intp)
-    weights = _weights(owners, len(names), counts)
-    wanted = np.array(list(shares.values()))[:, None]
-    chosen = _dealt(weights, wanted)
+    # (G, 1 + C): the share of all images, and of all boxes of each class, that each group has.
+    columns = np.concatenate([np.ones((len(counts), 1)), counts], axis=1).astype(np.float64)
+    weights = np.zeros((len(names), columns.shape[1]))
+    np.add.at(weights, owners, columns)
+    total = weights.sum(axis=0)
+    weights /= np.where(total > 0, total, 1.0)
+    chosen = _assigned(weights, np.array(list(shares.values()))[:, None])
     splits = list(shares)
     return [splits[chosen[owner]] for owner in owners]
 
 
-def _dealt(weights: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.intp]:
+def _assigned(weights: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.intp]:
     """The split of each group, of (G, C) weights and (S, 1) shares."""
-    there = np.zeros((len(wanted), weights.shape[1]))
+    actual = np.zeros((len(wanted), weights.shape[1]))
     chosen = np.full(len(weights), -1, np.intp)
     order = np.argsort(-weights.sum(axis=1), kind="stable")
     for _ in range(_PASSES):
@@ -55,31 +61,15 @@ def _dealt(weights: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray
         for group in order:
             weight, before = weights[group], chosen[group]
             if before >= 0:
-                there[before] -= weight
-            # Of ((there + w - wanted)² - (there - wanted)²) / wanted, for every split at once.
-            grown = (weight * (2 * (there - wanted) + weight) / wanted).sum(axis=1)
-            best = int(np.argmin(grown))
-            if before >= 0 and grown[before] <= grown[best] + _LEAST_GAIN:
+                actual[before] -= weight
+            # Of ((actual + w - wanted)² - (actual - wanted)²) / wanted, for every split at once.
+            added = (weight * (2 * (actual - wanted) + weight) / wanted).sum(axis=1)
+            best = int(np.argmin(added))
+            if before >= 0 and added[before] <= added[best] + _LEAST_GAIN:
                 best = int(before)
             moved = moved or best != before
             chosen[group] = best
-            there[best] += weight
+            actual[best] += weight
         if not moved:
             break
     return chosen
-
-
-def _weights(
-    owners: NDArray[np.intp], groups: int, counts: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """The share of all pictures, and of all boxes of each class, that each group has."""
-    columns = np.concatenate([np.ones((len(counts), 1)), counts], axis=1).astype(np.float64)
-    weights = np.zeros((groups, columns.shape[1]))
-    np.add.at(weights, owners, columns)
-    total = weights.sum(axis=0)
-    weights /= np.where(total > 0, total, 1.0)
-    return weights
-
-
-def _order(seed: int, group: str) -> str:
-    return hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()

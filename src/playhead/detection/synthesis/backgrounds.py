@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from playhead.detection.labels.finding import pictures_under
-from playhead.detection.labels.names import names_of
+from playhead.detection.labels.layout import image_files
+from playhead.detection.labels.write import names_of
 from playhead.detection.synthesis.background import clean_background, hidden_by
 from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.errors import LabelError, MediaError
@@ -75,7 +75,7 @@ class Backgrounds:
     @classmethod
     def of_folder(cls, folder: Path, config: SynthesisConfig) -> Self:
         """All pictures under a folder, as they are. Raises LabelError where there are none."""
-        paths = pictures_under(folder)
+        paths = image_files(folder)
         if not paths:
             raise LabelError(f"{folder}: holds no pictures; name a folder of backgrounds")
         nothing = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)

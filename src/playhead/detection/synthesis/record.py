@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from playhead.detection.labels.names import names_of
+from playhead.detection.labels.write import names_of
 from playhead.detection.synthesis.pasting import Pasted
 from playhead.errors import ConfigError
 from playhead.events.images import PictureSet

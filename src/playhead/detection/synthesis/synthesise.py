@@ -15,9 +15,8 @@ import numpy as np
 from PIL import Image
 
 from playhead.detection.labels import yolo
-from playhead.detection.labels.assembly import refuse_unseen
-from playhead.detection.labels.files import read_pictures
-from playhead.detection.labels.sources import MANIFEST
+from playhead.detection.labels.layout import MANIFEST
+from playhead.detection.labels.read import read_pictures, refuse_unseen
 from playhead.detection.synthesis.backgrounds import Backgrounds
 from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.detection.synthesis.cutouts import CutoutBank, Labelled

@@ -1,0 +1,331 @@
+"""Reading labelled images, ground truth or predictions, in any format.
+
+`read_pictures` is strict: LabelError names the file and the line of whatever is wrong. `playhead
+detection normalise` repairs what can be repaired; it starts from `parse_labels`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from playhead.detection.labels import coco, csv, voc, yolo
+from playhead.detection.labels.layout import (
+    Layout,
+    find_layout,
+    listed_splits,
+)
+from playhead.detection.labels.names import plain_name, split_of, split_of_stem, without_suffix
+from playhead.detection.labels.pairing import ImageIndex, pair
+from playhead.detection.labels.parsed import (
+    ParsedImage,
+    ParsedLabels,
+    Problem,
+    Report,
+    refuse,
+)
+from playhead.errors import LabelError, PlayheadError
+from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.source import csv_rows
+from playhead.files import inside
+from playhead.media.stills import still_size
+
+__all__ = [
+    "UnseenPicture",
+    "of_split",
+    "parse_labels",
+    "read_pair",
+    "read_pictures",
+    "refuse_unseen",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnseenPicture(LabelledPicture):
+    """An image that labels name and whose file is not in the folder of the images.
+
+    Its path is the name in the labels, which pairs it with predictions. Whatever file that leads
+    to, wherever the program was started, does not belong to the set and must not be opened.
+    """
+
+
+def refuse_unseen(pictures: PictureSet, source: Path | str) -> None:
+    """Raise LabelError where labels name images whose files are missing."""
+    unseen = [image for image in pictures.pictures if isinstance(image, UnseenPicture)]
+    if unseen:
+        raise LabelError(
+            f"{source}: {len(unseen)} of {len(pictures)} images are missing, the first is "
+            f"{unseen[0].path}; put them into the folder of the images"
+        )
+
+
+def read_pictures(
+    path: Path | str,
+    split: str | None = None,
+    classes: Sequence[str] | None = None,
+    images: Path | str | None = None,
+    *,
+    like: PictureSet | None = None,
+    ids: Path | None = None,
+    crowds: bool = False,
+) -> PictureSet:
+    """Read the labels or predictions in `path`.
+
+    path: a set (a folder with `manifest.csv`), a folder of YOLO or VOC labels, a `data.yaml`, a
+    COCO document or list of results, a CSV of boxes, or a folder that holds one of these.
+    split: only the images of this one. classes: all classes, in order.
+    images: the folder of the images; without it they are looked for beside the labels.
+    like: the ground truth that predictions are for: it gives the images and their sizes, and the
+    classes where the predictions name none. ids: the COCO document whose ids results have.
+    crowds: keep those of COCO, as boxes of score 0, which evaluation neither misses nor counts.
+    A size is (0, 0) where neither the file nor an image tells it.
+    Raises LabelError naming file and line of whatever is wrong, MediaError for an image whose size
+    is needed and cannot be read.
+
+    >>> import pathlib, tempfile
+    >>> rows = pathlib.Path(tempfile.mkdtemp(), "submission.csv")
+    >>> _ = rows.write_text("picture,label,score,x1,y1,x2,y2\\na.jpg,car,0.9,4,6,20,18\\n")
+    >>> read_pictures(rows).pictures[0].boxes.tolist()
+    [[4.0, 6.0, 20.0, 18.0]]
+    """
+    path, images = Path(path), None if images is None else Path(images)
+    truth = {} if like is None else {picture.path: picture for picture in like.pictures}
+    layout = find_layout(path, images=images, index=None if like is None else ImageIndex(truth))
+    result_ids = None if ids is None else coco.Ids.read(ids)
+    labels = parse_labels(layout, refuse, ids=result_ids, crowds=crowds)
+    numbers = _class_numbers(path, labels, classes, like)
+    root = layout.images.root
+    parsed_of: dict[Path, ParsedImage] = {}
+    pictures = []
+    for image in labels.images:
+        file = _find_file(image, layout, whole=like is not None)
+        size, seen = image.size, file is not None and not isinstance(truth.get(file), UnseenPicture)
+        if file in truth and any(truth[file].size):
+            size = truth[file].size
+        elif file is not None and seen and size is None:
+            size = still_size(file)
+        if image.fractions and size is None:
+            raise LabelError(
+                f"{image.file}: there is no image {image.name!r} under {root}; YOLO needs its "
+                "size: give the folder of the images"
+            )
+        file = file or (images or Path()) / image.name
+        first = parsed_of.setdefault(file, image)
+        if first is not image:
+            raise LabelError(
+                f"{image.file}: has labels of {file}, and so has {first.file}; "
+                "`playhead detection normalise` merges them"
+            )
+        kind = LabelledPicture if seen else UnseenPicture
+        known = replace(image, path=file, split=labels.splits.get(file, image.split), size=size)
+        pictures.append(_picture(kind, known, numbers, root if seen else None))
+    if layout.format == "yolo" and like is None and (path.is_dir() or path == layout.data_yaml):
+        for file in layout.images.paths:  # one without a label file has no objects
+            if file not in parsed_of and root is not None:
+                of_file = labels.splits.get(file, split_of(file.relative_to(root)))
+                size = still_size(file)
+                empty = ParsedImage("", file, (), size=size, split=of_file, path=file)
+                pictures.append(_picture(LabelledPicture, empty, numbers, root))
+        pictures.sort(key=lambda picture: picture.path)
+    read = PictureSet(tuple(numbers), tuple(pictures))
+    return read if split is None else of_split(read, split, path)
+
+
+def _class_numbers(
+    path: Path, labels: ParsedLabels, classes: Sequence[str] | None, like: PictureSet | None
+) -> dict[str, int]:
+    """The number of each class; LabelError where there are only numbers, or a class twice."""
+    names = list(classes or ())
+    if not names:
+        used = {box.label for image in labels.images for box in image.boxes}
+        listed = labels.classes or (() if like is None else like.classes)
+        names = [*listed, *sorted({name for name in used if isinstance(name, str)} - {*listed})]
+        if not names and used:
+            raise LabelError(
+                f"{path}: its classes are numbers without names; put a classes.txt beside the "
+                "labels, or name the classes"
+            )
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise LabelError(
+            f"{path}: names the class {twice} twice among its {len(names)}; name each once, or let "
+            "`playhead detection normalise` make both numbers one class"
+        )
+    return {name: number for number, name in enumerate(names)}
+
+
+def _find_file(image: ParsedImage, layout: Layout, *, whole: bool) -> Path | None:
+    """The file of an image, or None; LabelError where it could be several.
+
+    whole: only the image whose path ends in the name, as predictions name it
+    """
+    if image.path is not None:
+        return image.path
+    if whole:
+        return layout.images.find_whole(image.name)
+    found = layout.images.find(image.name, image.split)
+    if len(found) > 1:
+        names = ", ".join(map(str, found[:3]))
+        raise LabelError(f"{image.file}: {image.name!r} can be {names}; keep one, or its folder")
+    return found[0] if found else None
+
+
+def _picture(
+    kind: type[LabelledPicture], image: ParsedImage, numbers: Mapping[str, int], root: Path | None
+) -> LabelledPicture:
+    """The image with its boxes in pixels; LabelError for an unknown class or a score off 0 to 1.
+
+    root: that its file is named relative to, where labels name no group
+    """
+    file, size = image.path or Path(image.name), image.size or (0, 0)
+    labels, scores = [], []
+    for box in image.boxes:
+        label = box.label if isinstance(box.label, int) else numbers.get(box.label, -1)
+        if not 0 <= label < len(numbers):
+            known = ", ".join(f"{number} {name}" for name, number in numbers.items())
+            raise LabelError(f"{image.where(box)}: has the class {box.label!r}; known are {known}")
+        score = 1.0 if box.score is None else box.score
+        if not 0 <= score <= 1:
+            raise LabelError(f"{image.where(box)}: a score is from 0 to 1, got {score:g}")
+        labels.append(label)
+        scores.append(score)
+    boxes = np.array([box.corners for box in image.boxes], np.float64).reshape(-1, 4)
+    name = Path(image.name) if root is None else file.relative_to(root)
+    return kind(
+        path=file,
+        size=size,
+        boxes=boxes * np.array([*size, *size], np.float64) if image.fractions else boxes,
+        labels=np.array(labels, np.int32),
+        scores=np.array(scores, np.float32),
+        group=image.group or without_suffix(plain_name(name)),
+        split=image.split,
+    )
+
+
+def read_pair(
+    truth: Path | str,
+    predictions: Path | str,
+    *,
+    split: str | None = None,
+    images: Path | str | None = None,
+) -> tuple[PictureSet, PictureSet]:
+    """Read the ground truth and its predictions, the latter in the order of the former.
+
+    Raises LabelError as `read_pictures` and `pair` do. Predictions may cover the whole set where
+    one `split` is asked for.
+    """
+    whole = read_pictures(truth, images=images, crowds=True)
+    ids = Path(truth) if Path(truth).suffix.lower() == ".json" else None
+    paired = pair(whole, read_pictures(predictions, images=images, like=whole, ids=ids))
+    if split is None:
+        return whole, paired
+    places = [place for place, image in enumerate(whole.pictures) if image.split == split]
+    return of_split(whole, split, Path(truth)), paired.chosen(places)
+
+
+def of_split(pictures: PictureSet, split: str, path: Path) -> PictureSet:
+    """The images of one split; LabelError, with the splits of the set, where it has none."""
+    places = [place for place, image in enumerate(pictures.pictures) if image.split == split]
+    if not places:
+        known = sorted({image.split for image in pictures.pictures if image.split})
+        raise LabelError(
+            f"{path}: has no split {split!r}; its images are of {', '.join(known) or 'none'}"
+        )
+    return pictures.chosen(places)
+
+
+def parse_labels(
+    layout: Layout,
+    report: Report,
+    *,
+    first_pixel: int = 1,
+    ids: coco.Ids | None = None,
+    crowds: bool = False,
+) -> ParsedLabels:
+    """The labels in the files of a layout.
+
+    first_pixel: of VOC, 1 as it defines or 0; ids: what the ids in COCO results mean
+    crowds: keep those of COCO, as boxes of score 0
+    Raises LabelError where a file about many images (CSV, JSON, a list of classes or of images) is
+    broken; what is wrong with one image or box goes to `report`.
+    """
+    folder, files = layout.folder, layout.files
+    classes: tuple[str, ...] | None = None
+    match layout.format:
+        case "manifest":
+            classes = yolo.read_classes([folder, folder.absolute().parent])
+            return ParsedLabels(classes, _parse_manifest(files[0], report, first_pixel))
+        case "csv":
+            return csv.parse(files[0], report)
+        case "yolo":
+            images = [_parse_file(file, folder, report) for file in files]
+            classes = yolo.read_classes([folder, folder.absolute().parent], layout.data_yaml)
+        case "voc":
+            images = [_parse_file(file, folder, report, first_pixel) for file in files]
+        case _:
+            documents = []
+            for file in files:
+                place = file.relative_to(folder)
+                split = split_of(place) or split_of_stem(file.stem)
+                document = coco.parse(file, report, ids, crowds=crowds, split=split)
+                documents.append((place.parent, document))
+            classes = tuple(
+                dict.fromkeys(name for _, one in documents for name in one.classes or ())
+            )
+            images = [
+                replace(image, name=plain_name(parent / image.name))
+                for parent, document in documents
+                for image in document.images
+            ]
+    return ParsedLabels(classes, images, listed_splits(layout))
+
+
+def _parse_file(file: Path, folder: Path, report: Report, first_pixel: int = 1) -> ParsedImage:
+    """A label file of YOLO or VOC, which describes one image."""
+    place = file.relative_to(folder)
+    name, split = without_suffix(plain_name(place)), split_of(place)
+    if file.suffix.lower() == ".txt":
+        return yolo.parse_file(file, name, report, split=split)
+    return voc.parse_file(file, name, report, first_pixel=first_pixel, split=split)
+
+
+def _parse_manifest(path: Path, report: Report, first_pixel: int) -> list[ParsedImage]:
+    images = []
+    lines: dict[Path, str] = {}
+    optional = ("group", "view", "split", "offset")
+    for where, cells in csv_rows(path, ("video", "labels"), optional):
+        try:
+            file = inside(path.parent, cells["video"]) if cells["video"] else None
+            labels = inside(path.parent, cells["labels"]) if cells["labels"] else None
+        except PlayheadError as error:
+            raise LabelError(f"{where}: {error}") from error
+        if file is None:
+            raise LabelError(f"{where}: names no image")
+        if lines.setdefault(file, where) != where:
+            raise LabelError(f"{where}: {cells['video']} stands there twice ({lines[file]})")
+        if not file.is_file():
+            report(Problem.MISSING_IMAGE, where, f"there is no image {cells['video']!r}")
+            continue
+        if labels is None:
+            image = ParsedImage("", path, ())
+        elif not labels.is_file():
+            report(Problem.UNREADABLE_LABELS, where, f"there are no labels {cells['labels']!r}")
+            image = ParsedImage("", path, (), broken=True)
+        elif labels.suffix.lower() in (".txt", ".xml"):
+            image = _parse_file(labels, labels.parent, report, first_pixel)
+        else:
+            raise LabelError(
+                f"{where}: {cells['labels']!r}: an image has a label file of YOLO (.txt) or VOC "
+                "(.xml); a manifest of videos is no set of images"
+            )
+        images.append(
+            replace(
+                image,
+                name=file.relative_to(path.parent.resolve()).as_posix(),
+                path=file,
+                split=cells.get("split") or None,
+                group=cells.get("group", ""),
+            )
+        )
+    return images
