@@ -197,7 +197,7 @@ def test_backgrounds_alone_show_no_object(source: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "out" / "images").iterdir():
         assert _reds(np.asarray(Image.open(path))) == 0
     assert done.boxes == {"car": 0, "plate": 0}
-    assert "6 of 6 pictures are background alone" in done.notes
+    assert "6 of 6 images are background alone" in done.notes
 
 
 def test_backgrounds_that_are_not_cleaned_keep_their_labels(source: Path, tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_where_objects_leave_no_background_another_folder_is_asked_for(tmp_path:
 
 def test_a_folder_without_pictures_is_no_backgrounds(source: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LabelError, match="holds no pictures"):
+    with pytest.raises(LabelError, match="holds no images"):
         synthesise(source, tmp_path / "out", count=1, backgrounds=tmp_path / "empty")
 
 

@@ -1,9 +1,9 @@
-"""Backgrounds: pictures without their objects, every labelled hole filled from its surroundings.
+"""Backgrounds: images without their objects, every labelled hole filled from its surroundings.
 
 `texture` makes up a hole from pieces of the rest, however large it is. `grain` is quick and as good
 where holes are small: colours by push-pull from the ring around the hole, and over them the fine
 structure of the surroundings, mirrored at its edge. `smooth` leaves that out: a blob that a network
-may learn to know. Nothing of what a hole covers is left in it.
+may learn to recognise. Nothing of the covered object is left in a hole.
 """
 
 import math
@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 Floats32 = NDArray[np.float32]
 
 _RING = 4
-_CONTEXT = 64  # pixels around all holes that are looked at, at least
+_CONTEXT = 64  # least pixels around all holes that are used
 _GRAIN = 4.0  # pixels: finer structure than this is mirrored
 _MIRRORS = 3
 _EMPTY = 128
@@ -36,7 +36,7 @@ def clean_background(
     margin: float = 0.1,
     filling: Filling = "texture",
 ) -> Bytes:
-    """The picture, RGB (H, W, 3), with each of (N, 4) boxes filled from around it; a new array.
+    """The image, RGB (H, W, 3), with each of (N, 4) boxes filled from around it; a new array.
 
     margin: around a box on each side, as a share of that side, two pixels at least; what is filled
     reaches that far. Where too little is left for a texture, `grain` takes its place.
@@ -52,7 +52,7 @@ def clean_background(
 
 
 def hidden_by(boxes: NDArray[np.floating], shape: tuple[int, ...], margin: float) -> Mask:
-    """Which pixels of a picture of `shape` (height, width) boxes with their margins cover."""
+    """The pixels of an image of `shape` (height, width) that boxes with their margins cover."""
     hidden = np.zeros(shape[:2], bool)
     finite = np.asarray(boxes, np.float64)
     for x1, y1, x2, y2 in finite[np.isfinite(finite).all(axis=1)].tolist():
@@ -73,9 +73,9 @@ def _around(hidden: Mask) -> tuple[slice, slice]:
 
 
 def _filled(picture: Bytes, hidden: Mask, filling: Filling) -> Bytes:
-    made = textured(picture, hidden) if filling == "texture" else None
-    if made is not None:
-        return made
+    texture = textured(picture, hidden) if filling == "texture" else None
+    if texture is not None:
+        return texture
     known = np.where(hidden[..., None], 0, picture).astype(np.float32)
     ring = spread(hidden, _RING) & ~hidden
     filled = np.stack([push_pull(np.where(ring, known[..., c], 0), ring) for c in range(3)], axis=2)
@@ -99,7 +99,7 @@ def _mirrored_grain(known: Floats32, hidden: Mask) -> Floats32:
 def _mirror_images(hidden: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where the mirror image of each hidden pixel lies, at the nearest point of the hole's edge.
 
-    One that falls outside the picture is reflected back into it; one that falls into a hole is
+    One that falls outside the image is reflected back into it; one that falls into a hole is
     mirrored again, a few times.
     """
     nearest = scipy.ndimage.distance_transform_edt(

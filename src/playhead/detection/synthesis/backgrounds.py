@@ -1,4 +1,4 @@
-"""Backgrounds of new pictures: those of a set with their objects filled, or a folder of others."""
+"""Backgrounds of new images: those of a set with their objects filled, or a folder of others."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _OTHERS = 20  # further draws where a background cannot be read
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """A picture to paste into; `boxes` and `labels` are what stayed of its own objects."""
+    """An image to paste into; `boxes` and `labels` are those of its own objects that stayed."""
 
     name: str
     path: Path
@@ -38,9 +38,9 @@ class Background:
 
 @dataclass(slots=True, eq=False)
 class Backgrounds:
-    """Pictures to paste into, read when they are drawn; some filled ones are kept.
+    """Images to paste into, read when they are drawn; some filled ones are kept.
 
-    failed: what could not be read, by name; filled_too_far: pictures left out as mostly hole
+    failed: what could not be read, by name; filled_too_far: images left out as mostly hole
     """
 
     pictures: tuple[LabelledPicture, ...]
@@ -55,29 +55,31 @@ class Backgrounds:
         self._room = self.config.background_mb * 1e6
 
     @classmethod
-    def of_set(cls, found: PictureSet, config: SynthesisConfig) -> Self:
-        """The pictures of a set of which the holes leave enough.
+    def of_set(cls, labelled: PictureSet, config: SynthesisConfig) -> Self:
+        """The images of a set of which the holes leave enough.
 
         Raises LabelError where that is none.
         """
         usable = tuple(
-            one for one in found.pictures if _filled_share(one, config) <= config.filled_most
+            image
+            for image in labelled.pictures
+            if _filled_share(image, config) <= config.filled_most
         )
         if not usable:
             raise LabelError(
-                f"in each of {len(found)} pictures the objects take more than "
-                f"{config.filled_most:.0%}; give --backgrounds, a folder of pictures without "
+                f"in each of {len(labelled)} images the objects take more than "
+                f"{config.filled_most:.0%}; give --backgrounds, a folder of images without "
                 "objects, or raise filled_most"
             )
-        names = names_of([one.path for one in usable])
-        return cls(usable, names, config, filled_too_far=len(found) - len(usable))
+        names = names_of([image.path for image in usable])
+        return cls(usable, names, config, filled_too_far=len(labelled) - len(usable))
 
     @classmethod
     def of_folder(cls, folder: Path, config: SynthesisConfig) -> Self:
-        """All pictures under a folder, as they are. Raises LabelError where there are none."""
+        """All images under a folder, as they are. Raises LabelError where there are none."""
         paths = image_files(folder)
         if not paths:
-            raise LabelError(f"{folder}: holds no pictures; name a folder of backgrounds")
+            raise LabelError(f"{folder}: holds no images; name a folder of backgrounds")
         nothing = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)
         pictures = tuple(LabelledPicture(path, (0, 0), *nothing) for path in paths)
         return cls(pictures, names_of(paths, folder), config)
@@ -87,7 +89,7 @@ class Backgrounds:
         return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
 
     def draw(self, rng: np.random.Generator) -> Background:
-        """One of them; another where it cannot be read. MediaError where that goes on."""
+        """One of them, another where it cannot be read; MediaError after 20 of those."""
         clean = bool(rng.random() < self.config.clean)
         places = rng.integers(len(self.pictures), size=_OTHERS)
         for place in places.tolist():
@@ -101,19 +103,19 @@ class Backgrounds:
         )
 
     def _read(self, place: int, *, clean: bool) -> Background:
-        one, name = self.pictures[place], self.names[place]
+        image, name = self.pictures[place], self.names[place]
         if clean and place in self._kept:
-            return Background(name, one.path, self._kept[place], *_nothing())
-        pixels, factor = _shrunk(read_still(one.path), self.config.size)
+            return Background(name, image.path, self._kept[place], *_nothing())
+        pixels, factor = _shrunk(read_still(image.path), self.config.size)
         if not clean:
-            return Background(name, one.path, pixels, one.boxes * factor, one.labels)
+            return Background(name, image.path, pixels, image.boxes * factor, image.labels)
         pixels = clean_background(
-            pixels, one.boxes * factor, margin=self.config.margin, filling=self.config.filling
+            pixels, image.boxes * factor, margin=self.config.margin, filling=self.config.filling
         )
         if pixels.nbytes <= self._room:
             self._kept[place] = pixels
             self._room -= pixels.nbytes
-        return Background(name, one.path, pixels, *_nothing())
+        return Background(name, image.path, pixels, *_nothing())
 
 
 def _nothing() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
@@ -121,7 +123,7 @@ def _nothing() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
 
 
 def _shrunk(pixels: Bytes, longest: int) -> tuple[Bytes, NDArray[np.float64]]:
-    """A picture no longer than `longest` on a side, and what its boxes (N, 4) are multiplied by."""
+    """An image no longer than `longest` on a side, and what its boxes (N, 4) are multiplied by."""
     high, wide, _ = pixels.shape
     ratio = longest / max(high, wide)
     if ratio >= 1:
@@ -131,7 +133,7 @@ def _shrunk(pixels: Bytes, longest: int) -> tuple[Bytes, NDArray[np.float64]]:
     return np.asarray(smaller), np.tile((size[0] / wide, size[1] / high), 2)
 
 
-def _filled_share(one: LabelledPicture, config: SynthesisConfig) -> float:
-    ratio = min(_COARSE / max(one.size), 1.0)
-    shape = max(round(one.size[1] * ratio), 1), max(round(one.size[0] * ratio), 1)
-    return float(hidden_by(one.boxes * ratio, shape, config.margin).mean())
+def _filled_share(image: LabelledPicture, config: SynthesisConfig) -> float:
+    ratio = min(_COARSE / max(image.size), 1.0)
+    shape = max(round(image.size[1] * ratio), 1), max(round(image.size[0] * ratio), 1)
+    return float(hidden_by(image.boxes * ratio, shape, config.margin).mean())

@@ -1,7 +1,7 @@
-"""Blending: how a rectangle of pixels is laid into another picture.
+"""Blending: how a rectangle of pixels is blended into another image.
 
 `none` leaves a hard edge, `feather` a soft one, `poisson` keeps the gradients of what is pasted and
-the colours of the picture around it. A network that meets all three finds no edge to rely on.
+the colours of the image around it. A network that meets all three has no edge to rely on.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ _LEAST_RAMP = 2
 
 
 def feather_mask(size: tuple[int, int], core: Bounds) -> Floats32:
-    """How much of a paste counts at each of its pixels: float32 (height, width) above 0 up to 1.
+    """The weight of a paste at each of its pixels: float32 (height, width) above 0 up to 1.
 
     size: (width, height). core: `x1, y1, x2, y2` within which all is 1; from there to the edge it
     falls smoothly. Where the core ends less than two pixels from the edge, it is soft there itself.
@@ -29,7 +29,7 @@ def feather_mask(size: tuple[int, int], core: Bounds) -> Floats32:
 
 
 def mixed(target: Bytes, source: Bytes, mask: Floats32) -> Bytes:
-    """`source` over `target`, both (h, w, 3), as much as `mask` (h, w) says."""
+    """`source` over `target`, both (h, w, 3), weighted by `mask` (h, w)."""
     below = target.astype(np.float32)
     return _rounded(below + (source - below) * mask[..., None])
 
@@ -53,8 +53,8 @@ def poisson(target: Bytes, source: Bytes) -> Bytes:
 def contrast_left(pasted: Bytes, source: Bytes, core: Bounds) -> float:
     """How much of the contrast of `source` there is in `pasted`, both (h, w, 3): 1 all, 0 none.
 
-    core: `x1, y1, x2, y2` of the object, whose outline counts too. What is told is the slope of one
-    picture's steps from pixel to pixel over the other's, so what the picture below adds does not
+    core: `x1, y1, x2, y2` of the object, whose outline counts too. Computed as the slope of one
+    image's steps from pixel to pixel over the other's, so what the image below adds does not
     count. Poisson loses contrast where it would need more than white or less than black.
     """
     x1, y1, x2, y2 = core

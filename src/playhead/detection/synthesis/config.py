@@ -15,11 +15,12 @@ class SynthesisConfig(CutPasteConfig):
     """What cut and paste needs, and what is pasted into."""
 
     probability: Share = Field(
-        1.0, description="that anything is pasted; the others are background alone"
+        1.0, description="of pasting anything; the other images are background alone"
     )
-    count: tuple[int, int] = Field((2, 6), description="fewest and most cut-outs in a picture")
+    count: tuple[int, int] = Field((2, 6), description="fewest and most cut-outs in an image")
     clean: Share = Field(
-        1.0, description="probability that a background's own objects go; else they stay, labelled"
+        1.0,
+        description="probability of removing a background's own objects; else they stay, labelled",
     )
     filling: Filling = Field(
         "texture", description="of the holes: pieces of the rest; grain is quick, smooth a blob"
@@ -27,7 +28,7 @@ class SynthesisConfig(CutPasteConfig):
     filled_most: float = Field(
         0.7, gt=0, le=1, description="share of a background that filled holes may take"
     )
-    size: int = Field(1280, ge=64, description="longer side of a picture; larger ones are shrunk")
+    size: int = Field(1280, ge=64, description="longer side of an image; larger ones are shrunk")
     quality: int = Field(95, ge=1, le=100, description="of the JPEGs that are written")
     background_mb: float = Field(
         256.0, ge=0, description="megabytes of filled backgrounds that are kept for another time"

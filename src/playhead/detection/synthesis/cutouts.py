@@ -1,7 +1,7 @@
 """Cut-outs: labelled objects with a margin around them, and a bank of them of bounded size.
 
-What lies in an object moves along with it: a cut-out of a car carries the label of its plate. One
-that would show a good part of something else, unlabelled, is not made.
+Objects inside an object move along with it: a cut-out of a car carries the label of its plate. A
+cut-out that would show a good part of another object, unlabelled, is not made.
 """
 
 import heapq
@@ -30,13 +30,13 @@ _LEAST_MARGIN = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutout:
-    """An object, what lies in it, and a margin around it as far as its picture reached.
+    """An object, the objects inside it, and a margin around it as far as the image reached.
 
     pixels: RGB (h, w, 3)
-    boxes: float64 (1 + P, 4) in `pixels`: the object's, then those of what moves along, within it
+    boxes: float64 (1 + P, 4) in `pixels`: the object's, then those of the objects inside it
     labels: int32 (1 + P,)
-    source: longer side of the picture it was cut from, in pixels of the cut-out's size
-    origin: which of a bank's pictures it was cut from, counted from 0
+    source: longer side of the image it was cut from, in pixels of the cut-out's size
+    origin: which of a bank's images it was cut from, counted from 0
     """
 
     pixels: Bytes
@@ -68,17 +68,17 @@ def cut_out(
     margin: float = 0.1,
     inside: float = 0.7,
 ) -> Cutout:
-    """Cut the object `which` of (N, 4) boxes out of a picture, RGB (H, W, 3).
+    """Cut the object `which` of (N, 4) boxes out of an image, RGB (H, W, 3).
 
     margin: around it on each side, as a share of that side, two pixels at least
     inside: share of another box that must lie in the object's for it to move along
-    Raises LabelError for a box without area in the picture.
+    Raises LabelError for a box without area in the image.
     """
     high, wide, _ = picture.shape
     edges = np.array([wide, high, wide, high], np.float64)
     own = np.clip(np.asarray(boxes[which], np.float64), 0, edges)
     if not (own[:2] < own[2:]).all():
-        raise LabelError(f"box {boxes[which]} has no area inside a picture of {wide}x{high}")
+        raise LabelError(f"box {boxes[which]} has no area inside an image of {wide}x{high}")
     around = np.maximum(margin * (own[2:] - own[:2]), _LEAST_MARGIN)
     left, top = np.floor(np.maximum(own[:2] - around, 0)).astype(int).tolist()
     right, low = np.ceil(np.minimum(own[2:] + around, (wide, high))).astype(int).tolist()
@@ -107,15 +107,15 @@ def scaled(cutout: Cutout, size: tuple[int, int], *, mirror: bool = False) -> Cu
         boxes = np.column_stack(
             [size[0] - boxes[:, 2], boxes[:, 1], size[0] - boxes[:, 0], boxes[:, 3]]
         )
-    grown = math.sqrt(size[0] * size[1] / (wide * high))
-    return replace(cutout, pixels=pixels, boxes=boxes, source=cutout.source * grown)
+    growth = math.sqrt(size[0] * size[1] / (wide * high))
+    return replace(cutout, pixels=pixels, boxes=boxes, source=cutout.source * growth)
 
 
 class CutoutBank:
-    """Cut-outs to draw from, within `memory_mb`; depends on the pictures, their order and the seed.
+    """Cut-outs to draw from, within `memory_mb`; depends on the images, their order and the seed.
 
-    labelled: pictures, RGB (H, W, 3), each with its boxes (N, 4) in pixels and labels (N,)
-    Beyond the limit a cut-out drawn by lot goes, of the class that takes the most memory: frequent
+    labelled: images, RGB (H, W, 3), each with its boxes (N, 4) in pixels and labels (N,)
+    Beyond the limit a random cut-out of the class with the most memory is dropped, so that frequent
     classes never crowd out rare ones.
     left_out: how many boxes were not kept, by reason
     """
@@ -125,20 +125,25 @@ class CutoutBank:
     ) -> None:
         self.left_out: Counter[str] = Counter()
         self._seen: Counter[int] = Counter()
-        self._held: dict[int, list[tuple[float, int, Cutout]]] = {}
         self._bytes: Counter[int] = Counter()
+        held: dict[int, list[tuple[float, int, Cutout]]] = {}  # heaps by lot
         limit, lots = config.memory_mb * 1e6, np.random.default_rng(seed)
         for number, cutout in enumerate(self._cut(labelled, config)):
-            self._hold(cutout, float(lots.random()), number)
+            self._seen[cutout.label] += 1
+            self._bytes[cutout.label] += cutout.pixels.nbytes
+            heapq.heappush(
+                held.setdefault(cutout.label, []), (float(lots.random()), number, cutout)
+            )
             while self._bytes.total() > limit:
-                self._drop_one()
-        in_order = {
-            label: sorted(held, key=lambda one: one[1]) for label, held in self._held.items()
-        }
+                largest = max(sorted(self._bytes), key=lambda label: self._bytes[label])
+                _, _, dropped = heapq.heappop(held[largest])
+                self._bytes[largest] -= dropped.pixels.nbytes
+                self.left_out["memory"] += 1
         self._cutouts = {
-            label: [one[2] for one in held] for label, held in in_order.items() if held
+            label: [cutout for _, _, cutout in sorted(of_class, key=lambda entry: entry[1])]
+            for label, of_class in held.items()
+            if of_class
         }
-        self._held = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._cutouts.values()))
@@ -154,7 +159,7 @@ class CutoutBank:
     @property
     def most_labels(self) -> int:
         """The most labels that one cut-out brings along."""
-        return max((len(one.labels) for one in self), default=0)
+        return max((len(cutout.labels) for cutout in self), default=0)
 
     def count(self) -> dict[int, int]:
         """How many cut-outs there are, by the class of the object itself."""
@@ -177,21 +182,16 @@ class CutoutBank:
                 if reason:
                     self.left_out[reason] += 1
                     continue
-                made = cut_out(
+                cutout = cut_out(
                     picture, clipped, labels, which, margin=config.margin, inside=config.inside
                 )
-                yield _at_most(replace(made, origin=origin), config.longest)
-
-    def _hold(self, cutout: Cutout, lot: float, number: int) -> None:
-        self._seen[cutout.label] += 1
-        self._bytes[cutout.label] += cutout.pixels.nbytes
-        heapq.heappush(self._held.setdefault(cutout.label, []), (lot, number, cutout))
-
-    def _drop_one(self) -> None:
-        label = max(sorted(self._bytes), key=lambda one: self._bytes[one])
-        _, _, dropped = heapq.heappop(self._held[label])
-        self._bytes[label] -= dropped.pixels.nbytes
-        self.left_out["memory"] += 1
+                cutout = replace(cutout, origin=origin)
+                height, width, _ = cutout.pixels.shape
+                ratio = config.longest / max(height, width)
+                if ratio < 1:
+                    size = max(round(width * ratio), 1), max(round(height * ratio), 1)
+                    cutout = scaled(cutout, size)
+                yield cutout
 
 
 def _refused(boxes: Floats, which: int, config: CutPasteConfig) -> str:
@@ -203,11 +203,3 @@ def _refused(boxes: Floats, which: int, config: CutPasteConfig) -> str:
     if ((shown > config.neighbour_most) & (shown < config.inside)).any():
         return "neighbours"
     return ""
-
-
-def _at_most(cutout: Cutout, longest: int) -> Cutout:
-    high, wide, _ = cutout.pixels.shape
-    ratio = longest / max(high, wide)
-    if ratio >= 1:
-        return cutout
-    return scaled(cutout, (max(round(wide * ratio), 1), max(round(high * ratio), 1)))

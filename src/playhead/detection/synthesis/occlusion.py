@@ -1,4 +1,4 @@
-"""Occlusion: what is left to see of a box when rectangles were pasted over it.
+"""Occlusion: the visible part of a box under rectangles that were pasted over it.
 
 Exact: the plane is cut at every edge, so each cell is wholly covered or wholly free.
 """

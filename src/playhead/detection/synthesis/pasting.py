@@ -1,10 +1,10 @@
-"""Cut and paste: objects cut out of other pictures, pasted at random places with their labels.
+"""Cut and paste: objects cut out of other images, pasted at random places with their labels.
 
-    bank = CutoutBank(labelled_pictures, config)
-    picture, boxes, labels = paste_into(rng, picture, boxes, labels, bank, config)
+    bank = CutoutBank(labelled_images, config)
+    image, boxes, labels = paste_into(rng, image, boxes, labels, bank, config)
 
-Everything random comes from `rng` alone, so the same generator gives the same pixels. Where things
-are pasted is not made to look likely: random places suffice ("Cut, Paste and Learn", 2017), and
+All randomness comes from `rng`, so the same generator gives the same pixels. Places are not made to
+look likely: random ones suffice ("Cut, Paste and Learn", 2017), and
 blending drawn anew for each cut-out leaves no kind of edge to rely on.
 """
 
@@ -38,8 +38,8 @@ class Pasted:
     """One cut-out that was pasted.
 
     box: the object's, in pixels, before anything covers it
-    blending: as it was pasted; faded: poisson was drawn and would have left too little to see
-    origin: which of the bank's pictures it was cut from
+    blending: as it was pasted; faded: poisson was drawn and would have left too little contrast
+    origin: which of the bank's images it was cut from
     """
 
     label: int
@@ -53,7 +53,7 @@ class Pasted:
 
 
 class Scene:
-    """A copy of a picture to paste into, the boxes in it, and what covers them.
+    """A copy of an image to paste into, the boxes in it, and what covers them.
 
     picture: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,)
     """
@@ -93,10 +93,10 @@ class Scene:
         return used
 
     def labels_left(self, *, hidden_most: float, least_part: float) -> tuple[Floats, Labels]:
-        """What is left to see of each box under later pastes: (M, 4) and (M,), in order.
+        """The visible part of each box under later pastes: (M, 4) and (M,), in order.
 
-        A box goes where more than `hidden_most` of it is covered; what was pasted, or is covered in
-        part, goes where its shorter side is below `least_part`.
+        A box is dropped where more than `hidden_most` of it is covered; a pasted or partly covered
+        one also where its shorter side is below `least_part`.
         """
         left, kept = self._boxes.copy(), np.ones(len(self._boxes), bool)
         for row, (box, layer) in enumerate(zip(self._boxes, self._layers, strict=True)):
@@ -123,13 +123,13 @@ def paste(
     `none` pastes the object's box alone, `feather` fades over the margin around it, `poisson` takes
     the margin in whole; where that leaves less than `contrast_least` of the cut-out's contrast, as
     of a white plate on snow, `feather` takes its place.
-    Returns the box (4,) of what can no longer be seen, and how the cut-out was blended.
-    Raises PlayheadError where the cut-out reaches over the edge of the picture.
+    Returns the box (4,) of what is covered now, and how the cut-out was blended.
+    Raises PlayheadError where the cut-out reaches over the edge of the image.
     """
     (x, y), (high, wide, _) = place, cutout.pixels.shape
     if not (0 <= x <= picture.shape[1] - wide and 0 <= y <= picture.shape[0] - high):
         raise PlayheadError(
-            f"a cut-out of {wide}x{high} at {x}, {y} reaches out of a picture of "
+            f"a cut-out of {wide}x{high} at {x}, {y} reaches out of an image of "
             f"{picture.shape[1]}x{picture.shape[0]}; paste it within"
         )
     part = picture[y : y + high, x : x + wide]
@@ -155,10 +155,10 @@ def paste_into(  # noqa: PLR0917
     bank: CutoutBank,
     config: CutPasteConfig,
 ) -> tuple[Bytes, Floats, Labels]:
-    """The augmentation: with `probability`, cut-outs of `bank` pasted into the picture.
+    """The augmentation: with `probability`, cut-outs of `bank` pasted into the image.
 
-    picture: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,). All stay as they are; returned
-    are new ones: first what is left of the boxes that were there, then what was pasted.
+    picture: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,). Returned are new
+    ones: first the visible parts of the boxes that were there, then what was pasted.
     """
     scene = Scene(picture, boxes, labels)
     if rng.random() < config.probability:
@@ -172,14 +172,14 @@ def paste_some(
 ) -> tuple[Pasted, ...]:
     """Paste as many cut-outs as `count` draws into a scene; one that finds no place is left out."""
     wanted = int(rng.integers(config.count[0], config.count[1] + 1))
-    tried = (_paste_one(rng, scene, bank, config) for _ in range(wanted if len(bank) else 0))
-    return tuple(one for one in tried if one is not None)
+    pasted = (_paste_one(rng, scene, bank, config) for _ in range(wanted if len(bank) else 0))
+    return tuple(paste for paste in pasted if paste is not None)
 
 
 def _paste_one(
     rng: np.random.Generator, scene: Scene, bank: CutoutBank, config: CutPasteConfig
 ) -> Pasted | None:
-    # All is drawn before anything is decided: what comes next does not depend on what failed.
+    # Drawn before anything is decided: later random numbers do not depend on what failed.
     cutout = bank.draw(rng, config.balance)
     relative = float(rng.uniform(*config.scale))
     mirrored = bool(rng.random() < config.mirror)

@@ -17,22 +17,25 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class CutPasteConfig(Settings):
-    """Sides are in pixels of the picture at hand; a share of a box is one of its area."""
+    """Sides are in pixels of the image; a share of a box is one of its area."""
 
-    probability: Share = Field(0.5, description="that anything is pasted into a picture")
-    count: tuple[int, int] = Field((1, 3), description="fewest and most cut-outs in a picture")
+    probability: Share = Field(0.5, description="of pasting anything into an image")
+    count: tuple[int, int] = Field((1, 3), description="fewest and most cut-outs in an image")
     blendings: tuple[Blending, ...] = Field(
         ("none", "feather", "poisson"), min_length=1, description="one is drawn for each cut-out"
     )
     contrast_least: Share = Field(
-        0.5, description="of a cut-out's contrast that poisson must leave; else a feather is used"
+        0.5,
+        description="share of a cut-out's contrast that poisson must keep; else a feather is used",
     )
     scale: tuple[float, float] = Field(
-        (0.5, 1.5), description="range of the size beside that in the picture it was cut from"
+        (0.5, 1.5), description="range of the size relative to that in the image it was cut from"
     )
-    enlarge_most: float = Field(2.0, gt=0, description="pixels that one of a cut-out may become")
-    largest: float = Field(0.8, gt=0, le=1, description="of the picture's sides, taken at most")
-    mirror: Share = Field(0.5, description="probability of left and right changing places")
+    enlarge_most: float = Field(2.0, gt=0, description="largest enlargement of a cut-out")
+    largest: float = Field(
+        0.8, gt=0, le=1, description="share of the image's sides that a cut-out may take"
+    )
+    mirror: Share = Field(0.5, description="probability of mirroring left and right")
     brightness: Share = Field(0.2, description="largest change of brightness, as a share of it")
     balance: Share = Field(
         0.5, description="0 draws classes as often as they were cut out, 1 all equally often"
@@ -40,9 +43,9 @@ class CutPasteConfig(Settings):
     overlap_most: Share = Field(
         0.3, description="of a labelled box that a paste may cover; 0: free places, 1: any place"
     )
-    tries: int = Field(10, ge=1, description="places looked at before a cut-out is left out")
+    tries: int = Field(10, ge=1, description="places tried before a cut-out is left out")
     hidden_most: Share = Field(
-        0.7, description="share of a box that pastes may cover before its label goes"
+        0.7, description="share of a box that pastes may cover before its label is dropped"
     )
 
     margin: float = Field(0.1, ge=0, le=1, description="of a box's sides that is cut out around it")
@@ -51,7 +54,7 @@ class CutPasteConfig(Settings):
         3.0, ge=1, description="shorter side at which what is left of a box keeps its label"
     )
     inside: float = Field(
-        0.7, gt=0, le=1, description="share of a box within another at which it moves along"
+        0.7, gt=0, le=1, description="share of a box inside another from which it moves along"
     )
     neighbour_most: Share = Field(
         0.3, description="share that a cut-out may show of a box that does not move along"

@@ -1,8 +1,7 @@
 """The record of a synthesis, `synthesis.json`: what was pasted where, and out of what.
 
-It also says what may stand beside it: pictures of the same set, settings and seed. Since schema 2
-each picture has the checksums of the files it is made of, so that it never trains beside one of
-them that is held out.
+A folder holds images of one set, with one configuration and one seed. Since schema 2 each image has
+the checksums of the files it is made of, so that it never trains while one of them is held out.
 """
 
 import hashlib
@@ -36,7 +35,7 @@ _READ = (1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the pictures of a synthesis have in common, and each of them by its number.
+    """What the images of a synthesis have in common, and each of them by its number.
 
     source: a checksum of the labels that were cut out; backgrounds: one of what was pasted into
     """
@@ -50,28 +49,34 @@ class Record:
 
     @property
     def next_number(self) -> int:
-        """The number after the last picture."""
+        """The number after the last image."""
         return max(self.pictures, default=-1) + 1
 
-    def with_standing(self, out: Path) -> Self:
-        """The same record with the pictures that `out` holds already.
+    def with_existing(self, out: Path) -> Self:
+        """The same record with the images that `out` holds already.
 
-        Raises ConfigError where `out` holds something that does not go with it.
+        Raises ConfigError where `out` holds something that does not belong to it.
         """
         path = out / RECORD
         if not path.is_file():
             if out.exists() and (not out.is_dir() or any(out.iterdir())):
                 raise ConfigError(f"{out}: holds something other than a synthesis; name a new one")
             return self
-        standing = read_record(path)
+        existing = read_record(path)
         for name in ("classes", "source", "backgrounds", "seed", "settings"):
-            mine, there = getattr(self, name), getattr(standing, name)
-            if mine != there:
-                raise ConfigError(
-                    f"{out}: holds a synthesis with other {name} ({_difference(there, mine)}); "
-                    "go on with the same, or name a new folder"
-                )
-        return replace(self, pictures=standing.pictures)
+            new, old = getattr(self, name), getattr(existing, name)
+            if new == old:
+                continue
+            difference = f"{old} there, {new} now"
+            if isinstance(old, dict):
+                keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+                pairs = (f"{key} {old.get(key)} there, {new.get(key)} now" for key in keys)
+                difference = ", ".join(pairs)
+            raise ConfigError(
+                f"{out}: holds a synthesis with other {name} ({difference}); continue with the "
+                "same, or name a new folder"
+            )
+        return replace(self, pictures=existing.pictures)
 
     def add(
         self,
@@ -82,21 +87,21 @@ class Record:
         *,
         made_of: Sequence[str],
     ) -> None:
-        """Say what picture `number` is made of.
+        """Record what image `number` is made of.
 
         made_of: the SHA-256 of the files of its background and of what was cut out for it
         """
         rows = [
             {
-                "label": self.classes[one.label],
-                "box": [round(side, 3) for side in one.box],
-                "blending": one.blending,
-                "scale": round(one.scale, 4),
-                "mirrored": one.mirrored,
-                "gain": round(one.gain, 4),
-                "faded": one.faded,
+                "label": self.classes[paste.label],
+                "box": [round(side, 3) for side in paste.box],
+                "blending": paste.blending,
+                "scale": round(paste.scale, 4),
+                "mirrored": paste.mirrored,
+                "gain": round(paste.gain, 4),
+                "faded": paste.faded,
             }
-            for one in pasted
+            for paste in pasted
         ]
         self.pictures[number] = {
             "picture": picture,
@@ -106,7 +111,7 @@ class Record:
         }
 
     def in_order(self) -> tuple[str, ...]:
-        """The names of the pictures, by number."""
+        """The names of the images, by number."""
         return tuple(self.pictures[number]["picture"] for number in sorted(self.pictures))
 
     def write(self, out: Path) -> None:
@@ -118,26 +123,26 @@ class Record:
         write_text(out / RECORD, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def checksum(found: PictureSet) -> str:
+def checksum(labelled: PictureSet) -> str:
     """Of the names, sizes and labels of a set."""
-    rows = "\n".join((*found.classes, *label_rows(found)))
+    rows = "\n".join((*labelled.classes, *label_rows(labelled)))
     return hashlib.sha256(rows.encode(errors="surrogateescape")).hexdigest()  # names of any bytes
 
 
-def label_rows(found: PictureSet) -> Iterator[str]:
-    """A line for each picture of a set: its name, size and labels."""
-    names = names_of([one.path for one in found.pictures])
-    for name, one in zip(names, found.pictures, strict=True):
-        yield f"{name} {one.size} {one.labels.tolist()} {one.boxes.tolist()}"
+def label_rows(labelled: PictureSet) -> Iterator[str]:
+    """A line for each image of a set: its name, size and labels."""
+    names = names_of([image.path for image in labelled.pictures])
+    for name, image in zip(names, labelled.pictures, strict=True):
+        yield f"{name} {image.size} {image.labels.tolist()} {image.boxes.tolist()}"
 
 
 def synthesised_name(seed: int, number: int) -> str:
-    """The file name of picture `number`."""
+    """The file name of image `number`."""
     return f"pasted_{seed}_{number:06d}.jpg"
 
 
 def is_synthesised(name: str) -> bool:
-    """Whether a file is called as synthesised pictures are."""
+    """Whether a file has the name of a synthesised image."""
     return re.fullmatch(r"pasted_\d+_\d{6,}\.jpg", name) is not None
 
 
@@ -146,17 +151,10 @@ def read_record(path: Path) -> Record:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         schema = document.pop("schema")
-        pictures = {int(number): one for number, one in document.pop("pictures").items()}
+        pictures = {int(number): entry for number, entry in document.pop("pictures").items()}
         record = Record(**document | {"classes": tuple(document["classes"]), "pictures": pictures})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: is no record of a synthesis ({error})") from error
     if schema not in _READ:
         raise ConfigError(f"{path}: has schema {schema}, this version knows {_SCHEMA}")
     return record
-
-
-def _difference(there: object, mine: object) -> str:
-    if isinstance(there, dict) and isinstance(mine, dict):
-        keys = sorted(key for key in {*there, *mine} if there.get(key) != mine.get(key))
-        return ", ".join(f"{key} {there.get(key)} there, {mine.get(key)} now" for key in keys)
-    return f"{there} there, {mine} now"

@@ -1,13 +1,13 @@
-"""Synthesise: new labelled pictures out of a set, by cut and paste, as many as are asked for.
+"""Synthesise: new labelled images out of a set, by cut and paste, as many as are asked for.
 
 Every object is cut out; the holes are filled so that only background is left; cut-outs are pasted
-at random places of random backgrounds with their labels. Picture k depends on the set, the
-settings, the seed and k alone: going on from picture 100 gives what 200 at once would have given.
+at random places of random backgrounds with their labels. Image k depends on the set, the settings,
+the seed and k alone: continuing from image 100 gives what 200 at once would have given.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from PIL import Image
 
 from playhead.detection.labels import yolo
 from playhead.detection.labels.layout import MANIFEST
-from playhead.detection.labels.read import read_pictures, refuse_unseen
+from playhead.detection.labels.read import of_split, read_pictures, refuse_unseen
 from playhead.detection.synthesis.backgrounds import Backgrounds
 from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.detection.synthesis.cutouts import CutoutBank, Labelled
@@ -32,7 +32,7 @@ from playhead.events.images import LabelledPicture, PictureSet
 from playhead.events.manifest import ManifestRow, read_manifest, write_manifest
 from playhead.files import atomic_path, sha256, write_text
 from playhead.media.stills import read_still
-from playhead.progress import Progress, progress
+from playhead.progress import progress
 
 __all__ = ["Synthesis", "synthesise"]
 
@@ -48,8 +48,8 @@ _REASONS = {
 class Synthesis:
     """What was made.
 
-    pictures: made now; total: in `out` by now; boxes: of each class, in the pictures made now
-    notes: what to know, a sentence each; failed: why pictures of the source could not be read
+    pictures: made now; total: in `out` by now; boxes: of each class, in the images made now
+    notes: what to know, a sentence each; failed: why images of the source could not be read
     """
 
     out: Path
@@ -62,19 +62,12 @@ class Synthesis:
     def describe(self) -> str:
         """In lines, for a person."""
         boxes = ", ".join(f"{count} {label}" for label, count in self.boxes.items())
-        first = f"{self.out}: {self.pictures} new pictures ({boxes}), {self.total} in all"
-        return "\n".join([first, *self.notes, *(f"left out: {one}" for one in self.failed)])
+        first = f"{self.out}: {self.pictures} new images ({boxes}), {self.total} in all"
+        return "\n".join([first, *self.notes, *(f"left out: {reason}" for reason in self.failed)])
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
-        return {
-            "out": str(self.out),
-            "pictures": self.pictures,
-            "total": self.total,
-            "boxes": self.boxes,
-            "notes": list(self.notes),
-            "failed": list(self.failed),
-        }
+        return asdict(self) | {"out": str(self.out)}
 
 
 def synthesise(
@@ -88,35 +81,57 @@ def synthesise(
     split: str | None = None,
     backgrounds: Path | None = None,
 ) -> Synthesis:
-    """Write `count` new pictures into `out`, a set of the standard shape, and `synthesis.json`.
+    """Write `count` new images into `out`, a set of the standard shape, and `synthesis.json`.
 
-    source: a labelled set. start: the number of the first picture; None goes on after the last.
+    source: a labelled set. start: the number of the first image; None continues after the last.
     split: the one to cut up; None is train, or all where nothing is split.
-    backgrounds: a folder of pictures without objects; None takes those of the set, filled.
-    `out` is new, or holds pictures of the same set, settings and seed, which stay.
+    backgrounds: a folder of images without objects; None takes those of the set, filled.
+    `out` is new, or holds images of the same set, settings and seed, which stay.
     Raises LabelError for a set without objects to cut out or without backgrounds, ConfigError for
-    an `out` that holds something else or lies in what is read. A picture that cannot be read is
-    left out and said.
+    an `out` that holds something else or lies in an input. An image that cannot be read is left out
+    and listed in `failed`.
     """
     config = config or SynthesisConfig()
     if count < 1 or (start or 0) < 0:
-        raise ConfigError(f"{count} pictures from {start}: needs at least 1, from 0 or later")
-    _refuse_inside(out, source, backgrounds)
-    labelled = _of_split(source, split)
-    places = _backgrounds(labelled, config, backgrounds)
-    record = _record(labelled, places, config, seed).with_standing(out)
-    standing = _standing(out, record)
-    numbers = _numbers(record, start, count)
+        raise ConfigError(f"{count} images from {start}: needs at least 1, from 0 or later")
+    whole = out.resolve()
+    for path in (source.parent if source.name == MANIFEST else source, backgrounds):
+        other = whole if path is None else path.resolve()
+        if path and (whole.is_relative_to(other) or other.is_relative_to(whole)):
+            raise ConfigError(
+                f"{out}: lies in the set or the backgrounds, or around them ({path}); name another"
+            )
+    labelled = _with_objects(source, split)
+    places = (
+        Backgrounds.of_set(labelled, config)
+        if backgrounds is None
+        else Backgrounds.of_folder(backgrounds, config)
+    )
+    record = Record(
+        classes=labelled.classes,
+        source=checksum(labelled),
+        backgrounds=places.checksum(),
+        seed=seed,
+        settings=config.model_dump(mode="json"),
+    ).with_existing(out)
+    rows = _existing_rows(out, record)
     bank, cut_from, failed = _cut_all(source, labelled, config, seed)
-    # So that what an interruption leaves is known as this synthesis, and gone on with.
+    # So that what an interruption leaves is recognised as this synthesis and can be continued.
     record.write(out)
-    maker = _Maker(out, bank, cut_from, places, config, seed, labelled.pictures[0].split)
     yolo.write_classes(labelled.classes, out)
+    first = record.next_number if start is None else start
+    maker = _Maker(out, bank, cut_from, places, config, seed, labelled.pictures[0].split)
     made: list[LabelledPicture] = []
+    faded = 0
     try:
-        faded = _make_all(maker, numbers, record, made)
-    finally:  # where it is interrupted, the pictures there are by then are a set too
-        _write_manifest(out, record, standing, made)
+        with progress("Pasting", total=count) as steps:
+            for number in range(first, first + count):
+                picture, fades = maker.make(number, record)
+                made.append(picture)
+                faded += fades
+                steps.advance()
+    finally:  # where it is interrupted, the images there are by then are a set too
+        _write_manifest(out, record, rows, made)
         record.write(out)
     return Synthesis(
         out=out,
@@ -128,9 +143,55 @@ def synthesise(
     )
 
 
+def _with_objects(source: Path, split: str | None) -> PictureSet:
+    """The images to cut up; LabelError where none has a box or their split is not clear."""
+    labelled = read_pictures(source, split)
+    refuse_unseen(labelled, source)
+    if split is None and (splits := {image.split for image in labelled.pictures} - {None}):
+        if _TRAIN not in splits:
+            raise LabelError(
+                f"{source}: is split into {', '.join(sorted(map(str, splits)))} and none is "
+                f"{_TRAIN}; name one with --split"
+            )
+        labelled = of_split(labelled, _TRAIN, source)
+    if not sum(labelled.count().values()):
+        raise LabelError(
+            f"{source}: its {len(labelled)} images have no box; label the objects to cut out"
+        )
+    return labelled
+
+
+def _cut_all(
+    source: Path, labelled: PictureSet, config: SynthesisConfig, seed: int
+) -> tuple[CutoutBank, tuple[Path, ...], tuple[str, ...]]:
+    """All cut-outs, the files they are of, and why some images could not be read."""
+    cut_from: list[Path] = []
+    failed: list[str] = []
+
+    def readable() -> Iterator[Labelled]:
+        for image in labelled.pictures:
+            steps.advance()
+            if not len(image.labels):
+                continue
+            try:
+                pixels = read_still(image.path)
+            except MediaError as error:
+                failed.append(str(error))
+                continue
+            cut_from.append(image.path)
+            yield pixels, image.boxes, image.labels
+
+    with progress("Cutting out", total=len(labelled)) as steps:
+        bank = CutoutBank(readable(), config, seed=seed)
+    if not len(bank):
+        total, reasons = sum(labelled.count().values()), _reasons(bank) or failed[0]
+        raise LabelError(f"{source}: none of {total} objects can be cut out ({reasons})")
+    return bank, tuple(cut_from), tuple(failed)
+
+
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """Makes pictures by their number; cut_from: the files of the bank's pictures, in order."""
+    """Makes images by their number; cut_from: the files of the bank's images, in order."""
 
     out: Path
     bank: CutoutBank
@@ -142,7 +203,7 @@ class _Maker:
     checksums: dict[Path, str] = field(default_factory=dict)
 
     def make(self, number: int, record: Record) -> tuple[LabelledPicture, int]:
-        """Write picture `number` and add it to the record; how many of its pastes faded."""
+        """Write image `number` and add it to the record; also how many of its pastes faded."""
         rng = np.random.default_rng([self.seed, number])
         background = self.places.draw(rng)
         scene = Scene(background.pixels, background.boxes, background.labels)
@@ -162,183 +223,85 @@ class _Maker:
             boxes=boxes,
             labels=labels,
             scores=np.ones(len(labels), np.float32),
-            # All may hold pieces of any picture of the source, so no fold may part them.
+            # All may hold pieces of any image of the source, so no fold may part them.
             group=f"pasted-{self.seed}",
             split=self.split,
         )
-        write_text(_labels_of(path), yolo.label_text(made, scores=False))
-        files = [background.path, *(self.cut_from[one.origin] for one in pasted)]
-        made_of = [self.checksum_of(file) for file in files]
+        write_text(_label_file(path), yolo.label_text(made, scores=False))
+        files = [background.path, *(self.cut_from[paste.origin] for paste in pasted)]
+        for file in files:
+            if file not in self.checksums:
+                self.checksums[file] = sha256(file)
+        made_of = [self.checksums[file] for file in files]
         record.add(number, path.name, background.name, pasted, made_of=made_of)
-        return made, sum(one.faded for one in pasted)
-
-    def checksum_of(self, path: Path) -> str:
-        if path not in self.checksums:
-            self.checksums[path] = sha256(path)
-        return self.checksums[path]
+        return made, sum(paste.faded for paste in pasted)
 
 
-def _refuse_inside(out: Path, source: Path, backgrounds: Path | None) -> None:
-    """Refuse an `out` in what is read, or around it."""
-    whole = out.resolve()
-    for path in (source.parent if source.name == MANIFEST else source, backgrounds):
-        other = None if path is None else path.resolve()
-        if other is not None and (whole.is_relative_to(other) or other.is_relative_to(whole)):
-            raise ConfigError(
-                f"{out}: lies in the set or the backgrounds, or around them ({path}); name another"
-            )
+def _label_file(image: Path) -> Path:
+    return image.parents[1] / "labels" / f"{image.stem}.txt"
 
 
-def _of_split(source: Path, split: str | None) -> PictureSet:
-    found = read_pictures(source, split)
-    refuse_unseen(found, source)
-    if split is None and (splits := {one.split for one in found.pictures} - {None}):
-        if _TRAIN not in splits:
-            raise LabelError(
-                f"{source}: is split into {', '.join(sorted(map(str, splits)))} and none is "
-                f"{_TRAIN}; name one with --split"
-            )
-        of_train = [place for place, one in enumerate(found.pictures) if one.split == _TRAIN]
-        found = found.chosen(of_train)
-    if not sum(found.count().values()):
-        raise LabelError(
-            f"{source}: its {len(found)} pictures have no box; label the objects to cut out"
-        )
-    return found
-
-
-def _backgrounds(found: PictureSet, config: SynthesisConfig, folder: Path | None) -> Backgrounds:
-    if folder is None:
-        return Backgrounds.of_set(found, config)
-    return Backgrounds.of_folder(folder, config)
-
-
-def _record(found: PictureSet, places: Backgrounds, config: SynthesisConfig, seed: int) -> Record:
-    return Record(
-        classes=found.classes,
-        source=checksum(found),
-        backgrounds=places.checksum(),
-        seed=seed,
-        settings=config.model_dump(mode="json"),
-    )
-
-
-def _numbers(record: Record, start: int | None, count: int) -> range:
-    first = record.next_number if start is None else start
-    return range(first, first + count)
-
-
-def _cut_all(
-    source: Path, found: PictureSet, config: SynthesisConfig, seed: int
-) -> tuple[CutoutBank, tuple[Path, ...], tuple[str, ...]]:
-    """All cut-outs, the files they are of, and why some pictures could not be read."""
-    cut_from: list[Path] = []
-    failed: list[str] = []
-    with progress("Cutting out", total=len(found)) as steps:
-        bank = CutoutBank(_readable(found, cut_from, failed, steps), config, seed=seed)
-    if not len(bank):
-        reasons = _reasons(bank) or failed[0]
-        raise LabelError(
-            f"{source}: none of {sum(found.count().values())} objects can be cut out ({reasons})"
-        )
-    return bank, tuple(cut_from), tuple(failed)
-
-
-def _readable(
-    found: PictureSet, read: list[Path], failed: list[str], steps: Progress
-) -> Iterator[Labelled]:
-    """Pixels, boxes and labels of the pictures with objects, one after the other."""
-    for one in found.pictures:
-        steps.advance()
-        if not len(one.labels):
-            continue
-        try:
-            pixels = read_still(one.path)
-        except MediaError as error:
-            failed.append(str(error))
-            continue
-        read.append(one.path)
-        yield pixels, one.boxes, one.labels
-
-
-def _make_all(maker: _Maker, numbers: range, record: Record, made: list[LabelledPicture]) -> int:
-    """Add each picture to `made` and to the record; how many pastes would have faded."""
-    faded = 0
-    with progress("Pasting", total=len(numbers)) as steps:
-        for number in numbers:
-            picture, fades = maker.make(number, record)
-            made.append(picture)
-            faded += fades
-            steps.advance()
-    return faded
-
-
-def _labels_of(picture: Path) -> Path:
-    return picture.parents[1] / "labels" / f"{picture.stem}.txt"
-
-
-def _standing(out: Path, record: Record) -> dict[str, ManifestRow]:
-    """The rows of the pictures that `out` holds already, which are not looked at again."""
+def _existing_rows(out: Path, record: Record) -> dict[str, ManifestRow]:
+    """The rows of the images that `out` holds already, which are not read again."""
     rows = read_manifest(out / MANIFEST) if record.pictures else ()
     named = {row.video.name: row for row in rows}
     lost = [name for name in record.in_order() if name not in named]
     if lost:
         raise LabelError(
-            f"{out / MANIFEST}: has no row for {lost[0]} and {len(lost) - 1} more that "
-            f"{RECORD} speaks of; name a new folder"
+            f"{out / MANIFEST}: has no row for {lost[0]} and {len(lost) - 1} more that {RECORD} "
+            "lists; name a new folder"
         )
     return named
 
 
 def _write_manifest(
-    out: Path,
-    record: Record,
-    standing: Mapping[str, ManifestRow],
-    made: Sequence[LabelledPicture],
+    out: Path, record: Record, rows: Mapping[str, ManifestRow], made: Sequence[LabelledPicture]
 ) -> None:
-    rows = dict(standing)
-    for one in made:
-        rows[one.path.name] = ManifestRow(
-            video=one.path, labels=_labels_of(one.path), group=one.group, split=one.split
+    new = {
+        image.path.name: ManifestRow(
+            video=image.path, labels=_label_file(image.path), group=image.group, split=image.split
         )
+        for image in made
+    }
     if record.pictures:
-        write_manifest([rows[name] for name in record.in_order()], out / MANIFEST)
+        both = {**rows, **new}
+        write_manifest([both[name] for name in record.in_order()], out / MANIFEST)
 
 
 def _notes(
-    found: PictureSet,
+    labelled: PictureSet,
     bank: CutoutBank,
     places: Backgrounds,
     made: Sequence[LabelledPicture],
     faded: int,
 ) -> tuple[str, ...]:
-    notes = [_note_of_class(label, found, bank) for label in range(len(found.classes))]
+    notes = []
+    carried = Counter(int(label) for cutout in bank for label in set(cutout.labels.tolist()))
+    for label, (name, boxes) in enumerate(labelled.count().items()):
+        if bank.count().get(label):
+            continue
+        if not boxes:
+            notes.append(f"{name}: has no box, so it is never pasted")
+        elif carried[label]:
+            notes.append(
+                f"{name}: none of {boxes} was cut out on its own, it moves along in "
+                f"{carried[label]} cut-outs"
+            )
+        else:
+            notes.append(f"{name}: none of {boxes} could be cut out, so it is never pasted")
     if bank.left_out:
         notes.append(f"{bank.left_out.total()} objects were not cut out: {_reasons(bank)}")
     if places.filled_too_far:
         notes.append(
-            f"{places.filled_too_far} of {len(found)} pictures are no background: objects take "
+            f"{places.filled_too_far} of {len(labelled)} images are no background: objects take "
             f"more than {places.config.filled_most:.0%} of them"
         )
-    empty = sum(not len(one.labels) for one in made)
+    empty = sum(not len(image.labels) for image in made)
     if empty:
-        notes.append(f"{empty} of {len(made)} pictures are background alone")
+        notes.append(f"{empty} of {len(made)} images are background alone")
     if faded:
         notes.append(f"{faded} pastes would have faded under poisson and got a feather")
-    return tuple(note for note in notes if note)
-
-
-def _note_of_class(label: int, found: PictureSet, bank: CutoutBank) -> str:
-    """What to know of a class that has no cut-outs of its own; empty where it has some."""
-    name, boxes = found.classes[label], found.count()[found.classes[label]]
-    if bank.count().get(label):
-        return ""
-    if not boxes:
-        return f"{name}: has no box, so it is never pasted"
-    along = Counter(int(one) for cutout in bank for one in set(cutout.labels.tolist()))[label]
-    if along:
-        return f"{name}: none of {boxes} was cut out on its own, it moves along in {along} cut-outs"
-    return f"{name}: none of {boxes} could be cut out, so it is never pasted"
+    return tuple(notes)
 
 
 def _reasons(bank: CutoutBank) -> str:

@@ -1,11 +1,11 @@
-"""Texture: holes of a picture, however large, filled with pieces of what is left of it.
+"""Texture: holes of an image, however large, filled with pieces of the rest of it.
 
-Every patch over the hole looks for the patch of the surroundings that it is most like; then every
-pixel becomes the mean of what the patches over it found; and again, from coarse to fine
-("Space-Time Completion of Video", 2007, with the search of "PatchMatch", 2009). At last each pixel
-is copied from where its patch was found, so what is filled is as sharp as the rest.
+Every patch over the hole is matched to the most similar patch of the surroundings; then every pixel
+becomes the mean of the matches of the patches over it; and again, from coarse to fine ("Space-Time
+Completion of Video", 2007, with the search of "PatchMatch", 2009). At last each pixel is copied
+from the match of its patch, so what is filled is as sharp as the rest.
 
-What is random is drawn from a fixed seed: a picture is always filled alike.
+Randomness comes from a fixed seed: an image is always filled alike.
 """
 
 from dataclasses import dataclass
@@ -30,23 +30,27 @@ _REACH = 2
 
 _LONGEST = 220  # pixels of the longer side where patches are searched last
 _SHORTEST = 40  # and where they are searched first, or less
-_ROUNDS = (8, 5, 3)  # of searching and averaging, the coarsest first; the last holds from there on
-_JUMPS = (8, 4, 2, 1)  # how far from a patch others are asked what they found
+_ROUNDS = (
+    8,
+    5,
+    3,
+)  # of searching and averaging, the coarsest level first; the last holds for all further ones
+_JUMPS = (8, 4, 2, 1)  # distances over which matches are propagated
 _LEAST_SOURCES = 24
 _TRUST = 1.3  # a patch counts so much less with each pixel from the edge of the hole
 
 
 def textured(picture: Bytes, hidden: Mask) -> Bytes | None:
-    """The picture, RGB (H, W, 3), with what is hidden (H, W) made of pieces of the rest.
+    """The image, RGB (H, W, 3), with the hidden pixels (H, W) made of pieces of the rest.
 
-    None where too little is left of the picture to take pieces from.
+    None where too little of the image is left to take pieces from.
     """
     step, levels = _levels(picture, hidden)
     if not levels:
         return None
-    found = _matched(np.random.default_rng(0), levels)
+    matches = _matched(np.random.default_rng(0), levels)
     at = np.stack(np.nonzero(hidden))
-    copied = found[:, at[0] // step, at[1] // step] * step + at % step
+    copied = matches[:, at[0] // step, at[1] // step] * step + at % step
     result = picture.copy()
     result[at[0], at[1]] = picture[copied[0], copied[1]]
     return result
@@ -54,7 +58,7 @@ def textured(picture: Bytes, hidden: Mask) -> Bytes | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Level:
-    """The picture at one size.
+    """The image at one size.
 
     pixels: float32 (h, w, 3), 0 where hidden; hidden: (h, w); sources: middles of known patches
     targets: places of all patches that touch a hole; trust: how much each counts
@@ -82,16 +86,16 @@ class _Level:
         """Of the two sides."""
         return int(max(self.hidden.shape))
 
-    def drawn(self, rng: np.random.Generator, count: int) -> Places:
-        """So many sources, each as likely as any other."""
+    def random_sources(self, rng: np.random.Generator, count: int) -> Places:
+        """`count` sources, uniformly drawn."""
         sources = np.stack(np.nonzero(self.sources))
         return sources[:, rng.integers(sources.shape[1], size=count)]
 
 
 def _levels(picture: Bytes, hidden: Mask) -> tuple[int, list[_Level]]:
-    """The picture at the size that is searched last, then its halves as long as sources are left.
+    """The image at the size that is searched last, then its halves as long as sources are left.
 
-    Before them, how many pixels of the picture across one of the first has.
+    Before them, how many pixels of the image across one pixel of the first has.
     """
     known, whole = (~hidden).astype(np.float32), np.ones(hidden.shape, np.float32)
     sums, step = picture * known[..., None], 1
@@ -120,36 +124,36 @@ def _halved(values: Floats32) -> Floats32:
 
 
 def _matched(rng: np.random.Generator, levels: list[_Level]) -> Places:
-    """Where each pixel of the finest of `levels` is to be copied from → (2, h, w)."""
+    """Where each pixel of the finest of `levels` is copied from → (2, h, w)."""
     coarsest, *finer = reversed(levels)
-    found = coarsest.drawn(rng, coarsest.targets.shape[1])
-    found = _improved(rng, coarsest, found, _smooth(coarsest), _ROUNDS[0])
-    places = _as_map(coarsest, found)
+    matches = coarsest.random_sources(rng, coarsest.targets.shape[1])
+    matches = _improved(rng, coarsest, matches, _smooth(coarsest), _ROUNDS[0])
+    places = _as_map(coarsest, matches)
     for depth, level in enumerate(finer, 1):
-        found = _finer(rng, places, level)
-        filled = _averaged(level, found, level.trust)
+        matches = _finer(rng, places, level)
+        filled = _averaged(level, matches, level.trust)
         rounds = _ROUNDS[min(depth, len(_ROUNDS) - 1)]
-        places = _as_map(level, _improved(rng, level, found, filled, rounds))
+        places = _as_map(level, _improved(rng, level, matches, filled, rounds))
     return places
 
 
 def _improved(
-    rng: np.random.Generator, level: _Level, found: Places, filled: Floats32, rounds: int
+    rng: np.random.Generator, level: _Level, matches: Places, filled: Floats32, rounds: int
 ) -> Places:
     """Better sources for the targets of a level, after rounds of searching and averaging."""
     known = level.sources[level.targets[0], level.targets[1]]
-    found[:, known] = level.targets[:, known]
+    matches[:, known] = level.targets[:, known]
     for number in range(rounds):
-        search = _Search.start(level, filled, found)
-        search.ask_neighbours(_JUMPS if number == 0 else _JUMPS[-2:])
-        search.ask_at_random(rng)
-        filled = _averaged(level, found, level.trust * search.likeness())
-    return found
+        search = _Search.start(level, filled, matches)
+        search.propagate(_JUMPS if number == 0 else _JUMPS[-2:])
+        search.search_randomly(rng)
+        filled = _averaged(level, matches, level.trust * search.similarity())
+    return matches
 
 
-def _as_map(level: _Level, found: Places) -> Places:
+def _as_map(level: _Level, matches: Places) -> Places:
     places = np.zeros((2, *level.hidden.shape), np.intp)
-    places[:, level.targets[0], level.targets[1]] = found
+    places[:, level.targets[0], level.targets[1]] = matches
     return places
 
 
@@ -159,23 +163,23 @@ def _smooth(level: _Level) -> Floats32:
 
 
 def _finer(rng: np.random.Generator, coarse: Places, level: _Level) -> Places:
-    """What was found (2, h, w) at half the size, for the targets of this level → (2, N)."""
+    """The matches (2, h, w) at half the size, for the targets of this level → (2, N)."""
     targets, shape = level.targets, np.array(level.hidden.shape)[:, None]
-    found = 2 * coarse[:, targets[0] // 2, targets[1] // 2] + targets % 2
-    found = np.asarray(np.minimum(found, shape - 1), np.intp)
-    lost = ~level.sources[found[0], found[1]]
-    found[:, lost] = level.drawn(rng, int(lost.sum()))
-    return found
+    matches = 2 * coarse[:, targets[0] // 2, targets[1] // 2] + targets % 2
+    matches = np.asarray(np.minimum(matches, shape - 1), np.intp)
+    lost = ~level.sources[matches[0], matches[1]]
+    matches[:, lost] = level.random_sources(rng, int(lost.sum()))
+    return matches
 
 
-def _averaged(level: _Level, found: Places, weights: Floats32) -> Floats32:
-    """The picture whose hidden pixels are the means of what the patches over them found."""
+def _averaged(level: _Level, matches: Places, weights: Floats32) -> Floats32:
+    """The image whose hidden pixels are the means of the matches of the patches over them."""
     high, wide = level.hidden.shape
     sums = np.zeros((high + 2 * _REACH, wide + 2 * _REACH, 4), np.float32)
     # The fourth channel sums the weights.
     pixels = np.concatenate([level.pixels, np.ones((high, wide, 1), np.float32)], axis=2)
     flat_pixels, flat_sums = pixels.reshape(-1, 4), sums.reshape(-1, 4)
-    sources = found[0] * wide + found[1]
+    sources = matches[0] * wide + matches[1]
     targets = (level.targets[0] + _REACH) * sums.shape[1] + level.targets[1] + _REACH
     for dy in range(-_REACH, _REACH + 1):
         for dx in range(-_REACH, _REACH + 1):
@@ -188,9 +192,9 @@ def _averaged(level: _Level, found: Places, weights: Floats32) -> Floats32:
 
 @dataclass(slots=True, eq=False)
 class _Search:
-    """For each target the best source so far; `found` (2, N) is changed in place.
+    """For each target the best source so far; `matches` (2, N) is changed in place.
 
-    patches: (h w, 3pp) of the picture as it is filled now; wanted: (N, 3pp) of the targets
+    patches: (h w, 3pp) of the image as it is filled now; wanted: (N, 3pp) of the targets
     numbers: (h, w) of the targets, -1 elsewhere; best: squared differences (N,)
     """
 
@@ -198,11 +202,11 @@ class _Search:
     patches: NDArray[np.float32]
     wanted: Floats32
     numbers: NDArray[np.intp]
-    found: Places
+    matches: Places
     best: Floats32
 
     @classmethod
-    def start(cls, level: _Level, filled: Floats32, found: Places) -> Self:
+    def start(cls, level: _Level, filled: Floats32, matches: Places) -> Self:
         side = 2 * _REACH + 1
         padded = np.pad(filled, ((_REACH, _REACH), (_REACH, _REACH), (0, 0)), mode="edge")
         windows = sliding_window_view(padded, (side, side), axis=(0, 1))
@@ -210,12 +214,12 @@ class _Search:
         numbers = np.full(level.hidden.shape, -1, np.intp)
         numbers[targets[0], targets[1]] = np.arange(targets.shape[1])
         wanted = patches.take(targets[0] * level.hidden.shape[1] + targets[1], axis=0)
-        search = cls(level, patches, wanted, numbers, found, np.zeros(0, np.float32))
-        search.best = search._differences(np.arange(targets.shape[1]), found)
+        search = cls(level, patches, wanted, numbers, matches, np.zeros(0, np.float32))
+        search.best = search._differences(np.arange(targets.shape[1]), matches)
         return search
 
-    def ask_neighbours(self, jumps: tuple[int, ...]) -> None:
-        """Try what lies beside the finds of the targets so far away, up, down and sideways."""
+    def propagate(self, jumps: tuple[int, ...]) -> None:
+        """Try what lies beside the matches of the targets so far away, up, down and sideways."""
         for jump in jumps:
             for dy, dx in ((0, jump), (0, -jump), (jump, 0), (-jump, 0)):
                 step = np.array([[dy], [dx]])
@@ -223,18 +227,20 @@ class _Search:
                 which = np.flatnonzero(self._within(at))
                 others = self.numbers[at[0, which], at[1, which]]
                 which, others = which[others >= 0], others[others >= 0]
-                self._try(which, self.found[:, others] - step)
+                self._try(which, self.matches[:, others] - step)
 
-    def ask_at_random(self, rng: np.random.Generator) -> None:
-        """Try places around the finds, ever closer."""
+    def search_randomly(self, rng: np.random.Generator) -> None:
+        """Try places around the matches, ever closer."""
         reach = self.level.longest
-        everyone = np.arange(self.found.shape[1])
+        all_targets = np.arange(self.matches.shape[1])
         while reach >= 1:
-            self._try(everyone, self.found + rng.integers(-reach, reach + 1, self.found.shape))
+            self._try(
+                all_targets, self.matches + rng.integers(-reach, reach + 1, self.matches.shape)
+            )
             reach //= 3
 
-    def likeness(self) -> Floats32:
-        """How much each find counts: 1 for one that is alike, near 0 for one that is not."""
+    def similarity(self) -> Floats32:
+        """The weight of each match: 1 for an identical one, near 0 for one that is not alike."""
         scale = 2 * (np.percentile(self.best, 75) + 1e-3)
         return np.asarray(np.exp(-self.best / scale) + 1e-4, np.float32)
 
@@ -246,7 +252,7 @@ class _Search:
         differences = self._differences(which, sources)
         better = differences < self.best[which]
         self.best[which[better]] = differences[better]
-        self.found[:, which[better]] = sources[:, better]
+        self.matches[:, which[better]] = sources[:, better]
 
     def _within(self, places: Places) -> Mask:
         shape = np.array(self.level.hidden.shape)[:, None]
