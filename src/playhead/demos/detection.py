@@ -1,6 +1,6 @@
-"""The demo of training: scattered labels made one set, a detector trained, a street redacted by it.
+"""The demo of training: scattered labels become one set, a detector trains, and redacts a street.
 
-The labels begin as they often come: a folder for each class, in each of them every box is class 0.
+The labels begin as they often come: a folder for each class, with class 0 for every box.
 """
 
 import json
@@ -102,9 +102,9 @@ def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
 
 
 def scatter(manifest: Path, out: Path) -> list[str]:
-    """Part a set into a folder of labels for each class, every box class 0: sources to normalise.
+    """Write a set as a folder of labels for each class, every box class 0: sources to normalise.
 
-    This is what the labels of several teams look like.
+    Labels of several teams look like this.
     """
     pictures = read_pictures(manifest)
     sources = []
@@ -125,19 +125,19 @@ def scatter(manifest: Path, out: Path) -> list[str]:
 
 
 def _prepared(out: Path, say: Say) -> DetectorConfig:
-    """The configuration for a set that was normalised and grown by cut and paste."""
+    """The configuration for a set that was normalised and extended by cut and paste."""
     manifest = world_manifest(STREETS)
     classes = read_pictures(manifest).classes
-    say("making one set of labels that lie scattered, a folder a class")
-    said = {
+    say("normalising labels that are scattered over a folder a class")
+    options = {
         "images": manifest.parent / "images",
         "classes": list(classes),
         "split": {"train": 0.64, "valid": 0.11},
     }
     sources = scatter(manifest, out / "scattered")
-    report = normalise(load_normalise_config(sources, said), out / "set", overwrite=True)
+    report = normalise(load_normalise_config(sources, options), out / "set", overwrite=True)
     typer.echo(report.describe(), err=True)
-    say(f"cutting objects out and pasting them: {SYNTHETIC} pictures more")
+    say(f"cutting objects out and pasting them: {SYNTHETIC} more images")
     made = synthesise(
         out / "set",
         out / "synthesised",

@@ -215,8 +215,8 @@ def synthesise(
         Path, typer.Argument(metavar="SET", help="A labelled set, as normalise writes it.")
     ],
     out: Annotated[Path, typer.Option("--out", help="A new folder, or one to go on with.")],
-    count: Annotated[int, typer.Option(min=1, help="How many new pictures.")],
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other pictures.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Number of new images.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other images.")] = 0,
     start: Annotated[
         int | None, typer.Option(min=0, help="Number of the first. Default: after the last.")
     ] = None,
@@ -225,7 +225,7 @@ def synthesise(
     ] = None,
     backgrounds: Annotated[
         Path | None,
-        typer.Option(help="Pictures without objects. Default: those of the set, objects filled."),
+        typer.Option(help="Images without objects. Default: those of the set, objects filled."),
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="The split to cut up. Default: train, or all if not split.")
@@ -235,7 +235,7 @@ def synthesise(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut labelled objects out, paste them elsewhere: new labelled pictures without end."""
+    """Cut labelled objects out and paste them elsewhere: any number of new labelled images."""
     from playhead.detection.synthesis.config import make_synthesis_config
     from playhead.detection.synthesis.synthesise import synthesise as synthesise_set
 
@@ -266,9 +266,11 @@ def normalise(
             help="Labels (YOLO, VOC, COCO, CSV) as PATH, or CLASS=PATH; or one YAML file of them.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder of the set, whole or not at all.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="The folder of the set, written whole or not at all.")
+    ],
     images: Annotated[
-        Path | None, typer.Option(help="The pictures of all sources. Default: beside the labels.")
+        Path | None, typer.Option(help="The images of all sources. Default: beside the labels.")
     ] = None,
     classes: Annotated[
         str | None, typer.Option(help="Of the set, in order: car,plate. Default: all there are.")
@@ -283,21 +285,23 @@ def normalise(
         str | None, typer.Option(help="train=.7,valid=.15, by whole groups; what is left is test.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Another seed deals out other splits.")
+        int | None, typer.Option(min=0, help="Another seed gives other splits.")
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write the report here too, also of a dry run.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say all, make no set.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report everything, write no set.")
+    ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a set that was made here.")
+        bool, typer.Option("--overwrite", help="Replace a set that this command wrote.")
     ] = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value, as in min_size=8; repeatable.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make one set of labels from several sources: merged, repaired, each repair counted."""
+    """Make one data set out of several label sources: merged, repaired, each repair counted."""
     from playhead.detection.normalise import normalise as normalise_sources
     from playhead.detection.normalise.config import normalise_options
     from playhead.detection.normalise.write import check_report, write_report

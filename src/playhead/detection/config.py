@@ -28,7 +28,8 @@ class DataConfig(Settings):
     """Which pictures, which labels, and how they are cut into training and validation."""
 
     manifest: Path = Field(
-        description="CSV of `detection normalise`; a relative path counts from the working folder",
+        description="a set of `detection normalise`, or labels in any layout; a relative path "
+        "counts from the working folder",
     )
     more: tuple[Path, ...] = Field(
         default=(),

@@ -17,21 +17,21 @@ __all__ = ["refuse_made_of"]
 
 
 def refuse_made_of(train: PictureSet, held_out: Sequence[LabelledPicture]) -> None:
-    """LabelError for an image that trains and was synthesised out of one that is held out.
+    """LabelError for a training image that was synthesised out of one that is held out.
 
     held_out: the images that validate, and those of other splits. A record of schema 1 has no
     checksums: there the file name of the background decides. Raises LabelError also for
-    synthesised images without their record, of which nothing can be said.
+    synthesised images without their record, whose sources are unknown.
     """
-    made = _synthesised(train.pictures)
-    if not made:
+    synthesised = _synthesised(train.pictures)
+    if not synthesised:
         return
-    files = [one for one in held_out if one.path.is_file()]
-    by_checksum = {sha256(one.path): one for one in files}
-    by_name = {one.path.name: one for one in files}
-    for path, entry in made:
+    files = [image for image in held_out if image.path.is_file()]
+    by_checksum = {sha256(image.path): image for image in files}
+    by_name = {image.path.name: image for image in files}
+    for path, entry in synthesised:
         if "made_of" in entry:
-            shared = [by_checksum[one] for one in entry["made_of"] if one in by_checksum]
+            shared = [by_checksum[key] for key in entry["made_of"] if key in by_checksum]
         else:
             name = PurePosixPath(entry["background"]).name
             shared = [by_name[name]] if name in by_name else []
@@ -43,22 +43,22 @@ def refuse_made_of(train: PictureSet, held_out: Sequence[LabelledPicture]) -> No
             )
 
 
-def _synthesised(pictures: Sequence[LabelledPicture]) -> list[tuple[Path, dict[str, Any]]]:
+def _synthesised(images: Sequence[LabelledPicture]) -> list[tuple[Path, dict[str, Any]]]:
     """The synthesised ones of some images, each with its entry in the record of its folder."""
     records: dict[Path, dict[str, dict[str, Any]]] = {}
-    made = []
-    for one in pictures:
-        path = one.path.parent.parent / RECORD  # of a set whose images lie in the folder `images`
+    synthesised = []
+    for image in images:
+        path = image.path.parent.parent / RECORD  # of a set with its images in a folder `images`
         if path not in records:
             entries = read_record(path).pictures.values() if path.is_file() else ()
             records[path] = {entry["picture"]: entry for entry in entries}
-        entry = records[path].get(one.path.name)
+        entry = records[path].get(image.path.name)
         if entry is not None:
-            made.append((one.path, entry))
-        elif is_synthesised(one.path.name):
+            synthesised.append((image.path, entry))
+        elif is_synthesised(image.path.name):
             raise LabelError(
-                f"{one.path}: is named like a synthesised image, but {path} does not say what it "
-                f"is made of, so it may be made of images that are held out; put {RECORD} of the "
-                "synthesis there, or synthesise again"
+                f"{image.path}: has the name of a synthesised image, but {path} does not say what "
+                f"it is made of, so it may be made of images that are held out; put {RECORD} of "
+                "the synthesis there, or synthesise again"
             )
-    return made
+    return synthesised

@@ -6,8 +6,9 @@ many, the name is ambiguous.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,16 +59,9 @@ class ImageIndex:
         """
         key = _key(Path(name))
         split = split or key.split
-        best, found = (0, False, False), list[Path]()
-        for other, path in self._by_stem.get(key.parts[-1:], ()):
-            if split and other.split and other.split != split:
-                continue
-            rank = (_shared(key, other), other.own == key.own, other.suffix == key.suffix)
-            if rank > best:
-                best, found = rank, []
-            if rank == best:
-                found.append(path)
-        return found
+        return self._nearest(
+            key, lambda other, _: None in (split, other.split) or split == other.split
+        )
 
     def find_whole(self, name: str) -> Path | None:
         """The image whose path ends in `name`, or in what stands behind its folder `images`.
@@ -79,20 +73,26 @@ class ImageIndex:
             if whole in self._exact:
                 return self._exact[whole]
         key = _key(path)
-        best, found = (0, False), list[Path]()
-        for other, image in self._by_stem.get(key.parts[-1:], ()):
-            shared = _shared(key, other)
-            if shared < len(key.own) or key.suffix not in ("", other.suffix):
-                continue
-            rank = (shared, other.own == key.own)
-            if rank > best:
-                best, found = rank, []
-            if rank == best:
-                found.append(image)
+        found = self._nearest(
+            key,
+            lambda other, shared: shared >= len(key.own) and key.suffix in ("", other.suffix),
+        )
         if len(found) > 1:
             names = ", ".join(map(str, found[:3]))
             raise LabelError(f"{name}: can be {names}; name the image with its folder")
         return found[0] if found else None
+
+    def _nearest(self, key: _Key, fits: Callable[[_Key, int], bool]) -> list[Path]:
+        """Of the images that fit those that share most with a name from its end."""
+        best, found = (0, False, False), list[Path]()
+        for other, path in self._by_stem.get(key.parts[-1:], ()):
+            pairs = zip(reversed(key.parts), reversed(other.parts), strict=False)
+            shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            rank = (shared, other.own == key.own, other.suffix == key.suffix)
+            if fits(other, shared) and rank >= best:
+                found = [path] if rank > best else [*found, path]
+                best = rank
+        return found
 
 
 def _key(path: Path) -> _Key:
@@ -103,12 +103,6 @@ def _key(path: Path) -> _Key:
         suffix=path.suffix.lower() if without_suffix(plain) != plain else "",
         split=split_of(path),
     )
-
-
-def _shared(one: _Key, other: _Key) -> int:
-    """How many parts two names share from their end."""
-    pairs = zip(reversed(one.parts), reversed(other.parts), strict=False)
-    return next((count for count, (a, b) in enumerate(pairs) if a != b), len(one.parts))
 
 
 def pair(truth: PictureSet, predictions: PictureSet, *, ignore_classes: bool = False) -> PictureSet:

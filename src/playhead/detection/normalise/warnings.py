@@ -79,8 +79,8 @@ def _of_source(report: SourceReport) -> Iterator[str]:
     if unusable:
         verb = "is" if unusable == 1 else "are"
         yield (
-            f"{report.name}: {counted(unusable, 'image')} {verb} left out, since no box of what "
-            f"they show can be used; the report names them under {str(Repair.NO_USABLE_BOX)!r}"
+            f"{report.name}: {counted(unusable, 'image')} {verb} left out, with no box that can be "
+            f"used; the report lists this under {str(Repair.NO_USABLE_BOX)!r}"
         )
     unlabelled = report.total(Repair.NO_LABEL)
     if unlabelled:
