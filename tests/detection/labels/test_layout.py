@@ -194,6 +194,14 @@ def test_each_document_of_coco_finds_the_image_of_its_own_split(tmp_path: Path) 
     ]
 
 
+def test_a_list_of_a_split_overrides_the_name_of_a_folder(tmp_path: Path) -> None:
+    text = "train: valid/images\nval: train/images\nnames: [car]\n"
+    root = yaml_set(tmp_path / "set", text)
+    for pictures in (read_pictures(root), run(tmp_path / "out", root).made):
+        splits = {image.path.stem: image.split for image in pictures.pictures}
+        assert splits == {"a": "valid", "b": "train"}
+
+
 @pytest.mark.parametrize("given", ["data.yaml", "coco8.yaml"])
 def test_a_data_yaml_is_read_by_its_path(given: str, tmp_path: Path) -> None:
     (roboflow(tmp_path) / "data.yaml").rename(tmp_path / given)

@@ -70,6 +70,8 @@ def test_a_picture_with_nothing_but_classes_that_are_not_asked_for_has_no_object
     root = yolo(tmp_path / "set", {"a": "1 .5 .5 .25 .5\n", "b": GOOD})
     report = run(tmp_path / "out", root, classes=["car"])
     assert found(report) == {"class not asked for": 1}
+    [row] = report.repair_rows()
+    assert row["first"] == "labels/a.txt: line 1: class plate"
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {
         "a.jpg": 0,
         "b.jpg": 1,

@@ -127,7 +127,9 @@ def _format_by_name(path: Path) -> str:
         case ".csv":
             header = read_text(path).partition("\n")[0]
             return "manifest" if "labels" in {cell.strip() for cell in header.split(",")} else "csv"
-    raise LabelError(f"{path}: {path.suffix!r} tells no format; known are {', '.join(FORMATS)}")
+    raise LabelError(
+        f"{path}: {path.suffix!r} is the suffix of no format; known are {', '.join(FORMATS)}"
+    )
 
 
 def _format_of_folder(folder: Path, files: Sequence[Path], index: ImageIndex) -> str:

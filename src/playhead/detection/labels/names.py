@@ -1,4 +1,4 @@
-"""Names of images: what of a path tells which image it is, and in which split.
+"""Names of images: the parts of a path that identify an image, and its split.
 
 The folders `images`, `labels`, `JPEGImages` and `Annotations` say what lies in them and are no part
 of a name: `train/labels/a.txt` belongs to `train/images/a.jpg`. A folder called train, valid (or

@@ -1,7 +1,7 @@
 """Parsed labels: what label files contain, before they are matched to image files.
 
-A parser passes each problem to a `Report` and goes on where it can. Strict reading passes `refuse`,
-which raises at the first one; `detection normalise` counts them.
+A parser passes each problem to a `Report` and continues where it can. Strict reading gives it
+`refuse`, which raises at the first one; `detection normalise` counts them.
 """
 
 import math
@@ -98,7 +98,7 @@ class ParsedLabels:
     """All labels of a source.
 
     classes: None where labels are numbers that nothing names
-    splits: of image files, where lists name them; these go over the `split` of an image
+    splits: of image files, where lists name them; these override the `split` of an image
     """
 
     classes: tuple[str, ...] | None

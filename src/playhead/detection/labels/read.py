@@ -79,7 +79,7 @@ def read_pictures(
     like: the ground truth that predictions are for: it gives the images and their sizes, and the
     classes where the predictions name none. ids: the COCO document whose ids results have.
     crowds: keep those of COCO, as boxes of score 0, which evaluation neither misses nor counts.
-    A size is (0, 0) where neither the file nor an image tells it.
+    A size is (0, 0) where neither the labels nor an image file gives it.
     Raises LabelError naming file and line of whatever is wrong, MediaError for an image whose size
     is needed and cannot be read.
 

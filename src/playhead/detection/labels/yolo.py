@@ -104,7 +104,7 @@ def label_text(picture: LabelledPicture, *, scores: bool) -> str:
 def read_classes(folders: Sequence[Path], data_yaml: Path | None = None) -> tuple[str, ...] | None:
     """The classes in `classes.txt`, `obj.names` or `data.yaml` of the first folder that has one.
 
-    data_yaml: goes over these. None where nothing names classes.
+    data_yaml: read instead of these. None where nothing names classes.
     Raises LabelError for a list that is empty or has a gap.
     """
     for folder in folders if data_yaml is None else ():

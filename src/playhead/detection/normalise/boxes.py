@@ -79,7 +79,7 @@ def _usable_boxes(
             lost = True
             continue
         if label is None:
-            report.add(Repair.UNWANTED, where, f"class {box.label}")
+            report.add(Repair.UNWANTED, where, f"class {source.name_of(box.label)}")
             continue
         corners = None
         if scale is not None:

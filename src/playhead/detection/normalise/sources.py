@@ -52,6 +52,11 @@ class Source:
         wanted = self.settings.classes
         return None if wanted and name not in wanted else name
 
+    def name_of(self, label: int | str) -> int | str:
+        """What the source calls a class, its number where nothing names it."""
+        named = isinstance(label, int) and label < len(self.numbered)
+        return self.numbered[int(label)] if named else label
+
     def used_names(self) -> list[str]:
         """The classes that its boxes have by name."""
         boxes = (box for image in self.labels.images for box in image.boxes)
@@ -83,7 +88,7 @@ class MergedImage:
 
     name: under the folder of images; source: the first one that has it
     size: as displayed; digest: of the file
-    split: from folders, lists and manifests; given_split: of the source, which counts more
+    split: from folders, lists and manifests; given_split: of the source, which overrides it
     """
 
     path: Path
@@ -98,10 +103,9 @@ class MergedImage:
 
     def take_splits(self, split: str | None, given: str | None, source: Source) -> None:
         """Take the splits that a source has for the image; the first one of each kind counts."""
-        pairs = ((self.given_split, given),) if given else ((self.split, split),)
-        for known, new in pairs:
-            if known and new and known != new:
-                source.report.add(Repair.OTHER_SPLIT, str(self.path), f"{known}, then {new}")
+        known, new = (self.given_split, given) if given else (self.split, split)
+        if known and new and known != new:
+            source.report.add(Repair.OTHER_SPLIT, str(self.path), f"{known}, then {new}")
         self.split = self.split or split
         self.given_split = self.given_split or given
 
@@ -186,16 +190,16 @@ def match_images(sources: Sequence[Source], settings: NormaliseConfig) -> list[M
                 source.report.add(Repair.NO_LABEL, str(path))
             else:
                 source.report.add(Repair.TAKEN_EMPTY, str(path))
-                image = images[path.resolve()] = _image(path, "", source)
-                image.take_splits(source.labels.splits.get(path), source.config.split, source)
+                images[path.resolve()] = image = _image(path, "", source)
+                image.given_split = source.config.split
     return list(images.values())
 
 
 def _image(path: Path, name: str, source: Source) -> MergedImage:
     root = source.layout.images.root
     name = plain_name(Path(name) if root is None else path.relative_to(root))
-    group = source.config.group or ""
-    return MergedImage(path, name, source, split=split_of(PurePosixPath(name)), group=group)
+    split = source.labels.splits.get(path) or split_of(PurePosixPath(name))
+    return MergedImage(path, name, source, split=split, group=source.config.group or "")
 
 
 def _find(parsed: ParsedImage, source: Source, unsure: set[Path]) -> Path | None:

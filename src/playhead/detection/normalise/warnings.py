@@ -98,7 +98,7 @@ def _partly_labelled(images: Sequence[MergedImage]) -> Iterator[tuple[str, int, 
     class never share. So a class counts as labelled in the images of a source if the source has it,
     or if sources of this class alone share a fair part of these images: a fifth, at least, of those
     that they would share by chance. Whoever labels several classes writes a file for each image
-    that was looked at: such a source must have nearly all.
+    that was annotated: such a source must have nearly all.
     """
     labelled = [image for image in images if image.labels]
     sources = {id(source): source for image in labelled for source, _ in image.labels}
