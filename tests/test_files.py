@@ -17,6 +17,7 @@ from playhead.files import (
     atomic_path,
     inside,
     is_temporary,
+    new_folder,
     remove_leftovers,
     sha256,
     was_cut_short,
@@ -32,13 +33,22 @@ with atomic_path(Path(sys.argv[1])) as temporary:
     print(temporary, flush=True)
     time.sleep(600)
 """
+WRITING_A_FOLDER = """
+import sys, time
+from pathlib import Path
+from playhead.files import new_folder
+with new_folder(Path(sys.argv[1])) as folder:
+    (folder / "a.txt").write_text("half")
+    print(folder.parent, flush=True)
+    time.sleep(600)
+"""
 DAY = 86_400
 
 
-def writer_of(final: Path) -> tuple[subprocess.Popen[str], Path]:
-    """A process that is writing `final`, and its temporary file."""
+def writer_of(final: Path, script: str = WRITING) -> tuple[subprocess.Popen[str], Path]:
+    """A process that is writing `final`, and its temporary file or folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITING, str(final)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, str(final)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())
@@ -189,14 +199,98 @@ def test_the_longest_name_that_a_folder_takes_can_be_written(tmp_path: Path) -> 
     write_text(tmp_path / ("n" * 251 + ".txt"), "x")
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_new_folder_appears_complete_under_its_final_name(tmp_path: Path) -> None:
+    final = tmp_path / "deep" / "set"
+    with new_folder(final) as folder:
+        (folder / "a.txt").write_text("a")
+        assert not final.exists()
+    assert names(tmp_path) == ["deep", "deep/set", "deep/set/a.txt"]
+    assert final.stat().st_mode == (tmp_path / "deep").stat().st_mode
+
+
+def test_a_new_folder_that_fails_leaves_nothing_and_keeps_the_old_one(tmp_path: Path) -> None:
+    write_text(tmp_path / "set" / "old.txt", "old")
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "set", overwrite=True) as folder:
+        (folder / "half.txt").write_text("half")
+        raise RuntimeError
+    assert names(tmp_path) == ["set", "set/old.txt"]
+
+
+def test_a_new_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
+    write_text(tmp_path / "set" / "old.txt", "old")
+    with new_folder(tmp_path / "set", overwrite=True) as folder:
+        (folder / "new.txt").write_text("new")
+    assert names(tmp_path) == ["set", "set/new.txt"]
+
+
+def test_an_old_folder_is_put_back_when_the_new_one_cannot_be_moved(tmp_path: Path) -> None:
+    write_text(tmp_path / "set" / "old.txt", "old")
+    with (
+        pytest.raises(StorageError, match="writing failed"),
+        new_folder(tmp_path / "set", overwrite=True) as folder,
+    ):
+        folder.rmdir()
+    assert names(tmp_path) == ["set", "set/old.txt"]
+
+
+@pytest.mark.parametrize("name", ["set", "set/old.txt"])
+def test_a_folder_with_content_and_a_file_are_kept_without_overwrite(
+    name: str, tmp_path: Path
+) -> None:
+    write_text(tmp_path / "set" / "old.txt", "old")
+    with pytest.raises(StorageError, match="already exists"), new_folder(tmp_path / name):
+        pass
+    assert names(tmp_path) == ["set", "set/old.txt"]
+
+
+def test_an_empty_folder_is_replaced_without_overwrite(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    with new_folder(tmp_path / "set") as folder:
+        (folder / "new.txt").write_text("new")
+    assert names(tmp_path) == ["set", "set/new.txt"]
+
+
+def test_a_new_folder_below_a_file_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "blocked").write_text("")
+    with pytest.raises(StorageError, match="cannot write here"), new_folder(tmp_path / "blocked/a"):
+        pass
+
+
+def test_a_new_folder_of_a_killed_process_is_removed(tmp_path: Path) -> None:
+    killed, left = writer_of(tmp_path / "a", WRITING_A_FOLDER)
+    living, half = writer_of(tmp_path / "b", WRITING_A_FOLDER)
+    try:
+        kill(killed)
+        remove_leftovers(tmp_path)
+        assert not left.exists()
+        assert (half / "new" / "a.txt").read_text() == "half"
+    finally:
+        kill(living)
+    assert is_temporary(half)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_whose_replacement_was_killed_halfway_is_never_removed(tmp_path: Path) -> None:
+    process, left = writer_of(tmp_path / "a", WRITING_A_FOLDER)
+    kill(process)
+    write_text(left / "replaced" / "old.txt", "old")
+    remove_leftovers(tmp_path)
+    assert (left / "replaced" / "old.txt").read_text() == "old"
+
+
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd"])
 def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(PlayheadError, match="leads out of"):
         inside(tmp_path, name)
 
 
-def test_what_is_no_path_at_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PlayheadError, match="is no path"):
+def test_a_path_with_a_nul_character_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlayheadError, match="is not a valid path"):
         inside(tmp_path, "a\0b")
 
 

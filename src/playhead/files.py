@@ -1,13 +1,15 @@
-"""Files: written whole or not at all, hashed, and kept inside the folder the user named.
+"""Files and folders: written atomically, hashed, and kept inside the folder the user named.
 
-What is not yet whole has a temporary name, which no other program gives and which names the process
-that writes it. So what killed processes left is told from what others still write, and is removed.
+Until it is complete, a file or folder has a temporary name that only Playhead uses and that names
+the process writing it. So leftovers of killed processes can be told from files that are still being
+written, and are removed.
 """
 
 import hashlib
 import os
 import platform
 import re
+import shutil
 import stat
 import tempfile
 import time
@@ -27,6 +29,7 @@ __all__ = [
     "fingerprint",
     "inside",
     "is_temporary",
+    "new_folder",
     "remove_leftovers",
     "sha256",
     "was_cut_short",
@@ -38,32 +41,29 @@ _TEMPORARY = re.compile(
     r"\.playhead-(?P<machine>[0-9a-f]{8})-(?P<process>[0-9a-f]+)-(?P<started>[0-9a-f]+)"
     r"-(?P<final>[0-9a-f]{8})-[a-z0-9_]{8}\.partial(\.[^.]*)?"
 )
+_REPLACED = "replaced"
+"""In the temporary folder of `new_folder`, what stood at the final path while it is replaced."""
+
 _DAY = 86_400.0
-"""Seconds without a change after which a temporary file of another machine counts as left."""
+"""Seconds without a change after which a temporary file of another machine is a leftover."""
 
 _swept: set[str] = set()
-"""Folders that this process has already looked through for temporary files of killed ones."""
+"""Folders in which this process has already removed leftovers of killed processes."""
 
 
 @contextmanager
 def atomic_path(final: Path) -> Iterator[Path]:
-    """A temporary path beside `final`, moved onto it when the block ends well.
+    """A temporary path beside `final`, renamed to it when the block ends without an exception.
 
-    When the block raises, the temporary file is removed and whatever stood at `final` still stands.
-    A process that is killed leaves it; the next one that writes into the folder removes it.
-    The temporary name keeps the suffix of `final`, since encoders choose by it.
-    Raises StorageError where the folder or the disk refuses.
+    If the block raises, the temporary file is removed and an existing `final` stays as it was.
+    A killed process leaves its temporary file; the next one that writes into the folder removes it.
+    The temporary name keeps the suffix of `final`, since encoders choose the format by it.
+    Raises StorageError if the folder cannot be written to, or the disk is full.
     """
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        if str(final.parent.absolute()) not in _swept:
-            remove_leftovers(final.parent)
-        process = os.getpid()
+        prefix = _prepare(final)
         handle, name = tempfile.mkstemp(
-            prefix=f".playhead-{_machine()}-{process:x}-{_started(process) or 0:x}"
-            f"-{_short_hash(final.name)}-",
-            suffix=f".partial{final.suffix}",
-            dir=final.parent,
+            prefix=prefix, suffix=f".partial{final.suffix}", dir=final.parent
         )
     except OSError as error:
         raise StorageError(f"{final}: cannot write here: {error.strerror or error}") from error
@@ -80,34 +80,72 @@ def atomic_path(final: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def new_folder(final: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary folder beside `final`, renamed to it when the block ends without an exception.
+
+    If the block raises, the temporary folder is removed and an existing `final` stays as it was.
+    overwrite: whether a folder with content is replaced, as a whole. The caller decides which
+        folders may be; an empty one always is.
+    Raises StorageError if `final` may not be replaced, if its parent cannot be written to, or if
+    the disk is full.
+    """
+    try:
+        if not overwrite and final.exists() and not (final.is_dir() and _is_empty(final)):
+            raise StorageError(f"{final}: already exists; remove it or choose another folder")
+        prefix = _prepare(final)
+        temporary = Path(tempfile.mkdtemp(prefix=prefix, suffix=".partial", dir=final.parent))
+    except OSError as error:
+        raise StorageError(f"{final}: cannot write here: {error.strerror or error}") from error
+    new, old = temporary / "new", temporary / _REPLACED
+    try:
+        new.mkdir()
+        yield new
+        if final.exists():
+            final.rename(old)
+        try:
+            new.rename(final)
+        except OSError:
+            if old.exists():
+                old.rename(final)
+            raise
+    except OSError as error:
+        raise StorageError(f"{final}: writing failed: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def is_temporary(path: Path) -> bool:
-    """Whether a file's name is one under which `atomic_path` keeps what is not yet whole."""
+    """Whether a file or folder has a temporary name of `atomic_path` or `new_folder`."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def was_cut_short(final: Path) -> bool:
-    """Whether a process was killed while it wrote `final`, and left its temporary file."""
+    """Whether a process was killed while it wrote `final`, and left its temporary file behind."""
     return any(name == _short_hash(final.name) for _, name in _left_behind(final.parent))
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of `folder` whose processes no longer live.
+    """Remove the temporary files and folders in `folder` whose processes are dead.
 
-    Processes of this machine, since it was started, are known by their number and the time of their
-    start. Those of another one, which shares the folder, or of another container cannot be seen
-    from here: their files go after a day without a change. Files of another user, and those that
-    `atomic_path` did not make, are never touched.
+    A process of this machine is identified by its number and its start time. Processes of another
+    machine that shares the folder, or of another container, cannot be seen from here: their files
+    are removed after a day without a change. Never touched: files of other users, files that were
+    not made by `atomic_path` or `new_folder`, and a folder that holds what was being replaced.
     """
     _swept.add(str(folder.absolute()))
     for path, _ in list(_left_behind(folder)):
-        with suppress(OSError):  # what cannot be removed costs its space, not the work
-            path.unlink()
+        with suppress(OSError):  # a leftover that cannot be removed costs space, not the run
+            if not path.is_dir():
+                path.unlink()
+            elif not (path / _REPLACED).exists():
+                shutil.rmtree(path)
 
 
 def write_text(final: Path, text: str) -> None:
-    """Write UTF-8 text to `final`, whole or not at all.
+    """Write text to `final` as UTF-8, atomically.
 
-    Raises StorageError where a part of it, such as the name of a file, is of bytes that are not.
+    Raises StorageError if the text cannot be encoded, as a file name of undecodable bytes cannot.
     """
     try:
         written = text.encode()
@@ -127,9 +165,9 @@ def sha256(path: Path) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """A checksum that tells files apart by their size, their beginning and their end.
+    """A checksum of a file's size, its first and its last megabyte.
 
-    Enough to notice another file of the same kind, at no cost for one of any length.
+    Enough to notice that another file took its place, at a cost that does not grow with its length.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -141,24 +179,24 @@ def fingerprint(path: Path) -> str:
 
 
 def inside(folder: Path, relative: str) -> Path:
-    """`folder / relative`, refused where it would leave `folder`."""
+    """`folder / relative`; raises PlayheadError if that path is outside of `folder`."""
     root = folder.resolve()
     try:
         path = (root / relative).resolve()
-    except ValueError as error:  # a NUL, which no system has in a path
-        raise PlayheadError(f"{relative!r}: is no path ({error})") from error
+    except ValueError as error:  # a NUL character
+        raise PlayheadError(f"{relative!r}: is not a valid path ({error})") from error
     if not path.is_relative_to(root):
         raise PlayheadError(f"{relative}: leads out of {folder}; use a path inside it")
     return path
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept (`PLAYHEAD_CACHE` overrides the system's place)."""
+    """The folder for files that can be made again; `PLAYHEAD_CACHE` overrides the default."""
     return _user_folder("PLAYHEAD_CACHE", platformdirs.user_cache_path("playhead", False))
 
 
 def data_folder() -> Path:
-    """Where fetched weights are kept (`PLAYHEAD_HOME` overrides the system's place)."""
+    """The folder for downloaded weights; `PLAYHEAD_HOME` overrides the default."""
     return _user_folder("PLAYHEAD_HOME", platformdirs.user_data_path("playhead", False))
 
 
@@ -168,16 +206,30 @@ def _user_folder(variable: str, default: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"{folder}: cannot be made ({error.strerror}); set {variable} to a folder you can write"
+            f"{folder}: cannot be created ({error.strerror}); set {variable} to a writable folder"
         ) from error
     return folder
 
 
+def _prepare(final: Path) -> str:
+    """Create the parent of `final`, remove leftovers there; return a prefix of temporary names."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if str(final.parent.absolute()) not in _swept:
+        remove_leftovers(final.parent)
+    process = os.getpid()
+    started = _started(process) or 0
+    return f".playhead-{_machine()}-{process:x}-{started:x}-{_short_hash(final.name)}-"
+
+
+def _is_empty(folder: Path) -> bool:
+    return next(folder.iterdir(), None) is None
+
+
 def _left_behind(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Our temporary files whose processes no longer live, each with the hash of its final name."""
+    """Temporary files and folders of dead processes, each with the hash of its final name."""
     try:
         paths = list(folder.iterdir())
-    except OSError:  # where nothing can be listed there is nothing to tell; writing says what it is
+    except OSError:  # a folder that cannot be listed: writing into it will raise the error
         return
     for path in paths:
         parts = _TEMPORARY.fullmatch(path.name)
@@ -185,20 +237,21 @@ def _left_behind(folder: Path) -> Iterator[tuple[Path, str]]:
             continue
         try:
             status = path.lstat()
-        except FileNotFoundError:  # it has just become whole
+        except FileNotFoundError:  # it has just been completed
             continue
         if parts["machine"] == _machine():
             lives = _started(int(parts["process"], 16)) == int(parts["started"], 16)
         else:
             lives = time.time() - status.st_mtime < _DAY
-        # Of another user's processes not all can be seen.
-        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not lives:
+        ours = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+        # The processes of another user may be invisible.
+        if ours and status.st_uid == os.geteuid() and not lives:
             yield path, parts["final"]
 
 
 @cache
 def _machine() -> str:
-    """What tells where a process number is one: this machine since its start, or a container."""
+    """Identifies where process numbers are valid: this machine since its boot, or a container."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
         return _short_hash(boot + str(Path("/proc/self/ns/pid").readlink()))
@@ -207,7 +260,7 @@ def _machine() -> str:
 
 
 def _started(process: int) -> int | None:
-    """When a process started, which tells it from a later one of its number; None: it is dead."""
+    """When a process started, which a later one with its number did not; None if it is dead."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
@@ -216,7 +269,7 @@ def _started(process: int) -> int | None:
     else:
         state, *columns = status.rpartition(")")[2].split()  # a name may hold spaces and brackets
         return None if state in "ZX" else int(columns[18])
-    try:  # not Linux: the number alone tells
+    try:  # not Linux: only the number is known
         os.kill(process, 0)
     except ProcessLookupError:
         return None

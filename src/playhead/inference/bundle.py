@@ -8,7 +8,6 @@ the whole bundle unusable.
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import ConfigDict, Field, ValidationError
 
 from playhead.config import Settings, validate
-from playhead.errors import BundleError, ConfigError, PlayheadError, StorageError
-from playhead.files import inside, sha256, write_text
+from playhead.errors import BundleError, ConfigError, PlayheadError
+from playhead.files import inside, new_folder, sha256, write_text
 
 __all__ = [
     "SCHEMA",
@@ -214,33 +213,8 @@ def new_bundle_folder(final: Path) -> Iterator[Path]:
     """
     if final.exists() and not _replaceable(final):
         raise BundleError(f"{final}: exists and is no bundle; choose another folder")
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".bundle-", dir=final.parent))
-    except OSError as error:
-        raise StorageError(f"{final}: cannot write here: {error.strerror or error}") from error
-    try:
-        made = work / "made"
-        made.mkdir()
-        yield made
-        _replace(final, made, work / "replaced")
-    except OSError as error:
-        raise StorageError(f"{final}: writing failed: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _replace(final: Path, made: Path, old: Path) -> None:
-    """Move `made` to `final`; what stands there goes to `old`, or stays where that fails."""
-    if not final.exists():
-        made.rename(final)
-        return
-    final.rename(old)
-    try:
-        made.rename(final)
-    except OSError:
-        old.rename(final)
-        raise
+    with new_folder(final, overwrite=True) as folder:
+        yield folder
 
 
 def write_bundle_files(folder: Path, manifest: BundleManifest) -> Bundle:
