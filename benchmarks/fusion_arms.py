@@ -27,7 +27,7 @@ from playhead.metrics.soccernet_map import map_at
 from playhead.metrics.spotting import chance_map, confused_map
 from playhead.spotting.evaluate import pair_events
 from playhead.spotting.model import build_model
-from playhead.spotting.reporting import durations_of, read_scores_of
+from playhead.spotting.report import durations_of, read_scores_of
 from playhead.spotting.truth import read_predictions, read_truth
 
 EPOCH = 2400

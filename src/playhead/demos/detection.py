@@ -20,7 +20,7 @@ from playhead.detection.evaluate import PictureEvaluation, measure_bundle
 from playhead.detection.labels.read import read_pictures
 from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import load_normalise_config
-from playhead.detection.reporting import write_detector_report
+from playhead.detection.report import write_detector_report
 from playhead.detection.synthesis.config import make_synthesis_config
 from playhead.detection.synthesis.synthesise import synthesise
 from playhead.detection.train import train_detector

@@ -16,7 +16,7 @@ from playhead.output import print_json, print_table
 from playhead.spotting.config import SpottingConfig, find_config, load_spotting_config
 from playhead.spotting.evaluate import Evaluation, measure, pair_events
 from playhead.spotting.predict import PredictOptions, predict_videos
-from playhead.spotting.reporting import Pictures, durations_of, read_scores_of, report_of
+from playhead.spotting.report import Pictures, durations_of, read_scores_of, report_of
 from playhead.spotting.train import train_spotting
 from playhead.spotting.truth import read_predictions, read_truth
 from playhead.worlds import redraw

@@ -19,7 +19,7 @@ from playhead.detection.intervals import (
     picture_intervals,
 )
 from playhead.detection.recorded_thresholds import read_thresholds
-from playhead.detection.reporting import write_detector_report
+from playhead.detection.report import write_detector_report
 from playhead.errors import ConfigError
 from playhead.metrics.bootstrap import Interval
 from playhead.metrics.confusion import Confusion, confusion_matrix

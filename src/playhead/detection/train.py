@@ -10,7 +10,7 @@ from playhead.detection.data import Sides, split_pictures, training_pictures
 from playhead.detection.evaluate import measure_bundle
 from playhead.detection.loss import detection_loss
 from playhead.detection.predict import PredictOptions, predict_set
-from playhead.detection.reporting import write_detector_report
+from playhead.detection.report import write_detector_report
 from playhead.detection.sample_cache import PictureCache
 from playhead.detection.synthesis.record import label_rows
 from playhead.detection.thresholds import choose_thresholds, reached_thresholds

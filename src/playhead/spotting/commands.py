@@ -146,7 +146,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the report again from saved scores and events."""
-    from playhead.spotting.reporting import write_report
+    from playhead.spotting.report import write_report
 
     written = write_report(truth, predictions, out, split=split, run=run)
     print_json({"report": str(written)}) if as_json else typer.echo(written)

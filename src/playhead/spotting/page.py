@@ -20,6 +20,7 @@ from playhead.report.markup import asset, chart_parts, json_in_html, picture_uri
 
 __all__ = ["Report", "Strip", "Timeline", "write_html"]
 
+PACKAGE = "playhead.spotting"
 CURVE_POINTS = 20_000
 UNSEEN = 255
 
@@ -77,10 +78,10 @@ class Report:
 def write_html(report: Report, path: Path) -> Path:
     """Write the report as one self-contained file and return its path."""
     parts = {
-        **chart_parts(asset("report.js")),
+        **chart_parts(asset("report.js", PACKAGE)),
         "data": json_in_html(_document(report)),
     }
-    return write_page(asset("report.html"), path, title=report.title, parts=parts)
+    return write_page(asset("report.html", PACKAGE), path, title=report.title, parts=parts)
 
 
 def _document(report: Report) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from playhead.spotting.data import hard_scores, label_rows, load_videos, split_r
 from playhead.spotting.evaluate import measure, pair_events
 from playhead.spotting.model import build_model
 from playhead.spotting.predict import PredictOptions, predict_videos
-from playhead.spotting.reporting import read_scores_of, report_of
+from playhead.spotting.report import read_scores_of, report_of
 from playhead.spotting.truth import read_predictions
 
 __all__ = ["export_run", "train_spotting"]

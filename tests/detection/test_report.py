@@ -12,7 +12,7 @@ from PIL import Image
 
 from playhead.detection.crops import crops_of, picture_names, worst_mistakes
 from playhead.detection.evaluate import measure_pictures
-from playhead.detection.reporting import write_detector_report
+from playhead.detection.report import write_detector_report
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.metrics.mistakes import find_mistakes
 from tests.metrics.coco_reference import random_case

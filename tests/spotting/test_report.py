@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from playhead.media import VideoWriter, open_video
-from playhead.spotting.reporting import video_pictures
+from playhead.spotting.report import video_pictures
 
 
 def test_a_damaged_stretch_has_no_pictures_and_does_not_end_the_report(tmp_path: Path) -> None:
