@@ -1,4 +1,4 @@
-"""Crops come from the folder of pictures alone, whatever a file of labels names."""
+"""Crops come from the image folder alone, whatever a file of labels names."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def case(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Pat
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("named", [False, True])
-def test_a_picture_outside_the_folder_of_the_set_is_never_opened(
+def test_an_image_outside_the_folder_of_the_set_is_never_opened(
     place: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, _ = case(tmp_path, place, monkeypatch)
@@ -44,12 +44,12 @@ def test_a_picture_outside_the_folder_of_the_set_is_never_opened(
     images = path.parent / "images" if named else None
     truth, found = read_pair(path, path.parent / "none.csv", images=images)
     [crop] = crops_of(find_mistakes(truth, found, thresholds=0.5), truth, found)
-    assert crop.picture is None
-    assert crop.why == "not in the folder of the pictures"
+    assert crop.pixels is None
+    assert crop.reason == "not in the image folder"
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_its_name_still_pairs_what_was_found_with_it(
+def test_its_name_still_pairs_detections_with_it(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, name = case(tmp_path, place, monkeypatch)
@@ -60,7 +60,7 @@ def test_its_name_still_pairs_what_was_found_with_it(
     assert all(isinstance(one, UnseenPicture) for one in (*truth.pictures, *found.pictures))
 
 
-def test_a_picture_that_is_found_below_the_labels_is_seen(tmp_path: Path) -> None:
+def test_an_image_below_the_folder_of_the_labels_is_read(tmp_path: Path) -> None:
     draw(tmp_path / "train" / "images" / "a.jpg")
     draw(tmp_path / "train" / "images" / "b.jpg")
     (tmp_path / "train" / "labels").mkdir()

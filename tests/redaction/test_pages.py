@@ -1,4 +1,4 @@
-"""Audit and report: what they say is what was found, nothing leaves them, no text becomes code."""
+"""Audit page and report: they show the findings, load nothing, and keep text as text."""
 
 import base64
 import io
@@ -13,15 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from playhead.redaction.audit_page import write_audit_page
 from playhead.redaction.audit_report import AuditReport, Check, ClassAudit, Exposure
-from playhead.redaction.pages import (
-    Moment,
-    RedactedVideo,
-    RedactionReport,
-    write_audit_page,
-    write_redaction_report,
-)
-from playhead.report.markup import clock
+from playhead.redaction.report import write_redaction_report
+from playhead.redaction.report_data import Moment, RedactedVideo, RedactionReport
 
 FACE = ClassAudit(audited="independent", hidden_by="centerface", network="blazeface", looked=1200)
 PLATE = ClassAudit(
@@ -103,6 +98,9 @@ def report(**changes: object) -> RedactionReport:
 
 WRITERS: list[Callable[[Path, str], Path]] = [
     lambda path, text: write_audit_page(
+        audit(classes={text: ClassAudit(audited="none", reason=text)}), path
+    ),
+    lambda path, text: write_audit_page(
         audit(
             original=text,
             redacted=text,
@@ -139,7 +137,9 @@ WRITERS: list[Callable[[Path, str], Path]] = [
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_no_text_becomes_code(tmp_path: Path, write: Callable[[Path, str], Path]) -> None:
+def test_text_is_never_interpreted_as_html(
+    tmp_path: Path, write: Callable[[Path, str], Path]
+) -> None:
     hostile, plain = (
         Page(write(tmp_path / f"{number}.html", text))
         for number, text in enumerate((HOSTILE, "plain"))
@@ -150,9 +150,7 @@ def test_no_text_becomes_code(tmp_path: Path, write: Callable[[Path, str], Path]
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_the_pages_ask_for_nothing_from_a_network(
-    tmp_path: Path, write: Callable[[Path, str], Path]
-) -> None:
+def test_the_pages_load_nothing(tmp_path: Path, write: Callable[[Path, str], Path]) -> None:
     path = write(tmp_path / "p.html", "plain")
     page, text = Page(path), path.read_text(encoding="utf-8")
     assert all(image["src"].startswith("data:image/jpeg;base64,") for image in page.all("img"))
@@ -204,7 +202,7 @@ def test_a_link_names_a_file_with_spaces_and_signs(tmp_path: Path) -> None:
         ({"exposures": [exposure(0, 1)]}, "EXPOSED", "bad"),
     ],
 )
-def test_a_page_is_green_only_where_other_networks_checked_every_class_in_every_frame(
+def test_a_page_is_green_only_if_other_networks_checked_every_class_in_every_frame(
     tmp_path: Path, changes: dict[str, object], heading: str, kind: str
 ) -> None:
     page = Page(write_audit_page(audit(**changes), tmp_path / "a.html"))
@@ -222,12 +220,14 @@ def test_a_failed_check_alone_fails_the_audit(tmp_path: Path) -> None:
     assert "FAILED" in page.text
 
 
-def test_an_exposure_in_a_picture_has_no_time(tmp_path: Path) -> None:
+def test_an_exposure_in_an_image_has_no_time(tmp_path: Path) -> None:
     found = audit(still=True, frames=1, exposures=[exposure(1, 0, 0.71)])
     assert "score 0.71" in Page(write_audit_page(found, tmp_path / "a.html")).text
 
 
-def test_what_a_person_chose_to_leave_visible_is_said_and_fails_nothing(tmp_path: Path) -> None:
+def test_detections_that_a_person_kept_visible_are_reported_and_fail_nothing(
+    tmp_path: Path,
+) -> None:
     assert not any("chose" in line for line in audit().verdict())
     left = audit(kept=40)
     assert left.passed
@@ -247,7 +247,7 @@ def test_every_exposed_frame_is_listed_with_the_worst_track_first(tmp_path: Path
     assert any("3 frames between 0:00.28 and 0:00.36" in text for text in page.text)
 
 
-def test_the_output_stands_beside_the_original_of_its_exposure(tmp_path: Path) -> None:
+def test_crops_of_the_output_and_of_the_original_lie_side_by_side(tmp_path: Path) -> None:
     found = [exposure(0, 1), exposure(0, 2), exposure(0, 3)]
     pictures = {1: (flat(200), flat(40))}
     page = Page(write_audit_page(audit(exposures=found, pictures=pictures), tmp_path / "a.html"))
@@ -257,7 +257,7 @@ def test_the_output_stands_beside_the_original_of_its_exposure(tmp_path: Path) -
     assert level_of(original) == pytest.approx(200, abs=3)
 
 
-def test_an_audit_tells_of_each_class_what_hid_and_what_checked_it(tmp_path: Path) -> None:
+def test_an_audit_lists_for_each_class_what_hid_and_what_checked_it(tmp_path: Path) -> None:
     classes = {"face": FACE, "plate": PLATE, "head": HEAD}
     text = Page(write_audit_page(audit(classes=classes), tmp_path / "a.html")).text
     rows = {label: text[text.index(label) :][:5] for label in classes}
@@ -276,7 +276,7 @@ def test_before_and_after_are_where_the_slider_expects_them(tmp_path: Path) -> N
     assert level_of(after) == pytest.approx(20, abs=3)
 
 
-def test_a_tile_says_what_is_not_known(tmp_path: Path) -> None:
+def test_a_figure_without_a_value_is_shown_as_not_known(tmp_path: Path) -> None:
     text = Page(write_redaction_report(report(), tmp_path / "r.html")).text
     for value, name in (("12", "tracks"), ("31.25", "frames a second"), ("ok", "state")):
         assert text[text.index(name) - 1] == value
@@ -284,23 +284,15 @@ def test_a_tile_says_what_is_not_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_figure_that_is_not_a_number_is_refused(tmp_path: Path, value: float) -> None:
+def test_a_figure_that_is_not_finite_is_refused(tmp_path: Path, value: float) -> None:
     video = RedactedVideo(name="v", tiles={"fps": value})
     with pytest.raises(ValueError, match="fps is"):
         write_redaction_report(report(videos=[video]), tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
 
 
-def test_a_large_picture_is_made_small(tmp_path: Path) -> None:
+def test_a_large_frame_is_reduced(tmp_path: Path) -> None:
     large = np.random.default_rng(0).integers(0, 255, (1080, 1920, 3), np.uint8)
     video = RedactedVideo(name="v", moments=[Moment(time=0, before=large, after=large)])
     path = write_redaction_report(report(videos=[video]), tmp_path / "r.html")
     assert path.stat().st_size < 600_000
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0, "0:00.00"), (59.999, "1:00.00"), (61.5, "1:01.50"), (3723.004, "1:02:03.00")],
-)
-def test_a_clock_carries_what_it_rounds(seconds: float, said: str) -> None:
-    assert clock(seconds) == said

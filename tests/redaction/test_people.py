@@ -13,8 +13,8 @@ from playhead.execution.batch import FileOutcome
 from playhead.media import open_video
 from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor
+from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.pages import AuditReport
 from playhead.redaction.run import redact_files, render
 from playhead.worlds.street import StreetConfig, generate_street
 from tests.redaction.conftest import FRAMES, HEIGHT, WIDTH, brightest, write

@@ -1,4 +1,4 @@
-"""The review page: alone, safe with any name, and true to the tracks and pictures it shows."""
+"""The review page loads nothing, shows names as text, and shows the tracks as they are."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ from playhead.media import VideoWriter, open_video
 from playhead.redaction import strips
 from playhead.redaction.edits import apply_edits, read_edits, tracks_identity
 from playhead.redaction.review import write_review
-from playhead.redaction.strips import boxed_crop, moment_frames, strip_frames
+from playhead.redaction.strips import overview_frames, strip_frames
 
 WIDTH, HEIGHT, FRAMES, SIDE = 160, 96, 60, 24
 
@@ -168,7 +168,7 @@ def test_the_page_carries_the_identity_of_its_tracks_and_every_label_of_a_box(
     assert data["labels"] == ["face", "plate", "dog", "person", "head", "car"]
 
 
-def test_a_strip_shows_the_first_the_surest_and_the_last_sighting() -> None:
+def test_a_strip_shows_the_first_the_best_and_the_last_detection() -> None:
     one = track(4)
     one.scores[21] = 0.99
     [frames], few = strip_frames([one])
@@ -180,9 +180,9 @@ def test_a_strip_shows_the_first_the_surest_and_the_last_sighting() -> None:
     assert len(frames) == len(set(frames.tolist())) == 7
 
 
-def test_pictures_are_of_the_frame_and_place_that_they_name(street: Path, tmp_path: Path) -> None:
+def test_crops_show_the_object_in_the_frame_of_their_time(street: Path, tmp_path: Path) -> None:
     [one] = reviewed(street, tmp_path, tracks())["tracks"]
-    for picture in one["pictures"]:
+    for picture in one["crops"]:
         crop = shown(picture["src"]).astype(int)
         middle = crop[crop.shape[0] // 2 - 8 : crop.shape[0] // 2 + 8, :][:, 56:72].mean(
             axis=(0, 1)
@@ -192,29 +192,10 @@ def test_pictures_are_of_the_frame_and_place_that_they_name(street: Path, tmp_pa
         assert crop[2, 2] == pytest.approx([90, 90, 90], abs=15)
 
 
-def test_a_crop_frames_the_object_with_what_is_around_it() -> None:
-    picture = np.full((200, 300, 3), 90, np.uint8)
-    picture[80:120, 100:140] = (255, 0, 0)
-    crop = boxed_crop(picture, (100, 80, 140, 120))
-    assert crop.shape == (128, 128, 3)
-    line = np.argwhere((crop == (255, 214, 10)).all(axis=2))
-    assert np.ptp(line, axis=0) + 1 == pytest.approx(40 / 88 * 128, abs=2)
-    inner = crop[line.min(axis=0)[0] + 3 : line.max(axis=0)[0] - 2, 64]
-    assert np.all(inner[:, 0] > 200)
-
-
-@pytest.mark.parametrize(
-    "box", [(-20, -20, 5, 5), (290, 190, 340, 260), (0, 0, 300, 200), (9, 9, 9.2, 9.2)]
-)
-def test_a_crop_of_any_box_stays_inside_the_picture(box: tuple[float, ...]) -> None:
-    crop = boxed_crop(np.full((200, 300, 3), 90, np.uint8), box)  # type: ignore[arg-type]
-    assert max(crop.shape[:2]) == 128
-
-
-def test_too_many_tracks_have_full_strips_for_the_longest_and_the_least_certain(
+def test_of_too_many_tracks_the_longest_and_least_certain_have_full_strips(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(strips, "MAX_PICTURES", 40)
+    monkeypatch.setattr(strips, "MAX_CROPS", 40)
     many = [track(number, start=20, stop=40) for number in range(20)]
     many[7] = track(7)
     many[12].scores[:] = 0.05
@@ -225,10 +206,10 @@ def test_too_many_tracks_have_full_strips_for_the_longest_and_the_least_certain(
     assert few == sum(len(frames) < 7 for frames in chosen)
 
 
-def test_no_number_of_tracks_has_more_pictures_than_the_limit(
+def test_the_number_of_crops_never_exceeds_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(strips, "MAX_PICTURES", 5)
+    monkeypatch.setattr(strips, "MAX_CROPS", 5)
     chosen, few = strip_frames([track(number) for number in range(9)])
     assert (sum(map(len, chosen)), few) == (5, 9)
 
@@ -236,15 +217,17 @@ def test_no_number_of_tracks_has_more_pictures_than_the_limit(
 @pytest.mark.parametrize(
     ("frames", "rate", "count"), [(4, 25, 4), (300, 25, 8), (3000, 25, 60), (400_000, 25, 200)]
 )
-def test_moments_are_seconds_apart_and_never_too_many(frames: int, rate: int, count: int) -> None:
-    chosen = moment_frames(np.arange(frames) / rate)
+def test_overview_frames_are_seconds_apart_and_never_too_many(
+    frames: int, rate: int, count: int
+) -> None:
+    chosen = overview_frames(np.arange(frames) / rate)
     assert len(chosen) == pytest.approx(count, abs=1)
     assert len(chosen) <= 200
     assert (chosen[0], chosen[-1]) == (0, frames - 1)
     assert np.ptp(np.diff(chosen)) <= 1
 
 
-def test_moments_show_what_was_found_in_them(street: Path, tmp_path: Path) -> None:
+def test_overview_frames_come_with_the_boxes_in_them(street: Path, tmp_path: Path) -> None:
     moments = reviewed(street, tmp_path, tracks())["moments"]
     for moment in moments:
         frame = round(moment["time"] * 25)
@@ -256,7 +239,7 @@ def test_moments_show_what_was_found_in_them(street: Path, tmp_path: Path) -> No
         assert float(picture[top + 12, left + 12, 0]) == pytest.approx(120 + 2 * frame, abs=12)
 
 
-def test_decisions_made_before_are_on_the_page_again(street: Path, tmp_path: Path) -> None:
+def test_earlier_decisions_are_on_the_page_again(street: Path, tmp_path: Path) -> None:
     path = tmp_path / "street.edits.json"
     box = {"label": "plate", "start": 0.4, "end": 0.8, "box": [10.0, 10.0, 30.0, 20.0]}
     entries = {"schema": 1, "video": "street.mp4", "keep": [4], "boxes": [box], "spans": [[0, 1]]}
@@ -300,9 +283,7 @@ def test_a_video_of_one_frame_has_a_page(tmp_path: Path) -> None:
     assert data["boxes"] == [{"label": "face", "start": 0.0, "end": 0.04, "box": [4, 4, 20, 20]}]
 
 
-def test_tracks_of_a_stretch_that_cannot_be_read_are_told_without_pictures(
-    street: Path, tmp_path: Path
-) -> None:
+def test_tracks_of_unreadable_frames_are_listed_without_crops(street: Path, tmp_path: Path) -> None:
     broken = tmp_path / "street.mp4"
     data = bytearray(street.read_bytes())
     start = data.index(b"mdat") + 4
@@ -314,6 +295,6 @@ def test_tracks_of_a_stretch_that_cannot_be_read_are_told_without_pictures(
         unreadable = {k for one in video.damage for k in range(one.start, one.stop)}
     assert unreadable
     [one] = reviewed(broken, tmp_path, tracks())["tracks"]
-    told = {round(picture["time"] * 25) for picture in one["pictures"]}
+    told = {round(picture["time"] * 25) for picture in one["crops"]}
     [wanted], _ = strip_frames([track(4)])
     assert told == set(wanted.tolist()) - unreadable

@@ -16,9 +16,9 @@ from playhead.execution.batch import FileOutcome
 from playhead.media.stills import read_still, tone_ranges, toned
 from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor
+from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.images import paired_views, read_image, views_of, write_image
-from playhead.redaction.pages import AuditReport
 from playhead.redaction.run import redact_files
 from tests.media.test_stills import chunk
 

@@ -25,12 +25,8 @@ from playhead.redaction.audit_files import audit_outcomes
 from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.config import RedactionConfig, load_redaction_config
 from playhead.redaction.evaluate import exposed_track_frames
-from playhead.redaction.pages import (
-    Moment,
-    RedactedVideo,
-    RedactionReport,
-    write_redaction_report,
-)
+from playhead.redaction.report import write_redaction_report
+from playhead.redaction.report_data import Moment, RedactedVideo, RedactionReport
 from playhead.redaction.run import redact_files
 from playhead.worlds import generate
 

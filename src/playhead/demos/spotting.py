@@ -16,7 +16,7 @@ from playhead.output import print_json, print_table
 from playhead.spotting.config import SpottingConfig, find_config, load_spotting_config
 from playhead.spotting.evaluate import Evaluation, measure, pair_events
 from playhead.spotting.predict import PredictOptions, predict_videos
-from playhead.spotting.report import Pictures, durations_of, read_scores_of, report_of
+from playhead.spotting.report import FrameReader, durations_of, read_scores_of, report_of
 from playhead.spotting.train import train_spotting
 from playhead.spotting.truth import read_predictions, read_truth
 from playhead.worlds import redraw
@@ -57,7 +57,7 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
         out / "report.html",
         title="Football: passes and drives",
         run=run,
-        pictures=_large_images(),
+        frames=_large_images(),
     )
     chance = {
         "chance": chance_map(truth, durations_of(scores)),
@@ -83,7 +83,7 @@ def demo_config(settings: Sequence[str] = ()) -> SpottingConfig:
     return load_spotting_config(find_config("football-demo"), [manifest, *settings])
 
 
-def _large_images() -> Pictures:
+def _large_images() -> FrameReader:
     """Film strips at a size that people can follow: the same matches, drawn again larger."""
 
     def pictures(name: str, times: Sequence[float]) -> list[tuple[float, NDArray[np.uint8]]]:

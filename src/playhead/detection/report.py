@@ -1,6 +1,6 @@
-"""The page of a detector: its figures by class, its curves, and its worst mistakes to look at.
+"""The report of a detector: its figures by class, its curves, and its worst mistakes as crops.
 
-One file that needs no network. It holds crops of the pictures, and says so on top.
+One HTML file that loads nothing. It holds crops of the images, and says so at the top.
 """
 
 from collections import Counter
@@ -11,29 +11,47 @@ from typing import Any
 import numpy as np
 
 from playhead.decisions.boxes import iou
-from playhead.detection.crops import Crop, crops_of, picture_names, worst_mistakes
-from playhead.detection.evaluate import (
-    ClassFigures,
-    PictureEvaluation,
-    measure_pictures,
-)
+from playhead.detection.crops import Crop, crops_of, image_names, worst_mistakes
+from playhead.detection.evaluate import PictureEvaluation, measure_pictures
 from playhead.events.images import PictureSet
 from playhead.metrics.confusion import Thresholds, confusion_matrix
 from playhead.metrics.curves import Curve
 from playhead.metrics.detection import OVERLAPS
-from playhead.metrics.mistakes import KINDS, Mistake, find_mistakes
+from playhead.metrics.mistakes import KINDS, find_mistakes
 from playhead.metrics.thresholds import at_threshold
-from playhead.report.curves import Line
-from playhead.report.made import training_curves, versions
-from playhead.report.markup import asset, chart_parts, json_in_html, picture_uri, write_page
+from playhead.report.curves import TRAINING_SECTION, Line, training_curves
+from playhead.report.images import image_uri
+from playhead.report.markup import asset, escape, write_page
+from playhead.report.provenance import provenance, versions
+from playhead.report.tables import table, tiles
 
 __all__ = ["write_detector_report"]
 
 PACKAGE = "playhead.detection"
 THRESHOLDS = np.linspace(0.01, 1, 100)
 RECALLS = np.linspace(0, 1, 101)
-LINES = 8
-"""Lines of a chart at most, each with a colour of its own."""
+MAX_LINES = 8
+"""Lines of a chart, each with a colour of its own."""
+
+TILES = {
+    "mAP50": "ap50",
+    "mAP50-95": "ap50_95",
+    "precision": "precision",
+    "recall": "recall",
+    "mAP small": "ap_small",
+    "mAP medium": "ap_medium",
+    "mAP large": "ap_large",
+}
+TITLES = {
+    "ap50": "AP50",
+    "ap50_95": "AP50-95",
+    "f1": "F1",
+    "ap_small": "small",
+    "ap_medium": "medium",
+    "ap_large": "large",
+    "ap50 in": "AP50 in",
+    "ap50_95 in": "AP50-95 in",
+}
 
 
 def write_detector_report(
@@ -47,163 +65,160 @@ def write_detector_report(
     thresholds: Thresholds | None = None,
     result: PictureEvaluation | None = None,
 ) -> Path:
-    """Write the page and return its path; both sets hold the same pictures in one order.
+    """Write the report and return its path; both sets hold the same images in one order.
 
-    run: a run folder, for its curves and its configuration; config: YAML, instead of the run's
-    thresholds: where a class is believed; without one, where its F1 is best
-    result: what `measure_pictures` said at these thresholds, where it is known already
+    run: a run folder, for its training curves and configuration
+    config: YAML, instead of the configuration of the run
+    thresholds: confidence thresholds, one for all or by class; the best F1 of these images if None
+    result: what `measure_pictures` returned for these sets, if it was called already
     Raises LabelError for sets that do not belong together, PlayheadError for a run without a log.
     """
     result = result or measure_pictures(truth, predictions, thresholds=thresholds)
+    metrics = result.to_json()["metrics"]
     mistakes = find_mistakes(truth, predictions, thresholds=result.thresholds)
+    counts = Counter((mistake.label, mistake.kind) for mistake in mistakes)
     crops = crops_of(worst_mistakes(mistakes, truth.classes), truth, predictions)
+    names = image_names(truth)
+    rows = result.rows()
+    columns = list(rows[0]) if rows else []
     if run is not None and not config:
         config = (run / "config.yaml").read_text(encoding="utf-8")
-    names = picture_names(truth)
-    document = {
-        **_figures(result),
-        "summary": _summary(truth, result),
-        "note": _note(truth),
-        "confusion": confusion_matrix(truth, predictions, thresholds=result.thresholds).to_json(),
-        "kinds": list(KINDS),
-        "mistake_rows": _mistake_rows(mistakes, truth.classes),
-        "mistakes": [_mistake(one, names, truth, predictions) for one in crops],
-        "training": [_line(one) for one in (training_curves(run) if run else ())],
-        "config": config,
-        "versions": versions(),
-    }
-    parts = {
-        **chart_parts(asset("detector.js", PACKAGE), asset("detector.css", PACKAGE)),
-        "data": json_in_html(document),
-    }
-    return write_page(asset("detector.html", PACKAGE), out, title=title, parts=parts)
+
+    # Charts show the classes that have boxes, the most frequent ones of many.
+    charted = [label for label, figures in result.classes.items() if figures.boxes]
+    if len(charted) > MAX_LINES:
+        frequent = sorted(charted, key=lambda label: -result.classes[label].boxes)[:MAX_LINES]
+        charted = [label for label in charted if label in frequent]
+    figures = {label: result.classes[label] for label in charted}
+    few = len(charted) == MAX_LINES < len(result.classes)
+    return write_page(
+        asset("detector.html", PACKAGE),
+        out,
+        title=title,
+        parts={
+            "summary": escape(_summary(truth, result)),
+            "tiles": tiles({name: metrics[key] for name, key in TILES.items()}),
+            "classes": table(
+                [TITLES.get(column, column) for column in columns],
+                [[row.get(column) for column in columns] for row in rows],
+                bold={len(result.classes)},
+            ),
+            "threshold_note": escape(result.threshold_note()),
+            "lines_note": f"Lines of the {MAX_LINES} classes with most boxes." if few else "",
+            "kinds": table(
+                ["class", *KINDS],
+                [[label, *(counts[label, kind] for kind in KINDS)] for label in truth.classes],
+            ),
+            "missing_note": escape(_missing_note(truth)),
+            "training": TRAINING_SECTION,
+            "provenance": provenance(versions(), config),
+        },
+        styles=asset("detector.css", PACKAGE),
+        data={
+            "classes": list(result.classes),
+            "precision_recall": [
+                _precision_line(label, one.curve).to_json() for label, one in figures.items()
+            ],
+            "f1": [
+                Line(
+                    name=label,
+                    x=THRESHOLDS.round(2).tolist(),
+                    y=[round(at_threshold(one.hits, float(t)).f1, 4) for t in THRESHOLDS],
+                ).to_json()
+                for label, one in figures.items()
+            ],
+            "by_overlap": [
+                Line(
+                    name=label, x=OVERLAPS.round(2).tolist(), y=_rounded(one.by_overlap, 4)
+                ).to_json()
+                for label, one in figures.items()
+            ],
+            "confusion": confusion_matrix(
+                truth, predictions, thresholds=result.thresholds
+            ).to_json(),
+            "kinds": list(KINDS),
+            "counts": [[label, kind, count] for (label, kind), count in counts.items()],
+            "mistakes": [_mistake(crop, names, truth, predictions) for crop in crops],
+            "training": [line.to_json() for line in (training_curves(run) if run else ())],
+        },
+        scripts=[asset("detector.js", PACKAGE)],
+        charts=True,
+    )
 
 
-def _figures(result: PictureEvaluation) -> dict[str, Any]:
-    """Tiles, tables and curves of an evaluation."""
-    document = result.to_json()
-    metrics = document["metrics"]
-    tiles = {
-        "mAP50": metrics["ap50"],
-        "mAP50-95": metrics["ap50_95"],
-        "precision": metrics["precision"],
-        "recall": metrics["recall"],
-        "mAP small": metrics["ap_small"],
-        "mAP medium": metrics["ap_medium"],
-        "mAP large": metrics["ap_large"],
-    }
-    known = _with_lines(result)
-    few = len(known) < len(result.classes) and len(known) == LINES
-    return {
-        "tiles": [{"name": name, "value": value} for name, value in tiles.items()],
-        "classes": list(result.classes),
-        "rows": result.rows(),
-        "threshold_note": result.threshold_note(),
-        "lines_note": f"Lines of the {LINES} classes with most boxes." if few else "",
-        "precision_recall": [_at_recalls(label, one.curve) for label, one in known.items()],
-        "f1": [_f1_line(label, one) for label, one in known.items()],
-        "by_overlap": [
-            {"name": label, "x": OVERLAPS.round(2).tolist(), "y": _rounded(one.by_overlap)}
-            for label, one in known.items()
-        ],
-    }
-
-
-def _with_lines(result: PictureEvaluation) -> dict[str, ClassFigures]:
-    """The classes that have boxes, of many those with most."""
-    known = [label for label, one in result.classes.items() if one.boxes]
-    most = sorted(known, key=lambda label: -result.classes[label].boxes)[:LINES]
-    return {label: result.classes[label] for label in known if label in most}
-
-
-def _at_recalls(label: str, curve: Curve) -> dict[str, Any]:
+def _precision_line(label: str, curve: Curve) -> Line:
     """The best precision at each recall or above, None beyond the last: its mean is AP50."""
     envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
-    places = np.searchsorted(curve.recall, RECALLS, side="left")
-    precision = [round(float(envelope[at]), 4) if at < len(envelope) else None for at in places]
-    return {"name": label, "x": RECALLS.round(2).tolist(), "y": precision}
-
-
-def _f1_line(label: str, one: ClassFigures) -> dict[str, Any]:
-    values = [at_threshold(one.hits, float(at)).f1 for at in THRESHOLDS]
-    return {"name": label, "x": THRESHOLDS.round(2).tolist(), "y": _rounded(values)}
+    indices = np.searchsorted(curve.recall, RECALLS, side="left")
+    precision = [round(float(envelope[i]), 4) if i < len(envelope) else None for i in indices]
+    return Line(name=label, x=RECALLS.round(2).tolist(), y=precision)
 
 
 def _summary(truth: PictureSet, result: PictureEvaluation) -> str:
-    boxes = sum(one.boxes for one in result.classes.values())
+    boxes = sum(figures.boxes for figures in result.classes.values())
     classes = _count(len(truth.classes), "class", "es")
-    return f"{_count(len(truth), 'picture')}, {_count(boxes, 'box', 'es')} of {classes}"
+    return f"{_count(len(truth), 'image')}, {_count(boxes, 'box', 'es')} of {classes}"
 
 
-def _count(number: int, thing: str, plural: str = "s") -> str:
-    return f"{number:,} {thing}{'' if number == 1 else plural}"
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
-def _note(truth: PictureSet) -> str:
-    """In words how many pictures are not there to be cut from."""
-    gone = sum(not one.path.is_file() for one in truth.pictures)
-    if not gone:
+def _missing_note(truth: PictureSet) -> str:
+    missing = sum(not image.path.is_file() for image in truth.pictures)
+    if not missing:
         return ""
-    return f"{gone:,} of {len(truth):,} pictures are not on disk: their mistakes have no crop."
-
-
-def _mistake_rows(mistakes: Sequence[Mistake], classes: Sequence[str]) -> list[dict[str, Any]]:
-    counts = Counter((one.label, one.kind) for one in mistakes)
-    return [{"class": label, **{kind: counts[label, kind] for kind in KINDS}} for label in classes]
+    return f"{missing:,} of {len(truth):,} images are not on disk: their mistakes have no crop."
 
 
 def _mistake(
-    crop: Crop, names: Sequence[str], truth: PictureSet, found: PictureSet
+    crop: Crop, names: Sequence[str], truth: PictureSet, predictions: PictureSet
 ) -> dict[str, Any]:
-    """One mistake for the page: its crop, its boxes, and in words what it is."""
-    one = crop.mistake
-    real, made = truth.pictures[one.picture], found.pictures[one.picture]
-    true = None if one.true is None else real.boxes[one.true]
-    seen = None if one.found is None else made.boxes[one.found]
-    x, y, width, height = crop.view
+    """One mistake for the script of the page: its crop, its boxes, and a description."""
+    mistake = crop.mistake
+    annotated, predicted = truth.pictures[mistake.picture], predictions.pictures[mistake.picture]
+    true = None if mistake.true is None else annotated.boxes[mistake.true]
+    found = None if mistake.found is None else predicted.boxes[mistake.found]
+    x, y, width, height = crop.window
     low, high = np.array([x, y]), np.array([x + width, y + height])
-    near = [
+    others = [
         _rounded(box, 1)
-        for place, box in enumerate(real.boxes)
-        if place != one.true and (box[:2] < high).all() and (box[2:] > low).all()
+        for index, box in enumerate(annotated.boxes)
+        if index != mistake.true and (box[:2] < high).all() and (box[2:] > low).all()
     ]
     return {
-        "label": one.label,
-        "kind": one.kind,
-        "picture": names[one.picture],
-        "words": _words(crop, truth, found),
-        "view": list(crop.view),
-        "src": None if crop.picture is None else picture_uri(crop.picture),
-        "why": crop.why,
+        "label": mistake.label,
+        "kind": mistake.kind,
+        "image": names[mistake.picture],
+        "description": _description(crop, truth, predictions),
+        "window": list(crop.window),
+        "src": None if crop.pixels is None else image_uri(crop.pixels),
+        "reason": crop.reason,
         "true": None if true is None else _rounded(true, 1),
-        "found": None if seen is None else _rounded(seen, 1),
-        "near": near,
+        "found": None if found is None else _rounded(found, 1),
+        "others": others,
     }
 
 
-def _words(crop: Crop, truth: PictureSet, found: PictureSet) -> str:
-    one = crop.mistake
-    real, made = truth.pictures[one.picture], found.pictures[one.picture]
-    score = "" if one.score is None else f"score {one.score:.2f}"
-    if one.kind == "missed":
-        x1, y1, x2, y2 = real.boxes[one.true]
+def _description(crop: Crop, truth: PictureSet, predictions: PictureSet) -> str:
+    mistake = crop.mistake
+    annotated, predicted = truth.pictures[mistake.picture], predictions.pictures[mistake.picture]
+    score = "" if mistake.score is None else f"score {mistake.score:.2f}"
+    if mistake.kind == "missed":
+        x1, y1, x2, y2 = annotated.boxes[mistake.true]
         size = f"{x2 - x1:.0f}x{y2 - y1:.0f} pixels"
-        return f"{size}, {f'seen with {score}' if score else 'not seen at all'}"
-    if one.found is None or one.true is None:
+        return f"{size}, {f'detected with {score}' if score else 'not detected at all'}"
+    if mistake.found is None or mistake.true is None:
         return score
-    shared = iou(made.boxes[[one.found]], real.boxes[[one.true]])[0, 0]
-    match one.kind:
+    overlap = iou(predicted.boxes[[mistake.found]], annotated.boxes[[mistake.true]])[0, 0]
+    match mistake.kind:
         case "wrong class":
-            return f"{score}, where a {truth.classes[real.labels[one.true]]} is"
+            return f"{score}, on a {truth.classes[annotated.labels[mistake.true]]}"
         case "duplicate":
-            return f"{score}, of what a surer box found"
+            return f"{score}, on an object that a box with a higher score matches"
         case _:
-            return f"{score}, overlap {shared:.2f}"
+            return f"{score}, IoU {overlap:.2f}"
 
 
-def _line(curve: Line) -> dict[str, Any]:
-    return {"kind": curve.kind, "name": curve.name, "x": list(curve.x), "y": list(curve.y)}
-
-
-def _rounded(values: Sequence[float] | np.ndarray, digits: int = 4) -> list[float]:
+def _rounded(values: Sequence[float] | np.ndarray, digits: int) -> list[float]:
     return [round(float(value), digits) for value in values]

@@ -33,7 +33,7 @@ from playhead.redaction.detect import looked_frames
 from playhead.redaction.hide import WEAK, HideConfig, colour_of
 from playhead.redaction.images import paired_views, read_image
 from playhead.redaction.regions import active_frames, scaled_boxes
-from playhead.redaction.strips import boxed_crop
+from playhead.report.crops import boxed_crop
 
 __all__ = ["AuditConfig", "Auditor", "kept_boxes"]
 

@@ -11,10 +11,10 @@ from playhead.media.source import require_file
 from playhead.progress import Progress, progress
 from playhead.redaction.apply import config_of
 from playhead.redaction.audit import AuditConfig, Auditor
+from playhead.redaction.audit_page import write_audit_page
 from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.bundles import located
 from playhead.redaction.config import LABELS, RedactionConfig, parse_labels
-from playhead.redaction.pages import write_audit_page
 from playhead.redaction.run import REDACTED, audit_page, is_picture
 
 __all__ = ["audit_outcomes", "audit_pair"]

@@ -1,7 +1,7 @@
-"""Review: one page of all tracks of a video, on which a person decides what stays visible.
+"""Review: a page of all tracks of a video, on which a person decides what stays visible.
 
-The page is a single file without a server: it shows film strips, takes added boxes and time spans,
-and saves what was decided as a file of edits, which `edits` reads and applies.
+The page is one file that needs no server: it shows film strips, takes added boxes and time spans,
+and saves these decisions as a file of edits, which `edits` reads and applies.
 """
 
 import shlex
@@ -25,20 +25,20 @@ from playhead.redaction.edits import (
     known_labels,
     tracks_identity,
 )
-from playhead.redaction.markup import asset, write_page
 from playhead.redaction.strips import (
-    Shots,
+    FilmStrips,
     best_score,
-    moment_frames,
+    overview_frames,
+    read_film_strips,
     strip_frames,
-    take_shots,
 )
-from playhead.report.markup import json_in_html
+from playhead.report.markup import asset, write_page
 from playhead.times import display_ends
 
 __all__ = ["EDITS_SUFFIX", "write_review"]
 
 EDITS_SUFFIX = ".edits.json"
+PACKAGE = "playhead.redaction"
 
 
 def write_review(
@@ -46,30 +46,38 @@ def write_review(
 ) -> Path:
     """Write the page of a video's tracks and return its path; the video is read once.
 
-    tracks_path: where the tracks are, for the names and the command on the page
+    tracks_path: the file of the tracks, for the names and the command on the page
     progress: advances by 1 in all
-    Raises LabelError where the tracks are not of this video.
+    Raises LabelError if the tracks belong to another video.
     """
-    found = [track for track in tracks.tracks if not is_drawn(track)]
-    strips, few = strip_frames(found)
+    detected = [track for track in tracks.tracks if not is_drawn(track)]
+    strips, few = strip_frames(detected)
     with open_video(video) as source:
         _check_video(source, tracks, tracks_path)
-        moments = moment_frames(source.times)
-        shots = take_shots(source, found, strips, moments, progress)
+        images = read_film_strips(source, detected, strips, overview_frames(source.times), progress)
         document = {
             "schema": SCHEMA,
             "identity": tracks_identity(tracks),
             **_names(video, tracks_path),
-            **_facts(source, tracks),
+            **_properties(source, tracks),
             "few": few,
-            "tracks": [_track(one, source, shots.strips[i]) for i, one in enumerate(found)],
-            "moments": _moments(source, tracks, shots),
-            "shown": sorted(tracks.shown & {one.id for one in found}),
-            "boxes": [_drawn(one, source) for one in tracks.tracks if is_drawn(one)],
+            "tracks": [
+                _track(track, source, images.crops[index]) for index, track in enumerate(detected)
+            ],
+            "moments": _moments(source, tracks, images),
+            "shown": sorted(tracks.shown & {track.id for track in detected}),
+            "boxes": [_drawn(track, source) for track in tracks.tracks if is_drawn(track)],
             "spans": tracks.spans.tolist(),
         }
-    parts = {"data": json_in_html(document), "script": asset("review.js")}
-    return write_page("review.html", out, title=f"Review of {video.name}", parts=parts)
+    return write_page(
+        asset("review.html", PACKAGE),
+        out,
+        title=f"Review of {video.name}",
+        parts={},
+        styles=asset("pages.css", PACKAGE),
+        data=document,
+        scripts=[asset("review.js", PACKAGE)],
+    )
 
 
 def _names(video: Path, tracks_path: Path) -> dict[str, str]:
@@ -83,7 +91,7 @@ def _names(video: Path, tracks_path: Path) -> dict[str, str]:
 
 
 def _command(video: Path, tracks_path: Path, edits: str) -> str:
-    """What applies the edits; it names the tracks where they are not found without."""
+    """The command that applies the edits; it names the tracks unless they are found by default."""
     words = ["playhead redaction apply", _quoted(str(video))]
     if tracks_path.resolve() != output_path(video.with_suffix(""), SUFFIX).resolve():
         words += ["--tracks", _quoted(str(tracks_path))]
@@ -91,11 +99,11 @@ def _command(video: Path, tracks_path: Path, edits: str) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """As a shell takes it for one argument, and never for an option."""
+    """Quoted for a shell, and never mistaken for an option."""
     return shlex.quote(f"./{argument}" if argument.startswith("-") else argument)
 
 
-def _facts(video: Video, tracks: TrackFile) -> dict[str, Any]:
+def _properties(video: Video, tracks: TrackFile) -> dict[str, Any]:
     return {
         "width": video.width,
         "height": video.height,
@@ -106,7 +114,7 @@ def _facts(video: Video, tracks: TrackFile) -> dict[str, Any]:
     }
 
 
-def _track(track: Track, video: Video, pictures: Sequence[tuple[int, str]]) -> dict[str, Any]:
+def _track(track: Track, video: Video, crops: Sequence[tuple[int, str]]) -> dict[str, Any]:
     counts = {origin.name.lower(): int((track.origin == origin).sum()) for origin in Origin}
     return {
         "id": track.id,
@@ -115,12 +123,12 @@ def _track(track: Track, video: Video, pictures: Sequence[tuple[int, str]]) -> d
         "end": float(display_ends(video.times, video.duration)[track.frames[-1]]),
         "score": round(best_score(track), 4),
         "counts": {name: count for name, count in counts.items() if count},
-        "pictures": [{"time": float(video.times[k]), "src": src} for k, src in pictures],
+        "crops": [{"time": float(video.times[k]), "src": src} for k, src in crops],
     }
 
 
-def _moments(video: Video, tracks: TrackFile, shots: Shots) -> list[dict[str, Any]]:
-    """Pictures of the whole, each with what is found in it: (id of the track, box)."""
+def _moments(video: Video, tracks: TrackFile, images: FilmStrips) -> list[dict[str, Any]]:
+    """Frames of the overview, each with the detected boxes in it: (id of the track, box)."""
     boxes_of = by_frame(tracks)
     ids = [None if is_drawn(track) else track.id for track in tracks.tracks]
     ends = display_ends(video.times, video.duration)
@@ -135,12 +143,12 @@ def _moments(video: Video, tracks: TrackFile, shots: Shots) -> list[dict[str, An
                 if ids[index] is not None
             ],
         }
-        for k, src in sorted(shots.moments.items())
+        for k, src in sorted(images.overview.items())
     ]
 
 
 def _drawn(track: Track, video: Video) -> dict[str, Any]:
-    """As the page and its file of edits have it."""
+    """A drawn box as in the file of edits."""
     return {
         key: value
         for key, value in asdict(drawn_box(track, video.times, video.duration)).items()
@@ -149,14 +157,14 @@ def _drawn(track: Track, video: Video) -> dict[str, Any]:
 
 
 def _check_video(video: Video, tracks: TrackFile, tracks_path: Path) -> None:
-    own = (video.path.name, video.frames, video.width, video.height)
-    said = (Path(tracks.video).name, tracks.frames, tracks.width, tracks.height)
-    if own != said:
+    actual = (video.path.name, video.frames, video.width, video.height)
+    expected = (Path(tracks.video).name, tracks.frames, tracks.width, tracks.height)
+    if actual != expected:
         raise LabelError(
-            f"{tracks_path}: tracks of {_sight(*said)}, the video is {_sight(*own)}; give the "
-            "tracks of this video or detect again"
+            f"{tracks_path}: tracks of {_described(*expected)}, but the video is "
+            f"{_described(*actual)}; give the tracks of this video or detect again"
         )
 
 
-def _sight(name: str, frames: int, width: int, height: int) -> str:
+def _described(name: str, frames: int, width: int, height: int) -> str:
     return f"{name} ({frames} frames of {width}x{height})"

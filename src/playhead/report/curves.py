@@ -1,16 +1,48 @@
-"""Curves: the named lines that the charts of every report draw."""
+"""Curves: named lines for the charts of a page, drawn by `assets/charts.js`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-__all__ = ["Line"]
+from playhead.learning.log import read_rows
+
+__all__ = ["TRAINING_SECTION", "Line", "training_curves"]
+
+TRAINING_SECTION = """<section id="training-section">
+<h2>Training</h2>
+<div class="pair"><div id="loss-chart" class="chart"></div>
+<div id="metric-chart" class="chart"></div></div>
+</section>"""
+"""Where `trainingCharts` of `assets/charts.js` draws training curves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A named line: precision over recall, or a quantity of the training log."""
+    """A named line, such as precision over recall; kind: groups lines into charts."""
 
     name: str
     x: Sequence[float]
-    y: Sequence[float]
+    y: Sequence[float | None]
     kind: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `lines` of `assets/charts.js` takes it."""
+        return {"kind": self.kind, "name": self.name, "x": list(self.x), "y": list(self.y)}
+
+
+def training_curves(run: Path) -> list[Line]:
+    """The loss over the steps and each metric over the epochs, from the log of a run folder.
+
+    Kinds: `loss` and `metric`. Raises PlayheadError if the folder has no readable log.
+    """
+    rows = read_rows(run / "log.jsonl")
+    steps = [row for row in rows if row["kind"] == "step" and row["loss"] is not None]
+    epochs = [row for row in rows if row.get("metrics")]
+    curves = [
+        Line(kind="loss", name="loss", x=[r["step"] for r in steps], y=[r["loss"] for r in steps])
+    ]
+    for name in epochs[0]["metrics"] if epochs else ():
+        x, y = [row["epoch"] for row in epochs], [row["metrics"][name] for row in epochs]
+        curves.append(Line(kind="metric", name=name, x=x, y=y))
+    return curves

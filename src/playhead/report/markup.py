@@ -1,35 +1,19 @@
-"""Markup: pages that are one file each, need no network, and take nothing they show for code."""
+"""Markup: pages that are one HTML file each, load nothing, and show every text as text."""
 
-import base64
 import html
-import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from playhead.files import write_text
 
-__all__ = [
-    "asset",
-    "chart_parts",
-    "clock",
-    "escape",
-    "json_in_html",
-    "picture_uri",
-    "write_page",
-]
+__all__ = ["asset", "clock", "element", "escape", "write_page"]
 
-# Whatever the page holds, a browser lets it neither load nor send anything.
+# With this policy a browser lets the page neither load nor send anything.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
-
-# What every page begins with; a template is what stands in its body.
 HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -42,17 +26,46 @@ HEAD = """<!doctype html>
 </head>
 <body>
 """
-FOOT = "</body>\n</html>\n"
+FOOT = "{{scripts}}</body>\n</html>\n"
 
 
-def write_page(template: str, path: Path, *, title: str, parts: Mapping[str, str]) -> Path:
-    """Fill a template, which is the body, write it as one file, and return its path.
+def write_page(
+    body: str,
+    path: Path,
+    *,
+    title: str,
+    parts: Mapping[str, str],
+    styles: str = "",
+    data: Mapping[str, Any] | None = None,
+    scripts: Sequence[str] = (),
+    charts: bool = False,
+) -> Path:
+    """Fill a template with HTML, write it as one file, and return its path.
 
-    title: plain text; parts: `styles`, and HTML for each other {{name}} of the template.
+    body: the template, HTML in which {{title}} and each {{name}} of `parts` are replaced
+    title: plain text; parts: HTML by name; styles: CSS after that of every report
+    data: JSON that scripts read as `data`; scripts: JavaScript after `assets/page.js`
+    charts: whether scripts draw charts with `assets/charts.js`
+    Raises KeyError for a {{name}} without a part, ValueError for a NaN or infinity in `data`.
     """
-    known = {"title": escape(title), "policy": POLICY, **parts}
-    # One pass over the template, so that nothing inside a part is taken for a place to fill.
-    pieces = (HEAD + template + FOOT).split("{{")
+    sheets, code = [asset("report.css"), styles], []
+    if scripts:
+        code.append(asset("page.js"))
+    if charts:
+        sheets.insert(0, asset("uPlot.min.css"))
+        code = [asset("uPlot.iife.min.js"), *code, asset("charts.js")]
+    document = "" if data is None else f'<script id="data" type="application/json">{_json(data)}'
+    known = {
+        "title": escape(title),
+        "policy": POLICY,
+        "styles": "".join(sheets),
+        "scripts": document
+        + ("</script>\n" if document else "")
+        + "".join(f"<script>{script}</script>\n" for script in (*code, *scripts)),
+        **parts,
+    }
+    # The template is split once, so a {{name}} inside a part is never replaced.
+    pieces = (HEAD + body + FOOT).split("{{")
     page = [pieces[0]]
     for piece in pieces[1:]:
         name, rest = piece.split("}}", 1)
@@ -66,22 +79,19 @@ def asset(name: str, package: str = "playhead.report") -> str:
     return (resources.files(package) / "assets" / name).read_text(encoding="utf-8")
 
 
-def chart_parts(script: str, styles: str = "") -> dict[str, str]:
-    """The parts `styles`, `uplot` and `script` of a page with charts, around what is its own."""
-    return {
-        "styles": asset("uPlot.min.css") + asset("report.css") + styles,
-        "uplot": asset("uPlot.iife.min.js"),
-        "script": asset("charts.js") + script,
-    }
+def element(tag: str, content: str, css_class: str = "") -> str:
+    """An HTML element around `content`, which is HTML."""
+    given = f' class="{css_class}"' if css_class else ""
+    return f"<{tag}{given}>{content}</{tag}>"
 
 
 def escape(text: object) -> str:
-    """Text as HTML, in an element or in a quoted attribute; half a character becomes a mark."""
-    return html.escape(_whole(str(text)))
+    """Text as HTML, in an element or a quoted attribute; lone surrogates become `?`."""
+    return html.escape(_encodable(str(text)))
 
 
 def clock(seconds: float) -> str:
-    """`0:05.20`, and `1:02:03.00` from an hour on."""
+    """A time in a video: `0:05.20`, and `1:02:03.00` from an hour on."""
     hundredths = round(seconds * 100)
     minutes, rest = divmod(hundredths, 6000)
     hours, minutes = divmod(minutes, 60)
@@ -89,19 +99,12 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{tail}" if hours else f"{minutes}:{tail}"
 
 
-def json_in_html(document: dict[str, Any]) -> str:
-    """JSON that cannot end its script element; NaN is refused, since no figure is NaN."""
+def _json(document: Mapping[str, Any]) -> str:
+    """JSON that cannot close the script element it stands in."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return _whole(text.replace("<", "\\u003c"))
+    return _encodable(text.replace("<", "\\u003c"))
 
 
-def picture_uri(picture: NDArray[np.uint8], quality: int = 80) -> str:
-    """An RGB picture (H, W, 3) as the data URI of a JPEG."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=quality, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _whole(text: str) -> str:
-    """The text without lone surrogates, which a file name of undecodable bytes has."""
+def _encodable(text: str) -> str:
+    # A file name of undecodable bytes has lone surrogates, which UTF-8 cannot encode.
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,43 +1,44 @@
-"""The report of spotting: scores and events beside the truth, and the worst mistakes to look at."""
+"""The report of spotting: scores and events beside the ground truth, and the worst mistakes.
+
+It is written from saved scores and events; no model is needed.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from playhead.errors import DamagedError
 from playhead.events.model import Event, VideoEvents
 from playhead.inference.scores import Scores, read_scores
-from playhead.media import Video, open_video
 from playhead.metrics.curves import best_f1, precision_recall
 from playhead.metrics.matching import match_events
 from playhead.metrics.soccernet_map import TIGHT
 from playhead.metrics.spotting import chance_map, confused_map
-from playhead.report.curves import Line
-from playhead.report.made import training_curves, versions
+from playhead.report.curves import Line, training_curves
+from playhead.report.images import RGB
+from playhead.report.provenance import versions
+from playhead.report.strips import read_frames
 from playhead.spotting.evaluate import measure, read_pairs
-from playhead.spotting.page import Report, Strip, Timeline, write_html
+from playhead.spotting.page import write_report_page
+from playhead.spotting.report_data import Mistake, Report, Timeline
 from playhead.spotting.truth import SCORES, pair_videos
 
 __all__ = [
-    "Pictures",
+    "FrameReader",
     "durations_of",
     "read_scores_of",
     "report_of",
-    "video_pictures",
     "write_report",
 ]
 
-TOLERANCE = 1.0
-STRIPS = 6
-STRIP_PICTURES = 5
-STRIP_SECONDS = 0.2
-STRIP_WIDTH = 448
+TOLERANCE = 1.0  # seconds
+MISTAKES_SHOWN = 6  # of each kind
+STRIP_FRAMES = 5
+STRIP_SPACING = 0.2  # seconds
 
-Pictures = Callable[[str, Sequence[float]], list[tuple[float, NDArray[np.uint8]]]]
-"""Pictures of a video, RGB (H, W, 3), for the frames nearest to some times in seconds."""
+FrameReader = Callable[[str, Sequence[float]], list[tuple[float, RGB]]]
+"""Reads the frames of a video, by name, nearest to some times: (seconds, RGB (H, W, 3))."""
 
 
 def write_report(
@@ -48,20 +49,23 @@ def write_report(
     split: str | None = None,
     run: Path | None = None,
 ) -> Path:
-    """Write the report of a folder of saved scores and events; needs no model."""
-    real, made = read_pairs(truth, predictions, split=split)
-    return report_of(real, made, read_scores_of(predictions, real), out, run=run)
+    """Write the report of a folder of saved scores and events, and return its path.
+
+    split: only its videos; run: the training run, for its curves and configuration
+    """
+    annotated, predicted = read_pairs(truth, predictions, split=split)
+    return report_of(annotated, predicted, read_scores_of(predictions, annotated), out, run=run)
 
 
 def read_scores_of(folder: Path, truth: Sequence[VideoEvents]) -> dict[str, Scores]:
-    """The saved scores of each video of the truth that has any."""
+    """The saved scores in `folder`, by the name of their video in the ground truth."""
     files = sorted(folder.rglob(f"*{SCORES}"))
     names = [str(path.relative_to(folder))[: -len(SCORES)] for path in files]
-    places = pair_videos(names, [one.video for one in truth])
+    indices = pair_videos(names, [video.video for video in truth])
     return {
-        truth[place].video: read_scores(path)
-        for path, place in zip(files, places, strict=True)
-        if place is not None
+        truth[index].video: read_scores(path)
+        for path, index in zip(files, indices, strict=True)
+        if index is not None
     }
 
 
@@ -73,12 +77,13 @@ def report_of(
     *,
     title: str = "Spotting",
     run: Path | None = None,
-    pictures: Pictures | None = None,
+    frames: FrameReader | None = None,
 ) -> Path:
     """Write the report and return its path.
 
-    scores: by video, also the videos' durations; pictures: where film strips come from, the
-    videos themselves by default.
+    scores: by video; they also tell how long each video is
+    run: the training run, for its curves and configuration
+    frames: where film strips come from, the video files by default
     """
     result = measure(truth, predictions)
     threshold = _best_threshold(truth, predictions)
@@ -99,44 +104,16 @@ def report_of(
         ap_tolerances=TIGHT,
         ap=ap,
         precision_recall=_curves(truth, predictions),
-        strips=_strips(truth, predictions, scores, threshold, pictures or video_pictures),
+        mistakes=_mistakes(truth, predictions, scores, threshold, frames or _read_video),
         training=[] if run is None else training_curves(run),
         config="" if run is None else (run / "config.yaml").read_text(encoding="utf-8"),
         versions=versions(),
     )
-    return write_html(report, out)
+    return write_report_page(report, out)
 
 
-def video_pictures(name: str, times: Sequence[float]) -> list[tuple[float, NDArray[np.uint8]]]:
-    """Pictures read from the video itself, at most 448 wide; none of what cannot be read.
-
-    A video that is not there has none: labels of one's own may name it alone.
-    """
-    if not Path(name).is_file():
-        return []
-    with open_video(name) as video:
-        frames = sorted(set(video.nearest(np.asarray(times)).tolist()))
-        width = min(STRIP_WIDTH, video.width)
-        size = (width, max(1, round(video.height * width / video.width)))
-        found = [(float(video.times[frame]), _picture(video, frame, size)) for frame in frames]
-    return [(time, picture) for time, picture in found if picture is not None]
-
-
-def _picture(video: Video, frame: int, size: tuple[int, int]) -> NDArray[np.uint8] | None:
-    try:
-        picture: NDArray[np.uint8] = video.read([frame], size=size)[0]
-        return picture
-    except DamagedError:  # an event in a damaged stretch is missed for just this reason
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Mistake:
-    video: str
-    kind: str
-    event: Event
-    score: float | None
-    weight: float
+def _read_video(name: str, times: Sequence[float]) -> list[tuple[float, RGB]]:
+    return read_frames(Path(name), times)
 
 
 def _mistakes(
@@ -144,51 +121,36 @@ def _mistakes(
     predictions: Sequence[VideoEvents],
     scores: Mapping[str, Scores],
     threshold: float,
-) -> list[_Mistake]:
-    """The misses that the model saw least of, then the false alarms it was surest of."""
-    made = {one.video: one for one in predictions}
-    misses, alarms = [], []
-    for real in truth:
-        if real.video not in made:
+    frames: FrameReader,
+) -> list[Mistake]:
+    """The misses with the lowest scores, then the false positives with the highest."""
+    by_video = {video.video: video for video in predictions}
+    misses: list[tuple[str, Mistake]] = []
+    false_positives: list[tuple[str, Mistake]] = []
+
+    for video in truth:
+        if video.video not in by_video:
             continue
-        found = match_events(real, made[real.video], TOLERANCE, threshold=threshold)
-        for event in found.misses:
-            seen = _highest_near(scores.get(real.video), event)
-            misses.append(_Mistake(real.video, "miss", event, seen, -(seen or 0.0)))
-        alarms += [
-            _Mistake(real.video, "false alarm", event, event.score, event.score)
-            for event in found.false_alarms
-        ]
-
-    def worst(mistakes: list[_Mistake]) -> list[_Mistake]:
-        return sorted(mistakes, key=lambda one: one.weight, reverse=True)[:STRIPS]
-
-    return worst(misses) + worst(alarms)
-
-
-def _strips(
-    truth: Sequence[VideoEvents],
-    predictions: Sequence[VideoEvents],
-    scores: Mapping[str, Scores],
-    threshold: float,
-    pictures: Pictures,
-) -> list[Strip]:
-    offsets = (np.arange(STRIP_PICTURES) - STRIP_PICTURES // 2) * STRIP_SECONDS
+        match = match_events(video, by_video[video.video], TOLERANCE, threshold=threshold)
+        name = Path(video.video).name
+        for event in match.misses:
+            score = _highest_near(scores.get(video.video), event)
+            miss = Mistake(name, "miss", event.label, event.start, score)
+            misses.append((video.video, miss))
+        for event in match.false_alarms:
+            alarm = Mistake(name, "false positive", event.label, event.start, event.score)
+            false_positives.append((video.video, alarm))
+    misses.sort(key=lambda entry: entry[1].score or 0.0)
+    false_positives.sort(key=lambda entry: entry[1].score or 0.0, reverse=True)
+    offsets = (np.arange(STRIP_FRAMES) - STRIP_FRAMES // 2) * STRIP_SPACING
     return [
-        Strip(
-            video=Path(one.video).name,
-            kind=one.kind,
-            label=one.event.label,
-            time=one.event.start,
-            score=one.score,
-            pictures=pictures(one.video, (one.event.start + offsets).clip(0).tolist()),
-        )
-        for one in _mistakes(truth, predictions, scores, threshold)
+        replace(shown, frames=frames(path, (shown.time + offsets).clip(0).tolist()))
+        for path, shown in misses[:MISTAKES_SHOWN] + false_positives[:MISTAKES_SHOWN]
     ]
 
 
 def _highest_near(scores: Scores | None, event: Event) -> float | None:
-    """The highest score of the event's class within the tolerance, None where nothing was seen."""
+    """The highest score of the event's class within the tolerance; None without any score."""
     if scores is None or event.label not in scores.classes:
         return None
     near = np.abs(scores.times - event.start) <= TOLERANCE / 2
@@ -202,17 +164,17 @@ def _timelines(
     predictions: Sequence[VideoEvents],
     scores: Mapping[str, Scores],
 ) -> list[Timeline]:
-    made = {one.video: one for one in predictions}
+    by_video = {video.video: video for video in predictions}
     return [
         Timeline(
-            name=Path(real.video).name,
-            duration=_duration(scores[real.video]),
-            truth=real,
-            predictions=made[real.video],
-            scores=scores[real.video],
+            name=Path(video.video).name,
+            duration=_duration(scores[video.video]),
+            truth=video,
+            predictions=by_video[video.video],
+            scores=scores[video.video],
         )
-        for real in truth
-        if real.video in made and real.video in scores
+        for video in truth
+        if video.video in by_video and video.video in scores
     ]
 
 
@@ -227,21 +189,21 @@ def _tiles(
         "best F1": metrics["best_f1"],
         "confused classes, mAP@1": confused_map(truth),
     }
-    if all(one.video in durations for one in truth):
+    if all(video.video in durations for video in truth):
         tiles["chance, mAP@1"] = chance_map(truth, durations)
     return tiles
 
 
 def _curves(truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]) -> list[Line]:
-    found = precision_recall(truth, predictions, tolerance=TOLERANCE)
+    curves = precision_recall(truth, predictions, tolerance=TOLERANCE)
     return [
         Line(name=label, x=curve.recall.tolist(), y=curve.precision.tolist())
-        for label, curve in found.items()
+        for label, curve in curves.items()
     ]
 
 
 def _summary(truth: Sequence[VideoEvents], durations: Mapping[str, float]) -> str:
-    events = sum(len(one.events) for one in truth)
+    events = sum(len(video.events) for video in truth)
     minutes = sum(durations.values()) / 60
     return f"{len(truth)} videos, {minutes:.1f} minutes, {events} events"
 
@@ -252,8 +214,8 @@ def _best_threshold(truth: Sequence[VideoEvents], predictions: Sequence[VideoEve
 
 
 def durations_of(scores: Mapping[str, Scores]) -> dict[str, float]:
-    """Seconds of each video, from its grid."""
-    return {name: _duration(one) for name, one in scores.items()}
+    """The duration of each video in seconds, from the grid of its scores."""
+    return {name: _duration(grid) for name, grid in scores.items()}
 
 
 def _duration(scores: Scores) -> float:

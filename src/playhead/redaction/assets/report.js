@@ -1,3 +1,2 @@
-"use strict";
-for (const slider of document.querySelectorAll(".wipe + input"))
+for (const slider of all(".wipe + input"))
   slider.oninput = () => slider.previousElementSibling.style.setProperty("--at", `${slider.value}%`);

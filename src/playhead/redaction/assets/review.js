@@ -1,27 +1,11 @@
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
-const all = (selector) => [...document.querySelectorAll(selector)];
 const PAGE = 40;  // tracks that are added to the list at a time
-const clock = (seconds) => {
-  const s = Math.round(seconds * 100) / 100;
-  const h = Math.floor(s / 3600), m = Math.floor(s / 60) % 60, tail = (s % 60).toFixed(2).padStart(5, "0");
-  return h ? `${h}:${String(m).padStart(2, "0")}:${tail}` : `${m}:${tail}`;
-};
 const many = (n, one, more = one + "s") => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
 const number = (text) => String(text).trim() === "" ? NaN : Number(text);
 // Rounded outwards, so that rounding leaves no frame visible. A start is rounded to microseconds: any earlier it
 // would take in the frame before, which is still displayed then.
 const early = (s) => Math.max(0, Math.floor(s * 1e6 + 1e-3) / 1e6), late = (s) => Math.ceil(s * 1000 - 1e-6) / 1000;
 
-function element(tag, text, className) {
-  const node = document.createElement(tag);
-  if (text !== undefined) node.textContent = text;
-  if (className) node.className = className;
-  return node;
-}
-
-// What is decided. `boxes` and `spans` are written as they stand; ids are compared with what the track file says.
+// The decisions. `boxes` and `spans` are saved as they are; kept ids are compared with those of the track file.
 const ids = new Set(data.tracks.map((t) => t.id));
 let kept = new Set(data.shown), boxes = data.boxes, spans = data.spans;
 const edits = () => ({
@@ -39,10 +23,10 @@ function spanMistake([start, end]) {
 }
 
 function cornersMistake(box) {
-  if (!Array.isArray(box) || box.length !== 4 || !box.every(Number.isFinite)) return "needs a rectangle; draw it on the picture";
+  if (!Array.isArray(box) || box.length !== 4 || !box.every(Number.isFinite)) return "needs a rectangle; draw it on the image";
   const [x1, y1, x2, y2] = box;
-  if (x2 - x1 < 1 || y2 - y1 < 1) return "has a rectangle without area; draw it on the picture";
-  return x1 >= data.width || y1 >= data.height || x2 <= 0 || y2 <= 0 ? "lies outside the picture" : "";
+  if (x2 - x1 < 1 || y2 - y1 < 1) return "has a rectangle without area; draw it on the image";
+  return x1 >= data.width || y1 >= data.height || x2 <= 0 || y2 <= 0 ? "lies outside the image" : "";
 }
 
 function boxMistake(box) {
@@ -102,15 +86,15 @@ function card(track) {
   toggle.append(box, words);
   top.append(element("h3", `${track.label} #${track.id}`),
     element("span", `${clock(track.start)} – ${clock(track.end)} (${(track.end - track.start).toFixed(1)} s) · best score ${track.score.toFixed(2)} · ${counts}`, "facts"), toggle);
-  for (const one of track.pictures) {
+  for (const crop of track.crops) {
     const figure = element("figure"), image = element("img");
-    image.src = one.src;
-    image.alt = `${track.label} at ${clock(one.time)}`;
+    image.src = crop.src;
+    image.alt = `${track.label} at ${clock(crop.time)}`;
     image.loading = "lazy";
-    figure.append(image, element("figcaption", clock(one.time)));
+    figure.append(image, element("figcaption", clock(crop.time)));
     strip.append(figure);
   }
-  if (!track.pictures.length) strip.append(element("span", "no picture", "note"));
+  if (!track.crops.length) strip.append(element("span", "no image", "note"));
   node.append(top, strip);
   return node;
 }
@@ -153,7 +137,7 @@ function chooseMoment(index) {
 }
 
 function drawOverlay() {
-  if (!data.moments.length) return;  // not a frame could be read
+  if (!data.moments.length) return;  // no frame could be read
   const svg = $("overlay"), now = data.moments[moment];
   svg.setAttribute("viewBox", `0 0 ${data.width} ${data.height}`);
   svg.replaceChildren();
@@ -293,7 +277,7 @@ $("load").onchange = async () => {
 function load(text) {
   let given;
   try { given = JSON.parse(text); } catch (error) { return `is not JSON (${error.message})`; }
-  if (!given || given.schema !== data.schema) return `is no file of edits of schema ${data.schema}`;
+  if (!given || given.schema !== data.schema) return `is not a file of edits of schema ${data.schema}`;
   if (given.video !== data.video) return `is of ${given.video}, this page is of ${data.video}`;
   if ("tracks" in given && given.tracks !== data.identity) return `is of other tracks than ${data.tracks_file} had for this page`;
   const { keep = [], hide = [] } = given, newBoxes = given.boxes ?? boxes, newSpans = given.spans ?? spans;
@@ -302,7 +286,7 @@ function load(text) {
   if (unknown !== undefined) return `names track ${unknown}, which is not here`;
   const box = newBoxes.findIndex(boxMistake), span = newSpans.findIndex((s) => !Array.isArray(s) || s.length !== 2 || spanMistake(s));
   if (box >= 0) return `box ${box + 1} ${boxMistake(newBoxes[box])}`;
-  if (span >= 0) return `time span ${span + 1} is not from one time to a later one`;
+  if (span >= 0) return `time span ${span + 1} must end after it starts`;
   kept = new Set([...data.shown, ...keep].filter((id) => !hide.includes(id)));
   boxes = newBoxes;
   spans = newSpans;
@@ -345,9 +329,9 @@ function start() {
   $("box-label").append(...data.labels.map((name) => new Option(name, name)));
   $("summary").textContent = `${data.tracks_file}: ${many(data.tracks.length, "track")} in ${many(data.frames, "frame")} of ` +
     `${data.width}×${data.height}, ${clock(data.duration)} long.` +
-    (data.unseen ? ` ${many(data.unseen, "frame")} could not be looked at and ${data.unseen === 1 ? "is" : "are"} hidden whole.` : "");
+    (data.unseen ? ` ${many(data.unseen, "frame")} could not be analysed and ${data.unseen === 1 ? "is" : "are"} hidden whole.` : "");
   $("few").textContent = data.few
-    ? `There are too many tracks for all pictures: ${many(data.few, "track")}, neither the longest nor of the lowest score, ${data.few === 1 ? "has" : "have"} one picture or none.` : "";
+    ? `There are too many tracks for full film strips: ${many(data.few, "track")}, neither the longest nor those with the lowest scores, ${data.few === 1 ? "has" : "have"} one image or none.` : "";
   $("file").textContent = data.edits_file;
   $("command").textContent = data.command;
   $("moment-list").append(...data.moments.map((m, i) => {

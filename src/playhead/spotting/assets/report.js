@@ -1,11 +1,4 @@
-const data = JSON.parse(document.getElementById("data").textContent);
-const clock = (s) => {
-  const whole = Math.floor(s), h = Math.floor(whole / 3600), m = Math.floor(whole / 60) % 60;
-  const tail = (s % 60).toFixed(2).padStart(5, "0");
-  return h ? `${h}:${String(m).padStart(2, "0")}:${tail}` : `${m}:${tail}`;
-};
-
-// Scores arrive as bytes: 0-254 is the score times 254, 255 is "not seen".
+// Scores arrive as bytes: 0-254 is the score times 254, 255 is no score.
 function decode(video) {
   if (!video.scores) return null;
   if (video.decoded) return video.decoded;
@@ -18,7 +11,7 @@ function decode(video) {
 
 // Predictions in score order each take the nearest free truth within half the tolerance.
 function matchEvents(video, tolerance, threshold, onlyClass) {
-  const taken = new Set(), hits = [], alarms = [];
+  const taken = new Set(), hits = [], falsePositives = [];
   const wanted = (c) => onlyClass < 0 || c === onlyClass;
   const predictions = video.predictions.filter((p) => p.s >= threshold && wanted(p.c)).sort((a, b) => b.s - a.s);
   const truth = video.truth.map((t, i) => ({ ...t, i })).filter((t) => wanted(t.c));
@@ -28,15 +21,15 @@ function matchEvents(video, tolerance, threshold, onlyClass) {
       const gap = Math.abs(t.t - p.t);
       if (t.c === p.c && !taken.has(t.i) && gap <= tolerance / 2 + 1e-9 && (!best || gap < Math.abs(best.t - p.t))) best = t;
     }
-    if (best) { taken.add(best.i); hits.push(p); } else alarms.push(p);
+    if (best) { taken.add(best.i); hits.push(p); } else falsePositives.push(p);
   }
-  return { hits, alarms, misses: truth.filter((t) => !taken.has(t.i)), truth };
+  return { hits, falsePositives, misses: truth.filter((t) => !taken.has(t.i)), truth };
 }
 
-let chart = null, found = null, shown = null;
+let chart = null, matched = null, shown = null;
 
 function markers(u) {
-  if (!found) return;
+  if (!matched) return;
   const { ctx } = u, ratio = devicePixelRatio || 1;
   const [low, high] = [u.scales.x.min, u.scales.x.max];
   ctx.save();
@@ -48,10 +41,10 @@ function markers(u) {
     ctx.fillText(glyph, u.valToPos(t, "x", true), y);
   };
   const top = u.bbox.top + 11 * ratio;
-  found.truth.forEach((t) => put("▼", t.t, top, colour(t.c)));
-  found.misses.forEach((t) => put("✕", t.t, top + 14 * ratio, css("--miss")));
-  found.hits.forEach((p) => put("●", p.t, u.valToPos(p.s, "y", true) + 4 * ratio, css("--hit")));
-  found.alarms.forEach((p) => put("◆", p.t, u.valToPos(p.s, "y", true) + 4 * ratio, css("--alarm")));
+  matched.truth.forEach((t) => put("▼", t.t, top, colour(t.c)));
+  matched.misses.forEach((t) => put("✕", t.t, top + 14 * ratio, css("--bad")));
+  matched.hits.forEach((p) => put("●", p.t, u.valToPos(p.s, "y", true) + 4 * ratio, css("--good")));
+  matched.falsePositives.forEach((p) => put("◆", p.t, u.valToPos(p.s, "y", true) + 4 * ratio, css("--violet")));
   ctx.restore();
 }
 
@@ -78,12 +71,12 @@ function update() {
   const tolerance = Number($("tolerance").value), threshold = Number($("threshold").value);
   $("tolerance-value").textContent = `${tolerance.toFixed(1)} s (±${(tolerance / 2).toFixed(2)})`;
   $("threshold-value").textContent = threshold.toFixed(2);
-  found = matchEvents(shown, tolerance, threshold, Number($("class").value));
-  const precision = found.hits.length / Math.max(1, found.hits.length + found.alarms.length);
-  const recall = found.hits.length / Math.max(1, found.truth.length);
-  $("counts").textContent = `${found.hits.length} hits, ${found.misses.length} misses, ${found.alarms.length} false alarms: ` +
+  matched = matchEvents(shown, tolerance, threshold, Number($("class").value));
+  const precision = matched.hits.length / Math.max(1, matched.hits.length + matched.falsePositives.length);
+  const recall = matched.hits.length / Math.max(1, matched.truth.length);
+  $("counts").textContent = `${matched.hits.length} hits, ${matched.misses.length} misses, ${matched.falsePositives.length} false positives: ` +
     `precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`;
-  const rows = [...found.misses.map((t) => ({ ...t, kind: "miss" })), ...found.alarms.map((p) => ({ ...p, kind: "false alarm" }))]
+  const rows = [...matched.misses.map((t) => ({ ...t, kind: "miss" })), ...matched.falsePositives.map((p) => ({ ...p, kind: "false positive" }))]
     .sort((a, b) => a.t - b.t);
   $("mistakes").replaceChildren(table(["time", "class", "mistake", "score"],
     rows.map((r) => [clock(r.t), data.classes[r.c], r.kind, r.s === undefined ? "–" : r.s.toFixed(2)]),
@@ -106,32 +99,6 @@ function zoom(how) {
   zoomTo(low, high);
 }
 
-function strips() {
-  if (!data.strips.length) { $("strips-section").remove(); return; }
-  for (const strip of data.strips) {
-    const node = element("div", undefined, "strip"), frames = element("div", undefined, "frames");
-    const head = element("h3");
-    head.append(element("span", strip.kind === "miss" ? "✕ miss" : "◆ false alarm", strip.kind === "miss" ? "miss" : "alarm"),
-      ` ${strip.label} at ${clock(strip.time)} in ${strip.video}${strip.score === null ? "" : `, score ${strip.score.toFixed(2)}`}`);
-    strip.pictures.forEach((p) => {
-      const box = element("figure", undefined, p.middle ? "middle" : ""), image = element("img");
-      image.src = p.src; image.alt = `${strip.video} at ${clock(p.time)}`; image.loading = "lazy";
-      box.append(image, element("figcaption", `${p.time >= strip.time ? "+" : "−"}${Math.abs(p.time - strip.time).toFixed(2)} s`));
-      frames.append(box);
-    });
-    node.append(head, frames);
-    $("strips").append(node);
-    frames.scrollLeft = (frames.scrollWidth - frames.clientWidth) / 2;  // the moment itself in view
-  }
-}
-
-$("summary").textContent = data.summary;
-data.tiles.forEach((t) => {
-  const tile = element("div", undefined, "tile");
-  tile.append(element("b", figure(t.value)), element("span", t.name));
-  $("tiles").append(tile);
-});
-strips();
 if (data.videos.length) {
   data.videos.forEach((v, i) => $("video").append(new Option(v.name, i)));
   $("class").append(new Option("all", -1), ...data.classes.map((name, i) => new Option(name, i)));
@@ -146,15 +113,7 @@ if (data.videos.length) {
 
 if (data.ap.tolerances.length) {
   lines("ap-chart", "AP by tolerance", "tolerance (s)", "AP", Object.entries(data.ap.series).map(([name, y]) => ({ name, x: data.ap.tolerances, y })), { unit: true });
-  $("ap-table").append(table(["AP at", ...data.ap.tolerances.map((t) => `${t} s`)],
-    Object.entries(data.ap.series).map(([name, y]) => [name, ...y.map(figure)])));
-  lines("pr-chart", `Precision over recall at ${data.tolerance} s`, "recall", "precision", data.curves.map((c) => ({ name: c.name, x: c.recall, y: c.precision })), { unit: true });
+  lines("pr-chart", `Precision over recall at ${data.tolerance} s`, "recall", "precision", data.curves, { unit: true });
 } else $("ap-section").remove();
 
-if (data.training.length) {
-  lines("loss-chart", "Loss", "step", "loss", data.training.filter((s) => s.kind === "loss"));
-  lines("metric-chart", "Validation", "epoch", "", data.training.filter((s) => s.kind === "metric"));
-} else $("training-section").remove();
-
-$("versions").append(table(["", ""], Object.entries(data.versions)));
-$("config").textContent = data.config;
+trainingCharts(data.training);
