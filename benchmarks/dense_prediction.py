@@ -173,6 +173,7 @@ def settle(model: SpottingModel, window: WindowSpec, size: tuple[int, int]) -> N
     with torch.no_grad():
         for _ in range(2):
             model(torch.rand(4, window.frames, size[1], size[0]).round())
+        assert isinstance(model.classify, torch.nn.Linear)
         model.classify.weight.mul_(20)
 
 

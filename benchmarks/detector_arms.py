@@ -67,9 +67,9 @@ def main() -> None:
     print(f"\n{arguments.epochs} epochs at {arguments.size} pixels, seeds {arguments.seeds}\n")
     print("| cut and paste | plate AP50 | vehicle AP50 | mAP50 | mAP50-95 | seconds |")
     print("|---|---|---|---|---|---|")
-    for arm, runs in rows.items():
-        figures = [with_interval([run[name] for run in runs]) for name in FIGURES]
-        seconds = np.mean([run["seconds"] for run in runs])
+    for arm, results in rows.items():
+        figures = [with_interval([result[name] for result in results]) for name in FIGURES]
+        seconds = np.mean([result["seconds"] for result in results])
         print(f"| {arm} | {' | '.join(figures)} | {seconds:.0f} |", flush=True)
     print(f"\n{(time.monotonic() - began) / 60:.0f} minutes in all")
 
@@ -119,7 +119,8 @@ def one_run(
     name = f"{arm.replace(' ', '-')}-{seed}-{arguments.epochs}-{arguments.size}"
     kept = arguments.runs / f"{name}.json"
     if kept.is_file():
-        return json.loads(kept.read_text())
+        result: dict[str, Any] = json.loads(kept.read_text())
+        return result
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run = TrainingRun(Path(folder) / "run", config)

@@ -11,6 +11,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,13 @@ def main() -> None:
     rng = np.random.default_rng(0)
     pictures = list(rng.integers(0, 256, (BATCH, SIDE, SIDE, 3), dtype=np.uint8))
     with tempfile.TemporaryDirectory() as folder:
-        detectors, sizes = {}, {}
+        detectors: dict[str, Detect] = {}
+        sizes: dict[str, str] = {}
         for name in ("small", "medium", "large"):
             detectors[name], sizes[name] = own(name, Path(folder) / name, arguments.threads)
         for name in PEERS:
             peer = open_detector(name, threads=arguments.threads)
-            detectors[name] = lambda given, peer=peer: peer.detect(given, threshold=0.3)
+            detectors[name] = partial(peer.detect, threshold=0.3)
         best = fastest(detectors, pictures, arguments.rounds)
     print(f"\n{SIDE}x{SIDE}, {arguments.threads} threads, batches of {BATCH}\n")
     print("| detector | parameters | pictures a second | beside people | beside objectron |")

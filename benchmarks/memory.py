@@ -68,7 +68,7 @@ def write_clip(path: Path, frames: int) -> Path:
 def predict(bundle: Path, clip: Path, out: Path) -> dict[str, float]:
     """Through the command that a user gives, on two threads."""
     playhead = Path(sys.executable).with_name("playhead")
-    options = ["--out", out, "--device", "cpu", "--threads", "2", "--json"]
+    options = ["--out", str(out), "--device", "cpu", "--threads", "2", "--json"]
     done = subprocess.run(
         [playhead, "spotting", "predict", bundle, clip, *options],
         check=True,

@@ -18,8 +18,9 @@ from environment import describe
 from playhead.events.model import Event, VideoEvents
 from playhead.metrics.soccernet_map import LOOSE, TIGHT, soccernet_map
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "metrics"))
-from soccernet_reference import public_map, random_case
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.metrics.soccernet_reference import public_map, random_case
 
 AGREEMENT = 1e-9
 CASES = ([1], [2], [1, 2, 3, 4, 5], [5, 30, 60])

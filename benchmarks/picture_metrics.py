@@ -17,6 +17,7 @@ import numpy as np
 
 from environment import describe
 from playhead.detection.intervals import picture_intervals
+from playhead.events.images import PictureSet
 from playhead.metrics.confusion import confusion_matrix
 from playhead.metrics.detection import measure_classes
 from playhead.metrics.mistakes import find_mistakes
@@ -51,7 +52,7 @@ def main() -> None:
         sys.exit("the metrics differ")
 
 
-def difference(case: tuple) -> tuple[float, float, float]:
+def difference(case: tuple[PictureSet, PictureSet]) -> tuple[float, float, float]:
     """The greatest difference of any average precision, and seconds of ours and pycocotools."""
     begin = time.perf_counter()
     own = np.array([one.ap for one in measure_classes(*case).values()])

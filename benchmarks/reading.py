@@ -24,7 +24,7 @@ import av
 import numpy as np
 
 from environment import describe
-from playhead.media import open_video
+from playhead.media import Pixels, open_video
 
 BATCH = 32
 LUMA_BAR, RGB_BAR = 0.90, 1.0
@@ -73,7 +73,7 @@ def pyav_rgb_kept(path: Path) -> int:
 _KEPT = np.ones((BATCH, 720, 1280, 3), np.uint8)
 
 
-def playhead(pixels: str, size: tuple[int, int] | None = None) -> Callable[[Path], int]:
+def playhead(pixels: Pixels, size: tuple[int, int] | None = None) -> Callable[[Path], int]:
     width, height = size or (1280, 720)
     shape = (BATCH, height, width, 3) if pixels == "rgb" else (BATCH, height, width)
     buffer = np.ones(shape, np.uint8)
@@ -110,7 +110,7 @@ def opencv_rgb() -> Callable[[Path], int] | None:
 def torchcodec_rgb() -> Callable[[Path], int] | None:
     try:
         import torch
-        from torchcodec.decoders import VideoDecoder
+        from torchcodec.decoders import VideoDecoder  # type: ignore[attr-defined]
 
         VideoDecoder(str(film()))
     except (ImportError, RuntimeError, OSError):

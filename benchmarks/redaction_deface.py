@@ -108,8 +108,16 @@ def make(
     path: Path, size: tuple[int, int], faces: list[Cutout], seconds: float, seed: int
 ) -> TrackFile:
     clip = weight_path("clip-bikes")
-    ways = {"seed": seed, "heights": HEIGHTS, "together": TOGETHER}
-    return paste_along(clip, faces, path, size=size, seconds=seconds, **ways)
+    return paste_along(
+        clip,
+        faces,
+        path,
+        size=size,
+        seconds=seconds,
+        seed=seed,
+        heights=HEIGHTS,
+        together=TOGETHER,
+    )
 
 
 def deface(backend: str) -> Side:

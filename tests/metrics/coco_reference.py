@@ -3,6 +3,7 @@
 import io
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def coco_ap(truth: PictureSet, found: PictureSet) -> np.ndarray:
     return mean.transpose(1, 2, 0)
 
 
-def _rows(image: int, one: LabelledPicture) -> list[dict]:
+def _rows(image: int, one: LabelledPicture) -> list[dict[str, Any]]:
     return [
         {"image_id": image, "category_id": int(label) + 1, "iscrowd": 0, "score": float(score),
          "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1)}
@@ -61,7 +62,7 @@ def _rows(image: int, one: LabelledPicture) -> list[dict]:
     ]  # fmt: skip
 
 
-def _coco(pictures: PictureSet, rows: list[dict]) -> COCO:
+def _coco(pictures: PictureSet, rows: list[dict[str, Any]]) -> COCO:
     coco = COCO()
     coco.dataset = {
         "images": [{"id": number} for number in range(1, len(pictures) + 1)],
@@ -102,7 +103,7 @@ def cases(draw: st.DrawFn) -> tuple[PictureSet, PictureSet]:
     return PictureSet(classes, tuple(truth)), PictureSet(classes, tuple(found))
 
 
-def _picture(number: int, rows: list[tuple]) -> LabelledPicture:
+def _picture(number: int, rows: list[tuple[Any, ...]]) -> LabelledPicture:
     boxes, labels, scores = zip(*rows, strict=True) if rows else ((), (), ())
     return picture(f"{number}.jpg", boxes, labels, scores)
 

@@ -89,7 +89,7 @@ def random_case(
         ]
         wild = _events(rng, classes, int(rng.integers(0, 40)), span=span, tied=tied)
         guessed = [*near, *wild]
-        rng.shuffle(guessed)  # type: ignore[arg-type]
+        rng.shuffle(guessed)
         truth.append(VideoEvents(video=video, classes=classes, events=tuple(true)))
         if rng.random() < 0.9:
             events = tuple(guessed) if rng.random() < 0.9 else ()
