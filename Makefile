@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check bench
+.PHONY: setup demo quick test check bench
 .DEFAULT_GOAL := setup
 
 setup: .venv/ready
@@ -17,8 +17,14 @@ setup: .venv/ready
 demo: setup
 	$(BIN)/playhead demo
 
+# Compiled tests are kept, since each worker would compile all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+quick: setup
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --hypothesis-profile quick
+
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -1,4 +1,7 @@
-"""What tests share: one torch thread, private cache folders, markers that fail under CI."""
+"""What all tests share: one thread a process, a private cache folder, real data and weights.
+
+Tests run in one process a core, so a test uses one thread. Nothing here imports torch.
+"""
 
 import os
 import signal
@@ -8,36 +11,39 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# An example may take long on a busy machine; that says nothing about the code.
+# Read when torch, NumPy and OpenCV are first imported, by this process and those it starts.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+# An example may take long on a busy machine, which says nothing about the code.
 settings.register_profile("playhead", deadline=None, max_examples=60)
+settings.register_profile("quick", deadline=None, max_examples=15)
 settings.load_profile("playhead")
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_torch_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_works() -> None:
-    """A shell that runs tests in the background has them ignore Ctrl-C, which some of them send."""
+    """Some tests send Ctrl-C, which a shell makes background processes ignore."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
+def one_process_for_a_world() -> None:
+    """Draw worlds in the process of the test: another process costs more than it saves."""
+    from playhead.worlds import processes
+
+    processes.DEFAULT_PROCESSES = 1
+
+
+@pytest.fixture(scope="session", autouse=True)
 def private_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Frame tables and frame caches of the tests never meet the user's own."""
+    """Keep the caches of the tests apart from those of the user."""
     os.environ["PLAYHEAD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 def skip_or_fail(reason: str) -> None:
-    """Skip on a developer's machine; under CI what is missing is a failure."""
+    """Skip a test whose data is missing; under CI this is a failure."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -54,7 +60,7 @@ def real_data() -> Path:
 
 @pytest.fixture
 def packaged_weights() -> Callable[[str], Path]:
-    """Where `playhead weights get NAME` put a file; what needs one is marked `weights`."""
+    """The path of a file of `playhead weights get`; tests that need one are marked `weights`."""
     from playhead.errors import WeightsError
     from playhead.inference.weights import weight_path
 

@@ -115,12 +115,14 @@ def test_info_shows_every_file_however_one_of_them_fails(
     assert [line for line in lines if not line.startswith(" ")] == list(map(str, paths))
 
 
+@pytest.mark.slow
 def test_info_reads_a_file_whose_sound_begins_in_its_middle(tmp_path: Path) -> None:
     paths = [sound_in_the_middle(tmp_path / "joined.ts"), encode(tmp_path / "a.mp4", 20)]
     found = playhead_json("info", *paths, code=3)
     assert [(one["status"], one["frames"]) for one in found] == [("partial", 900), ("ok", 20)]
 
 
+@pytest.mark.slow
 def test_debug_shows_the_traceback_of_a_file_that_fails(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mp4", 20)
     code = (

@@ -93,6 +93,7 @@ def test_a_packaged_configuration_is_named_by_its_name() -> None:
     assert str(path.parent) not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_configuration_nested_beyond_reading_or_with_a_date_of_no_calendar_is_an_error(
     tmp_path: Path,
 ) -> None:

@@ -100,6 +100,7 @@ def test_cutouts_hardly_cover_each_other(clip: Path, tmp_path: Path) -> None:
     assert 2 <= most <= 5
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_file_and_another_is_not(clip: Path, tmp_path: Path) -> None:
     first, same, other = (
         moved(clip, tmp_path / f"{name}.mp4", seed) for name, seed in (("a", 5), ("b", 5), ("c", 6))
@@ -158,6 +159,7 @@ def test_what_has_no_box_or_no_cutout_is_refused(clip: Path, tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.weights
 def test_a_real_network_finds_real_faces_that_were_pasted(

@@ -386,6 +386,7 @@ FOUND = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.lists(FOUND, max_size=14), st.integers(1, 3))
 def test_every_good_box_lies_within_a_box_of_its_frame(
@@ -416,6 +417,7 @@ def _in_picture(found: Boxes) -> NDArray[np.float32]:
     return inside[np.all(inside[:, :2] < inside[:, 2:], axis=1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "most"), [(1, 0.001), (2, 0.003), (4, 0.01)])
 def test_of_objects_that_wander_and_are_often_missed_hardly_a_frame_is_exposed(
     every: int, most: float

@@ -1,6 +1,7 @@
 """The demo: scattered labels made one set again, test pictures at the thresholds of the bundle."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +47,13 @@ def test_test_pictures_are_measured_at_the_thresholds_of_the_bundle(tmp_path: Pa
     used = {name: (one["threshold"], one["threshold_source"]) for name, one in columns.items()}
     assert used == {"car": (0.7, "bundle"), "plate": (0.3, "bundle")}
     assert columns["car"]["recall"] == 0.5  # the best F1 of these pictures would have 1
-    document = page.read_text(encoding="utf-8").split('type="application/json">')[-1]
-    shown = json.loads(document.split("</script>")[0])
-    assert [row["threshold"] for row in shown["rows"][:2]] == [0.7, 0.3]
-    assert shown["confusion"]["counts"][0] == [1, 0, 1]
-    assert shown["threshold_note"].endswith("confusion: those of the bundle.")
+    text = page.read_text(encoding="utf-8")
+    rows = [re.findall("<td[^>]*>([^<]*)</td>", row) for row in re.findall("<tr>(.*?)</tr>", text)]
+    thresholds = {row[0]: row[7] for row in rows if len(row) > 7}
+    assert thresholds == {"car": "0.700", "plate": "0.300"}
+    document = text.split('type="application/json">')[-1].split("</script>")[0]
+    assert json.loads(document)["confusion"]["counts"][0] == [1, 0, 1]
+    assert "confusion: those of the bundle.</p>" in text
 
 
 def cars(folder: Path) -> PictureSet:

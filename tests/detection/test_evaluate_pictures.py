@@ -99,6 +99,7 @@ def test_nothing_found_is_zero_and_no_picture_at_all_is_unknown() -> None:
     assert measure_pictures(empty, empty).to_json()["metrics"]["ap50"] is None
 
 
+@pytest.mark.slow
 def test_an_interval_holds_its_value_and_is_one_point_where_every_group_is_alike() -> None:
     truth, found = random_case(5, 24)
     intervals = picture_intervals(truth, found, resamples=200)
@@ -128,6 +129,7 @@ def test_pictures_of_one_group_are_drawn_together() -> None:
     assert alone.high < 1
 
 
+@pytest.mark.slow
 def test_a_detector_is_no_better_than_itself_and_surely_better_than_one_without_its_finds() -> None:
     truth, found = random_case(5, 24)
     fewer = PictureSet(

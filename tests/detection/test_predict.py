@@ -130,6 +130,7 @@ def test_an_ensemble_is_asked_like_one_bundle(tmp_path: Path, bundle: Bundle) ->
     assert found.pictures[0].scores.tolist() == pytest.approx([200 / 255, 100 / 255], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_predicting_does_not_need_torch(tmp_path: Path, bundle: Bundle) -> None:
     paths, _ = painted(tmp_path, 1)
     script = textwrap.dedent(

@@ -228,6 +228,7 @@ def test_a_video_becomes_tracks_of_every_class_of_the_bundle(tmp_path: Path, bun
     assert (out / "labels" / "still.txt").is_file()
 
 
+@pytest.mark.slow
 def test_an_ensemble_fuses_and_weights_are_checked(tmp_path: Path, bundle: Path) -> None:
     other = write_detector_bundle(tmp_path / "other", ("plate", "dog")).folder
     picture(tmp_path / "photos" / "0.png", 4)
@@ -286,6 +287,7 @@ def test_weights_and_settings_count_in_videos_as_in_pictures(
     assert {track.label for track in read_tracks(out / "v.tracks.npz").tracks} == labels
 
 
+@pytest.mark.slow
 def test_enlarging_and_precision_count_in_videos_as_in_pictures(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -207,6 +207,7 @@ def test_saved_predictions_of_every_format_are_measured_alike(
     assert "car" in playhead("detection", "evaluate", *paths)
 
 
+@pytest.mark.slow
 def test_classes_threshold_intervals_and_page_are_asked_for_by_options(
     street: Path, tmp_path: Path
 ) -> None:
@@ -343,6 +344,7 @@ def test_recorded_thresholds_that_cannot_be_read_are_one_plain_line(
     assert f"{record}: a mistake in the configuration: thresholds.car" in finished.err
 
 
+@pytest.mark.slow
 def test_measuring_choosing_and_the_page_work_without_torch(
     street: Path, bundle: Path, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_bundle_that_says_how_it_was_trained(trained: Path) -> None:
     manifest = load_bundle(trained / "bundle").manifest
     assert (manifest.job, manifest.classes) == ("detection", CLASSES)
@@ -53,6 +54,7 @@ def test_a_run_leaves_a_bundle_that_says_how_it_was_trained(trained: Path) -> No
     assert {"ap50", "ap50_95"} <= manifest.metrics.keys()
 
 
+@pytest.mark.slow
 def test_the_bundle_s_graph_answers_as_the_network_does_at_another_size(trained: Path) -> None:
     bundle = load_bundle(trained / "bundle")
     model, _ = build_from_manifest(bundle.manifest)
@@ -65,12 +67,14 @@ def test_the_bundle_s_graph_answers_as_the_network_does_at_another_size(trained:
     np.testing.assert_allclose(made, expected, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_tiny_detector_learns_squares_and_discs(tmp_path: Path) -> None:
     manifest = draw_set(tmp_path / "set", 32)
     config = tiny_config(manifest, training={"epochs": 24, "validate_every": 24})
     assert learn(config, tmp_path / "run").fitted.metrics["ap50"] > 0.8
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_weights(
     drawn: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,12 +100,14 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_weights(
     assert all(whole[name].tobytes() == resumed[name].tobytes() for name in whole)
 
 
+@pytest.mark.slow
 def test_workers_make_the_same_weights(drawn: Path, trained: Path, tmp_path: Path) -> None:
     learn(tiny_config(drawn, training={"workers": 2}), tmp_path / "run")
     alone, shared = (load_file(run / "best.safetensors") for run in (trained, tmp_path / "run"))
     assert all(alone[name].tobytes() == shared[name].tobytes() for name in alone)
 
 
+@pytest.mark.slow
 def test_a_bundle_goes_on_with_other_classes_and_keeps_those_it_knows(
     drawn: Path, trained: Path
 ) -> None:
@@ -123,6 +129,7 @@ def test_a_bundle_goes_on_with_other_classes_and_keeps_those_it_knows(
             np.testing.assert_array_equal(new[name][0], before[name][0])
 
 
+@pytest.mark.slow
 def test_going_on_starts_where_the_bundle_was(drawn: Path, trained: Path, tmp_path: Path) -> None:
     config = tiny_config(
         drawn,
@@ -137,6 +144,7 @@ def test_going_on_starts_where_the_bundle_was(drawn: Path, trained: Path, tmp_pa
     np.testing.assert_allclose(made[names[0]], started[names[0]], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_which_classes_of_a_bundle_go_on_is_said_and_logged(
     drawn: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +170,7 @@ def test_frozen_blocks_without_any_start_are_refused(drawn: Path) -> None:
     tiny_config(drawn, model={"frozen_blocks": 2}, start={"bundle": "runs/first/bundle"})
 
 
+@pytest.mark.slow
 def test_a_bundle_of_another_network_is_refused(drawn: Path, trained: Path, tmp_path: Path) -> None:
     config = tiny_config(drawn, start={"bundle": str(trained / "bundle")}, model={"channels": 24})
     with pytest.raises(WeightsError, match="same model section"):
@@ -284,6 +293,7 @@ def test_decisions_that_name_an_unknown_class_are_refused_before_training(
     assert not (tmp_path / "run" / "log.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_labels_that_changed_since_stop_a_resume(tmp_path: Path) -> None:
     manifest = draw_set(tmp_path / "set", 8)
     config = tiny_config(manifest, training={"epochs": 1})
@@ -293,6 +303,7 @@ def test_labels_that_changed_since_stop_a_resume(tmp_path: Path) -> None:
         learn(config, tmp_path / "run", resume=True)
 
 
+@pytest.mark.slow
 def test_a_box_that_moved_since_stops_a_resume(tmp_path: Path) -> None:
     manifest = draw_set(tmp_path / "set", 8)
     config = tiny_config(manifest, training={"epochs": 1})
@@ -304,6 +315,7 @@ def test_a_box_that_moved_since_stops_a_resume(tmp_path: Path) -> None:
         learn(config, tmp_path / "run", resume=True)
 
 
+@pytest.mark.slow
 def test_a_bundle_made_later_has_the_classes_that_were_trained(
     trained: Path, drawn: Path, tmp_path: Path
 ) -> None:
@@ -315,6 +327,7 @@ def test_a_bundle_made_later_has_the_classes_that_were_trained(
     assert load_bundle(bundle).manifest.classes == CLASSES
 
 
+@pytest.mark.slow
 def test_thresholds_that_a_person_wrote_outlive_a_resume_and_go_along_with_an_export(
     trained: Path, drawn: Path, tmp_path: Path
 ) -> None:
@@ -328,6 +341,7 @@ def test_thresholds_that_a_person_wrote_outlive_a_resume_and_go_along_with_an_ex
         assert load_bundle(bundle).manifest.post_processing["thresholds"] == chosen
 
 
+@pytest.mark.slow
 def test_training_chooses_thresholds_on_the_validation_pictures_alone(
     trained: Path, drawn: Path
 ) -> None:
@@ -340,6 +354,7 @@ def test_training_chooses_thresholds_on_the_validation_pictures_alone(
     assert "chosen on these same validation images" in (trained / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_bundle_of_more_maps_than_the_network_has_is_refused(drawn: Path, trained: Path) -> None:
     config = tiny_config(drawn, model={"strides": [8]}, data={"size": [96, 96]})
     model = build_detector(config.model, 2)
@@ -347,6 +362,7 @@ def test_a_bundle_of_more_maps_than_the_network_has_is_refused(drawn: Path, trai
         take_over_weights(model, CLASSES, load_bundle(trained / "bundle"))
 
 
+@pytest.mark.slow
 def test_pictures_of_every_shape_and_number_of_objects_train(tmp_path: Path) -> None:
     """Wide and tall, with many objects and without any: what mosaics and batches must hold."""
     from PIL import Image
@@ -383,6 +399,7 @@ def test_packaged_configurations_are_valid(name: str) -> None:
     assert config.training.select == "ap50_95"
 
 
+@pytest.mark.slow
 def test_the_log_holds_what_the_validation_measured(trained: Path) -> None:
     rows = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
     epochs = [row for row in rows if row["kind"] == "epoch"]

@@ -51,6 +51,7 @@ def test_bytes_of_any_kind(name, data):
     read_anyway(name, data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GOOD)
 @settings(max_examples=100)
 @given(data=st.data())
@@ -63,6 +64,7 @@ def test_a_good_file_with_some_bytes_exchanged(name, data):
     read_anyway(name, bytes(damaged))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in GOOD if name.endswith("json")])
 @settings(max_examples=100)
 @given(data=st.data())

@@ -17,7 +17,7 @@ SETS = {
     "umeg_shuttleset": ((1441, 397_883, 15_146), (361, 95_695, 3_702), (502, 136_726, 5_224), 36),
 }
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 def rate_of(name):

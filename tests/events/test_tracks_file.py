@@ -107,6 +107,7 @@ def same(a: TrackFile, b: TrackFile) -> bool:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(track_files())
 def test_a_track_file_comes_back_as_it_was_written(file: TrackFile) -> None:
@@ -116,6 +117,7 @@ def test_a_track_file_comes_back_as_it_was_written(file: TrackFile) -> None:
         assert same(read_tracks(path), file)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(track_files())
 def test_the_boxes_of_a_frame_are_those_that_a_loop_over_all_tracks_finds(file: TrackFile) -> None:
@@ -317,6 +319,7 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
             read_tracks(path)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(data=st.data())
 def test_bytes_exchanged_are_refused_or_change_nothing_that_is_checked(data: st.DataObject) -> None:

@@ -129,6 +129,7 @@ def test_windows_that_touch_unreadable_frames_are_not_scored(
     np.testing.assert_allclose(scores[clear], whole[clear], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stack", [15, 5])
 def test_a_model_that_stacks_otherwise_is_scored_by_its_own_stacks(
     tmp_path: Path, stack: int
@@ -143,6 +144,7 @@ def test_a_model_that_stacks_otherwise_is_scored_by_its_own_stacks(
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_model_of_one_graph_is_scored_window_by_window(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = TinyWhole().eval()

@@ -112,6 +112,7 @@ def test_auto_takes_cuda_only_where_a_driver_is(
     assert isinstance(nothing, OpenVinoBackend)
 
 
+@pytest.mark.slow
 def test_a_bundle_is_scored_where_torch_cannot_be_imported(bundle: Bundle) -> None:
     script = textwrap.dedent(
         """
@@ -181,6 +182,7 @@ def test_a_picture_that_a_graph_cannot_take_is_a_bundle_error(tmp_path: Path) ->
         backend.run("model", np.zeros((1, 32, 32, 4), np.uint8))
 
 
+@pytest.mark.slow
 def test_ctrl_c_reaches_its_handler_after_networks_have_come_and_gone(bundle: Bundle) -> None:
     # A process of its own: what this test is about ends the process.
     script = f"""

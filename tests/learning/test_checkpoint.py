@@ -78,6 +78,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(
     assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["state.safetensors"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_no_more_bytes_ends_training_resumably(tmp_path: Path) -> None:
     """The limit on the size of a file stands in for a full disk: the write itself fails."""
     script = Path(tiny_training.__file__)

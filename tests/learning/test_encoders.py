@@ -76,6 +76,7 @@ def test_a_timm_encoder_never_starts_at_random_unsaid() -> None:
         validate(ModelConfig, {"encoder": "resnet18"}, source="demo.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv2_100", "convnext_atto", "regnety_002"])
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_a_users_own_file_gives_the_features_of_its_network(
@@ -223,6 +224,7 @@ def test_weights_by_order_carry_other_names_of_the_same_layers() -> None:
         torch.testing.assert_close(model(pictures()), other(pictures()), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_packaged_mobilenet_gives_the_features_of_torchvisions(
     packaged_weights: Callable[[str], Path],
@@ -249,6 +251,7 @@ def named_by(weights: str, frames: Tensor) -> Tensor:
         return model((frames - mean) / std).argmax(1)
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_packaged_networks_agree_on_what_real_pictures_show(
     packaged_weights: Callable[[str], Path],

@@ -25,6 +25,7 @@ print(given_back, faults())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not keep_freed_memory(), reason="the C library cannot be told")
 def test_large_tensors_get_the_pages_that_were_freed() -> None:
     finished = subprocess.run(

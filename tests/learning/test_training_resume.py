@@ -16,6 +16,8 @@ from safetensors.numpy import load_file
 
 from playhead.learning.log import read_rows
 
+pytestmark = pytest.mark.slow
+
 TIMES = {"seconds", "samples_per_second", "data_wait", "validation_seconds"}
 FINISHED = ("exit 0", (tiny_training.SETTINGS["epochs"], 0))
 

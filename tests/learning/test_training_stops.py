@@ -84,6 +84,7 @@ def test_ctrl_c_in_a_step_waits_for_its_end_and_says_how_to_go_on(
     assert str(tmp_path) in message
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     calls = 0
 

@@ -72,6 +72,7 @@ def test_what_is_readable_beside_damage_is_right(
     assert all(np.array_equal(seen[k], whole[k]) for k in seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bframes.mp4", "open.ts", "h264_bframes.avi", "raw.h264"])
 def test_random_reads_know_the_same_damage_as_a_stream(
     name: str, made: Made, tmp_path: Path

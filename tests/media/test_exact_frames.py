@@ -38,6 +38,7 @@ def test_a_stream_gives_every_frame_once_and_in_order(kind: Kind, made: Made) ->
         assert seen == [(k, kind.first + k) for k in range(video.frames)]
 
 
+@pytest.mark.slow
 @every_kind
 def test_every_frame_at_random_is_the_right_one(kind: Kind, made: Made) -> None:
     with open_video(made(kind.name)) as video:
@@ -46,6 +47,7 @@ def test_every_frame_at_random_is_the_right_one(kind: Kind, made: Made) -> None:
             assert number_of(upright(luma, kind)) == kind.first + k
 
 
+@pytest.mark.slow
 @every_kind
 @pytest.mark.parametrize("step", [2, 7, -1, -13])
 def test_every_frame_by_step_is_the_right_one(kind: Kind, made: Made, step: int) -> None:

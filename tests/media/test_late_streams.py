@@ -45,6 +45,7 @@ LATE = {"joined.ts": 300 * 0.04, "announced.ts": 10 * 0.04, "late.mpg": 20 * 0.0
 """Seconds of sound in each."""
 
 
+@pytest.mark.slow
 def test_the_files_are_what_they_are_made_for(made: Made) -> None:
     """FFmpeg learns nothing of the sound, or too little, when it opens them."""
     for name, known in (("joined.ts", 0), ("announced.ts", 1), ("late.mpg", 0)):
@@ -53,6 +54,7 @@ def test_the_files_are_what_they_are_made_for(made: Made) -> None:
     assert made("announced.ts").stat().st_size > 5_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LATE)
 def test_every_frame_is_read_around_a_stream_that_appears_late(name: str, made: Made) -> None:
     expected = [number_of(luma) for luma in reference_of(made(name))]
@@ -98,6 +100,7 @@ def test_reading_ends_well_after_an_index_error_of_the_demuxer(tmp_path: Path) -
     assert len(list(packets_of(container, [stream]))) == 20  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("name", LATE)
 def test_sound_that_begins_late_is_copied_in_time(
@@ -116,6 +119,7 @@ def test_sound_that_begins_late_is_copied_in_time(
     assert loud[-1] == pytest.approx(begin + LATE[name], abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LATE)
 def test_sound_that_begins_late_is_read(name: str, made: Made) -> None:
     audio = read_audio(made(name))
@@ -123,6 +127,7 @@ def test_sound_that_begins_late_is_read(name: str, made: Made) -> None:
     assert inspect(made(name)).audio
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LATE)
 def test_sound_that_begins_late_is_counted(name: str, made: Made, tmp_path: Path) -> None:
     assert count_sound(made(name)) == 1

@@ -180,6 +180,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [9_000, 60_000, 250_000])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_full_disk_is_said_and_the_old_file_stays(

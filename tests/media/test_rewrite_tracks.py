@@ -96,6 +96,7 @@ def test_every_sound_track_is_copied_bit_for_bit(suffix: str, tmp_path: Path) ->
         assert [s.codec_context.name for s in given.streams.audio] == ["aac", "ac3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codecs", "options"),
     [
@@ -134,6 +135,7 @@ def onsets(path: Path) -> list[float]:
     return [audio.start + loud[0], *(audio.start + loud[1:][np.diff(loud) > 0.2])]
 
 
+@pytest.mark.slow
 def test_the_first_frame_lies_exactly_where_it_did_beside_the_sound(tmp_path: Path) -> None:
     plain = with_sound(tmp_path / "plain.mp4", ["aac"])
     source = tmp_path / "a.ts"
@@ -150,6 +152,7 @@ def test_the_first_frame_lies_exactly_where_it_did_beside_the_sound(tmp_path: Pa
     assert after == pytest.approx(before, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codec", "video"),
     [
@@ -200,6 +203,7 @@ def test_sound_can_be_removed(tmp_path: Path) -> None:
         assert after.table.start == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_sound_lies_beside_its_pictures_in_the_file(suffix: str, tmp_path: Path) -> None:
     """A player reads forward: nothing may lie a second of packets away from its picture."""

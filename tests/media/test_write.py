@@ -122,6 +122,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [40_000, 300_000])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_full_disk_is_said_and_the_old_file_stays(tmp_path: Path, room: int, suffix: str) -> None:
@@ -174,6 +175,7 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
         pass
 
 
+@pytest.mark.slow
 def test_the_same_pictures_give_the_same_bytes_every_time(tmp_path: Path) -> None:
     """Twelve files: x264's macroblock tree, left on, gave two to four different ones."""
     pictures = [picture(k, 320, 192) for k in range(40)]

@@ -53,6 +53,7 @@ def one_by_one(truth: PictureSet, found: PictureSet, threshold: float) -> np.nda
     return counts
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(cases(), st.sampled_from([0.05, 0.5, 0.9]))
 def test_the_matrix_is_what_counting_one_by_one_gives(case: Case, threshold: float) -> None:
@@ -141,6 +142,7 @@ def test_what_lies_in_a_crowd_is_no_mistake_and_a_crowd_is_not_missed() -> None:
     assert mistakes(real, made) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(cases())
 def test_mistakes_are_the_boxes_that_are_no_hits_and_the_truth_that_none_hit(case: Case) -> None:

@@ -25,6 +25,7 @@ def own_ap(truth: PictureSet, found: PictureSet) -> np.ndarray:
     return np.array([one.ap for one in measure_classes(truth, found).values()])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(cases())
 def test_every_average_precision_of_every_size_and_overlap_is_that_of_pycocotools(

@@ -85,6 +85,7 @@ def test_every_event_and_prediction_is_told_once_and_hits_are_in_reach(
         assert all(abs(f.start - miss.start) > tenths / 20 for f in near)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(SPOTS, SPOTS)
 def test_the_best_f1_is_the_best_over_every_threshold_tried_by_hand(

@@ -27,7 +27,9 @@ def _at(label: str, start: float, score: float = 1.0) -> Event:
     return Event(label=label, start=start, score=score)
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=[pytest.mark.slow] * (seed > 11)) for seed in range(100)]
+)
 def test_equals_the_public_evaluator_on_random_cases(seed: int) -> None:
     rng = np.random.default_rng([7, seed])
     truth, predictions, classes, rate = random_case(rng)
@@ -38,6 +40,7 @@ def test_equals_the_public_evaluator_on_random_cases(seed: int) -> None:
     assert list(ours.average_per_class().values()) == pytest.approx(list(per_class), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_tight_and_loose_equal_the_public_evaluator() -> None:
     truth, predictions, classes, rate = random_case(np.random.default_rng(12))
     ours = soccernet_map(truth, predictions, rate=rate, tolerances=[*TIGHT, *LOOSE[1:]])
@@ -47,6 +50,7 @@ def test_tight_and_loose_equal_the_public_evaluator() -> None:
         assert ours.average(tolerances) == pytest.approx(mean, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_equals_the_public_evaluator_on_the_files_of_a_game(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng([3, seed])

@@ -136,6 +136,7 @@ def looked(report: dict[str, Any]) -> dict[str, int]:
     return {label: one["looked"] for label, one in report["classes"].items()}
 
 
+@pytest.mark.slow
 def test_a_class_that_nothing_audits_ends_with_4_unless_it_is_accepted(tmp_path: Path) -> None:
     source, copy = write(tmp_path / "a.mp4"), tmp_path / "a_redacted.mp4"
     commands = [

@@ -237,6 +237,7 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @given(document=documents())
 def test_the_same_edits_applied_twice_are_applied_once(
     tmp_path_factory: pytest.TempPathFactory, document: dict[str, object]
@@ -247,6 +248,7 @@ def test_the_same_edits_applied_twice_are_applied_once(
     assert contents(once) == contents(twice)
 
 
+@pytest.mark.slow
 @given(document=documents())
 def test_every_frame_displayed_while_a_box_stands_has_it_and_no_other(
     tmp_path_factory: pytest.TempPathFactory, document: dict[str, object]
@@ -273,6 +275,7 @@ LEAVING = {
 }
 
 
+@pytest.mark.slow
 @given(document=documents())
 @example(document={"boxes": [LEAVING]})
 def test_drawn_boxes_taken_back_from_their_tracks_make_the_same_tracks(
@@ -359,6 +362,7 @@ def test_a_box_may_be_of_any_class_that_can_be_hidden_though_nobody_looked_for_i
     assert "person" in file.classes
 
 
+@pytest.mark.slow
 @given(document=documents())
 def test_edits_leave_the_identity_of_the_tracks_and_are_taken_for_it(
     tmp_path_factory: pytest.TempPathFactory, document: dict[str, object]

@@ -129,6 +129,7 @@ def same(a: Picture, b: Picture) -> bool:
     return all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STRONG)
 @given(case=cases())
 def test_the_result_does_not_depend_on_what_is_hidden(style: str, case: Case) -> None:
@@ -139,6 +140,7 @@ def test_the_result_does_not_depend_on_what_is_hidden(style: str, case: Case) ->
     assert same(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", [*STRONG, *WEAK])
 @given(case=cases())
 def test_no_sample_outside_the_regions_is_touched(style: str, case: Case) -> None:
@@ -149,6 +151,7 @@ def test_no_sample_outside_the_regions_is_touched(style: str, case: Case) -> Non
         assert np.array_equal(plane[~mask], old[~mask])
 
 
+@pytest.mark.slow
 @given(case=cases())
 def test_solid_hides_exactly_the_samples_that_a_region_touches(case: Case) -> None:
     Hider(HideConfig(colour="#ff00ff")).hide(case.picture, case.regions)
@@ -207,6 +210,7 @@ def test_where_nothing_is_around_fill_is_mid_grey() -> None:
     assert all(np.all(p == value) for p, value in zip(picture.planes, values, strict=True))
 
 
+@pytest.mark.slow
 @given(case=cases())
 def test_fill_stays_within_the_values_around_it(case: Case) -> None:
     low, high = 40, 90

@@ -264,6 +264,7 @@ def test_a_bundle_that_was_changed_since_it_was_named_is_refused(tmp_path: Path)
         Networks(config)
 
 
+@pytest.mark.slow
 def test_a_class_that_only_a_bundle_knows_is_audited_by_it_in_tiles(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4")
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))

@@ -202,6 +202,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "street-000.mp4"
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.parametrize("covered", [True, False])
 def test_people_who_are_covered_pass_the_audit_and_visible_ones_do_not(

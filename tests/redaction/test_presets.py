@@ -9,6 +9,8 @@ from playhead.redaction.config import RedactionConfig, load_redaction_config
 from playhead.redaction.run import redact_files
 from playhead.worlds.street import StreetConfig, generate_street
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.weights
 def test_no_preset_hides_a_face_in_a_street_without_people(

@@ -17,7 +17,7 @@ from playhead.redaction.detect import Networks
 from tests.command import playhead_json, run
 from tests.spotting.test_torch_free import WITHOUT_TORCH
 
-pytestmark = pytest.mark.weights
+pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 Weights = Callable[[str], Path]
 

@@ -103,6 +103,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return contents(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "done"),
     [
@@ -134,6 +135,7 @@ def test_a_batch_killed_in_its_second_clip_goes_on_to_what_it_would_have_written
     assert {name: (tmp_path / f"{name}_redacted.mp4").stat().st_mtime_ns for name in done} == before
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_killed_again_and_again_still_comes_to_its_end(
     tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_batch_that_is_killed_again_and_again_still_comes_to_its_end(
     assert contents(tmp_path) == whole
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_has_half_written_is_no_input_of_the_next(tmp_path: Path) -> None:
     kill_batch("rendering", clips(tmp_path))
     left = [path for path in tmp_path.iterdir() if is_temporary(path)]
@@ -152,6 +155,7 @@ def test_what_a_killed_run_has_half_written_is_no_input_of_the_next(tmp_path: Pa
     assert found == ["a", "a_redacted", "b", "c"]
 
 
+@pytest.mark.slow
 def test_outputs_that_exist_are_refused_before_any_work_and_the_way_on_is_named(
     tmp_path: Path,
 ) -> None:
@@ -217,6 +221,7 @@ def test_outputs_of_an_earlier_version_that_are_both_there_are_done(tmp_path: Pa
     assert not done_anew(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_copy_cut_short_that_is_also_an_input_is_not_removed(tmp_path: Path) -> None:
     kill_batch("between the names", clips(tmp_path))
     copy = tmp_path / "b_redacted.mp4"

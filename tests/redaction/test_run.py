@@ -218,6 +218,7 @@ def test_a_file_that_grows_between_looking_and_hiding_fails_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["a.ts"]
 
 
+@pytest.mark.slow
 def test_a_file_whose_sound_begins_in_its_middle_is_redacted_with_it(tmp_path: Path) -> None:
     """The other files are done as well, whatever the order."""
     joined = sound_in_the_middle(tmp_path / "joined.ts")
@@ -353,6 +354,7 @@ def test_an_old_audit_does_not_stay_beside_a_new_copy(tmp_path: Path) -> None:
     assert not page.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
 def test_asked_to_end_nothing_half_written_stays(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4", 400)

@@ -103,6 +103,7 @@ def test_scores_of_another_grid_are_refused():
         sampling_weights([grid_of(100)], [at(10)], SamplingConfig(), scores=[np.zeros((99, 2))])
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.lists(st.integers(0, 299), max_size=8),

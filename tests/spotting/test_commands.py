@@ -235,6 +235,7 @@ def test_resuming_with_other_settings_names_them(tiny: Tiny) -> None:
     assert "rate" in finished.err
 
 
+@pytest.mark.slow
 def test_a_kept_epoch_exports_to_a_bundle_that_predicts(tiny: Tiny, tmp_path: Path) -> None:
     playhead("bundle", "export", tiny.run, "--epoch", 1, "--out", tmp_path / "b")
     playhead("bundle", "verify", tmp_path / "b")

@@ -50,6 +50,7 @@ def test_full_size_has_the_parameters_of_the_recipe(frames: int, count: int) -> 
     assert parameters(build(full_size("none"), frames=frames)) == count
 
 
+@pytest.mark.slow
 def test_a_full_size_picture_of_720_rows_gives_maps_of_736() -> None:
     model = build(full_size("none")).eval()
     with torch.inference_mode():
@@ -220,6 +221,7 @@ def test_the_stride_of_a_timm_encoder_is_chosen_by_config() -> None:
         assert build(config).eval().encode(luma(1, 3)).shape == (1, 32, 8, 14)
 
 
+@pytest.mark.slow
 @ARM
 def test_both_parts_are_graphs_for_any_number_of_stacks_and_windows(config: ModelConfig) -> None:
     """Captured once, with the batch left open, they give what the network gives."""

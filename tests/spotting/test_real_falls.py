@@ -73,6 +73,7 @@ def test_lying_begins_thirty_frames_after_a_fall_and_where_the_frame_labels_say(
         assert clip.lying == min(frame for name, frame in labels if name == clip.name) - 1
 
 
+@pytest.mark.slow
 def test_every_recording_decodes_to_the_promised_frames_at_thirty_a_second(clips: Any) -> None:
     for clip in clips:
         with playhead.open_video(clip.file) as video:
@@ -81,6 +82,7 @@ def test_every_recording_decodes_to_the_promised_frames_at_thirty_a_second(clips
             assert (video.rate, video.width, video.height) == (30, 320, 240)
 
 
+@pytest.mark.slow
 def test_labels_written_for_training_land_on_their_frames(
     benchmark: ModuleType, clips: Any, tmp_path: Path
 ) -> None:

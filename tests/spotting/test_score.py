@@ -107,6 +107,8 @@ def test_a_real_file_is_scored_by_its_own_pictures(
 class Made:
     """A backend that costs nothing, so that thousands of frames can pass."""
 
+    precision = "fp32"
+
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
         if part == "encode":
             return np.zeros((len(inputs), 6, 40, 60), dtype=np.float32)
@@ -121,6 +123,7 @@ def _peak(action: Callable[[], object]) -> int:
     return peak
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length_of_the_video(bundle: Bundle) -> None:
     def score(frames: int) -> int:
         video = GeneratedVideo.at(25, frames)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.spotting.conftest import Tiny
 
 # Any import of torch, or of what needs it, fails as if it were not installed.
@@ -26,6 +28,7 @@ def without_torch(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_bundle_predicts_without_torch_what_it_predicts_with_it(
     tiny: Tiny, tmp_path: Path
 ) -> None:
@@ -35,6 +38,7 @@ def test_a_bundle_predicts_without_torch_what_it_predicts_with_it(
     assert (tmp_path / name).read_bytes() == (tiny.predictions / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_evaluation_and_report_work_without_torch(tiny: Tiny, tmp_path: Path) -> None:
     paths = ("--truth", tiny.manifest, "--predictions", tiny.predictions)
     assert "map@1" in without_torch("spotting", "evaluate", *paths, "--json").stdout
@@ -43,6 +47,7 @@ def test_evaluation_and_report_work_without_torch(tiny: Tiny, tmp_path: Path) ->
     assert (tmp_path / "report.html").stat().st_size > 50_000
 
 
+@pytest.mark.slow
 def test_training_without_torch_names_the_extra_and_its_install_line(
     tiny: Tiny, tmp_path: Path
 ) -> None:

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,37 +21,54 @@ from tests.spotting.conftest import Tiny
 ONE_EPOCH = ("--set", "training.epochs=1", "--set", "training.keep_epochs=[]")
 
 
-def train_from(tiny: Tiny, out: Path, *settings: str) -> Finished:
+def train_from(tiny: Tiny, out: Path, *settings: str, weights: Path | None = None) -> Finished:
     """One epoch from the best weights of the tiny run, with settings changed."""
     chosen = [word for setting in settings for word in ("--set", setting)]
-    weights = f"start.weights={json.dumps(str(tiny.run / 'best.safetensors'))}"
-    arguments = (*ONE_EPOCH, "--set", weights, *chosen)
+    start = f"start.weights={json.dumps(str(weights or tiny.run / 'best.safetensors'))}"
+    arguments = (*ONE_EPOCH, "--set", start, *chosen)
     return run("spotting", "train", tiny.config, *arguments, "--out", out)
 
 
-def test_what_is_loaded_from_start_weights_is_said_and_logged(tiny: Tiny, tmp_path: Path) -> None:
-    finished = train_from(tiny, tmp_path / "run", "model.head_channels=16")
-    assert finished.code == 0, finished.err
+@dataclass(frozen=True)
+class Started:
+    """A finished run of one epoch that began with the weights of another."""
+
+    folder: Path
+    weights: Path
+    command: Finished
+
+
+@pytest.fixture(scope="module")
+def started(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Started:
+    folder = tmp_path_factory.mktemp("started")
+    weights = folder / "start.safetensors"
+    weights.write_bytes((tiny.run / "best.safetensors").read_bytes())
+    finished = train_from(tiny, folder / "run", "model.head_channels=16", weights=weights)
+    return Started(folder / "run", weights, finished)
+
+
+@pytest.mark.slow
+def test_loaded_start_weights_are_reported_and_logged(tiny: Tiny, started: Started) -> None:
+    assert started.command.code == 0, started.command.err
     tensors, _ = read_tensors(tiny.run / "best.safetensors")
     # mix: convolution, scale, shift, mean, variance; classify: weight. Its bias fits, one a class.
     loaded = len(tensors) - 6
-    line = f"loaded {loaded} of {len(tensors)} tensors from {tiny.run / 'best.safetensors'}"
-    assert f"{line}; left as initialised: mix (5), classify (1)" in finished.err
-    first = read_rows(tmp_path / "run" / "log.jsonl")[0]
+    line = f"loaded {loaded} of {len(tensors)} tensors from {started.weights}"
+    assert f"{line}; left as initialised: mix (5), classify (1)" in started.command.err
+    first = read_rows(started.folder / "log.jsonl")[0]
     assert (first["kind"], first["loaded"], first["tensors"]) == ("start", loaded, len(tensors))
     assert first["left"] == {"mix": 5, "classify": 1}
-    assert list_runs(tmp_path)[0].epoch == 1
+    assert list_runs(started.folder.parent)[0].epoch == 1
 
 
-def test_a_run_that_goes_on_needs_its_start_weights_no_more(tiny: Tiny, tmp_path: Path) -> None:
-    weights = tmp_path / "start.safetensors"
-    weights.write_bytes((tiny.run / "best.safetensors").read_bytes())
-    setting = f"start.weights={json.dumps(str(weights))}"
-    command = ("spotting", "train", tiny.config, *ONE_EPOCH, "--set", setting)
-    assert run(*command, "--out", tmp_path / "run").code == 0
-    weights.unlink()
-    assert run(*command, "--out", tmp_path / "run", "--resume").code == 0
-    kinds = [row["kind"] for row in read_rows(tmp_path / "run" / "log.jsonl")]
+@pytest.mark.slow
+def test_a_resumed_run_does_not_need_its_start_weights(tiny: Tiny, started: Started) -> None:
+    started.weights.unlink()
+    start = f"start.weights={json.dumps(str(started.weights))}"
+    settings = ("--set", start, "--set", "model.head_channels=16", "--out", started.folder)
+    resumed = run("spotting", "train", tiny.config, *ONE_EPOCH, *settings, "--resume")
+    assert resumed.code == 0, resumed.err
+    kinds = [row["kind"] for row in read_rows(started.folder / "log.jsonl")]
     assert kinds.count("start") == 1
 
 
@@ -63,6 +83,7 @@ def test_a_frozen_encoder_that_the_start_weights_do_not_fit_is_refused(
     assert not (tmp_path / "run" / "log.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_keeps_the_start_weights_to_the_bit(tiny: Tiny, tmp_path: Path) -> None:
     longer = ("model.freeze_encoder=true", "window={frames: 21, step: 2, stack: 3}")
     finished = train_from(tiny, tmp_path / "run", *longer)
@@ -86,38 +107,64 @@ def test_a_frozen_encoder_without_any_start_is_refused() -> None:
     validate(SpottingConfig, values | {"start": {"weights": "best.safetensors"}}, source="test")
 
 
+@dataclass(frozen=True)
+class OneEpoch:
+    """A finished run of one epoch on a copy of the tiny world, and the command that trained it."""
+
+    world: Path
+    folder: Path
+    command: tuple[object, ...]
+
+
+@pytest.fixture(scope="module")
+def one_epoch(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> OneEpoch:
+    folder = tmp_path_factory.mktemp("one epoch")
+    world = shutil.copytree(tiny.manifest.parent, folder / "world")
+    manifest = f"data.manifest={json.dumps(str(world / 'manifest.csv'))}"
+    settings = (*ONE_EPOCH, "--set", manifest, "--out", folder / "run")
+    command = ("spotting", "train", tiny.config, *settings)
+    assert run(*command).code == 0
+    return OneEpoch(world, folder / "run", command)
+
+
+@contextmanager
+def changed(path: Path, content: bytes) -> Iterator[None]:
+    """A file with other content, until the block ends."""
+    original = path.read_bytes()
+    path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(original)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "side"), [(0, "train"), (2, "valid"), (3, None)], ids=["train", "valid", "test"]
 )
-def test_labels_that_changed_since_stop_a_resume(
-    tiny: Tiny, tmp_path: Path, number: int, side: str | None
+def test_only_changed_labels_of_the_test_split_leave_a_run_resumable(
+    one_epoch: OneEpoch, number: int, side: str | None
 ) -> None:
-    shutil.copytree(tiny.manifest.parent, tmp_path / "world")
-    manifest = f"data.manifest={json.dumps(str(tmp_path / 'world' / 'manifest.csv'))}"
-    command = ("spotting", "train", tiny.config, *ONE_EPOCH, "--set", manifest)
-    run_folder = tmp_path / "run"
-    assert run(*command, "--out", run_folder).code == 0
-    labels = tmp_path / "world" / f"match-{number:03d}.events.json"
+    labels = one_epoch.world / f"match-{number:03d}.events.json"
     document = json.loads(labels.read_text())
     del document["events"][0]
-    labels.write_text(json.dumps(document))
-    finished = run(*command, "--out", run_folder, "--resume")
+    with changed(labels, json.dumps(document).encode()):
+        finished = run(*one_epoch.command, "--resume")
     if side is None:
         assert finished.code == 0, finished.err
     else:
         assert finished.code == 2
-        said = f"the files or labels of {side} are not those that the run began with"
-        assert f"{run_folder}: cannot resume with other data: {said}" in finished.err
+        reason = f"the files or labels of {side} are not those that the run began with"
+        message = f"{one_epoch.folder}: cannot resume with other data: {reason}"
+        assert message in finished.err
 
 
-def test_a_video_that_changed_since_stops_a_resume(tiny: Tiny, tmp_path: Path) -> None:
-    shutil.copytree(tiny.manifest.parent, tmp_path / "world")
-    manifest = f"data.manifest={json.dumps(str(tmp_path / 'world' / 'manifest.csv'))}"
-    command = ("spotting", "train", tiny.config, *ONE_EPOCH, "--set", manifest)
-    assert run(*command, "--out", tmp_path / "run").code == 0
-    with (tmp_path / "world" / "match-000.mp4").open("ab") as file:
-        file.write(b"\0\0\0\x08free")  # an empty box: the same frames
-    finished = run(*command, "--out", tmp_path / "run", "--resume")
+@pytest.mark.slow
+def test_a_run_whose_video_changed_cannot_be_resumed(one_epoch: OneEpoch) -> None:
+    video = one_epoch.world / "match-000.mp4"
+    empty_box = b"\0\0\0\x08free"  # the frames stay the same
+    with changed(video, video.read_bytes() + empty_box):
+        finished = run(*one_epoch.command, "--resume")
     assert "the files or labels of train are not those" in finished.err
 
 

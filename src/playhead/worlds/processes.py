@@ -1,4 +1,4 @@
-"""Write the videos of a world with several processes."""
+"""Write the videos of a world in several processes."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,17 +7,20 @@ from multiprocessing import get_context
 
 from playhead.progress import progress
 
-__all__ = ["write_each"]
+__all__ = ["DEFAULT_PROCESSES", "write_each"]
+
+DEFAULT_PROCESSES = min(2, os.cpu_count() or 1)
 
 
 def write_each(
     write: Callable[[int], None], count: int, *, processes: int | None, task: str
 ) -> None:
-    """Call `write` with 0 to count - 1, in any order; it must be picklable.
+    """Call `write` with each number from 0 to count - 1, in any order.
 
-    processes: at most two by default; task: the text of the progress bar
+    write: picklable, since it may run in other processes
+    processes: at most two by default; task: the label of the progress bar
     """
-    workers = min(processes or min(2, os.cpu_count() or 1), count)
+    workers = min(processes or DEFAULT_PROCESSES, count)
     with progress(task, total=count) as bar:
         for done, _ in enumerate(_results(write, count, workers), start=1):
             bar.advance(note=f"{done} of {count}")

@@ -67,6 +67,7 @@ def certain(found: PictureSet) -> PictureSet:
     return PictureSet(found.classes, tuple(ones))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25)
 @given(data=st.data())
@@ -81,6 +82,7 @@ def test_true_boxes_are_read_as_they_were_written(
     assert same(true, again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25)
 @given(data=st.data())

@@ -116,6 +116,7 @@ def test_a_class_that_stands_twice_in_the_list_is_an_error(tmp_path: Path) -> No
         read_pictures(root, classes=["plate", "car", "plate"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -103,6 +103,7 @@ def test_a_wrong_configuration_is_said(
         load_normalise_config(sources, said)
 
 
+@pytest.mark.slow
 def test_a_configuration_that_nests_beyond_reading_is_an_error_that_names_it(
     tmp_path: Path,
 ) -> None:

@@ -137,6 +137,7 @@ def test_a_class_that_stands_twice_in_a_list_is_one_class(tmp_path: Path) -> Non
     assert [name for name, _ in boxes_of(tmp_path / "out")["a.jpg"]] == ["car", "plate"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["names: {0: car, x: plate}\n", "names: " + "[" * 5000])
 def test_a_broken_yaml_of_classes_is_an_error_that_names_it(text: str, tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD}, classes="")
@@ -319,6 +320,7 @@ def test_a_broken_document_is_an_error_that_names_it(tmp_path: Path) -> None:
 CELL = st.sampled_from(["0", "1", "2", "-1", ".5", ".25", "1", "1.3", "nan", "x", "640", "0.01"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(lines=st.lists(st.lists(CELL, max_size=8).map(" ".join), max_size=12))
 def test_every_line_is_kept_or_counted(
@@ -340,6 +342,7 @@ def test_every_line_is_kept_or_counted(
         assert np.all(one.boxes[:, 2:] - one.boxes[:, :2] >= 1 - 1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(data=st.binary(max_size=120), suffix=st.sampled_from([".txt", ".xml"]))
 def test_any_bytes_in_a_label_file_leave_the_others_standing(

@@ -26,6 +26,7 @@ boxes_anywhere = st.lists(
 ).map(lambda rows: np.array(rows, float).reshape(-1, 4))  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), boxes_anywhere, st.sampled_from(FILLINGS))
 def test_nothing_of_what_a_hole_covers_is_left_and_all_else_stays(

@@ -220,6 +220,7 @@ def test_a_bank_of_another_size_pastes_at_the_same_share_of_the_picture() -> Non
     assert boxes[0, 2] - boxes[0, 0] == pytest.approx(widths[int(labels[0])])
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from([(1, 1), (3, 6)]), st.sampled_from([0.0, 0.3, 1.0]))
 def test_the_same_generator_gives_the_same_and_every_box_lies_in_the_picture(

@@ -83,6 +83,7 @@ def _reds(picture: NDArray[np.uint8]) -> int:
     return int(((apart[..., 0] - apart[..., 1:].max(axis=2)) > 60).sum())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_files_and_another_gives_others(
     source: Path, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_the_same_seed_gives_the_same_files_and_another_gives_others(
     assert not set(sums[0].values()) & {sums[2][k] for k in sums[2] if k.startswith("images")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [None, 3])
 def test_going_on_gives_what_all_at_once_gives(
     source: Path, tmp_path: Path, start: int | None
@@ -105,6 +107,7 @@ def test_going_on_gives_what_all_at_once_gives(
     assert _sums(tmp_path / "whole") == _sums(tmp_path / "parts")
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_can_be_gone_on_with(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +126,7 @@ def test_what_was_interrupted_can_be_gone_on_with(
     assert _sums(out) == _sums(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_an_interruption_leaves_a_set_of_the_pictures_that_are_whole(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

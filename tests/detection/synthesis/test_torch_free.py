@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 BLOCKED = """
 import sys
 class Block:
@@ -15,6 +17,7 @@ import playhead.detection.synthesis.synthesise
 """
 
 
+@pytest.mark.slow
 def test_nothing_of_cut_and_paste_needs_torch() -> None:
     finished = subprocess.run(
         [sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=False

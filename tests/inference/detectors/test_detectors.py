@@ -92,6 +92,7 @@ def test_a_changed_file_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         open_detector("plates")
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_nothing_is_found_in_grey_in_black_or_in_noise(detector: Detector) -> None:
     pictures = [np.full((240, 320, 3), level, np.uint8) for level in (0, 128, 255)]
@@ -101,6 +102,7 @@ def test_nothing_is_found_in_grey_in_black_or_in_noise(detector: Detector) -> No
         )
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_pictures_of_any_size_are_answered_with_every_label(detector: Detector) -> None:
     found = detector.detect([noise(*shape) for shape in SHAPES], threshold=THRESHOLD)
@@ -117,6 +119,7 @@ def test_what_is_no_rgb_picture_is_refused(detector: Detector, picture: NDArray[
         detector.detect([picture], threshold=THRESHOLD)
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_numbers_that_are_not_finite_are_an_error(
     detector: Detector, monkeypatch: pytest.MonkeyPatch
@@ -144,6 +147,7 @@ def test_numbers_that_are_not_finite_are_an_error(
         fresh.detect([noise(64, 64)], threshold=THRESHOLD)
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_only_a_few_compiled_sizes_are_kept(packaged_weights: Weights) -> None:
     packaged_weights("centerface")
@@ -153,6 +157,7 @@ def test_only_a_few_compiled_sizes_are_kept(packaged_weights: Weights) -> None:
     assert len(faces._graph._requests) == graph.SIZES_KEPT  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 def test_a_batch_gives_what_its_pictures_give_alone(
@@ -171,6 +176,7 @@ def test_a_batch_gives_what_its_pictures_give_alone(
             np.testing.assert_allclose(batched[label].scores, alone[label].scores, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["centerface", "blazeface"])
@@ -189,6 +195,7 @@ def test_the_faces_of_real_pictures_are_found(
     assert precision == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 @pytest.mark.parametrize("size", [(640, 360), (1280, 720), (1920, 1080)])
@@ -252,6 +259,7 @@ def test_tiles_find_faces_that_the_whole_picture_is_too_small_for(
     assert overlaps.max() <= 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 def test_plates_and_vehicles_of_real_pictures_are_found(
@@ -273,6 +281,7 @@ def test_plates_and_vehicles_of_real_pictures_are_found(
     assert recall_and_precision(found, [truth for _, truth in vehicles], 0.5)[0] >= 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 def test_widened_plates_have_the_same_middles_and_wider_sides(
@@ -296,6 +305,7 @@ def test_widened_plates_have_the_same_middles_and_wider_sides(
         )
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 @pytest.mark.parametrize(("name", "threshold"), [("people", 0.5), ("objectron", 0.1)])
@@ -316,6 +326,7 @@ def test_the_faces_of_real_pictures_lie_in_people(
     assert sum(len(one["person"]) for one in found) <= 3 * 43
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 def test_a_plate_too_small_in_a_shrunk_picture_is_found_at_its_own_size(
@@ -345,6 +356,7 @@ def test_a_plate_too_small_in_a_shrunk_picture_is_found_at_its_own_size(
     assert whole > shrunk
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 def test_searching_each_car_finds_no_fewer_plates(

@@ -81,6 +81,7 @@ def test_a_threshold_before_or_after_leaves_the_same(
     assert list(map(rows, before)) == list(map(rows, after))
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_the_roof_of_a_car_that_one_size_takes_for_a_plate_is_none(
     packaged_weights: Weights,
@@ -95,6 +96,7 @@ def test_the_roof_of_a_car_that_one_size_takes_for_a_plate_is_none(
     assert [len(one["plate"]) for one in twice.detect(pictures, threshold=0.1)] == [0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 def test_true_plates_wider_than_a_quarter_of_the_picture_are_still_found(

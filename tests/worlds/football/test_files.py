@@ -10,16 +10,19 @@ import pytest
 from playhead.errors import ConfigError
 from playhead.events.formats import native
 from playhead.events.manifest import read_manifest
-from playhead.worlds import generate
+from playhead.worlds import generate, processes
 from playhead.worlds.football import CLASSES, FootballConfig, draw_match, generate_football
 from playhead.worlds.sound import RATE, crowd_sound
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four matches, written by two processes."""
     out = tmp_path_factory.mktemp("world")
     settings = ("seconds=12", "train=0.5", "valid=0.25")
-    return generate("football", out, count=4, seed=3, settings=settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "DEFAULT_PROCESSES", 2)
+        return generate("football", out, count=4, seed=3, settings=settings)
 
 
 def presented(path: Path) -> list[Fraction]:
@@ -61,6 +64,7 @@ def test_a_manifest_groups_by_match_and_splits_as_asked(world: Path) -> None:
     assert [row.split for row in rows] == ["train", "train", "valid", "test"]
 
 
+@pytest.mark.slow
 def test_one_process_or_two_write_the_same_world(world: Path, tmp_path: Path) -> None:
     """And a match does not depend on how many others there are."""
     config = FootballConfig(seconds=12, train=0.5, valid=0.25)

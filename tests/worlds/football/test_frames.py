@@ -39,6 +39,7 @@ def test_the_same_seed_has_the_same_truth_at_every_size() -> None:
     assert np.array_equal(small.looks, large.looks)
 
 
+@pytest.mark.slow
 def test_two_sizes_of_a_match_show_the_ball_at_the_same_place() -> None:
     match = draw_match(4, 2, SHORT)
     pairs = zip(render(match, (112, 64)), render(match, (448, 256)), strict=True)
@@ -50,6 +51,7 @@ def test_two_sizes_of_a_match_show_the_ball_at_the_same_place() -> None:
     assert max(away) < 0.5  # metres
 
 
+@pytest.mark.slow
 def test_the_ball_is_the_brightest_thing() -> None:
     """Every live frame has a pixel that only the ball can be."""
     for number in range(3):
@@ -65,6 +67,7 @@ def test_matches_differ_in_look() -> None:
     assert distance[~np.eye(4, dtype=bool)].min() > 3
 
 
+@pytest.mark.slow
 def test_frames_are_the_same_in_another_process() -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         other = pool.submit(digest, 6, 1)

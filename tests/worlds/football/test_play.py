@@ -26,6 +26,7 @@ def ball_and_figures(match: Match, frames: np.ndarray) -> tuple[np.ndarray, np.n
     return state.ball[:, :2], state.figures
 
 
+@pytest.mark.slow
 def test_a_match_has_about_25_events_a_minute(matches: list[Match]) -> None:
     per_minute = [len(match.events) / 3 for match in matches]
     assert 23 <= np.mean(per_minute) <= 28
@@ -45,6 +46,7 @@ def test_every_event_has_the_time_of_its_frame(matches: list[Match]) -> None:
             assert event.start == float(match.times[event.frame])
 
 
+@pytest.mark.slow
 def test_at_the_frame_of_a_pass_the_ball_jumps_away_from_a_foot(matches: list[Match]) -> None:
     for match in matches:
         passes = [e.frame for e in match.events if e.label == "pass" and e.frame < 4480]
@@ -57,6 +59,7 @@ def test_at_the_frame_of_a_pass_the_ball_jumps_away_from_a_foot(matches: list[Ma
             assert np.any((away[1] < 0.6) & (away[8] > 1.3))
 
 
+@pytest.mark.slow
 def test_at_the_frame_of_a_drive_the_ball_is_pushed_and_its_owner_runs_after(
     matches: list[Match],
 ) -> None:
@@ -72,6 +75,7 @@ def test_at_the_frame_of_a_drive_the_ball_is_pushed_and_its_owner_runs_after(
             assert np.any((away[1] < 0.6) & (away.max(axis=0) < 3.0) & (ran > 1.2))
 
 
+@pytest.mark.slow
 def test_a_pass_is_faster_than_a_drive(matches: list[Match]) -> None:
     speeds: dict[str, list[float]] = {name: [] for name in CLASSES}
     for match in matches:
@@ -139,6 +143,7 @@ def test_without_distractors_there_are_only_passes_drives_and_what_they_need() -
     assert {shot.kind for shot in match.shots} == {"live"}
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**63), number=st.integers(0, 999))
 def test_whatever_the_seed_the_play_is_possible(seed: int, number: int) -> None:

@@ -48,6 +48,7 @@ def test_alone_in_the_street_an_object_changes_the_pixels_of_its_box(number: int
     assert checked >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(4))
 def test_in_a_crowd_a_box_is_what_would_change_without_the_object(number: int) -> None:
     """So a box is of the visible part: what stands before an object does not change."""
@@ -69,6 +70,7 @@ def test_in_a_crowd_a_box_is_what_would_change_without_the_object(number: int) -
         np.testing.assert_allclose(one.box, box, atol=1)
 
 
+@pytest.mark.slow
 def test_a_hidden_object_has_no_box_and_a_hidden_part_is_cut_away() -> None:
     for number in range(6):
         scene = draw_scene(13, number, CONFIG)
@@ -89,6 +91,7 @@ def test_a_hidden_object_has_no_box_and_a_hidden_part_is_cut_away() -> None:
             assert LEAST_SHARE <= after[one.track].share < 1
 
 
+@pytest.mark.slow
 def test_a_face_lies_in_its_head_and_a_head_in_its_person() -> None:
     pairs = 0
     for number in range(5):
@@ -105,6 +108,7 @@ def test_a_face_lies_in_its_head_and_a_head_in_its_person() -> None:
     assert pairs > 20
 
 
+@pytest.mark.slow
 def test_boxes_lie_in_the_picture_and_every_label_occurs() -> None:
     labels = set()
     for number in range(6):
@@ -121,6 +125,7 @@ def test_boxes_lie_in_the_picture_and_every_label_occurs() -> None:
     assert labels == set(LABELS)
 
 
+@pytest.mark.slow
 def test_faces_are_as_small_and_as_large_as_asked() -> None:
     config = CONFIG.model_copy(update={"smallest_face": 12.0, "largest_face": 60.0})
     heights = []
@@ -157,6 +162,7 @@ def test_things_move_and_come_and_go() -> None:
     assert max(moved) > 8
 
 
+@pytest.mark.slow
 def test_the_same_moment_is_the_same_picture_whatever_was_drawn_before() -> None:
     scene = draw_scene(19, 0, CONFIG)
     one, other = (StreetRenderer(scene.plan, scene.times) for _ in range(2))
