@@ -1,9 +1,9 @@
-"""Generated, labelled, really encoded videos.
+"""Worlds: generated videos and images with exact ground truth, in real files.
 
     generate("football", Path("matches"), count=4, seed=7)
 
-A world decides what happens before it draws anything, so its labels are exact. `football` and
-`street` are two worlds; `drawing` is what they are drawn with.
+A world plans what happens before it draws anything, so its labels are exact. `football` and
+`street` are worlds; `drawing` holds what they share: camera, people, layers, textures, noise.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ def generate(
 ) -> Path:
     """Write `count` videos (or images) of a world into `out`; return the path of their manifest.
 
-    settings: `key=value` of the world's configuration. The same name, seed and settings give the
-    same labels and the same frames.
+    settings: `key=value`, settings of the world. The same name, seed and settings give the same
+    labels and the same frames.
     Raises ConfigError for an unknown world or setting, or a count below 1.
     """
     if count < 1:

@@ -55,6 +55,6 @@ class WorldSettings(Settings):
         return self.width, self.height
 
     def split(self, number: int, count: int) -> str:
-        """The first of `count` train, the next ones validate, the last ones test."""
+        """The split of video `number` of `count`: training comes first, testing last."""
         edges = (round(count * self.train), round(count * (self.train + self.valid)))
         return SPLITS[sum(number >= edge for edge in edges)]

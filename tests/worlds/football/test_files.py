@@ -12,7 +12,7 @@ from playhead.events.formats import native
 from playhead.events.manifest import read_manifest
 from playhead.worlds import generate, processes
 from playhead.worlds.football import CLASSES, FootballConfig, draw_match, generate_football
-from playhead.worlds.sound import RATE, crowd_sound
+from playhead.worlds.football.sound import RATE, crowd_sound
 
 
 @pytest.fixture(scope="module")

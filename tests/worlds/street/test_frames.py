@@ -7,13 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from playhead.worlds.drawing import LEAST_SHARE, PARTS, VisibleBox
-from playhead.worlds.street import LABELS, Scene, StreetConfig, draw_scene, render
+from playhead.worlds.street import LABELS, StreetConfig, StreetScene, draw_scene, render
 from playhead.worlds.street.frames import StreetRenderer
 
 CONFIG = StreetConfig(seconds=4, width=480, height=270, people=6, cars=4)
 
 
-def plain(scene: Scene) -> StreetRenderer:
+def plain(scene: StreetScene) -> StreetRenderer:
     """Without noise, in full light: every pixel that an object touches differs."""
     return StreetRenderer(replace(scene.plan, grain=0.0, gain=(1.0, 1.0, 1.0)), scene.times)
 

@@ -1,4 +1,4 @@
-"""What generated worlds are drawn with: people and scenes in metres, seen by a camera.
+"""What all worlds are drawn with: people and scenes in metres, seen by a camera.
 
     camera = Camera.at((0, 0, 1.7), size=(640, 360), focal=600)
     person = PersonModel(look, light=(0.3, 0.8, 0.7), largest=80)
@@ -7,10 +7,10 @@
     frame.add(layer, 0)
     boxes = visible_boxes(frame, 0, layer, PERSON_LABELS)
 
-`camera` projects points and finds the ground; `body`, `head` and `person` make people; `layer`
-composes objects from far to near and `truth` derives what is visible of each; `stamp` blends small
-sprites fast; `texture` is ground painted once, `noise` the grain of a sensor, `motion` movement
-over time.
+`camera` projects points and intersects rays with the ground; `body`, `head` and `person` make
+people; `layer` composes objects from far to near and `truth` derives the boxes of their visible
+pixels; `stamp` blends small sprites fast; `texture` holds ground that is painted once; `noise` adds
+the grain of a sensor; `motion` interpolates movement over time.
 """
 
 from playhead.worlds.drawing.body import Joint, Limb, Pose, hang, turned, walking

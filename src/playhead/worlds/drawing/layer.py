@@ -1,7 +1,7 @@
 """Layers: images of single objects, composed from far to near, with the owner of every pixel.
 
-What an object still owns when all layers are laid is what is visible of it: the exact ground truth
-of a composed frame.
+The pixels that an object owns once all layers are added are its visible ones: the exact ground
+truth of a composed frame.
 """
 
 import math
@@ -37,7 +37,7 @@ class Bounds:
 
     @classmethod
     def of(cls, box: tuple[float, float, float, float], size: tuple[int, int]) -> Self | None:
-        """Clip a box to a frame of (width, height); None where nothing is left."""
+        """Clip a box to a frame of (width, height); None if it lies outside."""
         left, top = max(math.floor(box[0]) - 1, 0), max(math.floor(box[1]) - 1, 0)
         right, low = min(math.ceil(box[2]) + 1, size[0]), min(math.ceil(box[3]) + 1, size[1])
         if right - left < 1 or low - top < 1:
@@ -57,7 +57,7 @@ class Mask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One object, to be laid over what is further away; it lies inside its frame."""
+    """One object, drawn over those further away; clipped to its frame."""
 
     depth: float  # metres
     image: Image.Image  # RGB
@@ -90,7 +90,7 @@ class Canvas:
         return placed
 
     def layer(self, depth: float) -> Layer:
-        """What was drawn, at the frame's resolution."""
+        """The drawing, at the resolution of the frame."""
         small = self.image.reduce(self.fine) if self.fine > 1 else self.image
         rgb, alpha = small.convert("RGB"), small.getchannel("A")
         return Layer(depth, rgb, alpha, self.bounds.left, self.bounds.top)
@@ -105,7 +105,7 @@ class Composition:
         self.owner = np.full((background.height, background.width), NOBODY, np.int16)
 
     def add(self, layer: Layer, owner: int) -> None:
-        """Lay a layer over all that was added before."""
+        """Draw a layer over all that were added before."""
         self.image.paste(layer.image, (layer.left, layer.top), layer.alpha)
         width, height = layer.alpha.size
         below = self.owner[layer.top : layer.top + height, layer.left : layer.left + width]

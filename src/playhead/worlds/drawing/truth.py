@@ -1,7 +1,7 @@
-"""Ground truth of composed frames: what is visible of each object, as boxes and as tracks.
+"""Ground truth of composed frames: the visible part of each object, as boxes and as tracks.
 
-A box is the bounding box of the pixels that an object, or a part of it, still owns. There is none
-where less than 30 % of the pixels are left, or the box would be less than 4 pixels wide or high.
+A box is the bounding box of the visible pixels of an object or a part of it. There is none if less
+than 30 % of its pixels are visible, or the box would be less than 4 pixels wide or high.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ PARTS = 4
 
 @dataclass(frozen=True, slots=True)
 class VisibleBox:
-    """What is visible of one object, or of one part of it, in one frame."""
+    """The box of the visible pixels of an object, or of a part of it, in one frame."""
 
     track: int
     label: str

@@ -1,9 +1,9 @@
 """Football: seeded matches as a broadcast camera would see them, with labelled passes and drives.
 
-What happens is decided in metres and seconds before anything is drawn, so the same seed gives the
-same events at every frame size. Every event lies on a frame, whatever the frame rate.
+A match is planned in metres and seconds before anything is drawn, so the same seed gives the same
+events at every frame size. Every event lies on a frame, whatever the frame rate.
 A pass is a kick to a team-mate; a drive is the first push of a player who runs with the ball.
-Nothing else is labelled, and nothing that is shown in a close-up or a replay.
+Nothing else is labelled, and nothing shown in a close-up or a replay.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +25,10 @@ from playhead.worlds.football.look import MatchLook, draw_look
 from playhead.worlds.football.plan import draw_plan
 from playhead.worlds.football.play import Play
 from playhead.worlds.football.shots import Shot, aim, draw_shots, play_times
+from playhead.worlds.football.sound import RATE, crowd_sound
 from playhead.worlds.football.touch import LABELLED, Tempo
 from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
-from playhead.worlds.sound import RATE, crowd_sound
 
 __all__ = ["CLASSES", "FootballConfig", "Match", "draw_match", "generate_football", "render"]
 
@@ -57,7 +57,7 @@ class FootballConfig(WorldSettings):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Match:
-    """A match that has been decided but not drawn."""
+    """A match that is planned but not drawn."""
 
     name: str
     times: tuple[Fraction, ...]  # of the frames, seconds from 0
@@ -75,7 +75,7 @@ class Match:
 
 
 def draw_match(seed: int, number: int, config: FootballConfig) -> Match:
-    """Decide match `number` of the world `seed`."""
+    """Plan match `number` of the world `seed`."""
     plot, clock, camera, colours = (
         np.random.default_rng([seed, number, part]) for part in range(4)
     )

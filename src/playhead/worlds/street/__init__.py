@@ -10,11 +10,11 @@ derives the boxes.
 
 from playhead.worlds.street.world import (
     LABELS,
-    Scene,
     StreetConfig,
+    StreetScene,
     draw_scene,
     generate_street,
     render,
 )
 
-__all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
+__all__ = ["LABELS", "StreetConfig", "StreetScene", "draw_scene", "generate_street", "render"]

@@ -1,4 +1,4 @@
-"""The plan of a street: who and what moves where, decided in metres and seconds before any drawing.
+"""The plan of a street: which people and cars move where, in metres and seconds.
 
 The camera stands above (0, 0) and looks along y; x is to the right, z up. A road runs past it in a
 direction of its own; people walk anywhere between the houses, cars on the road or turning off it.
@@ -35,7 +35,7 @@ _PAINTS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class StreetRequest:
-    """What one scene is to contain."""
+    """The content of one scene."""
 
     seconds: float
     people: int
@@ -115,7 +115,7 @@ class Car:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreetPlan:
-    """A whole scene that has been decided but not drawn."""
+    """A whole scene that is planned but not drawn."""
 
     camera: Camera  # without pan and shake
     road: Road
@@ -151,7 +151,7 @@ class StreetPlan:
 def draw_plan(
     rng: np.random.Generator, size: tuple[int, int], request: StreetRequest
 ) -> StreetPlan:
-    """Decide a scene for frames of (width, height)."""
+    """Plan a scene for frames of (width, height)."""
     camera = _camera(rng, size)
     road = Road(
         angle=math.radians(rng.uniform(8, 62)),

@@ -1,9 +1,9 @@
 """Street: seeded scenes of cars with number plates and people with heads and faces, in motion.
 
-Written as videos with ground-truth tracks, or as images with YOLO labels. A box holds the visible
-pixels of an object or a part. What is more than 70 % hidden has none: cars and people hidden by
-what stands before them; plates, heads and faces also by the edge of the frame; and a face by its
-own head, so that a head seen from behind has no face.
+Written as videos with ground-truth tracks, or as images with YOLO labels. A box encloses the
+visible pixels of an object or a part. Objects that are more than 70 % hidden have no box: cars and
+people behind other objects; plates, heads and faces also beyond the edge of the frame; and a face
+behind its own head, so that a head seen from behind has no face.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from playhead.worlds.settings import WorldSettings
 from playhead.worlds.street.frames import LABELS, StreetRenderer
 from playhead.worlds.street.plan import StreetPlan, StreetRequest, draw_plan
 
-__all__ = ["LABELS", "Scene", "StreetConfig", "draw_scene", "generate_street", "render"]
+__all__ = ["LABELS", "StreetConfig", "StreetScene", "draw_scene", "generate_street", "render"]
 
 MOMENT = 1.0  # seconds into its scene at which an image is taken
 
@@ -65,16 +65,16 @@ class StreetConfig(WorldSettings):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """A scene that has been decided but not drawn."""
+class StreetScene:
+    """A scene that is planned but not drawn."""
 
     name: str
     plan: StreetPlan
     times: tuple[float, ...]  # of the frames, or of the one image: seconds
 
 
-def draw_scene(seed: int, number: int, config: StreetConfig) -> Scene:
-    """Decide scene `number` of the world `seed`."""
+def draw_scene(seed: int, number: int, config: StreetConfig) -> StreetScene:
+    """Plan scene `number` of the world `seed`."""
     rng = np.random.default_rng([seed, number])
     video = config.kind == "video"
     seconds = config.seconds if video else 2 * MOMENT
@@ -90,11 +90,11 @@ def draw_scene(seed: int, number: int, config: StreetConfig) -> Scene:
     )
     plan = draw_plan(rng, config.size, request)
     times = tuple(float(index / rate) for index in range(count)) if video else (MOMENT,)
-    return Scene(_name(number, config), plan, times)
+    return StreetScene(_name(number, config), plan, times)
 
 
-def render(scene: Scene) -> Iterator[tuple[NDArray[np.uint8], list[VisibleBox]]]:
-    """Yield each frame, RGB (H, W, 3), with the boxes of what is visible in it."""
+def render(scene: StreetScene) -> Iterator[tuple[NDArray[np.uint8], list[VisibleBox]]]:
+    """Yield each frame, RGB (H, W, 3), with the boxes of the objects visible in it."""
     renderer = StreetRenderer(scene.plan, scene.times)
     for time in scene.times:
         yield renderer.frame(time)
