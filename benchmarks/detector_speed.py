@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from environment import describe
 from playhead.detection.config import find_config, load_detector_config
-from playhead.inference.detectors import open_detector, open_own
+from playhead.inference.detectors import open_custom, open_detector
 from playhead.inference.detectors.plan import DetectorPlan
 from playhead.learning.export import export_bundle
 from playhead.learning.nn.detector import build_detector
@@ -73,7 +73,7 @@ def own(name: str, folder: Path, threads: int) -> tuple[Detect, str]:
         plan=plan,
         training={"model": config.model_dump(mode="json")},
     )
-    detector = open_own([folder], threads=threads)
+    detector = open_custom([folder], threads=threads)
     count = sum(one.numel() for one in model.parameters())
     return lambda given: detector.detect(given, threshold=0.3), f"{count / 1e6:.2f} M"
 

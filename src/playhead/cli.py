@@ -298,7 +298,7 @@ def bundle_info(
 ) -> None:
     """Say what a bundle finds, how it sees its input, and how well it did."""
     from playhead.inference.bundle import load_bundle
-    from playhead.inference.detectors.own import describe_decisions
+    from playhead.inference.detectors.custom import describe_decisions
 
     loaded = load_bundle(bundle)
     if as_json:

@@ -20,7 +20,7 @@ from playhead.inference.bundle import (
     new_bundle_folder,
     write_bundle_files,
 )
-from playhead.inference.detectors.own import BundleDetector, cells, view_of
+from playhead.inference.detectors.custom import BundleDetector, cells, view_of
 from playhead.inference.detectors.plan import DetectorPlan
 from playhead.inference.precision import PrecisionChoice
 from playhead.learning.backends import cuda_detector

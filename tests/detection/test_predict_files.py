@@ -16,7 +16,7 @@ from playhead.events.formats.tracks import read_tracks
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.files import sha256
 from playhead.inference.bundle import load_bundle
-from playhead.inference.detectors import open_own
+from playhead.inference.detectors import open_custom
 from playhead.media import VideoWriter
 from tests.command import playhead, playhead_json, run
 from tests.detector_bundle import paint, write_detector_bundle
@@ -304,10 +304,10 @@ def test_enlarging_and_precision_count_in_videos_as_in_pictures(
 
     def opened(*args: Any, **said: Any) -> Any:
         asked.append(said.pop("precision"))
-        return open_own(*args, **said)
+        return open_custom(*args, **said)
 
-    monkeypatch.setattr("playhead.redaction.detect.open_own", opened)
-    monkeypatch.setattr("playhead.detection.predict.open_own", opened)
+    monkeypatch.setattr("playhead.redaction.detect.open_custom", opened)
+    monkeypatch.setattr("playhead.detection.predict.open_custom", opened)
     options = PredictOptions(precision="bf16", threads=1, device="cpu")
     predict_files([bundle], [tmp_path / "v.mp4"], tmp_path / "found", options)
     assert asked == ["bf16", "bf16"]

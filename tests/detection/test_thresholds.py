@@ -24,7 +24,7 @@ from playhead.detection.thresholds import (
 from playhead.errors import BundleError, ConfigError, LabelError
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.inference.bundle import load_bundle, note_in_bundle, verify_bundle
-from playhead.inference.detectors.own import decisions_of
+from playhead.inference.detectors.custom import decisions_of
 from playhead.metrics.confusion import confusion_matrix
 from tests.command import playhead, playhead_json, run
 from tests.detector_bundle import paint, write_detector_bundle

@@ -23,7 +23,7 @@ from playhead.detection.thresholds import (
 from playhead.errors import ConfigError
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.inference.bundle import load_bundle
-from playhead.inference.detectors.own import decisions_of
+from playhead.inference.detectors.custom import decisions_of
 from tests.command import playhead_json
 from tests.detector_bundle import paint, write_detector_bundle
 

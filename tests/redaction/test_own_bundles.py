@@ -15,7 +15,7 @@ from playhead.decisions.boxes import Boxes
 from playhead.errors import BundleError, ConfigError, WeightsError
 from playhead.events.formats.tracks import read_tracks
 from playhead.events.model import Origin
-from playhead.inference.detectors.own import checksum_of
+from playhead.inference.detectors.custom import checksum_of
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.media import VideoWriter, open_video
 from playhead.redaction.bundles import located, resolve

@@ -20,7 +20,7 @@ from playhead.detection.predict import PredictOptions, predict_set
 from playhead.errors import LabelError
 from playhead.events.images import PictureSet
 from playhead.inference.bundle import Bundle
-from playhead.inference.detectors.own import decisions_of
+from playhead.inference.detectors.custom import decisions_of
 from playhead.metrics.confusion import Thresholds
 from playhead.metrics.curves import F1, Curve, hits_curve
 from playhead.metrics.detection import ClassDetection, measure_classes

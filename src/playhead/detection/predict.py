@@ -20,7 +20,7 @@ from playhead.detection.labels.read import refuse_unseen
 from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
 from playhead.events.images import LabelledPicture, PictureSet
 from playhead.inference.bundle import Bundle
-from playhead.inference.detectors import OwnDetector, open_own
+from playhead.inference.detectors import CustomDetector, open_custom
 from playhead.inference.precision import PrecisionChoice
 from playhead.learning.backends import cuda_detector
 from playhead.media.stills import read_still
@@ -68,9 +68,9 @@ class PredictOptions:
     precision: PrecisionChoice = "auto"
 
 
-def open_bundles(bundles: Sequence[Bundle | Path], options: PredictOptions) -> OwnDetector:
+def open_bundles(bundles: Sequence[Bundle | Path], options: PredictOptions) -> CustomDetector:
     """The detector of one bundle or the ensemble of several, on the device that is asked for."""
-    return open_own(
+    return open_custom(
         bundles,
         longest=options.longest,
         enlarge=options.enlarge,
@@ -140,7 +140,7 @@ def _doubted(
 
 
 def predicted(
-    detector: OwnDetector, paths: Sequence[Path], threshold: float | None
+    detector: CustomDetector, paths: Sequence[Path], threshold: float | None
 ) -> Iterator[LabelledPicture | PlayheadError]:
     """For each picture file what was found in it, or why nothing could be, in their order.
 
@@ -156,7 +156,7 @@ def predicted(
 
 
 def _look(
-    detector: OwnDetector, paths: Sequence[Path], seen: list[Seen], threshold: float | None
+    detector: CustomDetector, paths: Sequence[Path], seen: list[Seen], threshold: float | None
 ) -> Iterator[LabelledPicture | PlayheadError]:
     readable = [one for one in seen if not isinstance(one, PlayheadError)]
     found = iter(_detect(detector, readable, threshold))
@@ -172,7 +172,7 @@ def _look(
 
 
 def _detect(
-    detector: OwnDetector, pictures: list[NDArray[np.uint8]], threshold: float | None
+    detector: CustomDetector, pictures: list[NDArray[np.uint8]], threshold: float | None
 ) -> list[dict[str, Boxes] | PlayheadError]:
     """All pictures at once; one by one where that fails, since one may be to blame."""
     try:

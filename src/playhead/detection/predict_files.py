@@ -28,7 +28,7 @@ from playhead.execution.batch import (
     find_items,
     peak_memory_bytes,
 )
-from playhead.inference.detectors import OwnDetector
+from playhead.inference.detectors import CustomDetector
 from playhead.media.kinds import kind_of
 from playhead.media.source import require_file
 from playhead.progress import progress
@@ -201,7 +201,7 @@ def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> No
 
 
 def _look(
-    detector: OwnDetector,
+    detector: CustomDetector,
     pictures: Sequence[Path],
     labels: dict[Path, tuple[Path, ...]],
     options: PredictOptions,
@@ -225,7 +225,7 @@ def _look(
 
 
 def _tracking(
-    bundles: Sequence[Path], detector: OwnDetector, options: PredictOptions
+    bundles: Sequence[Path], detector: CustomDetector, options: PredictOptions
 ) -> RedactionConfig:
     """How tracks of everything that the bundles know are found in a video."""
     said = {} if options.threshold is None else dict.fromkeys(detector.labels, options.threshold)
@@ -246,7 +246,7 @@ def _tracking(
     return validate(RedactionConfig, values, source="predict")
 
 
-def _sure(found: Sequence[LabelledPicture], detector: OwnDetector) -> Counter[str]:
+def _sure(found: Sequence[LabelledPicture], detector: CustomDetector) -> Counter[str]:
     """How many boxes of each class reach its threshold."""
     count = Counter(dict.fromkeys(detector.labels, 0))
     for place, label in enumerate(detector.labels):

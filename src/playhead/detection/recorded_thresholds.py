@@ -11,8 +11,8 @@ from pydantic import Field
 
 from playhead.config import Settings, load_config
 from playhead.files import write_text
-from playhead.inference.detectors import OwnDetector
-from playhead.inference.detectors.own import checksum_of
+from playhead.inference.detectors import CustomDetector
+from playhead.inference.detectors.custom import checksum_of
 
 __all__ = ["RECORD", "read_thresholds", "write_thresholds_of"]
 
@@ -33,7 +33,7 @@ class ThresholdRecord(Settings):
     thresholds: dict[str, Annotated[float, Field(gt=0, le=1)]]
 
 
-def write_thresholds_of(detector: OwnDetector, folder: Path) -> Path:
+def write_thresholds_of(detector: CustomDetector, folder: Path) -> Path:
     """Record a detector's thresholds in the folder of its predictions; the path of the record."""
     record = ThresholdRecord(
         bundles=[

@@ -19,7 +19,7 @@ from playhead.detection.predict import PredictOptions, doubted, predict_set
 from playhead.errors import ConfigError, LabelError
 from playhead.events.images import PictureSet
 from playhead.inference.bundle import Bundle, note_in_bundle
-from playhead.inference.detectors.own import decisions_of, open_bundle
+from playhead.inference.detectors.custom import decisions_of, open_bundle
 from playhead.metrics.curves import F1, hits_curve
 from playhead.metrics.detection import ClassDetection, measure_classes
 from playhead.metrics.matching import ScoredHits

@@ -17,7 +17,7 @@ from playhead.detection.thresholds import choose_thresholds, reached_thresholds
 from playhead.detection.validation import Validation
 from playhead.errors import ConfigError
 from playhead.inference.bundle import load_bundle, note_in_bundle
-from playhead.inference.detectors.own import check_classes, open_bundle
+from playhead.inference.detectors.custom import check_classes, open_bundle
 from playhead.inference.detectors.plan import DetectorPlan
 from playhead.learning.nn.detector import DetectorNetwork, build_detector, take_over_weights
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult

@@ -1,6 +1,6 @@
 """Validation during training: the averaged weights on the pictures that do not train.
 
-A picture is seen as a bundle's detector sees it, see `inference.detectors.own`.
+A picture is seen as a bundle's detector sees it, see `inference.detectors.custom`.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from playhead.decisions.detection import decide
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.detection.sample_cache import PictureCache
 from playhead.events.images import LabelledPicture, PictureSet
-from playhead.inference.detectors.own import View, cells, view_of
+from playhead.inference.detectors.custom import View, cells, view_of
 from playhead.learning.nn.detector import DetectorNetwork
 from playhead.metrics.detection import measure_classes
 

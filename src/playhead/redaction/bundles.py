@@ -9,8 +9,8 @@ from pathlib import Path
 
 from playhead.errors import ConfigError
 from playhead.inference.bundle import Bundle
+from playhead.inference.detectors.custom import checksum_of, open_bundle
 from playhead.inference.detectors.ensemble import joint_decisions
-from playhead.inference.detectors.own import checksum_of, open_bundle
 from playhead.inference.detectors.plan import DetectorPlan
 from playhead.redaction.config import LABELS, DetectionConfig, OwnBundle, RedactionConfig
 

@@ -21,14 +21,14 @@ from playhead.decisions.tracks import track_boxes
 from playhead.errors import BundleError, ConfigError, PlayheadError
 from playhead.events.model import Origin, Track
 from playhead.inference.detectors import (
+    CustomDetector,
     Detector,
-    OwnDetector,
     detect_tiled,
+    open_custom,
     open_detector,
-    open_own,
 )
+from playhead.inference.detectors.custom import checksum_of
 from playhead.inference.detectors.ensemble import joint_decisions
-from playhead.inference.detectors.own import checksum_of
 from playhead.inference.offer import require_weights
 from playhead.learning.backends import cuda_detector
 from playhead.media import Video
@@ -105,7 +105,7 @@ class Networks:
 
     def __init__(self, config: RedactionConfig) -> None:
         self._config = config = resolve(config)
-        self._own: OwnDetector | None = None
+        self._own: CustomDetector | None = None
         wanted = {one for label in config.hide for one in looked_for(label, config)}
         if any(config.detection.knowing(label) for label in wanted):
             self._own = _open_own(config)
@@ -163,7 +163,7 @@ class Networks:
         )
 
     def _look_with_own(
-        self, own: OwnDetector, pictures: Sequence[NDArray[np.uint8]]
+        self, own: CustomDetector, pictures: Sequence[NDArray[np.uint8]]
     ) -> list[Found]:
         """What own bundles find; doubt of orphans comes last, when all tiles are put together."""
         floor = self._floor(None)
@@ -189,10 +189,10 @@ class Networks:
         ]
 
 
-def _open_own(config: RedactionConfig) -> OwnDetector:
+def _open_own(config: RedactionConfig) -> CustomDetector:
     """The bundles of a resolved configuration; BundleError where they are not those it names."""
     detection = config.detection
-    own = open_own(
+    own = open_custom(
         [Path(one) for one in detection.bundles],
         longest=detection.bundle_size,
         enlarge=detection.bundle_enlarge,

@@ -5,11 +5,18 @@ face lies outside: an ellipse in a box cut at the edge would leave the face's co
 """
 
 from playhead.errors import PlayheadError
-from playhead.inference.detectors.ensemble import OwnDetector, open_own
+from playhead.inference.detectors.ensemble import CustomDetector, open_custom
 from playhead.inference.detectors.protocol import Detector
 from playhead.inference.detectors.tiling import detect_tiled
 
-__all__ = ["DETECTORS", "Detector", "OwnDetector", "detect_tiled", "open_detector", "open_own"]
+__all__ = [
+    "DETECTORS",
+    "CustomDetector",
+    "Detector",
+    "detect_tiled",
+    "open_custom",
+    "open_detector",
+]
 
 DETECTORS = ("centerface", "blazeface", "plates", "people", "objectron")
 

@@ -20,7 +20,7 @@ from playhead.decisions.fusion import fuse_classes
 from playhead.decisions.hierarchy import doubt_orphans
 from playhead.errors import BundleError, ConfigError
 from playhead.inference.bundle import Bundle
-from playhead.inference.detectors.own import (
+from playhead.inference.detectors.custom import (
     BundleDetector,
     check_classes,
     decisions_of,
@@ -28,13 +28,13 @@ from playhead.inference.detectors.own import (
 )
 from playhead.inference.runtime import CudaFactory
 
-__all__ = ["Ensemble", "OwnDetector", "joint_decisions", "open_own"]
+__all__ = ["CustomDetector", "Ensemble", "joint_decisions", "open_custom"]
 
 LEAST = 0.05
 """Scores down to which members look, at most: a box nobody is sure of still helps to place one."""
 
 
-class OwnDetector(Protocol):
+class CustomDetector(Protocol):
     """One bundle or several: a `Detector` that also knows thresholds of its own.
 
     longest: the longest side of a picture that any of them looks at, pixels
@@ -98,7 +98,7 @@ class Ensemble:
         return believed(doubt_orphans(kept, self.decisions), self.decisions, threshold)
 
 
-def open_own(
+def open_custom(
     bundles: Sequence[Bundle | Path],
     *,
     longest: int | None = None,
@@ -110,7 +110,7 @@ def open_own(
     threads: int | None = None,
     precision: str = "fp32",
     cuda_factory: CudaFactory | None = None,
-) -> OwnDetector:
+) -> CustomDetector:
     """The detector of one bundle, or the ensemble of several.
 
     hierarchy: False leaves scores as they are where the bundles name parents, for a caller that

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from playhead.config import validate
 from playhead.errors import ConfigError, WeightsError
 from playhead.inference.bundle import Bundle, BundleManifest
-from playhead.inference.detectors.own import cells
+from playhead.inference.detectors.custom import cells
 from playhead.inference.detectors.plan import DetectorPlan
 from playhead.learning.encoders import create_pyramid
 from playhead.learning.nn.blocks import ConvNorm

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes
 from playhead.errors import BundleError, ConfigError, PlayheadError
 from playhead.inference.bundle import Bundle
-from playhead.inference.detectors import open_own
-from playhead.inference.detectors.own import (
+from playhead.inference.detectors import open_custom
+from playhead.inference.detectors.custom import (
     GREY,
     BundleDetector,
     cells,
@@ -94,7 +94,7 @@ def test_whether_smaller_pictures_are_enlarged_is_as_the_plan_says_unless_told(
     paint(picture, 1, 2, (255, 0, 6))
 
     def sides(enlarge: bool | None, *bundles: Bundle) -> tuple[float, float]:
-        one = open_own(bundles, enlarge=enlarge, threads=1)
+        one = open_custom(bundles, enlarge=enlarge, threads=1)
         [found] = one.detect([picture], threshold=0.4)
         widths = np.ptp(found["car"].boxes[:, [0, 2]], axis=1)
         return widths.min(), widths.max()
