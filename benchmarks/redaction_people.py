@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from environment import describe
 from playhead.decisions.boxes import iou
-from playhead.decisions.tracks import track_boxes
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.inference.detectors import detect_tiled, open_detector
 from playhead.inference.weights import weight_path
@@ -46,6 +45,7 @@ from playhead.redaction.detect import Networks
 from playhead.redaction.evaluate import exposed_track_frames
 from playhead.redaction.hide import HideConfig, Hider, Region
 from playhead.redaction.regions import Masks, scaled_boxes
+from playhead.redaction.track_extension import covering_tracks
 from playhead.worlds.street import StreetConfig, draw_scene, generate_street, render
 from redaction_presets import find_tracks
 
@@ -208,7 +208,7 @@ def count(
 
 def report_hiding(seed: int) -> None:
     config = load_redaction_config("balanced", ['hide=["person"]'])
-    grown = config.tracking.growth_limit
+    grown = config.extension.growth_limit
     networks = Networks(config)
     print(f"\nhiding people, streets of seed {seed} and a real street")
     print(f"{'':20}{'exposed':>16}{'mean covered':>14}{f'frames over {WHOLE}':>18}{'dropped':>9}")
@@ -239,15 +239,17 @@ def track_file(
 
     limit: the share of its size by which a box nobody saw grows at most
     """
-    tracking = config.tracking_of("person").model_copy(update={"growth_limit": limit})
+    extension = config.extension.model_copy(update={"growth_limit": limit})
     with open_video(path) as video:
         file, sightings = find_tracks(video, networks, config)
-        tracks = track_boxes(
+        tracks = covering_tracks(
             video.times,
             sightings.looked,
             sightings.found["person"],
             label="person",
-            config=tracking,
+            tracking=config.tracking,
+            extension=extension,
+            start_score=config.threshold("person"),
             size=(video.width, video.height),
         )
     return replace(file, tracks=tuple(tracks)), len(sightings.dropped)

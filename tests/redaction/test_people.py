@@ -91,10 +91,10 @@ def test_a_weak_box_around_the_frame_does_not_prolong_the_track_of_somebody_smal
 
 def test_where_nobody_saw_them_people_grow_by_a_quarter_at_most_and_faces_by_a_half() -> None:
     config = RedactionConfig(hide=("person", "face"))
-    assert config.tracking_of("person").growth_limit == 0.25
-    assert config.tracking_of("face").growth_limit == 0.5
-    less = RedactionConfig.model_validate({"tracking": {"growth_limit": 0.1}})
-    assert less.tracking_of("person").growth_limit == 0.1
+    assert config.extension_of("person").growth_limit == 0.25
+    assert config.extension_of("face").growth_limit == 0.5
+    less = RedactionConfig.model_validate({"extension": {"growth_limit": 0.1}})
+    assert less.extension_of("person").growth_limit == 0.1
 
 
 class Scene:

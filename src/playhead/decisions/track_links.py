@@ -1,12 +1,12 @@
-"""Links: which boxes of which frames are the same object.
+"""Links: which boxes of which sampled frames are the same object.
 
-After ByteTrack ("ByteTrack: Multi-Object Tracking by Associating Every Detection
-Box", ECCV 2022): good boxes are assigned to predicted objects first, then weak boxes to the objects
-that are left; a good box that nobody takes starts an object, a weak one never does. Where boxes do
-not overlap from one look to the next, as small fast faces do not, IoU says nothing: the distance to
-the prediction in sizes of the object decides, with the agreement of sizes.
-Then backwards: weak boxes before an object's start are taken up, and objects are joined where the
-end of one and the start of another predict each other.
+After ByteTrack ("ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022):
+strong boxes are assigned to predicted objects first, then weak boxes to the objects that are left;
+an unassigned strong box starts an object, a weak one never does. Where boxes do not overlap from
+one sampled frame to the next, as those of small fast faces, IoU says nothing: what decides is the
+distance to the prediction, in sizes of the object, and the agreement of sizes.
+A second pass goes backwards: weak boxes before an object's start are added to it, and objects are
+joined if the end of one and the start of another predict each other.
 """
 
 from dataclasses import dataclass
@@ -19,30 +19,35 @@ from numpy.typing import NDArray
 from playhead.decisions.track_config import TrackConfig
 from playhead.decisions.track_motion import Motion, end_motion
 
-__all__ = ["Sightings", "link"]
+__all__ = ["Detections", "link_detections"]
 
-_NOBODY = -1
-_APART = 1e6  # the cost of a pair that may not be
+_UNASSIGNED = -1
+_APART = 1e6  # the cost of a pair that is not allowed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sightings:
-    """The N boxes of all looks, one look after another."""
+class Detections:
+    """The N boxes of all sampled frames, frame after frame."""
 
-    times: NDArray[np.float64]  # (D,) seconds of the looks
-    bounds: NDArray[np.int64]  # (D + 1,): the boxes of look k are bounds[k]:bounds[k + 1]
-    looks: NDArray[np.int32]  # (N,): the look of each box
-    seen: NDArray[np.float64]  # (N, 4): centre x, y, log width, log height
+    times: NDArray[np.float64]  # (D,) seconds of the sampled frames
+    bounds: NDArray[np.int64]  # (D + 1,): the boxes of sampled frame k are bounds[k]:bounds[k + 1]
+    samples: NDArray[np.int32]  # (N,): the sampled frame of each box, from 0
+    state: NDArray[np.float64]  # (N, 4): centre x, y, log width, log height
     scores: NDArray[np.float32]  # (N,)
 
 
-def link(sightings: Sightings, config: TrackConfig) -> list[NDArray[np.intp]]:
-    """The objects, each the indices of its sightings in order of time, and of their starts."""
-    owner = np.full(len(sightings.scores), _NOBODY, np.int32)
-    _forwards(sightings, owner, config)
+def link_detections(
+    detections: Detections, config: TrackConfig, *, start_score: float
+) -> list[NDArray[np.intp]]:
+    """The objects in order of their start, each as indices of its detections in order of time.
+
+    start_score: a box with this score or more starts a track and is matched first
+    """
+    owner = np.full(len(detections.scores), _UNASSIGNED, np.int32)
+    _forwards(detections, owner, config, start_score)
     objects = _grouped(owner)
-    _backwards(sightings, objects, owner, config)
-    objects = _joined(sightings, _grouped(owner), config)
+    _backwards(detections, objects, owner, config)
+    objects = _joined(detections, _grouped(owner), config)
     objects = [rows for rows in objects if len(rows) >= config.min_hits]
     return sorted(objects, key=lambda rows: int(rows[0]))
 
@@ -56,48 +61,49 @@ def _grouped(owner: NDArray[np.int32]) -> list[NDArray[np.intp]]:
 
 
 class _Followed:
-    """The objects that are followed at the moment, and what they may be assigned to."""
+    """The objects that are followed at the moment."""
 
     def __init__(self, config: TrackConfig) -> None:
         self.config = config
-        self.motion = Motion.born(np.zeros((0, 4)), 0.0, config)
+        self.motion = Motion.start(np.zeros((0, 4)), 0.0, config)
         self.owner = np.zeros(0, np.int32)
-        self.look = np.zeros(0, np.int64)
+        self.sample = np.zeros(0, np.int64)
 
-    def add(self, motion: Motion, owner: NDArray[np.int32], look: int) -> None:
-        """Follow more objects, seen in `look`."""
+    def add(self, motion: Motion, owner: NDArray[np.int32], sample: int) -> None:
+        """Follow more objects, detected in `sample`."""
         self.motion = Motion.joined([self.motion, motion])
         self.owner = np.concatenate((self.owner, owner))
-        self.look = np.concatenate((self.look, np.full(len(owner), look)))
+        self.sample = np.concatenate((self.sample, np.full(len(owner), sample)))
 
-    def forget(self, time: float, look: int) -> None:
-        """Leave those unseen for too long; the very next look always has its chance."""
+    def forget(self, time: float, sample: int) -> None:
+        """Drop objects undetected for too long, but never before the next sampled frame."""
         unseen = np.abs(time - self.motion.time) > self.config.gap_seconds + 1e-9
-        gone = unseen & (np.abs(look - self.look) > 1)
+        gone = unseen & (np.abs(sample - self.sample) > 1)
         if gone.any():
             self.motion = self.motion.chosen(~gone)
-            self.owner, self.look = self.owner[~gone], self.look[~gone]
+            self.owner, self.sample = self.owner[~gone], self.sample[~gone]
 
     def take(
         self,
         expected: Motion,
         free: NDArray[np.intp],
-        seen: NDArray[np.float64],
+        state: NDArray[np.float64],
         boxes: NDArray[np.intp],
         *,
-        look: int,
+        sample: int,
         weak: bool,
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Assign `boxes` to the objects `free`: the rows and the boxes that found each other.
+        """Assign `boxes` to the objects `free`: the rows and the boxes of each pair.
 
-        A weak box must lie within half the distance, and says less about where the object is.
+        state: (N, 4), of all boxes. A weak box must lie within half the distance, and its variance
+        is larger.
         """
-        observed = seen[boxes]
+        observed = state[boxes]
         rows, columns = _assign(expected.chosen(free), observed, self.config, 0.5 if weak else 1)
         rows = free[rows]
         variance = np.full(len(rows), self.config.jitter**2 * (4 if weak else 1))
-        self.motion.put(rows, expected.chosen(rows).met(observed[columns], variance))
-        self.look[rows] = look
+        self.motion.put(rows, expected.chosen(rows).update(observed[columns], variance))
+        self.sample[rows] = sample
         return rows, boxes[columns]
 
 
@@ -106,8 +112,8 @@ def _assign(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     if not len(expected.time) or not len(observed):
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    place = (expected.place + config.jitter**2)[:, None]
-    allowed, cost = _compared(expected.seen[:, None], observed, place, config, strictness)
+    position = (expected.position + config.jitter**2)[:, None]
+    allowed, cost = _compared(expected.state[:, None], observed, position, config, strictness)
     rows, columns = scipy.optimize.linear_sum_assignment(np.where(allowed, cost, _APART))
     good = allowed[rows, columns]
     return rows[good], columns[good]
@@ -135,79 +141,87 @@ def _compared(
     return allowed, np.log(variance + squared) + np.log1p((resized / 0.2) ** 2)
 
 
-def _forwards(sightings: Sightings, owner: NDArray[np.int32], config: TrackConfig) -> None:
+def _forwards(
+    detections: Detections, owner: NDArray[np.int32], config: TrackConfig, start_score: float
+) -> None:
     followed = _Followed(config)
     born = 0
-    good = sightings.scores >= config.start_score
-    for look, (first, past) in enumerate(pairwise(sightings.bounds.tolist())):
+    good = detections.scores >= start_score
+    for sample, (first, past) in enumerate(pairwise(detections.bounds.tolist())):
         if first == past:
             continue
-        time = float(sightings.times[look])
-        followed.forget(time, look)
-        expected = followed.motion.at(time, config)
+        time = float(detections.times[sample])
+        followed.forget(time, sample)
+        expected = followed.motion.predict(time, config)
         free = np.arange(len(followed.owner))
         boxes = np.arange(first, past)
         strong = boxes[good[first:past]]
-        rows, taken = followed.take(expected, free, sightings.seen, strong, look=look, weak=False)
+        rows, taken = followed.take(
+            expected, free, detections.state, strong, sample=sample, weak=False
+        )
         owner[taken] = followed.owner[rows]
         if len(strong) < past - first and len(rows) < len(free):
             free = np.delete(free, rows)
             weak = boxes[~good[first:past]]
-            rows, taken = followed.take(expected, free, sightings.seen, weak, look=look, weak=True)
+            rows, taken = followed.take(
+                expected, free, detections.state, weak, sample=sample, weak=True
+            )
             owner[taken] = followed.owner[rows]
-        new = strong[owner[strong] == _NOBODY]
+        new = strong[owner[strong] == _UNASSIGNED]
         if len(new):
             owner[new] = np.arange(born, born + len(new))
             born += len(new)
-            followed.add(Motion.born(sightings.seen[new], time, config), owner[new], look)
+            followed.add(Motion.start(detections.state[new], time, config), owner[new], sample)
 
 
 def _backwards(
-    sightings: Sightings,
+    detections: Detections,
     objects: list[NDArray[np.intp]],
     owner: NDArray[np.int32],
     config: TrackConfig,
 ) -> None:
-    """Follow every object back from its start, through boxes that nobody took."""
+    """Follow every object back from its start, through unassigned boxes."""
     followed = _Followed(config)
     starts: dict[int, list[int]] = {}
     for number, rows in enumerate(objects):
-        starts.setdefault(int(sightings.looks[rows[0]]), []).append(number)
-    for look in range(len(sightings.times) - 1, -1, -1):
-        time = float(sightings.times[look])
-        boxes = np.arange(sightings.bounds[look], sightings.bounds[look + 1])
-        boxes = boxes[owner[boxes] == _NOBODY]
+        starts.setdefault(int(detections.samples[rows[0]]), []).append(number)
+    for sample in range(len(detections.times) - 1, -1, -1):
+        time = float(detections.times[sample])
+        boxes = np.arange(detections.bounds[sample], detections.bounds[sample + 1])
+        boxes = boxes[owner[boxes] == _UNASSIGNED]
         if len(boxes):
-            followed.forget(time, look)
-            expected = followed.motion.at(time, config)
+            followed.forget(time, sample)
+            expected = followed.motion.predict(time, config)
             free = np.arange(len(followed.owner))
-            rows, taken = followed.take(expected, free, sightings.seen, boxes, look=look, weak=True)
+            rows, taken = followed.take(
+                expected, free, detections.state, boxes, sample=sample, weak=True
+            )
             owner[taken] = followed.owner[rows]
-        begin = starts.get(look, [])
+        begin = starts.get(sample, [])
         if begin:
-            states = [_state(sightings, objects[number][::-1], config) for number in begin]
-            followed.add(Motion.joined(states), np.array(begin, np.int32), look)
+            states = [_state(detections, objects[number][::-1], config) for number in begin]
+            followed.add(Motion.joined(states), np.array(begin, np.int32), sample)
 
 
-def _state(sightings: Sightings, rows: NDArray[np.intp], config: TrackConfig) -> Motion:
-    # Long objects are known by their latest sightings; the rest need not be looked at.
+def _state(detections: Detections, rows: NDArray[np.intp], config: TrackConfig) -> Motion:
+    # The latest detections of a long object tell its motion.
     rows = rows[-256:]
-    return end_motion(sightings.times[sightings.looks[rows]], sightings.seen[rows], config)
+    return end_motion(detections.times[detections.samples[rows]], detections.state[rows], config)
 
 
 def _joined(
-    sightings: Sightings, objects: list[NDArray[np.intp]], config: TrackConfig
+    detections: Detections, objects: list[NDArray[np.intp]], config: TrackConfig
 ) -> list[NDArray[np.intp]]:
     """Objects whose end and start predict each other half way are one; the best pairs first."""
     if len(objects) < 2:
         return objects
-    ends = Motion.joined([_state(sightings, rows, config) for rows in objects])
-    starts = Motion.joined([_state(sightings, rows[::-1], config) for rows in objects])
-    first, second = _neighbours(sightings, objects, config)
+    ends = Motion.joined([_state(detections, rows, config) for rows in objects])
+    starts = Motion.joined([_state(detections, rows[::-1], config) for rows in objects])
+    first, second = _neighbours(detections, objects, config)
     before, after = ends.chosen(first), starts.chosen(second)
     half = (before.time + after.time) / 2
-    before, after = before.at(half, config), after.at(half, config)
-    allowed, cost = _compared(before.seen, after.seen, before.place + after.place, config)
+    before, after = before.predict(half, config), after.predict(half, config)
+    allowed, cost = _compared(before.state, after.state, before.position + after.position, config)
     following: dict[int, int] = {}
     led: set[int] = set()
     for pair in np.argsort(cost, kind="stable"):
@@ -219,14 +233,14 @@ def _joined(
 
 
 def _neighbours(
-    sightings: Sightings, objects: list[NDArray[np.intp]], config: TrackConfig
+    detections: Detections, objects: list[NDArray[np.intp]], config: TrackConfig
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """All pairs of objects of which the second starts soon after the first has ended."""
-    end = sightings.looks[[int(rows[-1]) for rows in objects]]
-    start = sightings.looks[[int(rows[0]) for rows in objects]]
+    end = detections.samples[[int(rows[-1]) for rows in objects]]
+    start = detections.samples[[int(rows[0]) for rows in objects]]
     order = np.argsort(start, kind="stable")
     latest = np.searchsorted(
-        sightings.times, sightings.times[end] + config.gap_seconds + 1e-9, side="right"
+        detections.times, detections.times[end] + config.gap_seconds + 1e-9, side="right"
     )
     low = np.searchsorted(start[order], end, side="right")
     high = np.searchsorted(start[order], np.maximum(latest, end + 2), side="left")

@@ -1,8 +1,8 @@
-"""Motion: where an object will be, how sure that is, and lines fitted to where it was.
+"""Motion: a Kalman filter for boxes, and local line fits to their positions.
 
-An object is seen as (centre x, centre y, log width, log height). It moves with a constant velocity
-that white noise changes (a Kalman filter with one covariance for both axes, in sizes² of the
-object, so that it depends on the times alone); its log sizes stay as they are.
+The state of an object is (centre x, centre y, log width, log height). Velocity is constant but for
+white noise; one covariance serves both axes, in sizes² of the object, so that it depends on the
+times alone. The log sizes are not predicted: they stay as they are.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.track_config import TrackConfig
 
-__all__ = ["Motion", "end_motion", "end_slope", "local_lines", "seen_as"]
+__all__ = ["Motion", "box_states", "end_motion", "end_slope", "local_lines"]
 
 Array = NDArray[np.float64]
 # Times are floats: forwards and backwards the same points must lie within a distance.
@@ -22,21 +22,21 @@ _ROUNDING = 1e-9
 
 @dataclass(slots=True, eq=False)
 class Motion:
-    """The states of A objects, each at the time when it was last seen."""
+    """The states of A objects, each at the time of its last detection."""
 
-    seen: Array  # (A, 4): centre x, y in pixels, log width, log height
+    state: Array  # (A, 4): centre x, y in pixels, log width, log height
     velocity: Array  # (A, 2) pixels a second
-    place: Array  # (A,) variance of the centre, sizes²
-    cross: Array  # (A,) covariance of centre and velocity, sizes² a second
+    position: Array  # (A,) variance of the centre, sizes²
+    covariance: Array  # (A,) covariance of centre and velocity, sizes² a second
     speed: Array  # (A,) variance of the velocity, sizes² a second²
     time: Array  # (A,) seconds
 
     @classmethod
-    def born(cls, seen: Array, time: float, config: TrackConfig) -> Self:
-        """Objects seen for the first time, whose velocity nobody knows."""
-        n = len(seen)
+    def start(cls, state: Array, time: float, config: TrackConfig) -> Self:
+        """New objects, whose velocity is not known yet."""
+        n = len(state)
         return cls(
-            seen.copy(),
+            state.copy(),
             np.zeros((n, 2)),
             np.full(n, config.jitter**2),
             np.zeros(n),
@@ -46,42 +46,42 @@ class Motion:
 
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:
-        """Several sets of objects as one."""
+        """Concatenate several sets of objects."""
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _NAMES))
 
     def chosen(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         """The objects that a mask or indices name."""
         return type(self)(*(getattr(self, name)[rows] for name in _NAMES))
 
-    def at(self, time: float | Array, config: TrackConfig) -> Self:
-        """Where the objects are expected at `time`, later or earlier: doubt grows both ways."""
+    def predict(self, time: float | Array, config: TrackConfig) -> Self:
+        """Predict the objects at `time`, later or earlier: the variance grows both ways."""
         dt = time - self.time
         noise = config.agility**2 * np.abs(dt)
-        seen = self.seen.copy()
-        seen[:, :2] += self.velocity * dt[:, None]
+        state = self.state.copy()
+        state[:, :2] += self.velocity * dt[:, None]
         return replace(
             self,
-            seen=seen,
-            place=self.place + dt * (2 * self.cross + dt * (self.speed + noise / 3)),
-            cross=self.cross + dt * (self.speed + noise / 2),
+            state=state,
+            position=self.position + dt * (2 * self.covariance + dt * (self.speed + noise / 3)),
+            covariance=self.covariance + dt * (self.speed + noise / 2),
             speed=self.speed + noise,
             time=self.time + dt,
         )
 
-    def met(self, observed: Array, variance: Array) -> Self:
-        """Predicted objects corrected by what was observed of each, with its variance in sizes²."""
-        total = self.place + variance
-        gain, turn = self.place / total, self.cross / total
-        missed = observed[:, :2] - self.seen[:, :2]
-        seen = (self.seen + observed) / 2  # of the log sizes; centres follow
-        seen[:, :2] = self.seen[:, :2] + gain[:, None] * missed
+    def update(self, observed: Array, variance: Array) -> Self:
+        """Correct predicted objects by an observation of each, with its variance in sizes²."""
+        total = self.position + variance
+        gain, turn = self.position / total, self.covariance / total
+        missed = observed[:, :2] - self.state[:, :2]
+        state = (self.state + observed) / 2  # of the log sizes; centres follow
+        state[:, :2] = self.state[:, :2] + gain[:, None] * missed
         return replace(
             self,
-            seen=seen,
+            state=state,
             velocity=self.velocity + turn[:, None] * missed,
-            place=(1 - gain) * self.place,
-            cross=(1 - gain) * self.cross,
-            speed=self.speed - turn * self.cross,
+            position=(1 - gain) * self.position,
+            covariance=(1 - gain) * self.covariance,
+            speed=self.speed - turn * self.covariance,
         )
 
     def put(self, rows: NDArray[np.intp], other: Self) -> None:
@@ -93,25 +93,25 @@ class Motion:
 _NAMES = tuple(one.name for one in fields(Motion))
 
 
-def seen_as(boxes: NDArray[np.floating]) -> Array:
+def box_states(boxes: NDArray[np.floating]) -> Array:
     """(N, 4) boxes with an area → (N, 4): centre x, centre y, log width, log height."""
     low, high = np.asarray(boxes[:, :2], np.float64), np.asarray(boxes[:, 2:], np.float64)
     return np.concatenate(((low + high) / 2, np.log(high - low)), axis=1)
 
 
-def end_motion(times: Array, seen: Array, config: TrackConfig) -> Motion:
-    """The state of one object at the last of its sightings, by a line through the latest ones.
+def end_motion(times: Array, state: Array, config: TrackConfig) -> Motion:
+    """The state of one object at the last of its detections, by a line through the latest ones.
 
-    times: (n,) in the order of going, rising or falling; seen: (n, 4). The slope is that
-    of `end_slope`, so that a single sighting stands still.
+    times: (n,) in the order of going, rising or falling; state: (n, 4). The slope is that
+    of `end_slope`, so that a single detection stands still.
     """
     near = _latest(times, config)
-    slope, speed = end_slope(times, seen[:, :2], config)
-    times, seen = times[near], seen[near]
+    slope, speed = end_slope(times, state[:, :2], config)
+    times, state = times[near], state[near]
     past = float(times[-1] - times.mean())
-    centre = seen[:, :2].mean(axis=0) + slope * past
+    centre = state[:, :2].mean(axis=0) + slope * past
     return Motion(
-        np.concatenate((centre, seen[:, 2:].mean(axis=0)))[None],
+        np.concatenate((centre, state[:, 2:].mean(axis=0)))[None],
         slope[None],
         np.array([config.jitter**2 / len(times) + past**2 * speed]),
         np.array([past * speed]),

@@ -10,13 +10,14 @@ from pydantic import ConfigDict, Field, model_validator
 
 from playhead.config import Settings, find_config, load_config
 from playhead.decisions.detection_config import DEFAULT_THRESHOLD
-from playhead.decisions.tracks import TrackConfig
+from playhead.decisions.track_config import TrackConfig
 from playhead.errors import ConfigError
 from playhead.redaction.hide import HideConfig
 
 __all__ = [
     "LABELS",
     "DetectionConfig",
+    "ExtensionConfig",
     "MaskConfig",
     "OwnBundle",
     "RedactionConfig",
@@ -155,6 +156,50 @@ class DetectionConfig(Settings):
         return tuple(one for one in self.own if label in one.classes)
 
 
+class ExtensionConfig(Settings):
+    """How far tracks reach past their detections; the defaults rather hide too much."""
+
+    seconds: float = Field(
+        default=0.25, ge=0, description="a track starts this much early and ends this much late"
+    )
+    samples: int = Field(
+        default=2,
+        ge=1,
+        description="both ends reach over so many sampled frames, however far apart: the first or "
+        "last detections may have been missed",
+    )
+    edge_seconds: float = Field(
+        default=1.5,
+        ge=0,
+        description="a track that starts or ends near an edge of the frame and moves out over it "
+        "is extended until it has left, at most so long; half as long if it may stand still",
+    )
+    edge_sizes: float = Field(
+        default=1.0,
+        ge=0,
+        description="a box this many sizes from an edge is near it; half as many if it may stand "
+        "still",
+    )
+    hold_seconds: float = Field(
+        default=0.1,
+        ge=0,
+        description="width and height are held at their maximum this far to either side, smoothly",
+    )
+    margin: float = Field(
+        default=2.0,
+        ge=0,
+        description="boxes without a detection are padded on each side by this many standard "
+        "deviations of the position, at most by `growth_limit`",
+    )
+    growth_limit: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="boxes without a detection are padded on each side by at most this share of "
+        "their width and height; those of people by at most a quarter",
+    )
+
+
 class MaskConfig(Settings):
     """How much larger than the object its mask is."""
 
@@ -202,6 +247,7 @@ class RedactionConfig(Settings):
     )
     detection: DetectionConfig = DetectionConfig()
     tracking: TrackConfig = TrackConfig()
+    extension: ExtensionConfig = ExtensionConfig()
     mask: MaskConfig = MaskConfig()
     style: HideConfig = HideConfig()
     write: WriteConfig = WriteConfig()
@@ -211,8 +257,6 @@ class RedactionConfig(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.tracking.start_score != TrackConfig().start_score:
-            raise ValueError("tracking.start_score is said a class, by detection.thresholds")
         if len(set(self.hide)) != len(self.hide):
             raise ValueError(f"hide names a class twice: {', '.join(self.hide)}")
         self._check_known("hide", [label for label in self.hide if label not in LABELS])
@@ -229,17 +273,16 @@ class RedactionConfig(Settings):
             known = ", ".join(dict.fromkeys((*LABELS, *own)))
             raise ValueError(f"{where}: {', '.join(unknown)} is no class; known are {known}")
 
-    def tracking_of(self, label: str) -> TrackConfig:
-        """How boxes of a class become tracks: they start at the threshold of that class."""
-        start = self.threshold(label)
-        most = PEOPLE_GROWTH if label == "person" else 1.0
-        return self.tracking.model_copy(
-            update={
-                "start_score": start,
-                "low_score": min(start, self.tracking.low_score),
-                "growth_limit": min(most, self.tracking.growth_limit),
-            }
-        )
+    def least_score(self, label: str) -> float:
+        """The lowest score of a detection that can continue a track of a class."""
+        return min(self.threshold(label), self.tracking.low_score)
+
+    def extension_of(self, label: str) -> ExtensionConfig:
+        """How far tracks of a class reach."""
+        if label != "person":
+            return self.extension
+        limit = min(PEOPLE_GROWTH, self.extension.growth_limit)
+        return self.extension.model_copy(update={"growth_limit": limit})
 
     def threshold(self, label: str) -> float:
         """The score at which an object of a class is believed."""

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes, nms
 from playhead.decisions.hierarchy import doubt_orphans
 from playhead.decisions.support import supported_boxes
-from playhead.decisions.tracks import track_boxes
 from playhead.errors import BundleError, ConfigError, PlayheadError
 from playhead.events.model import Origin, Track
 from playhead.inference.detectors import (
@@ -36,6 +35,7 @@ from playhead.progress import Progress
 from playhead.redaction.bundles import is_derived, looked_for, resolve
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.derived import heads_of
+from playhead.redaction.track_extension import covering_tracks
 
 __all__ = [
     "Networks",
@@ -157,7 +157,7 @@ class Networks:
     def _floor(self, name: str | None) -> float:
         """The least score that matters of what a packaged network finds, or own bundles (None)."""
         return min(
-            self._config.tracking_of(label).low_score
+            self._config.least_score(label)
             for label in self._config.hide
             if any(self._finder(one) == name for one in looked_for(label, self._config))
         )
@@ -298,12 +298,14 @@ def tracks_of(sightings: Sightings, video: Video, config: RedactionConfig) -> tu
     """The sightings of each class as tracks; heads that no network saw are called derived."""
     tracks: list[Track] = []
     for label, found in sightings.found.items():
-        made = track_boxes(
+        made = covering_tracks(
             video.times,
             sightings.looked,
             found,
             label=label,
-            config=config.tracking_of(label),
+            tracking=config.tracking,
+            extension=config.extension_of(label),
+            start_score=config.threshold(label),
             size=(video.width, video.height),
             first_id=len(tracks),
         )

@@ -10,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes, cover
-from playhead.decisions.tracks import TrackConfig, track_boxes
+from playhead.decisions.track_config import TrackConfig
 from playhead.events.model import Origin, Track
+from playhead.redaction.config import ExtensionConfig
+from playhead.redaction.track_extension import covering_tracks
 
 RATE = 25
 SIZE = (1280, 720)
@@ -19,7 +21,7 @@ SIDES = np.array([40.0, 50.0])
 UNIT = float(np.sqrt(SIDES.prod()))
 INWARDS = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])  # from the left, upper, right, lower edge
 TIMES = np.arange(100) / RATE
-FIRST = 51  # the frame of the first sighting, looked at every 1st and every 3rd
+FIRST = 51  # the frame of the first detection, sampled every 1st and every 3rd
 Box = NDArray[np.float32]
 
 
@@ -46,13 +48,21 @@ def is_visible(box: Box) -> bool:
 def tracked(
     boxes: list[Box], every: int, seen: Callable[[int], bool], **changes: float
 ) -> list[Track]:
-    looked = np.arange(0, len(boxes), every, dtype=np.int32)
+    sampled = np.arange(0, len(boxes), every, dtype=np.int32)
     found = []
-    for frame in looked.tolist():
+    for frame in sampled.tolist():
         there = boxes[frame][None][: int(seen(frame))]
         found.append(Boxes(there, np.full(len(there), 0.9, np.float32)))
-    config = TrackConfig.model_validate(changes)
-    return track_boxes(TIMES, looked, found, label="face", config=config, size=SIZE)
+    return covering_tracks(
+        TIMES,
+        sampled,
+        found,
+        label="face",
+        tracking=TrackConfig(),
+        extension=ExtensionConfig.model_validate(changes),
+        start_score=0.3,
+        size=SIZE,
+    )
 
 
 def tracked_back(
