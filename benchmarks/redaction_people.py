@@ -36,15 +36,15 @@ from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.redaction.audit import AuditConfig, core
 from playhead.redaction.audit_people import PeopleConfirmation, doubtful_people
 from playhead.redaction.config import (
-    PEOPLE_GROWTH,
     MaskConfig,
     RedactionConfig,
     load_redaction_config,
 )
-from playhead.redaction.detect import Networks
+from playhead.redaction.detect import RedactionDetector
 from playhead.redaction.evaluate import exposed_track_frames
 from playhead.redaction.hide import HideConfig, Hider, Region
 from playhead.redaction.regions import Masks, scaled_boxes
+from playhead.redaction.resolved import PEOPLE_GROWTH, ResolvedRedaction, resolve
 from playhead.redaction.track_extension import covering_tracks
 from playhead.worlds.street import StreetConfig, draw_scene, generate_street, render
 from redaction_presets import find_tracks
@@ -209,7 +209,8 @@ def count(
 def report_hiding(seed: int) -> None:
     config = load_redaction_config("balanced", ['hide=["person"]'])
     grown = config.extension.growth_limit
-    networks = Networks(config)
+    redaction = resolve(config)
+    detector = RedactionDetector(redaction)
     print(f"\nhiding people, streets of seed {seed} and a real street")
     print(f"{'':20}{'exposed':>16}{'mean covered':>14}{f'frames over {WHOLE}':>18}{'dropped':>9}")
     with tempfile.TemporaryDirectory() as name:
@@ -220,10 +221,10 @@ def report_hiding(seed: int) -> None:
             exposed = total = 0
             for path in paths:
                 truth = read_tracks(path.with_suffix(SUFFIX))
-                found, _ = track_file(path, networks, config, limit)
+                found, _ = track_file(path, detector, redaction, limit)
                 exposed += exposed_track_frames(truth, found)["person"]
                 total += sum(len(one.frames) for one in truth.tracks if one.label == "person")
-            found, dropped = track_file(weight_path("clip-bikes"), networks, config, limit)
+            found, dropped = track_file(weight_path("clip-bikes"), detector, redaction, limit)
             covered = covered_shares(found, config)
             print(
                 f"{side:20}{f'{exposed} of {total}':>16}{np.mean(covered):14.3f}"
@@ -233,26 +234,27 @@ def report_hiding(seed: int) -> None:
 
 
 def track_file(
-    path: Path, networks: Networks, config: RedactionConfig, limit: float
+    path: Path, detector: RedactionDetector, redaction: ResolvedRedaction, limit: float
 ) -> tuple[TrackFile, int]:
     """The tracks of people in a video, and how many implausible detections were dropped.
 
     limit: the share of its size by which a box nobody saw grows at most
     """
+    config = redaction.config
     extension = config.extension.model_copy(update={"growth_limit": limit})
     with open_video(path) as video:
-        file, sightings = find_tracks(video, networks, config)
+        file, detections, dropped = find_tracks(video, detector, redaction)
         tracks = covering_tracks(
             video.times,
-            sightings.looked,
-            sightings.found["person"],
+            detections.frames,
+            detections.boxes["person"],
             label="person",
             tracking=config.tracking,
             extension=extension,
-            start_score=config.threshold("person"),
+            start_score=redaction.threshold("person"),
             size=(video.width, video.height),
         )
-    return replace(file, tracks=tuple(tracks)), len(sightings.dropped)
+    return replace(file, tracks=tuple(tracks)), dropped
 
 
 def covered_shares(file: TrackFile, config: RedactionConfig) -> Sequence[float]:

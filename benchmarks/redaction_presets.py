@@ -30,12 +30,14 @@ from cutouts import paste_along
 from environment import describe
 from playhead.decisions.boxes import cover
 from playhead.events.formats.tracks import SUFFIX, TrackFile, by_frame, read_tracks
+from playhead.inference.detectors.video import VideoDetections, detect_video
 from playhead.inference.weights import weight_path
 from playhead.media import Video, VideoWriter, open_video
-from playhead.redaction.config import RedactionConfig, load_redaction_config
-from playhead.redaction.detect import Networks, Sightings, look_at_video, tracks_of
+from playhead.redaction.config import load_redaction_config
+from playhead.redaction.detect import RedactionDetector, drop_implausible, tracks_of
 from playhead.redaction.evaluate import exposed_track_frames
 from playhead.redaction.images import read_image
+from playhead.redaction.resolved import ResolvedRedaction, resolve
 from playhead.redaction.run import render
 from playhead.worlds.street import StreetConfig, generate_street
 from redaction_deface import cutouts
@@ -89,8 +91,8 @@ class Side:
     """A configuration that takes part, and what each clip took, by the clock and of the CPU."""
 
     name: str
-    config: RedactionConfig
-    networks: Networks
+    redaction: ResolvedRedaction
+    detector: RedactionDetector
     seconds: dict[str, list[float]] = field(default_factory=dict)
     cpu_seconds: dict[str, list[float]] = field(default_factory=dict)
 
@@ -126,8 +128,8 @@ def main() -> None:
 
 
 def open_side(name: str, preset: str, *settings: str) -> Side:
-    config = load_redaction_config(preset, settings)
-    return Side(name, config, Networks(config))
+    redaction = resolve(load_redaction_config(preset, settings))
+    return Side(name, redaction, RedactionDetector(redaction))
 
 
 def clips(folder: Path, data: Path, seed: int, widths: Sequence[int]) -> list[Clip]:
@@ -246,37 +248,45 @@ def warm_up(path: Path, side: Side) -> None:
         with VideoWriter(one, *size, 25) as writer:
             writer.write(np.zeros((size[1], size[0], 3), np.uint8))
         with open_video(one) as video:
-            look_at_video(video, side.networks, side.config, Silent())
+            find_tracks(video, side.detector, side.redaction)
 
 
 def redact(clip: Clip, side: Side, copy: Path) -> TrackFile:
     """Tracks of a clip; a timed one is written as well, by the wall clock."""
     started, started_cpu = time.perf_counter(), time.process_time()
     with open_video(clip.path) as video:
-        tracks, _ = find_tracks(video, side.networks, side.config)
+        tracks, _, _ = find_tracks(video, side.detector, side.redaction)
         if clip.timed:
-            render(video, tracks, side.config, copy, Silent())
+            render(video, tracks, side.redaction.config, copy, Silent())
     side.seconds.setdefault(clip.name, []).append(time.perf_counter() - started)
     side.cpu_seconds.setdefault(clip.name, []).append(time.process_time() - started_cpu)
     return tracks
 
 
 def find_tracks(
-    video: Video, networks: Networks, config: RedactionConfig
-) -> tuple[TrackFile, Sightings]:
-    """The tracks of a video, and the detections that they are made of."""
-    sightings = look_at_video(video, networks, config, Silent())
+    video: Video, detector: RedactionDetector, redaction: ResolvedRedaction
+) -> tuple[TrackFile, VideoDetections, int]:
+    """The tracks of a video, their detections, and the number of implausible ones dropped."""
+    detection = redaction.config.detection
+    detections = detect_video(
+        video,
+        detector,
+        every_seconds=detection.every_seconds,
+        every_frames=detection.every_frames,
+        progress=Silent(),
+    )
+    detections, dropped = drop_implausible(detections, video, redaction)
     file = TrackFile(
         video=video.path.name,
         frames=video.frames,
         width=video.width,
         height=video.height,
-        classes=config.hide,
-        tracks=tracks_of(sightings, video, config),
-        unseen=sightings.unseen,
-        settings={"config": config.published()},
+        classes=redaction.config.hide,
+        tracks=tracks_of(detections, video, redaction),
+        unseen=detections.unseen,
+        settings=redaction.settings(),
     )
-    return file, sightings
+    return file, detections, len(dropped)
 
 
 def false_masks(truth: TrackFile | None, found: TrackFile, label: str) -> int:

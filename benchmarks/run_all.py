@@ -24,6 +24,7 @@ SCRIPTS = (
     "packaged_detectors",
     "plates_in_videos",
     "weak_styles",
+    "executors",
     "redaction_memory",
     "redaction_deface",
     "redaction_presets",

@@ -24,10 +24,11 @@ from environment import describe
 from playhead.decisions.boxes import Boxes, iou
 from playhead.inference.detectors import Detector, open_detector
 from playhead.media.planes import Picture
-from playhead.redaction.config import FACE_THRESHOLDS, MaskConfig
+from playhead.redaction.config import MaskConfig
 from playhead.redaction.hide import HideConfig, Hider, Region
 from playhead.redaction.images import read_image
 from playhead.redaction.regions import scaled_boxes
+from playhead.redaction.resolved import FACE_THRESHOLDS
 
 NETWORKS = ("centerface", "blazeface")
 LOW = 0.1

@@ -14,9 +14,11 @@ from playhead.detection.predict import PredictOptions
 from playhead.detection.predict_files import predict_files
 from playhead.events.formats.tracks import read_tracks
 from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.model import Origin
 from playhead.files import sha256
 from playhead.inference.bundle import load_bundle
 from playhead.inference.detectors import open_custom
+from playhead.inference.detectors.custom import checksum_of
 from playhead.media import VideoWriter
 from tests.command import playhead, playhead_json, run
 from tests.detector_bundle import paint, write_detector_bundle
@@ -228,7 +230,44 @@ def test_a_video_becomes_tracks_of_every_class_of_the_bundle(tmp_path: Path, bun
     assert (out / "labels" / "still.txt").is_file()
 
 
-@pytest.mark.slow
+def test_tracks_of_a_video_hold_detections_and_what_is_interpolated_between_them(
+    tmp_path: Path, bundle: Path
+) -> None:
+    """Unlike those of a redaction they are neither extended nor padded."""
+    with VideoWriter(tmp_path / "v.mp4", 96, 64, 25) as writer:
+        for k in range(24):
+            pixels = np.zeros((64, 96, 3), np.uint8)
+            if 8 <= k < 17:  # frames 8, 12, 16 are sampled while it is there
+                paint(pixels, 3, 4, (220, 0, 14))
+            writer.write(pixels)
+    out = tmp_path / "found"
+    result = playhead_json("detection", "predict", bundle, tmp_path / "v.mp4", "--out", out)
+    assert result["files"][0]["notes"] == ["found: 1 car, 0 plate"]
+    file = read_tracks(out / "v.tracks.npz")
+    [track] = file.tracks
+    assert track.frames.tolist() == list(range(8, 17))
+    assert np.flatnonzero(track.origin == Origin.DETECTED).tolist() == [0, 4, 8]
+    assert np.ptp(track.boxes[:, 2] - track.boxes[:, 0]) < 2
+    assert file.settings["detectors"] == {"bundle": checksum_of(load_bundle(bundle))}
+    assert file.settings["thresholds"] == {"car": 0.3, "plate": 0.3}
+
+
+def test_a_track_file_that_exists_is_refused_before_any_image_is_detected(
+    tmp_path: Path, bundle: Path
+) -> None:
+    street_video(tmp_path / "in" / "v.mp4")
+    picture(tmp_path / "in" / "still.png", 4)
+    out = tmp_path / "found"
+    out.mkdir()
+    (out / "v.tracks.npz").write_bytes(b"mine")
+    arguments = ("detection", "predict", bundle, tmp_path / "in", "--out", out)
+    finished = run(*arguments)
+    assert (finished.code, "v.tracks.npz: exists already" in finished.err) == (2, True)
+    assert [path.name for path in out.iterdir()] == ["v.tracks.npz"]
+    playhead(*arguments, "--overwrite", "--executor", "processes", "--workers", "1")
+    assert {track.label for track in read_tracks(out / "v.tracks.npz").tracks} == {"car"}
+
+
 def test_an_ensemble_fuses_and_weights_are_checked(tmp_path: Path, bundle: Path) -> None:
     other = write_detector_bundle(tmp_path / "other", ("plate", "dog")).folder
     picture(tmp_path / "photos" / "0.png", 4)
@@ -259,6 +298,7 @@ def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path, bundl
 
 
 def street_video(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
     pixels = np.zeros((64, 96, 3), np.uint8)
     pixels[16:32, 32:48] = (220, 0, 14)
     with VideoWriter(path, 96, 64, 25) as writer:
@@ -306,7 +346,7 @@ def test_enlarging_and_precision_count_in_videos_as_in_pictures(
         asked.append(said.pop("precision"))
         return open_custom(*args, **said)
 
-    monkeypatch.setattr("playhead.redaction.detect.open_custom", opened)
+    monkeypatch.setattr("playhead.inference.detectors.objects.open_custom", opened)
     monkeypatch.setattr("playhead.detection.predict.open_custom", opened)
     options = PredictOptions(precision="bf16", threads=1, device="cpu")
     predict_files([bundle], [tmp_path / "v.mp4"], tmp_path / "found", options)

@@ -127,7 +127,7 @@ def test_a_bundle_is_scored_where_torch_cannot_be_imported(bundle: Bundle) -> No
         sys.meta_path.insert(0, Blocked())
 
         import numpy as np
-        import playhead.execution.batch, playhead.inference.dense
+        import playhead.execution.runner, playhead.inference.dense
         from playhead.inference.bundle import load_bundle
         from playhead.spotting.score import score_video
         from playhead.inference.runtime import open_backend

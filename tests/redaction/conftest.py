@@ -1,4 +1,4 @@
-"""A video with a bright square that moves, and networks that know nothing else."""
+"""A video with a moving bright square, and a detector that knows nothing else."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,37 +43,54 @@ def brightest(path: Path) -> list[int]:
         return [int(luma.max()) for _, luma in video.stream(pixels="luma")]
 
 
-class SquareNetworks:
-    """Finds the bright square in a picture; `fail` says in which looks it breaks."""
+class FakeDetector:
+    """Stands for a `RedactionDetector`: reads frames at their own size."""
 
-    looks = 0
+    def read_size(self, width: int, height: int) -> tuple[int, int]:
+        return width, height
 
-    def __init__(self, fail: Callable[[int], bool] = lambda look: False) -> None:
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
+        raise NotImplementedError
+
+    def detect_still(self, image: NDArray[np.uint8]) -> dict[str, Boxes]:
+        return self.detect([image])[0]
+
+
+class SquareDetector(FakeDetector):
+    """Detects the bright square in an image; `fail` says in which batches it breaks."""
+
+    batches = 0
+
+    def __init__(self, fail: Callable[[int], bool] = lambda batch: False) -> None:
         self.fail = fail
 
-    def look(self, pictures: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
-        self.looks += 1
-        if self.fail(self.looks):
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
+        self.batches += 1
+        if self.fail(self.batches):
             raise RuntimeError("the planted fault")
-        return [{"face": self._find(picture)} for picture in pictures]
+        return [{"face": self._square(image)} for image in images]
 
-    def look_closely(self, picture: NDArray[np.uint8]) -> dict[str, Boxes]:
-        return self.look([picture])[0]
-
-    def _find(self, picture: NDArray[np.uint8]) -> Boxes:
-        rows, columns = np.nonzero(picture[..., 1] > 150)
+    def _square(self, image: NDArray[np.uint8]) -> Boxes:
+        rows, columns = np.nonzero(image[..., 1] > 150)
         if not len(rows):
             return Boxes.empty()
         box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         return Boxes(np.array([box], np.float32), np.array([0.9], np.float32))
 
 
+def use_detector(monkeypatch: pytest.MonkeyPatch, make: Callable[[], FakeDetector]) -> None:
+    """Put another detector in the place of the packaged networks of `redaction run`."""
+    run = "playhead.redaction.run"
+    monkeypatch.setattr(f"{run}.require_weights", lambda names, group: None)
+    monkeypatch.setattr(f"{run}.RedactionDetector", lambda redaction, *, threads: make())
+
+
 @pytest.fixture
 def networks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Put networks that find the square in the place of the packaged ones."""
+    """Put a detector of the square in the place of the packaged networks."""
 
-    def use(fail: Callable[[int], bool] = lambda look: False) -> None:
-        monkeypatch.setattr("playhead.redaction.run.Networks", lambda config: SquareNetworks(fail))
+    def use(fail: Callable[[int], bool] = lambda batch: False) -> None:
+        use_detector(monkeypatch, lambda: SquareDetector(fail))
 
     use()
     return use

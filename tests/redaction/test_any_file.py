@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from playhead.errors import PlayheadError
-from playhead.execution.batch import FileOutcome
+from playhead.execution.outcomes import FileOutcome
 from playhead.media import open_video
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.run import redact_files
@@ -170,7 +170,7 @@ def test_tracks_are_found_of_every_video_of_a_folder_and_of_nothing_else(tmp_pat
 @pytest.mark.parametrize("verb", ["review", "apply"])
 def test_an_image_has_no_tracks_to_review_or_to_apply(verb: str, tmp_path: Path) -> None:
     finished = command("redaction", verb, still(tmp_path / "a.mp4"))
-    assert (finished.code, "`redaction run` hides in it" in finished.err) == (2, True)
+    assert (finished.code, "`redaction run` redacts it" in finished.err) == (2, True)
 
 
 @pytest.mark.parametrize("call", ["scandir", "stat"])
@@ -188,5 +188,5 @@ def test_a_folder_that_may_not_be_listed_or_entered_is_an_error_that_names_it(
         return allowed(path, **options)
 
     monkeypatch.setattr(os, call, refuse)
-    with pytest.raises(PlayheadError, match=r"closed.*: cannot be looked at \(Permission denied\)"):
+    with pytest.raises(PlayheadError, match=r"closed.*: cannot be listed \(Permission denied\)"):
         run(tmp_path)

@@ -110,7 +110,7 @@ def test_edits_are_applied_and_go_into_the_track_file(street: Path) -> None:
         (("--only", "100-200"), "has no frame in it"),
         (("--only", "3"), "needs seconds from-to"),
         (("--only", "3-2"), "needs seconds from-to"),
-        (("--tracks", "none.npz"), "there is no such track file"),
+        (("--tracks", "none.npz"), "none.npz: no such track file"),
         (("--set", "mask.scale=0"), "mask.scale"),
         (("--edits", "none.json"), "none.json"),
     ],
@@ -149,7 +149,19 @@ def test_no_path_from_a_track_file_is_followed(street: Path) -> None:
     playhead("redaction", "apply", street)  # a hatching stands for it
 
 
-def test_a_configuration_that_is_none_is_said(street: Path) -> None:
+def test_tracks_of_an_earlier_version_are_refused_with_what_to_do(street: Path) -> None:
+    path = street.with_suffix(".tracks.npz")
+    file = read_tracks(path)
+    config = file.settings["config"]
+    config = {**config, "detection": {**config["detection"], "own": []}}
+    write_tracks(path, replace(file, settings={**file.settings, "config": config}))
+    finished = run("redaction", "apply", street)
+    assert finished.code == 2
+    assert "written by an earlier version of Playhead" in finished.err
+    assert "detect again with `playhead redaction detect --overwrite`" in finished.err
+
+
+def test_a_configuration_that_is_not_a_mapping_is_refused(street: Path) -> None:
     path = street.with_suffix(".tracks.npz")
     write_tracks(path, replace(read_tracks(path), settings={"config": [1]}))
     finished = run("redaction", "apply", street)

@@ -20,15 +20,16 @@ from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor, kept_boxes
 from playhead.redaction.audit_report import AuditReport, ClassAudit
 from playhead.redaction.config import RedactionConfig
+from playhead.redaction.resolved import resolve
 from tests.command import playhead, playhead_json, run
-from tests.redaction.conftest import FRAMES, SquareNetworks, write
+from tests.redaction.conftest import FRAMES, SquareDetector, write
 
 pytestmark = pytest.mark.usefixtures("networks", "auditor")
 
 FACES = RedactionConfig(hide=("face",))
 
 
-class SquareDetector:
+class OtherNetwork:
     """The other network: it finds the same square, and nothing where there is none."""
 
     name, labels = "other", ("face",)
@@ -36,7 +37,7 @@ class SquareDetector:
     def detect(
         self, pictures: list[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, object]]:
-        return list(SquareNetworks().look(pictures))
+        return list(SquareDetector().detect(pictures))
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def auditor(monkeypatch: pytest.MonkeyPatch) -> None:
         "playhead.redaction.audit_networks.require_weights", lambda names, command: None
     )
     monkeypatch.setattr(
-        "playhead.redaction.audit_networks.open_detector", lambda name, threads: SquareDetector()
+        "playhead.redaction.audit_networks.open_detector", lambda name, threads: OtherNetwork()
     )
 
 
@@ -65,7 +66,7 @@ def encode(path: Path, picture: NDArray[np.uint8], frames: int = 3) -> Path:
 
 def audit(original: Path, redacted: Path, config: RedactionConfig = FACES) -> AuditReport:
     with progress("auditing", 1) as live:
-        return Auditor(config, AuditConfig(tile=200)).video(original, redacted, None, live)
+        return Auditor(resolve(config), AuditConfig(tile=200)).video(original, redacted, None, live)
 
 
 def test_a_copy_that_hides_nothing_is_exposed_in_every_frame(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_a_dark_face_that_nothing_hides_is_exposed_and_a_hidden_one_is_not(
 ) -> None:
     """No pixel of the face is brighter than 24: by colour it cannot be told from black paint."""
     face = (40.0, 20.0, 100.0, 80.0)
-    monkeypatch.setattr(SquareDetector, "detect", finding(face))
+    monkeypatch.setattr(OtherNetwork, "detect", finding(face))
     noise = gaussian_filter(np.random.default_rng(0).normal(0, 1, (96, 160)), 3)
     levels = np.clip(12 + noise * 5 / noise.std(), 0, 24).astype(np.uint8)
     dark = np.repeat(levels[..., None], 3, axis=2)
@@ -230,7 +231,7 @@ def test_a_detection_is_exposed_unless_the_middle_seven_tenths_of_its_sides_are_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, exposed: bool
 ) -> None:
     """Of a box of 60 pixels the middle has 42; its corners may be seen around a mask."""
-    monkeypatch.setattr(SquareDetector, "detect", finding((40.0, 20.0, 100.0, 80.0)))
+    monkeypatch.setattr(OtherNetwork, "detect", finding((40.0, 20.0, 100.0, 80.0)))
     before = np.full((96, 160, 3), 160, np.uint8)
     after = before.copy()
     after[50 - side // 2 : 50 + side // 2, 70 - side // 2 : 70 + side // 2] = 0
@@ -243,7 +244,7 @@ def test_a_kept_track_excuses_a_detection_only_where_it_covers_half_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, covered: int, chosen: bool
 ) -> None:
     """Someone who stands beside a person that was left visible is exposed all the same."""
-    monkeypatch.setattr(SquareDetector, "detect", finding((40.0, 20.0, 100.0, 80.0)))
+    monkeypatch.setattr(OtherNetwork, "detect", finding((40.0, 20.0, 100.0, 80.0)))
     picture = np.full((96, 160, 3), 160, np.uint8)
     original, copy = encode(tmp_path / "a.mp4", picture), encode(tmp_path / "b.mp4", picture)
     kept = Track(
@@ -259,5 +260,5 @@ def test_a_kept_track_excuses_a_detection_only_where_it_covers_half_of_it(
         shown=frozenset({0}),
     )  # fmt: skip
     with progress("auditing", 1) as live:
-        report = Auditor(FACES, AuditConfig(tile=200)).video(original, copy, tracks, live)
+        report = Auditor(resolve(FACES), AuditConfig(tile=200)).video(original, copy, tracks, live)
     assert (len(report.exposures), report.kept) == ((0, 3) if chosen else (3, 0))

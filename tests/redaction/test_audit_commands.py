@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from playhead.decisions.boxes import Boxes
-from playhead.redaction.config import RedactionConfig
+from playhead.redaction.resolved import ResolvedRedaction
 from tests.command import playhead, playhead_json, run
-from tests.redaction.conftest import FRAMES, SquareNetworks, write
-from tests.redaction.test_audit import SquareDetector
+from tests.redaction.conftest import FRAMES, FakeDetector, SquareDetector, use_detector, write
+from tests.redaction.test_audit import OtherNetwork
 
 
-class Hiders:
-    """The networks that hide: faces and heads are found, plates never."""
+class Hiders(FakeDetector):
+    """The networks that hide: faces and heads are detected, plates never."""
 
-    def __init__(self, config: RedactionConfig) -> None:
-        self._labels = config.hide
+    def __init__(self, redaction: ResolvedRedaction, *, threads: int | None) -> None:
+        self._labels = redaction.config.hide
 
-    def look(self, pictures: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
-        square = [one["face"] for one in SquareNetworks().look(pictures)]
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
+        square = [detected["face"] for detected in SquareDetector().detect(images)]
         return [
             {label: Boxes.empty() if label == "plate" else boxes for label in self._labels}
             for boxes in square
@@ -31,27 +31,28 @@ class Hiders:
 
 
 class Again:
-    """The same networks when they look again: now they find plates, with `score`."""
+    """The same networks in the audit: now they detect plates, with `score`."""
 
     score = 0.25
-    opened: RedactionConfig
+    opened: ResolvedRedaction
 
-    def __init__(self, config: RedactionConfig) -> None:
-        type(self).opened = config
+    def __init__(self, redaction: ResolvedRedaction) -> None:
+        type(self).opened = redaction
 
-    def look_closely(self, picture: NDArray[np.uint8]) -> dict[str, Boxes]:
-        [square] = SquareNetworks().look([picture])
+    def detect_still(self, image: NDArray[np.uint8]) -> dict[str, Boxes]:
+        [square] = SquareDetector().detect([image])
         scores = np.full(len(square["face"]), self.score, np.float32)
-        return dict.fromkeys(self.opened.hide, Boxes(square["face"].boxes, scores))
+        return dict.fromkeys(self.opened.config.hide, Boxes(square["face"].boxes, scores))
 
 
 @pytest.fixture(autouse=True)
 def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
     where = "playhead.redaction.audit_networks"
     monkeypatch.setattr(f"{where}.require_weights", lambda names, command: None)
-    monkeypatch.setattr(f"{where}.open_detector", lambda name, threads: SquareDetector())
-    monkeypatch.setattr(f"{where}.Networks", Again)
-    monkeypatch.setattr("playhead.redaction.run.Networks", Hiders)
+    monkeypatch.setattr(f"{where}.open_detector", lambda name, threads: OtherNetwork())
+    monkeypatch.setattr(f"{where}.RedactionDetector", Again)
+    monkeypatch.setattr("playhead.redaction.run.require_weights", lambda names, group: None)
+    monkeypatch.setattr("playhead.redaction.run.RedactionDetector", Hiders)
 
 
 def audited(*arguments: object, code: int) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def test_a_plate_that_the_network_finds_only_when_it_looks_again_fails_the_audit
     assert (plate["audited"], plate["network"]) == ("same network", "plates")
     assert plate["exposed_track_frames"] == plate["looked"] == len(frames)
     assert frames == [0, 6, 12, 18, 24, 30, 36, 39]  # every quarter of a second, and the last
-    assert Again.opened.detection.tile == 480
+    assert Again.opened.config.detection.tile == 480
     assert Again.opened.threshold("plate") == pytest.approx(0.2)
 
 
@@ -197,14 +198,14 @@ def test_a_copy_that_an_earlier_run_made_otherwise_is_not_passed_by_this_audit(
     document = playhead_json(*again, code=3)
     assert document["audits"] == {}
     [reason] = document["not_audited"].values()
-    assert "an earlier run made its copy with other settings" in reason
+    assert "an earlier run wrote its copy with other settings" in reason
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_the_tags_that_every_tiff_has_are_no_metadata_but_a_description_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    monkeypatch.setattr("playhead.redaction.run.Networks", lambda config: SquareNetworks())
+    use_detector(monkeypatch, SquareDetector)
     source = tmp_path / "a.tiff"
     Image.new(mode, (64, 48), 90).save(source)
     report = audited("run", source, "--hide", "face", "--audit", code=0)

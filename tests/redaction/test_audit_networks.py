@@ -1,6 +1,7 @@
 """Which network audits which class: another one, the one that hid, or none, and why."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,38 +10,37 @@ from playhead.config import validate
 from playhead.errors import ConfigError
 from playhead.redaction.audit_networks import audit_plan, other_networks
 from playhead.redaction.config import RedactionConfig
+from playhead.redaction.resolved import CustomBundle, ResolvedRedaction
 
 
-def config_of(**values: Any) -> RedactionConfig:
-    return validate(RedactionConfig, values, source="the test")
-
-
-def own(*classes: str) -> dict[str, Any]:
-    """A custom detector as a track file names it."""
-    return {"name": "street", "sha256": "0" * 64, "classes": classes, "longest": 416}
+def redaction_of(*classes: str, **values: Any) -> ResolvedRedaction:
+    """A redaction as a track file records it; classes: those of its custom detector, if any."""
+    config = validate(RedactionConfig, values, source="the test")
+    street = CustomBundle(name="street", sha256="0" * 64, classes=classes)
+    return ResolvedRedaction(config=config, bundles=(street,) if classes else (), thresholds={})
 
 
 def planned(
-    config: RedactionConfig, *, skip: Collection[str] = (), accept: Collection[str] = ()
+    redaction: ResolvedRedaction, *, skip: Collection[str] = (), accept: Collection[str] = ()
 ) -> dict[str, tuple[str, str]]:
-    plan = audit_plan(config, skip=skip, accept=accept)
+    plan = audit_plan(redaction, skip=skip, accept=accept)
     return {label: (one.audited, one.network) for label, one in plan.items()}
 
 
 def test_faces_and_people_are_audited_by_other_networks_plates_and_cars_by_the_same() -> None:
-    config = config_of(hide=["face", "plate", "person", "car"])
+    config = redaction_of(hide=["face", "plate", "person", "car"])
     assert planned(config) == {
         "face": ("independent", "blazeface"),
         "plate": ("same network", "plates"),
         "person": ("independent", "objectron"),
         "car": ("same network", "objectron"),
     }
-    fast = config_of(hide=["face"], detection={"faces": "blazeface"})
+    fast = redaction_of(hide=["face"], detection={"faces": "blazeface"})
     assert planned(fast) == {"face": ("independent", "centerface")}
 
 
 def test_heads_are_not_audited_although_faces_are_looked_for() -> None:
-    plan = audit_plan(config_of(hide=["head"]))
+    plan = audit_plan(redaction_of(hide=["head"]))
     assert {label: one.audited for label, one in plan.items()} == {
         "head": "none",
         "face": "independent",
@@ -51,11 +51,8 @@ def test_heads_are_not_audited_although_faces_are_looked_for() -> None:
 
 
 def test_what_a_custom_detector_hid_is_audited_by_the_packaged_network_that_knows_it() -> None:
-    config = config_of(
-        hide=["face", "car", "plate", "person"],
-        detection={"own": [own("face", "car", "plate", "person")]},
-    )
-    assert planned(config) == {
+    hidden = ("face", "car", "plate", "person")
+    assert planned(redaction_of(*hidden, hide=hidden)) == {
         "face": ("independent", "centerface"),
         "car": ("independent", "objectron"),
         "plate": ("independent", "plates"),
@@ -64,11 +61,10 @@ def test_what_a_custom_detector_hid_is_audited_by_the_packaged_network_that_know
 
 
 def test_a_class_that_only_a_custom_detector_knows_is_audited_by_it_where_it_is_at_hand() -> None:
-    known = {"own": [own("dog", "head")]}
-    away = config_of(hide=["dog", "head"], detection=known)
+    away = redaction_of("dog", "head", hide=["dog", "head"])
     assert {one for one, _ in planned(away).values()} == {"none", "independent"}
     assert "name its folder with --bundle" in audit_plan(away)["dog"].reason
-    here = config_of(hide=["dog", "head"], detection=known | {"bundles": ["runs/street"]})
+    here = away.located([Path("runs/street")])
     assert planned(here) == {
         "dog": ("same network", "street"),
         "head": ("same network", "street"),
@@ -77,23 +73,23 @@ def test_a_class_that_only_a_custom_detector_knows_is_audited_by_it_where_it_is_
 
 
 def test_a_hidden_class_that_is_left_out_stays_in_the_plan_as_unaudited() -> None:
-    plan = audit_plan(config_of(hide=["face", "plate"]), skip=["plate"])
+    plan = audit_plan(redaction_of(hide=["face", "plate"]), skip=["plate"])
     assert (plan["plate"].audited, plan["plate"].reason) == ("none", "left out by --hide")
     assert plan["face"].audited == "independent"
 
 
 def test_only_a_hidden_class_can_be_accepted() -> None:
-    plan = audit_plan(config_of(hide=["head", "plate"]), accept=["head"])
+    plan = audit_plan(redaction_of(hide=["head", "plate"]), accept=["head"])
     assert [label for label, one in plan.items() if one.accepted] == ["head"]
     with pytest.raises(
         ConfigError, match="--accept-unaudited car: is not hidden; name one of face"
     ):
-        audit_plan(config_of(hide=["face"]), accept=["car"])
+        audit_plan(redaction_of(hide=["face"]), accept=["car"])
 
 
 def test_no_network_audits_a_class_independently_that_it_hid() -> None:
     for faces in ("centerface", "blazeface"):
         for hide in (["face"], ["head"], ["face", "head", "person", "plate", "car"]):
-            config = config_of(hide=hide, detection={"faces": faces})
+            config = redaction_of(hide=hide, detection={"faces": faces})
             for label, network in other_networks(config).items():
                 assert (label, network) not in {("face", faces), ("person", "people")}

@@ -21,8 +21,8 @@ def some(*boxes: tuple[float, ...], score: float = 0.8) -> Boxes:
     return Boxes(array, np.full(len(boxes), score, np.float32))
 
 
-def heads(faces: Boxes, people: Boxes, believed: float = 0.3) -> Boxes:
-    return heads_of(faces, people, believed=believed)
+def heads(faces: Boxes, people: Boxes, threshold: float = 0.3) -> Boxes:
+    return heads_of(faces, people, threshold=threshold)
 
 
 def placed(boxes: list[tuple[int, int, int, int]]) -> Boxes:
@@ -80,12 +80,12 @@ def test_a_head_that_face_and_person_give_is_as_sure_as_the_surer_of_them() -> N
     assert derived.scores.tolist() == pytest.approx([0.9])
 
 
-def test_a_face_that_nobody_believes_takes_no_head_from_a_sure_person() -> None:
+def test_a_face_below_the_threshold_takes_no_head_from_a_sure_person() -> None:
     guess, person = some((170, 300, 230, 370), score=0.11), some(PERSON, score=0.9)
     derived = heads(guess, person)
     assert derived.scores.tolist() == pytest.approx([0.11, 0.9])
     assert cover(head_in(PERSON), derived.above(0.3).boxes)[0].max() == pytest.approx(1)
-    assert len(heads(guess, person, believed=0.11)) == 1
+    assert len(heads(guess, person, threshold=0.11)) == 1
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

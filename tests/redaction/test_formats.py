@@ -17,6 +17,7 @@ from playhead.media import inspect, open_video
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.run import redact_files
 from tests.media.encode import encode, number_of
+from tests.redaction.conftest import FakeDetector, use_detector
 
 FRAMES = 24
 BRIGHT = 190  # of the barcode's lit cells alone
@@ -44,11 +45,11 @@ KINDS = {
 }
 
 
-class BarcodeNetworks:
-    """Finds what is bright."""
+class BarcodeDetector(FakeDetector):
+    """Detects what is bright."""
 
-    def look(self, pictures: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
-        return [{"face": self._find(picture)} for picture in pictures]
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
+        return [{"face": self._find(image)} for image in images]
 
     def _find(self, picture: NDArray[np.uint8]) -> Boxes:
         rows, columns = np.nonzero(picture.min(axis=2) > BRIGHT)
@@ -61,7 +62,7 @@ class BarcodeNetworks:
 def test_what_is_found_is_hidden_in_every_frame_of_every_kind_of_video(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("playhead.redaction.run.Networks", lambda config: BarcodeNetworks())
+    use_detector(monkeypatch, BarcodeDetector)
     source = encode(tmp_path / name, **{"frames": FRAMES, **KINDS[name]})
     [file] = redact_files([source], CONFIG).files
     assert file.status == "ok", file.reason

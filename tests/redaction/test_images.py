@@ -17,8 +17,8 @@ from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, TiffImagePlugi
 
 from playhead.errors import ConfigError, LimitError, MediaError, PlayheadError, StorageError
 from playhead.media.source import Limits
-from playhead.redaction.hide import HideConfig, Hider, Region
-from playhead.redaction.images import hide_image, read_image, write_image
+from playhead.redaction.hide import HideConfig, Hider, Region, hide_image
+from playhead.redaction.images import read_image, write_image
 
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
 LOSSLESS: dict[str, dict[str, Any]] = {"PNG": {}, "WEBP": {"lossless": True}, "TIFF": {}, "BMP": {}}

@@ -9,15 +9,24 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.execution.batch import FileOutcome
+from playhead.execution.outcomes import FileOutcome
 from playhead.media import open_video
 from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor
 from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.config import RedactionConfig
+from playhead.redaction.resolved import resolve
 from playhead.redaction.run import redact_files, render
 from playhead.worlds.street import StreetConfig, generate_street
-from tests.redaction.conftest import FRAMES, HEIGHT, WIDTH, brightest, write
+from tests.redaction.conftest import (
+    FRAMES,
+    HEIGHT,
+    WIDTH,
+    FakeDetector,
+    brightest,
+    use_detector,
+    write,
+)
 
 PEOPLE = RedactionConfig(hide=("person",))
 WHOLE = (1.0, 1.0, WIDTH - 1.0, HEIGHT - 1.0)
@@ -32,22 +41,22 @@ def as_boxes(rows: Rows) -> Boxes:
     return Boxes(corners, np.array([score for _, score in rows], np.float32))
 
 
-class Scripted:
-    """Networks that give each sampled frame, in their order, what a script says."""
+class Scripted(FakeDetector):
+    """Detects in each sampled frame, in their order, what a script says."""
 
     def __init__(self, script: Callable[[int], Rows]) -> None:
-        self.script, self.looks = script, 0
+        self.script, self.sampled = script, 0
 
-    def look(self, pictures: Sequence[Image]) -> list[dict[str, Boxes]]:
-        rows = [self.script(self.looks + k) for k in range(len(pictures))]
-        self.looks += len(pictures)
+    def detect(self, images: Sequence[Image]) -> list[dict[str, Boxes]]:
+        rows = [self.script(self.sampled + k) for k in range(len(images))]
+        self.sampled += len(images)
         return [{"person": as_boxes(one)} for one in rows]
 
 
 @pytest.fixture
 def hide(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., FileOutcome]:
     def hidden(script: Callable[[int], Rows]) -> FileOutcome:
-        monkeypatch.setattr("playhead.redaction.run.Networks", lambda config: Scripted(script))
+        use_detector(monkeypatch, lambda: Scripted(script))
         source = write(tmp_path / "a.mp4")
         return redact_files([source], PEOPLE, out=tmp_path / "out", overwrite=True).files[0]
 
@@ -90,11 +99,11 @@ def test_a_weak_box_around_the_frame_does_not_prolong_the_track_of_somebody_smal
 
 
 def test_where_nobody_saw_them_people_grow_by_a_quarter_at_most_and_faces_by_a_half() -> None:
-    config = RedactionConfig(hide=("person", "face"))
-    assert config.extension_of("person").growth_limit == 0.25
-    assert config.extension_of("face").growth_limit == 0.5
+    redaction = resolve(RedactionConfig(hide=("person", "face")))
+    assert redaction.extension("person").growth_limit == 0.25
+    assert redaction.extension("face").growth_limit == 0.5
     less = RedactionConfig.model_validate({"extension": {"growth_limit": 0.1}})
-    assert less.extension_of("person").growth_limit == 0.1
+    assert resolve(less).extension("person").growth_limit == 0.1
 
 
 class Scene:
@@ -129,13 +138,11 @@ def audit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Audi
         monkeypatch.setattr(
             "playhead.redaction.audit_networks.require_weights", lambda names, group: None
         )
-        monkeypatch.setattr(
-            "playhead.redaction.run.Networks", lambda config: Scripted(lambda look: masked)
-        )
+        use_detector(monkeypatch, lambda: Scripted(lambda sampled: masked))
         source = write(tmp_path / "a.mp4")
         copy = redact_files([source], config, out=tmp_path, overwrite=True).files[0].outputs[0]
         with progress("auditing", 1) as live:
-            return Auditor(config, AuditConfig(tile=200)).video(source, copy, None, live)
+            return Auditor(resolve(config), AuditConfig(tile=200)).video(source, copy, None, live)
 
     return audited
 
@@ -220,12 +227,14 @@ def test_people_who_are_covered_pass_the_audit_and_visible_ones_do_not(
         height=truth.height,
         classes=("person",),
         tracks=people,
-        settings={"config": config.published()},
+        settings=resolve(config).settings(),
     )
     copy = tmp_path / "copy.mp4"
     with open_video(street) as video, progress("hiding", 1) as live:
         render(video, file, config, copy, live)
     with progress("auditing", 1) as live:
-        report = Auditor(config, AuditConfig(every_seconds=0.2)).video(street, copy, file, live)
+        report = Auditor(resolve(config), AuditConfig(every_seconds=0.2)).video(
+            street, copy, file, live
+        )
     exposed = {one.frame for one in report.exposures}
     assert len(exposed) == (0 if covered else report.classes["person"].looked)

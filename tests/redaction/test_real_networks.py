@@ -13,7 +13,8 @@ import pytest
 from playhead.events.formats.tracks import read_tracks
 from playhead.media import VideoWriter, open_video
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detect import Networks
+from playhead.redaction.detect import RedactionDetector
+from playhead.redaction.resolved import resolve
 from tests.command import playhead_json, run
 from tests.spotting.test_torch_free import WITHOUT_TORCH
 
@@ -73,7 +74,7 @@ def test_the_audit_finds_a_dark_face_where_nothing_was_hidden(clip: Path) -> Non
 def test_people_are_found_and_heads_are_derived_from_them(packaged_weights: Weights) -> None:
     config = RedactionConfig.model_validate({"hide": ["head", "person", "car"], "threads": 1})
     with open_video(packaged_weights("clip-bikes")) as video:
-        found = Networks(config).look(list(video.read([40])))[0]
+        found = RedactionDetector(resolve(config)).detect(list(video.read([40])))[0]
     assert list(found) == ["head", "person", "car"]
     man = found["person"].above(0.5).boxes[0]  # he stands in the right half
     assert man[0] > 330

@@ -10,13 +10,14 @@ import pytest
 
 from playhead.errors import PlayheadError
 from playhead.events.formats.tracks import read_tracks, write_tracks
-from playhead.execution.batch import BatchResult, find_items
+from playhead.execution.items import find_items
+from playhead.execution.outcomes import BatchResult
 from playhead.files import is_temporary
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.run import redact_files
 from tests.command import playhead, playhead_json
 from tests.command import run as command
-from tests.redaction.conftest import FRAMES, write
+from tests.redaction.conftest import FRAMES, SquareDetector, use_detector, write
 
 pytestmark = pytest.mark.usefixtures("networks")
 
@@ -30,16 +31,16 @@ import os, signal, sys
 from pathlib import Path
 import playhead.redaction.run as run
 from playhead.cli import main
-from tests.redaction.conftest import FRAMES, SquareNetworks
+from tests.redaction.conftest import FRAMES, SquareDetector
 
 def end():
     os.kill(os.getpid(), signal.SIGKILL)
 
-class Networks(SquareNetworks):
-    def look(self, pictures):
-        if when == "looking" and self.looks == 4 or when == "at once":  # three batches a clip
+class Detector(SquareDetector):
+    def detect(self, images):
+        if when == "detecting" and self.batches == 4 or when == "at once":  # three batches a clip
             end()
-        return super().look(pictures)
+        return super().detect(images)
 
 def hide(self, picture, regions):
     if when == "rendering" and next(hidden) == FRAMES * 3 // 2:
@@ -60,7 +61,8 @@ def replace(self, target):
 when, hidden = sys.argv.pop(1), iter(range(1000))
 hiding, renaming = run.Hider.hide, Path.replace
 run.Hider.hide, Path.replace = hide, replace
-run.Networks = lambda config: Networks()
+run.require_weights = lambda names, group: None
+run.RedactionDetector = lambda redaction, *, threads: Detector()
 main()
 """
 
@@ -96,9 +98,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The folder after a batch that nobody stopped."""
     folder = clips(tmp_path_factory.mktemp("whole"))
     with pytest.MonkeyPatch.context() as patch:
-        from tests.redaction.conftest import SquareNetworks
-
-        patch.setattr("playhead.redaction.run.Networks", lambda config: SquareNetworks())
+        use_detector(patch, SquareDetector)
         redact_files([folder], FACES)
     return contents(folder)
 
@@ -107,7 +107,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("when", "done"),
     [
-        ("looking", ["a"]),
+        ("detecting", ["a"]),
         ("rendering", ["a"]),
         ("before the names", ["a"]),
         ("between the names", ["a"]),
@@ -193,7 +193,7 @@ def test_a_copy_without_its_tracks_is_not_replaced_unasked(tmp_path: Path) -> No
     (tmp_path / "a_redacted.mp4").write_bytes(b"mine")
     [file] = go_on(tmp_path).files
     assert file.status == "failed"
-    assert "is there without a.tracks.npz; --overwrite" in str(file.reason)
+    assert "exists without a.tracks.npz; --overwrite" in str(file.reason)
     assert (tmp_path / "a_redacted.mp4").read_bytes() == b"mine"
     assert [file.status for file in go_on(tmp_path, overwrite=True).files] == ["ok"]
 

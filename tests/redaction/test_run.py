@@ -13,7 +13,7 @@ from PIL import Image
 
 from playhead.errors import MediaError, PlayheadError, StorageError
 from playhead.events.formats.tracks import read_tracks
-from playhead.execution.batch import BatchResult
+from playhead.execution.outcomes import BatchResult
 from playhead.media import VideoWriter, inspect, open_video, read_audio
 from playhead.media.rewrite import Rewritten
 from playhead.redaction.config import RedactionConfig
@@ -74,7 +74,7 @@ def test_a_network_that_fails_leaves_its_frames_hidden_whole(
     networks(lambda look: look == 2)  # looks at frames 16, 20, 24, 28
     [file] = run(write(tmp_path / "street.mp4")).files
     assert file.status == "partial"
-    assert "frames 13-31 were not looked at" in str(file.reason)
+    assert "frames 13-31 were not detected" in str(file.reason)
     assert "the planted fault" in str(file.reason)
     levels = brightest(tmp_path / "street_redacted.mp4")
     assert max(levels[13:32]) < 25  # black
@@ -89,7 +89,7 @@ def test_networks_that_always_fail_give_no_output(
     networks(lambda look: True)
     [file] = run(write(tmp_path / "street.mp4")).files
     assert file.status == "failed"
-    assert "not one frame could be looked at" in str(file.reason)
+    assert "detection failed on every sampled frame" in str(file.reason)
     assert [path.name for path in tmp_path.iterdir()] == ["street.mp4"]
 
 
@@ -240,7 +240,7 @@ def test_frames_that_cannot_be_decoded_are_marked_and_no_face_is_beside_them(
     assert damage
     [file] = run(source).files
     assert file.status == "partial"
-    assert "a marked picture stands" in str(file.reason)
+    assert "a marked frame replaces each" in str(file.reason)
     levels = brightest(tmp_path / "street_redacted.mp4")
     assert len(levels) == FRAMES
     marked = [k for span in damage for k in range(span.start, span.stop)]
@@ -361,8 +361,9 @@ def test_asked_to_end_nothing_half_written_stays(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, playhead.redaction.run as run\n"
         "from playhead.cli import main\n"
-        "from tests.redaction.conftest import SquareNetworks\n"
-        "run.Networks = lambda config: SquareNetworks()\n"
+        "from tests.redaction.conftest import SquareDetector\n"
+        "run.require_weights = lambda names, group: None\n"
+        "run.RedactionDetector = lambda redaction, *, threads: SquareDetector()\n"
         "hide, count = run.Hider.hide, iter(range(1000))\n"
         "def ending(*arguments):\n"
         "    if next(count) == 50: os.kill(os.getpid(), signal.SIGTERM)\n"

@@ -12,50 +12,52 @@ from PIL import Image
 
 from playhead.decisions.boxes import Boxes
 from playhead.errors import MediaError
-from playhead.execution.batch import FileOutcome
+from playhead.execution.outcomes import FileOutcome
 from playhead.media.stills import read_still, tone_ranges, toned
 from playhead.progress import progress
 from playhead.redaction.audit import AuditConfig, Auditor
 from playhead.redaction.audit_report import AuditReport
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.images import paired_views, read_image, views_of, write_image
+from playhead.redaction.resolved import resolve
 from playhead.redaction.run import redact_files
 from tests.media.test_stills import chunk
+from tests.redaction.conftest import FakeDetector, use_detector
 
 FACE = slice(40, 64), slice(60, 84)
 STYLES = ("solid", "picture", "fill", "mosaic", "blur")
 WORD = 65535
 
 
-class OddNetworks:
+class OddDetector(FakeDetector):
     """Finds in an image what is brighter or darker than its first pixel, by 50 levels."""
 
     name, labels = "other", ("face",)
-    looks = 0
+    runs = 0
 
-    def look_closely(self, picture: NDArray[np.uint8]) -> dict[str, Boxes]:
-        OddNetworks.looks += 1
-        rows, columns = np.nonzero(np.abs(picture[..., 1].astype(int) - picture[0, 0, 1]) > 50)
+    def detect_still(self, image: NDArray[np.uint8]) -> dict[str, Boxes]:
+        OddDetector.runs += 1
+        rows, columns = np.nonzero(np.abs(image[..., 1].astype(int) - image[0, 0, 1]) > 50)
         if not len(rows):
             return {"face": Boxes.empty()}
         box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         return {"face": Boxes(np.array([box], np.float32), np.array([0.9], np.float32))}
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float = 0.0
     ) -> list[dict[str, Boxes]]:
-        return [self.look_closely(one) for one in pictures]
+        return [self.detect_still(image) for image in images]
 
 
 @pytest.fixture(autouse=True)
 def networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OddNetworks, "looks", 0)
-    monkeypatch.setattr("playhead.redaction.run.Networks", lambda config: OddNetworks())
+    monkeypatch.setattr(OddDetector, "runs", 0)
+    use_detector(monkeypatch, OddDetector)
     monkeypatch.setattr(
         "playhead.redaction.audit_networks.require_weights", lambda names, command: None
     )
     monkeypatch.setattr(
-        "playhead.redaction.audit_networks.open_detector", lambda name, threads: OddNetworks()
+        "playhead.redaction.audit_networks.open_detector", lambda name, threads: OddDetector()
     )
 
 
@@ -72,7 +74,9 @@ def redacted(path: Path, style: str = "solid") -> tuple[FileOutcome, Path]:
 
 def audit(original: Path, copy: Path, style: str = "solid", colour: str = "black") -> AuditReport:
     with progress("auditing", 1):
-        return Auditor(config(style, colour), AuditConfig(tile=200)).picture(original, copy)
+        return Auditor(resolve(config(style, colour)), AuditConfig(tile=200)).picture(
+            original, copy
+        )
 
 
 def transparent(colour: int, inside: int, outside: int, mode: str = "RGBA") -> Image.Image:
@@ -155,9 +159,9 @@ def test_an_image_on_white_and_on_black_is_as_pillow_composes_it(tmp_path: Path)
 def test_an_opaque_image_is_looked_at_once(mode: str, tmp_path: Path) -> None:
     Image.new(mode, (160, 96), "red").save(tmp_path / "a.png")
     _, copy = redacted(tmp_path / "a.png")
-    assert OddNetworks.looks == 1
+    assert OddDetector.runs == 1
     audit(tmp_path / "a.png", copy)
-    assert OddNetworks.looks == 2
+    assert OddDetector.runs == 2
 
 
 def deep(lowest: int, highest: int, hot: int | None = None) -> NDArray[np.uint16]:

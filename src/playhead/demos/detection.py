@@ -26,7 +26,7 @@ from playhead.detection.synthesis.synthesise import synthesise
 from playhead.detection.train import train_detector
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.events.images import PictureSet
-from playhead.execution.batch import exit_code
+from playhead.execution.outcomes import exit_code
 from playhead.inference.bundle import load_bundle
 from playhead.inference.offer import require_weights
 from playhead.output import print_json, print_table
@@ -34,8 +34,8 @@ from playhead.redaction import WEIGHTS
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes
 from playhead.redaction.audit_report import AuditReport
-from playhead.redaction.bundles import resolve
 from playhead.redaction.config import RedactionConfig, load_redaction_config
+from playhead.redaction.resolved import resolve
 from playhead.redaction.run import redact_files
 from playhead.worlds import generate
 from playhead.worlds.kept import WorldConfig, world_manifest
@@ -171,7 +171,7 @@ def measure_test_pictures(
 
 def _config(bundle: Path) -> RedactionConfig:
     """How the held-out street is redacted: faces and plates, as the new detector finds them."""
-    return resolve(load_redaction_config("balanced", [f"detection.bundles=['{bundle}']"]))
+    return load_redaction_config("balanced", [f"detection.bundles=['{bundle}']"])
 
 
 def _redacted(bundle: Path, out: Path) -> tuple[list[ShownVideo], int]:
@@ -181,7 +181,7 @@ def _redacted(bundle: Path, out: Path) -> tuple[list[ShownVideo], int]:
     [video] = world.parent.glob("*.mp4")
     truth: TrackFile = read_tracks(video.with_suffix(SUFFIX))
     config = _config(bundle)
-    auditor = Auditor(config)
+    auditor = Auditor(resolve(config))
     result = redact_files([video], config, out=out / "redacted", overwrite=True)
     audits = audit_outcomes(result.files, auditor)
     shown = [

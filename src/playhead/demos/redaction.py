@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from playhead import __version__
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.execution.batch import FileOutcome, exit_code
+from playhead.execution.outcomes import FileOutcome, exit_code
 from playhead.inference.offer import require_weights
 from playhead.inference.weights import weight_path
 from playhead.media import open_video
@@ -27,6 +27,7 @@ from playhead.redaction.config import RedactionConfig, load_redaction_config
 from playhead.redaction.evaluate import exposed_track_frames
 from playhead.redaction.report import write_redaction_report
 from playhead.redaction.report_data import Moment, RedactedVideo, RedactionReport
+from playhead.redaction.resolved import resolve
 from playhead.redaction.run import redact_files
 from playhead.worlds import generate
 
@@ -83,7 +84,7 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
 
     require_weights(WEIGHTS, "redaction")
     config = load_redaction_config("balanced")
-    auditor = Auditor(config)
+    auditor = Auditor(resolve(config))
     say("generating a street with people and cars")
     originals = out / "originals"
     truth = _originals(originals)

@@ -10,7 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from playhead.events.manifest import read_manifest
-from playhead.execution.batch import exit_code
+from playhead.execution.outcomes import exit_code
 from playhead.metrics.spotting import chance_map, confused_map
 from playhead.output import print_json, print_table
 from playhead.spotting.config import SpottingConfig, find_config, load_spotting_config

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from playhead.execution.options import ExecutorName, Workers
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -139,16 +140,22 @@ def predict(
     ] = "auto",
     overwrite: Overwrite = False,
     threads: Threads = None,
+    executor: ExecutorName = "serial",
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Find objects with a custom detector: pictures become label files, videos become tracks."""
+    """Find objects with a custom detector: images become label files, videos become tracks.
+
+    The executor is that of videos; images are detected in batches on every core.
+    """
     from playhead.detection.predict import PredictOptions, parse_weights
     from playhead.detection.predict_files import (
         DEFAULT_KINDS,
         parse_kinds,
         predict_files,
     )
-    from playhead.execution.batch import exit_code
+    from playhead.execution.outcomes import exit_code
+    from playhead.execution.runner import Executor
 
     bundles = [bundle, *(others or [])]
     options = PredictOptions(
@@ -170,6 +177,7 @@ def predict(
         split=split,
         ids=ids,
         overwrite=overwrite,
+        executor=Executor(kind=executor, workers=workers),
     )
     print_json(predicted.to_json()) if as_json else typer.echo(predicted.describe())
     raise typer.Exit(exit_code(predicted.result.files))

@@ -55,6 +55,7 @@ class PredictOptions:
     weights: how far each bundle is trusted
     settings: `key=value` over what the bundles say becomes of candidates, as overlap=0.5
     hierarchy: False leaves scores as they are where the bundles name parents, see `doubted`
+    every_seconds, every_frames: how often a frame of a video is sampled, see `sampled_frames`
     """
 
     threshold: float | None = LEAST
@@ -66,6 +67,8 @@ class PredictOptions:
     device: str = "auto"
     threads: int | None = None
     precision: PrecisionChoice = "auto"
+    every_seconds: float = 0.16
+    every_frames: int = 8
 
 
 def open_bundles(bundles: Sequence[Bundle | Path], options: PredictOptions) -> CustomDetector:

@@ -1,7 +1,7 @@
-"""Predicting files: pictures into label files, results and a submission; videos into track files.
+"""Predicting files: images into label files, results and a submission; videos into track files.
 
-Outputs name a picture by its path below the folder that holds all inputs, so that two pictures of
-one name stay two. A file that cannot be read ends as failed and is in none of the outputs.
+Outputs name an image by its path below the folder that holds all inputs, so that two images of the
+same name stay apart. A file that cannot be read ends as failed and is in none of the outputs.
 """
 
 from collections import Counter
@@ -11,29 +11,24 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from playhead.config import validate
 from playhead.detection.labels import csv
 from playhead.detection.labels.coco import Ids
 from playhead.detection.labels.read import read_pictures
 from playhead.detection.labels.write import KINDS, is_text, label_names, names_of, write_pictures
 from playhead.detection.predict import LEAST, PredictOptions, open_bundles, predicted
 from playhead.detection.predict_earlier import earlier_files, remove_files
+from playhead.detection.predict_videos import predict_videos, track_path
 from playhead.detection.recorded_thresholds import RECORD, write_thresholds_of
 from playhead.errors import ConfigError, LabelError, PlayheadError
 from playhead.events.images import LabelledPicture, PictureSet
-from playhead.execution.batch import (
-    BatchResult,
-    FileOutcome,
-    Item,
-    find_items,
-    peak_memory_bytes,
-)
+from playhead.execution.items import Item, find_items
+from playhead.execution.outcomes import BatchResult, FileOutcome, peak_memory_bytes
+from playhead.execution.outputs import check_folder, check_outputs
+from playhead.execution.runner import SERIAL, Executor
 from playhead.inference.detectors import CustomDetector
-from playhead.media.kinds import kind_of
+from playhead.media.kinds import is_image, kind_of
 from playhead.media.source import require_file
 from playhead.progress import progress
-from playhead.redaction.config import RedactionConfig
-from playhead.redaction.run import check_out, check_outputs, is_picture, redact_items
 
 __all__ = ["DEFAULT_KINDS", "PredictedFiles", "parse_kinds", "predict_files"]
 
@@ -61,12 +56,12 @@ class PredictedFiles:
 
     def describe(self) -> str:
         """A line for each file of the whole set and each track file, then what went wrong."""
-        pictures = sum(is_picture(one.path) and one.status == "ok" for one in self.result.files)
+        pictures = sum(is_image(one.path) and one.status == "ok" for one in self.result.files)
         lines = [str(path) for path in self.files]
         if pictures:
             found = ", ".join(f"{number} {label}" for label, number in self.count.items())
             lines.append(f"pictures looked at: {pictures}; surely found: {found}")
-        others = [one for one in self.result.files if not is_picture(one.path) or one.reason]
+        others = [one for one in self.result.files if not is_image(one.path) or one.reason]
         rest = BatchResult(tuple(others), 0.0, 0).describe()
         return "\n".join([*lines, *([rest] if rest else [])])
 
@@ -81,6 +76,7 @@ def predict_files(
     split: str | None = None,
     ids: Path | None = None,
     overwrite: bool = False,
+    executor: Executor = SERIAL,
 ) -> PredictedFiles:
     """Predict every picture and video that `inputs` name; folders are searched.
 
@@ -93,13 +89,15 @@ def predict_files(
     clash, or `out` holds labels that no prediction wrote.
     """
     options = options or PredictOptions(threshold=None)
-    check_out(out)
+    check_folder(out)
     for place in inputs:
         if not place.is_dir():
             require_file(place)
     items, root = _items(inputs, split)
-    pictures = [item.path for item in items if is_picture(item.path)]
-    videos = [item for item in items if not is_picture(item.path)]
+    pictures = [item.path for item in items if is_image(item.path)]
+    videos = [item for item in items if not is_image(item.path)]
+    tracks = [track_path(item.target(out)) for item in videos]
+    check_outputs([item.path for item in items], tracks, overwrite=overwrite)
     labels, earlier = _check_names(pictures, root, out, kinds, overwrite=overwrite)
     started = monotonic()
     detector = open_bundles(bundles, options)
@@ -113,11 +111,14 @@ def predict_files(
         remove_files([*earlier, out / RECORD], out)
         written = write_pictures(told, out, kinds, root=root, predictions=True, ids=ids)
         written.append(write_thresholds_of(detector, out))
+    peak = peak_memory_bytes()
     if videos:
-        config = _tracking(bundles, detector, options)
-        tracked = redact_items(videos, config, out, overwrite=overwrite, only_tracks=True)
+        tracked = predict_videos(
+            bundles, videos, out, options, overwrite=overwrite, executor=executor
+        )
         outcomes += tracked.files
-    result = BatchResult(tuple(outcomes), monotonic() - started, peak_memory_bytes())
+        peak = tracked.peak_memory_bytes
+    result = BatchResult(tuple(outcomes), monotonic() - started, peak)
     own = {file.resolve() for files in labels.values() for file in files}
     shared = tuple(path for path in written if path.resolve() not in own)
     return PredictedFiles(result, shared, _sure(found, detector))
@@ -144,11 +145,11 @@ def _items(inputs: Sequence[Path], split: str | None) -> tuple[list[Item], Path]
         named,
         accept=lambda path: kind_of(path) is not None,
         wanted="video or picture",
-        key=lambda place: place if is_picture(place) else place.with_suffix(""),
+        key=lambda place: place if is_image(place) else place.with_suffix(""),
     )
     place = items[0].path.parent.resolve() / items[0].path.name
     root = place.parents[len(items[0].stem.parts) - 1]
-    pictures = [item.path.parent.resolve() for item in items if is_picture(item.path)]
+    pictures = [item.path.parent.resolve() for item in items if is_image(item.path)]
     within = root / "images"
     # A set's own folder `images` is no part of the names of its pictures.
     return items, within if all(one.is_relative_to(within) for one in pictures) else root
@@ -222,28 +223,6 @@ def _look(
                 outcomes.append(FileOutcome(path, "ok", labels[path]))
             live.advance(1, note=path.name)
     return found, outcomes
-
-
-def _tracking(
-    bundles: Sequence[Path], detector: CustomDetector, options: PredictOptions
-) -> RedactionConfig:
-    """How tracks of everything that the bundles know are found in a video."""
-    said = {} if options.threshold is None else dict.fromkeys(detector.labels, options.threshold)
-    values = {
-        "hide": detector.labels,
-        "threads": options.threads,
-        "detection": {
-            "bundles": [str(one) for one in bundles],
-            "bundle_size": options.longest,
-            "bundle_enlarge": options.enlarge,
-            "bundle_weights": options.weights,
-            "bundle_settings": options.settings,
-            "bundle_precision": options.precision,
-            "device": options.device,
-            "thresholds": said,
-        },
-    }
-    return validate(RedactionConfig, values, source="predict")
 
 
 def _sure(found: Sequence[LabelledPicture], detector: CustomDetector) -> Counter[str]:

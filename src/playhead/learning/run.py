@@ -16,7 +16,7 @@ from torch import nn
 
 from playhead.config import BAD_YAML, Settings, without_folders
 from playhead.errors import PlayheadError
-from playhead.execution.batch import FileOutcome
+from playhead.execution.outcomes import FileOutcome
 from playhead.files import sha256, write_text
 from playhead.inference.bundle import WEIGHTS, InputPlan, new_bundle_folder
 from playhead.inference.precision import PrecisionChoice, parse_precision

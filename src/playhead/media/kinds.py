@@ -13,7 +13,7 @@ from av.stream import Disposition
 from playhead.errors import MediaError
 from playhead.media.source import open_container
 
-__all__ = ["VIDEO_SUFFIXES", "Kind", "image_format", "kind_of"]
+__all__ = ["VIDEO_SUFFIXES", "Kind", "image_format", "is_image", "kind_of"]
 
 Kind = Literal["image", "video"]
 
@@ -105,6 +105,11 @@ def kind_of(path: Path) -> Kind | None:
             return None
         case _:
             return "image"
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is a still image, by its content."""
+    return kind_of(path) == "image"
 
 
 def image_format(path: Path) -> str | None:

@@ -1,35 +1,29 @@
 """Reviewing and applying: from a track file to a page, and from a person's edits to a video."""
 
-import copy
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from playhead.config import override, validate
 from playhead.errors import ConfigError, LabelError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks, write_tracks
-from playhead.execution.batch import BatchResult, FileOutcome, Item, output_path, run_items
+from playhead.execution.items import Item, output_path
+from playhead.execution.outcomes import BatchResult, FileOutcome
+from playhead.execution.outputs import check_folder, check_outputs
+from playhead.execution.runner import Work, run_items
 from playhead.media import Video, open_video
+from playhead.media.kinds import is_image
 from playhead.media.source import require_file
 from playhead.progress import Progress, progress
-from playhead.redaction.config import RedactionConfig
 from playhead.redaction.edits import apply_edits, checked_spans, is_drawn, read_edits
 from playhead.redaction.outcome import outcome_of
-from playhead.redaction.resume import made_into
+from playhead.redaction.resolved import ResolvedRedaction, recorded_redaction
+from playhead.redaction.resume import recorded_copy
 from playhead.redaction.review import write_review
-from playhead.redaction.run import (
-    check_out,
-    check_outputs,
-    check_same,
-    is_picture,
-    output_of,
-    remove_stale,
-    render,
-)
+from playhead.redaction.run import check_same, output_of, remove_stale, render
 
-__all__ = ["Loaded", "apply_tracks", "config_of", "find_tracks", "load_tracks", "write_review_page"]
+__all__ = ["LoadedTracks", "apply_tracks", "find_tracks", "load_tracks", "write_review_page"]
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
@@ -43,25 +37,25 @@ def write_review_page(video: Path, tracks: Path | None, out: Path | None) -> Pat
         return write_review(video, read_tracks(path), path, page, live)
 
 
-class Loaded(NamedTuple):
-    """A track file, where it lies, and the configuration that it will be rendered with."""
+class LoadedTracks(NamedTuple):
+    """A track file, its path, and the redaction that it will be rendered with."""
 
     path: Path
     file: TrackFile
-    config: RedactionConfig
+    redaction: ResolvedRedaction
 
 
-def load_tracks(video: Path, tracks: Path | None, settings: Sequence[str]) -> Loaded:
+def load_tracks(video: Path, tracks: Path | None, settings: Sequence[str]) -> LoadedTracks:
     """The track file of a video, with settings over those that it was made with."""
     require_file(video)
     path = find_tracks(video, tracks)
     file = read_tracks(path)
-    return Loaded(path, file, config_of(file, path, settings))
+    return LoadedTracks(path, file, recorded_redaction(file, path, settings))
 
 
 def apply_tracks(
     video: Path,
-    loaded: Loaded,
+    loaded: LoadedTracks,
     *,
     edits: Path | None,
     keep: str | None,
@@ -76,57 +70,53 @@ def apply_tracks(
     Raises LabelError for tracks of another video, or edits that name what is not there.
     """
     if out is not None:
-        check_out(out)
-    path, file, config = loaded
+        check_folder(out)
+    path, file, redaction = loaded
     item = Item(video, Path(video.stem))
     check_outputs([video], [output_of(video, item.target(out))], overwrite=overwrite)
     with open_video(video) as opened:
         check_same(opened, file)
         edited = _edited(file, edits, keep, only, opened)
-    edited = replace(edited, settings={**file.settings, "config": config.published()})
+    edited = replace(edited, settings={**file.settings, **redaction.settings()})
+    return run_items([item], out, _Applying(path, edited, redaction), task="applying")
 
-    def work(source: Path, target: Path, live: Progress) -> FileOutcome:
+
+@dataclass(frozen=True, slots=True)
+class _Applying:
+    """The rendering of an edited track file."""
+
+    tracks_path: Path
+    tracks: TrackFile
+    redaction: ResolvedRedaction
+
+    def open(self) -> Work:
+        return self._apply
+
+    def _apply(self, source: Path, target: Path, live: Progress) -> FileOutcome:
+        config = self.redaction.config
         output = output_of(source, target)
         remove_stale([output], output)
-        # What was decided stays where rendering fails.
-        write_tracks(path, made_into(edited, None, partial=False))
-        with open_video(source, threads=config.threads or 0) as opened:
-            written = render(opened, edited, config, output, live)
-            outcome = outcome_of(opened, (output, path), edited, written=written)
-            write_tracks(path, made_into(edited, output, partial=outcome.status == "partial"))
+        # The person's decisions are kept if rendering fails.
+        write_tracks(self.tracks_path, recorded_copy(self.tracks, None, partial=False))
+        with open_video(source, threads=config.threads or 0) as video:
+            written = render(video, self.tracks, config, output, live)
+            outcome = outcome_of(video, (output, self.tracks_path), self.tracks, written=written)
+            partial = outcome.status == "partial"
+            write_tracks(self.tracks_path, recorded_copy(self.tracks, output, partial=partial))
             return outcome
-
-    return run_items([item], out, work, task="applying")
 
 
 def find_tracks(video: Path, tracks: Path | None) -> Path:
-    """The track file of a video; PlayheadError with the command that makes it where it is not."""
-    if is_picture(video):
-        raise PlayheadError(f"{video}: is a picture, without tracks; `redaction run` hides in it")
+    """The track file of a video; PlayheadError with the command that writes it if it is missing."""
+    if is_image(video):
+        raise PlayheadError(f"{video}: is an image, without tracks; `redaction run` redacts it")
     path = tracks or output_path(video.with_suffix(""), SUFFIX)
     if not path.is_file():
         raise PlayheadError(
-            f"{path}: there is no such track file; `playhead redaction detect` makes it, and "
-            "--tracks names one that lies elsewhere"
+            f"{path}: no such track file; `playhead redaction detect` writes it, and "
+            "--tracks names one in another place"
         )
     return path
-
-
-def config_of(file: TrackFile, path: Path, settings: Sequence[str] = ()) -> RedactionConfig:
-    """The configuration that tracks were made with, and settings over it.
-
-    The picture of the style `picture` is to be named again: only the command line names paths.
-    Tracks that another program made have no configuration, and get the defaults.
-    """
-    values = file.settings.get("config", {})
-    if not isinstance(values, dict):
-        raise LabelError(f"{path}: its configuration is a {type(values).__name__}, not a mapping")
-    values = copy.deepcopy(values)
-    if isinstance(values.get("style"), dict):
-        values["style"].pop("picture", None)  # no path from a file is ever followed
-    for setting in settings:
-        override(values, setting)
-    return validate(RedactionConfig, values, source=str(path))
 
 
 def _edited(
@@ -141,7 +131,7 @@ def _edited(
     if keep is not None:
         edited = replace(edited, shown=frozenset(_numbers(keep, edited)))
     if only:
-        chosen = () if [one.strip() for one in only] == ["all"] else tuple(map(_span, only))
+        chosen = () if [span.strip() for span in only] == ["all"] else tuple(map(_span, only))
         edited = replace(edited, spans=checked_spans(chosen, "--only", times, duration))
     return edited
 

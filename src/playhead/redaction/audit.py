@@ -20,6 +20,7 @@ from playhead.errors import DamagedError, MediaError, PlayheadError
 from playhead.events.formats.tracks import TrackFile, by_frame
 from playhead.events.model import Box
 from playhead.inference.detectors import detect_tiled
+from playhead.inference.detectors.video import sampled_frames
 from playhead.media import Video, open_video
 from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.progress import Progress
@@ -27,12 +28,10 @@ from playhead.redaction.audit_checks import check_picture, check_same, check_vid
 from playhead.redaction.audit_networks import audit_plan, open_independent, open_same
 from playhead.redaction.audit_people import PeopleConfirmation, doubtful_people
 from playhead.redaction.audit_report import Audited, AuditReport, Check, Exposure
-from playhead.redaction.bundles import resolve
-from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detect import looked_frames
 from playhead.redaction.hide import WEAK, HideConfig, colour_of
 from playhead.redaction.images import paired_views, read_image
 from playhead.redaction.regions import active_frames, scaled_boxes
+from playhead.redaction.resolved import ResolvedRedaction
 from playhead.report.crops import boxed_crop
 
 __all__ = ["AuditConfig", "Auditor", "kept_boxes"]
@@ -105,19 +104,18 @@ class Auditor:
 
     def __init__(
         self,
-        redaction: RedactionConfig,
+        redaction: ResolvedRedaction,
         config: AuditConfig | None = None,
         *,
         accept: Collection[str] = (),
         skip: Collection[str] = (),
     ) -> None:
         self._config = config = config or AuditConfig()
-        redaction = resolve(redaction)
-        self._published = redaction.published()
-        self._style = redaction.style
-        self._write = redaction.write
+        self._recorded = redaction.settings()
+        self._style = redaction.config.style
+        self._write = redaction.config.write
         self._plan = audit_plan(redaction, accept=accept, skip=skip)
-        self._detectors = open_independent(self._plan, threads=redaction.threads)
+        self._detectors = open_independent(self._plan, threads=redaction.config.threads)
         self._scores = {
             label: config.again or AGAIN * redaction.threshold(label)
             for label, one in self._plan.items()
@@ -125,18 +123,25 @@ class Auditor:
         }
         self._again = open_same(redaction, self._scores, tile=config.tile, overlap=config.overlap)
         self._confirmation = (
-            PeopleConfirmation(tile=config.tile, overlap=config.overlap, threads=redaction.threads)
+            PeopleConfirmation(
+                tile=config.tile, overlap=config.overlap, threads=redaction.config.threads
+            )
             if "person" in self._detectors
             else None
         )
 
     def check_made(self, tracks: TrackFile) -> None:
         """Raise PlayheadError if `tracks` were detected with other settings than this audit's."""
-        made, own = tracks.settings.get("config"), self._published
-        parts = ("hide", "detection")
-        if isinstance(made, dict) and any(made.get(part) != own[part] for part in parts):
+        recorded, config = tracks.settings, tracks.settings.get("config")
+        if not isinstance(config, dict):
+            return
+        expected = self._recorded["config"]
+        same = all(config.get(part) == expected[part] for part in ("hide", "detection"))
+        for part in ("custom_detectors", "thresholds"):
+            same &= recorded.get(part) == self._recorded[part]
+        if not same:
             raise PlayheadError(
-                f"{tracks.video}: an earlier run made its copy with other settings; audit it by "
+                f"{tracks.video}: an earlier run wrote its copy with other settings; audit it by "
                 "these with `playhead redaction audit`, or redact it again with --overwrite"
             )
 
@@ -202,8 +207,8 @@ class Auditor:
         none = np.zeros(0, np.int32)
         every, again = self._config.every_seconds, self._config.again_every_seconds
         return {
-            "independent": looked_frames(times, every, None) if self._detectors else none,
-            "same network": looked_frames(times, again, None) if self._again else none,
+            "independent": sampled_frames(times, every, None) if self._detectors else none,
+            "same network": sampled_frames(times, again, None) if self._again else none,
         }
 
     def _look(self, picture: Picture) -> dict[str, Boxes]:
@@ -224,7 +229,7 @@ class Auditor:
         """What the networks that hid find when they look more closely."""
         if self._again is None:
             return {}
-        seen = self._again.look_closely(picture)
+        seen = self._again.detect_still(picture)
         return {label: seen[label].above(score) for label, score in self._scores.items()}
 
     def _report(

@@ -1,21 +1,23 @@
 """Auditing files: a pair that the user names, or every output of a run."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from playhead.config import validate
 from playhead.errors import FileFailure, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.execution.batch import FileOutcome, output_path
+from playhead.execution.items import output_path
+from playhead.execution.outcomes import FileOutcome
+from playhead.media.kinds import is_image
 from playhead.media.source import require_file
 from playhead.progress import Progress, progress
-from playhead.redaction.apply import config_of
 from playhead.redaction.audit import AuditConfig, Auditor
 from playhead.redaction.audit_page import write_audit_page
 from playhead.redaction.audit_report import AuditReport
-from playhead.redaction.bundles import located
 from playhead.redaction.config import LABELS, RedactionConfig, parse_labels
-from playhead.redaction.run import REDACTED, audit_page, is_picture
+from playhead.redaction.resolved import recorded_redaction, resolve
+from playhead.redaction.run import REDACTED, audit_page
 
 __all__ = ["audit_outcomes", "audit_pair"]
 
@@ -38,24 +40,26 @@ def audit_pair(
     original. Pictures have none: there the default is taken to have hidden.
     hide: the classes to look for; those that were hidden besides are reported as unaudited
     bundles: the folders of the custom detectors that hid; accept: classes that may stay unaudited
-    Raises PlayheadError where a video has no track file: nobody knows then who hid.
+    Raises PlayheadError if a video has no track file, which says what detected.
     """
     for path in (original, redacted):
         require_file(path)
-    config, file = RedactionConfig(), None
-    if tracks is not None or not is_picture(original):
-        place = tracks or _tracks_of(original, redacted)
-        file = read_tracks(place)
-        config = config_of(file, place)
-    own = (label for one in config.detection.own for label in one.classes)
-    known = list(dict.fromkeys((*LABELS, *own)))
+    redaction, file = resolve(RedactionConfig()), None
+    if tracks is not None or not is_image(original):
+        path = tracks or _tracks_of(original, redacted)
+        file = read_tracks(path)
+        redaction = recorded_redaction(file, path)
+    config = redaction.config
+    custom = (label for bundle in redaction.bundles for label in bundle.classes)
+    known = list(dict.fromkeys((*LABELS, *custom)))
     hidden = config.hide if file is not None else ()
     wanted = config.hide if hide is None else tuple(parse_labels(hide, known))
     classes = tuple(dict.fromkeys((*hidden, *wanted)))
-    config = located(config, bundles).model_copy(update={"threads": threads, "hide": classes})
+    config = config.model_copy(update={"threads": threads, "hide": classes})
+    redaction = replace(redaction, config=config).located(bundles)
     given = {name: value for name, value in settings.items() if value is not None}
     auditor = Auditor(
-        config,
+        redaction,
         validate(AuditConfig, given, source="audit"),
         accept=accept,
         skip=set(hidden) - set(wanted),
@@ -93,12 +97,12 @@ def audit_outcomes(
 def _tracks_of(original: Path, redacted: Path) -> Path:
     """The track file beside the copy, else beside the original."""
     stem = redacted.stem.removesuffix(REDACTED)
-    places = (redacted.with_name(stem + SUFFIX), output_path(original.with_suffix(""), SUFFIX))
-    for place in places:
-        if place.is_file():
-            return place
+    beside = (redacted.with_name(stem + SUFFIX), output_path(original.with_suffix(""), SUFFIX))
+    for path in beside:
+        if path.is_file():
+            return path
     raise PlayheadError(
-        f"{redacted}: no {places[0].name} beside it or {original} says which network hid; name "
+        f"{redacted}: no {beside[0].name} beside it or {original} says which network hid; name "
         "it with --tracks"
     )
 
@@ -106,6 +110,6 @@ def _tracks_of(original: Path, redacted: Path) -> Path:
 def _audit(
     auditor: Auditor, original: Path, redacted: Path, tracks: TrackFile | None, live: Progress
 ) -> AuditReport:
-    if is_picture(original):
+    if is_image(original):
         return auditor.picture(original, redacted)
     return auditor.video(original, redacted, tracks, live)

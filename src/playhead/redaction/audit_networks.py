@@ -6,37 +6,37 @@ cannot see at all it misses twice. `none`: nothing can look.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from playhead.errors import ConfigError
 from playhead.inference.detectors import Detector, open_detector
 from playhead.inference.offer import require_weights
 from playhead.redaction.audit_people import CONFIRMING
 from playhead.redaction.audit_report import Audited, ClassAudit, plural
-from playhead.redaction.bundles import is_derived
-from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detect import Networks, names_for, packaged_name, weights_for
+from playhead.redaction.detect import RedactionDetector
+from playhead.redaction.resolved import ResolvedRedaction
 
 __all__ = ["audit_plan", "open_independent", "open_same", "other_networks"]
 
 
 def audit_plan(
-    redaction: RedactionConfig, *, accept: Collection[str] = (), skip: Collection[str] = ()
+    redaction: ResolvedRedaction, *, accept: Collection[str] = (), skip: Collection[str] = ()
 ) -> dict[str, ClassAudit]:
     """How each class that was hidden is audited, and faces where heads were hidden.
 
     accept: classes that may stay unaudited; skip: classes that shall not be looked for
     Raises ConfigError where `accept` names a class that was not hidden.
     """
-    unknown = [label for label in accept if label not in redaction.hide]
+    unknown = [label for label in accept if label not in redaction.config.hide]
     if unknown:
         raise ConfigError(
             f"--accept-unaudited {unknown[0]}: is not hidden; name one of "
-            f"{', '.join(redaction.hide)}"
+            f"{', '.join(redaction.config.hide)}"
         )
     others = other_networks(redaction)
     plan = {}
-    for label in redaction.hide:
-        hidden_by = ", ".join(names_for(label, redaction))
+    for label in redaction.config.hide:
+        hidden_by = ", ".join(redaction.detectors(label))
         audited: Audited
         if label in skip:
             audited, network, reason = "none", "", "left out by --hide"
@@ -59,25 +59,25 @@ def audit_plan(
     return plan
 
 
-def other_networks(redaction: RedactionConfig) -> dict[str, str]:
+def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
     """For each class that can be audited independently a network that did not hide it.
 
     Where heads are hidden, faces are looked for: no packaged network knows heads, and a face is in
     one. People are looked for by `objectron`, whoever hid them. Faces, plates and cars that custom
     detectors hid are looked for by the packaged network that would have hidden them.
     """
-    hid = weights_for(redaction)
+    hid = redaction.weights()
     names = {}
-    if {"face", "head"} & set(redaction.hide):
-        faces = redaction.detection.faces
+    if {"face", "head"} & set(redaction.config.hide):
+        faces = redaction.config.detection.faces
         names["face"] = {"centerface": "blazeface", "blazeface": "centerface"}[faces]
         if faces not in hid:
             names["face"] = faces
-    if "person" in redaction.hide:
+    if "person" in redaction.config.hide:
         names["person"] = "objectron"
     for label in ("plate", "car"):
-        if label in redaction.hide and redaction.detection.knowing(label):
-            names[label] = packaged_name(label, redaction)
+        if label in redaction.config.hide and redaction.custom(label):
+            names[label] = redaction.packaged()[label]
     return names
 
 
@@ -92,8 +92,8 @@ def open_independent(
 
 
 def open_same(
-    redaction: RedactionConfig, scores: Mapping[str, float], *, tile: int, overlap: int
-) -> Networks | None:
+    redaction: ResolvedRedaction, scores: Mapping[str, float], *, tile: int, overlap: int
+) -> RedactionDetector | None:
     """The networks that hid, to look again in tiles for the classes that only they find.
 
     scores: for each of these classes the least score of a box that matters; None without any class
@@ -102,22 +102,22 @@ def open_same(
     """
     if not scores:
         return None
-    thresholds = redaction.detection.thresholds.model_copy(update=dict(scores))
-    detection = redaction.detection.model_copy(
-        update={"tile": tile, "overlap": overlap, "thresholds": thresholds}
-    )
-    return Networks(redaction.model_copy(update={"hide": tuple(scores), "detection": detection}))
+    config = redaction.config.model_copy(update={"hide": tuple(scores)})
+    again = replace(redaction, config=config, thresholds={**redaction.thresholds, **scores})
+    again = again.changed(tile=tile, overlap=overlap)
+    require_weights(again.weights(), "redaction")
+    return RedactionDetector(again)
 
 
-def _obstacle(label: str, redaction: RedactionConfig) -> str:
+def _obstacle(label: str, redaction: ResolvedRedaction) -> str:
     """Why the networks that hid a class cannot look for it in a copy; empty where they can."""
-    if is_derived(label, redaction):
+    if redaction.is_derived(label):
         return (
             f"no network finds {label}s; faces are looked for instead, and a {label} seen from "
             "behind shows none"
         )
-    custom = redaction.detection.knowing(label)
-    if custom and not redaction.detection.bundles:
-        names = ", ".join(one.name for one in custom)
+    custom = redaction.custom(label)
+    if custom and not redaction.config.detection.bundles:
+        names = ", ".join(bundle.name for bundle in custom)
         return f"its custom detector, {names}, is not at hand; name its folder with --bundle"
     return ""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import iou
-from playhead.decisions.support import holds_face, large_boxes
 from playhead.inference.detectors import Detector, detect_tiled, open_detector
+from playhead.redaction.plausibility import holds_face, large_boxes
 
 __all__ = ["CONFIRMING", "PARTLY_HIDDEN", "PeopleConfirmation", "doubtful_people"]
 

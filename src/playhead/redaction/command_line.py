@@ -8,13 +8,13 @@ from typing import Any
 import typer
 
 from playhead.errors import ConfigError, PlayheadError
-from playhead.execution.batch import BatchResult, exit_code
+from playhead.execution.outcomes import BatchResult, exit_code
 from playhead.output import print_json
 from playhead.redaction.audit import Auditor
 from playhead.redaction.audit_files import audit_outcomes
 from playhead.redaction.audit_report import AuditReport
-from playhead.redaction.bundles import known_classes, resolve
 from playhead.redaction.config import LABELS, RedactionConfig, load_redaction_config, parse_labels
+from playhead.redaction.resolved import ResolvedRedaction, known_classes
 from playhead.redaction.run import audit_page
 
 __all__ = ["as_settings", "auditor_for", "finish", "make_config"]
@@ -22,46 +22,42 @@ __all__ = ["as_settings", "auditor_for", "finish", "make_config"]
 
 def make_config(
     preset: str,
-    settings: list[str] | None,
+    settings: Sequence[str] | None,
+    options: dict[str, Any],
     *,
     hide: str | None,
     threshold: float | None,
-    threads: int | None,
-    said: dict[str, Any],
-    bundles: Sequence[Path] | None = None,
+    bundles: Sequence[Path] | None,
 ) -> RedactionConfig:
     """A preset with the options of the command line over it, `--set` below those with a name.
 
-    bundles: own detectors, whose classes can be hidden too; their thresholds count where none is
-    said.
+    options: by the key of their setting; None was not given
+    threshold: of every class; bundles: custom detectors, whose classes can be hidden too
     """
-    folders = [str(one) for one in bundles or ()] or None
-    said = said | {"detection.bundles": folders, "threads": threads}
-    below = [*(settings or []), *as_settings(said)]
-    config = load_redaction_config(preset, below)
-    known = known_classes(config)
-    labels = list(config.hide) if hide is None else parse_labels(hide, known)
-    said = {"hide": labels}
-    said |= {f"detection.thresholds.{label}": threshold for label in (*LABELS, *labels)}
-    return resolve(load_redaction_config(preset, [*below, *as_settings(said)]))
+    folders = [str(folder) for folder in bundles or ()] or None
+    given = [*(settings or []), *as_settings(options | {"detection.bundles": folders})]
+    config = load_redaction_config(preset, given)
+    labels = list(config.hide) if hide is None else parse_labels(hide, known_classes(config))
+    thresholds = {f"detection.thresholds.{label}": threshold for label in (*LABELS, *labels)}
+    return load_redaction_config(preset, [*given, *as_settings({"hide": labels} | thresholds)])
 
 
-def as_settings(said: dict[str, Any]) -> list[str]:
-    """Options that were given, as settings."""
-    return [f"{key}={json.dumps(value)}" for key, value in said.items() if value is not None]
+def as_settings(options: dict[str, Any]) -> list[str]:
+    """The options that were given, as settings."""
+    return [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
 
 
 def auditor_for(
-    config: RedactionConfig, *, audit: bool, accept: Sequence[str] | None
+    redaction: ResolvedRedaction, *, audit: bool, accept: Sequence[str] | None
 ) -> Auditor | None:
     """The auditor of `--audit`, which accepts that these classes stay unaudited."""
     if accept and not audit:
         raise ConfigError("--accept-unaudited is about an audit; add --audit")
-    return Auditor(config, accept=accept or ()) if audit else None
+    return Auditor(redaction, accept=accept or ()) if audit else None
 
 
 def finish(result: BatchResult, auditor: Auditor | None, *, as_json: bool) -> None:
-    """Print what was done, audit it where that was asked for, and end with the code that tells it.
+    """Print what was done, audit it if that was asked for, and exit with the code that tells it.
 
     An exposure (4) comes before a file that is partial or failed (3).
     """
@@ -70,24 +66,30 @@ def finish(result: BatchResult, auditor: Auditor | None, *, as_json: bool) -> No
     audits: dict[Path, AuditReport | PlayheadError] = {}
     if auditor is not None:
         audits = audit_outcomes(result.files, auditor)
-    reports = {path: one for path, one in audits.items() if not isinstance(one, PlayheadError)}
     pages = {file.path: audit_page(file.outputs[0]) for file in result.files if file.outputs}
-    broken = {path: str(one) for path, one in audits.items() if isinstance(one, PlayheadError)}
+    reports: dict[Path, AuditReport] = {}
+    not_audited: dict[Path, str] = {}
+    for path, audit in audits.items():
+        if isinstance(audit, PlayheadError):
+            not_audited[path] = str(audit)
+        else:
+            reports[path] = audit
     if as_json:
         document = result.to_json()
         if auditor is not None:
-            document["exposed_track_frames"] = sum(len(one.exposures) for one in reports.values())
+            exposed = sum(len(report.exposures) for report in reports.values())
+            document["exposed_track_frames"] = exposed
             document["audits"] = {
-                str(path): {**one.to_json(), "page": str(pages[path])}
-                for path, one in reports.items()
+                str(path): {**report.to_json(), "page": str(pages[path])}
+                for path, report in reports.items()
             }
-            document["not_audited"] = {str(path): reason for path, reason in broken.items()}
+            document["not_audited"] = {str(path): reason for path, reason in not_audited.items()}
         print_json(document)
     else:
         for path, report in reports.items():
             typer.echo(report.describe())
             typer.echo(pages[path])
-        for path, reason in broken.items():
+        for path, reason in not_audited.items():
             typer.echo(f"{path}: not audited: {reason}")
     passed = all(report.passed for report in reports.values())
-    raise typer.Exit((3 if broken else exit_code(result.files)) if passed else 4)
+    raise typer.Exit((3 if not_audited else exit_code(result.files)) if passed else 4)

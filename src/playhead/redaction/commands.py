@@ -1,13 +1,11 @@
-"""`playhead redaction`: run, detect, review, apply, audit, evaluate.
-
-The commands of a detector of one's own are in `detector/commands.py`.
-"""
+"""`playhead redaction`: run, detect, review, apply, audit, evaluate."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from playhead.execution.options import ExecutorName, Workers
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -20,7 +18,7 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Inputs = Annotated[
-    list[Path], typer.Argument(readable=False, help="Videos, pictures, or folders of them.")
+    list[Path], typer.Argument(readable=False, help="Videos, images, or folders of them.")
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", help="The folder to write into. Default: beside the input.")
@@ -33,7 +31,7 @@ Skip = Annotated[
 Preset = Annotated[str, typer.Option(help="thorough, balanced, fast, or a path to your own YAML.")]
 Hide = Annotated[
     str | None,
-    typer.Option(help="Of face, plate, person, head, car, own classes. Default: face,plate."),
+    typer.Option(help="Of face, plate, person, head, car, custom classes. Default: face,plate."),
 ]
 Bundles = Annotated[
     list[Path] | None,
@@ -41,7 +39,7 @@ Bundles = Annotated[
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option(min=0.01, max=1.0, help="Score to believe an object; lower hides more."),
+    typer.Option(min=0.01, max=1.0, help="Confidence threshold of an object; lower hides more."),
 ]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="key=value over the preset; may be repeated.")
@@ -72,7 +70,7 @@ Located = Annotated[
     list[Path] | None,
     typer.Option("--bundle", help="The custom detector that hid, for the audit; repeatable."),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="Default: every core.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads a process. Default: every core.")]
 
 
 @app.command(epilog="Example: playhead redaction run street.mp4 --audit")
@@ -93,25 +91,34 @@ def run(
     skip_existing: Skip = False,
     settings: Settings = None,
     threads: Threads = None,
+    executor: ExecutorName = "serial",
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Hide faces and plates (or people, heads, cars): X.mp4 becomes X_redacted.mp4."""
+    from playhead.execution.runner import Executor
     from playhead.redaction.command_line import auditor_for, finish, make_config
+    from playhead.redaction.resolved import resolve
     from playhead.redaction.run import redact_files
 
-    said = {"style.style": style, "style.shape": shape, "mask.scale": mask_scale}
-    config = make_config(
-        preset,
-        settings,
-        hide=hide,
-        threshold=threshold,
-        threads=threads,
-        said=said | {"write.audio": audio},
-        bundles=bundles,
+    options = {
+        "style.style": style,
+        "style.shape": shape,
+        "mask.scale": mask_scale,
+        "write.audio": audio,
+        "threads": threads,
+    }
+    config = make_config(preset, settings, options, hide=hide, threshold=threshold, bundles=bundles)
+    auditor = auditor_for(resolve(config), audit=audit, accept=accept_unaudited)
+    result = redact_files(
+        inputs,
+        config,
+        out=out,
+        overwrite=overwrite,
+        skip_existing=skip_existing,
+        executor=Executor(kind=executor, workers=workers),
     )
-    look_again = auditor_for(config, audit=audit, accept=accept_unaudited)
-    result = redact_files(inputs, config, out=out, overwrite=overwrite, skip_existing=skip_existing)
-    finish(result, look_again, as_json=as_json)
+    finish(result, auditor, as_json=as_json)
 
 
 @app.command(epilog="Example: playhead redaction detect street.mp4 --preset thorough")
@@ -128,20 +135,17 @@ def detect(
     skip_existing: Skip = False,
     settings: Settings = None,
     threads: Threads = None,
+    executor: ExecutorName = "serial",
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Only find and track: X.tracks.npz, to be reviewed and applied."""
+    """Only detect and track: X.tracks.npz, to be reviewed and applied."""
+    from playhead.execution.runner import Executor
     from playhead.redaction.command_line import finish, make_config
     from playhead.redaction.run import redact_files
 
     config = make_config(
-        preset,
-        settings,
-        hide=hide,
-        threshold=threshold,
-        threads=threads,
-        said={},
-        bundles=bundles,
+        preset, settings, {"threads": threads}, hide=hide, threshold=threshold, bundles=bundles
     )
     result = redact_files(
         inputs,
@@ -150,6 +154,7 @@ def detect(
         overwrite=overwrite,
         skip_existing=skip_existing,
         only_tracks=True,
+        executor=Executor(kind=executor, workers=workers),
     )
     finish(result, None, as_json=as_json)
 
@@ -197,25 +202,29 @@ def apply(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Render a track file, with a person's edits, without looking for anything again."""
+    """Render a track file, with a person's edits, without detecting again."""
     from playhead.redaction.apply import apply_tracks, load_tracks
-    from playhead.redaction.bundles import located
     from playhead.redaction.command_line import as_settings, auditor_for, finish
 
-    said: dict[str, Any] = {"style.style": style, "style.shape": shape, "mask.scale": mask_scale}
-    said |= {"write.audio": audio, "threads": threads}
-    loaded = load_tracks(video, tracks, [*(settings or []), *as_settings(said)])
-    config = located(loaded.config, bundles or [])
-    look_again = auditor_for(config, audit=audit, accept=accept_unaudited)
+    options = {
+        "style.style": style,
+        "style.shape": shape,
+        "mask.scale": mask_scale,
+        "write.audio": audio,
+        "threads": threads,
+    }
+    loaded = load_tracks(video, tracks, [*(settings or []), *as_settings(options)])
+    redaction = loaded.redaction.located(bundles or [])
+    auditor = auditor_for(redaction, audit=audit, accept=accept_unaudited)
     result = apply_tracks(
         video, loaded, edits=edits, keep=keep, only=only or [], out=out, overwrite=overwrite
     )
-    finish(result, look_again, as_json=as_json)
+    finish(result, auditor, as_json=as_json)
 
 
 @app.command(epilog="Example: playhead redaction audit street.mp4 street_redacted.mp4")
 def audit(
-    original: Annotated[Path, typer.Argument(help="The original video or picture.")],
+    original: Annotated[Path, typer.Argument(help="The original video or image.")],
     redacted: Annotated[Path, typer.Argument(help="Its redacted copy.")],
     tracks: Tracks = None,
     hide: Hide = None,
@@ -227,7 +236,7 @@ def audit(
         float | None,
         typer.Option(
             min=0.0,
-            help="Seconds between frames. Default: every frame; 0.25 where only what hid looks.",
+            help="Seconds between frames. Default: every frame; 0.25 where only what hid detects.",
         ),
     ] = None,
     bundles: Located = None,

@@ -31,10 +31,10 @@ UPPER = 0.5  # a face in this upper part of a person is that person's
 INSIDE = 0.5  # the share of a face that must lie there
 
 
-def heads_of(faces: Boxes, people: Boxes, *, believed: float) -> Boxes:
+def heads_of(faces: Boxes, people: Boxes, *, threshold: float) -> Boxes:
     """Head boxes of one picture: one for every face, then one for every person without a face.
 
-    A person has a face where at least half of a face box with a score of `believed` or more lies in
+    A person has a face if at least half of a face box with a score of `threshold` or more lies in
     the upper half of the person's box; then the head of that face counts, being the better placed,
     with the higher of the two scores. A face is that of one person, the one whose head is nearest.
     Other scores are those of the box that a head comes from. Heads may reach over the edges of the
@@ -42,7 +42,7 @@ def heads_of(faces: Boxes, people: Boxes, *, believed: float) -> Boxes:
     """
     faces, people = faces.valid(), people.valid()
     by_face, by_person = _from_faces(faces.boxes), _from_people(people.boxes)
-    owned, owner = _owners(faces, people, _apart(by_face, by_person), believed)
+    owned, owner = _owners(faces, people, _apart(by_face, by_person), threshold)
     scores = faces.scores.copy()
     scores[owned] = np.maximum(scores[owned], people.scores[owner])
     faceless = np.setdiff1d(np.arange(len(people)), owner)
@@ -52,13 +52,13 @@ def heads_of(faces: Boxes, people: Boxes, *, believed: float) -> Boxes:
 
 
 def _owners(
-    faces: Boxes, people: Boxes, apart: NDArray[np.float64], believed: float
+    faces: Boxes, people: Boxes, apart: NDArray[np.float64], threshold: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The believed faces that are some person's, and the person whose each of them is."""
+    """The faces above the threshold that belong to a person, and the person of each."""
     upper = people.boxes.copy()
     upper[:, 3] = upper[:, 1] + UPPER * (upper[:, 3] - upper[:, 1])
     possible = cover(faces.boxes, upper) >= INSIDE
-    owned = np.flatnonzero(possible.any(axis=1) & (faces.scores >= believed))
+    owned = np.flatnonzero(possible.any(axis=1) & (faces.scores >= threshold))
     owner = np.where(possible[owned], apart[owned], np.inf)
     return owned, owner.argmin(axis=1) if len(owned) else owned
 

@@ -19,10 +19,10 @@ from playhead.media.planes import Picture
 from playhead.media.table import Layout
 from playhead.metrics.detection import DetectionResult, average_precision, detection_result
 from playhead.metrics.exposure import HIDDEN, covered_share
-from playhead.redaction.apply import config_of
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.hide import HideConfig, Hider
 from playhead.redaction.regions import Masks
+from playhead.redaction.resolved import recorded_redaction
 
 __all__ = [
     "Evaluation",
@@ -95,7 +95,7 @@ def exposed_track_frames(
     What a person chose to leave visible plays no part: it is measured what was found.
     config: gives the masks; None for the one that the tracks were found with
     """
-    config = config or config_of(found, Path(found.video))
+    config = config or recorded_redaction(found, Path(found.video)).config
     everything = replace(found, shown=frozenset(), spans=np.zeros((0, 2)))
     masks = Masks(everything, np.zeros(found.frames), 0.0, config.mask, config.style.shape)
     hider = Hider(HideConfig(colour="#ffffff"))

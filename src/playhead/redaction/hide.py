@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
 from playhead.config import Settings
 from playhead.media.filling import RING, fill
 from playhead.media.planes import Picture
+from playhead.media.table import Layout
 from playhead.redaction.hide_masks import Cover, Region, Shape, cover_of, grouped
 from playhead.redaction.hide_overlay import Overlay
 from playhead.redaction.hide_styles import blur, mosaic
+from playhead.redaction.images import ImageInfo
 
-__all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style", "colour_of"]
+__all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style", "colour_of", "hide_image"]
 
 Style = Literal["solid", "picture", "fill", "mosaic", "blur"]
 
@@ -122,6 +125,33 @@ class Hider:
                     mosaic(part, hidden, box, self._config.cells)
                 else:
                     blur(part, hidden, box, self._config.strength)
+
+
+def hide_image(
+    hider: Hider, pixels: NDArray[np.uint8], info: ImageInfo, regions: Sequence[Region] | None
+) -> None:
+    """Hide `regions` in what `read_image` gave, pixels and `info`, in place; None hides everything.
+
+    Hidden pixels become opaque: the edge of a cut-out would show whom it was cut out of. In 16-bit
+    grey a colour that hides is its grey.
+    """
+    height, width = pixels.shape[:2]
+    picture = Picture.of_rgb(pixels)
+    pictures = [picture]
+    if info.deep is not None:
+        layout = Layout(width, height)
+        pictures.append(Picture((info.deep,), ((1, 1),), 16, "grey", True, 2, layout))
+    for one in pictures:
+        if regions is None:
+            hider.hide_whole(one)
+        else:
+            hider.hide(one, regions)
+    everything = [Region((0, 0, width, height), "box")]
+    covers = [cover_of(picture, region) for region in (everything if regions is None else regions)]
+    for cover in covers:
+        if info.alpha is not None and cover is not None:
+            part, hidden = cover.on(info.alpha, (1, 1))
+            part[hidden] = 255
 
 
 def _fill(picture: Picture, covers: Sequence[Cover]) -> None:

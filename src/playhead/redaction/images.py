@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ from PIL import Image, JpegImagePlugin
 from playhead.errors import ConfigError, MediaError
 from playhead.files import atomic_path
 from playhead.media.kinds import image_format
-from playhead.media.planes import Picture
 from playhead.media.source import DEFAULT_LIMITS, Limits
 from playhead.media.stills import (
     GREY,
@@ -39,16 +38,10 @@ from playhead.media.stills import (
     toned,
     upright,
 )
-from playhead.media.table import Layout
-from playhead.redaction.hide_masks import Region, cover_of
-
-if TYPE_CHECKING:
-    from playhead.redaction.hide import Hider
 
 __all__ = [
     "ImageInfo",
     "copy_suffix",
-    "hide_image",
     "paired_views",
     "read_image",
     "views_of",
@@ -204,33 +197,6 @@ def _rgba(pixels: RGB, info: ImageInfo) -> RGB:
 
 def _is_see_through(info: ImageInfo) -> bool:
     return info.alpha is not None and bool((info.alpha < 255).any())
-
-
-def hide_image(
-    hider: "Hider", pixels: RGB, info: ImageInfo, regions: Sequence[Region] | None
-) -> None:
-    """Hide `regions` in what `read_image` gave, pixels and `info`, in place; None hides everything.
-
-    Hidden pixels become opaque: the edge of a cut-out would show whom it was cut out of. In 16-bit
-    grey a colour that hides is its grey.
-    """
-    height, width = pixels.shape[:2]
-    picture = Picture.of_rgb(pixels)
-    pictures = [picture]
-    if info.deep is not None:
-        layout = Layout(width, height)
-        pictures.append(Picture((info.deep,), ((1, 1),), 16, "grey", True, 2, layout))
-    for one in pictures:
-        if regions is None:
-            hider.hide_whole(one)
-        else:
-            hider.hide(one, regions)
-    everything = [Region((0, 0, width, height), "box")]
-    covers = [cover_of(picture, region) for region in (everything if regions is None else regions)]
-    for cover in covers:
-        if info.alpha is not None and cover is not None:
-            part, hidden = cover.on(info.alpha, (1, 1))
-            part[hidden] = 255
 
 
 def write_image(path: Path, pixels: RGB, like: ImageInfo) -> None:

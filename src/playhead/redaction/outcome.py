@@ -1,4 +1,4 @@
-"""How the redaction of a video ended, in words: what is hidden, missing, and left visible."""
+"""How the redaction of a video ended: what is hidden, missing, and left visible."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Literal
 
 from playhead.events.formats.tracks import TrackFile
-from playhead.execution.batch import FileOutcome
+from playhead.execution.outcomes import FileOutcome
 from playhead.media import Damage, Video
 from playhead.media.rewrite import Rewritten
 from playhead.redaction.regions import active_frames
 
-__all__ = ["SAID", "outcome_of", "ranges", "words"]
+__all__ = ["MOST_RANGES", "counts", "outcome_of", "ranges"]
 
-SAID = 10
-"""Frames, or runs of frames, that a note names at most."""
+MOST_RANGES = 10
+"""Frames, or ranges of frames, that a note lists at most."""
 
 
 def outcome_of(
@@ -23,29 +23,29 @@ def outcome_of(
     tracks: TrackFile,
     *,
     written: Rewritten | None = None,
-    trouble: str = "",
+    reason: str = "",
     dropped: Sequence[int] = (),
 ) -> FileOutcome:
-    """How a video ended: `partial` where pictures are missing, marked or hidden whole.
+    """How a video ended: `partial` if frames are missing, marked or hidden whole.
 
-    written: None where only tracks were made; trouble: why frames were not looked at; dropped: the
+    written: None if only tracks were written; reason: why frames are unseen; dropped: the
     frame of each box of a person that was dropped as implausible
     """
-    lost = [one for one in video.damage if one.start < video.frames]
-    stands = "" if written is None else ": a marked picture stands for each"
+    lost = [damage for damage in video.damage if damage.start < video.frames]
+    marked = "" if written is None else ": a marked frame replaces each"
     lost = lost if written is None else list(written.marked)
-    unseen = [Damage(start, stop, trouble) for start, stop in tracks.unseen.tolist()]
-    why = f" ({trouble})" if trouble else ""
+    unseen = [Damage(start, stop, reason) for start, stop in tracks.unseen.tolist()]
+    why = f" ({reason})" if reason else ""
     problems = [
-        *([f"frames {ranges(lost)} cannot be decoded{stands}"] if lost else ()),
-        *([f"frames {ranges(unseen)} were not looked at{why}: hidden whole"] if unseen else ()),
+        *([f"frames {ranges(lost)} cannot be decoded{marked}"] if lost else ()),
+        *([f"frames {ranges(unseen)} were not detected{why}: hidden whole"] if unseen else ()),
         *([f"its last {video.missing} frames are not in the file"] if video.missing else ()),
     ]
-    done = "found" if written is None else "hidden"
-    notes = [f"{done}: {_counted(tracks, video)}", *_choices(tracks)]
+    verb = "found" if written is None else "hidden"
+    notes = [f"{verb}: {_counted(tracks, video)}", *_choices(tracks)]
     if dropped:
-        frames = ", ".join(map(str, dict.fromkeys(dropped[:SAID])))
-        more = " and more" if len(dropped) > SAID else ""
+        frames = ", ".join(map(str, dict.fromkeys(dropped[:MOST_RANGES])))
+        more = " and more" if len(dropped) > MOST_RANGES else ""
         notes.append(
             f"{len(dropped)} implausible detections of people dropped (most of the frame, not "
             f"confirmed in the sampled frames around): frames {frames}{more}"
@@ -57,7 +57,7 @@ def outcome_of(
 
 def ranges(spans: Sequence[Damage]) -> str:
     """`3-7, 12-12`: runs of frames with their last frame."""
-    return ", ".join(f"{one.start}-{one.stop - 1}" for one in spans)
+    return ", ".join(f"{span.start}-{span.stop - 1}" for span in spans)
 
 
 def _counted(tracks: TrackFile, video: Video) -> str:
@@ -69,11 +69,11 @@ def _counted(tracks: TrackFile, video: Video) -> str:
         for track in tracks.tracks
         if track.id not in tracks.shown and active[track.frames].any()
     )
-    return words(count)
+    return counts(count)
 
 
 def _choices(tracks: TrackFile) -> Iterator[str]:
-    """What a person left visible: it stands in the track file, so it is said every time."""
+    """What a person left visible, as the track file records it."""
     if tracks.shown:
         numbers = ", ".join(map(str, sorted(tracks.shown)))
         yield f"left visible: tracks {numbers} (--keep none undoes it)"
@@ -82,6 +82,6 @@ def _choices(tracks: TrackFile) -> Iterator[str]:
         yield f"hidden only in {spans} (--only all undoes it)"
 
 
-def words(count: Counter[str]) -> str:
+def counts(count: Counter[str]) -> str:
     """`2 face, 0 plate`: how many of each class."""
     return ", ".join(f"{number} {label}" for label, number in count.items())

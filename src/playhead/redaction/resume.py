@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playhead.errors import LabelError, PlayheadError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.execution.batch import FileOutcome
+from playhead.execution.outcomes import FileOutcome
 from playhead.files import fingerprint, was_cut_short
 
 __all__ = [
@@ -19,20 +19,20 @@ __all__ = [
     "is_cut_short",
     "is_done",
     "is_left_out",
-    "made_into",
+    "recorded_copy",
     "refuse_foreign_tracks",
 ]
 
 _COPY, _PARTIAL = "copy", "partial"
 
 
-def made_into(tracks: TrackFile, copy: Path | None, *, partial: bool) -> TrackFile:
-    """The tracks with the checksum of the copy that was rendered from them; None: there is none.
+def recorded_copy(tracks: TrackFile, copy: Path | None, *, partial: bool) -> TrackFile:
+    """The tracks with the checksum of the copy rendered from them; None: there is none.
 
-    partial: whether the video ended `partial`, which a later run that leaves it out must say again
+    partial: whether the video ended `partial`, which a later run that skips it must report again
     """
-    made = None if copy is None else fingerprint(copy)
-    return replace(tracks, settings={**tracks.settings, _COPY: made, _PARTIAL: partial})
+    checksum = None if copy is None else fingerprint(copy)
+    return replace(tracks, settings={**tracks.settings, _COPY: checksum, _PARTIAL: partial})
 
 
 def earlier_outcome(source: Path, outputs: tuple[Path, ...]) -> FileOutcome:
@@ -48,11 +48,11 @@ def earlier_outcome(source: Path, outputs: tuple[Path, ...]) -> FileOutcome:
 def is_cut_short(outputs: Sequence[Path]) -> bool:
     """Whether a run was killed after it had given some of these outputs their names."""
     *first, last = outputs
-    return any(place.exists() for place in first) and not last.exists() and was_cut_short(last)
+    return any(output.exists() for output in first) and not last.exists() and was_cut_short(last)
 
 
 def is_left_out(source: Path, outputs: Sequence[Path]) -> bool:
-    """Whether going on with a stopped batch leaves `source` out, since it is done."""
+    """Whether a batch that goes on skips `source`, since it is done."""
     try:
         return is_done(source, outputs)
     except (PlayheadError, OSError):  # it is asked again in its turn, where it fails alone
@@ -65,18 +65,18 @@ def is_done(source: Path, outputs: Sequence[Path]) -> bool:
     outputs: the copy and the track file of a video, or one of the two, or the copy of a picture
     Raises PlayheadError for anything between, which nothing that is not asked for may replace.
     """
-    missing = [place for place in outputs if not place.exists()]
+    missing = [output for output in outputs if not output.exists()]
     if len(missing) == len(outputs):
         return False
     last = outputs[-1]
     if missing == [last]:
         raise PlayheadError(
-            f"{outputs[0]}: is there without {last.name}; --overwrite makes both anew"
+            f"{outputs[0]}: exists without {last.name}; --overwrite writes both again"
         )
     if missing:
         raise PlayheadError(
-            f"{last}: is there without {missing[0].name}; `playhead redaction apply` renders these "
-            "tracks, --overwrite finds them anew, as after a killed run of an earlier version"
+            f"{last}: exists without {missing[0].name}; `playhead redaction apply` renders these "
+            "tracks, --overwrite detects again"
         )
     if not last.name.endswith(SUFFIX):
         return True
@@ -85,11 +85,11 @@ def is_done(source: Path, outputs: Sequence[Path]) -> bool:
         raise PlayheadError(
             f"{last}: was made from another file than {source}; --overwrite replaces it"
         )
-    # Earlier versions do not say what they rendered.
+    # Earlier versions do not record the copy.
     if len(outputs) > 1 and _COPY in settings and settings[_COPY] != fingerprint(outputs[0]):
         raise PlayheadError(
             f"{outputs[0]}: was not made from {last.name}; `playhead redaction apply --overwrite` "
-            "renders these tracks, run --overwrite finds them anew"
+            "renders these tracks, run --overwrite detects again"
         )
     return True
 

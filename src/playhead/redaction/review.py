@@ -15,7 +15,7 @@ import numpy as np
 from playhead.errors import LabelError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, by_frame
 from playhead.events.model import Origin, Track
-from playhead.execution.batch import output_path
+from playhead.execution.items import output_path
 from playhead.media import Video, open_video
 from playhead.progress import Progress
 from playhead.redaction.edits import (

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from playhead.errors import needs_extra
+from playhead.execution.options import ExecutorName, Workers
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -35,7 +36,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model on labelled videos, export it, and report on the validation videos."""
-    from playhead.execution.batch import exit_code
+    from playhead.execution.outcomes import exit_code
     from playhead.spotting.config import find_config, load_spotting_config
 
     path = find_config(config)
@@ -60,7 +61,9 @@ def predict(
     ],
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
     device: Device = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Default: every core.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads a process. Default: every core.")
+    ] = None,
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "fp16"] | None,
         typer.Option(
@@ -74,16 +77,21 @@ def predict(
     flip: Annotated[
         bool | None, typer.Option(help="Average with the mirrored picture, or not.")
     ] = None,
+    executor: ExecutorName = "serial",
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Find events in videos; raw scores are saved beside them."""
-    from playhead.execution.batch import exit_code
+    from playhead.execution.outcomes import exit_code
+    from playhead.execution.runner import Executor
     from playhead.spotting.predict import PredictOptions, predict_videos
 
     options = PredictOptions(
         device=device, threads=threads, precision=precision, every=every, flip=flip
     )
-    result = predict_videos(bundle, videos, out, options)
+    result = predict_videos(
+        bundle, videos, out, options, executor=Executor(kind=executor, workers=workers)
+    )
     if as_json:
         print_json(result.to_json())
     else:

@@ -17,7 +17,10 @@ from playhead.decisions.peaks import PeakConfig, find_peaks
 from playhead.errors import BundleError, PlayheadError
 from playhead.events.formats import native
 from playhead.events.model import VideoEvents
-from playhead.execution.batch import BatchResult, FileOutcome, output_path, run_files
+from playhead.execution.items import find_items, output_path
+from playhead.execution.outcomes import BatchResult, FileOutcome
+from playhead.execution.outputs import check_folder
+from playhead.execution.runner import SERIAL, Executor, Work, run_items
 from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
 from playhead.inference.dense import WindowPlan
 from playhead.inference.precision import PrecisionChoice
@@ -57,6 +60,7 @@ def predict_videos(
     options: PredictOptions,
     *,
     root: Path | None = None,
+    executor: Executor = SERIAL,
 ) -> BatchResult:
     """Write scores and events of every video; one bad file never ends the batch.
 
@@ -64,22 +68,37 @@ def predict_videos(
 
     A file whose damage leaves parts unscored ends `partial`, and its reason names them in seconds.
     """
-    bundle = load_bundle(bundle_path)
-    if bundle.manifest.kind != WindowPlan.kind:
-        raise BundleError(
-            f"{bundle_path}: is a bundle of {bundle.manifest.job}; "
-            f"use `playhead {bundle.manifest.job} predict`"
+    check_folder(out)
+    items = find_items(videos, root)
+    threads = executor.threads(options.threads, len(items))
+    work = SpottingWork(bundle_path, replace(options, threads=threads))
+    return run_items(items, out, work, task="predicting", executor=executor)
+
+
+@dataclass(frozen=True, slots=True)
+class SpottingWork:
+    """The prediction of videos with one bundle, as plain data."""
+
+    bundle_path: Path
+    options: PredictOptions
+
+    def open(self) -> Work:
+        """Load the bundle; BundleError if it is one of another kind."""
+        bundle, options = load_bundle(self.bundle_path), self.options
+        if bundle.manifest.kind != WindowPlan.kind:
+            raise BundleError(
+                f"{self.bundle_path}: is a bundle of {bundle.manifest.job}; "
+                f"use `playhead {bundle.manifest.job} predict`"
+            )
+        config = options.over(bundle.manifest)
+        backend = open_backend(
+            bundle,
+            device=options.device,
+            threads=options.threads,
+            precision=config.precision,
+            cuda_factory=_cuda,
         )
-    config = options.over(bundle.manifest)
-    backend = open_backend(
-        bundle,
-        device=options.device,
-        threads=options.threads,
-        precision=config.precision,
-        cuda_factory=_cuda,
-    )
-    one = _One(bundle, backend, config)
-    return run_files(videos, out, one.predict, task="predicting", root=root)
+        return _One(bundle, backend, config).predict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Redaction with own bundles: a graph that finds what is red, in the place of packaged networks."""
+"""Redaction with custom detectors: a graph that detects red in place of packaged networks."""
 
 import json
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from playhead.events.model import Origin
 from playhead.inference.detectors.custom import checksum_of
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.media import VideoWriter, open_video
-from playhead.redaction.bundles import located, resolve
 from playhead.redaction.config import RedactionConfig
-from playhead.redaction.detect import Networks, names_for, read_size, weights_for
+from playhead.redaction.detect import RedactionDetector
+from playhead.redaction.resolved import recorded_redaction, resolve
 from tests.command import playhead, playhead_json, run
 from tests.detector_bundle import write_detector_bundle
 
@@ -34,9 +34,11 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packaged networks are nowhere: what needs them fails."""
 
     def refuse(names: Sequence[str], group: str) -> None:
-        raise WeightsError(f"asked for {', '.join(names)}")
+        if names:
+            raise WeightsError(f"asked for {', '.join(names)}")
 
-    monkeypatch.setattr("playhead.redaction.detect.require_weights", refuse)
+    monkeypatch.setattr("playhead.redaction.run.require_weights", refuse)
+    monkeypatch.setattr("playhead.redaction.audit_networks.require_weights", refuse)
 
 
 def scene(colour: tuple[int, int, int] = RED) -> NDArray[np.uint8]:
@@ -84,12 +86,11 @@ def test_a_track_file_names_the_bundle_by_its_checksum_and_no_place(tmp_path: Pa
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
     playhead("redaction", "detect", source, "--hide", "dog", "--bundle", bundle.folder)
     settings = read_tracks(tmp_path / "a.tracks.npz").settings
-    [own] = settings["config"]["detection"]["own"]
-    assert own == {
+    [recorded] = settings["custom_detectors"]
+    assert recorded == {
         "name": "street",
         "sha256": checksum_of(bundle),
         "classes": ["dog"],
-        "longest": 160,
     }
     assert str(tmp_path) not in json.dumps(settings)
     # It is rendered where the bundle is not.
@@ -112,7 +113,7 @@ def test_a_class_that_nobody_finds_is_answered_with_all_that_are_found(tmp_path:
     bundle = write_detector_bundle(tmp_path / "street", ("dog", "car"))
     finished = run("redaction", "run", source, "--hide", "cat", "--bundle", bundle.folder)
     assert finished.code == 2
-    assert "--hide cat: cat is no class; known are face, plate, person, head, car, dog" in (
+    assert "--hide cat: cat is not a class; known are face, plate, person, head, car, dog" in (
         finished.err
     )
     assert (
@@ -123,7 +124,7 @@ def test_a_class_that_nobody_finds_is_answered_with_all_that_are_found(tmp_path:
 
 def test_a_bundle_that_finds_nothing_of_what_is_hidden_is_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("dog", "car"))
-    with pytest.raises(ConfigError, match="finds dog, car, and nothing of that is hidden; add"):
+    with pytest.raises(ConfigError, match="detects dog, car, and none of these is hidden; add"):
         resolve(config_of(bundle.folder, hide=["face"]))
     with pytest.raises(BundleError, match="is no bundle"):
         resolve(config_of(tmp_path, hide=["car"]))
@@ -150,7 +151,7 @@ def test_thresholds_are_those_of_the_bundle_unless_one_is_said(
 
 def test_a_threshold_of_a_class_that_is_none_is_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
-    with pytest.raises(ConfigError, match="thresholds: dgo is no class; known are face, .*, dog"):
+    with pytest.raises(ConfigError, match="thresholds: dgo is not a class; known are .*, dog"):
         resolve(config_of(bundle.folder, hide=["dog"], detection={"thresholds": {"dgo": 0.5}}))
 
 
@@ -170,8 +171,8 @@ class Packaged:
 
 @pytest.fixture
 def packaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playhead.redaction.detect.require_weights", lambda names, group: None)
-    monkeypatch.setattr("playhead.redaction.detect.open_detector", Packaged)
+    monkeypatch.setattr("playhead.redaction.run.require_weights", lambda names, group: None)
+    monkeypatch.setattr("playhead.inference.detectors.objects.open_detector", Packaged)
 
 
 @pytest.mark.usefixtures("packaged")
@@ -179,10 +180,10 @@ def test_each_class_comes_from_the_bundle_that_knows_it_or_else_from_the_package
     tmp_path: Path,
 ) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("car",))
-    config = resolve(config_of(bundle.folder, hide=["face", "car"]))
-    assert weights_for(config) == ["centerface"]
-    assert names_for("car", config) == ("street",)
-    [found] = Networks(config).look([scene()])
+    redaction = resolve(config_of(bundle.folder, hide=["face", "car"]))
+    assert redaction.weights() == ["centerface"]
+    assert redaction.detectors("car") == ("street",)
+    [found] = RedactionDetector(redaction).detect([scene()])
     assert list(found) == ["face", "car"]
     assert found["face"].boxes.tolist() == [[4, 4, 20, 24]]
     middle = (found["car"].boxes[0, :2] + found["car"].boxes[0, 2:]) / 2
@@ -202,9 +203,9 @@ def test_heads_are_the_bundle_s_own_or_derived_from_what_it_and_others_find(
         tracks = read_tracks(tmp_path / "a.tracks.npz").tracks
         seen = {int(one) for track in tracks for one in track.origin}
         assert {int(Origin.DETECTED), int(Origin.DERIVED)} & seen == {int(origin)}
-        config = resolve(config_of(bundle.folder, hide=["head"]))
+        redaction = resolve(config_of(bundle.folder, hide=["head"]))
         expected = ("head",) if label == "head" else ("face", "people")
-        assert names_for("head", config) == expected
+        assert redaction.detectors("head") == expected
 
 
 def test_tiles_find_what_the_whole_does_and_orphans_are_doubted_once(tmp_path: Path) -> None:
@@ -217,23 +218,23 @@ def test_tiles_find_what_the_whole_does_and_orphans_are_doubted_once(tmp_path: P
     for tile in (None, 96):
         detection = {"tile": tile, "overlap": 32}
         config = config_of(bundle.folder, hide=["plate"], detection=detection)
-        [found] = Networks(config).look([green])
+        [found] = RedactionDetector(resolve(config)).detect([green])
         assert found["plate"].scores.max() == pytest.approx(0.5 * 220 / 255, abs=1e-4)
-        [held] = Networks(config).look([np.maximum(green, red)])
+        [held] = RedactionDetector(resolve(config)).detect([np.maximum(green, red)])
         assert held["plate"].scores.max() == pytest.approx(220 / 255, abs=1e-4)
 
 
 def test_several_bundles_are_one_ensemble(tmp_path: Path) -> None:
     same = [write_detector_bundle(tmp_path / name, ("dog",)).folder for name in "ab"]
     other = write_detector_bundle(tmp_path / "c", ("cat", "dog")).folder
-    [found] = Networks(config_of(*same, hide=["dog"])).look([scene()])
+    [found] = RedactionDetector(resolve(config_of(*same, hide=["dog"]))).detect([scene()])
     assert found["dog"].scores.max() == pytest.approx(220 / 255, abs=1e-4)
     # Red is a cat to the other, no dog: two of three see the dog.
-    config = resolve(config_of(*same, other, hide=["dog", "cat"]))
-    [found] = Networks(config).look([scene()])
+    redaction = resolve(config_of(*same, other, hide=["dog", "cat"]))
+    [found] = RedactionDetector(redaction).detect([scene()])
     assert found["dog"].scores.max() == pytest.approx(2 / 3 * 220 / 255, abs=1e-4)
     assert found["cat"].scores.max() == pytest.approx(220 / 255, abs=1e-4)
-    assert names_for("dog", config) == ("a", "b", "c")
+    assert redaction.detectors("dog") == ("a", "b", "c")
 
 
 def test_a_bundle_that_fails_hides_everything_or_gives_nothing(
@@ -241,12 +242,12 @@ def test_a_bundle_that_fails_hides_everything_or_gives_nothing(
 ) -> None:
     source = write(tmp_path / "a.mp4")
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
-    answer, looks = OpenVinoBackend.run, []
+    answer, runs = OpenVinoBackend.run, []
 
     def broken(self: OpenVinoBackend, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        looks.append(len(inputs))
+        runs.append(len(inputs))
         found = answer(self, part, inputs)
-        return found if len(looks) == 1 else found * np.nan
+        return found if len(runs) == 1 else found * np.nan
 
     monkeypatch.setattr(OpenVinoBackend, "run", broken)
     options = ("--hide", "dog", "--bundle", bundle.folder, "--set", "detection.every_seconds=0")
@@ -258,10 +259,10 @@ def test_a_bundle_that_fails_hides_everything_or_gives_nothing(
 
 def test_a_bundle_that_was_changed_since_it_was_named_is_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
-    config = resolve(config_of(bundle.folder, hide=["dog"]))
+    redaction = resolve(config_of(bundle.folder, hide=["dog"]))
     write_detector_bundle(tmp_path / "street", ("dog",), post_processing={"overlap": 0.5})
-    with pytest.raises(BundleError, match="are other bundles than street"):
-        Networks(config)
+    with pytest.raises(BundleError, match="not the custom detectors that were named, street"):
+        RedactionDetector(redaction)
 
 
 @pytest.mark.slow
@@ -298,12 +299,16 @@ def test_another_bundle_than_the_one_that_hid_is_refused_by_an_audit(tmp_path: P
     playhead("redaction", "run", source, "--hide", "dog", "--bundle", bundle.folder)
     arguments = ("redaction", "audit", source, tmp_path / "a_redacted.mp4")
     finished = run(*arguments, "--bundle", other.folder)
-    assert (finished.code, "are other bundles than street" in finished.err) == (2, True)
-    with pytest.raises(ConfigError, match="no custom detector hid here"):
-        located(RedactionConfig(), [other.folder])
+    assert (finished.code, "not the custom detectors that were named, street" in finished.err) == (
+        2,
+        True,
+    )
+    with pytest.raises(ConfigError, match="no custom detector was used here"):
+        resolve(RedactionConfig()).located([other.folder])
 
 
-def test_frames_are_read_no_larger_than_the_networks_look_at_them(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("packaged")
+def test_frames_are_read_no_larger_than_the_networks_need_them(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("car",), longest=416).folder
     sizes = [
         ({}, ["car"], (416, 234)),
@@ -314,8 +319,8 @@ def test_frames_are_read_no_larger_than_the_networks_look_at_them(tmp_path: Path
         ({"tile": 640}, ["car"], (1920, 1080)),
     ]
     for detection, hide, size in sizes:
-        config = resolve(config_of(bundle, hide=hide, detection=detection))
-        assert read_size(1920, 1080, config) == size
+        config = config_of(bundle, hide=hide, detection=detection)
+        assert RedactionDetector(resolve(config)).read_size(1920, 1080) == size
 
 
 @pytest.mark.parametrize("enlarged", [False, True])
@@ -323,10 +328,59 @@ def test_small_pictures_are_enlarged_where_a_bundle_saw_them_so(
     tmp_path: Path, enlarged: bool
 ) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("car",), longest=320, enlarge=enlarged)
-    networks = Networks(config_of(bundle.folder, hide=["car"]))
-    for found in (networks.look([scene()])[0], networks.look_closely(scene())):
+    detector = RedactionDetector(resolve(config_of(bundle.folder, hide=["car"])))
+    for found in (detector.detect([scene()])[0], detector.detect_still(scene())):
         side = float(np.ptp(found["car"].boxes[0, [0, 2]]))
         assert side == pytest.approx(14 if enlarged else 28, abs=0.5)
+
+
+def test_a_track_file_gives_back_the_redaction_that_it_records(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4")
+    decisions = {"thresholds": {"dog": 0.7}}
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",), post_processing=decisions)
+    playhead("redaction", "detect", source, "--hide", "dog", "--bundle", bundle.folder)
+    file = read_tracks(tmp_path / "a.tracks.npz")
+    recorded = recorded_redaction(file, tmp_path / "a.tracks.npz")
+    resolved = resolve(config_of(bundle.folder, hide=["dog"]))
+    assert recorded.bundles == resolved.bundles
+    assert recorded.threshold("dog") == resolved.threshold("dog") == 0.7
+    assert recorded.located([bundle.folder]).config.detection.bundles == (str(bundle.folder),)
+    stricter = recorded_redaction(file, tmp_path, ["detection.thresholds.dog=0.9"])
+    assert stricter.threshold("dog") == 0.9
+
+
+def test_worker_processes_write_what_one_process_writes(tmp_path: Path) -> None:
+    bundle = write_detector_bundle(tmp_path / "street", ("dog",))
+    originals = tmp_path / "in"
+    originals.mkdir()
+    for name in "abc":
+        write(originals / f"{name}.mp4")
+    Image.fromarray(scene()).save(originals / "d.png")
+    (originals / "broken.mp4").write_bytes(b"not a video")
+    arguments = ("redaction", "run", originals, "--hide", "dog", "--bundle", bundle.folder)
+    for executor in ("serial", "processes"):
+        out = ("--executor", executor, "--threads", "1", "--out", tmp_path / executor)
+        result = playhead_json(*arguments, *out, code=3)
+        ended = {Path(file["path"]).stem: file["status"] for file in result["files"]}
+        assert ended == {"a": "ok", "b": "ok", "broken": "failed", "c": "ok", "d": "ok"}
+    serial, parallel = (
+        {path.name: path.read_bytes() for path in (tmp_path / executor).iterdir()}
+        for executor in ("serial", "processes")
+    )
+    assert parallel.keys() == serial.keys()
+    for name in serial:
+        if not name.endswith(".npz"):
+            assert parallel[name] == serial[name]
+            continue
+        one, other = (read_tracks(tmp_path / kind / name) for kind in ("serial", "processes"))
+        assert other.settings == one.settings
+        for track, same in zip(one.tracks, other.tracks, strict=True):
+            assert np.array_equal(track.boxes, same.boxes)
+
+
+def test_workers_are_refused_without_processes(tmp_path: Path) -> None:
+    finished = run("redaction", "run", write(tmp_path / "a.mp4"), "--workers", "2")
+    assert (finished.code, "add --executor processes" in finished.err) == (2, True)
 
 
 def test_bundle_info_tells_from_where_a_detector_believes_and_how_it_hides(tmp_path: Path) -> None:

@@ -6,15 +6,11 @@ from pathlib import Path
 import pytest
 
 from playhead.errors import DamagedError, MediaError, PlayheadError
-from playhead.execution.batch import (
-    FileOutcome,
-    exit_code,
-    find_items,
-    output_path,
-    peak_memory_bytes,
-    run_files,
-)
+from playhead.execution.items import find_items, output_path
+from playhead.execution.outcomes import FileOutcome, exit_code, peak_memory_bytes
+from playhead.execution.runner import run_files
 from playhead.progress import Progress
+from tests.execution.file_work import Opened
 
 
 def make(folder: Path, *names: str) -> list[Path]:
@@ -46,7 +42,7 @@ def copy_text(path: Path, target: Path, progress: Progress) -> FileOutcome:
 def test_a_bad_file_does_not_end_a_batch(tmp_path: Path) -> None:
     paths = make(tmp_path, "a.mp4", "broken.mp4", "damaged.mp4", "z.mp4")
     paths.insert(2, tmp_path / "gone.mp4")
-    result = run_files(paths, tmp_path / "out", copy_text)
+    result = run_files(paths, tmp_path / "out", Opened(copy_text))
     statuses = {file.path.stem: file.status for file in result.files}
     assert statuses == {
         "a": "ok",
@@ -62,11 +58,16 @@ def test_a_bad_file_does_not_end_a_batch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["broken.mp4", "damaged.mp4"])
 def test_one_bad_file_alone_still_gives_code_3(tmp_path: Path, name: str) -> None:
-    assert exit_code(run_files(make(tmp_path, name), tmp_path / "out", copy_text).files) == 3
+    assert (
+        exit_code(run_files(make(tmp_path, name), tmp_path / "out", Opened(copy_text)).files) == 3
+    )
 
 
 def test_good_files_give_code_0(tmp_path: Path) -> None:
-    assert exit_code(run_files(make(tmp_path, "a.mp4"), tmp_path / "out", copy_text).files) == 0
+    assert (
+        exit_code(run_files(make(tmp_path, "a.mp4"), tmp_path / "out", Opened(copy_text)).files)
+        == 0
+    )
 
 
 def test_an_error_that_nobody_foresaw_fails_its_file_alone(
@@ -74,7 +75,7 @@ def test_an_error_that_nobody_foresaw_fails_its_file_alone(
 ) -> None:
     paths = make(tmp_path, "a.mp4", "defect.mp4", "z.mp4")
     with caplog.at_level("DEBUG", logger="playhead"):
-        result = run_files(paths, tmp_path / "out", copy_text)
+        result = run_files(paths, tmp_path / "out", Opened(copy_text))
     assert [file.status for file in result.files] == ["ok", "failed", "ok"]
     reason = result.files[1].reason or ""
     assert "an unexpected error (ZeroDivisionError)" in reason
@@ -92,14 +93,14 @@ def test_interruptions_and_a_lack_of_memory_end_the_batch(
         raise error
 
     with pytest.raises(error):
-        run_files(make(tmp_path, "a.mp4", "b.mp4"), tmp_path / "out", interrupt)
+        run_files(make(tmp_path, "a.mp4", "b.mp4"), tmp_path / "out", Opened(interrupt))
 
 
 def test_outputs_mirror_the_inputs_below_their_common_folder(tmp_path: Path) -> None:
     make(tmp_path / "in", "a/one.mp4", "b/c/one.mp4", "notes.txt", "two.MKV")
     stems = [item.stem.as_posix() for item in find_items([tmp_path / "in"])]
     assert sorted(stems) == ["a/one", "b/c/one", "two"]
-    run_files([tmp_path / "in"], tmp_path / "out", copy_text)
+    run_files([tmp_path / "in"], tmp_path / "out", Opened(copy_text))
     assert (tmp_path / "out" / "b" / "c" / "one.events.json").exists()
 
 
@@ -142,7 +143,7 @@ def test_a_name_with_dots_keeps_all_but_its_suffix(tmp_path: Path) -> None:
 def test_two_inputs_with_one_output_are_refused_before_any_work(tmp_path: Path) -> None:
     paths = make(tmp_path, "match.mp4", "match.mkv")
     with pytest.raises(PlayheadError, match=r"match\.mp4 and .*match\.mkv would write"):
-        run_files(paths, tmp_path / "out", copy_text)
+        run_files(paths, tmp_path / "out", Opened(copy_text))
     assert not (tmp_path / "out").exists()
 
 
@@ -163,7 +164,7 @@ def test_a_named_file_is_taken_whatever_its_suffix(tmp_path: Path) -> None:
 
 
 def test_the_document_holds_what_the_design_promises(tmp_path: Path) -> None:
-    result = run_files(make(tmp_path, "a.mp4", "broken.mp4"), tmp_path / "out", copy_text)
+    result = run_files(make(tmp_path, "a.mp4", "broken.mp4"), tmp_path / "out", Opened(copy_text))
     document = result.to_json()
     assert document.keys() == {"files", "seconds", "peak_memory_bytes"}
     assert all(file.keys() == {"path", "status", "outputs", "reason"} for file in document["files"])
@@ -178,7 +179,7 @@ def test_peak_memory_is_in_bytes() -> None:
 
 def test_peak_memory_does_not_count_what_the_parent_held() -> None:
     block = bytearray(os.urandom(1)) * 500_000_000
-    code = "from playhead.execution.batch import peak_memory_bytes; print(peak_memory_bytes())"
+    code = "from playhead.execution.outcomes import peak_memory_bytes; print(peak_memory_bytes())"
     peak = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     assert int(peak) < len(block)
 
@@ -202,8 +203,8 @@ def test_progress_reaches_the_end_even_when_files_fail(
     def fake(task: str, total: float):
         yield steps
 
-    monkeypatch.setattr("playhead.execution.batch.progress", fake)
-    run_files(make(tmp_path, "a.mp4", "broken.mp4"), tmp_path / "out", copy_text)
+    monkeypatch.setattr("playhead.execution.runner.progress", fake)
+    run_files(make(tmp_path, "a.mp4", "broken.mp4"), tmp_path / "out", Opened(copy_text))
     assert steps.total == pytest.approx(2)
 
 
@@ -211,5 +212,5 @@ def test_damage_that_stops_a_file_is_a_failure_with_its_reason(tmp_path: Path) -
     def work(path: Path, target: Path, progress: Progress) -> FileOutcome:
         raise DamagedError("no frame can be decoded")
 
-    (outcome,) = run_files(make(tmp_path, "a.mp4"), tmp_path / "out", work).files
+    (outcome,) = run_files(make(tmp_path, "a.mp4"), tmp_path / "out", Opened(work)).files
     assert (outcome.status, outcome.reason) == ("failed", "no frame can be decoded")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from playhead.decisions.boxes import Boxes
-from playhead.decisions.support import LARGE_SHARE, holds_face, large_boxes, supported_boxes
+from playhead.redaction.plausibility import LARGE_SHARE, holds_face, large_boxes, supported_boxes
 
 SIZE = (100, 100)
 WHOLE = (2.0, 0.0, 98.0, 100.0)

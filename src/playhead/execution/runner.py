@@ -1,0 +1,138 @@
+"""The runner: work on every file of a batch, in this process or in several.
+
+Work is plain data that opens what it needs (networks, a backend) once in each process. Whatever a
+file raises is that file's failure: a bad file never ends the batch.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from playhead.errors import ConfigError, FileFailure
+from playhead.execution.items import Item, find_items
+from playhead.execution.outcomes import BatchResult, FileOutcome, peak_memory_bytes
+from playhead.execution.outputs import check_folder
+from playhead.inference.runtime import available_cores
+from playhead.progress import Progress, progress
+
+__all__ = ["Executor", "FileWork", "Share", "Work", "run_file", "run_files", "run_items"]
+
+Work = Callable[[Path, Path, Progress], FileOutcome]
+"""Processes one file: its path, where its outputs go without a suffix (see `output_path`), and the
+progress of this file, from 0 to 1."""
+
+
+class FileWork(Protocol):
+    """Work on files as plain data: a frozen dataclass that can be pickled."""
+
+    def open(self) -> Work:
+        """Load what the work needs; called once in every process that works."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """What runs a batch: `serial` is this process, `processes` are several workers.
+
+    workers: None is one for every two cores, two at least
+    Raises ConfigError for workers without `processes`.
+    """
+
+    kind: Literal["serial", "processes"] = "serial"
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.kind == "serial":
+            raise ConfigError("--workers counts worker processes; add --executor processes")
+
+    def worker_count(self, files: int) -> int:
+        """How many workers a batch of so many files gets."""
+        if self.kind == "serial":
+            return 1
+        return max(1, min(files, self.workers or max(2, available_cores() // 2)))
+
+    def threads(self, asked: int | None, files: int) -> int | None:
+        """The threads of each worker: those asked for, else an equal share of the cores.
+
+        None, every core, in this process.
+        """
+        if asked is not None or self.kind == "serial":
+            return asked
+        return max(1, available_cores() // self.worker_count(files))
+
+
+SERIAL = Executor()
+
+
+def run_files(
+    paths: Sequence[Path],
+    out: Path,
+    work: FileWork,
+    *,
+    task: str = "files",
+    root: Path | None = None,
+    executor: Executor = SERIAL,
+) -> BatchResult:
+    """Run `work` on every file that `paths` name, with outputs below `out`; see `run_items`."""
+    check_folder(out)
+    return run_items(find_items(paths, root), out, work, task=task, executor=executor)
+
+
+def run_items(
+    items: Sequence[Item],
+    out: Path | None,
+    work: FileWork,
+    *,
+    task: str = "files",
+    executor: Executor = SERIAL,
+) -> BatchResult:
+    """Run `work` on every item; the outcomes are in the order of the items.
+
+    out: the folder that outputs go below; None writes beside each input
+    An interruption ends the batch, and in this process a lack of memory. A worker process that dies
+    fails its file alone. What `work.open` raises is raised here.
+    """
+    started = time.monotonic()
+    files = [(item.path, item.target(out)) for item in items]
+    with progress(task, len(files)) as live:
+        match executor.kind:
+            case "processes":
+                from playhead.execution.processes import run_in_processes
+
+                count = executor.worker_count(len(files))
+                outcomes, worker_peak = run_in_processes(files, work, count, live)
+            case "serial":
+                outcomes, worker_peak = [], 0
+                process = work.open()
+                for path, target in files:
+                    live.advance(0, note=path.name)
+                    share = Share(live)
+                    outcomes.append(run_file(path, target, process, share))
+                    share.finish()
+    seconds = time.monotonic() - started
+    return BatchResult(tuple(outcomes), seconds, peak_memory_bytes() + worker_peak)
+
+
+def run_file(path: Path, target: Path, work: Work, share: Progress) -> FileOutcome:
+    """Process one file; whatever it raises is its failure, but for an interruption."""
+    with FileFailure(path) as failure:
+        return work(path, target, share)
+    return FileOutcome(path, "failed", reason=failure.reason)
+
+
+class Share:
+    """The progress of one file, so that one that fails early still counts as done."""
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+        self._done = 0.0
+
+    def advance(self, steps: float = 1, note: str = "") -> None:
+        """Move on by a part of this file."""
+        self._done += steps
+        self._whole.advance(steps, note)
+
+    def finish(self) -> None:
+        """Move on to the end of this file."""
+        self.advance(1 - self._done)

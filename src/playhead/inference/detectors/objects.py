@@ -1,0 +1,159 @@
+"""Detecting a set of labels: packaged networks and custom detectors behind one interface.
+
+Each label is detected by the custom detectors that know it, or else by the packaged network named
+for it. Scores reach down to the minimum that the caller asks for; thresholds are the caller's.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import Boxes
+from playhead.decisions.hierarchy import doubt_orphans
+from playhead.errors import ConfigError
+from playhead.inference.bundle import Bundle
+from playhead.inference.detectors import CustomDetector, Detector, open_custom, open_detector
+from playhead.inference.detectors.custom import open_bundle, scaled_size
+from playhead.inference.detectors.ensemble import joint_decisions
+from playhead.inference.detectors.tiling import detect_tiled
+from playhead.inference.runtime import CudaFactory
+
+__all__ = ["ObjectDetector", "PackagedNetworks"]
+
+Image = NDArray[np.uint8]
+Detected = dict[str, Boxes]
+PackagedNetworks = Mapping[str, str]
+"""The packaged network of each label."""
+
+
+class ObjectDetector:
+    """Detects labels in images; each network is opened once.
+
+    labels: what to detect; minimum_scores: the lowest score of a box of each label
+    packaged: the network of each label that no custom detector knows
+    bundles: folders of custom detectors; several are an ensemble
+    size: longest side in pixels at which the packaged networks see a frame; None: its own
+    tile: detect in overlapping tiles of so many pixels at full resolution, and in the whole frame
+        shrunk to one tile; overlap: pixels that neighbouring tiles share
+    bundle_size, enlarge, weights, settings, device, precision, cuda_factory: of the custom
+        detectors, see `open_custom`; threads: None takes every core
+    Raises ConfigError for a label that nothing detects, WeightsError if a packaged file is missing,
+    BundleError if a folder is not the bundle of a detector.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        minimum_scores: Mapping[str, float],
+        packaged: PackagedNetworks,
+        bundles: Sequence[Path] = (),
+        size: int | None = None,
+        tile: int | None = None,
+        overlap: int = 0,
+        threads: int | None = None,
+        bundle_size: int | None = None,
+        enlarge: bool | None = None,
+        weights: Sequence[float] | None = None,
+        settings: Sequence[str] = (),
+        device: str = "auto",
+        precision: str = "fp32",
+        cuda_factory: CudaFactory | None = None,
+    ) -> None:
+        self.labels = tuple(labels)
+        self._size, self._tile, self._overlap = size, tile, overlap
+        opened = [open_bundle(path) for path in bundles]
+        known = {label for bundle in opened for label in bundle.manifest.classes}
+        own = [label for label in self.labels if label in known]
+        network_of = {label: packaged[label] for label in self.labels if label in packaged}
+        network_of = {label: name for label, name in network_of.items() if label not in known}
+        missing = [label for label in self.labels if label not in own and label not in network_of]
+        if missing:
+            raise ConfigError(
+                f"{', '.join(missing)}: no packaged network and none of the custom detectors "
+                f"detects it; known are {', '.join(dict.fromkeys((*packaged, *sorted(known))))}"
+            )
+        self._custom: CustomDetector | None = None
+        self._custom_labels = own
+        if own:
+            # Parents are applied after tiles are merged.
+            self._custom = open_custom(
+                opened,
+                longest=bundle_size,
+                enlarge=enlarge,
+                hierarchy=False,
+                settings=settings,
+                weights=weights,
+                device=device,
+                threads=threads,
+                precision=precision,
+                cuda_factory=cuda_factory,
+            )
+            self._decisions = joint_decisions(opened, settings)
+            self._custom_minimum = min(minimum_scores[label] for label in own)
+        self._networks: list[tuple[Detector, list[str], float]] = []
+        for name in dict.fromkeys(network_of.values()):
+            mine = [label for label, other in network_of.items() if other == name]
+            least = min(minimum_scores[label] for label in mine)
+            self._networks.append((open_detector(name, threads=threads), mine, least))
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """The custom detectors that it runs."""
+        return () if self._custom is None else self._custom.bundles
+
+    def read_size(self, width: int, height: int) -> tuple[int, int]:
+        """The (width, height) at which frames of a video need to be read, never enlarged."""
+        if self._tile is not None:
+            return width, height
+        sizes = [self._size or max(width, height)] if self._networks else []
+        sizes += [] if self._custom is None else [self._custom.longest]
+        return scaled_size((height, width), max(sizes), enlarge=False)
+
+    def detect(self, images: Sequence[Image]) -> list[Detected]:
+        """The boxes of every label in each RGB image (H, W, 3), in its pixels."""
+        return self._detect(images, self._tile)
+
+    def detect_still(self, image: Image) -> Detected:
+        """The same for one still image, of which packaged networks see every pixel, in tiles.
+
+        Custom detectors see the whole of it at their size, unless there are tiles.
+        """
+        return self._detect([image], self._tile or self._size)[0]
+
+    def _detect(self, images: Sequence[Image], tile: int | None) -> list[Detected]:
+        results: list[Detected] = [{} for _ in images]
+        for detector, labels, least in self._networks:
+            detections = self._run(detector, images, tile, least)
+            for result, detected in zip(results, detections, strict=True):
+                result.update({label: detected[label] for label in labels})
+        if self._custom is not None:
+            for result, detected in zip(results, self._detect_custom(images), strict=True):
+                result.update(detected)
+        return [{label: result[label] for label in self.labels} for result in results]
+
+    def _detect_custom(self, images: Sequence[Image]) -> list[Detected]:
+        assert self._custom is not None
+        parents = set(self._decisions.parents.values())
+        least = min(
+            [self._custom_minimum, *(self._decisions.threshold(label) for label in parents)]
+        )
+        results = []
+        for detected in self._run(self._custom, images, self._tile, least):
+            doubted = doubt_orphans(detected, self._decisions)
+            results.append(
+                {label: doubted[label].above(self._custom_minimum) for label in self._custom_labels}
+            )
+        return results
+
+    def _run(
+        self, detector: Detector, images: Sequence[Image], tile: int | None, least: float
+    ) -> list[Detected]:
+        if tile is None:
+            return detector.detect(images, threshold=least)
+        return [
+            detect_tiled(detector, image, tile=tile, overlap=self._overlap, threshold=least)
+            for image in images
+        ]

@@ -1,0 +1,259 @@
+"""A resolved redaction: the configuration with what the program worked out from it.
+
+Custom detectors are described by their checksums and classes, and every class has its threshold, so
+that afterwards only the detector itself opens a bundle. This is what a track file records.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from playhead.config import Settings, override, validate
+from playhead.decisions.detection_config import DEFAULT_THRESHOLD
+from playhead.errors import ConfigError, LabelError
+from playhead.events.formats.tracks import TrackFile
+from playhead.inference.bundle import Bundle
+from playhead.inference.detectors.custom import checksum_of, open_bundle
+from playhead.inference.detectors.ensemble import joint_decisions
+from playhead.redaction.config import LABELS, ExtensionConfig, RedactionConfig
+
+__all__ = [
+    "FACE_THRESHOLDS",
+    "PEOPLE_GROWTH",
+    "CustomBundle",
+    "ResolvedRedaction",
+    "known_classes",
+    "recorded_redaction",
+    "resolve",
+]
+
+SOURCES = {"head": ("face", "person")}
+"""The classes that a class is derived from if nothing detects it."""
+
+PACKAGED = {"plate": "plates", "person": "people", "car": "objectron"}
+"""The packaged network of each class; that of faces is configured."""
+
+FACE_THRESHOLDS = {"centerface": 0.3, "blazeface": 0.65}
+"""BlazeFace finds faces in leaves and walls far above 0.3."""
+
+PEOPLE_GROWTH = 0.25
+"""The growth limit of people's boxes: motion is counted in sizes of the object, and a person is
+several times as large as the faces it was measured on."""
+
+_Threshold = Annotated[float, Field(gt=0, le=1)]
+
+
+class CustomBundle(Settings):
+    """A custom detector that was used: enough to recognise it, and no path of a machine."""
+
+    name: str = Field(description="of its folder")
+    sha256: str = Field(description="over the checksums of its files")
+    classes: tuple[str, ...] = Field(description="that it detects")
+
+
+class _Record(Settings):
+    """What a track file records besides the configuration."""
+
+    custom_detectors: tuple[CustomBundle, ...] = ()
+    thresholds: dict[str, _Threshold] = Field(default={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedRedaction:
+    """A configuration, its custom detectors, and the confidence threshold of each class.
+
+    The folders of the custom detectors are those in `config.detection.bundles`; a track file names
+    none.
+    """
+
+    config: RedactionConfig
+    bundles: tuple[CustomBundle, ...]
+    thresholds: Mapping[str, float]
+
+    def threshold(self, label: str) -> float:
+        """The confidence threshold of a class."""
+        return self.thresholds.get(label, DEFAULT_THRESHOLD)
+
+    def minimum_score(self, label: str) -> float:
+        """The lowest score of a detection that can continue a track of a class."""
+        return min(self.threshold(label), self.config.tracking.low_score)
+
+    def extension(self, label: str) -> ExtensionConfig:
+        """How far tracks of a class reach."""
+        extension = self.config.extension
+        if label != "person":
+            return extension
+        limit = min(PEOPLE_GROWTH, extension.growth_limit)
+        return extension.model_copy(update={"growth_limit": limit})
+
+    def custom(self, label: str) -> tuple[CustomBundle, ...]:
+        """The custom detectors of a class."""
+        return tuple(bundle for bundle in self.bundles if label in bundle.classes)
+
+    def is_derived(self, label: str) -> bool:
+        """Whether a class is derived from the detections of others."""
+        return label in SOURCES and not self.custom(label)
+
+    def sources(self, label: str) -> tuple[str, ...]:
+        """The classes to detect for a class: itself, or those that it is derived from."""
+        return SOURCES[label] if self.is_derived(label) else (label,)
+
+    def detected(self) -> tuple[str, ...]:
+        """The classes to detect for all that is hidden, each once."""
+        sources = (source for label in self.config.hide for source in self.sources(label))
+        return tuple(dict.fromkeys(sources))
+
+    def packaged(self) -> dict[str, str]:
+        """The packaged network of each class that has one."""
+        return {"face": self.config.detection.faces, **PACKAGED}
+
+    def weights(self) -> list[str]:
+        """The packaged networks that are needed, each once."""
+        packaged = self.packaged()
+        names = (packaged[label] for label in self.detected() if not self.custom(label))
+        return list(dict.fromkeys(names))
+
+    def detectors(self, label: str) -> tuple[str, ...]:
+        """The names of what detects a class, or those that it is derived from."""
+        names: list[str] = []
+        for source in self.sources(label):
+            custom = [bundle.name for bundle in self.custom(source)]
+            names += custom or [self.packaged()[source]]
+        return tuple(names)
+
+    def located(self, folders: Sequence[Path]) -> "ResolvedRedaction":
+        """The same with the folders of its custom detectors; without any, unchanged.
+
+        Raises ConfigError if it has no custom detector. The checksums are compared on opening.
+        """
+        if not folders:
+            return self
+        if not self.bundles:
+            raise ConfigError(
+                f"--bundle {folders[0]}: no custom detector was used here; leave --bundle out"
+            )
+        return self.changed(bundles=tuple(map(str, folders)))
+
+    def changed(self, **detection: Any) -> "ResolvedRedaction":
+        """The same with other settings of `detection`."""
+        changed = self.config.detection.model_copy(update=detection)
+        return replace(self, config=self.config.model_copy(update={"detection": changed}))
+
+    def settings(self) -> dict[str, Any]:
+        """As a track file records it, without the folders of bundles: those are of one machine."""
+        config = self.config.model_dump(mode="json")
+        config["detection"]["bundles"] = []
+        return {
+            "config": config,
+            "custom_detectors": [bundle.model_dump(mode="json") for bundle in self.bundles],
+            "thresholds": {label: self.threshold(label) for label in self._recorded_labels()},
+        }
+
+    def _recorded_labels(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.config.hide, *self.detected())))
+
+
+def resolve(config: RedactionConfig) -> ResolvedRedaction:
+    """Open the bundles that a configuration names and work out the threshold of each class.
+
+    The threshold of a class is that of the configuration, or of the custom detectors that know it,
+    or of its packaged network.
+    Raises BundleError for a folder that is not the bundle of a detector, ConfigError for a class
+    that nothing detects, or bundles that detect nothing of what is to be hidden.
+    """
+    detection = config.detection
+    bundles = [open_bundle(Path(folder)) for folder in detection.bundles]
+    known = _classes(bundles)
+    for where, labels in (("hide", config.hide), ("detection.thresholds", detection.thresholds)):
+        unknown = [label for label in labels if label not in known]
+        if unknown:
+            raise ConfigError(
+                f"{where}: {', '.join(unknown)} is not a class; known are {', '.join(known)}"
+            )
+    wanted = {source for label in config.hide for source in (label, *SOURCES.get(label, ()))}
+    for bundle in bundles:
+        classes = bundle.manifest.classes
+        if not wanted & set(classes):
+            raise ConfigError(
+                f"{bundle.folder}: detects {', '.join(classes)}, and none of these is hidden; add "
+                f"--hide {classes[0]} or leave the bundle out"
+            )
+    weights = detection.bundle_weights
+    if weights is not None and len(weights) != len(bundles):
+        raise ConfigError(
+            f"detection.bundle_weights: {len(weights)} weights for {len(bundles)} bundles"
+        )
+    custom = joint_decisions(bundles).thresholds if bundles else {}
+    return ResolvedRedaction(
+        config=config,
+        bundles=tuple(
+            CustomBundle(
+                name=bundle.folder.resolve().name,
+                sha256=checksum_of(bundle),
+                classes=bundle.manifest.classes,
+            )
+            for bundle in bundles
+        ),
+        thresholds={**_default_thresholds(config), **custom, **detection.thresholds},
+    )
+
+
+def known_classes(config: RedactionConfig) -> list[str]:
+    """Every class that can be hidden: those of the packaged networks, then of the bundles."""
+    return _classes([open_bundle(Path(folder)) for folder in config.detection.bundles])
+
+
+def recorded_redaction(
+    file: TrackFile, path: Path, settings: Sequence[str] = ()
+) -> ResolvedRedaction:
+    """The redaction that a track file records, with `key=value` settings over its configuration.
+
+    The image of the style `picture` must be named again: only the command line names paths.
+    Tracks that another program wrote have no configuration, and get the defaults.
+    Raises LabelError for a track file of an earlier version, ConfigError for settings that do not
+    validate.
+    """
+    values = file.settings.get("config", {})
+    if not isinstance(values, dict):
+        raise LabelError(f"{path}: its configuration is a {type(values).__name__}, not a mapping")
+    values = copy.deepcopy(values)
+    detection = values.get("detection")
+    if isinstance(detection, dict) and "own" in detection:
+        raise LabelError(
+            f"{path}: was written by an earlier version of Playhead, whose settings this version "
+            "cannot read; detect again with `playhead redaction detect --overwrite`"
+        )
+    if isinstance(values.get("style"), dict):
+        values["style"].pop("picture", None)  # no path from a file is ever followed
+    for setting in settings:
+        override(values, setting)
+    known = {
+        key: file.settings[key]
+        for key in ("custom_detectors", "thresholds")
+        if key in file.settings
+    }
+    config = validate(RedactionConfig, values, source=str(path))
+    record = validate(_Record, known, source=str(path))
+    return ResolvedRedaction(
+        config=config,
+        bundles=record.custom_detectors,
+        thresholds={
+            **_default_thresholds(config),
+            **record.thresholds,
+            **config.detection.thresholds,
+        },
+    )
+
+
+def _classes(bundles: Sequence[Bundle]) -> list[str]:
+    custom = (label for bundle in bundles for label in bundle.manifest.classes)
+    return list(dict.fromkeys((*LABELS, *custom)))
+
+
+def _default_thresholds(config: RedactionConfig) -> dict[str, float]:
+    defaults = dict.fromkeys(LABELS, DEFAULT_THRESHOLD)
+    return {**defaults, "face": FACE_THRESHOLDS[config.detection.faces]}
