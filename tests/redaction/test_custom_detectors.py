@@ -383,12 +383,16 @@ def test_workers_are_refused_without_processes(tmp_path: Path) -> None:
     assert (finished.code, "add --executor processes" in finished.err) == (2, True)
 
 
-def test_bundle_info_tells_from_where_a_detector_believes_and_how_it_hides(tmp_path: Path) -> None:
+def test_bundle_info_prints_the_thresholds_of_a_detector_and_how_to_hide_with_it(
+    tmp_path: Path,
+) -> None:
     decisions = {"thresholds": {"car": 0.45}, "parents": {"plate": "car"}, "orphan": 0.25}
     bundle = write_detector_bundle(tmp_path / "street", post_processing=decisions)
     told = playhead("bundle", "info", bundle.folder)
-    assert "Believes: car from 0.45, plate from 0.3." in told
-    assert "Doubts: plate outside of car, whose score counts 0.25 times." in told
+    assert "Confidence thresholds: car 0.45, plate 0.3." in told
+    assert (
+        "Parents: plate in car; the score of a box outside of them is multiplied by 0.25." in told
+    )
     assert f"playhead redaction run VIDEO --bundle {bundle.folder} --hide car,plate" in told
     flat = write_detector_bundle(tmp_path / "flat", ("dog",))
-    assert "Doubts" not in playhead("bundle", "info", flat.folder)
+    assert "Parents" not in playhead("bundle", "info", flat.folder)

@@ -197,7 +197,7 @@ def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
 
 def test_decisions_about_a_class_that_is_not_found_are_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "b", post_processing={"thresholds": {"dog": 0.5}})
-    with pytest.raises(ConfigError, match="dog is no class of it; known are car, plate"):
+    with pytest.raises(ConfigError, match="dog is not a class of it; known are car, plate"):
         decisions_of(bundle)
     misspelt = write_detector_bundle(tmp_path / "c", post_processing={"overlaps": 0.5})
     with pytest.raises(ConfigError, match="did you mean overlap"):
@@ -208,7 +208,7 @@ def test_a_graph_of_other_strides_than_its_plan_is_refused(tmp_path: Path) -> No
     bundle = write_detector_bundle(tmp_path / "colours")
     plan = bundle.manifest.input | {"strides": [8, 32]}
     wrong = Bundle(bundle.folder, bundle.manifest.model_copy(update={"input": plan}))
-    with pytest.raises(BundleError, match=r"its strides or classes are not its graph's"):
+    with pytest.raises(BundleError, match=r"its strides or classes do not fit its graph"):
         BundleDetector(wrong, threads=1).detect([black(64, 64)], threshold=0.5)
 
 
@@ -224,7 +224,7 @@ def test_numbers_that_are_not_finite_are_refused(
         return answers
 
     monkeypatch.setattr(OpenVinoBackend, "run", broken)
-    with pytest.raises(BundleError, match="numbers that are not finite for a picture of 64x64"):
+    with pytest.raises(BundleError, match="numbers that are not finite for an image of 64x64"):
         one.detect([black(64, 64)], threshold=0.5)
 
 

@@ -69,7 +69,7 @@ def test_every_detector_is_one_of_the_weights_that_redaction_fetches() -> None:
 
 
 def test_an_unknown_detector_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(PlayheadError, match="'yolo': is none of centerface, blazeface, plates"):
+    with pytest.raises(PlayheadError, match="'yolo': unknown; known are centerface, blazeface"):
         open_detector("yolo")
 
 

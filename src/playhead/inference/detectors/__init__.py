@@ -1,7 +1,7 @@
-"""Detectors: packaged networks that find faces, plates, people and cars in pictures; own bundles.
+"""Detectors: packaged networks for faces, plates, people and cars, and custom detectors.
 
-Boxes come in pixels of the picture that was given. They may reach over its edges, where half of a
-face lies outside: an ellipse in a box cut at the edge would leave the face's corners to be seen.
+Boxes are in pixels of the given image. They may reach past its edges where an object does: an
+ellipse in a box cut at the edge would leave the corners of a face visible.
 """
 
 from playhead.errors import PlayheadError
@@ -22,9 +22,9 @@ DETECTORS = ("centerface", "blazeface", "plates", "people", "objectron")
 
 
 def open_detector(name: str, *, threads: int | None = None) -> Detector:
-    """The detector of one packaged network; threads: None means every core.
+    """The detector of one packaged network; threads: None takes every core.
 
-    Raises WeightsError where its file is not fetched yet, PlayheadError for an unknown name.
+    Raises WeightsError if its file is not fetched yet, PlayheadError for an unknown name.
     """
     match name:
         case "centerface":
@@ -48,4 +48,4 @@ def open_detector(name: str, *, threads: int | None = None) -> Detector:
 
             return Objectron(threads=threads)
         case _:
-            raise PlayheadError(f"detector {name!r}: is none of {', '.join(DETECTORS)}")
+            raise PlayheadError(f"detector {name!r}: unknown; known are {', '.join(DETECTORS)}")

@@ -1,9 +1,9 @@
-"""Own detectors: a trained bundle, run on pictures of any size.
+"""Custom detectors: a trained bundle, run on images of any size.
 
-A picture is shrunk until its longer side is as long as those the model learned from, enlarged to it
-where those were, and filled up with grey to its right and below. The graph gives every cell's box
-and probabilities; which of them are objects is decided outside of it, so that thresholds and
-suppression can be changed later.
+An image is scaled down until its longer side is that of the training images, up to it if those were
+scaled up, and padded with grey on its right and below. The graph outputs the box and the
+probabilities of every cell; decoding and non-maximum suppression happen outside of it, so that
+thresholds can be changed later.
 """
 
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ __all__ = [
 
 PART = "model"
 
-TOGETHER = 8
-"""Pictures that are handed to a backend at once."""
+BATCH_SIZE = 8
+"""Images that are passed to a backend at once."""
 
 
 class View(NamedTuple):
-    """A picture as the model sees it: x there = x in the picture times sx; the rest is grey."""
+    """An image as the model sees it: x in the view = x in the image times sx; padding is grey."""
 
     pixels: NDArray[np.uint8]
     size: tuple[int, int]
@@ -53,14 +53,14 @@ class View(NamedTuple):
 
 
 class BundleDetector:
-    """Finds the classes of one bundle.
+    """Detects the classes of one bundle.
 
-    longest: pixels that the longer side of a picture is brought to, the bundle's own where None;
-    enlarge: whether a smaller picture is brought to it too, as in training where None. decisions:
-    what becomes of candidates, the bundle's own where None. device, threads, precision,
-    cuda_factory: see `open_backend`.
-    Raises BundleError for a folder that is no bundle of a detector, ConfigError for decisions that
-    name a class it does not find.
+    longest: pixels of the longer side of an image after scaling, None takes the bundle's
+    enlarge: whether smaller images are scaled up to it too, None does as in training
+    decisions: thresholds, suppression and parents, None takes the bundle's
+    device, threads, precision, cuda_factory: see `open_backend`
+    Raises BundleError for a folder that is not the bundle of a detector, ConfigError for decisions
+    that name a class it does not detect.
     """
 
     def __init__(
@@ -94,16 +94,17 @@ class BundleDetector:
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:
-        """The one that it runs."""
+        """The bundle that it runs, as those of an ensemble."""
         return (self.bundle,)
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
     ) -> list[dict[str, Boxes]]:
-        """Every class of each RGB picture (H, W, 3), in its pixels; boxes may pass its edges.
+        """The boxes of every class in each RGB image (H, W, 3), in its pixels.
 
-        threshold: the least score of a box; None takes that of each class.
-        Raises BundleError where the graph gives out what is no answer.
+        threshold: the minimum score of a box; None takes that of each class. Boxes may reach past
+        the edges of the image.
+        Raises BundleError if the output of the graph has another shape or is not finite.
         """
         check_pictures(pictures)
         results: dict[int, dict[str, Boxes]] = {}
@@ -112,16 +113,16 @@ class BundleDetector:
             shape = view_shape(picture.shape, self.longest, self._strides[-1], self._enlarge)
             groups.setdefault(shape, []).append(place)
         for members in groups.values():
-            for start in range(0, len(members), TOGETHER):
-                places = members[start : start + TOGETHER]
-                found = self._look([pictures[place] for place in places], threshold)
-                results.update(zip(places, found, strict=True))
+            for start in range(0, len(members), BATCH_SIZE):
+                places = members[start : start + BATCH_SIZE]
+                detected = self._detect_batch([pictures[place] for place in places], threshold)
+                results.update(zip(places, detected, strict=True))
         return [results[place] for place in range(len(pictures))]
 
-    def _look(
+    def _detect_batch(
         self, pictures: list[NDArray[np.uint8]], threshold: float | None
     ) -> list[dict[str, Boxes]]:
-        """The same for pictures whose views have one shape."""
+        """The same for images whose views have one shape."""
         views = [
             view_of(picture, self.longest, self._strides[-1], enlarge=self._enlarge)
             for picture in pictures
@@ -139,13 +140,13 @@ class BundleDetector:
         floors = floors_of(self.labels, self.decisions, threshold)
         height, width = view.pixels.shape[:2]
         middles, strides = cells(height, width, self._strides)
-        # A cell may answer for an object beside it; one farther out in the grey stands for nothing.
+        # A cell may predict an object beside it; one farther out in the padding means nothing.
         near = (middles - strides[:, None] < view.size).all(axis=1)
         chosen = near & (answer[:, 4:] >= floors).any(axis=1)
         answer, middles = answer[chosen], middles[chosen]
         corners = np.concatenate([middles - answer[:, :2], middles + answer[:, 2:4]], axis=1)
         boxes = corners / np.array([view.sx, view.sy, view.sx, view.sy], np.float32)
-        # The whole of a box outside the picture is nothing that can be seen in it.
+        # Boxes entirely outside the image are dropped.
         limits = np.array(view.size) / (view.sx, view.sy)
         seen = (boxes[:, 2:] > 0).all(axis=1) & (boxes[:, :2] < limits).all(axis=1)
         return decide(boxes[seen], answer[seen, 4:], self.labels, self.decisions, threshold)
@@ -155,20 +156,20 @@ class BundleDetector:
         needed = len(cells(height, width, self._strides)[1]), 4 + len(self.labels)
         if answers.shape[1:] != needed:
             raise BundleError(
-                f"{self.bundle.folder}: gave out {answers.shape[1:]} for a picture of "
-                f"{width}x{height}, {needed} is needed; its strides or classes are not its graph's"
+                f"{self.bundle.folder}: output {answers.shape[1:]} for an image of "
+                f"{width}x{height}, {needed} is needed; its strides or classes do not fit its graph"
             )
         if not np.isfinite(answers).all():
             raise BundleError(
-                f"{self.bundle.folder}: gave out numbers that are not finite for a picture of "
+                f"{self.bundle.folder}: output numbers that are not finite for an image of "
                 f"{width}x{height}; train it again, or in fp32"
             )
 
 
 def open_bundle(bundle: Bundle | Path) -> Bundle:
-    """A bundle that is a detector's, read from its folder where a path is given.
+    """The bundle of a detector, read from its folder if a path is given.
 
-    Raises BundleError for another one.
+    Raises BundleError for a bundle of another kind.
     """
     opened = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     try:
@@ -180,9 +181,9 @@ def open_bundle(bundle: Bundle | Path) -> Bundle:
 
 
 def decisions_of(bundle: Bundle) -> DetectionDecisions:
-    """What a bundle says about its candidates, defaults where it says nothing.
+    """The thresholds, suppression and parents that a bundle records, defaults where it has none.
 
-    Raises ConfigError for a class that the bundle does not find.
+    Raises ConfigError for a class that the bundle does not detect.
     """
     manifest = bundle.manifest
     decisions = validate(
@@ -193,29 +194,32 @@ def decisions_of(bundle: Bundle) -> DetectionDecisions:
 
 
 def describe_decisions(bundle: Bundle) -> str:
-    """From which score each class is believed, and how a redaction uses the bundle."""
+    """The confidence threshold of each class, and the command that uses the bundle."""
     labels, decisions = bundle.manifest.classes, decisions_of(bundle)
-    believed = (f"{label} from {decisions.threshold(label):g}" for label in labels)
-    lines = [f"Believes: {', '.join(believed)}."]
+    thresholds = ", ".join(f"{label} {decisions.threshold(label):g}" for label in labels)
+    lines = [f"Confidence thresholds: {thresholds}."]
     if decisions.parents:
-        said = ", ".join(f"{child} outside of {one}" for child, one in decisions.parents.items())
-        lines.append(f"Doubts: {said}, whose score counts {decisions.orphan:g} times.")
+        pairs = ", ".join(f"{child} in {parent}" for child, parent in decisions.parents.items())
+        lines.append(
+            f"Parents: {pairs}; the score of a box outside of them is multiplied by "
+            f"{decisions.orphan:g}."
+        )
     hide = f"playhead redaction run VIDEO --bundle {bundle.folder} --hide {','.join(labels)}"
     return "\n\n".join([*lines, f"Hide with it: `{hide}`."])
 
 
 def check_classes(decisions: DetectionDecisions, classes: Sequence[str], *, source: str) -> None:
-    """Raise ConfigError where decisions name a class that is not found."""
+    """Raise ConfigError if decisions name a class that is not detected."""
     named = {*decisions.thresholds, *decisions.parents, *decisions.parents.values()}
     unknown = sorted(named - set(classes))
     if unknown:
         raise ConfigError(
-            f"{source}: {', '.join(unknown)} is no class of it; known are {', '.join(classes)}"
+            f"{source}: {', '.join(unknown)} is not a class of it; known are {', '.join(classes)}"
         )
 
 
 def checksum_of(bundle: Bundle) -> str:
-    """The SHA-256 over the checksums of all its files: what tells one bundle from another."""
+    """The SHA-256 over the checksums of all its files, which identifies a bundle."""
     return sha256(bundle.folder / "SHA256SUMS")
 
 

@@ -1,7 +1,7 @@
-"""Ensembles: several own detectors that look at the same pictures, their boxes fused.
+"""Ensembles: several custom detectors on the same images, their boxes fused.
 
-Each suppresses its own candidates; what they found of one object becomes one box, and only then
-are children without a parent doubted.
+Each suppresses its own candidates; the boxes of one object become one, and only then are the scores
+of children without a parent lowered.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ from playhead.inference.runtime import CudaFactory
 
 __all__ = ["CustomDetector", "Ensemble", "joint_decisions", "open_custom"]
 
-LEAST = 0.05
-"""Scores down to which members look, at most: a box nobody is sure of still helps to place one."""
+MEMBER_MINIMUM = 0.05
+"""The minimum score of a member's box, at most: an unsure box still helps to place a fused one."""
 
 
 class CustomDetector(Protocol):
-    """One bundle or several: a `Detector` that also knows thresholds of its own.
+    """One bundle or several: a `Detector` with thresholds of its own.
 
-    longest: the longest side of a picture that any of them looks at, pixels
+    longest: the longest side of an image after scaling, of any of them, pixels
     """
 
     name: str
@@ -47,7 +47,7 @@ class CustomDetector(Protocol):
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:
-        """What it runs."""
+        """The bundles that it runs."""
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
@@ -56,11 +56,10 @@ class CustomDetector(Protocol):
 
 
 class Ensemble:
-    """Several own detectors as one, which finds every class that any of them knows.
+    """Several custom detectors as one, which detects every class that any of them knows.
 
-    weights: how far each is trusted, equally by default; decisions: those of the bundles joined
-    where None, see `joint_decisions`. The overlap from which boxes of one member suppress each
-    other and the hierarchy are those of `decisions`.
+    weights: of each member, equal by default; decisions: None takes those of the bundles joined,
+    see `joint_decisions`
     """
 
     def __init__(
@@ -81,11 +80,11 @@ class Ensemble:
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
     ) -> list[dict[str, Boxes]]:
-        """Every class of each RGB picture (H, W, 3), in its pixels; boxes may pass its edges.
+        """The boxes of every class in each RGB image (H, W, 3), in its pixels.
 
-        threshold: the least score of a fused box; None takes that of each class.
+        threshold: the minimum score of a fused box; None takes that of each class.
         """
-        floor = min(LEAST, float(floors_of(self.labels, self.decisions, threshold).min()))
+        floor = min(MEMBER_MINIMUM, float(floors_of(self.labels, self.decisions, threshold).min()))
         seen = [one.detect(pictures, threshold=floor) for one in self._members]
         return [self._fused(found, threshold) for found in zip(*seen, strict=True)]
 
@@ -113,14 +112,14 @@ def open_custom(
 ) -> CustomDetector:
     """The detector of one bundle, or the ensemble of several.
 
-    hierarchy: False leaves scores as they are where the bundles name parents, for a caller that
-    joins what was found in several parts of a picture first. settings: `key=value` over what the
-    bundles say together, see `joint_decisions`. The others: see `BundleDetector`.
-    Raises BundleError for no bundle, or one twice, and what `BundleDetector` raises.
+    hierarchy: False ignores the parents that bundles name, for a caller that merges the tiles of an
+    image first; settings: `key=value` over the joint decisions, see `joint_decisions`
+    The others: see `BundleDetector`. Raises BundleError for no bundle, or one twice, and what
+    `BundleDetector` raises.
     """
     opened = [open_bundle(one) for one in bundles]
     if not opened:
-        raise BundleError("a detector needs one bundle at least, got none")
+        raise BundleError("a detector needs at least one bundle, got none")
     places = [one.folder.resolve() for one in opened]
     for place, one in zip(places, opened, strict=True):
         if places.count(place) > 1:
@@ -146,27 +145,29 @@ def open_custom(
 
 
 def joint_decisions(bundles: Sequence[Bundle], settings: Sequence[str] = ()) -> DetectionDecisions:
-    """What several bundles say together: of each class the mean of the thresholds of those that
-    know it, the parents of all, and the rest as the first says it.
+    """The decisions of several bundles joined: the threshold of a class is the mean of those that
+    know it, the parents are those of all, and the rest is that of the first.
 
     settings: `key=value` over that, as overlap=0.5 or parents.plate=car
-    Raises ConfigError where two name different parents of one class, or a setting is none.
+    Raises ConfigError if two name different parents of one class, or a setting does not validate.
     """
-    said = [(one.manifest.classes, decisions_of(one)) for one in bundles]
-    labels = dict.fromkeys(chain.from_iterable(classes for classes, _ in said))
+    recorded = [(one.manifest.classes, decisions_of(one)) for one in bundles]
+    labels = dict.fromkeys(chain.from_iterable(classes for classes, _ in recorded))
     thresholds = {
-        label: float(np.mean([one.threshold(label) for classes, one in said if label in classes]))
+        label: float(
+            np.mean([one.threshold(label) for classes, one in recorded if label in classes])
+        )
         for label in labels
     }
     parents: dict[str, str] = {}
-    for _, one in said:
+    for _, one in recorded:
         for child, parent in one.parents.items():
             if parents.setdefault(child, parent) != parent:
                 raise ConfigError(
-                    f"bundles disagree on what {child} lies in: {parents[child]} or {parent}; "
+                    f"bundles disagree on the parent of {child}: {parents[child]} or {parent}; "
                     "change `parents` in the post_processing of one"
                 )
-    joint = said[0][1].model_copy(update={"thresholds": thresholds, "parents": parents})
+    joint = recorded[0][1].model_copy(update={"thresholds": thresholds, "parents": parents})
     if not settings:
         return joint
     values = joint.model_dump()

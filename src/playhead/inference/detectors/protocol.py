@@ -1,4 +1,4 @@
-"""What a detector is: pictures in, boxes of each of its labels out."""
+"""What a detector is: images in, boxes of each of its labels out."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ __all__ = ["Detector"]
 
 
 class Detector(Protocol):
-    """Finds boxes of its labels in RGB pictures; `name` is that of its weights."""
+    """Detects its labels in RGB images; `name` is that of its weights."""
 
     name: str
     labels: tuple[str, ...]
@@ -20,8 +20,8 @@ class Detector(Protocol):
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """For each picture (H, W, 3), of any sizes: every label with its boxes, best first.
+        """For each image (H, W, 3), of any sizes: every label with its boxes, best first.
 
-        threshold: the least score of a box. Raises PlayheadError for another shape or type of
-        picture, WeightsError where the network gives out numbers that are not finite.
+        threshold: the minimum score of a box. Raises PlayheadError for another shape or type of
+        image, WeightsError if the network outputs numbers that are not finite.
         """

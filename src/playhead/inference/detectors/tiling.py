@@ -1,9 +1,9 @@
-"""Tiling: small things are found in tiles at full resolution, large ones in the whole picture.
+"""Tiling: small objects are detected in tiles at full resolution, large ones in the whole image.
 
 Tiles overlap, so that a box smaller than the overlap lies wholly inside one of them. A box that a
-tile's inner edge cuts is a piece of one that a neighbour or the whole picture holds. Where one of
-them found it, the piece is dropped and only lends it its score: a network may be surer of a part
-at full resolution than of the whole shrunk one.
+tile's inner edge cuts is a piece of one that a neighbour or the whole image may have. If one has
+it, the piece is dropped and only raises its score: a network may be surer of a part at full
+resolution than of the whole at a lower one.
 """
 
 from collections.abc import Iterator
@@ -38,11 +38,11 @@ def detect_tiled(
     overlap: int,
     threshold: float,
 ) -> dict[str, Boxes]:
-    """What a detector finds in the whole picture (H, W, 3) and in its tiles, merged.
+    """The detections in the whole image (H, W, 3) and in its tiles, merged.
 
     tile: side of a tile in pixels; overlap: pixels that neighbours share at least, from 0 to below
-    `tile`; threshold: the least score. The whole is shrunk until its longer side is that of a tile;
-    a picture that one tile holds is looked at once, as it is.
+    `tile`; threshold: the minimum score. The whole is scaled down until its longer side is that of
+    a tile; an image that fits one tile is processed once, as it is.
     Raises PlayheadError for a tile or an overlap out of its range, and what the detector raises.
     """
     check_pictures([picture])
