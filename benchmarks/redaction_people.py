@@ -33,7 +33,8 @@ from playhead.inference.weights import weight_path
 from playhead.media import open_video
 from playhead.media.planes import Picture
 from playhead.metrics.exposure import HIDDEN, hidden_share
-from playhead.redaction.audit import AuditConfig, core
+from playhead.redaction.audit import AuditConfig
+from playhead.redaction.audit_findings import core
 from playhead.redaction.audit_people import PeopleConfirmation, doubtful_people
 from playhead.redaction.config import (
     MaskConfig,

@@ -17,7 +17,8 @@ from playhead.events.formats.tracks import TrackFile, read_tracks
 from playhead.events.model import Box, Origin, Track
 from playhead.media import VideoWriter
 from playhead.progress import progress
-from playhead.redaction.audit import AuditConfig, Auditor, kept_boxes
+from playhead.redaction.audit import AuditConfig, Auditor
+from playhead.redaction.audit_findings import kept_boxes
 from playhead.redaction.audit_report import AuditReport, ClassAudit
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.resolved import resolve

@@ -11,7 +11,7 @@ from playhead.events.model import Track
 from playhead.media.planes import Picture
 from playhead.redaction.config import MaskConfig
 from playhead.redaction.hide import HideConfig, Hider, Region, Shape
-from playhead.redaction.regions import Masks, active_frames, covers_frame, grown, scaled_boxes
+from playhead.redaction.regions import Masks, active_frames, covers_frame, expanded, scaled_boxes
 from playhead.times import displayed_frames
 
 TIMES = np.arange(10) / 10
@@ -45,12 +45,14 @@ def test_a_mask_has_scale_times_the_sides_of_its_box_about_the_same_centre() -> 
 
 def test_a_standing_object_does_not_grow_by_motion() -> None:
     standing = track([[10, 10, 20, 20]] * 4)
-    assert grown(standing, MaskConfig(scale=1, motion=2)).boxes.tolist() == [[10, 10, 20, 20]] * 4
+    assert (
+        expanded(standing, MaskConfig(scale=1, motion=2)).boxes.tolist() == [[10, 10, 20, 20]] * 4
+    )
 
 
 def test_a_moving_object_is_hidden_where_it_is_before_and_after_its_frame() -> None:
     moving = track([[10, 10, 20, 20], [14, 10, 24, 20], [18, 10, 28, 20]])
-    boxes = grown(moving, MaskConfig(scale=1, motion=1)).boxes.tolist()
+    boxes = expanded(moving, MaskConfig(scale=1, motion=1)).boxes.tolist()
     assert boxes == [[10, 10, 24, 20], [10, 10, 28, 20], [14, 10, 28, 20]]
 
 
@@ -63,7 +65,7 @@ def test_a_mask_never_covers_less_than_its_box(
     corners: list[tuple[float, ...]], scale: float, motion: float
 ) -> None:
     boxes = [[x, y, x + w, y + h] for x, y, w, h in corners]
-    masked = grown(track(boxes), MaskConfig(scale=scale, motion=motion)).boxes
+    masked = expanded(track(boxes), MaskConfig(scale=scale, motion=motion)).boxes
     assert (masked[:, :2] <= np.array(boxes)[:, :2] + 1e-3).all()
     assert (masked[:, 2:] >= np.array(boxes)[:, 2:] - 1e-3).all()
 
@@ -77,7 +79,7 @@ def test_motion_is_not_taken_over_a_break_in_a_track() -> None:
         np.ones(2, np.float32),
         np.zeros(2, np.uint8),
     )
-    assert grown(broken, MaskConfig(scale=1, motion=1)).boxes.tolist() == broken.boxes.tolist()
+    assert expanded(broken, MaskConfig(scale=1, motion=1)).boxes.tolist() == broken.boxes.tolist()
 
 
 def test_a_shown_track_hides_nothing_and_its_neighbour_still_does() -> None:

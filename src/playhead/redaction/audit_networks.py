@@ -1,8 +1,8 @@
 """Which network audits each class of a redacted copy, and how independent it is of what hid.
 
-`independent`: another network than those that hid looks for what is left. `same network`: nothing
-else finds the class, so the network that hid looks again, in tiles and at a lower score; what it
-cannot see at all it misses twice. `none`: nothing can look.
+`independent`: another network than those that hid. `same network`: nothing else detects the class,
+so the network that hid runs again, in tiles and at a lower score; what it cannot detect at all it
+misses twice. `none`: nothing can detect it.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,8 +24,8 @@ def audit_plan(
 ) -> dict[str, ClassAudit]:
     """How each class that was hidden is audited, and faces where heads were hidden.
 
-    accept: classes that may stay unaudited; skip: classes that shall not be looked for
-    Raises ConfigError where `accept` names a class that was not hidden.
+    accept: classes that may stay unaudited; skip: classes that are not to be audited
+    Raises ConfigError if `accept` names a class that was not hidden.
     """
     unknown = [label for label in accept if label not in redaction.config.hide]
     if unknown:
@@ -46,7 +46,7 @@ def audit_plan(
             audited, network, reason = "none", "", obstacle
         else:
             audited, network = "same network", hidden_by
-            reason = f"no other network finds {plural(label)}"
+            reason = f"no other network detects {plural(label)}"
         plan[label] = ClassAudit(
             audited=audited,
             hidden_by=hidden_by,
@@ -62,9 +62,9 @@ def audit_plan(
 def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
     """For each class that can be audited independently a network that did not hide it.
 
-    Where heads are hidden, faces are looked for: no packaged network knows heads, and a face is in
-    one. People are looked for by `objectron`, whoever hid them. Faces, plates and cars that custom
-    detectors hid are looked for by the packaged network that would have hidden them.
+    Where heads are hidden, faces are detected: no packaged network knows heads, and a face is in
+    one. People are detected by `objectron`, whatever hid them. Faces, plates and cars that custom
+    detectors hid are detected by the packaged network that would have hidden them.
     """
     hid = redaction.weights()
     names = {}
@@ -84,7 +84,7 @@ def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
 def open_independent(
     plan: Mapping[str, ClassAudit], *, threads: int | None = None
 ) -> dict[str, Detector]:
-    """By class the network that did not hide it; WeightsError where one is not fetched."""
+    """By class the network that did not hide it; WeightsError if one is not fetched."""
     names = {label: one.network for label, one in plan.items() if one.audited == "independent"}
     confirming = CONFIRMING if "person" in names else ()
     require_weights([*names.values(), *confirming], "redaction")
@@ -94,11 +94,11 @@ def open_independent(
 def open_same(
     redaction: ResolvedRedaction, scores: Mapping[str, float], *, tile: int, overlap: int
 ) -> RedactionDetector | None:
-    """The networks that hid, to look again in tiles for the classes that only they find.
+    """The networks that hid, to detect again in tiles the classes that only they detect.
 
-    scores: for each of these classes the least score of a box that matters; None without any class
-    Raises WeightsError where one is not fetched, BundleError where a custom detector is not the one
-    that hid.
+    scores: for each of these classes the minimum score of a box; None without any class
+    Raises WeightsError if one is not fetched, BundleError if a custom detector is not the one that
+    hid.
     """
     if not scores:
         return None
@@ -110,10 +110,10 @@ def open_same(
 
 
 def _obstacle(label: str, redaction: ResolvedRedaction) -> str:
-    """Why the networks that hid a class cannot look for it in a copy; empty where they can."""
+    """Why the networks that hid a class cannot detect it in a copy; empty if they can."""
     if redaction.is_derived(label):
         return (
-            f"no network finds {label}s; faces are looked for instead, and a {label} seen from "
+            f"no network detects {label}s; faces are detected instead, and a {label} seen from "
             "behind shows none"
         )
     custom = redaction.custom(label)

@@ -32,7 +32,7 @@ class Overlay:
 
     path: an image file; None is a hatching of two greys, which looks like nothing
     colour: what is seen through its transparent parts, never what is hidden
-    Raises ConfigError where there is no such file; MediaError and LimitError as `read_image` does.
+    Raises ConfigError if there is no such file; MediaError and LimitError as `read_image` does.
     """
 
     def __init__(self, path: Path | None, colour: tuple[int, int, int]) -> None:

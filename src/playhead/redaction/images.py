@@ -1,6 +1,6 @@
 """Still pictures: pixels in, pixels out, and nothing else that the file carried.
 
-Read and written are JPEG, PNG, WebP, TIFF and BMP, in their own format, which the content tells; a
+JPEG, PNG, WebP, TIFF and BMP are read and written in their own format, which the content tells; a
 GIF that does not move is written as PNG. The pixels come upright (EXIF orientation applied). Of
 what is embedded only the colour profile is written again: EXIF with its place and thumbnail, XMP,
 IPTC, comments, text, further pictures and maker notes are left out.

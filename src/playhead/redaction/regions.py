@@ -1,7 +1,7 @@
 """Regions: from the tracks of a video to what is hidden in each of its frames.
 
-A track holds the boxes of an object; its mask is larger by `mask.scale` and by its motion.
-Nothing here looks at a pixel, so a track file alone decides what is hidden.
+A track holds the boxes of an object; its mask is expanded by `mask.scale` and by its motion.
+No pixel is read here, so a track file alone decides what is hidden.
 """
 
 from dataclasses import replace
@@ -16,11 +16,11 @@ from playhead.redaction.edits import is_drawn
 from playhead.redaction.hide import Region, Shape
 from playhead.times import displayed_frames
 
-__all__ = ["Masks", "active_frames", "covers_frame", "grown", "scaled_boxes"]
+__all__ = ["Masks", "active_frames", "covers_frame", "expanded", "scaled_boxes"]
 
 
 class Masks:
-    """What to hide in frame k of one video: regions, or the whole picture.
+    """What to hide in frame k of one video: regions, or the whole frame.
 
     times: float64 (frames,), seconds, and duration: they decide which frames are in the spans of
     the track file.
@@ -34,16 +34,16 @@ class Masks:
         mask: MaskConfig,
         shape: Shape,
     ) -> None:
-        hidden = [grown(one, mask) for one in tracks.tracks if one.id not in tracks.shown]
+        hidden = [expanded(track, mask) for track in tracks.tracks if track.id not in tracks.shown]
         at = replace(tracks, tracks=tuple(hidden), shown=frozenset())
         self._boxes = by_frame(at)
         # A person who draws a rectangle means all of it.
-        self._shapes: list[Shape] = ["box" if is_drawn(one) else shape for one in hidden]
+        self._shapes: list[Shape] = ["box" if is_drawn(track) else shape for track in hidden]
         self._whole = _marked(tracks.unseen, len(times))
         self._active = active_frames(tracks.spans, times, duration)
 
     def whole(self, frame: int) -> bool:
-        """Whether the whole picture is hidden, because no network could look at it."""
+        """Whether the whole frame is hidden, because nothing could be detected in it."""
         return bool(self._whole[frame])
 
     def regions(self, frame: int) -> list[Region]:
@@ -53,18 +53,18 @@ class Masks:
         return [Region(box, self._shapes[index]) for index, box in self._boxes(frame)]
 
 
-def grown(track: Track, mask: MaskConfig) -> Track:
-    """The track with masks for boxes: enlarged about their centre and along their motion."""
+def expanded(track: Track, mask: MaskConfig) -> Track:
+    """The track with masks for boxes: expanded about their centre and along their motion."""
     boxes = track.boxes.astype(np.float64)
     reach = boxes.copy()
     near = np.diff(track.frames) == 1
     step = np.where(near[:, None], np.diff(boxes, axis=0), 0.0) * mask.motion
-    for place, moved in (
+    for rows, moved in (
         (slice(None, -1), boxes[:-1] + step),
         (slice(1, None), boxes[1:] - step),
     ):
-        reach[place, :2] = np.minimum(reach[place, :2], moved[:, :2])
-        reach[place, 2:] = np.maximum(reach[place, 2:], moved[:, 2:])
+        reach[rows, :2] = np.minimum(reach[rows, :2], moved[:, :2])
+        reach[rows, 2:] = np.maximum(reach[rows, 2:], moved[:, 2:])
     return replace(track, boxes=scaled_boxes(reach, mask.scale).astype(np.float32))
 
 
