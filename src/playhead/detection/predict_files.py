@@ -37,9 +37,9 @@ DEFAULT_KINDS = ("yolo", "coco", "csv")
 
 @dataclass(frozen=True, slots=True)
 class PredictedFiles:
-    """How every file ended, and what was written about all pictures together.
+    """How every file ended, and what was written about all images together.
 
-    files: of the whole set; count: boxes of each class at the thresholds of the bundles
+    files: of the whole set; count: detections of each class at the thresholds of the bundles
     """
 
     result: BatchResult
@@ -56,12 +56,12 @@ class PredictedFiles:
 
     def describe(self) -> str:
         """A line for each file of the whole set and each track file, then what went wrong."""
-        pictures = sum(is_image(one.path) and one.status == "ok" for one in self.result.files)
+        images = sum(is_image(file.path) and file.status == "ok" for file in self.result.files)
         lines = [str(path) for path in self.files]
-        if pictures:
-            found = ", ".join(f"{number} {label}" for label, number in self.count.items())
-            lines.append(f"pictures looked at: {pictures}; surely found: {found}")
-        others = [one for one in self.result.files if not is_image(one.path) or one.reason]
+        if images:
+            count = ", ".join(f"{number} {label}" for label, number in self.count.items())
+            lines.append(f"images: {images}; detections above their thresholds: {count}")
+        others = [file for file in self.result.files if not is_image(file.path) or file.reason]
         rest = BatchResult(tuple(others), 0.0, 0).describe()
         return "\n".join([*lines, *([rest] if rest else [])])
 
@@ -78,40 +78,44 @@ def predict_files(
     overwrite: bool = False,
     executor: Executor = SERIAL,
 ) -> PredictedFiles:
-    """Predict every picture and video that `inputs` name; folders are searched.
+    """Predict every image and video that `inputs` name; folders are searched.
 
-    options: their threshold counts for pictures and videos; without one pictures keep every score
-    down to a thousandth, and tracks start at the thresholds of the bundles.
-    kinds: what is written of pictures: yolo, voc, coco, csv; split: inputs are labelled sets, of
-    which only these pictures are looked at; ids: the COCO document that results are numbered by.
-    overwrite: replace outputs that exist, and remove what else an earlier run wrote of pictures
-    Raises PlayheadError before any work where outputs exist and `overwrite` is not said, names
-    clash, or `out` holds labels that no prediction wrote.
+    options: their threshold is that of images and videos; without one images keep every score down
+    to a thousandth, and tracks start at the thresholds of the bundles.
+    kinds: the formats of images: yolo, voc, coco, csv; split: inputs are labelled sets, of which
+    only these images are predicted; ids: the COCO document that results are numbered by.
+    overwrite: replace outputs that exist, and remove what else an earlier run wrote of images
+    executor: of videos
+    Raises PlayheadError before any work if outputs exist and `overwrite` is not given, names clash,
+    or `out` holds labels that no prediction wrote.
     """
     options = options or PredictOptions(threshold=None)
     check_folder(out)
-    for place in inputs:
-        if not place.is_dir():
-            require_file(place)
+    for path in inputs:
+        if not path.is_dir():
+            require_file(path)
     items, root = _items(inputs, split)
-    pictures = [item.path for item in items if is_image(item.path)]
+    images = [item.path for item in items if is_image(item.path)]
     videos = [item for item in items if not is_image(item.path)]
     tracks = [track_path(item.target(out)) for item in videos]
     check_outputs([item.path for item in items], tracks, overwrite=overwrite)
-    labels, earlier = _check_names(pictures, root, out, kinds, overwrite=overwrite)
-    started = monotonic()
-    detector = open_bundles(bundles, options)
-    if ids is not None and "coco" in kinds:
-        _check_numbers(ids, names_of(pictures, root), detector.labels)
-    found, outcomes = _look(detector, pictures, labels, options)
+    labels, earlier = _check_names(images, root, out, kinds, overwrite=overwrite)
+    started, peak = monotonic(), 0
+    outcomes: list[FileOutcome] = []
     written: list[Path] = []
-    if pictures:
-        told = PictureSet(detector.labels, tuple(found))
+    count = Counter[str]()
+    if images:
+        detector = open_bundles(bundles, options)
+        if ids is not None and "coco" in kinds:
+            _check_numbers(ids, names_of(images, root), detector.labels)
+        predictions, outcomes = _predict_images(detector, images, labels, options)
+        count = _count(predictions, detector)
         # The record goes first and comes last: it never lies beside predictions of another run.
         remove_files([*earlier, out / RECORD], out)
-        written = write_pictures(told, out, kinds, root=root, predictions=True, ids=ids)
+        known = PictureSet(detector.labels, tuple(predictions))
+        written = write_pictures(known, out, kinds, root=root, predictions=True, ids=ids)
         written.append(write_thresholds_of(detector, out))
-    peak = peak_memory_bytes()
+        peak = peak_memory_bytes()
     if videos:
         tracked = predict_videos(
             bundles, videos, out, options, overwrite=overwrite, executor=executor
@@ -119,9 +123,9 @@ def predict_files(
         outcomes += tracked.files
         peak = tracked.peak_memory_bytes
     result = BatchResult(tuple(outcomes), monotonic() - started, peak)
-    own = {file.resolve() for files in labels.values() for file in files}
-    shared = tuple(path for path in written if path.resolve() not in own)
-    return PredictedFiles(result, shared, _sure(found, detector))
+    of_one_image = {file.resolve() for files in labels.values() for file in files}
+    shared = tuple(path for path in written if path.resolve() not in of_one_image)
+    return PredictedFiles(result, shared, count)
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
@@ -130,14 +134,14 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     unknown = [one for one in kinds if one not in KINDS]
     if unknown or not kinds:
         raise ConfigError(
-            f"--format {text}: {', '.join(unknown) or 'nothing'} is no format of pictures; known "
+            f"--format {text}: {', '.join(unknown) or 'nothing'} is not a format of images; known "
             f"are {', '.join(KINDS)}"
         )
     return kinds
 
 
 def _items(inputs: Sequence[Path], split: str | None) -> tuple[list[Item], Path]:
-    """The files to look at, and the folder that pictures are named below."""
+    """The files to predict, and the folder that images are named below."""
     named = list(inputs)
     if split is not None:
         named = [one.path for place in inputs for one in read_pictures(place, split).pictures]
@@ -201,34 +205,35 @@ def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> No
             )
 
 
-def _look(
+def _predict_images(
     detector: CustomDetector,
-    pictures: Sequence[Path],
+    images: Sequence[Path],
     labels: dict[Path, tuple[Path, ...]],
     options: PredictOptions,
 ) -> tuple[list[LabelledPicture], list[FileOutcome]]:
-    """What was found in each picture that can be read, and how each ended."""
-    found: list[LabelledPicture] = []
+    """The predictions of each image that can be read, and how each ended."""
+    predictions: list[LabelledPicture] = []
     outcomes = []
     threshold = LEAST if options.threshold is None else options.threshold
-    with progress("predicting", len(pictures)) as live:
-        seen = predicted(detector, pictures, threshold)
-        for path, one in zip(pictures, seen, strict=True):
-            if isinstance(one, PlayheadError):
-                for stale in labels[path]:  # what fails now must not pass by what it once gave
+    with progress("predicting", len(images)) as live:
+        results = predicted(detector, images, threshold)
+        for path, result in zip(images, results, strict=True):
+            if isinstance(result, PlayheadError):
+                for stale in labels[path]:  # a failure must not pass for its earlier output
                     stale.unlink(missing_ok=True)
-                outcomes.append(FileOutcome(path, "failed", reason=str(one)))
+                outcomes.append(FileOutcome(path, "failed", reason=str(result)))
             else:
-                found.append(one)
+                predictions.append(result)
                 outcomes.append(FileOutcome(path, "ok", labels[path]))
             live.advance(1, note=path.name)
-    return found, outcomes
+    return predictions, outcomes
 
 
-def _sure(found: Sequence[LabelledPicture], detector: CustomDetector) -> Counter[str]:
-    """How many boxes of each class reach its threshold."""
+def _count(predictions: Sequence[LabelledPicture], detector: CustomDetector) -> Counter[str]:
+    """How many detections of each class reach its threshold."""
     count = Counter(dict.fromkeys(detector.labels, 0))
-    for place, label in enumerate(detector.labels):
+    for number, label in enumerate(detector.labels):
         least = detector.decisions.threshold(label)
-        count[label] = sum(int((one.scores[one.labels == place] >= least).sum()) for one in found)
+        reached = (image.scores[image.labels == number] >= least for image in predictions)
+        count[label] = sum(int(scores.sum()) for scores in reached)
     return count

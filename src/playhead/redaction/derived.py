@@ -1,6 +1,6 @@
 """Heads derived from faces and people: stated proportions, not a detection.
 
-No network looked for these heads: where a face or a person is missed or badly placed, so is the
+No network detects these heads: where a face or a person is missed or badly placed, so is the
 head. The proportions rest on round figures of adult anthropometry: a head is 23 cm high (vertex to
 chin), 20 cm long and 15 cm wide without hair and ears; a standing person is about 7.5 heads high.
 

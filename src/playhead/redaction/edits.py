@@ -66,7 +66,7 @@ class AddedBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edits:
-    """What one file of edits says; None where it says nothing, which changes nothing.
+    """The edits of one file; None where it has none, which changes nothing.
 
     tracks: the identity of the tracks that it was decided about
     keep: ids of tracks to leave visible; hide: ids to hide again
@@ -116,7 +116,7 @@ def apply_edits(
     times: seconds of every frame of the video, float64 (frames,); duration: seconds of the video
     Kept ids go to `shown`. A drawn box becomes a track of the frames displayed in [start, end);
     tracks drawn earlier are replaced by those of the edits.
-    Raises LabelError for edits of another video or other tracks, an id that no found track has, a
+    Raises LabelError for edits of another video or other tracks, an id of no detected track, a
     box outside the picture or of an unknown label, a box or span after the end of the video.
     """
     _check_video(tracks, edits, times)
@@ -134,7 +134,7 @@ def apply_edits(
 
 
 def tracks_identity(file: TrackFile) -> str:
-    """16 hexadecimal digits that tell these found tracks from all others.
+    """16 hexadecimal digits that identify these detected tracks.
 
     They are the start of a SHA-256 over ids, labels, frames and boxes. What a person drew or chose
     has no part in it, so that tracks keep it when edits are applied.
@@ -199,16 +199,16 @@ def _departure(moments: NDArray[np.float64], corners: NDArray[np.float64]) -> fl
 def _redrawn(
     tracks: TrackFile, boxes: tuple[AddedBox, ...], times: NDArray[np.float64], duration: float
 ) -> TrackFile:
-    """The found tracks, then a track a box, numbered on from the found ones."""
-    found = [track for track in tracks.tracks if not is_drawn(track)]
-    first = 1 + max((track.id for track in found), default=-1)
+    """The detected tracks, then a track for each box, numbered on from those."""
+    detected = [track for track in tracks.tracks if not is_drawn(track)]
+    first = 1 + max((track.id for track in detected), default=-1)
     drawn = [_track(first + i, box, times, duration) for i, box in enumerate(boxes)]
     labels = dict.fromkeys((*tracks.classes, *(track.label for track in drawn)))
     return replace(
         tracks,
-        tracks=(*found, *drawn),
+        tracks=(*detected, *drawn),
         classes=tuple(labels),
-        shown=tracks.shown & {track.id for track in found},
+        shown=tracks.shown & {track.id for track in detected},
     )
 
 
@@ -258,7 +258,7 @@ def _check_identity(tracks: TrackFile, edits: Edits) -> None:
     if edits.tracks not in (None, own):
         raise LabelError(
             f"{edits.where}: edits of the tracks {edits.tracks}, these are {own}: another track "
-            "file, or tracks found anew; review these tracks again"
+            "file, or tracks detected again; review these tracks again"
         )
 
 
@@ -377,7 +377,7 @@ def _span(where: str, value: Any) -> Span:
     if (
         not isinstance(value, list)
         or len(value) != 2
-        or not all(_is_number(one, MAX_SECONDS) for one in value)
+        or not all(_is_number(number, MAX_SECONDS) for number in value)
     ):
         raise LabelError(f"{where}: needs a start and an end in seconds, got {str(value)[:60]}")
     start, end = float(value[0]), float(value[1])

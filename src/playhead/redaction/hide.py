@@ -2,7 +2,7 @@
 
 What `solid`, `picture` and `fill` leave in a region does not depend on the samples that they hide:
 whatever was there, the result is the same bit for bit. `mosaic` and `blur` do depend on them, and
-faces under them are found again: they are weak, and only taken where asked for by name. Nothing
+faces can be detected under them: they are weak, and only used when asked for by name. Nothing
 outside a region is touched (see `hide_masks` for what exactly a region hides).
 """
 
@@ -29,7 +29,7 @@ __all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style", "colour_of
 Style = Literal["solid", "picture", "fill", "mosaic", "blur"]
 
 WEAK: tuple[Style, ...] = ("mosaic", "blur")
-"""Styles under which something of what they hide is left."""
+"""Styles that keep something of what they hide."""
 
 _MID_GREY = (128, 128, 128)
 
@@ -81,8 +81,8 @@ class HideConfig(Settings):
 class Hider:
     """Hides regions of pictures, all in the same style.
 
-    Raises ConfigError where there is no picture file of the name given, MediaError and LimitError
-    where it cannot be read.
+    Raises ConfigError if there is no image file of the given name, MediaError and LimitError if it
+    cannot be read.
     """
 
     def __init__(self, config: HideConfig) -> None:
@@ -92,7 +92,7 @@ class Hider:
 
     def hide(self, picture: Picture, regions: Sequence[Region]) -> None:
         """Hide `regions`, in displayed pixels, writing into the planes of `picture`."""
-        covers = [cover for one in regions if (cover := cover_of(picture, one)) is not None]
+        covers = [cover for region in regions if (cover := cover_of(picture, region)) is not None]
         match self._config.style:
             case "solid":
                 self._paint(picture, covers)
@@ -130,7 +130,7 @@ class Hider:
 def hide_image(
     hider: Hider, pixels: NDArray[np.uint8], info: ImageInfo, regions: Sequence[Region] | None
 ) -> None:
-    """Hide `regions` in what `read_image` gave, pixels and `info`, in place; None hides everything.
+    """Hide `regions` in what `read_image` returns, in place; None hides everything.
 
     Hidden pixels become opaque: the edge of a cut-out would show whom it was cut out of. In 16-bit
     grey a colour that hides is its grey.
@@ -141,14 +141,14 @@ def hide_image(
     if info.deep is not None:
         layout = Layout(width, height)
         pictures.append(Picture((info.deep,), ((1, 1),), 16, "grey", True, 2, layout))
-    for one in pictures:
+    for stored in pictures:
         if regions is None:
-            hider.hide_whole(one)
+            hider.hide_whole(stored)
         else:
-            hider.hide(one, regions)
+            hider.hide(stored, regions)
     everything = [Region((0, 0, width, height), "box")]
-    covers = [cover_of(picture, region) for region in (everything if regions is None else regions)]
-    for cover in covers:
+    for region in everything if regions is None else regions:
+        cover = cover_of(picture, region)
         if info.alpha is not None and cover is not None:
             part, hidden = cover.on(info.alpha, (1, 1))
             part[hidden] = 255
@@ -164,7 +164,7 @@ def _fill(picture: Picture, covers: Sequence[Cover]) -> None:
 
 
 def colour_of(colour: str) -> tuple[int, int, int]:
-    """Raises ValueError for what is no colour, or one with transparency."""
+    """RGB of a name or #rrggbb; ValueError for what is not a colour, or has transparency."""
     red, green, blue, *alpha = ImageColor.getrgb(colour)
     if alpha:
         raise ValueError("a colour that hides has no transparency")

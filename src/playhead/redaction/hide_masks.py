@@ -91,7 +91,7 @@ class Cover:
 
 
 def cover_of(picture: Picture, region: Region) -> Cover | None:
-    """What `region` hides of `picture`; None where that is nothing."""
+    """What `region` hides of `picture`; None if nothing."""
     height, width = picture.planes[0].shape
     box = picture.stored_box(region.box)
     x1, y1, x2, y2 = box
@@ -122,11 +122,11 @@ def grouped(covers: Sequence[Cover], margin: int) -> list[Cover]:
     apart: list[tuple[Window, list[Cover]]] = []
     for cover in covers:
         around, members = _window(cover), [cover]
-        # What was joined has grown, and may now come near to others.
-        while near := [one for one in apart if _is_near(one[0], around, margin)]:
-            for one in near:
-                apart.remove(one)
-                around, members = _around(around, one[0]), members + one[1]
+        # A joined group is larger, and may now be near to others.
+        while near := [group for group in apart if _is_near(group[0], around, margin)]:
+            for group in near:
+                apart.remove(group)
+                around, members = _around(around, group[0]), members + group[1]
         apart.append((around, members))
     return [_joined(around, members) for around, members in apart]
 
@@ -181,7 +181,8 @@ def _joined(around: Window, members: Sequence[Cover]) -> Cover:
         return members[0]
     x1, y1, x2, y2 = around
     mask = np.zeros((y2 - y1, x2 - x1), np.bool_)
-    for one in members:
-        height, width = one.mask.shape
-        mask[one.y - y1 : one.y - y1 + height, one.x - x1 : one.x - x1 + width] |= one.mask
+    for cover in members:
+        height, width = cover.mask.shape
+        x, y = cover.x - x1, cover.y - y1
+        mask[y : y + height, x : x + width] |= cover.mask
     return Cover(x1, y1, mask, around)
