@@ -3,15 +3,22 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from playhead.errors import MediaError, WeightsError
-from playhead.execution.items import output_path
-from playhead.execution.outcomes import FileOutcome
-from playhead.execution.runner import Work
+from playhead.execution.items import find_items, output_path
+from playhead.execution.outcomes import BatchResult, FileOutcome
+from playhead.execution.runner import SERIAL, Executor, FileWork, Work, run_items
 from playhead.files import atomic_path
 from playhead.progress import Progress
+
+
+def run_files(
+    paths: Sequence[Path], out: Path, work: FileWork, *, executor: Executor = SERIAL
+) -> BatchResult:
+    return run_items(find_items(paths), out, work, executor=executor)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import pytest
 
 from playhead.errors import ConfigError, PlayheadError
 from playhead.execution.outcomes import BatchResult
-from playhead.execution.runner import SERIAL, Executor, run_files
+from playhead.execution.runner import SERIAL, Executor
 from playhead.files import is_temporary
 from playhead.inference.runtime import available_cores
-from tests.execution.file_work import Copying
+from tests.execution.file_work import Copying, run_files
 
 ROOT = Path(__file__).parents[2]
 TWO = Executor(kind="processes", workers=2)
@@ -132,8 +132,8 @@ def test_interrupted_no_worker_stays_and_nothing_half_written(
     code = (
         "import signal, sys\n"
         "from pathlib import Path\n"
-        "from playhead.execution.runner import Executor, run_files\n"
-        "from tests.execution.file_work import Copying\n"
+        "from playhead.execution.runner import Executor\n"
+        "from tests.execution.file_work import Copying, run_files\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
         "folder = Path(sys.argv[1])\n"
         "run_files([folder / 'in'], folder / 'out', Copying(folder / 'log'),\n"

@@ -8,9 +8,8 @@ import pytest
 from playhead.errors import DamagedError, MediaError, PlayheadError
 from playhead.execution.items import find_items, output_path
 from playhead.execution.outcomes import FileOutcome, exit_code, peak_memory_bytes
-from playhead.execution.runner import run_files
 from playhead.progress import Progress
-from tests.execution.file_work import Opened
+from tests.execution.file_work import Opened, run_files
 
 
 def make(folder: Path, *names: str) -> list[Path]:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from playhead.errors import ConfigError, FileFailure
-from playhead.execution.items import Item, find_items
+from playhead.execution.items import Item
 from playhead.execution.outcomes import BatchResult, FileOutcome, peak_memory_bytes
-from playhead.execution.outputs import check_folder
 from playhead.inference.runtime import available_cores
 from playhead.progress import Progress, progress
 
-__all__ = ["Executor", "FileWork", "Share", "Work", "run_file", "run_files", "run_items"]
+__all__ = ["SERIAL", "Executor", "FileWork", "Share", "Work", "run_file", "run_items"]
 
 Work = Callable[[Path, Path, Progress], FileOutcome]
 """Processes one file: its path, where its outputs go without a suffix (see `output_path`), and the
@@ -63,20 +62,6 @@ class Executor:
 
 
 SERIAL = Executor()
-
-
-def run_files(
-    paths: Sequence[Path],
-    out: Path,
-    work: FileWork,
-    *,
-    task: str = "files",
-    root: Path | None = None,
-    executor: Executor = SERIAL,
-) -> BatchResult:
-    """Run `work` on every file that `paths` name, with outputs below `out`; see `run_items`."""
-    check_folder(out)
-    return run_items(find_items(paths, root), out, work, task=task, executor=executor)
 
 
 def run_items(
