@@ -299,14 +299,17 @@ def bundle_info(
     """Say what a bundle finds, how it sees its input, and how well it did."""
     from playhead.inference.bundle import load_bundle
     from playhead.inference.detectors.custom import describe_decisions
+    from playhead.inference.detectors.plan import DetectorPlan
 
     loaded = load_bundle(bundle)
     if as_json:
         print_json(loaded.manifest.model_dump(mode="json"))
     else:
         typer.echo((bundle / "README.md").read_text(encoding="utf-8").rstrip())
-        if loaded.manifest.job == "detection":
+        if loaded.manifest.kind == DetectorPlan.kind:
+            hide = f"--bundle {bundle} --hide {','.join(loaded.manifest.classes)}"
             typer.echo(f"\n{describe_decisions(loaded)}")
+            typer.echo(f"\nHide with it: `playhead redaction run VIDEO {hide}`.")
 
 
 @bundle_app.command("verify", epilog="Example: playhead bundle verify runs/football/bundle")

@@ -37,7 +37,7 @@ def list_runs(folder: Path) -> list[RunSummary]:
     """
     if not folder.is_dir():
         raise PlayheadError(
-            f"{folder}: is no folder; runs are written by `playhead spotting train`"
+            f"{folder}: is not a folder; name one that holds the run folders of `train`"
         )
     configs = sorted(folder.rglob("config.yaml"))
     return [_summary(path.parent, folder) for path in configs if _is_run(path.parent)]

