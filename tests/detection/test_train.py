@@ -267,9 +267,7 @@ def test_pictures_that_labels_name_and_that_are_not_there_are_said(tmp_path: Pat
     categories = [{"id": 1, "name": "disc"}, {"id": 2, "name": "square"}]
     document = {"images": images, "annotations": [box | {"iscrowd": 0}], "categories": categories}
     (tmp_path / "coco.json").write_text(json.dumps(document))
-    with pytest.raises(
-        LabelError, match=r"1 of 7 pictures are not there, the first is .*elsewhere"
-    ):
+    with pytest.raises(LabelError, match=r"1 of 7 images are missing, the first is .*elsewhere"):
         split_pictures(tiny_config(manifest, data={"more": [str(tmp_path / "coco.json")]}).data)
 
 

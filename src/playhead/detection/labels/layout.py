@@ -133,7 +133,7 @@ def _format_by_name(path: Path) -> str:
 
 
 def _format_of_folder(folder: Path, files: Sequence[Path], index: ImageIndex) -> str:
-    """The format of most files; LabelError for both YOLO and VOC, and for no labels."""
+    """YOLO or VOC, else COCO, else CSV; LabelError for both of the former, and for no labels."""
     annotations, documents = _of_suffix(files, ".xml"), _of_suffix(files, ".json")
     texts = _yolo_files(folder, files, index)
     if annotations or documents:  # beside those a text without an image is a note
@@ -141,8 +141,8 @@ def _format_of_folder(folder: Path, files: Sequence[Path], index: ImageIndex) ->
     if texts and annotations:
         raise LabelError(
             f"{folder}: has labels of YOLO ({len(texts)}, the first is {texts[0].name}) and of VOC "
-            f"({len(annotations)}, the first is {annotations[0].name}); move one kind into another "
-            "folder, or name the `format` of the source in a file of sources"
+            f"({len(annotations)}, the first is {annotations[0].name}); give the folder of one of "
+            "them, or name the `format` of each source of `normalise` in a file of sources"
         )
     if texts or annotations:
         return "yolo" if texts else "voc"
