@@ -70,7 +70,7 @@ def test_the_bundle_s_graph_answers_as_the_network_does_at_another_size(trained:
 @pytest.mark.slow
 def test_a_tiny_detector_learns_squares_and_discs(tmp_path: Path) -> None:
     manifest = draw_set(tmp_path / "set", 32)
-    config = tiny_config(manifest, training={"epochs": 24, "validate_every": 24})
+    config = tiny_config(manifest, training={"epochs": 16, "validate_every": 16})
     assert learn(config, tmp_path / "run").fitted.metrics["ap50"] > 0.8
 
 

@@ -44,14 +44,17 @@ def test_one_face_is_followed_through_all_frames_and_the_audit_finds_none(clip: 
 
 
 def test_the_audit_finds_the_face_where_nothing_was_hidden(clip: Path) -> None:
-    copy = clip.with_name("copy.mp4")
-    shutil.copyfile(clip, copy)
-    tracks = clip.with_suffix(".tracks.npz")
-    playhead_json("redaction", "detect", clip, "--threads", 1)
-    arguments = ("redaction", "audit", clip, copy, "--tracks", tracks, "--threads", 1)
+    part, copy = clip.with_name("part.mp4"), clip.with_name("copy.mp4")
+    with open_video(clip) as video, VideoWriter(part, video.width, video.height, 30) as writer:
+        for image in video.read(list(range(30))):
+            writer.write(image)
+    shutil.copyfile(part, copy)
+    tracks = part.with_suffix(".tracks.npz")
+    playhead_json("redaction", "detect", part, "--threads", 1)
+    arguments = ("redaction", "audit", part, copy, "--tracks", tracks, "--threads", 1)
     report = playhead_json(*arguments, code=4)
-    frames = {one["frame"] for one in report["exposures"]}
-    assert len(frames) > 100
+    frames = {exposure["frame"] for exposure in report["exposures"]}
+    assert len(frames) > 25
     audited = {label: one["audited"] for label, one in report["classes"].items()}
     assert audited == {"face": "independent", "plate": "same network"}
 
