@@ -47,7 +47,7 @@ def read_anyway(name, data):
 
 @pytest.mark.parametrize("name", GOOD)
 @given(data=st.binary(max_size=200))
-def test_bytes_of_any_kind(name, data):
+def test_any_bytes_are_read_or_refused(name, data):
     read_anyway(name, data)
 
 
@@ -55,7 +55,7 @@ def test_bytes_of_any_kind(name, data):
 @pytest.mark.parametrize("name", GOOD)
 @settings(max_examples=100)
 @given(data=st.data())
-def test_a_good_file_with_some_bytes_exchanged(name, data):
+def test_a_good_file_with_changed_bytes_is_read_or_refused(name, data):
     damaged = bytearray(GOOD[name])
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(damaged)))
@@ -68,7 +68,7 @@ def test_a_good_file_with_some_bytes_exchanged(name, data):
 @pytest.mark.parametrize("name", [name for name in GOOD if name.endswith("json")])
 @settings(max_examples=100)
 @given(data=st.data())
-def test_a_good_document_with_any_value_exchanged(name, data):
+def test_a_good_document_with_a_changed_value_is_read_or_refused(name, data):
     document = json.loads(GOOD[name])
     place = document[0] if isinstance(document, list) else document
     inner = [value[0] for value in place.values() if value and isinstance(value, list)]

@@ -111,7 +111,7 @@ WRITERS: list[Callable[[Path, str], Path]] = [
             },
             checks=[Check(name=text, ok=False, detail=text)],
             exposures=[replace(exposure(0, 3, label=text), kind=text)],
-            pictures={0: (flat(9), flat(8))},
+            crops={0: (flat(9), flat(8))},
         ),
         path,
     ),
@@ -249,8 +249,8 @@ def test_every_exposed_frame_is_listed_with_the_worst_track_first(tmp_path: Path
 
 def test_crops_of_the_output_and_of_the_original_lie_side_by_side(tmp_path: Path) -> None:
     found = [exposure(0, 1), exposure(0, 2), exposure(0, 3)]
-    pictures = {1: (flat(200), flat(40))}
-    page = Page(write_audit_page(audit(exposures=found, pictures=pictures), tmp_path / "a.html"))
+    crops = {1: (flat(200), flat(40))}
+    page = Page(write_audit_page(audit(exposures=found, crops=crops), tmp_path / "a.html"))
     output, original = page.all("img")
     assert (output["alt"], original["alt"]) == ("In the output", "In the original")
     assert level_of(output) == pytest.approx(40, abs=3)

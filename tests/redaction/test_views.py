@@ -116,7 +116,7 @@ def test_the_audit_finds_a_face_in_the_transparency_and_none_once_it_is_hidden(
     report = audit(path, path, style)
     assert [one.kind for one in report.exposures] == ["not hidden"]
     assert report.still
-    before, after = report.pictures[0]
+    before, after = report.crops[0]
     assert (before.shape[2], np.ptp(before) > 100) == (3, True)
     assert np.array_equal(before, after)
     if style == "solid":

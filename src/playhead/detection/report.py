@@ -117,21 +117,22 @@ def write_detector_report(
         data={
             "classes": list(result.classes),
             "precision_recall": [
-                _precision_line(label, one.curve).to_json() for label, one in figures.items()
+                _precision_line(label, measured.curve).to_json()
+                for label, measured in figures.items()
             ],
             "f1": [
                 Line(
                     name=label,
                     x=THRESHOLDS.round(2).tolist(),
-                    y=[round(at_threshold(one.hits, float(t)).f1, 4) for t in THRESHOLDS],
+                    y=[round(at_threshold(measured.hits, float(t)).f1, 4) for t in THRESHOLDS],
                 ).to_json()
-                for label, one in figures.items()
+                for label, measured in figures.items()
             ],
             "by_overlap": [
                 Line(
-                    name=label, x=OVERLAPS.round(2).tolist(), y=_rounded(one.by_overlap, 4)
+                    name=label, x=OVERLAPS.round(2).tolist(), y=_rounded(measured.by_overlap, 4)
                 ).to_json()
-                for label, one in figures.items()
+                for label, measured in figures.items()
             ],
             "confusion": confusion_matrix(
                 truth, predictions, thresholds=result.thresholds

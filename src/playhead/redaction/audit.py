@@ -228,7 +228,7 @@ class Auditor:
                 label: replace(plan, looked=audited[label]) for label, plan in self._plan.items()
             },
             exposures=tuple(findings.exposures),
-            pictures=findings.crops,
+            crops=findings.crops,
             checks=tuple(checks),
             kept=findings.kept_count,
             unconfirmed=tuple(findings.unconfirmed),

@@ -25,13 +25,13 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
     classes = [
         (
             label,
-            one.hidden_by or "checked because heads were hidden",
-            one.audited,
-            one.network or "nothing",
-            f"{one.looked:,} of {report.frames:,}",
-            one.reason + (" (accepted)" if one.accepted and not one.looked else ""),
+            audit.hidden_by or "checked because heads were hidden",
+            audit.audited,
+            audit.network or "nothing",
+            f"{audit.looked:,} of {report.frames:,}",
+            audit.reason + (" (accepted)" if audit.accepted and not audit.looked else ""),
         )
-        for label, one in report.classes.items()
+        for label, audit in report.classes.items()
     ]
     checks = [
         (check.name, "holds" if check.ok else "FAILED", check.detail) for check in report.checks
@@ -68,7 +68,7 @@ def _by_track(exposures: Sequence[Exposure]) -> list[list[int]]:
 def _track(report: AuditReport, indices: Sequence[int]) -> str:
     exposures = [report.exposures[i] for i in indices]
     first = exposures[0]
-    crops = [_crops(*report.pictures[i]) for i in indices if i in report.pictures]
+    crops = [_crops(*report.crops[i]) for i in indices if i in report.crops]
     rows = [
         (
             f"{exposure.frame:,}",

@@ -1,4 +1,4 @@
-"""What an audit found: exposures, checks of the file, and the verdict in words and as JSON."""
+"""The findings of an audit: exposures, checks of the file, the verdict in words and as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,10 +19,10 @@ PLURALS = {"person": "people"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """One object that can be seen in one frame of the output: a track-frame.
+    """An object that is visible in one frame of the output: a track-frame.
 
-    track: its number among the exposed tracks; time: seconds; box: pixels of the displayed picture
-    kind: how it was told, as the page shows it
+    track: its number among the exposed tracks; time: seconds; box: pixels of the displayed frame
+    kind: the evidence, as the page shows it
     """
 
     track: int
@@ -36,7 +36,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Something that must hold of the output as a file; `detail` says what was found."""
+    """A property that the output file must have; detail: the values found."""
 
     name: str
     ok: bool
@@ -48,9 +48,9 @@ class ClassAudit:
     """How one class was audited.
 
     audited: by a network that did not hide it, by the one that did, or not at all
-    hidden_by, network: what hid it, what looked for it in the copy; empty where nothing did
-    reason: why no other network looked; accepted: the user said that it may stay unaudited
-    looked: in how many frames it was looked for
+    hidden_by, network: the networks that hid it and that checked the copy; empty without any
+    reason: why no other network checked it; accepted: whether the user allowed it to stay unaudited
+    looked: number of frames that were checked
     """
 
     audited: Audited
@@ -63,14 +63,14 @@ class ClassAudit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """What an audit found.
+    """The findings of an audit.
 
-    frames: of the video; classes: how each hidden class was audited
-    pictures: by index in `exposures` the same crop of the original and of the output, RGB
-    kept: finds that a person chose to leave visible, which are no exposures
-    unconfirmed: the frame of each box of a person that lies around masks or most of the frame and
-        that no second network confirms; such boxes are no exposures
-    still: whether it is of an image, which has no frames and no tracks
+    frames: number of frames of the video; classes: how each hidden class was audited
+    crops: by index in `exposures`, the same crop of the original and of the output, RGB (H, W, 3)
+    kept: detections that a person chose to leave visible, which are not exposures
+    unconfirmed: the frame of each detection of a person that encloses masks or most of the frame
+        and that no second network confirms; these are not exposures
+    still: whether an image was audited, which has no frames and no tracks
     """
 
     original: str
@@ -78,7 +78,7 @@ class AuditReport:
     frames: int
     classes: Mapping[str, ClassAudit]
     exposures: Sequence[Exposure] = ()
-    pictures: Mapping[int, tuple[RGB, RGB]] = field(default_factory=dict)
+    crops: Mapping[int, tuple[RGB, RGB]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     kept: int = 0
     unconfirmed: Sequence[int] = ()
@@ -86,29 +86,29 @@ class AuditReport:
 
     @property
     def unaudited(self) -> tuple[str, ...]:
-        """The classes that nothing looked for, accepted or not."""
-        return tuple(label for label, one in self.classes.items() if not one.looked)
+        """The classes that no network checked, accepted or not."""
+        return tuple(label for label, audit in self.classes.items() if not audit.looked)
 
     @property
     def passed(self) -> bool:
         """Whether the exit code is 0 and not 4.
 
-        Nothing exposed was found, every check of the file holds, and each class was checked by
-        some network or accepted as unaudited.
+        True if nothing exposed was found, every check of the file holds, and each class was checked
+        by a network or accepted as unaudited.
         """
         refused = [label for label in self.unaudited if not self.classes[label].accepted]
         return not self.exposures and not refused and all(check.ok for check in self.checks)
 
     @property
     def independent(self) -> bool:
-        """Whether another network than those that hid checked every class in every frame."""
+        """Whether each class was checked in every frame by a network that did not hide it."""
         return all(
-            one.audited == "independent" and one.looked == self.frames > 0
-            for one in self.classes.values()
+            audit.audited == "independent" and audit.looked == self.frames > 0
+            for audit in self.classes.values()
         )
 
     def headline(self) -> str:
-        """In a few words whether the output is safe, claiming no more than was looked at."""
+        """Whether the output is safe, in a few words that claim no more than was checked."""
         if self.exposures:
             return "EXPOSED"
         if not all(check.ok for check in self.checks):
@@ -118,13 +118,13 @@ class AuditReport:
             return f"NOT AUDITED: no network checked {unaudited}"
         again = " and ".join(
             plural(label)
-            for label, one in self.classes.items()
-            if one.audited == "same network" and one.looked
+            for label, audit in self.classes.items()
+            if audit.audited == "same network" and audit.looked
         )
         partly = any(
-            0 < one.looked < self.frames
-            for one in self.classes.values()
-            if one.audited == "independent"
+            0 < audit.looked < self.frames
+            for audit in self.classes.values()
+            if audit.audited == "independent"
         )
         limits = [
             *([f"{unaudited} were not checked"] if unaudited else []),
@@ -134,15 +134,12 @@ class AuditReport:
         return "nothing exposed was found" + (f", but {', and '.join(limits)}" if limits else "")
 
     def verdict(self) -> tuple[str, ...]:
-        """A sentence for each class and for each failed check.
-
-        And one for what a person chose to leave visible.
-        """
+        """A sentence for each class, for each failed check, and for detections kept visible."""
         kept = counted(self.kept, "track-frame")
         unconfirmed = counted(len(self.unconfirmed), "detection")
         where = counted(len(set(self.unconfirmed)), "frame")
         return (
-            *(self._sentence(label, one) for label, one in self.classes.items()),
+            *(self._sentence(label, audit) for label, audit in self.classes.items()),
             *([f"{kept} that a person chose to leave visible"] if self.kept else []),
             *(
                 [
@@ -152,17 +149,20 @@ class AuditReport:
                 if self.unconfirmed
                 else []
             ),
-            *(f"failed: {one.name}: {one.detail}" for one in self.checks if not one.ok),
+            *(f"failed: {check.name}: {check.detail}" for check in self.checks if not check.ok),
         )
 
     def describe(self) -> str:
-        """The verdict as lines of plain text under the name of the output and the headline."""
+        """The name of the output, the headline and the verdict as lines of plain text."""
         return "\n".join(
-            [f"{self.redacted}: {self.headline()}", *(f"  {one}" for one in self.verdict())]
+            [
+                f"{self.redacted}: {self.headline()}",
+                *(f"  {sentence}" for sentence in self.verdict()),
+            ]
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All but the pictures, as JSON holds it."""
+        """Everything but the crops, as JSON."""
         return {
             "original": self.original,
             "redacted": self.redacted,
@@ -170,39 +170,39 @@ class AuditReport:
             "independent": self.independent,
             "frames": self.frames,
             "classes": {
-                label: {**asdict(one), "exposed_track_frames": len(self.exposed(label))}
-                for label, one in self.classes.items()
+                label: {**asdict(audit), "exposed_track_frames": len(self.exposed(label))}
+                for label, audit in self.classes.items()
             },
             "exposed_track_frames": len(self.exposures),
-            "exposures": [asdict(one) for one in self.exposures],
+            "exposures": [asdict(exposure) for exposure in self.exposures],
             "kept": self.kept,
             "unconfirmed": len(self.unconfirmed),
             "unconfirmed_frames": sorted(set(self.unconfirmed)),
-            "checks": [asdict(one) for one in self.checks],
+            "checks": [asdict(check) for check in self.checks],
         }
 
     def exposed(self, label: str) -> list[Exposure]:
         """The exposures of a class."""
-        return [one for one in self.exposures if one.label == label]
+        return [exposure for exposure in self.exposures if exposure.label == label]
 
-    def _sentence(self, label: str, one: ClassAudit) -> str:
-        if not one.looked:
-            accepted = ", which was accepted" if one.accepted else ""
-            why = one.reason or "no frame could be read"
+    def _sentence(self, label: str, audit: ClassAudit) -> str:
+        if not audit.looked:
+            accepted = ", which was accepted" if audit.accepted else ""
+            why = audit.reason or "no frame could be read"
             return f"{plural(label)}: not audited{accepted} ({why})"
         frames = "the image" if self.still else counted(self.frames, "frame")
-        if one.looked != self.frames:
-            frames = f"{one.looked:,} of {frames}"
-        by = f"another network ({one.network})"
-        if one.audited == "same network":
+        if audit.looked != self.frames:
+            frames = f"{audit.looked:,} of {frames}"
+        by = f"another network ({audit.network})"
+        if audit.audited == "same network":
             by = (
-                f"the network that hid them ({one.network}), in tiles and at a lower score; what "
+                f"the network that hid them ({audit.network}), in tiles and at a lower score; what "
                 "it cannot see it misses again"
             )
         return f"{self._exposed(label)} in {frames}, checked by {by}"
 
     def _exposed(self, label: str) -> str:
-        tracks = [one.track for one in self.exposed(label)]
+        tracks = [exposure.track for exposure in self.exposed(label)]
         if self.still:
             return f"{len(tracks):,} exposed {label if len(tracks) == 1 else plural(label)}"
         count = counted(len(tracks), "exposed track-frame")
@@ -211,7 +211,7 @@ class AuditReport:
 
 
 def plural(label: str) -> str:
-    """`faces`, `people`: a class in the plural."""
+    """A class in the plural, as `faces` and `people`."""
     return PLURALS.get(label, f"{label}s")
 
 
