@@ -104,7 +104,7 @@ def test_edits_are_applied_and_go_into_the_track_file(street: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--keep", "7"), "7 is no track of street.mp4; it has 1"),
+        (("--keep", "7"), "7 is not a track of street.mp4; it has 1"),
         (("--keep", "a"), "a is no track"),
         (("--keep", "²"), "² is no track"),
         (("--only", "100-200"), "has no frame in it"),

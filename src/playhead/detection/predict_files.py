@@ -155,7 +155,7 @@ def _items(inputs: Sequence[Path], split: str | None) -> tuple[list[Item], Path]
     root = place.parents[len(items[0].stem.parts) - 1]
     pictures = [item.path.parent.resolve() for item in items if is_image(item.path)]
     within = root / "images"
-    # A set's own folder `images` is no part of the names of its pictures.
+    # The folder `images` of a set is not part of the names of its images.
     return items, within if all(one.is_relative_to(within) for one in pictures) else root
 
 

@@ -144,8 +144,8 @@ def _numbers(keep: str, file: TrackFile) -> list[int]:
     wrong = [word for word in words if not word.isdecimal() or int(word) not in known]
     if wrong:
         raise LabelError(
-            f"--keep {keep}: {', '.join(wrong)} is no track of {file.video}; it has {len(known)}, "
-            "numbered from 0 as `playhead redaction review` shows them"
+            f"--keep {keep}: {', '.join(wrong)} is not a track of {file.video}; it has "
+            f"{len(known)}, numbered from 0 as `playhead redaction review` shows them"
         )
     return [int(word) for word in words]
 

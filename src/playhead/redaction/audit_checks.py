@@ -1,4 +1,4 @@
-"""What an audit checks besides the pixels: that a copy is the same video and says no more."""
+"""What an audit checks besides the pixels: that a copy is the same video without metadata."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,14 +37,14 @@ _SAME_TIME = 0.001
 
 
 def check_same(original: Video, redacted: Video) -> None:
-    """Raise MediaError where `redacted` cannot be compared with `original` frame by frame."""
+    """Raise MediaError if `redacted` cannot be compared with `original` frame by frame."""
     for what, one, other in (
         ("frames", original.frames, redacted.frames),
         ("pixels", (original.width, original.height), (redacted.width, redacted.height)),
     ):
         if one != other:
             raise MediaError(
-                f"{redacted.path}: has {other} {what}, {original.path} has {one}; it is no "
+                f"{redacted.path}: has {other} {what}, {original.path} has {one}; it is not a "
                 "redacted copy of it"
             )
 

@@ -11,7 +11,7 @@ chin), 20 cm long and 15 cm wide without hair and ears; a standing person is abo
   farther.
 - A person's box begins at the top of the head. Of one who stands, the head is the top 1 / 7.5; one
   whose box is less than twice as high as wide sits, bends or is cut off, and the head is measured
-  by the width of the shoulders, about 45 cm. Since nobody knows how the person leans, the derived
+  by the width of the shoulders, about 45 cm. Since it is unknown how the person leans, the derived
   box is wider and deeper than the head, in the middle of the top.
 """
 

@@ -34,7 +34,7 @@ class Region:
     """What is to be hidden of one picture: a box of displayed pixels, or the ellipse inside it.
 
     The box may reach over the picture's edges; one without area hides nothing.
-    Raises LabelError for a number that is no place in a picture (NaN, infinity, beyond 1e9).
+    Raises LabelError for a number that is not a position in an image (NaN, infinity, beyond 1e9).
     """
 
     box: Box

@@ -112,7 +112,7 @@ def _as_stored(image: Image.Image, turn: Turn) -> Image.Image:
 
 def _opaque(path: Path, colour: tuple[int, int, int]) -> Image.Image:
     if not path.exists():
-        raise ConfigError(f"{path}: there is no such picture to draw over what is hidden")
+        raise ConfigError(f"{path}: no such image to draw over what is hidden")
     pixels, info = read_image(path)
     front = Image.fromarray(pixels)
     if info.alpha is None:

@@ -74,7 +74,7 @@ class ImageInfo:
     colour profile
     alpha: uint8 (H, W) in displayed orientation, writable; None where everything is opaque
     deep: uint16 (H, W), writable, of 16-bit grey, which the copy keeps; ranges: of its samples, at
-    which it is looked at, as `tone_ranges` says; empty where it is not deep
+    which it is detected, as `tone_ranges` says; empty if it is not deep
     options: of the encoder; notes: what the copy cannot keep, a sentence each
     """
 
@@ -100,7 +100,7 @@ def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, Ima
     """The pixels of a picture as displayed, uint8 (H, W, 3) RGB, and what its copy keeps.
 
     Of 16-bit grey the pixels are those of the first of `ImageInfo.ranges`.
-    Raises MediaError for a file that is no such picture, is cut off or moves, or is of 16 bits in
+    Raises MediaError for a file that is not such an image, is cut off or moves, or is of 16 bits in
     colour and all but black; LimitError for one with more pixels than `limits` allow, before any is
     decoded.
     """
@@ -120,7 +120,7 @@ def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, Ima
         if ranges not in ((), (WHOLE_RANGE,)):
             notes += (
                 f"most of its 16-bit samples lie between {ranges[-1][0]} and {ranges[-1][1]}: they "
-                "were looked at brightened, and are written as they were",
+                "were brightened for detection, and are written unchanged",
             )
         if alpha is not None and opened.format == "BMP":
             alpha, notes = None, (*notes, "the transparency was left out, which BMP does not keep")
@@ -131,7 +131,7 @@ def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, Ima
             alpha=alpha,
             deep=deep,
             ranges=ranges,
-            # The profile of an ink is no profile of the RGB that it became.
+            # A profile of inks does not fit the RGB that the pixels became.
             profile=None if displayed.mode in OTHER_COLOUR else opened.info.get("icc_profile"),
             options=options,
             notes=notes,
@@ -161,8 +161,8 @@ def paired_views(
     copy = after[1]
     if before[1].ranges not in ((), (WHOLE_RANGE,)) and copy.deep is None:
         raise MediaError(
-            f"{copy.path}: has 8 bits a sample, and the 16 of {before[1].path} are dark; it is no "
-            "copy that can be compared with it: redact the original again"
+            f"{copy.path}: has 8 bits a sample, and the 16 of {before[1].path} are dark; it is "
+            "not a copy that can be compared with it: redact the original again"
         )
     ranges, see_through = before[1].ranges, any(_is_see_through(one[1]) for one in (before, after))
     first, second = (

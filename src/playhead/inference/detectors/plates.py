@@ -29,7 +29,7 @@ PRIORS = ((8, (24, 48)), (16, (96, 192)), (32, (384, 768)))
 VARIANCES = (0.1, 0.2)
 MULTIPLE = 32
 LARGER = 1.2
-"""A picture so many times larger than the largest size is looked at as it is, too."""
+"""An image so many times larger than the largest size is processed at its own size, too."""
 
 _PREPARATION = Preparation(
     axes="NCHW", outputs=("loc", "conf"), mean=(104.0, 117.0, 123.0), bgr=True
@@ -38,15 +38,14 @@ _PREPARATION = Preparation(
 
 @dataclass(frozen=True, kw_only=True)
 class PlateSearch:
-    """Where plates are looked for, and what is made of a box.
+    """At which scales plates are detected, and how their boxes are corrected.
 
-    sizes: longer sides, in pixels, that the picture is scaled to; own: whether a picture that is
-    much larger is looked at as it is, besides; widen: width and height of a box over those that the
-    network gives, which cuts plates short; wide: a wider box, as a share of the picture's longer
-    side, has the second-best score that the looks give it, and goes where only one look of several
-    shows it; crop: longer side that the crop of a car is scaled to;
-    car_threshold: least score of a car; car_margin: how much is added around a car on each side,
-    as a share of that side.
+    sizes: longer sides, in pixels, that the image is scaled to; own: whether a much larger image is
+    also processed at its own size; widen: width and height of a box over those that the network
+    gives, which cuts plates short; wide: a wider box, as a share of the longer side of the image,
+    gets the second-best score of all scales, and is dropped if only one of several has it; crop:
+    longer side that the crop of a car is scaled to; car_threshold: minimum score of a car;
+    car_margin: how much is added around a car on each side, as a share of that side.
     """
 
     sizes: tuple[int, ...] = (640, 960)
@@ -97,8 +96,8 @@ class Plates:
     def _merged(self, looks: Sequence[Boxes], shape: tuple[int, ...]) -> Boxes:
         """The plates of one picture from the candidates of every look at it."""
         found = [select(self.name, one, shape, OVERLAP) for one in looks]
-        believed = Boxes.joined(confirmed(found, self._search.wide * max(shape[:2])))
-        return _widened(select(self.name, believed, shape, OVERLAP), self._search.widen)
+        plates = Boxes.joined(confirmed(found, self._search.wide * max(shape[:2])))
+        return _widened(select(self.name, plates, shape, OVERLAP), self._search.widen)
 
     def _look_at_large(
         self, pictures: Sequence[NDArray[np.uint8]], seen: list[list[Boxes]], threshold: float
@@ -182,18 +181,18 @@ def decode_plates(
     return Boxes(np.concatenate([middle - half, middle + half], axis=1), conf[chosen, 1])
 
 
-def confirmed(looks: Sequence[Boxes], wide: float) -> list[Boxes]:
-    """What each look found, where boxes wider than `wide` pixels need a second look's word.
+def confirmed(scales: Sequence[Boxes], wide: float) -> list[Boxes]:
+    """The boxes of each scale, where those wider than `wide` pixels must be confirmed by another.
 
-    The score of such a box becomes the lesser of its own and the best that another look gives the
-    same place, at an IoU of OVERLAP or more; one that no other look shows goes. A single look has
-    none to ask: it stays as it is.
+    The score of such a box becomes the lower of its own and the best that another scale gives the
+    same place, at an IoU of OVERLAP or more; without any it is dropped. A single scale stays as it
+    is.
     """
-    if len(looks) < 2:
-        return list(looks)
+    if len(scales) < 2:
+        return list(scales)
     return [
-        _confirmed_by(one, Boxes.joined([*looks[:k], *looks[k + 1 :]]), wide)
-        for k, one in enumerate(looks)
+        _confirmed_by(boxes, Boxes.joined([*scales[:k], *scales[k + 1 :]]), wide)
+        for k, boxes in enumerate(scales)
     ]
 
 
