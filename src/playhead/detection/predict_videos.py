@@ -120,6 +120,7 @@ class _Tracking:
                     "playhead": __version__,
                     "detectors": {one.folder.resolve().name: checksum_of(one) for one in bundles},
                     "thresholds": self.thresholds,
+                    "precision": self.detector.precisions,
                     "fingerprint": fingerprint(path),
                 },
             )

@@ -70,6 +70,10 @@ Located = Annotated[
     list[Path] | None,
     typer.Option("--bundle", help="The custom detector that hid, for the audit; repeatable."),
 ]
+Precision = Annotated[
+    Literal["auto", "fp32", "bf16", "fp16"] | None,
+    typer.Option(help="auto: bf16 for custom detectors if the processor has it, else fp32."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads a process. Default: every core.")]
 
 
@@ -90,6 +94,7 @@ def run(
     overwrite: Overwrite = False,
     skip_existing: Skip = False,
     settings: Settings = None,
+    precision: Precision = None,
     threads: Threads = None,
     executor: ExecutorName = "serial",
     workers: Workers = None,
@@ -106,6 +111,7 @@ def run(
         "style.shape": shape,
         "mask.scale": mask_scale,
         "write.audio": audio,
+        "detection.precision": precision,
         "threads": threads,
     }
     config = make_config(preset, settings, options, hide=hide, threshold=threshold, bundles=bundles)
@@ -134,6 +140,7 @@ def detect(
     overwrite: Overwrite = False,
     skip_existing: Skip = False,
     settings: Settings = None,
+    precision: Precision = None,
     threads: Threads = None,
     executor: ExecutorName = "serial",
     workers: Workers = None,
@@ -144,9 +151,8 @@ def detect(
     from playhead.redaction.command_line import finish, make_config
     from playhead.redaction.run import redact_files
 
-    config = make_config(
-        preset, settings, {"threads": threads}, hide=hide, threshold=threshold, bundles=bundles
-    )
+    options = {"detection.precision": precision, "threads": threads}
+    config = make_config(preset, settings, options, hide=hide, threshold=threshold, bundles=bundles)
     result = redact_files(
         inputs,
         config,

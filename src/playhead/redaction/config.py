@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from playhead.config import Settings, find_config, load_config
 from playhead.decisions.track_config import TrackConfig
 from playhead.errors import ConfigError
+from playhead.inference.precision import PrecisionChoice
 from playhead.redaction.hide import HideConfig
 
 __all__ = [
@@ -54,8 +55,10 @@ class DetectionConfig(Settings):
     bundle_weights: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
         default=None, description="the weight of each custom detector; null: all the same"
     )
-    bundle_precision: Literal["fp32", "bf16", "fp16"] = Field(
-        default="fp32", description="numeric precision of custom detectors"
+    precision: PrecisionChoice = Field(
+        default="auto",
+        description="numbers that detectors compute with; auto: bf16 for custom detectors if the "
+        "processor has it, fp32 for packaged networks",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where custom detectors run; packaged networks run on the CPU"

@@ -17,6 +17,7 @@ from playhead.events.model import Origin, Track
 from playhead.inference.detectors.custom import checksum_of
 from playhead.inference.detectors.objects import ObjectDetector
 from playhead.inference.detectors.video import VideoDetections
+from playhead.inference.precision import Precision
 from playhead.learning.backends import cuda_detector
 from playhead.media import Video
 from playhead.redaction.derived import heads_of
@@ -63,7 +64,7 @@ class RedactionDetector:
             enlarge=detection.bundle_enlarge,
             weights=detection.bundle_weights,
             device=detection.device,
-            precision=detection.bundle_precision,
+            precision=detection.precision,
             cuda_factory=cuda_detector,
         )
         opened = [checksum_of(bundle) for bundle in self._objects.bundles]
@@ -73,6 +74,11 @@ class RedactionDetector:
                 f"{', '.join(detection.bundles)}: not the custom detectors that were named, "
                 f"{names}, by their checksums; name those with --bundle"
             )
+
+    @property
+    def precisions(self) -> dict[str, Precision]:
+        """The numbers that each detector computes with, by its name."""
+        return self._objects.precisions
 
     def read_size(self, width: int, height: int) -> tuple[int, int]:
         """The (width, height) at which frames of a video need to be read."""

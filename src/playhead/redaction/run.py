@@ -256,6 +256,7 @@ class _Redaction:
                 settings={
                     "playhead": __version__,
                     **redaction.settings(),
+                    "precision": self.detector.precisions,
                     "fingerprint": fingerprint(video.path),
                 },
             )

@@ -8,6 +8,7 @@ from playhead.errors import PlayheadError
 from playhead.inference.detectors.ensemble import CustomDetector, open_custom
 from playhead.inference.detectors.protocol import Detector
 from playhead.inference.detectors.tiling import detect_tiled
+from playhead.inference.precision import Precision
 
 __all__ = [
     "DETECTORS",
@@ -21,7 +22,9 @@ __all__ = [
 DETECTORS = ("centerface", "blazeface", "plates", "people", "objectron")
 
 
-def open_detector(name: str, *, threads: int | None = None) -> Detector:
+def open_detector(
+    name: str, *, threads: int | None = None, precision: Precision = "fp32"
+) -> Detector:
     """The detector of one packaged network; threads: None takes every core.
 
     Raises WeightsError if its file is not fetched yet, PlayheadError for an unknown name.
@@ -30,22 +33,22 @@ def open_detector(name: str, *, threads: int | None = None) -> Detector:
         case "centerface":
             from playhead.inference.detectors.centerface import CenterFace
 
-            return CenterFace(threads=threads)
+            return CenterFace(threads=threads, precision=precision)
         case "blazeface":
             from playhead.inference.detectors.blazeface import BlazeFace
 
-            return BlazeFace(threads=threads)
+            return BlazeFace(threads=threads, precision=precision)
         case "plates":
             from playhead.inference.detectors.plates import Plates
 
-            return Plates(threads=threads)
+            return Plates(threads=threads, precision=precision)
         case "people":
             from playhead.inference.detectors.ssd import People
 
-            return People(threads=threads)
+            return People(threads=threads, precision=precision)
         case "objectron":
             from playhead.inference.detectors.ssd import Objectron
 
-            return Objectron(threads=threads)
+            return Objectron(threads=threads, precision=precision)
         case _:
             raise PlayheadError(f"detector {name!r}: unknown; known are {', '.join(DETECTORS)}")

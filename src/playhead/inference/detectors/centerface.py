@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes
 from playhead.inference.detectors.common import by_size, padded, rounded_up, select
 from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
+from playhead.inference.precision import Precision
 
 __all__ = ["CenterFace", "decode_centerface"]
 
@@ -27,8 +28,8 @@ class CenterFace:
     name = "centerface"
     labels: tuple[str, ...] = ("face",)
 
-    def __init__(self, *, threads: int | None = None) -> None:
-        self._graph = Graph(self.name, _PREPARATION, threads=threads)
+    def __init__(self, *, threads: int | None = None, precision: Precision = "fp32") -> None:
+        self._graph = Graph(self.name, _PREPARATION, threads=threads, precision=precision)
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float

@@ -24,6 +24,7 @@ from playhead.inference.bundle import Bundle, load_bundle
 from playhead.inference.detectors.common import rounded_up
 from playhead.inference.detectors.graph import check_pictures
 from playhead.inference.detectors.plan import DetectorPlan
+from playhead.inference.precision import Precision
 from playhead.inference.runtime import CudaFactory, open_backend
 from playhead.media.scaling import GREY, resize
 
@@ -72,7 +73,7 @@ class BundleDetector:
         decisions: DetectionDecisions | None = None,
         device: str = "auto",
         threads: int | None = None,
-        precision: str = "fp32",
+        precision: str = "auto",
         cuda_factory: CudaFactory | None = None,
     ) -> None:
         self.bundle = open_bundle(bundle)
@@ -91,6 +92,11 @@ class BundleDetector:
             precision=precision,
             cuda_factory=cuda_factory,
         )
+
+    @property
+    def precision(self) -> Precision:
+        """The numbers that it computes with."""
+        return self._backend.precision
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:

@@ -26,6 +26,7 @@ from playhead.inference.detectors.custom import (
     decisions_of,
     open_bundle,
 )
+from playhead.inference.precision import Precision
 from playhead.inference.runtime import CudaFactory
 
 __all__ = ["CustomDetector", "Ensemble", "joint_decisions", "open_custom"]
@@ -48,6 +49,10 @@ class CustomDetector(Protocol):
     @property
     def bundles(self) -> tuple[Bundle, ...]:
         """The bundles that it runs."""
+
+    @property
+    def precision(self) -> Precision:
+        """The numbers that they compute with."""
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
@@ -75,6 +80,7 @@ class Ensemble:
         self.name = " + ".join(one.name for one in self._members)
         self.labels = tuple(dict.fromkeys(chain.from_iterable(one.labels for one in members)))
         self.longest = max(one.longest for one in self._members)
+        self.precision = self._members[0].precision
         self.decisions = decisions or joint_decisions(self.bundles)
 
     def detect(
@@ -107,7 +113,7 @@ def open_custom(
     weights: Sequence[float] | None = None,
     device: str = "auto",
     threads: int | None = None,
-    precision: str = "fp32",
+    precision: str = "auto",
     cuda_factory: CudaFactory | None = None,
 ) -> CustomDetector:
     """The detector of one bundle, or the ensemble of several.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError, WeightsError
+from playhead.inference.precision import Precision
 from playhead.inference.runtime import (
     MAX_STREAMS,
     THREADS_PER_IMAGE,
@@ -47,11 +48,19 @@ class Graph:
     Raises WeightsError for a file that is not there, not the expected one, or cannot be run.
     """
 
-    def __init__(self, name: str, preparation: Preparation, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        preparation: Preparation,
+        *,
+        threads: int | None = None,
+        precision: Precision = "fp32",
+    ) -> None:
         self._name = name
         self._path = weight_path(name)
         self._preparation = preparation
         self._threads = threads or available_cores()
+        self._precision: Precision = precision
         self._requests: OrderedDict[tuple[int, int, int], list[Any]] = OrderedDict()
 
     def run(self, pictures: Sequence[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], ...]]:
@@ -97,7 +106,7 @@ class Graph:
         return self._requests[key]
 
     def _compile(self, height: int, width: int, streams: int) -> list[Any]:
-        options = cpu_options(self._threads, streams, "fp32")
+        options = cpu_options(self._threads, streams, self._precision)
         try:
             model = _prepared(
                 openvino_core().read_model(self._path), self._preparation, height, width

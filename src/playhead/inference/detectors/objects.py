@@ -18,6 +18,7 @@ from playhead.inference.detectors import CustomDetector, Detector, open_custom, 
 from playhead.inference.detectors.custom import open_bundle, scaled_size
 from playhead.inference.detectors.ensemble import joint_decisions
 from playhead.inference.detectors.tiling import detect_tiled
+from playhead.inference.precision import Precision, PrecisionChoice
 from playhead.inference.runtime import CudaFactory
 
 __all__ = ["ObjectDetector", "PackagedNetworks"]
@@ -37,8 +38,9 @@ class ObjectDetector:
     size: longest side in pixels at which the packaged networks see a frame; None: its own
     tile: detect in overlapping tiles of so many pixels at full resolution, and in the whole frame
         shrunk to one tile; overlap: pixels that neighbouring tiles share
-    bundle_size, enlarge, weights, settings, device, precision, cuda_factory: of the custom
-        detectors, see `open_custom`; threads: None takes every core
+    bundle_size, enlarge, weights, settings, device, cuda_factory: of the custom detectors, see
+        `open_custom`; precision: `auto` leaves the packaged networks in fp32
+    threads: None takes every core
     Raises ConfigError for a label that nothing detects, WeightsError if a packaged file is missing,
     BundleError if a folder is not the bundle of a detector.
     """
@@ -59,7 +61,7 @@ class ObjectDetector:
         weights: Sequence[float] | None = None,
         settings: Sequence[str] = (),
         device: str = "auto",
-        precision: str = "fp32",
+        precision: PrecisionChoice = "auto",
         cuda_factory: CudaFactory | None = None,
     ) -> None:
         self.labels = tuple(labels)
@@ -75,6 +77,8 @@ class ObjectDetector:
                 f"{', '.join(missing)}: no packaged network and none of the custom detectors "
                 f"detects it; known are {', '.join(dict.fromkeys((*packaged, *sorted(known))))}"
             )
+        self.precisions: dict[str, Precision] = {}
+        """The numbers that each detector computes with, by its name."""
         self._custom: CustomDetector | None = None
         self._custom_labels = own
         if own:
@@ -93,11 +97,16 @@ class ObjectDetector:
             )
             self._decisions = joint_decisions(opened, settings)
             self._custom_minimum = min(minimum_scores[label] for label in own)
+            self.precisions[self._custom.name] = self._custom.precision
         self._networks: list[tuple[Detector, list[str], float]] = []
         for name in dict.fromkeys(network_of.values()):
             mine = [label for label, other in network_of.items() if other == name]
             least = min(minimum_scores[label] for label in mine)
-            self._networks.append((open_detector(name, threads=threads), mine, least))
+            # What bf16 costs the packaged networks is not known, so they take it only when told.
+            numbers = "fp32" if precision == "auto" else precision
+            detector = open_detector(name, threads=threads, precision=numbers)
+            self._networks.append((detector, mine, least))
+            self.precisions[name] = numbers
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:

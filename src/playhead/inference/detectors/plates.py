@@ -18,6 +18,7 @@ from playhead.decisions.boxes import Boxes, iou
 from playhead.inference.detectors.common import by_size, padded, rounded_up, select
 from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
 from playhead.inference.detectors.protocol import Detector
+from playhead.inference.precision import Precision
 from playhead.media.scaling import resize
 
 __all__ = ["PlateSearch", "Plates", "confirmed", "decode_plates", "plate_priors"]
@@ -67,10 +68,11 @@ class Plates:
         self,
         *,
         threads: int | None = None,
+        precision: Precision = "fp32",
         search: PlateSearch | None = None,
         cars: Detector | None = None,
     ) -> None:
-        self._graph = Graph(self.name, _PREPARATION, threads=threads)
+        self._graph = Graph(self.name, _PREPARATION, threads=threads, precision=precision)
         self._search = search or PlateSearch()
         self._cars = cars
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes
 from playhead.inference.detectors.common import select, sigmoid
 from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
+from playhead.inference.precision import Precision
 from playhead.media.scaling import resize
 
 __all__ = ["Objectron", "People", "decode_ssd", "ssd_anchors"]
@@ -43,8 +44,8 @@ class Objectron:
     name = "objectron"
     labels: tuple[str, ...] = tuple(CLASSES)
 
-    def __init__(self, *, threads: int | None = None) -> None:
-        self._graph = Graph(self.name, _OBJECTRON, threads=threads)
+    def __init__(self, *, threads: int | None = None, precision: Precision = "fp32") -> None:
+        self._graph = Graph(self.name, _OBJECTRON, threads=threads, precision=precision)
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
@@ -78,8 +79,8 @@ class People:
     name = "people"
     labels: tuple[str, ...] = ("person",)
 
-    def __init__(self, *, threads: int | None = None) -> None:
-        self._graph = Graph(self.name, _PEOPLE, threads=threads)
+    def __init__(self, *, threads: int | None = None, precision: Precision = "fp32") -> None:
+        self._graph = Graph(self.name, _PEOPLE, threads=threads, precision=precision)
 
     def detect(
         self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
