@@ -105,8 +105,8 @@ def test_edits_are_applied_and_go_into_the_track_file(street: Path) -> None:
     ("arguments", "message"),
     [
         (("--keep", "7"), "7 is not a track of street.mp4; it has 1"),
-        (("--keep", "a"), "a is no track"),
-        (("--keep", "²"), "² is no track"),
+        (("--keep", "a"), "a is not a track"),
+        (("--keep", "²"), "² is not a track"),
         (("--only", "100-200"), "has no frame in it"),
         (("--only", "3"), "needs seconds from-to"),
         (("--only", "3-2"), "needs seconds from-to"),

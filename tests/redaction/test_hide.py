@@ -369,7 +369,7 @@ def test_a_picture_that_the_style_does_not_use_is_a_config_error() -> None:
 
 
 def test_a_picture_file_that_is_missing_is_a_config_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such picture"):
+    with pytest.raises(ConfigError, match="no such image"):
         Hider(HideConfig(style="picture", picture=tmp_path / "none.png"))
 
 
