@@ -13,6 +13,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -158,6 +159,7 @@ class _Worker:
 @contextmanager
 def _interrupt_held_back() -> Iterator[None]:
     """Start processes that Ctrl-C does not reach: the parent ends them."""
+    resource_tracker.ensure_running()  # its start would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -167,6 +169,7 @@ def _interrupt_held_back() -> Iterator[None]:
 
 def _serve(connection: Connection, work: FileWork, debug: bool) -> None:
     """The life of a worker: open the work, then process the files it is given."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if debug:
         _log.setLevel(logging.DEBUG)
