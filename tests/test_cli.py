@@ -63,6 +63,7 @@ def test_a_group_without_a_command_says_what_it_has() -> None:
     assert "predict" in finished.err
 
 
+@pytest.mark.slow
 def test_a_defect_is_one_line_and_ends_with_one_and_debug_shows_where() -> None:
     code = (
         "import sys, playhead.cli, playhead.media\n"

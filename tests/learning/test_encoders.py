@@ -167,6 +167,7 @@ def test_packaged_weights_that_are_not_here_are_asked_for(
         create_encoder("mobilenetv2_100", "mobilenet-v2")
 
 
+@pytest.mark.slow
 def test_packaged_weights_that_were_changed_are_never_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

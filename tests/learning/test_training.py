@@ -206,6 +206,7 @@ def test_the_logged_loss_of_an_epoch_is_the_mean_over_its_samples(tmp_path: Path
     assert row["loss"] == pytest.approx(float(np.mean((2 * samples.values) ** 2)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_run_twice_gives_the_same_bits_whatever_the_workers(tmp_path: Path) -> None:
     for workers in (0, 2):
         run(tmp_path / str(workers), workers=workers, epochs=2)

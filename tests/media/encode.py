@@ -6,6 +6,7 @@ inverted, so a picture that is not exactly one frame does not read as a number a
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ CELL = 16
 BITS = 10
 
 
+@lru_cache(maxsize=512)
 def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
-    """A luma picture (H, W): a moving texture under the barcode of `number`."""
+    """A luma image (H, W), read-only: a moving texture under the barcode of `number`."""
     y, x = np.mgrid[0:height, 0:width]
     luma = (110 + 50 * np.sin((x + 3 * number) / 9) * np.cos((y - 2 * number) / 7)).astype(np.uint8)
     for bit in range(BITS):
@@ -27,6 +29,7 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np
             lit = bool(number >> bit & 1) != bool(row)
             cell = np.s_[row * CELL : (row + 1) * CELL, bit * CELL : (bit + 1) * CELL]
             luma[cell] = 210 if lit else 40
+    luma.flags.writeable = False
     return luma
 
 

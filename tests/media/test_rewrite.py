@@ -173,6 +173,7 @@ def test_progress_counts_every_frame(made: Made, tmp_path: Path) -> None:
     assert counting.steps == 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_change_nothing_of_what_is_kept(threads: int, made: Made, tmp_path: Path) -> None:
     options = RewriteOptions(crf=0, preset="ultrafast", threads=threads)

@@ -83,6 +83,7 @@ def test_the_sizes_of_coco_part_the_boxes_at_32_and_96_squared() -> None:
     assert result.medium == pytest.approx(34 / 101)  # recalls 0 to .33 of three medium boxes
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(cases())
 def test_matching_at_a_threshold_is_matching_of_what_lies_above_it(case: Case) -> None:

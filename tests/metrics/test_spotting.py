@@ -120,6 +120,7 @@ def map_at_1(truth: list[VideoEvents], predictions: list[VideoEvents]) -> float:
     return map_at(truth, predictions, 1.0)
 
 
+@pytest.mark.slow
 def test_a_bootstrap_covers_what_binomial_draws_of_videos_give() -> None:
     # Half of 20 videos are found, half are not: recall of a draw is binomial(20, .5) / 20.
     truth = [_match(f"{n}", n, count=5) for n in range(20)]

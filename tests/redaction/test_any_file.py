@@ -50,6 +50,7 @@ def darkest(path: Path) -> int:
         return int(np.asarray(picture.convert("RGB")).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "made", "copy", "note"),
     [

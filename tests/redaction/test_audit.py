@@ -201,6 +201,7 @@ def test_an_exposure_comes_before_a_partial_file_and_one_broken_audit_ends_no_ot
     assert run(*arguments).code == 4
 
 
+@pytest.mark.slow
 def test_a_picture_is_audited_too(tmp_path: Path) -> None:
     picture = np.full((96, 160, 3), 40, np.uint8)
     picture[30:60, 50:80] = 235

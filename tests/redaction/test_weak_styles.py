@@ -65,6 +65,7 @@ def faces(real_data: Path, packaged_weights: Callable[[str], Path]) -> Faces:
     return Faces(pictures, boxes)
 
 
+@pytest.mark.slow
 def test_a_fine_mosaic_and_a_light_blur_leave_most_faces_to_be_found(faces: Faces) -> None:
     assert faces.found_again(None) > 0.9
     assert faces.found_again(HideConfig(style="mosaic", cells=24)) > 0.5

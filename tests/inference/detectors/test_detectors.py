@@ -235,6 +235,7 @@ def greedy(found: Boxes) -> list[list[float]]:
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
 def test_tiles_find_faces_that_the_whole_picture_is_too_small_for(

@@ -87,6 +87,7 @@ def test_another_seed_is_another_match() -> None:
     assert draw_match(1, 0, config).events != draw_match(1, 1, config).events
 
 
+@pytest.mark.slow
 def test_at_a_variable_rate_events_lie_at_the_exact_frame(tmp_path: Path) -> None:
     config = FootballConfig(seconds=12, variable_rate=True, sound=False)
     generate_football(tmp_path, count=1, seed=8, config=config, processes=1)

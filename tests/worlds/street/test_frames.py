@@ -30,6 +30,7 @@ def wholes(seen: list[VisibleBox]) -> list[VisibleBox]:
     return [one for one in seen if one.track % PARTS == 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(4))
 def test_alone_in_the_street_an_object_changes_the_pixels_of_its_box(number: int) -> None:
     scene = draw_scene(11, number, CONFIG)
@@ -153,6 +154,7 @@ def test_without_motion_and_shake_nothing_but_the_noise_changes() -> None:
     assert all(scene.plan.offset(time) == first for time in scene.times)
 
 
+@pytest.mark.slow
 def test_things_move_and_come_and_go() -> None:
     scene = draw_scene(18, 1, CONFIG)
     painter = StreetRenderer(scene.plan, scene.times)
