@@ -4,8 +4,8 @@
     truth = paste_along(Path("street.mp4"), [face], Path("moving.mp4"), size=(640, 360), seed=1)
 
 The background is the caller's: a clip without faces, or with faces that the caller knows of.
-Truth is the box of each cut-out, clipped to the picture; one of which less than 30 % lies in the
-picture has none.
+Truth is the box of each cut-out, clipped to the image; one of which less than 30 % lies in the
+image has none.
 """
 
 import math
@@ -31,7 +31,7 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Way = Literal["cross", "sway", "visit"]
 LEAST_SHARE = 0.3
-"""Of a box, the share that must lie in the picture for it to be true."""
+"""Of a box, the share that must lie in the image for it to be true."""
 
 MOST_OVERLAP = 0.1
 """Of the smaller of two boxes, the share that the other may cover."""
@@ -43,21 +43,21 @@ _BLOCK = 16  # frames of the background read at once
 class Cutout:
     """Something cut out of a photo, with the box that is its truth.
 
-    Raises LabelError for a mask of another shape, or a box that has no area or leaves the picture.
+    Raises LabelError for a mask of another shape, or a box that has no area or leaves the image.
     """
 
-    picture: Bytes  # (h, w, 3) RGB
+    image: Bytes  # (h, w, 3) RGB
     mask: NDArray[np.float32]  # (h, w), 0 where nothing is pasted, 1 where all is
-    box: Box  # within the picture
+    box: Box  # within the image
     label: str
 
     def __post_init__(self) -> None:
         high, wide = self.mask.shape
         x1, y1, x2, y2 = self.box
-        if self.picture.shape != (high, wide, 3):
+        if self.image.shape != (high, wide, 3):
             raise LabelError(
-                f"{self.label}: a cut-out's mask of {wide}x{high} needs a picture of its size, "
-                f"got {self.picture.shape}"
+                f"{self.label}: a cut-out's mask of {wide}x{high} needs an image of its size, "
+                f"got {self.image.shape}"
             )
         if not (0 <= x1 < x2 <= wide and 0 <= y1 < y2 <= high):
             raise LabelError(
@@ -88,7 +88,7 @@ class _Wishes:
 
 
 def cut(
-    picture: Bytes,
+    image: Bytes,
     box: Box,
     margin: float = 0.3,
     *,
@@ -97,18 +97,18 @@ def cut(
 ) -> Cutout:
     """Cut an object out of a photo with a soft edge.
 
-    picture: RGB (H, W, 3). box: of the object in it. margin: how far the edge reaches beyond the
+    image: RGB (H, W, 3). box: of the object in it. margin: how far the edge reaches beyond the
     box on each side, as a share of its side; the cover falls from 1 to 0 over that margin.
     shape: "box" keeps the corners, as plates need.
     """
     x1, y1, x2, y2 = box
     wide, high = x2 - x1, y2 - y1
-    if not (wide > 0 and high > 0 and x1 >= 0 and x2 <= picture.shape[1]
-            and y1 >= 0 and y2 <= picture.shape[0]):  # fmt: skip
-        raise LabelError(f"{label}: box {box} has no area inside the picture {picture.shape[:2]}")
+    if not (wide > 0 and high > 0 and x1 >= 0 and x2 <= image.shape[1]
+            and y1 >= 0 and y2 <= image.shape[0]):  # fmt: skip
+        raise LabelError(f"{label}: box {box} has no area inside the image {image.shape[:2]}")
     left, top = max(math.floor(x1 - margin * wide), 0), max(math.floor(y1 - margin * high), 0)
-    right = min(math.ceil(x2 + margin * wide), picture.shape[1])
-    low = min(math.ceil(y2 + margin * high), picture.shape[0])
+    right = min(math.ceil(x2 + margin * wide), image.shape[1])
+    low = min(math.ceil(y2 + margin * high), image.shape[0])
     column = np.abs(np.arange(left, right) + 0.5 - (x1 + x2) / 2) / (wide / 2)
     row = np.abs(np.arange(top, low) + 0.5 - (y1 + y2) / 2) / (high / 2)
     power = 2.0 if shape == "ellipse" else 12.0
@@ -119,7 +119,7 @@ def cut(
     rim = 0.5 * margin
     mask *= _ramp(right - left, rim * wide)[None, :] * _ramp(low - top, rim * high)[:, None]
     return Cutout(
-        picture[top:low, left:right].copy(), mask, (x1 - left, y1 - top, x2 - left, y2 - top), label
+        image[top:low, left:right].copy(), mask, (x1 - left, y1 - top, x2 - left, y2 - top), label
     )
 
 
@@ -139,8 +139,8 @@ def paste_along(
     """Move cut-outs over a clip and write it as `out`; return where they are at every frame.
 
     clip: is scaled to `size` (width, height) and played forth and back for `seconds`.
-    together: how many cut-outs are in the picture at once at most. heights: of their boxes, as
-    shares of the picture's. brightness: how far each brightens and darkens on its way.
+    together: how many cut-outs are in the image at once at most. heights: of their boxes, as
+    shares of the image's. brightness: how far each brightens and darkens on its way.
     One track a way, at the frames where its box is true. Depends on the arguments alone.
     """
     if not cutouts:
@@ -157,9 +157,9 @@ def paste_along(
         with VideoWriter(out, *size, rate, crf=crf) as writer:
             for start in range(0, count, _BLOCK):
                 block = video.read(back_and_forth[start : start + _BLOCK], size=size)
-                for frame, picture in enumerate(block, start):
-                    _paste_all(picture, frame, flights, cutouts)
-                    writer.write(picture)
+                for frame, image in enumerate(block, start):
+                    _paste_all(image, frame, flights, cutouts)
+                    writer.write(image)
     tracks = (_track(number, flight, cutouts, size) for number, flight in enumerate(flights))
     return TrackFile(
         video=out.name,
@@ -198,7 +198,7 @@ def _plan(
 
 
 def _flight(rng: np.random.Generator, number: int, box: Box, wishes: _Wishes) -> _Flight:
-    """Across the picture, swaying in it all the time, or coming in and going out again."""
+    """Across the image, swaying in it all the time, or coming in and going out again."""
     width, height = wishes.size
     way: Way = ("cross", "sway", "visit")[int(rng.choice(3, p=(0.5, 0.25, 0.25)))]
     length = wishes.frames if way == "sway" else round(rng.uniform(1.5, 5.0) * wishes.rate)
@@ -212,7 +212,7 @@ def _flight(rng: np.random.Generator, number: int, box: Box, wishes: _Wishes) ->
     tall = np.clip(share, low, high) * height
     wide = tall * (box[2] - box[0]) / (box[3] - box[1])
     across, down = _way(rng, way, part, seconds)
-    # 0 and 1 lie just out of the picture on either side.
+    # 0 and 1 lie just out of the image on either side.
     column, row = across * (width + wide) - wide / 2, down * (height + tall) - tall / 2
     boxes = np.stack([column - wide / 2, row - tall / 2, column + wide / 2, row + tall / 2], axis=1)
     wave = np.sin(6.28 * (rng.uniform(0.1, 0.5) * seconds + rng.random()))
@@ -253,22 +253,22 @@ def _meet(one: _Flight, other: _Flight) -> bool:
 
 
 def _paste_all(
-    picture: Bytes, frame: int, flights: Sequence[_Flight], cutouts: Sequence[Cutout]
+    image: Bytes, frame: int, flights: Sequence[_Flight], cutouts: Sequence[Cutout]
 ) -> None:
     for flight in flights:
         row = frame - flight.start
         if 0 <= row < len(flight.boxes):
-            _paste(picture, cutouts[flight.cutout], flight.boxes[row], float(flight.gains[row]))
+            _paste(image, cutouts[flight.cutout], flight.boxes[row], float(flight.gains[row]))
 
 
-def _paste(picture: Bytes, cutout: Cutout, box: Floats, gain: float) -> None:
-    """Blend a cut-out into the picture so that its own box comes to lie on `box`."""
+def _paste(image: Bytes, cutout: Cutout, box: Floats, gain: float) -> None:
+    """Blend a cut-out into the image so that its own box comes to lie on `box`."""
     scale = float(box[3] - box[1]) / (cutout.box[3] - cutout.box[1])
     left, top = float(box[0]) - cutout.box[0] * scale, float(box[1]) - cutout.box[1] * scale
     high, wide = cutout.mask.shape
     x0, y0 = math.ceil(max(left, 0)), math.ceil(max(top, 0))
-    x1 = math.floor(min(left + wide * scale, picture.shape[1]))
-    y1 = math.floor(min(top + high * scale, picture.shape[0]))
+    x1 = math.floor(min(left + wide * scale, image.shape[1]))
+    y1 = math.floor(min(top + high * scale, image.shape[0]))
     if x1 <= x0 or y1 <= y0:
         return
     source = ((x0 - left) / scale, (y0 - top) / scale, (x1 - left) / scale, (y1 - top) / scale)
@@ -281,15 +281,15 @@ def _paste(picture: Bytes, cutout: Cutout, box: Floats, gain: float) -> None:
                 box=(shown[0], shown[1], shown[2], shown[3]),
             )
         )
-        for plane in (cutout.picture, cutout.mask)
+        for plane in (cutout.image, cutout.mask)
     )
-    part = picture[y0:y1, x0:x1]
+    part = image[y0:y1, x0:x1]
     mixed = part + (colour * np.float32(gain) - part) * cover[..., None]
     part[...] = np.clip(np.rint(mixed), 0, 255)
 
 
 def _track(number: int, flight: _Flight, cutouts: Sequence[Cutout], size: tuple[int, int]) -> Track:
-    """The boxes clipped to the picture, at the frames where enough of them lies in it."""
+    """The boxes clipped to the image, at the frames where enough of them lies in it."""
     clipped = np.clip(flight.boxes, 0, (*size, *size))
     area = np.prod(clipped[:, 2:] - clipped[:, :2], axis=1)
     whole = np.prod(flight.boxes[:, 2:] - flight.boxes[:, :2], axis=1)

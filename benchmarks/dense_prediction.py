@@ -111,8 +111,8 @@ def straightforward(model: SpottingModel, clip: Path) -> NDArray[np.float32]:
             stacks = [tuple(int(k) for k in stack) for stack in shown]
             for stack in stacks:
                 if stack not in cache:
-                    pictures = torch.stack([luma[k] for k in stack])[None].float() / 255
-                    cache[stack] = model.encode(pictures)
+                    images = torch.stack([luma[k] for k in stack])[None].float() / 255
+                    cache[stack] = model.encode(images)
             maps = torch.stack([cache[stack] for stack in stacks], 1)
             scores.append(torch.sigmoid(model.fuse(maps))[0].numpy())
             cache = {stack: maps for stack, maps in cache.items() if stack[-1] >= stacks[0][0]}
@@ -160,7 +160,7 @@ def make(config: ModelConfig, size: tuple[int, int], folder: Path) -> tuple[Spot
 
 
 def settle(model: SpottingModel, window: WindowSpec, size: tuple[int, int]) -> None:
-    """Give batch norms the statistics of pictures, and the last layer large weights.
+    """Give batch norms the statistics of images, and the last layer large weights.
 
     Without, random weights fade out and every score is one half, which any error would pass.
     """
@@ -178,13 +178,13 @@ def settle(model: SpottingModel, window: WindowSpec, size: tuple[int, int]) -> N
 
 
 def write_clip(path: Path, size: tuple[int, int], frames: int) -> Path:
-    """Seeded pictures with something in every frequency, that move a little."""
+    """Seeded images with something in every frequency, that move a little."""
     rng = np.random.default_rng(0)
     width, height = size
-    picture = rng.integers(16, 236, (height // 8 + 1, width // 8 + 1)).repeat(8, 0).repeat(8, 1)
+    image = rng.integers(16, 236, (height // 8 + 1, width // 8 + 1)).repeat(8, 0).repeat(8, 1)
     with VideoWriter(path, width, height, rate=25) as writer:
         for k in range(frames):
-            moved = np.roll(picture, (k, 3 * k), (0, 1))[:height, :width]
+            moved = np.roll(image, (k, 3 * k), (0, 1))[:height, :width]
             writer.write(moved.astype(np.uint8))
     return path
 

@@ -1,10 +1,10 @@
-"""Trained detectors on real pictures: with and without cut and paste, by blending, several seeds.
+"""Trained detectors on real images: with and without cut and paste, by blending, several seeds.
 
     python benchmarks/detector_arms.py [--seeds 1 2 3] [--epochs N] [--arms NAME...] [--runs FOLDER]
 
-Trains on the 245 pictures of plate_vehicle_openimages350 from a packaged ImageNet encoder, with
+Trains on the 245 images of plate_vehicle_openimages350 from a packaged ImageNet encoder, with
 nothing chosen on what is measured: the last epoch's averaged weights, as a bundle, on the other 105
-(valid and test). Beside them the packaged networks on the same pictures, counted the same way.
+(valid and test). Beside them the packaged networks on the same images, counted the same way.
 Finished runs are kept in --runs and not repeated. Two trainings of a thread each run side by side,
 which on two cores takes less time than one after the other on two threads.
 """
@@ -26,13 +26,13 @@ from scipy import stats
 
 from environment import describe
 from playhead.detection.config import DetectorConfig, find_config, load_detector_config
-from playhead.detection.evaluate import measure_pictures
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.evaluate import measure_images
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.train import fit_detector, plan_of
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.inference.detectors import open_detector
 from playhead.learning.run import TrainingRun
 from playhead.media.stills import read_still
@@ -56,8 +56,8 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         manifest = one_set(Path(os.environ["PLAYHEAD_DATA"]) / DATA, Path(folder) / "set")
-        held_out = joined(read_pictures(manifest, split=split) for split in ("valid", "test"))
-        print(f"{held_out.count()} in {len(held_out)} pictures that do not train\n")
+        held_out = joined(read_image_set(manifest, split=split) for split in ("valid", "test"))
+        print(f"{held_out.count()} in {len(held_out)} images that do not train\n")
         packaged(held_out)
         work = partial(one_run, manifest, held_out, arguments)
         runs = [(arm, seed) for arm in arguments.arms for seed in arguments.seeds]
@@ -106,13 +106,13 @@ def one_set(source: Path, out: Path) -> Path:
     return out / "manifest.csv"
 
 
-def joined(sets: Any) -> PictureSet:
+def joined(sets: Any) -> ImageSet:
     every = list(sets)
-    return PictureSet(every[0].classes, tuple(one for each in every for one in each.pictures))
+    return ImageSet(every[0].classes, tuple(one for each in every for one in each.images))
 
 
 def one_run(
-    manifest: Path, held_out: PictureSet, arguments: argparse.Namespace, arm: str, seed: int
+    manifest: Path, held_out: ImageSet, arguments: argparse.Namespace, arm: str, seed: int
 ) -> dict[str, Any]:
     """Train and measure, unless that was done before with the same settings."""
     config = settings_of(manifest, arm, seed, arguments)
@@ -155,26 +155,26 @@ def settings_of(
     return DetectorConfig.model_validate(values)
 
 
-def figures_of(truth: PictureSet, found: PictureSet) -> dict[str, float]:
-    result = measure_pictures(truth, found)
+def figures_of(truth: ImageSet, found: ImageSet) -> dict[str, float]:
+    result = measure_images(truth, found)
     return {label: one.ap50 for label, one in result.classes.items()} | {
         name: result.metrics()[name] for name in ("ap50", "ap50_95")
     }
 
 
-def packaged(held_out: PictureSet) -> None:
-    """The networks that `redaction run` takes, on the same pictures and counted the same way."""
+def packaged(held_out: ImageSet) -> None:
+    """The networks that `redaction run` takes, on the same images and counted the same way."""
     plates, cars = (open_detector(name, threads=THREADS) for name in ("plates", "objectron"))
     found = []
-    for one in held_out.pictures:
-        picture = read_still(one.path)
+    for one in held_out.images:
+        image = read_still(one.path)
         boxes = [
-            detector.detect([picture], threshold=0.01)[0][label]
+            detector.detect([image], threshold=0.01)[0][label]
             for detector, label in ((plates, "plate"), (cars, "car"))
         ]
         limits = np.tile(one.size, 2)
         found.append(
-            LabelledPicture(
+            LabelledImage(
                 one.path,
                 one.size,
                 np.clip(np.concatenate([each.boxes for each in boxes]), 0, limits).astype(float),
@@ -182,7 +182,7 @@ def packaged(held_out: PictureSet) -> None:
                 np.concatenate([each.scores for each in boxes]),
             )
         )
-    figures = figures_of(held_out, PictureSet(held_out.classes, tuple(found)))
+    figures = figures_of(held_out, ImageSet(held_out.classes, tuple(found)))
     print("packaged networks:", {name: round(value, 3) for name, value in figures.items()})
 
 

@@ -1,10 +1,10 @@
-"""Pictures a second of own detectors at 640 pixels, beside the packaged networks.
+"""Images a second of own detectors at 640 pixels, beside the packaged networks.
 
     python benchmarks/detector_speed.py [--threads 2] [--rounds 9]
 
 Every size that is packaged as a configuration, random weights (speed does not hang on them), run
-through OpenVINO as `redaction run` runs them: pictures of 640x640, boxes out. The peers bring every
-picture to 300x300 first, as they were trained. Rounds alternate; the fastest of each counts.
+through OpenVINO as `redaction run` runs them: images of 640x640, boxes out. The peers bring every
+image to 300x300 first, as they were trained. Rounds alternate; the fastest of each counts.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     print(describe())
     rng = np.random.default_rng(0)
-    pictures = list(rng.integers(0, 256, (BATCH, SIDE, SIDE, 3), dtype=np.uint8))
+    images = list(rng.integers(0, 256, (BATCH, SIDE, SIDE, 3), dtype=np.uint8))
     with tempfile.TemporaryDirectory() as folder:
         detectors: dict[str, Detect] = {}
         sizes: dict[str, str] = {}
@@ -49,9 +49,9 @@ def main() -> None:
         for name in PEERS:
             peer = open_detector(name, threads=arguments.threads)
             detectors[name] = partial(peer.detect, threshold=0.3)
-        best = fastest(detectors, pictures, arguments.rounds)
+        best = fastest(detectors, images, arguments.rounds)
     print(f"\n{SIDE}x{SIDE}, {arguments.threads} threads, batches of {BATCH}\n")
-    print("| detector | parameters | pictures a second | beside people | beside objectron |")
+    print("| detector | parameters | images a second | beside people | beside objectron |")
     print("|---|---|---|---|---|")
     for name, seconds in best.items():
         ratios = " | ".join(f"{best[peer] / seconds:.2f}" for peer in PEERS)
@@ -79,14 +79,14 @@ def own(name: str, folder: Path, threads: int) -> tuple[Detect, str]:
 
 
 def fastest(
-    detectors: dict[str, Detect], pictures: list[NDArray[np.uint8]], rounds: int
+    detectors: dict[str, Detect], images: list[NDArray[np.uint8]], rounds: int
 ) -> dict[str, float]:
     """Seconds of the fastest batch of each; other work on the machine can only slow one down."""
     best = dict.fromkeys(detectors, float("inf"))
     for round_number in range(rounds + 1):
         for name, detect in detectors.items():
             started = time.perf_counter()
-            detect(pictures)
+            detect(images)
             if round_number:  # the first one compiles
                 best[name] = min(best[name], time.perf_counter() - started)
     return best

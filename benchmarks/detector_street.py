@@ -1,9 +1,9 @@
 """What the reference claims of training a detector, on generated streets whose truth is exact.
 
-    python benchmarks/detector_street.py [--pictures N] [--epochs N] [--seeds 1 2] [--runs FOLDER]
+    python benchmarks/detector_street.py [--images N] [--epochs N] [--seeds 1 2] [--runs FOLDER]
 
-Size 416 against 1024, twice as long, cut and paste: the same pictures of 1280x720, the same network
-and optimiser, the same held-out pictures. Finished runs are kept in --runs and not repeated.
+Size 416 against 1024, twice as long, cut and paste: the same images of 1280x720, the same network
+and optimiser, the same held-out images. Finished runs are kept in --runs and not repeated.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import numpy as np
 
 from environment import describe
 from playhead.detection.config import DetectorConfig, find_config, load_detector_config
-from playhead.detection.evaluate import measure_pictures
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.evaluate import measure_images
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.train import fit_detector, plan_of
 from playhead.learning.run import TrainingRun
@@ -45,10 +45,10 @@ def main() -> None:
     arguments = parse()
     print(describe())
     settings = WORLD
-    world = WorldConfig(name="street", count=arguments.pictures, seed=7, settings=settings)
+    world = WorldConfig(name="street", count=arguments.images, seed=7, settings=settings)
     manifest = world_manifest(world)
-    held_out = read_pictures(manifest, split="test")
-    print(f"{len(held_out)} pictures that do not train: {held_out.count()}")
+    held_out = read_image_set(manifest, split="test")
+    print(f"{len(held_out)} images that do not train: {held_out.count()}")
     print(f"{arguments.epochs} epochs and twice as many, seeds {arguments.seeds}\n")
     print(f"| arm | mAP50 | mAP50-95 | {' | '.join(held_out.classes)} | seconds |")
     print("|---" * (4 + len(held_out.classes)) + "|")
@@ -64,7 +64,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=240)
+    parser.add_argument("--images", type=int, default=240)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
@@ -75,13 +75,13 @@ def parse() -> argparse.Namespace:
 def one_run(manifest: Path, arm: Arm, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
     """Train and measure, unless that was done before with the same settings."""
     size, times, pasted = arm
-    name = f"{size}-{times}-{pasted}-{seed}-{arguments.epochs}-{arguments.pictures}.json"
+    name = f"{size}-{times}-{pasted}-{seed}-{arguments.epochs}-{arguments.images}.json"
     kept = arguments.runs / name
     if kept.is_file():
         row: dict[str, float] = json.loads(kept.read_text())
         return row
     config = config_of(manifest, arm, seed, arguments.epochs)
-    held_out = read_pictures(manifest, split="test")
+    held_out = read_image_set(manifest, split="test")
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run = TrainingRun(Path(folder) / "run", config)
@@ -89,7 +89,7 @@ def one_run(manifest: Path, arm: Arm, seed: int, arguments: argparse.Namespace) 
         seconds = time.monotonic() - started
         run.export(trained.model, plan_of(config), trained.sides.train.classes, trained.fitted)
         found = predict_set([run.bundle], held_out, PredictOptions(threads=THREADS))
-    result = measure_pictures(held_out, found)
+    result = measure_images(held_out, found)
     row = {label: one.ap50 for label, one in result.classes.items()}
     row |= {figure: result.metrics()[figure] for figure in ("ap50", "ap50_95")}
     row["seconds"] = seconds

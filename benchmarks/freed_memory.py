@@ -95,7 +95,7 @@ def detector() -> Made:
     config = load_detector_config(find_detector("small"), ["data.manifest=none.csv"])
     model = build_detector(config.model.without_start(), 2).train()
     batch = {
-        "picture": torch.randint(0, 256, (4, 3, 320, 320), dtype=torch.uint8),
+        "image": torch.randint(0, 256, (4, 3, 320, 320), dtype=torch.uint8),
         "boxes": torch.tensor([[[40.0, 60.0, 200.0, 180.0]]] * 4),
         "labels": torch.zeros(4, 1, dtype=torch.int64),
     }

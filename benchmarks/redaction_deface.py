@@ -82,14 +82,14 @@ def cutouts(folder: Path) -> list[Cutout]:
         sys.exit(f"PLAYHEAD_DATA does not name a folder with {folder.name}")
     found = []
     for path in sorted((folder / "images").iterdir()):
-        picture, _ = read_image(path)
-        high, wide = picture.shape[:2]
+        image, _ = read_image(path)
+        high, wide = image.shape[:2]
         for line in (folder / "labels" / f"{path.stem}.txt").read_text().splitlines():
             x, y, w, h = (float(value) for value in line.split()[1:5])
             box = ((x - w / 2) * wide, (y - h / 2) * high, (x + w / 2) * wide, (y + h / 2) * high)
             inside = min(box) >= 0 and box[2] <= wide and box[3] <= high
             if inside and h * high >= 60:
-                found.append(cut(picture, box, 0.35))
+                found.append(cut(image, box, 0.35))
     return found
 
 

@@ -31,7 +31,7 @@ from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
 from playhead.inference.detectors import detect_tiled, open_detector
 from playhead.inference.weights import weight_path
 from playhead.media import open_video
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.redaction.audit import AuditConfig
 from playhead.redaction.audit_findings import core
@@ -183,7 +183,7 @@ def masked(image: Image, people: NDArray[np.float32], state: str) -> Image:
             ]
         case _:
             regions = []
-    Hider(HideConfig()).hide(Picture.of_rgb(after), regions)
+    Hider(HideConfig()).hide(Planes.of_rgb(after), regions)
     return after
 
 
@@ -265,7 +265,7 @@ def covered_shares(file: TrackFile, config: RedactionConfig) -> Sequence[float]:
     shares = []
     for frame in range(file.frames):
         image = np.full((file.height, file.width, 3), 255, np.uint8)
-        hider.hide(Picture.of_rgb(image), masks.regions(frame))
+        hider.hide(Planes.of_rgb(image), masks.regions(frame))
         shares.append(float((image == 0).all(axis=2).mean()))
     return shares
 

@@ -30,7 +30,7 @@ SCRIPTS = (
     "redaction_presets",
     "redaction_people",
     "inpainting",
-    "picture_metrics",
+    "image_metrics",
     "detector_arms",
     "detector_street",
     "detector_speed",

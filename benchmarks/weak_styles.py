@@ -2,7 +2,7 @@
 
 43 faces of nine photographs: CenterFace finds them, each style hides them with the default mask,
 then CenterFace and BlazeFace look at the result. A labelled face counts as found again where a
-detection overlaps its box by IoU .5. `solid`, `picture` and `fill` keep nothing of a face (a test
+detection overlaps its box by IoU .5. `solid`, `image` and `fill` keep nothing of a face (a test
 shows that), so what is "found" under them is guessed from hair, neck and the shape of the mask:
 they are the floor that `mosaic` and `blur` are to be read against.
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from environment import describe
 from playhead.decisions.boxes import Boxes, iou
 from playhead.inference.detectors import Detector, open_detector
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.redaction.config import MaskConfig
 from playhead.redaction.hide import HideConfig, Hider, Region
 from playhead.redaction.images import read_image
@@ -33,14 +33,14 @@ from playhead.redaction.resolved import FACE_THRESHOLDS
 NETWORKS = ("centerface", "blazeface")
 LOW = 0.1
 OVERLAP = 0.5
-STYLES = ("solid", "picture", "fill", "mosaic", "blur")
+STYLES = ("solid", "image", "fill", "mosaic", "blur")
 CELLS = (3, 6, 8, 12, 16)
 STRENGTHS = (0.05, 0.1, 0.15, 0.3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photograph:
-    """A picture with its labelled faces, and what is to be hidden in it.
+    """An image with its labelled faces, and what is to be hidden in it.
 
     pixels: RGB (H, W, 3); faces: (N, 4) labelled boxes; regions: masks of the faces found
     """
@@ -148,7 +148,7 @@ def hidden(one: Photograph, config: HideConfig | None) -> NDArray[np.uint8]:
     """The photograph with its faces hidden; None leaves it as it is."""
     pixels = one.pixels.copy()
     if config is not None:
-        Hider(config).hide(Picture.of_rgb(pixels), one.regions)
+        Hider(config).hide(Planes.of_rgb(pixels), one.regions)
     return pixels
 
 

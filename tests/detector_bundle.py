@@ -96,9 +96,9 @@ def colour_graph(classes: int, strides: Sequence[int]) -> onnx.ModelProto:
 
 
 def paint(
-    picture: NDArray[np.uint8], row: int, column: int, colour: tuple[int, int, int], side: int = 8
+    image: NDArray[np.uint8], row: int, column: int, colour: tuple[int, int, int], side: int = 8
 ) -> tuple[float, float, float, float]:
     """Colour one cell of a stride in place; the box that its blue says."""
-    picture[row * side : (row + 1) * side, column * side : (column + 1) * side] = colour
+    image[row * side : (row + 1) * side, column * side : (column + 1) * side] = colour
     x, y = (column + 0.5) * side, (row + 0.5) * side
     return x - colour[2], y - colour[2], x + colour[2], y + colour[2]

@@ -109,7 +109,7 @@ class GeneratedVideo:
         step = self.times[1] - self.times[0] if len(self.times) > 1 else 0.04
         return float(self.times[-1] + step)
 
-    def picture(self, k: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
+    def image(self, k: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
         return np.random.default_rng(k).integers(0, 256, size[::-1], dtype=np.uint8)
 
     def stream(
@@ -119,7 +119,7 @@ class GeneratedVideo:
         for k in wanted.tolist():
             if k not in self.unreadable:
                 self.given.append(k)
-                yield k, self.picture(k, size)
+                yield k, self.image(k, size)
 
 
 def window_by_window(
@@ -131,7 +131,7 @@ def window_by_window(
     scores = []
     for point in range(len(grid)):
         shown = grid.frames[plan.window.window_points(point, len(grid))]
-        luma = torch.from_numpy(np.stack([video.picture(int(k), plan.size) for k in shown]))[None]
+        luma = torch.from_numpy(np.stack([video.image(int(k), plan.size) for k in shown]))[None]
         views = [luma, luma.flip(-1)] if flip else [luma]
         with torch.inference_mode():
             each = [torch.sigmoid(model(view.float() / 255)) for view in views]

@@ -38,8 +38,8 @@ def moved(clip: Path, out: Path, seed: int = 3, **wishes: object) -> TrackFile:
     return paste_along(clip, [block()], out, size=SIZE, seed=seed, **asked)  # type: ignore[arg-type]
 
 
-def bright(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    rows, columns = np.nonzero(picture.min(axis=-1) > 150)
+def bright(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    rows, columns = np.nonzero(image.min(axis=-1) > 150)
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
 
 
@@ -48,9 +48,9 @@ def test_a_box_is_where_the_file_shows_the_cutout(clip: Path, tmp_path: Path) ->
     boxes_of = by_frame(truth)
     seen = 0
     with open_video(tmp_path / "out.mp4") as video:
-        for frame, picture in video.stream():
+        for frame, image in video.stream():
             for _, box in boxes_of(frame):
-                np.testing.assert_allclose(bright(picture), box, atol=1.5)
+                np.testing.assert_allclose(bright(image), box, atol=1.5)
                 seen += 1
     assert seen > 50
 
@@ -61,7 +61,7 @@ def test_the_background_plays_forth_and_back(clip: Path, tmp_path: Path) -> None
         assert video.frames == truth.frames == 150
         assert video.rate == 25
         assert (video.width, video.height) == SIZE
-        corner = [float(np.median(picture)) for _, picture in video.stream(stop=20)]
+        corner = [float(np.median(image)) for _, image in video.stream(stop=20)]
     wave = [abs(k % 12 - 12 * (k % 12 > 6)) for k in range(20)]
     np.testing.assert_allclose(corner, [40 + 5 * step for step in wave], atol=3)
 
@@ -95,7 +95,7 @@ def test_cutouts_hardly_cover_each_other(clip: Path, tmp_path: Path) -> None:
             for other in boxes[:number]:
                 common = np.clip(np.minimum(one, other)[2:] - np.maximum(one, other)[:2], 0, None)
                 areas = [np.prod(box[2:] - box[:2]) for box in (one, other)]
-                # What the picture's edge cuts off a box makes the common part a larger share.
+                # What the image's edge cuts off a box makes the common part a larger share.
                 assert np.prod(common) <= MOST_OVERLAP / LEAST_SHARE * min(areas) + 1e-3
     assert 2 <= most <= 5
 
@@ -130,7 +130,7 @@ def test_what_is_cut_out_is_whole_within_and_fades_to_nothing(shape: str) -> Non
     photo = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
     one = cut(photo, (40.0, 30.0, 90.0, 80.0), 0.3, shape=shape)  # type: ignore[arg-type]
     x1, y1, x2, y2 = (round(side) for side in one.box)
-    assert np.array_equal(one.picture[y1:y2, x1:x2], photo[30:80, 40:90])
+    assert np.array_equal(one.image[y1:y2, x1:x2], photo[30:80, 40:90])
     assert one.mask[(y1 + y2) // 2, x1 + 1 : x2 - 1].min() > 0.99
     assert one.mask[y1 + 1 : y2 - 1, (x1 + x2) // 2].min() > 0.99
     corner = float(one.mask[y1 + 1, x1 + 1])
@@ -175,8 +175,8 @@ def test_a_real_network_finds_real_faces_that_were_pasted(
     detector, boxes_of = open_detector("centerface", threads=1), by_frame(truth)
     found = wanted = 0
     with open_video(tmp_path / "out.mp4") as video:
-        for frame, picture in video.stream(wanted=np.arange(0, video.frames, 25)):
-            boxes = detector.detect([picture], threshold=0.3)[0]["face"].boxes
+        for frame, image in video.stream(wanted=np.arange(0, video.frames, 25)):
+            boxes = detector.detect([image], threshold=0.3)[0]["face"].boxes
             middles = (boxes[:, :2] + boxes[:, 2:]) / 2
             for _, (x1, y1, x2, y2) in boxes_of(frame):
                 within = (middles > (x1, y1)) & (middles < (x2, y2))

@@ -1,4 +1,4 @@
-"""Labelled pictures of squares and discs on noise, which a tiny detector learns in seconds."""
+"""Labelled images of squares and discs on noise, which a tiny detector learns in seconds."""
 
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,15 @@ TINY: dict[str, Any] = {
 
 
 def draw_set(folder: Path, count: int = 16, *, seed: int = 0, valid: float = 0.25) -> Path:
-    """Write pictures, labels, classes.txt and a manifest; the path of the manifest."""
+    """Write images, labels, classes.txt and a manifest; the path of the manifest."""
     rng = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     rows = ["video,labels,group,view,split,offset"]
     for number in range(count):
         name = f"drawn-{number:03d}"
-        picture, lines = _drawn(rng)
-        picture.save(folder / "images" / f"{name}.png")
+        image, lines = _drawn(rng)
+        image.save(folder / "images" / f"{name}.png")
         (folder / "labels" / f"{name}.txt").write_text("".join(lines))
         split = "valid" if number >= count * (1 - valid) else "train"
         rows.append(f"images/{name}.png,labels/{name}.txt,{name},,{split},")
@@ -67,8 +67,8 @@ def tiny_config(manifest: Path, **sections: Any) -> DetectorConfig:
 
 def _drawn(rng: np.random.Generator) -> tuple[Image.Image, list[str]]:
     noise = rng.integers(0, 80, (SIDE, SIDE, 3), dtype=np.uint8)
-    picture, lines = Image.fromarray(noise), []
-    pen = ImageDraw.Draw(picture)
+    image, lines = Image.fromarray(noise), []
+    pen = ImageDraw.Draw(image)
     for column, label in enumerate(rng.permutation(2)):
         side = int(rng.integers(18, 34))
         x = column * SIDE // 2 + int(rng.integers(2, SIDE // 2 - side - 2))
@@ -79,4 +79,4 @@ def _drawn(rng: np.random.Generator) -> tuple[Image.Image, list[str]]:
         lines.append(
             f"{label} {middle[0]:.6f} {middle[1]:.6f} {side / SIDE:.6f} {side / SIDE:.6f}\n"
         )
-    return picture, lines
+    return image, lines

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import NormaliseConfig, load_normalise_config
 from playhead.detection.normalise.report import NormaliseReport
 from playhead.files import sha256
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 GOOD = "0 .5 .5 .25 .5\n"  # 24, 12, 40, 36 of 64 x 48
 VOC = (
@@ -23,7 +23,7 @@ VOC = (
 def yolo(
     root: Path, labels: Mapping[str, str | bytes], *, classes: str = "car\nplate\n", seed: int = 0
 ) -> Path:
-    """A folder of pictures and YOLO labels; a picture of its own for each label file."""
+    """A folder of images and YOLO labels; an image of its own for each label file."""
     for place, (name, text) in enumerate(labels.items()):
         draw(root / "images" / f"{name}.jpg", seed=seed + place)
         path = root / "labels" / f"{name}.txt"
@@ -57,12 +57,12 @@ def checksums(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 def boxes_of(out: Path) -> dict[str, list[tuple[str, list[float]]]]:
-    """What stands in a written set: by picture the class and the rounded corners of each box."""
-    read = read_pictures(out)
+    """What stands in a written set: by image the class and the rounded corners of each box."""
+    read = read_image_set(out)
     return {
         one.path.relative_to(out.resolve() / "images").as_posix(): [
             (read.classes[label], np.round(box, 3).tolist())
             for label, box in zip(one.labels, one.boxes, strict=True)
         ]
-        for one in read.pictures
+        for one in read.images
     }

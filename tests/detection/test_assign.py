@@ -18,7 +18,7 @@ def by_hand(
     truth: list,
     most: int,
 ) -> tuple[dict[int, int], dict[int, float], dict[int, float]]:
-    """Owner, sureness and weight of each cell of one picture, counted one by one."""
+    """Owner, sureness and weight of each cell of one image, counted one by one."""
     cells, steps = grid
     overlap = np.zeros((len(truth), len(boxes)))
     metric = np.zeros_like(overlap)
@@ -101,7 +101,7 @@ def test_a_box_smaller_than_a_cell_is_learnt_by_some_cell() -> None:
     assert (made.weights > 0).any()
 
 
-def test_pictures_without_boxes_teach_background_alone() -> None:
+def test_images_without_boxes_teach_background_alone() -> None:
     cells, steps = cells_of(64, 64, STRIDES)
     boxes = torch.cat([cells - 4, cells + 4], 1)[None].expand(2, -1, -1)
     sure = torch.full((2, len(cells), 3), 0.5)

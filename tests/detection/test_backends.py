@@ -67,7 +67,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, network: DetectorNetwork) -
     return load_bundle(folder)
 
 
-def pictures() -> list[NDArray[np.uint8]]:
+def images() -> list[NDArray[np.uint8]]:
     rng = np.random.default_rng(0)
     sizes = [(120, 160), (160, 90), (33, 47), (300, 200)]
     return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
@@ -78,12 +78,12 @@ def in_torch(one: Bundle, precision: PrecisionChoice) -> CudaBackend:
 
 
 @torch.inference_mode()
-def test_torch_finds_what_the_network_says_in_pictures_of_any_size(
+def test_torch_finds_what_the_network_says_in_images_of_any_size(
     bundle: Bundle, network: DetectorNetwork
 ) -> None:
     own = BundleDetector(bundle, device="cuda", cuda_factory=in_torch)
-    for picture, found in zip(pictures(), own.detect(pictures(), threshold=0.001), strict=True):
-        view = view_of(picture, LONGEST, network.strides[-1])
+    for image, found in zip(images(), own.detect(images(), threshold=0.001), strict=True):
+        view = view_of(image, LONGEST, network.strides[-1])
         answer = network.for_images()(torch.from_numpy(view.pixels)[None])[0].numpy()
         middles, _ = cells(*view.pixels.shape[:2], tuple(network.strides))
         boxes = np.concatenate([middles - answer[:, :2], middles + answer[:, 2:4]], axis=1)
@@ -100,7 +100,7 @@ def test_torch_finds_what_the_network_says_in_pictures_of_any_size(
 def test_cuda_finds_what_torch_finds_on_a_processor(bundle: Bundle) -> None:
     there = BundleDetector(bundle, device="cuda", cuda_factory=cuda_detector)
     here = BundleDetector(bundle, device="cuda", cuda_factory=in_torch)
-    found, again = (one.detect(pictures(), threshold=0.001) for one in (there, here))
+    found, again = (one.detect(images(), threshold=0.001) for one in (there, here))
     for one, other in zip(found, again, strict=True):
         for label in CLASSES:
             assert one[label].scores[0] == pytest.approx(other[label].scores[0], abs=1e-4)

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from playhead.detection.crops import crops_of
-from playhead.detection.labels.read import UnseenPicture, of_split, read_pair, read_pictures
+from playhead.detection.labels.read import UnseenImage, of_split, read_image_set, read_pair
 from playhead.metrics.mistakes import find_mistakes
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 PLACES = ["absolute", "above", "here"]
 
 
 def case(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
-    """A document whose picture is a file outside its folder, and the name it has there."""
+    """A document whose image is a file outside its folder, and the name it has there."""
     secret = draw(folder / "home" / "private" / "secret.png")
     (folder / "home" / "set" / "images").mkdir(parents=True)
     monkeypatch.chdir(folder / "home")
@@ -40,7 +40,7 @@ def test_an_image_outside_the_folder_of_the_set_is_never_opened(
     place: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, _ = case(tmp_path, place, monkeypatch)
-    (path.parent / "none.csv").write_text("picture,label,score,x1,y1,x2,y2\n")
+    (path.parent / "none.csv").write_text("image,label,score,x1,y1,x2,y2\n")
     images = path.parent / "images" if named else None
     truth, found = read_pair(path, path.parent / "none.csv", images=images)
     [crop] = crops_of(find_mistakes(truth, found, thresholds=0.5), truth, found)
@@ -54,10 +54,10 @@ def test_its_name_still_pairs_detections_with_it(
 ) -> None:
     path, name = case(tmp_path, place, monkeypatch)
     rows = path.parent / "rows.csv"
-    rows.write_text(f"picture,label,score,x1,y1,x2,y2\n{name},car,.5,4,4,34,34\n")
+    rows.write_text(f"image,label,score,x1,y1,x2,y2\n{name},car,.5,4,4,34,34\n")
     truth, found = read_pair(path, rows)
-    assert found.pictures[0].boxes.tolist() == truth.pictures[0].boxes.tolist()
-    assert all(isinstance(one, UnseenPicture) for one in (*truth.pictures, *found.pictures))
+    assert found.images[0].boxes.tolist() == truth.images[0].boxes.tolist()
+    assert all(isinstance(one, UnseenImage) for one in (*truth.images, *found.images))
 
 
 def test_an_image_below_the_folder_of_the_labels_is_read(tmp_path: Path) -> None:
@@ -65,5 +65,5 @@ def test_an_image_below_the_folder_of_the_labels_is_read(tmp_path: Path) -> None
     draw(tmp_path / "train" / "images" / "b.jpg")
     (tmp_path / "train" / "labels").mkdir()
     (tmp_path / "train" / "labels" / "a.txt").write_text("0 .5 .5 .5 .5\n")
-    read = of_split(read_pictures(tmp_path, classes=["car"]), "train", tmp_path)
-    assert [isinstance(one, UnseenPicture) for one in read.pictures] == [False, False]
+    read = of_split(read_image_set(tmp_path, classes=["car"]), "train", tmp_path)
+    assert [isinstance(one, UnseenImage) for one in read.images] == [False, False]

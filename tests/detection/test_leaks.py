@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from playhead.detection.data import split_pictures
+from playhead.detection.data import split_images
 from playhead.detection.synthesis.synthesise import synthesise
 from playhead.errors import ConfigError, LabelError
 from tests.detection.drawn_set import draw_set, tiny_config
@@ -14,7 +14,7 @@ from tests.detection.drawn_set import draw_set, tiny_config
 
 def split(manifest: Path, more: Path) -> int:
     """How many images train with those of `more` added."""
-    sides = split_pictures(tiny_config(manifest, data={"more": [str(more / "manifest.csv")]}).data)
+    sides = split_images(tiny_config(manifest, data={"more": [str(more / "manifest.csv")]}).data)
     return len(sides.train)
 
 
@@ -59,7 +59,7 @@ def test_a_cut_out_of_an_image_that_is_held_out_is_refused(tmp_path: Path) -> No
     manifest = draw_set(tmp_path / "set", 4, valid=0)
     backgrounds = draw_set(tmp_path / "other", 2, seed=5).parent / "images"
     synthesise(manifest, tmp_path / "more", count=6, backgrounds=backgrounds)
-    assert {one["background"] for one in record_of(tmp_path / "more")["pictures"].values()} <= {
+    assert {one["background"] for one in record_of(tmp_path / "more")["images"].values()} <= {
         "drawn-000.png", "drawn-001.png",
     }  # fmt: skip
     as_split(manifest, 3, "valid")
@@ -79,10 +79,10 @@ def test_a_synthesised_image_in_the_manifest_itself_is_held_against_its_record(
     shutil.copy(drawn.with_name("classes.txt"), tmp_path)
     whole = tmp_path / "manifest.csv"
     whole.write_text("\n".join(rows) + "\n")
-    assert len(split_pictures(tiny_config(whole).data).train) == 8 + 2
+    assert len(split_images(tiny_config(whole).data).train) == 8 + 2
     with pytest.raises(LabelError, match="trains and is made of"):
         for fold in (0, 1):  # the images that were pasted from lie in both
-            split_pictures(tiny_config(whole, data={"folds": 2, "fold": fold}).data)
+            split_images(tiny_config(whole, data={"folds": 2, "fold": fold}).data)
 
 
 def record_of(folder: Path) -> dict:
@@ -94,12 +94,12 @@ def test_a_record_without_checksums_goes_by_the_name_of_the_background(
 ) -> None:
     synthesise(drawn, tmp_path / "more", count=2)
     document = record_of(tmp_path / "more") | {"schema": 1}
-    for entry in document["pictures"].values():
+    for entry in document["images"].values():
         del entry["made_of"]
     path = tmp_path / "more" / "synthesis.json"
     path.write_text(json.dumps(document))
     assert split(drawn, tmp_path / "more") == 8 + 2
-    document["pictures"]["1"]["background"] = "drawn-009.png"
+    document["images"]["1"]["background"] = "drawn-009.png"
     path.write_text(json.dumps(document))
     with pytest.raises(LabelError, match=r"pasted_0_000001\.jpg.*is made of .*drawn-009\.png"):
         split(drawn, tmp_path / "more")
@@ -126,7 +126,7 @@ def test_an_image_of_more_that_is_held_out_is_refused(
     )
     config = tiny_config(drawn, data={"more": [str(other)]})
     with pytest.raises(LabelError, match=rf"{name}\.png: train and {what} both"):
-        split_pictures(config.data)
+        split_images(config.data)
 
 
 def test_a_group_in_train_and_test_is_refused(drawn: Path) -> None:
@@ -134,4 +134,4 @@ def test_a_group_in_train_and_test_is_refused(drawn: Path) -> None:
         ",drawn-002,", ",street 1,")  # fmt: skip
     drawn.write_text(text)
     with pytest.raises(LabelError, match="street 1: on both sides of the split .*, and test"):
-        split_pictures(tiny_config(drawn).data)
+        split_images(tiny_config(drawn).data)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from playhead.detection.predict import PredictOptions, open_bundles, predict_set, predicted
 from playhead.errors import BundleError, LabelError, MediaError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.inference.bundle import Bundle
 from playhead.inference.runtime import OpenVinoBackend
 from tests.detector_bundle import paint, write_detector_bundle
@@ -29,74 +29,74 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 def painted(folder: Path, count: int = 11) -> tuple[list[Path], list[Box]]:
-    """Pictures of several sizes, in each of them a car at another place."""
+    """Images of several sizes, in each of them a car at another place."""
     paths, boxes = [], []
     for number in range(count):
-        picture = np.zeros((64, 96 + 16 * (number % 3), 3), np.uint8)
-        boxes.append(paint(picture, 3, 2 + number % 5, (200, 0, 9)))
+        image = np.zeros((64, 96 + 16 * (number % 3), 3), np.uint8)
+        boxes.append(paint(image, 3, 2 + number % 5, (200, 0, 9)))
         paths.append(folder / f"{number}.png")
-        Image.fromarray(picture).save(paths[-1])
+        Image.fromarray(image).save(paths[-1])
     return paths, boxes
 
 
-def truth_of(paths: list[Path]) -> PictureSet:
-    one = LabelledPicture(
+def truth_of(paths: list[Path]) -> ImageSet:
+    one = LabelledImage(
         paths[0], (0, 0), np.zeros((1, 4)), np.zeros(1, np.int32), np.ones(1, np.float32)
     )
-    return PictureSet(
+    return ImageSet(
         ("dog",), tuple(replace(one, path=path, group="street", split="test") for path in paths)
     )
 
 
-def test_pictures_come_in_their_order_with_the_group_and_split_of_their_set(
+def test_images_come_in_their_order_with_the_group_and_split_of_their_set(
     tmp_path: Path, bundle: Bundle
 ) -> None:
     paths, boxes = painted(tmp_path)
     found = predict_set([bundle], truth_of(paths), ONE_THREAD)
     assert found.classes == ("car", "plate")
-    assert [one.path for one in found.pictures] == paths
-    assert {(one.group, one.split) for one in found.pictures} == {("street", "test")}
-    for number, (one, box) in enumerate(zip(found.pictures, boxes, strict=True)):
+    assert [one.path for one in found.images] == paths
+    assert {(one.group, one.split) for one in found.images} == {("street", "test")}
+    for number, (one, box) in enumerate(zip(found.images, boxes, strict=True)):
         assert one.size == (96 + 16 * (number % 3), 64)
         np.testing.assert_allclose(one.boxes, [box], atol=1e-3)
         assert one.labels.tolist() == [0]
         assert one.scores.tolist() == pytest.approx([200 / 255], abs=1e-5)
 
 
-def test_paths_alone_will_do_and_a_picture_without_objects_has_no_boxes(
+def test_paths_alone_will_do_and_an_image_without_objects_has_no_boxes(
     tmp_path: Path, bundle: Bundle
 ) -> None:
     Image.new("RGB", (64, 48)).save(tmp_path / "black.png")
-    [one] = predict_set([bundle.folder], [tmp_path / "black.png"], ONE_THREAD).pictures
+    [one] = predict_set([bundle.folder], [tmp_path / "black.png"], ONE_THREAD).images
     assert (one.boxes.shape, one.group, one.split) == ((0, 4), "black", None)
-    assert predict_set([bundle], [], ONE_THREAD).pictures == ()
+    assert predict_set([bundle], [], ONE_THREAD).images == ()
 
 
-def test_boxes_end_at_the_edges_of_the_picture(tmp_path: Path, bundle: Bundle) -> None:
-    picture = np.zeros((48, 64, 3), np.uint8)
-    paint(picture, 0, 7, (255, 0, 20))
-    Image.fromarray(picture).save(tmp_path / "edge.png")
-    [one] = predict_set([bundle], [tmp_path / "edge.png"], ONE_THREAD).pictures
+def test_boxes_end_at_the_edges_of_the_image(tmp_path: Path, bundle: Bundle) -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    paint(image, 0, 7, (255, 0, 20))
+    Image.fromarray(image).save(tmp_path / "edge.png")
+    [one] = predict_set([bundle], [tmp_path / "edge.png"], ONE_THREAD).images
     np.testing.assert_allclose(one.boxes[0], [40, 0, 64, 24], atol=1e-3)
 
 
 def test_scores_go_down_to_a_thousandth_unless_more_is_asked(
     tmp_path: Path, bundle: Bundle
 ) -> None:
-    picture = np.zeros((32, 32, 3), np.uint8)
-    paint(picture, 1, 1, (2, 0, 4))
-    Image.fromarray(picture).save(tmp_path / "faint.png")
+    image = np.zeros((32, 32, 3), np.uint8)
+    paint(image, 1, 1, (2, 0, 4))
+    Image.fromarray(image).save(tmp_path / "faint.png")
     for options, count in [(PredictOptions(threads=1), 2), (ONE_THREAD, 0)]:
-        [one] = predict_set([bundle], [tmp_path / "faint.png"], options).pictures
+        [one] = predict_set([bundle], [tmp_path / "faint.png"], options).images
         # The cell itself, 2 / 255, and the larger one that holds it, a quarter of that.
         assert len(one.labels) == count
 
 
-def test_a_picture_that_cannot_be_read_is_named_and_spares_the_others(
+def test_an_image_that_cannot_be_read_is_named_and_spares_the_others(
     tmp_path: Path, bundle: Bundle
 ) -> None:
     paths, boxes = painted(tmp_path)
-    paths[4].write_bytes(b"no picture")
+    paths[4].write_bytes(b"no image")
     paths[9].unlink()
     with pytest.raises(MediaError, match=r"4\.png"):
         predict_set([bundle], paths, ONE_THREAD)
@@ -106,16 +106,16 @@ def test_a_picture_that_cannot_be_read_is_named_and_spares_the_others(
             assert isinstance(one, MediaError)
             assert str(paths[number]) in str(one)
         else:
-            assert isinstance(one, LabelledPicture)
+            assert isinstance(one, LabelledImage)
             np.testing.assert_allclose(one.boxes, [box], atol=1e-3)
 
 
-def test_a_picture_of_another_size_than_its_labels_is_refused(
+def test_an_image_of_another_size_than_its_labels_is_refused(
     tmp_path: Path, bundle: Bundle
 ) -> None:
     paths, _ = painted(tmp_path, 1)
-    [one] = truth_of(paths).pictures
-    wrong = PictureSet(("dog",), (replace(one, size=(97, 64)),))
+    [one] = truth_of(paths).images
+    wrong = ImageSet(("dog",), (replace(one, size=(97, 64)),))
     with pytest.raises(LabelError, match="has 96x64 pixels, its labels are of 97x64"):
         predict_set([bundle], wrong, ONE_THREAD)
 
@@ -127,7 +127,7 @@ def test_an_ensemble_is_asked_like_one_bundle(tmp_path: Path, bundle: Bundle) ->
     assert found.classes == ("car", "plate", "dog")
     # Red is a car to the one and a plate to the other, which only half of them believe.
     assert found.count() == {"car": 2, "plate": 2, "dog": 0}
-    assert found.pictures[0].scores.tolist() == pytest.approx([200 / 255, 100 / 255], abs=1e-5)
+    assert found.images[0].scores.tolist() == pytest.approx([200 / 255, 100 / 255], abs=1e-5)
 
 
 @pytest.mark.slow
@@ -149,7 +149,7 @@ def test_predicting_does_not_need_torch(tmp_path: Path, bundle: Bundle) -> None:
         options = PredictOptions(threads=1, device="cpu")
         found = predict_set([Path(sys.argv[1])], [Path(sys.argv[2])], options)
         assert "torch" not in sys.modules
-        print(found.pictures[0].labels[0])
+        print(found.images[0].labels[0])
         """
     )
     done = subprocess.run(
@@ -161,7 +161,7 @@ def test_predicting_does_not_need_torch(tmp_path: Path, bundle: Bundle) -> None:
     assert done.stdout.strip() == "0", done.stderr
 
 
-def test_a_picture_on_which_the_network_fails_spares_the_others(
+def test_an_image_on_which_the_network_fails_spares_the_others(
     tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths, boxes = painted(tmp_path)
@@ -169,7 +169,7 @@ def test_a_picture_on_which_the_network_fails_spares_the_others(
 
     def broken(self: OpenVinoBackend, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
         found = answer(self, part, inputs)
-        # The car of the pictures 3 and 8 stands in this column of cells.
+        # The car of the images 3 and 8 stands in this column of cells.
         found[inputs[:, 28, 43, 0] > 150] = np.nan
         return found
 
@@ -180,5 +180,5 @@ def test_a_picture_on_which_the_network_fails_spares_the_others(
             assert isinstance(one, BundleError)
             assert "not finite" in str(one)
         else:
-            assert isinstance(one, LabelledPicture)
+            assert isinstance(one, LabelledImage)
             np.testing.assert_allclose(one.boxes, [box], atol=1e-3)

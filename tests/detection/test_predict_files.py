@@ -1,4 +1,4 @@
-"""The command predict: pictures and videos in, label files, results, a submission, tracks out."""
+"""The command predict: images and videos in, label files, results, a submission, tracks out."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playhead.detection.labels.read import read_pair, read_pictures
-from playhead.detection.labels.write import write_pictures, write_set
+from playhead.detection.labels.read import read_image_set, read_pair
+from playhead.detection.labels.write import write_images, write_set
 from playhead.detection.predict import PredictOptions
 from playhead.detection.predict_files import predict_files
 from playhead.events.formats.tracks import read_tracks
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.events.model import Origin
 from playhead.files import sha256
 from playhead.inference.bundle import load_bundle
@@ -31,8 +31,8 @@ def bundle(tmp_path: Path) -> Path:
     return write_detector_bundle(tmp_path / "bundle").folder
 
 
-def picture(path: Path, column: int) -> tuple[float, ...]:
-    """Write a picture with a car; where it is."""
+def image(path: Path, column: int) -> tuple[float, ...]:
+    """Write an image with a car; where it is."""
     pixels = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     box = paint(pixels, 3, column, (204, 0, 9))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,14 +40,14 @@ def picture(path: Path, column: int) -> tuple[float, ...]:
     return box
 
 
-def truth(folder: Path) -> PictureSet:
-    """A set as normalising writes it: two pictures of one name in two folders, and a third."""
-    pictures = []
+def truth(folder: Path) -> ImageSet:
+    """A set as normalising writes it: two images of one name in two folders, and a third."""
+    images = []
     for number, name in enumerate(("a/x.png", "b/x.png", "y.png")):
         path = folder / "images" / name
-        box = picture(path, 3 + number)
-        pictures.append(
-            LabelledPicture(
+        box = image(path, 3 + number)
+        images.append(
+            LabelledImage(
                 path,
                 SIZE,
                 np.array([box]),
@@ -56,7 +56,7 @@ def truth(folder: Path) -> PictureSet:
                 split="test" if number else "train",
             )
         )
-    known = PictureSet(("car", "plate"), tuple(pictures))
+    known = ImageSet(("car", "plate"), tuple(images))
     write_set(known, folder)
     return known
 
@@ -79,43 +79,43 @@ def test_every_format_says_the_same_and_pairs_with_the_truth(
     assert (out / "labels" / "a" / "x.txt").is_file()
     for path in (out / "labels", out / "predictions.coco.json", out / "submission.csv"):
         true, found = read_pair(tmp_path / "set", path)
-        assert [one.path for one in true.pictures] == [one.path for one in known.pictures]
-        for one, other in zip(known.pictures, found.pictures, strict=True):
+        assert [one.path for one in true.images] == [one.path for one in known.images]
+        for one, other in zip(known.images, found.images, strict=True):
             np.testing.assert_allclose(other.boxes, one.boxes, atol=0.01)
             assert other.scores.tolist() == pytest.approx([0.8], abs=1e-5)
 
 
-def test_only_the_pictures_of_a_split_are_looked_at(tmp_path: Path, bundle: Path) -> None:
+def test_only_the_images_of_a_split_are_looked_at(tmp_path: Path, bundle: Path) -> None:
     truth(tmp_path / "set")
     out = tmp_path / "found"
     options = ("--out", out, "--split", "test", "--format", "csv", "--threshold", "0.5")
     result = playhead_json("detection", "predict", bundle, tmp_path / "set", *options)
     assert [Path(one["path"]).parent.name for one in result["files"]] == ["b", "images"]
-    names = [one.path.as_posix() for one in read_pictures(out).pictures]
+    names = [one.path.as_posix() for one in read_image_set(out).images]
     assert [name.removeprefix(f"{out}/") for name in names] == ["b/x.png", "y.png"]
     _, found = read_pair(tmp_path / "set", out, split="test")
     assert found.count() == {"car": 2, "plate": 0}
 
 
-def test_one_bad_picture_ends_no_batch_and_is_in_no_output(tmp_path: Path, bundle: Path) -> None:
+def test_one_bad_image_ends_no_batch_and_is_in_no_output(tmp_path: Path, bundle: Path) -> None:
     for number in range(3):
-        picture(tmp_path / "photos" / f"{number}.png", 4)
+        image(tmp_path / "photos" / f"{number}.png", 4)
     out = tmp_path / "found"
     options = ("--out", out, "--threshold", "0.5")
     playhead("detection", "predict", bundle, tmp_path / "photos", *options)
     assert (out / "labels" / "1.txt").read_text().startswith("0 ")
-    (tmp_path / "photos" / "1.png").write_bytes(b"no picture")
+    (tmp_path / "photos" / "1.png").write_bytes(b"no image")
     result = playhead_json(
         "detection", "predict", bundle, tmp_path / "photos", *options, "--overwrite", code=3
     )
     assert [one["status"] for one in result["files"]] == ["ok", "failed", "ok"]
     assert not (out / "labels" / "1.txt").exists()
-    names = [one.path.name for one in read_pictures(out / "submission.csv").pictures]
+    names = [one.path.name for one in read_image_set(out / "submission.csv").images]
     assert names == ["0.png", "2.png"]
 
 
 def test_what_exists_is_refused_before_anything_is_done(tmp_path: Path, bundle: Path) -> None:
-    picture(tmp_path / "photos" / "0.png", 4)
+    image(tmp_path / "photos" / "0.png", 4)
     arguments = ("detection", "predict", bundle, tmp_path / "photos", "--out", tmp_path / "found")
     playhead(*arguments)
     finished = run(*arguments)
@@ -130,7 +130,7 @@ def test_no_output_of_an_earlier_run_stays_beside_those_of_this_one(
     tmp_path: Path, bundle: Path
 ) -> None:
     for name in ("one/a.png", "one/b/c.png", "two/d.png"):
-        picture(tmp_path / name, 4)
+        image(tmp_path / name, 4)
     out = tmp_path / "found"
     first = ("detection", "predict", bundle, tmp_path / "one", "--out", out)
     playhead(*first, "--format", "yolo,voc,coco")
@@ -151,7 +151,7 @@ def test_labels_without_scores_are_never_replaced_or_removed(
     tmp_path: Path, bundle: Path, kind: str
 ) -> None:
     known = truth(tmp_path / "set")
-    write_pictures(known, tmp_path / "labels-of-mine", [kind])
+    write_images(known, tmp_path / "labels-of-mine", [kind])
     for out in (tmp_path / "labels-of-mine", tmp_path / "set"):
         before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
         finished = run(
@@ -162,11 +162,9 @@ def test_labels_without_scores_are_never_replaced_or_removed(
         assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-def test_two_pictures_that_would_share_a_label_file_are_refused(
-    tmp_path: Path, bundle: Path
-) -> None:
-    picture(tmp_path / "photos" / "0.png", 4)
-    picture(tmp_path / "photos" / "0.jpg", 4)
+def test_two_images_that_would_share_a_label_file_are_refused(tmp_path: Path, bundle: Path) -> None:
+    image(tmp_path / "photos" / "0.png", 4)
+    image(tmp_path / "photos" / "0.jpg", 4)
     arguments = ("detection", "predict", bundle, tmp_path / "photos", "--out", tmp_path / "found")
     finished = run(*arguments)
     assert (finished.code, "would share the label file 0.txt" in finished.err) == (2, True)
@@ -175,7 +173,7 @@ def test_two_pictures_that_would_share_a_label_file_are_refused(
 
 
 def test_formats_add_up_however_they_are_named(tmp_path: Path, bundle: Path) -> None:
-    picture(tmp_path / "photos" / "0.png", 4)
+    image(tmp_path / "photos" / "0.png", 4)
     for place, wanted in enumerate((["yolo,voc"], ["yolo", "voc"])):
         asked = [word for one in wanted for word in ("--format", one)]
         out = tmp_path / str(place)
@@ -187,10 +185,10 @@ def test_formats_add_up_however_they_are_named(tmp_path: Path, bundle: Path) -> 
 @pytest.mark.parametrize(
     ("name", "message"), [(" lead.png", "without spaces around"), ("caf\udce9.png", "not UTF-8")]
 )
-def test_a_name_that_a_format_cannot_hold_is_refused_before_any_picture_is_looked_at(
+def test_a_name_that_a_format_cannot_hold_is_refused_before_any_image_is_looked_at(
     tmp_path: Path, bundle: Path, name: str, message: str
 ) -> None:
-    picture(tmp_path / "plain.png", 4)
+    image(tmp_path / "plain.png", 4)
     (tmp_path / "photos").mkdir()
     (tmp_path / "plain.png").rename(tmp_path / "photos" / name)
     arguments = ("detection", "predict", bundle, tmp_path / "photos", "--out", tmp_path / "found")
@@ -200,10 +198,10 @@ def test_a_name_that_a_format_cannot_hold_is_refused_before_any_picture_is_looke
     assert run(*arguments, "--format", "yolo").code == 0
 
 
-def test_a_network_that_cannot_be_run_ends_before_any_picture_is_looked_at(
+def test_a_network_that_cannot_be_run_ends_before_any_image_is_looked_at(
     tmp_path: Path, bundle: Path
 ) -> None:
-    picture(tmp_path / "photos" / "0.png", 4)
+    image(tmp_path / "photos" / "0.png", 4)
     graph = load_bundle(bundle).graph("model")
     graph.write_bytes(graph.read_bytes()[:200])
     sums = bundle / "SHA256SUMS"
@@ -215,7 +213,7 @@ def test_a_network_that_cannot_be_run_ends_before_any_picture_is_looked_at(
 
 
 def test_a_video_becomes_tracks_of_every_class_of_the_bundle(tmp_path: Path, bundle: Path) -> None:
-    picture(tmp_path / "mixed" / "still.png", 4)
+    image(tmp_path / "mixed" / "still.png", 4)
     pixels = np.zeros((64, 96, 3), np.uint8)
     pixels[16:32, 32:48] = (220, 0, 14)
     with VideoWriter(tmp_path / "mixed" / "street" / "v.mp4", 96, 64, 25) as writer:
@@ -256,7 +254,7 @@ def test_a_track_file_that_exists_is_refused_before_any_image_is_detected(
     tmp_path: Path, bundle: Path
 ) -> None:
     street_video(tmp_path / "in" / "v.mp4")
-    picture(tmp_path / "in" / "still.png", 4)
+    image(tmp_path / "in" / "still.png", 4)
     out = tmp_path / "found"
     out.mkdir()
     (out / "v.tracks.npz").write_bytes(b"mine")
@@ -270,7 +268,7 @@ def test_a_track_file_that_exists_is_refused_before_any_image_is_detected(
 
 def test_an_ensemble_fuses_and_weights_are_checked(tmp_path: Path, bundle: Path) -> None:
     other = write_detector_bundle(tmp_path / "other", ("plate", "dog")).folder
-    picture(tmp_path / "photos" / "0.png", 4)
+    image(tmp_path / "photos" / "0.png", 4)
     arguments = (
         *("detection", "predict", bundle, tmp_path / "photos", "--with", other),
         *("--out", tmp_path / "found", "--format", "coco", "--threshold", "0.3"),
@@ -290,7 +288,7 @@ def test_an_ensemble_fuses_and_weights_are_checked(tmp_path: Path, bundle: Path)
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path, bundle: Path) -> None:
-    picture(tmp_path / "0.png", 4)
+    image(tmp_path / "0.png", 4)
     options = ("--out", tmp_path / "found", "--format", "xml")
     finished = run("detection", "predict", bundle, tmp_path / "0.png", *options)
     assert finished.code == 2
@@ -315,7 +313,7 @@ def street_video(path: Path) -> None:
         (("--weights", "1,1", "--set", "thresholds.plate=0.6"), {"car"}),
     ],
 )
-def test_weights_and_settings_count_in_videos_as_in_pictures(
+def test_weights_and_settings_count_in_videos_as_in_images(
     tmp_path: Path, bundle: Path, options: tuple[str, ...], labels: set[str]
 ) -> None:
     # Red is a car to the one and a plate to the other, with half of .86 if both count the same.
@@ -328,7 +326,7 @@ def test_weights_and_settings_count_in_videos_as_in_pictures(
 
 
 @pytest.mark.slow
-def test_enlarging_and_precision_count_in_videos_as_in_pictures(
+def test_enlarging_and_precision_count_in_videos_as_in_images(
     tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     street_video(tmp_path / "v.mp4")
@@ -356,12 +354,12 @@ def test_enlarging_and_precision_count_in_videos_as_in_pictures(
 @pytest.mark.parametrize(
     ("known", "said"),
     [
-        ((("0.png",), ("car", "plate")), "has no picture 1.png"),
+        ((("0.png",), ("car", "plate")), "has no image 1.png"),
         ((("0.png", "1.png"), ("car", "dog")), "has no class plate"),
         (None, "ids.json"),
     ],
 )
-def test_results_that_cannot_be_numbered_are_refused_before_any_picture_is_looked_at(
+def test_results_that_cannot_be_numbered_are_refused_before_any_image_is_looked_at(
     tmp_path: Path,
     bundle: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -369,7 +367,7 @@ def test_results_that_cannot_be_numbered_are_refused_before_any_picture_is_looke
     said: str,
 ) -> None:
     for number in range(2):
-        picture(tmp_path / "photos" / f"{number}.png", 4)
+        image(tmp_path / "photos" / f"{number}.png", 4)
     ids = tmp_path / "ids.json"
     if known is not None:
         names, classes = known
@@ -381,7 +379,7 @@ def test_results_that_cannot_be_numbered_are_refused_before_any_picture_is_looke
         ids.write_text(json.dumps(document))
 
     def look(*_: Any) -> None:
-        raise AssertionError("a picture was looked at")
+        raise AssertionError("an image was looked at")
 
     monkeypatch.setattr("playhead.detection.predict_files.predicted", look)
     arguments = (bundle, tmp_path / "photos", "--out", tmp_path / "found", "--ids", ids)

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from playhead.detection.crops import crops_of, image_names, worst_mistakes
-from playhead.detection.evaluate import measure_pictures
+from playhead.detection.evaluate import measure_images
 from playhead.detection.report import write_detector_report
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.metrics.mistakes import find_mistakes
 from tests.metrics.coco_reference import random_case
 
@@ -21,8 +21,8 @@ CLASSES = ("car", "head")
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
-def labelled(path: Path, boxes: list, labels: list, scores: list | None = None) -> LabelledPicture:
-    return LabelledPicture(
+def labelled(path: Path, boxes: list, labels: list, scores: list | None = None) -> LabelledImage:
+    return LabelledImage(
         path=path,
         size=(200, 120),
         boxes=np.array(boxes, np.float64).reshape(-1, 4),
@@ -31,7 +31,7 @@ def labelled(path: Path, boxes: list, labels: list, scores: list | None = None) 
     )
 
 
-def case(folder: Path) -> tuple[PictureSet, PictureSet]:
+def case(folder: Path) -> tuple[ImageSet, ImageSet]:
     """A red car that was found, a blue one that was missed, a false head."""
     pixels = np.full((120, 200, 3), 128, np.uint8)
     pixels[10:40, 10:60], pixels[60:100, 100:180] = RED, BLUE
@@ -43,8 +43,8 @@ def case(folder: Path) -> tuple[PictureSet, PictureSet]:
     gone = folder / "b" / "gone.png"
     missing = labelled(gone, [[0, 0, 50, 50]], [1])
     return (
-        PictureSet(CLASSES, (truth, missing)),
-        PictureSet(CLASSES, (found, labelled(gone, [], []))),
+        ImageSet(CLASSES, (truth, missing)),
+        ImageSet(CLASSES, (found, labelled(gone, [], []))),
     )
 
 
@@ -87,7 +87,7 @@ def test_a_crop_holds_the_pixels_of_its_window_around_the_mistake(tmp_path: Path
 def test_a_missing_image_is_reported_and_not_invented(tmp_path: Path) -> None:
     truth, found = case(tmp_path)
     mistakes = find_mistakes(truth, found, thresholds=0.5)
-    [gone] = [one for one in crops_of(mistakes, truth, found) if one.mistake.picture == 1]
+    [gone] = [one for one in crops_of(mistakes, truth, found) if one.mistake.image == 1]
     assert gone.pixels is None
     assert gone.reason == "not on disk"
     page = write_detector_report(truth, found, tmp_path / "r.html", title="T")
@@ -100,12 +100,12 @@ def test_a_missing_image_is_reported_and_not_invented(tmp_path: Path) -> None:
 def test_an_image_of_another_size_or_that_cannot_be_read_has_no_crop(tmp_path: Path) -> None:
     truth, found = case(tmp_path)
     mistakes = find_mistakes(truth, found, thresholds=0.5)
-    path = truth.pictures[0].path
+    path = truth.images[0].path
     Image.new("RGB", (100, 60)).save(path)
-    assert {one.reason for one in crops_of(mistakes, truth, found) if one.mistake.picture == 0} == {
+    assert {one.reason for one in crops_of(mistakes, truth, found) if one.mistake.image == 0} == {
         "100x60 pixels, but its labels are for 200x120"
     }
-    path.write_bytes(b"no picture")
+    path.write_bytes(b"no image")
     for one in crops_of(mistakes, truth, found):
         assert one.pixels is None
         assert str(tmp_path) not in one.reason
@@ -115,7 +115,7 @@ def test_the_page_holds_the_figures_of_the_metrics(tmp_path: Path) -> None:
     truth, found = random_case(6, 30)
     page = write_detector_report(truth, found, tmp_path / "r.html", title="T")
     data = document(page)
-    result = measure_pictures(truth, found)
+    result = measure_images(truth, found)
     tiles = shown_tiles(page)
     assert tiles["mAP50"] == f"{result.metrics()['ap50']:.3f}"
     assert tiles["mAP50-95"] == f"{result.metrics()['ap50_95']:.3f}"
@@ -157,8 +157,8 @@ def test_the_page_loads_nothing_and_a_label_stays_text(
 ) -> None:
     name = '</script><img src=x onerror="alert(1)">'
     truth, found = case(tmp_path)
-    truth = PictureSet((name, "head"), truth.pictures)
-    found = PictureSet((name, "head"), found.pictures)
+    truth = ImageSet((name, "head"), truth.images)
+    found = ImageSet((name, "head"), found.images)
     page = write_detector_report(
         truth, found, tmp_path / "r.html", title=f"T {name}", config=f"a: {name}"
     )
@@ -188,7 +188,7 @@ def test_a_run_gives_its_curves_and_its_configuration(tmp_path: Path) -> None:
 
 
 def test_a_set_without_images_has_a_page(tmp_path: Path) -> None:
-    empty = PictureSet(CLASSES, ())
+    empty = ImageSet(CLASSES, ())
     page = write_detector_report(empty, empty, tmp_path / "r.html", title="T")
     assert document(page)["mistakes"] == []
     assert shown_tiles(page)["mAP50"] == "–"
@@ -196,11 +196,11 @@ def test_a_set_without_images_has_a_page(tmp_path: Path) -> None:
 
 def test_an_image_is_named_with_as_many_folders_as_make_the_name_unique() -> None:
     paths = ("/x/a/1.jpg", "/x/b/1.jpg", "/y/b/1.jpg", "/x/a/2.jpg")
-    pictures = tuple(labelled(Path(path), [], []) for path in paths)
-    assert image_names(PictureSet(CLASSES, pictures)) == [
+    images = tuple(labelled(Path(path), [], []) for path in paths)
+    assert image_names(ImageSet(CLASSES, images)) == [
         "a/1.jpg", "x/b/1.jpg", "y/b/1.jpg", "2.jpg"
     ]  # fmt: skip
-    assert image_names(PictureSet((), ())) == []
+    assert image_names(ImageSet((), ())) == []
 
 
 def test_many_classes_share_the_crops_and_the_most_frequent_have_lines(
@@ -216,7 +216,7 @@ def test_many_classes_share_the_crops_and_the_most_frequent_have_lines(
     page = write_detector_report(truth, found, tmp_path / "r.html", title="T")
     data = document(page)
     shown = {one["name"] for one in data["precision_recall"]}
-    counts = sorted(measure_pictures(truth, found).classes.items(), key=lambda one: -one[1].boxes)
+    counts = sorted(measure_images(truth, found).classes.items(), key=lambda one: -one[1].boxes)
     assert len(shown) == 8
     assert min(dict(counts)[label].boxes for label in shown) >= counts[8][1].boxes
     assert "8 classes with most boxes" in page.read_text(encoding="utf-8")

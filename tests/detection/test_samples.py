@@ -1,4 +1,4 @@
-"""Pictures as samples: boxes follow the pixels, and a sample hangs on nothing but its numbers."""
+"""Images as samples: boxes follow the pixels, and a sample hangs on nothing but its numbers."""
 
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,21 @@ from PIL import Image
 from scipy.ndimage import binary_erosion
 
 from playhead.config import validate
-from playhead.detection.sample_cache import PictureCache
-from playhead.detection.sample_settings import PictureAugmentation
-from playhead.detection.samples import TrainingPictures
+from playhead.detection.sample_cache import ImageCache
+from playhead.detection.sample_settings import ImageAugmentation
+from playhead.detection.samples import TrainingImages
 from playhead.errors import LabelError, MediaError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.samples.loader import batches
 
 STILL: dict[str, Any] = {"brightness": 0, "contrast": 0, "saturation": 0, "balance": 0}
 SIZE = (160, 120)
 
 
-def a_set(folder: Path, count: int = 6) -> PictureSet:
-    """Black pictures of several sizes with one white rectangle each, which is labelled."""
+def a_set(folder: Path, count: int = 6) -> ImageSet:
+    """Black images of several sizes with one white rectangle each, which is labelled."""
     rng = np.random.default_rng(0)
-    pictures = []
+    images = []
     for number in range(count):
         width, height = int(rng.integers(150, 330)), int(rng.integers(150, 330))
         pixels = np.zeros((height, width, 3), np.uint8)
@@ -35,15 +35,15 @@ def a_set(folder: Path, count: int = 6) -> PictureSet:
         Image.fromarray(pixels).save(path)
         boxes = np.array([[x, y, x + w, y + h]], float)
         labels, scores = np.array([number % 2], np.int32), np.ones(1, np.float32)
-        pictures.append(LabelledPicture(path, (width, height), boxes, labels, scores))
-    return PictureSet(("even", "odd"), tuple(pictures))
+        images.append(LabelledImage(path, (width, height), boxes, labels, scores))
+    return ImageSet(("even", "odd"), tuple(images))
 
 
-def samples(pictures: PictureSet, *, limit: int = 10**8, **settings: Any) -> TrainingPictures:
-    augmentation = validate(PictureAugmentation, STILL | settings, source="test")
-    cache = PictureCache([one.path for one in pictures.pictures], longest=400, limit=limit)
-    return TrainingPictures(
-        pictures=pictures,
+def samples(images: ImageSet, *, limit: int = 10**8, **settings: Any) -> TrainingImages:
+    augmentation = validate(ImageAugmentation, STILL | settings, source="test")
+    cache = ImageCache([one.path for one in images.images], longest=400, limit=limit)
+    return TrainingImages(
+        images=images,
         cache=cache,
         size=SIZE,
         settings=augmentation,
@@ -66,7 +66,7 @@ def test_a_box_follows_its_white_rectangle_to_within_two_pixels(
     for epoch in range(1, 9):
         for index in range(len(made)):
             sample = made.sample(epoch, index)
-            white = sample["picture"][0] > 127
+            white = sample["image"][0] > 127
             covered = np.zeros_like(white)
             for x1, y1, x2, y2 in boxes_of(sample):
                 part = white[
@@ -90,21 +90,21 @@ def test_a_box_follows_its_white_rectangle_to_within_two_pixels(
 
 
 def test_labels_stay_with_their_boxes(tmp_path: Path) -> None:
-    pictures = a_set(tmp_path)
-    made = samples(pictures, mosaic=0, scale=(1, 1), flip=0)
+    images = a_set(tmp_path)
+    made = samples(images, mosaic=0, scale=(1, 1), flip=0)
     order = made._order(1)
     for index in range(len(made)):
         sample = made.sample(1, index)
         labels = sample["labels"][sample["labels"] >= 0]
-        assert labels.tolist() == pictures.pictures[order[index]].labels.tolist()
+        assert labels.tolist() == images.images[order[index]].labels.tolist()
 
 
-def test_a_sample_is_the_same_whether_its_pictures_are_in_memory_or_not(tmp_path: Path) -> None:
-    pictures = a_set(tmp_path)
+def test_a_sample_is_the_same_whether_its_images_are_in_memory_or_not(tmp_path: Path) -> None:
+    images = a_set(tmp_path)
     settings = {"mosaic": 0.5, **dict.fromkeys(STILL, 0.3)}
-    kept, read = samples(pictures, **settings), samples(pictures, limit=0, **settings)
-    assert (kept.cache.kept, read.cache.kept) == (len(pictures), 0)
-    for index in range(len(pictures)):
+    kept, read = samples(images, **settings), samples(images, limit=0, **settings)
+    assert (kept.cache.kept, read.cache.kept) == (len(images), 0)
+    for index in range(len(images)):
         one, other = kept.sample(2, index), read.sample(2, index)
         assert all(np.array_equal(one[name], other[name]) for name in one)
 
@@ -113,7 +113,7 @@ def test_a_sample_is_the_same_whether_its_pictures_are_in_memory_or_not(tmp_path
 def test_all_of_a_batch_have_one_size_and_batches_differ(tmp_path: Path, workers: int) -> None:
     made = samples(a_set(tmp_path, 24), multi_scale=(0.5, 1.5))
     loaded = list(batches(made, batch_size=4, seed=0, epoch=1, workers=workers))
-    shapes = {tuple(batch["picture"].shape[2:]) for batch in loaded}
+    shapes = {tuple(batch["image"].shape[2:]) for batch in loaded}
     assert len(loaded) == 6
     assert len(shapes) > 1
     assert all(side % 32 == 0 for shape in shapes for side in shape)
@@ -126,46 +126,46 @@ def test_the_last_epochs_have_no_mosaics(tmp_path: Path) -> None:
 
 
 def test_memory_stays_below_its_limit_and_the_rest_is_read_anew(tmp_path: Path) -> None:
-    pictures = a_set(tmp_path)
-    sizes = [one.size[0] * one.size[1] * 3 for one in pictures.pictures]
+    images = a_set(tmp_path)
+    sizes = [one.size[0] * one.size[1] * 3 for one in images.images]
     limit = sum(sizes[:3]) + 1
-    cache = PictureCache([one.path for one in pictures.pictures], longest=400, limit=limit)
+    cache = ImageCache([one.path for one in images.images], longest=400, limit=limit)
     assert (cache.kept, cache.bytes) == (3, sum(sizes[:3]))
-    assert cache.read(5).shape[:2] == pictures.pictures[5].size[::-1]
+    assert cache.read(5).shape[:2] == images.images[5].size[::-1]
 
 
-def test_large_pictures_are_kept_small(tmp_path: Path) -> None:
+def test_large_images_are_kept_small(tmp_path: Path) -> None:
     Image.new("RGB", (600, 300)).save(tmp_path / "large.png")
-    cache = PictureCache([tmp_path / "large.png"], longest=200, limit=10**8)
+    cache = ImageCache([tmp_path / "large.png"], longest=200, limit=10**8)
     assert cache.read(0).shape == (100, 200, 3)
 
 
-def test_a_picture_that_cannot_be_read_is_said_before_training(tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+def test_an_image_that_cannot_be_read_is_said_before_training(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no image")
     with pytest.raises(MediaError, match=r"broken\.jpg"):
-        PictureCache([tmp_path / "broken.jpg"], longest=200, limit=10**8)
+        ImageCache([tmp_path / "broken.jpg"], longest=200, limit=10**8)
 
 
 def test_a_set_without_any_box_cannot_train(tmp_path: Path) -> None:
-    pictures = a_set(tmp_path, 1)
-    one = pictures.pictures[0]
-    empty = LabelledPicture(
+    images = a_set(tmp_path, 1)
+    one = images.images[0]
+    empty = LabelledImage(
         one.path, one.size, np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)
     )
     with pytest.raises(LabelError, match="no labelled object"):
-        samples(PictureSet(pictures.classes, (empty,)))
+        samples(ImageSet(images.classes, (empty,)))
 
 
-def test_pictures_are_seen_by_their_longer_side_as_in_use(tmp_path: Path) -> None:
-    """A wide, a tall and a small picture in a wide canvas: a small one stays small."""
+def test_images_are_seen_by_their_longer_side_as_in_use(tmp_path: Path) -> None:
+    """A wide, a tall and a small image in a wide canvas: a small one stays small."""
     shown = []
     for number, size in enumerate([(400, 200), (200, 400), (80, 40)]):
         path = tmp_path / f"{number}.png"
         Image.new("RGB", size, (250, 250, 250)).save(path)
         box = np.array([[10.0, size[1] / 2 - 10, 30, size[1] / 2 + 10]])
         labels, scores = np.zeros(1, np.int32), np.ones(1, np.float32)
-        shown.append(LabelledPicture(path, size, box, labels, scores))
-    made = samples(PictureSet(("white",), tuple(shown)), mosaic=0, scale=(1, 1), least_visible=0)
+        shown.append(LabelledImage(path, size, box, labels, scores))
+    made = samples(ImageSet(("white",), tuple(shown)), mosaic=0, scale=(1, 1), least_visible=0)
     scales: dict[int, list[float]] = {}
     for epoch in range(1, 9):
         for index, number in enumerate(made._order(epoch)):
@@ -176,14 +176,14 @@ def test_pictures_are_seen_by_their_longer_side_as_in_use(tmp_path: Path) -> Non
         np.testing.assert_allclose(scales[number], expected, rtol=0.02)
 
 
-def test_a_crowded_picture_may_come_four_times_into_a_mosaic(tmp_path: Path) -> None:
-    pictures = a_set(tmp_path, 3)
-    first = pictures.pictures[0]
+def test_a_crowded_image_may_come_four_times_into_a_mosaic(tmp_path: Path) -> None:
+    images = a_set(tmp_path, 3)
+    first = images.images[0]
     grid = [[x, y, x + 9, y + 9] for x in range(0, 100, 10) for y in range(0, 100, 10)]
     labels, scores = np.zeros(100, np.int32), np.ones(100, np.float32)
-    crowded = LabelledPicture(first.path, first.size, np.array(grid, float), labels, scores)
+    crowded = LabelledImage(first.path, first.size, np.array(grid, float), labels, scores)
     made = samples(
-        PictureSet(pictures.classes, (crowded, *pictures.pictures[1:])),
+        ImageSet(images.classes, (crowded, *images.images[1:])),
         mosaic=1.0,
         scale=(0.4, 0.4),
         least_pixels=0.5,

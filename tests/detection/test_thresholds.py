@@ -1,4 +1,4 @@
-"""The commands evaluate and thresholds on labelled pictures, and what they write."""
+"""The commands evaluate and thresholds on labelled images, and what they write."""
 
 import json
 import subprocess
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playhead.detection.evaluate import measure_pictures
-from playhead.detection.labels.read import read_pictures
-from playhead.detection.labels.write import write_pictures, write_set
+from playhead.detection.evaluate import measure_images
+from playhead.detection.labels.read import read_image_set
+from playhead.detection.labels.write import write_images, write_set
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.thresholds import (
     Goal,
@@ -22,7 +22,7 @@ from playhead.detection.thresholds import (
     search_thresholds,
 )
 from playhead.errors import BundleError, ConfigError, LabelError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.inference.bundle import load_bundle, note_in_bundle, verify_bundle
 from playhead.inference.detectors.custom import decisions_of
 from playhead.metrics.confusion import confusion_matrix
@@ -34,9 +34,9 @@ CLASSES = ("car", "plate")
 SIZE = (160, 96)
 
 
-def labelled(path: Path, rows: list[tuple[Any, int, float]], split: str | None) -> LabelledPicture:
+def labelled(path: Path, rows: list[tuple[Any, int, float]], split: str | None) -> LabelledImage:
     boxes, labels, scores = zip(*rows, strict=True) if rows else ((), (), ())
-    return LabelledPicture(
+    return LabelledImage(
         path=path,
         size=SIZE,
         boxes=np.array(boxes, np.float64).reshape(-1, 4),
@@ -48,13 +48,13 @@ def labelled(path: Path, rows: list[tuple[Any, int, float]], split: str | None) 
 
 @pytest.fixture
 def street(tmp_path: Path) -> Path:
-    """A set whose pictures hold objects of known scores, of which some are labelled.
+    """A set whose images hold objects of known scores, of which some are labelled.
 
     Cars score .8, .6 and .4; the one of .6 is false. One plate scores .2.
     """
     folder = tmp_path / "set"
     (folder / "images").mkdir(parents=True)
-    pictures = []
+    images = []
     for number, (red, true) in enumerate(((204, True), (153, False), (102, True))):
         pixels = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
         rows: list[tuple[Any, int, float]] = []
@@ -65,8 +65,8 @@ def street(tmp_path: Path) -> Path:
             rows.append((paint(pixels, 8, 12, (0, 51, 8)), 1, 1.0))
         path = folder / "images" / f"{number}.png"
         Image.fromarray(pixels).save(path)
-        pictures.append(labelled(path, rows, "valid"))
-    write_set(PictureSet(CLASSES, tuple(pictures)), folder)
+        images.append(labelled(path, rows, "valid"))
+    write_set(ImageSet(CLASSES, tuple(images)), folder)
     return folder
 
 
@@ -102,10 +102,8 @@ def test_what_is_written_into_the_bundle_is_whole_and_keeps_all_else(
 def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
     street: Path, bundle: Path, tmp_path: Path
 ) -> None:
-    pictures = [labelled(street / "images" / "0.png", [([0, 0, 9, 9], 0, 0.5)], "valid")]
-    write_pictures(
-        PictureSet(CLASSES, tuple(pictures)), tmp_path / "found", ["csv"], predictions=True
-    )
+    images = [labelled(street / "images" / "0.png", [([0, 0, 9, 9], 0, 0.5)], "valid")]
+    write_images(ImageSet(CLASSES, tuple(images)), tmp_path / "found", ["csv"], predictions=True)
     result = search_thresholds(
         bundle, street, Goal(recall=0.9), predictions=tmp_path / "found", write=True
     )
@@ -113,7 +111,7 @@ def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
     assert result.choices["car"].chosen.recall == 0
     assert result.notes()[0] == (
         "car: a recall of 0.9 is out of reach, nothing true is found at any score; its threshold "
-        "stays 0.3. Train longer, or on more pictures of it"
+        "stays 0.3. Train longer, or on more images of it"
     )
     assert result.notes()[-1].startswith("nothing was written into")
     assert result.to_json()["written"] is None
@@ -136,19 +134,19 @@ def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
 def test_a_goal_out_of_reach_is_answered_with_what_there_is_and_what_to_do(
     street: Path, goal: Goal, said: str
 ) -> None:
-    real = read_pictures(street)
-    truth = PictureSet(CLASSES, tuple(one for one in real.pictures if 0 in one.labels.tolist()))
-    first = truth.pictures[0]
+    real = read_image_set(street)
+    truth = ImageSet(CLASSES, tuple(one for one in real.images if 0 in one.labels.tolist()))
+    first = truth.images[0]
     hit, total = first.boxes[first.labels == 0][0].tolist(), truth.count()["car"]
     assert total == 2
     rows = [(hit, 0, 0.1), ([0, 0, 3, 3], 0, 0.8)]
-    found = [labelled(one.path, rows if one is first else [], None) for one in truth.pictures]
-    choices = choose_thresholds(truth, PictureSet(CLASSES, tuple(found)), goal, keep=["plate"])
-    search = ThresholdSearch(pictures=2, choices=choices, left=(), folder=None)
+    found = [labelled(one.path, rows if one is first else [], None) for one in truth.images]
+    choices = choose_thresholds(truth, ImageSet(CLASSES, tuple(found)), goal, keep=["plate"])
+    search = ThresholdSearch(images=2, choices=choices, left=(), folder=None)
     [note] = search.notes()
     assert note == (
         f"car: {said}; its threshold stays. The best F1 is 0.5 at 0.1: leave the goal out to take "
-        "it, ask for less, or train longer or on more pictures of it"
+        "it, ask for less, or train longer or on more images of it"
     )
 
 
@@ -172,23 +170,23 @@ def test_goals_that_contradict_or_cannot_be_are_refused(street: Path, bundle: Pa
     finished = run("detection", "thresholds", "--truth", street)
     assert finished.code == 2
     assert "bundle" in finished.err
-    none = PictureSet(CLASSES, ())
+    none = ImageSet(CLASSES, ())
     with pytest.raises(LabelError, match="car, plate"):
         choose_thresholds(none, none, Goal())
 
 
-def predictions(street: Path, out: Path, kind: str) -> PictureSet:
+def predictions(street: Path, out: Path, kind: str) -> ImageSet:
     rows = [
         [([16, 8, 40, 32], 0, 0.9), ([90, 50, 120, 80], 1, 0.3)],
         [([0, 0, 50, 50], 0, 0.8)],
         [],
     ]
-    pictures = [
+    images = [
         labelled(street / "images" / f"{number}.png", row, "valid")
         for number, row in enumerate(rows)
     ]
-    found = PictureSet(CLASSES, tuple(pictures))
-    write_pictures(found, out, [kind], root=street / "images", predictions=True)
+    found = ImageSet(CLASSES, tuple(images))
+    write_images(found, out, [kind], root=street / "images", predictions=True)
     return found
 
 
@@ -197,7 +195,7 @@ def test_saved_predictions_of_every_format_are_measured_alike(
     street: Path, tmp_path: Path, kind: str
 ) -> None:
     found = predictions(street, tmp_path / "found", kind)
-    expected = measure_pictures(read_pictures(street), found).to_json()
+    expected = measure_images(read_image_set(street), found).to_json()
     paths = ("--truth", street, "--predictions", tmp_path / "found")
     result = playhead_json("detection", "evaluate", *paths, "--split", "valid")
     assert result["metrics"] == expected["metrics"]
@@ -241,7 +239,7 @@ def test_a_bundle_of_another_job_is_refused_as_such(street: Path, tmp_path: Path
         search_thresholds(bundle, street, Goal())
 
 
-def test_the_help_of_detect_does_not_ask_for_pictures() -> None:
+def test_the_help_of_detect_does_not_ask_for_images() -> None:
     assert "ictures" not in playhead("redaction", "detect", "--help").split("--out")[0]
 
 
@@ -266,10 +264,10 @@ def test_labelled_images_are_not_evaluated_as_tracks_and_unknown_classes_are_nam
     assert "car, plate" in finished.err
 
 
-def test_predictions_of_an_unknown_picture_or_no_labels_at_all_are_one_plain_line(
+def test_predictions_of_an_unknown_image_or_no_labels_at_all_are_one_plain_line(
     street: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "f.csv").write_text("picture,label,score,x1,y1,x2,y2\nz.png,car,0.5,0,0,9,9\n")
+    (tmp_path / "f.csv").write_text("image,label,score,x1,y1,x2,y2\nz.png,car,0.5,0,0,9,9\n")
     finished = run("detection", "evaluate", "--truth", street, "--predictions", tmp_path / "f.csv")
     assert finished.code == 2
     assert "z.png" in finished.err
@@ -308,9 +306,9 @@ def test_saved_predictions_are_measured_at_the_thresholds_of_the_bundle_that_mad
         for label, one in result["per_class"].items()
     }
     assert used == {"car": (0.7, "bundle"), "plate": (0.3, "bundle")}
-    known, thresholds = read_pictures(street), {"car": 0.7, "plate": 0.3}
+    known, thresholds = read_image_set(street), {"car": 0.7, "plate": 0.3}
     found = predict_set([bundle], known, PredictOptions(threads=1))
-    expected = measure_pictures(known, found, thresholds=thresholds).classes["car"].chosen.recall
+    expected = measure_images(known, found, thresholds=thresholds).classes["car"].chosen.recall
     assert result["per_class"]["car"]["recall"] == expected == 0.5  # the best F1 would have 1
     counts = confusion_matrix(known, found, thresholds=thresholds).to_json()["counts"]
     assert result["confusion"]["counts"] == counts
@@ -364,22 +362,22 @@ def test_measuring_choosing_and_the_page_work_without_torch(
 def test_predictions_of_another_split_are_refused_and_missing_ones_are_counted(
     street: Path, tmp_path: Path, kind: str
 ) -> None:
-    known = read_pictures(street)
+    known = read_image_set(street)
     splits = ("test", "valid", "valid")
-    parts = (replace(one, split=name) for one, name in zip(known.pictures, splits, strict=True))
-    write_set(PictureSet(CLASSES, tuple(parts)), street)
+    parts = (replace(one, split=name) for one, name in zip(known.images, splits, strict=True))
+    write_set(ImageSet(CLASSES, tuple(parts)), street)
     rows = [([16, 8, 40, 32], 0, 0.9)], [([16, 8, 40, 32], 0, 0.9)]
     for number, name in ((0, "test"), (1, "valid")):
         one = labelled(street / "images" / f"{number}.png", rows[number], name)
-        found = PictureSet(CLASSES, (one,))
-        write_pictures(found, tmp_path / name, [kind], root=street / "images", predictions=True)
+        found = ImageSet(CLASSES, (one,))
+        write_images(found, tmp_path / name, [kind], root=street / "images", predictions=True)
     for classes in ((), ("--classes", "car")):
         paths = ("--truth", street, "--split", "valid", *classes, "--predictions")
         refused = run("detection", "evaluate", *paths, tmp_path / "test")
         assert refused.code == 2
-        assert "of none of the 2 pictures" in refused.err
+        assert "of none of the 2 images" in refused.err
         told = playhead_json("detection", "evaluate", *paths, tmp_path / "valid")
-        assert (told["pictures"], told["without_prediction"]) == (2, 1)
-        assert "1 of 2 pictures has no prediction" in playhead(
+        assert (told["images"], told["without_prediction"]) == (2, 1)
+        assert "1 of 2 images has no prediction" in playhead(
             "detection", "evaluate", *paths, tmp_path / "valid"
         )

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from playhead.decisions.detection_config import DetectionDecisions
-from playhead.detection.evaluate import measure_pictures
-from playhead.detection.labels.read import read_pictures
-from playhead.detection.labels.write import write_pictures, write_set
+from playhead.detection.evaluate import measure_images
+from playhead.detection.labels.read import read_image_set
+from playhead.detection.labels.write import write_images, write_set
 from playhead.detection.predict import PredictOptions, doubted, predict_set
 from playhead.detection.thresholds import (
     Choice,
@@ -21,7 +21,7 @@ from playhead.detection.thresholds import (
     search_thresholds,
 )
 from playhead.errors import ConfigError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.inference.bundle import load_bundle
 from playhead.inference.detectors.custom import decisions_of
 from tests.command import playhead_json
@@ -33,14 +33,14 @@ DECISIONS = DetectionDecisions(
 )
 
 
-def pictures(
+def images(
     classes: tuple[str, ...], rows: Sequence[Sequence[tuple[Sequence[float], int, float]]]
-) -> PictureSet:
-    """A picture for each list of boxes, labels and scores."""
+) -> ImageSet:
+    """An image for each list of boxes, labels and scores."""
     made = []
     for number, boxes in enumerate(rows):
         made.append(
-            LabelledPicture(
+            LabelledImage(
                 Path(f"{number}.jpg"),
                 (160, 96),
                 np.array([box for box, _, _ in boxes], np.float64).reshape(-1, 4),
@@ -48,7 +48,7 @@ def pictures(
                 np.array([score for _, _, score in boxes], np.float32),
             )
         )
-    return PictureSet(classes, tuple(made))
+    return ImageSet(classes, tuple(made))
 
 
 def with_thresholds(
@@ -60,8 +60,8 @@ def with_thresholds(
 
 def test_a_child_is_chosen_under_the_threshold_that_its_parent_gets() -> None:
     classes = ("plate", "car")  # the child is named first
-    truth = pictures(classes, [[(CAR, 1, 1), (PLATE, 0, 1)], []])
-    found = pictures(classes, [[(CAR, 1, 0.5), (PLATE, 0, 0.8)], [(PLATE, 0, 0.7)]])
+    truth = images(classes, [[(CAR, 1, 1), (PLATE, 0, 1)], []])
+    found = images(classes, [[(CAR, 1, 0.5), (PLATE, 0, 0.8)], [(PLATE, 0, 0.7)]])
     choices = choose_thresholds(truth, found, decisions=DECISIONS)
     assert list(choices) == ["plate", "car"]
     assert choices["car"].chosen.threshold == 0.5
@@ -75,8 +75,8 @@ def test_a_child_is_chosen_under_the_threshold_that_its_parent_gets() -> None:
 
 def test_a_parent_whose_goal_is_out_of_reach_or_that_is_kept_doubts_as_it_did() -> None:
     classes = ("car", "plate")
-    truth = pictures(classes, [[(CAR, 0, 1), (PLATE, 1, 1)], [(CAR, 0, 1)]])
-    found = pictures(classes, [[(CAR, 0, 0.5), (PLATE, 1, 0.8)], []])
+    truth = images(classes, [[(CAR, 0, 1), (PLATE, 1, 1)], [(CAR, 0, 1)]])
+    found = images(classes, [[(CAR, 0, 0.5), (PLATE, 1, 0.8)], []])
     choices = choose_thresholds(truth, found, Goal(recall=1.0), decisions=DECISIONS)
     assert not choices["car"].reached
     assert choices["plate"].chosen.threshold == 0.4
@@ -87,8 +87,8 @@ def test_a_parent_whose_goal_is_out_of_reach_or_that_is_kept_doubts_as_it_did() 
 
 
 def test_a_parent_that_nobody_labelled_still_holds_its_children() -> None:
-    truth = pictures(("plate",), [[(PLATE, 0, 1)]])
-    found = pictures(("car", "plate"), [[(CAR, 0, 0.65), (PLATE, 1, 0.8)]])
+    truth = images(("plate",), [[(PLATE, 0, 1)]])
+    found = images(("car", "plate"), [[(CAR, 0, 0.65), (PLATE, 1, 0.8)]])
     choices = choose_thresholds(truth, found, decisions=DECISIONS)
     assert list(choices) == ["plate"]
     assert choices["plate"].chosen.threshold == 0.8
@@ -114,10 +114,10 @@ def test_the_figures_are_those_that_the_chosen_thresholds_have_in_use(seed: int)
         true.append(rows)
         near = [(one, label, float(rng.random())) for one, label, _ in rows if rng.random() < 0.8]
         seen.append(near + [(box(), int(rng.integers(3)), float(rng.random())) for _ in range(3)])
-    truth, found = pictures(classes, true), pictures(classes, seen)
+    truth, found = images(classes, true), images(classes, seen)
     choices = choose_thresholds(truth, found, decisions=decisions)
     used = with_thresholds(decisions, choices)
-    told = measure_pictures(truth, doubted(found, used), thresholds=used.thresholds).classes
+    told = measure_images(truth, doubted(found, used), thresholds=used.thresholds).classes
     assert {label: one.chosen for label, one in choices.items()} == {
         label: told[label].chosen for label in choices
     }
@@ -137,9 +137,9 @@ def street(folder: Path) -> Path:
             paint(pixels, 3, 15, (0, 179, 5))
         path = folder / "images" / f"{number}.png"
         Image.fromarray(pixels).save(path)
-        [one] = pictures(("car", "plate"), [rows]).pictures
+        [one] = images(("car", "plate"), [rows]).images
         made.append(replace(one, path=path, split="valid"))
-    write_set(PictureSet(("car", "plate"), tuple(made)), folder)
+    write_set(ImageSet(("car", "plate"), tuple(made)), folder)
     return folder
 
 
@@ -152,9 +152,9 @@ def test_what_the_command_writes_is_had_when_the_bundle_is_run_again(tmp_path: P
     assert told["plate"]["threshold"] == 0.8
     thresholds = decisions_of(load_bundle(bundle)).thresholds
     assert thresholds == {label: one["threshold"] for label, one in told.items()}
-    truth = read_pictures(folder)
+    truth = read_image_set(folder)
     found = predict_set([bundle], truth, PredictOptions(threads=1))
-    used = measure_pictures(truth, found, thresholds=thresholds).classes
+    used = measure_images(truth, found, thresholds=thresholds).classes
     assert {label: round(one.chosen.f1, 4) for label, one in used.items()} == {
         label: one["f1"] for label, one in told.items()
     }
@@ -163,12 +163,12 @@ def test_what_the_command_writes_is_had_when_the_bundle_is_run_again(tmp_path: P
 def test_raw_predictions_doubted_afterwards_are_those_that_the_bundle_doubts(
     tmp_path: Path,
 ) -> None:
-    truth = read_pictures(street(tmp_path / "set"))
+    truth = read_image_set(street(tmp_path / "set"))
     bundle = write_detector_bundle(tmp_path / "bundle", post_processing=DECISIONS.model_dump())
     raw = predict_set([bundle], truth, PredictOptions(threads=1, hierarchy=False))
     expected = predict_set([bundle], truth, PredictOptions(threads=1))
-    assert raw.pictures[2].scores.max() == pytest.approx(179 / 255, abs=1e-5)
-    for one, other in zip(doubted(raw, DECISIONS).pictures, expected.pictures, strict=True):
+    assert raw.images[2].scores.max() == pytest.approx(179 / 255, abs=1e-5)
+    for one, other in zip(doubted(raw, DECISIONS).images, expected.images, strict=True):
         assert other.path == one.path
         np.testing.assert_array_equal(one.labels, other.labels)
         np.testing.assert_array_equal(one.boxes, other.boxes)
@@ -178,6 +178,6 @@ def test_raw_predictions_doubted_afterwards_are_those_that_the_bundle_doubts(
 def test_saved_predictions_are_refused_where_they_were_doubted_already(tmp_path: Path) -> None:
     folder = street(tmp_path / "set")
     bundle = write_detector_bundle(tmp_path / "bundle", post_processing=DECISIONS.model_dump())
-    write_pictures(read_pictures(folder), tmp_path / "found", ["csv"], predictions=True)
+    write_images(read_image_set(folder), tmp_path / "found", ["csv"], predictions=True)
     with pytest.raises(ConfigError, match=r"plate .* car.*leave --predictions out"):
         search_thresholds(bundle.folder, folder, Goal(), predictions=tmp_path / "found")

@@ -1,4 +1,4 @@
-"""Training a detector: from drawn pictures to a bundle, stopped and gone on, with other classes."""
+"""Training a detector: from drawn images to a bundle, stopped and gone on, with other classes."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from playhead.detection import train
 from playhead.detection.config import DetectorConfig
-from playhead.detection.data import split_pictures
+from playhead.detection.data import split_images
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.thresholds import choose_thresholds, reached_thresholds
 from playhead.detection.train import FittedDetector, fit_detector, train_detector
@@ -59,10 +59,10 @@ def test_the_bundle_s_graph_answers_as_the_network_does_at_another_size(trained:
     bundle = load_bundle(trained / "bundle")
     model, _ = build_from_manifest(bundle.manifest)
     model.load_state_dict({k: torch.from_numpy(v) for k, v in load_file(bundle.weights).items()})
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 128, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 128, 3), dtype=np.uint8)
     with torch.inference_mode():
-        expected = model.eval().for_images()(torch.from_numpy(pictures)).numpy()
-    made = OpenVinoBackend(bundle, threads=1).run("model", pictures)
+        expected = model.eval().for_images()(torch.from_numpy(images)).numpy()
+    made = OpenVinoBackend(bundle, threads=1).run("model", images)
     assert made.shape == (3, len(cells_of(64, 128, (8, 16))[0]), 6)
     np.testing.assert_allclose(made, expected, atol=2e-3)
 
@@ -190,7 +190,7 @@ def test_a_class_without_boxes_is_said_before_training(drawn: Path, tmp_path: Pa
     try:
         with pytest.raises(LabelError, match="no box of dog"):
             train_detector(tiny_config(drawn), tmp_path / "run")
-        two = split_pictures(tiny_config(drawn, data={"classes": ["square", "disc"]}).data)
+        two = split_images(tiny_config(drawn, data={"classes": ["square", "disc"]}).data)
     finally:
         (drawn.parent / "classes.txt").write_text("disc\nsquare\n")
     assert two.train.classes == ("square", "disc")
@@ -198,11 +198,11 @@ def test_a_class_without_boxes_is_said_before_training(drawn: Path, tmp_path: Pa
 
 
 def test_a_single_class_of_several_can_be_learnt(drawn: Path) -> None:
-    sides = split_pictures(tiny_config(drawn, data={"classes": ["square"]}).data)
+    sides = split_images(tiny_config(drawn, data={"classes": ["square"]}).data)
     assert sides.train.classes == ("square",)
-    assert sum(len(one.labels) for one in sides.train.pictures) == 12
+    assert sum(len(one.labels) for one in sides.train.images) == 12
     with pytest.raises(LabelError, match="has no class cat; its classes are disc, square"):
-        split_pictures(tiny_config(drawn, data={"classes": ["cat"]}).data)
+        split_images(tiny_config(drawn, data={"classes": ["cat"]}).data)
 
 
 def test_folds_keep_groups_together(drawn: Path) -> None:
@@ -216,33 +216,33 @@ def test_folds_keep_groups_together(drawn: Path) -> None:
     manifest.write_text("\n".join(grouped) + "\n")
     held = []
     for fold in range(2):
-        sides = split_pictures(tiny_config(manifest, data={"folds": 2, "fold": fold}).data)
-        train_groups = {one.group for one in sides.train.pictures}
-        valid_groups = {one.group for one in sides.valid.pictures}
+        sides = split_images(tiny_config(manifest, data={"folds": 2, "fold": fold}).data)
+        train_groups = {one.group for one in sides.train.images}
+        valid_groups = {one.group for one in sides.valid.images}
         assert not train_groups & valid_groups
-        held += [one.path.name for one in sides.valid.pictures]
+        held += [one.path.name for one in sides.valid.images]
     assert len(held) == len(set(held)) == 16
 
 
-def test_a_picture_that_trains_and_validates_is_refused(drawn: Path) -> None:
+def test_an_image_that_trains_and_validates_is_refused(drawn: Path) -> None:
     with pytest.raises(LabelError, match="split valid; all of them would train"):
-        split_pictures(tiny_config(drawn, data={"more": [str(drawn)]}).data)
+        split_images(tiny_config(drawn, data={"more": [str(drawn)]}).data)
     text = drawn.read_text().replace(",valid,", ",train,")
     again = drawn.with_name("again.csv")
     again.write_text(text)
     with pytest.raises(LabelError, match="train and validate both"):
-        split_pictures(tiny_config(drawn, data={"more": [str(again)]}).data)
+        split_images(tiny_config(drawn, data={"more": [str(again)]}).data)
     with pytest.raises(ConfigError, match="use the split column"):
         tiny_config(drawn, data={"more": [str(again)], "folds": 2})
 
 
-def test_more_pictures_train_and_none_of_them_validates(drawn: Path, tmp_path: Path) -> None:
+def test_more_images_train_and_none_of_them_validates(drawn: Path, tmp_path: Path) -> None:
     other = draw_set(tmp_path / "other", 5, seed=9, valid=0)
-    sides = split_pictures(tiny_config(drawn, data={"more": [str(other)]}).data)
+    sides = split_images(tiny_config(drawn, data={"more": [str(other)]}).data)
     assert (len(sides.train), len(sides.valid)) == (12 + 5, 4)
 
 
-def test_a_picture_that_is_not_as_large_as_its_labels_say_is_refused(tmp_path: Path) -> None:
+def test_an_image_that_is_not_as_large_as_its_labels_say_is_refused(tmp_path: Path) -> None:
     from PIL import Image
 
     manifest = draw_set(tmp_path / "set", 8)
@@ -257,10 +257,10 @@ def test_a_picture_that_is_not_as_large_as_its_labels_say_is_refused(tmp_path: P
     document = {"images": images, "annotations": [box | {"iscrowd": 0}], "categories": categories}
     coco.write_text(json.dumps(document))
     with pytest.raises(LabelError, match="displayed in 48x96 pixels, its labels are of 96x48"):
-        split_pictures(tiny_config(manifest, data={"more": [str(coco)]}).data)
+        split_images(tiny_config(manifest, data={"more": [str(coco)]}).data)
 
 
-def test_pictures_that_labels_name_and_that_are_not_there_are_said(tmp_path: Path) -> None:
+def test_images_that_labels_name_and_that_are_not_there_are_said(tmp_path: Path) -> None:
     manifest = draw_set(tmp_path / "set", 8)
     images = [{"id": 1, "file_name": "../elsewhere.jpg", "width": 96, "height": 96}]
     box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 20], "area": 400}
@@ -268,7 +268,7 @@ def test_pictures_that_labels_name_and_that_are_not_there_are_said(tmp_path: Pat
     document = {"images": images, "annotations": [box | {"iscrowd": 0}], "categories": categories}
     (tmp_path / "coco.json").write_text(json.dumps(document))
     with pytest.raises(LabelError, match=r"1 of 7 images are missing, the first is .*elsewhere"):
-        split_pictures(tiny_config(manifest, data={"more": [str(tmp_path / "coco.json")]}).data)
+        split_images(tiny_config(manifest, data={"more": [str(tmp_path / "coco.json")]}).data)
 
 
 def test_nothing_to_validate_on_is_said(drawn: Path) -> None:
@@ -279,7 +279,7 @@ def test_nothing_to_validate_on_is_said(drawn: Path) -> None:
     ]
     empty.write_text("\n".join(rows) + "\n")
     with pytest.raises(LabelError, match="no box to validate on"):
-        split_pictures(tiny_config(empty).data)
+        split_images(tiny_config(empty).data)
 
 
 def test_decisions_that_name_an_unknown_class_are_refused_before_training(
@@ -306,7 +306,7 @@ def test_a_box_that_moved_since_stops_a_resume(tmp_path: Path) -> None:
     manifest = draw_set(tmp_path / "set", 8)
     config = tiny_config(manifest, training={"epochs": 1})
     learn(config, tmp_path / "run")
-    labels = manifest.parent / "labels" / "drawn-007.txt"  # of the last picture, which validates
+    labels = manifest.parent / "labels" / "drawn-007.txt"  # of the last image, which validates
     label, *numbers = labels.read_text().splitlines()[0].split()
     labels.write_text(f"{label} 0.5 {' '.join(numbers[1:])}\n")
     with pytest.raises(ConfigError, match="with other data: the files or labels of valid are not"):
@@ -340,10 +340,10 @@ def test_thresholds_that_a_person_wrote_outlive_a_resume_and_go_along_with_an_ex
 
 
 @pytest.mark.slow
-def test_training_chooses_thresholds_on_the_validation_pictures_alone(
+def test_training_chooses_thresholds_on_the_validation_images_alone(
     trained: Path, drawn: Path
 ) -> None:
-    valid = split_pictures(tiny_config(drawn).data).valid
+    valid = split_images(tiny_config(drawn).data).valid
     options = PredictOptions(threads=1, hierarchy=False)
     choices = choose_thresholds(valid, predict_set([trained / "bundle"], valid, options))
     written = load_bundle(trained / "bundle").manifest.post_processing["thresholds"]
@@ -361,7 +361,7 @@ def test_a_bundle_of_more_maps_than_the_network_has_is_refused(drawn: Path, trai
 
 
 @pytest.mark.slow
-def test_pictures_of_every_shape_and_number_of_objects_train(tmp_path: Path) -> None:
+def test_images_of_every_shape_and_number_of_objects_train(tmp_path: Path) -> None:
     """Wide and tall, with many objects and without any: what mosaics and batches must hold."""
     from PIL import Image
 

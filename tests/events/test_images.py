@@ -1,4 +1,4 @@
-"""Sets of labelled pictures: what is refused, and choosing classes."""
+"""Sets of labelled images: what is refused, and choosing classes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
-from tests.detection.labels.picture_files import labelled
+from playhead.events.images import ImageSet
+from tests.detection.labels.image_files import labelled
 
 BOXES = [[0, 0, 9, 9], [10, 0, 19, 9], [20, 0, 29, 9], [30, 0, 39, 9]]
 ONE = replace(labelled(Path("a.jpg"), BOXES, [2, 0, 1, 0], [0.4, 0.3, 0.2, 0.1]), split="test")
-SET = PictureSet(("car", "plate", "face"), (ONE, labelled(Path("b.jpg"), [], [])))
+SET = ImageSet(("car", "plate", "face"), (ONE, labelled(Path("b.jpg"), [], [])))
 
 
 def test_chosen_classes_are_numbered_in_their_order_and_the_boxes_of_others_go() -> None:
     chosen = SET.of_classes(["face", "car"])
     assert chosen.classes == ("face", "car")
-    first, second = chosen.pictures
+    first, second = chosen.images
     assert first.labels.tolist() == [0, 1, 1]
     assert first.boxes[:, 0].tolist() == [0, 10, 30]
     np.testing.assert_allclose(first.scores, [0.4, 0.3, 0.1])
@@ -28,7 +28,7 @@ def test_chosen_classes_are_numbered_in_their_order_and_the_boxes_of_others_go()
 
 def test_all_classes_in_their_order_are_the_same_set() -> None:
     same = SET.of_classes(SET.classes)
-    assert same.pictures[0].labels.tolist() == ONE.labels.tolist()
+    assert same.images[0].labels.tolist() == ONE.labels.tolist()
     assert same.count() == SET.count() == {"car": 2, "plate": 1, "face": 1}
 
 

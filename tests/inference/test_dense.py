@@ -80,7 +80,7 @@ def test_scores_do_not_depend_on_the_batch(
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
-def test_the_flip_is_the_mean_with_the_mirrored_picture(
+def test_the_flip_is_the_mean_with_the_mirrored_image(
     bundle: Bundle, backend: OpenVinoBackend, model: torch.nn.Module
 ) -> None:
     video = GeneratedVideo.at(25, 20)

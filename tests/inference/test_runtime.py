@@ -156,19 +156,17 @@ def test_a_bundle_is_scored_where_torch_cannot_be_imported(bundle: Bundle) -> No
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_pictures_of_any_size_go_through_one_graph_whatever_was_run_before(
+def test_images_of_any_size_go_through_one_graph_whatever_was_run_before(
     tmp_path: Path, threads: int
 ) -> None:
     backend = OpenVinoBackend(write_detector_bundle(tmp_path / "colours"), threads=threads)
     rng = np.random.default_rng(0)
     for height, width in [(32, 48), (96, 16), (32, 48), (16, 16)]:
-        pictures = rng.integers(0, 256, (5, height, width, 3), dtype=np.uint8)
-        found = backend.run("model", pictures)
+        images = rng.integers(0, 256, (5, height, width, 3), dtype=np.uint8)
+        found = backend.run("model", images)
         assert found.dtype == np.float32
         cells = [
-            pictures.reshape(5, height // s, s, width // s, s, 3)
-            .mean(axis=(2, 4))
-            .reshape(5, -1, 3)
+            images.reshape(5, height // s, s, width // s, s, 3).mean(axis=(2, 4)).reshape(5, -1, 3)
             for s in STRIDES
         ]
         np.testing.assert_allclose(
@@ -176,7 +174,7 @@ def test_pictures_of_any_size_go_through_one_graph_whatever_was_run_before(
         )
 
 
-def test_a_picture_that_a_graph_cannot_take_is_a_bundle_error(tmp_path: Path) -> None:
+def test_an_image_that_a_graph_cannot_take_is_a_bundle_error(tmp_path: Path) -> None:
     backend = OpenVinoBackend(write_detector_bundle(tmp_path / "colours"), threads=1)
     with pytest.raises(BundleError, match=r"cannot run this graph on uint8 \(1, 32, 32, 4\)"):
         backend.run("model", np.zeros((1, 32, 32, 4), np.uint8))

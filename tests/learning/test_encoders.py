@@ -20,7 +20,7 @@ from playhead.learning.encoders import create_encoder
 from playhead.spotting.config import ModelConfig
 
 
-def pictures(channels: int = 3, side: int = 64) -> Tensor:
+def images(channels: int = 3, side: int = 64) -> Tensor:
     return torch.rand(2, channels, side, side, generator=torch.Generator().manual_seed(3))
 
 
@@ -44,7 +44,7 @@ def deepest_map(model: nn.Module, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("in_channels", [1, 3, 15])
 def test_an_encoder_is_as_wide_and_as_coarse_as_it_says(name: str, in_channels: int) -> None:
     encoder = create_encoder(name, "none", in_channels).eval()
-    maps = encoder(pictures(in_channels))
+    maps = encoder(images(in_channels))
     side = 64 // encoder.stride
     assert maps.shape == (2, encoder.channels, side, side)
     assert len(encoder.mean) == len(encoder.std) == in_channels
@@ -53,7 +53,7 @@ def test_an_encoder_is_as_wide_and_as_coarse_as_it_says(name: str, in_channels: 
 @pytest.mark.parametrize("stride", [4, 8, 16, 32])
 def test_the_map_of_a_stride_has_it_and_deeper_layers_are_left_out(stride: int) -> None:
     encoder = create_encoder("mobilenetv2_100", "none", stride=stride).eval()
-    assert encoder(pictures()).shape[-1] == 64 // stride
+    assert encoder(images()).shape[-1] == 64 // stride
     everything = create_encoder("mobilenetv2_100", "none")
     deeper = len(everything.state_dict()) - len(encoder.state_dict())
     assert (deeper > 0) == (stride < 32)
@@ -89,7 +89,7 @@ def test_a_users_own_file_gives_the_features_of_its_network(
         safetensors.torch.save_file(model.state_dict(), path)
     encoder = create_encoder(name, str(path)).eval()
     with torch.inference_mode():
-        torch.testing.assert_close(encoder(pictures()), deepest_map(model, pictures()))
+        torch.testing.assert_close(encoder(images()), deepest_map(model, images()))
 
 
 def test_another_head_or_none_is_no_mismatch(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_another_head_or_none_is_no_mismatch(tmp_path: Path) -> None:
     safetensors.torch.save_file(state, tmp_path / "own.safetensors")
     encoder = create_encoder("resnet18", str(tmp_path / "own.safetensors")).eval()
     with torch.inference_mode():
-        torch.testing.assert_close(encoder(pictures()), deepest_map(model, pictures()))
+        torch.testing.assert_close(encoder(images()), deepest_map(model, images()))
 
 
 def test_a_mismatch_names_the_keys(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_weights_by_order_carry_other_names_of_the_same_layers() -> None:
     model = timm.create_model("mobilenetv2_100", pretrained=False).eval()
     model.load_state_dict(state)
     with torch.inference_mode():
-        torch.testing.assert_close(model(pictures()), other(pictures()), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(model(images()), other(images()), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -236,8 +236,8 @@ def test_packaged_mobilenet_gives_the_features_of_torchvisions(
     other.load_state_dict(torch.load(packaged_weights("mobilenet-v2"), weights_only=True))
     encoder = create_encoder("mobilenetv2_100", "mobilenet-v2").eval()
     with torch.inference_mode():
-        expected = other.features[:18](pictures())
-        torch.testing.assert_close(encoder(pictures()), expected, atol=1e-4, rtol=1e-4)
+        expected = other.features[:18](images())
+        torch.testing.assert_close(encoder(images()), expected, atol=1e-4, rtol=1e-4)
         assert expected.std() > 0.01
 
 
@@ -254,7 +254,7 @@ def named_by(weights: str, frames: Tensor) -> Tensor:
 
 @pytest.mark.slow
 @pytest.mark.weights
-def test_packaged_networks_agree_on_what_real_pictures_show(
+def test_packaged_networks_agree_on_what_real_images_show(
     packaged_weights: Callable[[str], Path],
 ) -> None:
     """Of 1,000 classes: one layer in the wrong place, and they would agree on nothing."""

@@ -87,7 +87,7 @@ def _edited(path: Path) -> Path:
 
 
 def _cut(path: Path) -> Path:
-    """A recording joined in the middle of an open group: its first pictures cannot be decoded."""
+    """A recording joined in the middle of an open group: its first images cannot be decoded."""
     options = {"x264-params": "open-gop=1"}
     source = encode(path.with_name("uncut.ts"), FRAMES, bframes=2, options=options)
     return remux(source, path, drop=7)

@@ -1,7 +1,7 @@
 """Real encoded files whose every frame carries its own number as a barcode.
 
 The top 32 rows hold twenty cells of 16x16: ten bits of the frame's number, then the same bits
-inverted, so a picture that is not exactly one frame does not read as a number at all.
+inverted, so an image that is not exactly one frame does not read as a number at all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ BITS = 10
 
 
 @lru_cache(maxsize=512)
-def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+def image(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
     """A luma image (H, W), read-only: a moving texture under the barcode of `number`."""
     y, x = np.mgrid[0:height, 0:width]
     luma = (110 + 50 * np.sin((x + 3 * number) / 9) * np.cos((y - 2 * number) / 7)).astype(np.uint8)
@@ -34,7 +34,7 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np
 
 
 def number_of(luma: NDArray[Any]) -> int:
-    """The number that a picture carries, or -1 where the barcode is not whole."""
+    """The number that an image carries, or -1 where the barcode is not whole."""
     cells = luma[: 2 * CELL, : BITS * CELL].reshape(2, CELL, BITS, CELL)
     levels = cells[:, 4:12, :, 4:12].mean(axis=(1, 3))
     bits, inverted = levels > 125
@@ -77,7 +77,7 @@ def encode(
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> Path:
-    """Encode numbered pictures; `frames` is how many, or the numbers themselves."""
+    """Encode numbered images; `frames` is how many, or the numbers themselves."""
     numbers = range(frames) if isinstance(frames, int) else frames
     with av.open(str(path), "w", format=format, container_options=container or {}) as output:
         stream = output.add_stream(codec, rate=rate)
@@ -92,7 +92,7 @@ def encode(
         if rotation:
             stream.set_display_rotation(rotation)
         for index, number in enumerate(numbers):
-            luma = picture(number, width, height).astype(np.uint16)
+            luma = image(number, width, height).astype(np.uint16)
             scale = 1 << (av.VideoFormat(pixel_format).components[0].bits - 8)
             frame = yuv_frame(luma * scale, pixel_format)
             time = times[index] if times else index / Fraction(rate)
@@ -176,7 +176,7 @@ def late_sound(
         if track is not None:
             track.codec_context.layout = "stereo"
         for k in range(first, first + frames):
-            luma = picture(k, width, height)
+            luma = image(k, width, height)
             if noise:
                 luma[2 * CELL :] = random.integers(0, 255, (height - 2 * CELL, width), np.uint8)
             frame = yuv_frame(luma)

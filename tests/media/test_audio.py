@@ -1,4 +1,4 @@
-"""Sound: its channels, its samples, its place on the clock of the pictures."""
+"""Sound: its channels, its samples, its place on the clock of the images."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -10,7 +10,7 @@ import pytest
 
 from playhead.errors import LimitError, MediaError
 from playhead.media import VideoWriter, read_audio, stream_audio
-from tests.media.encode import picture, yuv_frame
+from tests.media.encode import image, yuv_frame
 
 RATE = 48000
 
@@ -28,19 +28,19 @@ def clicking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sound") / "clicks.mkv"
     with VideoWriter(path, 160, 96, 25, audio=(clicks(4), RATE)) as writer:
         for k in range(100):
-            writer.write(picture(k))
+            writer.write(image(k))
     return path
 
 
 def pcm(path: Path, samples: np.ndarray, *, offset: float = 0.0) -> Path:
-    """Pictures from time 1, and 16-bit sound without loss from time 1 + offset."""
+    """Images from time 1, and 16-bit sound without loss from time 1 + offset."""
     with av.open(str(path), "w") as output:
         video = output.add_stream("libx264", rate=25)
         video.width, video.height = 160, 96
         sound = output.add_stream("pcm_s16le", rate=RATE)
         sound.codec_context.layout = "stereo" if len(samples) == 2 else "mono"
         for k in range(50):
-            frame = yuv_frame(picture(k))
+            frame = yuv_frame(image(k))
             frame.pts, frame.time_base = k + 25, Fraction(1, 25)
             output.mux(video.encode(frame))
         output.mux(video.encode())

@@ -41,7 +41,7 @@ def overwritten(source: Path, target: Path, packet: int) -> Path:
 
 
 def _inside_transport_packet(data: bytearray, position: int, size: int) -> tuple[int, int]:
-    """The payload of a transport packet of the same stream, half-way through the picture."""
+    """The payload of a transport packet of the same stream, half-way through the image."""
     stream = data[position + 1] & 0x1F, data[position + 2]
     at = position + 188 * max(1, size // 368)
     while (data[at + 1], data[at + 2]) != stream:
@@ -49,7 +49,7 @@ def _inside_transport_packet(data: bytearray, position: int, size: int) -> tuple
     return at + 20, at + 188
 
 
-def pictures(path: Path) -> dict[int, np.ndarray]:
+def images(path: Path) -> dict[int, np.ndarray]:
     with open_video(path) as video:
         return dict(video.stream(pixels="luma"))
 
@@ -59,7 +59,7 @@ def pictures(path: Path) -> dict[int, np.ndarray]:
 def test_what_is_readable_beside_damage_is_right(
     name: str, packet: int, made: Made, tmp_path: Path
 ) -> None:
-    whole = pictures(made(name))
+    whole = images(made(name))
     path = overwritten(made(name), tmp_path / f"a{Path(name).suffix}", packet)
     with open_video(path) as video:
         seen = dict(video.stream(pixels="luma"))
@@ -78,7 +78,7 @@ def test_random_reads_know_the_same_damage_as_a_stream(
     name: str, made: Made, tmp_path: Path
 ) -> None:
     path = overwritten(made(name), tmp_path / f"a{Path(name).suffix}", 60)
-    whole, streamed = pictures(made(name)), set(pictures(path))
+    whole, streamed = images(made(name)), set(images(path))
     for seed in range(4):
         readable = set()
         with open_video(path) as video:
@@ -119,10 +119,10 @@ def test_a_truncated_file_keeps_what_it_holds(name: str, made: Made, tmp_path: P
     source = made(name)
     if name.endswith(".mp4"):  # its index must stand in front to outlive the cut
         source = remux(source, tmp_path / "front.mp4", movflags="faststart")
-    whole = pictures(source)
+    whole = images(source)
     path = tmp_path / f"a{source.suffix}"
     end = int(source.stat().st_size * 0.6)
-    if name.endswith(".ts"):  # nothing in a transport stream tells that its last picture is cut
+    if name.endswith(".ts"):  # nothing in a transport stream tells that its last image is cut
         end = next(position for position, _ in packets(source) if position > end)
     path.write_bytes(source.read_bytes()[:end])
     with open_video(path) as video:
@@ -142,7 +142,7 @@ def test_a_truncated_file_keeps_what_it_holds(name: str, made: Made, tmp_path: P
 @pytest.mark.parametrize("name", ["open.ts", "closed.ts", "mpeg2.ts", "bframes.mkv", "vp9.webm"])
 def test_a_hole_in_the_file_shifts_no_time(name: str, made: Made, tmp_path: Path) -> None:
     """A stretch of zeros that swallows whole packets: what is left keeps its own time."""
-    whole = pictures(made(name))
+    whole = images(made(name))
     data = bytearray(made(name).read_bytes())
     position, _ = packets(made(name))[62]
     data[position + 60 : position + 6000] = bytes(5940)

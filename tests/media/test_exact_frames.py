@@ -15,8 +15,8 @@ Made = Callable[[str], Path]
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
 
-def upright(picture: np.ndarray, kind: Kind) -> np.ndarray:
-    return np.rot90(picture, kind.rotation // 90)
+def upright(image: np.ndarray, kind: Kind) -> np.ndarray:
+    return np.rot90(image, kind.rotation // 90)
 
 
 @every_kind

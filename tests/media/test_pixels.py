@@ -10,7 +10,7 @@ from PIL import Image
 
 from playhead.errors import MediaError
 from playhead.media import open_video
-from tests.media.encode import encode, number_of, picture
+from tests.media.encode import encode, image, number_of
 
 Made = Callable[[str], Path]
 MATRICES = {"601": (0.299, 0.114), "709": (0.2126, 0.0722), "2020": (0.2627, 0.0593)}
@@ -131,7 +131,7 @@ def test_a_film_stored_as_rgb_has_luma_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 @pytest.mark.parametrize(("across", "down"), [(False, False), (True, False), (False, True)])
-def test_turned_and_mirrored_pictures_are_displayed_upright(
+def test_turned_and_mirrored_images_are_displayed_upright(
     tmp_path: Path, degrees: int, across: bool, down: bool
 ) -> None:
     path = tmp_path / "a.mp4"
@@ -140,7 +140,7 @@ def test_turned_and_mirrored_pictures_are_displayed_upright(
         stream.width, stream.height = 160, 96
         stream.set_display_rotation(degrees, hflip=across, vflip=down)
         for index in range(3):
-            rgb = np.repeat(picture(index)[:, :, None], 3, axis=2)
+            rgb = np.repeat(image(index)[:, :, None], 3, axis=2)
             frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
@@ -165,7 +165,7 @@ def test_odd_sizes_are_read_whole(tmp_path: Path, width: int, height: int) -> No
         assert video.read([3]).shape == (1, height, width, 3)
 
 
-def test_a_smaller_picture_is_the_mean_of_what_it_covers(made: Made) -> None:
+def test_a_smaller_image_is_the_mean_of_what_it_covers(made: Made) -> None:
     with open_video(made("gop12.mp4")) as video:
         (whole,) = video.read([40], pixels="luma")
         (small,) = video.read([40], pixels="luma", size=(40, 24))
@@ -176,7 +176,7 @@ def test_a_smaller_picture_is_the_mean_of_what_it_covers(made: Made) -> None:
         assert np.abs(small - whole.reshape(24, 4, 40, 4, 3).mean(axis=(1, 3))).max() <= 6
 
 
-def test_a_larger_picture_still_carries_its_number(made: Made) -> None:
+def test_a_larger_image_still_carries_its_number(made: Made) -> None:
     with open_video(made("gop12.mp4")) as video:
         (large,) = video.read([77], pixels="luma", size=(640, 384))
         assert number_of(large[::4, ::4]) == 77

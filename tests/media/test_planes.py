@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from playhead.errors import MediaError
 from playhead.media.pixels import Converter
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.media.table import Layout
 
 TURNS = [Layout(40, 30, *how) for how in itertools.product([False, True], repeat=3)]
@@ -27,40 +27,40 @@ def framed(pixel_format: str, width: int = 40, height: int = 30) -> av.VideoFram
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv444p", "gray"])
 def test_writing_to_a_plane_writes_into_the_frame(pixel_format: str) -> None:
     frame = framed(pixel_format)
-    picture = Picture.of_frame(frame, Layout(40, 30))
-    for index, plane in enumerate(picture.planes):
+    image = Planes.of_frame(frame, Layout(40, 30))
+    for index, plane in enumerate(image.planes):
         plane[-1, -1] = 7 + index
     for index, stored in enumerate(frame.planes):
-        kind = np.uint8 if picture.depth == 8 else np.uint16
+        kind = np.uint8 if image.depth == 8 else np.uint16
         values = np.frombuffer(stored, kind).reshape(stored.height, -1)
         assert values[stored.height - 1, stored.width - 1] == 7 + index
 
 
 def test_rgb_planes_are_views_into_the_array() -> None:
     array = np.zeros((3, 5, 3), np.uint8)
-    picture = Picture.of_rgb(array)
-    for plane, value in zip(picture.planes, picture.values((10, 20, 30)), strict=True):
+    image = Planes.of_rgb(array)
+    for plane, value in zip(image.planes, image.values((10, 20, 30)), strict=True):
         plane[1, 2] = value
     assert array[1, 2].tolist() == [10, 20, 30]
     assert array.sum() == 60
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (3, 5, 4)])
-def test_what_is_no_rgb_picture_is_refused(shape: tuple[int, ...]) -> None:
+def test_what_is_no_rgb_image_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(MediaError, match="RGB"):
-        Picture.of_rgb(np.zeros(shape, np.uint8))
+        Planes.of_rgb(np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize("layout", TURNS, ids=str)
-def test_a_box_of_the_displayed_picture_covers_the_same_pixels_of_the_stored_one(
+def test_a_box_of_the_displayed_image_covers_the_same_pixels_of_the_stored_one(
     layout: Layout,
 ) -> None:
-    """The reader turns the stored picture by itself: what is painted must appear in the box."""
+    """The reader turns the stored image by itself: what is painted must appear in the box."""
     frame = framed("gray")
-    picture = Picture.of_frame(frame, layout)
+    image = Planes.of_frame(frame, layout)
     box = (3.0, 5.0, 12.0, 21.0)
-    x1, y1, x2, y2 = map(int, picture.stored_box(box))
-    picture.planes[0][y1:y2, x1:x2] = 200
+    x1, y1, x2, y2 = map(int, image.stored_box(box))
+    image.planes[0][y1:y2, x1:x2] = 200
     converter = Converter(layout, "luma", None)
     shown = np.empty(converter.shape, np.uint8)
     converter.write(frame, shown)
@@ -78,8 +78,8 @@ def test_a_stored_box_has_the_size_of_the_displayed_one(
 ) -> None:
     x1, x2 = sorted(corners[:2])
     y1, y2 = sorted(corners[2:])
-    picture = Picture((), (), 8, "yuv", False, 2, layout)
-    a1, b1, a2, b2 = picture.stored_box((x1, y1, x2, y2))
+    image = Planes((), (), 8, "yuv", False, 2, layout)
+    a1, b1, a2, b2 = image.stored_box((x1, y1, x2, y2))
     sides = (b2 - b1, a2 - a1) if layout.transpose else (a2 - a1, b2 - b1)
     assert sides == pytest.approx((x2 - x1, y2 - y1))
 
@@ -96,17 +96,17 @@ def test_values_show_as_the_colour_by_the_scaler_of_ffmpeg(
     frame = framed(pixel_format)
     frame.colorspace = matrix
     frame.color_range = ColorRange.JPEG if full else ColorRange.MPEG
-    picture = Picture.of_frame(frame, Layout(40, 30))
-    assert (picture.full_range, picture.matrix) == (full, matrix)
-    for plane, value in zip(picture.planes, picture.values(colour), strict=True):
+    image = Planes.of_frame(frame, Layout(40, 30))
+    assert (image.full_range, image.matrix) == (full, matrix)
+    for plane, value in zip(image.planes, image.values(colour), strict=True):
         plane[:] = value
     shown = frame.reformat(format="rgb24", dst_color_range=ColorRange.JPEG).to_ndarray()
     assert np.abs(shown.astype(int) - colour).max() <= 3
 
 
 def test_an_unknown_matrix_counts_as_bt601() -> None:
-    known = Picture((np.zeros((1, 1)),) * 3, ((1, 1),) * 3, 8, "yuv", False, 6, Layout(1, 1))
-    unknown = Picture((np.zeros((1, 1)),) * 3, ((1, 1),) * 3, 8, "yuv", False, 2, Layout(1, 1))
+    known = Planes((np.zeros((1, 1)),) * 3, ((1, 1),) * 3, 8, "yuv", False, 6, Layout(1, 1))
+    unknown = Planes((np.zeros((1, 1)),) * 3, ((1, 1),) * 3, 8, "yuv", False, 2, Layout(1, 1))
     assert known.values((12, 99, 200)) == unknown.values((12, 99, 200))
     assert known.values((255, 0, 0)) == (81, 90, 240), "red of BT.601 in every textbook"
 
@@ -124,8 +124,8 @@ def test_an_unknown_matrix_counts_as_bt601() -> None:
 def test_steps_say_how_many_pixels_a_sample_stands_for(
     pixel_format: str, size: tuple[int, int], steps: list[tuple[int, int]]
 ) -> None:
-    picture = Picture.of_frame(framed(pixel_format, *size), Layout(*size))
-    assert list(picture.steps) == steps
-    assert picture.kind == ("grey" if len(steps) == 1 else "yuv")
-    for plane, (x, y) in zip(picture.planes, steps, strict=True):
+    image = Planes.of_frame(framed(pixel_format, *size), Layout(*size))
+    assert list(image.steps) == steps
+    assert image.kind == ("grey" if len(steps) == 1 else "yuv")
+    for plane, (x, y) in zip(image.planes, steps, strict=True):
         assert plane.shape == (-(-size[1] // y), -(-size[0] // x))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from playhead.errors import MediaError
-from playhead.media import Picture, open_video, require_file
+from playhead.media import Planes, open_video, require_file
 from playhead.media.rewrite import RewriteOptions, output_suffix, rewrite
 from tests.media.conftest import KINDS
 from tests.media.encode import encode, number_of, reference
@@ -19,11 +19,11 @@ Made = Callable[[str], Path]
 EXACT = RewriteOptions(crf=0, preset="ultrafast", threads=2)
 
 
-def untouched(k: int, given: Picture) -> None:
+def untouched(k: int, given: Planes) -> None:
     """A change that changes nothing."""
 
 
-def pictures(path: Path) -> list[np.ndarray]:
+def images(path: Path) -> list[np.ndarray]:
     with open_video(path) as video:
         return [luma for _, luma in video.stream(pixels="luma")]
 
@@ -61,7 +61,7 @@ def test_times_keep_the_ticks_of_the_source(name: str, made: Made, tmp_path: Pat
 
 
 def test_what_is_changed_is_changed_in_that_frame_alone(made: Made, tmp_path: Path) -> None:
-    def change(k: int, given: Picture) -> None:
+    def change(k: int, given: Planes) -> None:
         if k % 3 == 0:
             for plane, value in zip(given.planes, given.values((0, 0, 0)), strict=True):
                 rows, columns = plane.shape
@@ -70,7 +70,7 @@ def test_what_is_changed_is_changed_in_that_frame_alone(made: Made, tmp_path: Pa
     target = tmp_path / "a.mp4"
     rewrite(made("pyramid_gop250.mp4"), target, change, EXACT)
     for k, (before, after) in enumerate(
-        zip(pictures(made("pyramid_gop250.mp4")), pictures(target), strict=True)
+        zip(images(made("pyramid_gop250.mp4")), images(target), strict=True)
     ):
         expected = before.copy()
         if k % 3 == 0:
@@ -85,7 +85,7 @@ def test_every_frame_still_carries_its_number_at_the_usual_quality(
 ) -> None:
     target = tmp_path / f"a{suffix}"
     rewrite(made("bframes.mp4"), target, untouched, RewriteOptions(codec=codec, threads=2))
-    assert [number_of(luma) for luma in pictures(target)] == list(range(150))
+    assert [number_of(luma) for luma in images(target)] == list(range(150))
     with av.open(str(target)) as given:
         assert given.streams.video[0].codec_context.name == codec
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from playhead.errors import MediaError, StorageError
-from playhead.media import Picture, inspect, open_video
+from playhead.media import Planes, inspect, open_video
 from playhead.media import rewrite as rewriting
 from playhead.media.rewrite import RewriteOptions, rewrite
 from playhead.media.rewrite_pixels import marked_frame
@@ -21,7 +21,7 @@ Made = Callable[[str], Path]
 EXACT = RewriteOptions(crf=0, preset="ultrafast", threads=2)
 
 
-def untouched(k: int, given: Picture) -> None:
+def untouched(k: int, given: Planes) -> None:
     """A change that changes nothing."""
 
 
@@ -81,7 +81,7 @@ def test_an_error_of_the_change_leaves_nothing_behind(
     if old is not None:
         target.write_bytes(old)
 
-    def change(k: int, given: Picture) -> None:
+    def change(k: int, given: Planes) -> None:
         if k == at:
             raise PlantedError
 
@@ -94,7 +94,7 @@ def test_an_error_of_the_change_leaves_nothing_behind(
 def test_a_file_that_the_change_misses_is_not_called_a_full_disk(
     made: Made, tmp_path: Path
 ) -> None:
-    def change(k: int, given: Picture) -> None:
+    def change(k: int, given: Planes) -> None:
         (tmp_path / "face.png").read_bytes()
 
     with pytest.raises(FileNotFoundError, match="face.png"):
@@ -114,7 +114,7 @@ def test_any_name_that_the_system_takes_is_written(
 
 
 def test_an_interruption_leaves_nothing_behind(made: Made, tmp_path: Path) -> None:
-    def change(k: int, given: Picture) -> None:
+    def change(k: int, given: Planes) -> None:
         if k == 30:
             raise KeyboardInterrupt
 
@@ -173,7 +173,7 @@ open_video(source).close()
 resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 try:
     options = RewriteOptions(crf=0, preset="ultrafast", threads=1)
-    rewrite(source, target, lambda k, picture: None, options)
+    rewrite(source, target, lambda k, image: None, options)
 except StorageError as error:
     print(error)
     sys.exit(7)
@@ -234,7 +234,7 @@ def test_a_target_that_cannot_be_is_refused_before_any_work(
 ) -> None:
     (tmp_path / "folder.mp4").mkdir()
 
-    def change(k: int, given: Picture) -> None:
+    def change(k: int, given: Planes) -> None:
         raise PlantedError
 
     with pytest.raises(MediaError, match=words):

@@ -1,4 +1,4 @@
-"""What a video says of its pictures is kept, and what must be converted is converted exactly."""
+"""What a video says of its images is kept, and what must be converted is converted exactly."""
 
 import io
 import struct
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from playhead.errors import MediaError
-from playhead.media import Picture, open_video
+from playhead.media import Planes, open_video
 from playhead.media.rewrite import RewriteOptions, rewrite
 from playhead.media.rewrite_pixels import Fitter, marked_frame
 from playhead.media.table import Layout
-from tests.media.encode import encode, number_of, picture, yuv_frame
+from tests.media.encode import encode, image, number_of, yuv_frame
 
 EXACT = RewriteOptions(crf=0, preset="ultrafast", threads=2)
 
 
-def untouched(k: int, given: Picture) -> None:
+def untouched(k: int, given: Planes) -> None:
     """A change that changes nothing."""
 
 
@@ -178,12 +178,12 @@ def test_rgb_becomes_yuv_of_full_resolution_and_shows_the_same_colours(
     assert np.abs(shown.astype(int) - rgb).max() <= 3
 
 
-def test_the_last_row_and_column_of_an_odd_picture_are_there_and_can_be_hidden(
+def test_the_last_row_and_column_of_an_odd_image_are_there_and_can_be_hidden(
     tmp_path: Path,
 ) -> None:
     source = coloured(tmp_path / "a.mkv", "yuv420p", 35, 27)
 
-    def hide(k: int, given: Picture) -> None:
+    def hide(k: int, given: Planes) -> None:
         for stored, step, value in zip(
             given.planes, given.steps, given.values((0, 0, 0)), strict=True
         ):
@@ -274,7 +274,7 @@ def test_rotation_is_kept(suffix: str, rotation: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_mirrored_pictures_stay_mirrored(degrees: int, suffix: str, tmp_path: Path) -> None:
+def test_mirrored_images_stay_mirrored(degrees: int, suffix: str, tmp_path: Path) -> None:
     source = mirrored(tmp_path / "a.mp4", degrees)
     target = tmp_path / f"b{suffix}"
     rewrite(source, target, untouched, EXACT)
@@ -290,7 +290,7 @@ def mirrored(path: Path, degrees: int) -> Path:
         stream.width, stream.height = 160, 96
         stream.set_display_rotation(degrees, hflip=True)
         for k in range(3):
-            output.mux(stream.encode(yuv_frame(picture(k))))
+            output.mux(stream.encode(yuv_frame(image(k))))
         output.mux(stream.encode())
     return path
 
@@ -325,7 +325,7 @@ def test_motion_jpeg_with_exif_is_turned_as_it_says_and_loses_it(
         *(("hevc", size) for size in [(16, 16), (35, 27), (200, 18)]),
     ],
 )
-def test_very_small_pictures_are_written(codec: str, size: tuple[int, int], tmp_path: Path) -> None:
+def test_very_small_images_are_written(codec: str, size: tuple[int, int], tmp_path: Path) -> None:
     source = coloured(tmp_path / "a.mkv", "yuv444p" if size == (1, 1) else "yuv420p", *size)
     options = RewriteOptions(codec=codec, crf=0, threads=1)
     rewrite(source, tmp_path / "b.mp4", untouched, options)
@@ -333,7 +333,7 @@ def test_very_small_pictures_are_written(codec: str, size: tuple[int, int], tmp_
     np.testing.assert_array_equal(plane(after, 0), plane(before, 0))
 
 
-def test_a_picture_too_small_for_the_encoder_is_refused(tmp_path: Path) -> None:
+def test_an_image_too_small_for_the_encoder_is_refused(tmp_path: Path) -> None:
     source = coloured(tmp_path / "a.mkv", "yuv420p", 2, 2)
     with pytest.raises(MediaError, match="try another codec"):
         rewrite(source, tmp_path / "b.mp4", untouched, RewriteOptions(codec="hevc"))
@@ -347,7 +347,7 @@ def test_the_shape_of_a_pixel_is_kept(suffix: str, tmp_path: Path) -> None:
         stream.width, stream.height = 160, 96
         stream.codec_context.sample_aspect_ratio = Fraction(64, 45)
         for k in range(3):
-            output.mux(stream.encode(yuv_frame(picture(k))))
+            output.mux(stream.encode(yuv_frame(image(k))))
         output.mux(stream.encode())
     rewrite(tmp_path / "a.mp4", tmp_path / f"b{suffix}", untouched, EXACT)
     with av.open(str(tmp_path / f"b{suffix}")) as given:
@@ -386,7 +386,7 @@ def test_fields_that_cannot_be_kept_are_said(codec: str, height: int, tmp_path: 
         assert [number_of(plane(frame, 0)) for frame in given.decode(video=0)] == list(range(6))
 
 
-def test_pictures_that_change_their_size_are_scaled_to_the_first(tmp_path: Path) -> None:
+def test_images_that_change_their_size_are_scaled_to_the_first(tmp_path: Path) -> None:
     parts = [
         encode(tmp_path / f"{size}.h264", 12, width=size, height=96, gop=12) for size in (160, 320)
     ]

@@ -11,15 +11,15 @@ import pytest
 from av.codec.context import Flags
 from PIL import Image
 
-from playhead.media import Picture, open_video, read_audio
+from playhead.media import Planes, open_video, read_audio
 from playhead.media.rewrite import RewriteOptions, rewrite
-from tests.media.encode import encode, picture, yuv_frame
+from tests.media.encode import encode, image, yuv_frame
 
 EXACT = RewriteOptions(crf=0, preset="ultrafast", threads=2)
 RATE = 48000
 
 
-def untouched(k: int, given: Picture) -> None:
+def untouched(k: int, given: Planes) -> None:
     """A change that changes nothing."""
 
 
@@ -57,7 +57,7 @@ def with_sound(
         samples = clicks(seconds)
         at = 0
         for k in range(int(seconds * 25)):
-            frame = yuv_frame(picture(k))
+            frame = yuv_frame(image(k))
             frame.pts, frame.time_base = k + round(first * 25), Fraction(1, 25)
             output.mux(stream.encode(frame))
             while at < (k + 1) * RATE // 25:
@@ -115,7 +115,7 @@ def test_every_sound_track_is_copied_bit_for_bit(suffix: str, tmp_path: Path) ->
     ],
 )
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_sound_stays_in_time_with_the_pictures(
+def test_sound_stays_in_time_with_the_images(
     name: str, codecs: list[str], options: dict[str, float], suffix: str, tmp_path: Path
 ) -> None:
     source = with_sound(tmp_path / name, codecs, **options)
@@ -205,8 +205,8 @@ def test_sound_can_be_removed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_sound_lies_beside_its_pictures_in_the_file(suffix: str, tmp_path: Path) -> None:
-    """A player reads forward: nothing may lie a second of packets away from its picture."""
+def test_sound_lies_beside_its_images_in_the_file(suffix: str, tmp_path: Path) -> None:
+    """A player reads forward: nothing may lie a second of packets away from its image."""
     source = with_sound(tmp_path / "a.mp4", ["aac"], seconds=16)
     target = tmp_path / f"b{suffix}"
     rewrite(source, target, untouched, RewriteOptions(threads=2))
@@ -307,8 +307,8 @@ def cover(output: av.container.OutputContainer) -> av.VideoStream:
 
 def jpeg() -> bytes:
     buffer = io.BytesIO()
-    picture = Image.new("RGB", (16, 16), (200, 30, 30))
-    picture.save(buffer, "JPEG", comment=b"Secret-Cover-7Q")
+    image = Image.new("RGB", (16, 16), (200, 30, 30))
+    image.save(buffer, "JPEG", comment=b"Secret-Cover-7Q")
     return buffer.getvalue()
 
 
@@ -369,8 +369,8 @@ def test_subtitles_are_kept_where_asked_and_possible(suffix: str, tmp_path: Path
     assert any("subtitle track 1" in note for note in done.notes)
 
 
-def test_words_inside_the_pictures_are_not_passed_on(tmp_path: Path) -> None:
-    """Captions and notes in the stream of pictures itself: units of type 6."""
+def test_words_inside_the_images_are_not_passed_on(tmp_path: Path) -> None:
+    """Captions and notes in the stream of images itself: units of type 6."""
     source = encode(tmp_path / "a.h264", 20, gop=5)
     captions = b"\xb5\x00\x31GA94\x03\x41\xff\xfc\x80\x80\xff"
     note = bytes(range(16)) + b"Secret-Note-7Q"

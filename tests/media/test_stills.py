@@ -1,4 +1,4 @@
-"""Stills: pixels and sizes of picture files as they are displayed."""
+"""Stills: pixels and sizes of image files as they are displayed."""
 
 import zlib
 from pathlib import Path
@@ -87,12 +87,12 @@ def test_what_is_read_may_be_written_to(tmp_path: Path) -> None:
     assert read_still(tmp_path / "p.png").flags.writeable
 
 
-def test_what_is_no_picture_or_too_large_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "text.jpg").write_text("not a picture")
+def test_what_is_no_image_or_too_large_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("not an image")
     (tmp_path / "empty.jpg").touch()
     for name in ("text.jpg", "empty.jpg", "none.jpg", "."):
         for read in (read_still, still_size):
-            with pytest.raises(MediaError, match=r"is no picture|is empty|no such|is a folder"):
+            with pytest.raises(MediaError, match=r"is no image|is empty|no such|is a folder"):
                 read(tmp_path / name)
     Image.fromarray(noise(10, 10)).save(tmp_path / "p.png")
     with pytest.raises(LimitError, match="10x10"):

@@ -10,7 +10,7 @@ import pytest
 
 from playhead.errors import MediaError, StorageError
 from playhead.media import VideoWriter, open_video, read_audio
-from tests.media.encode import number_of, picture
+from tests.media.encode import image, number_of
 
 
 def tone(channels: int, seconds: float, rate: int = 48000) -> np.ndarray:
@@ -24,7 +24,7 @@ def test_a_constant_rate_is_written_frame_by_frame(name: str, tmp_path: Path) ->
     rate = Fraction(30000, 1001)
     with VideoWriter(tmp_path / name, 160, 96, rate, codec=codec) as writer:
         for k in range(60):
-            writer.write(picture(k))
+            writer.write(image(k))
     with open_video(tmp_path / name) as video:
         assert (video.frames, video.rate, video.variable_rate) == (60, rate, False)
         assert [number_of(y) for _, y in video.stream(pixels="luma")] == list(range(60))
@@ -38,7 +38,7 @@ def test_presentation_times_are_kept(tmp_path: Path, given: str, suffix: str) ->
     path = tmp_path / f"a{suffix}"
     with VideoWriter(path, 160, 96, times=times if given == "times" else None) as writer:
         for k, time in enumerate(times):
-            writer.write(picture(k), time=time if given == "time" else None)
+            writer.write(image(k), time=time if given == "time" else None)
     with open_video(path) as video:
         assert video.variable_rate
         assert video.times == pytest.approx([float(t) for t in times], abs=0.001)
@@ -61,7 +61,7 @@ def test_colours_survive_to_a_few_levels(tmp_path: Path) -> None:
 def test_odd_sizes_are_written_whole(tmp_path: Path, width: int, height: int) -> None:
     with VideoWriter(tmp_path / "a.mp4", width, height, 25) as writer:
         for k in range(10):
-            writer.write(picture(k, width, height))
+            writer.write(image(k, width, height))
     with open_video(tmp_path / "a.mp4") as video:
         assert (video.width, video.height) == (width, height)
         assert [number_of(y) for _, y in video.stream(pixels="luma")] == list(range(10))
@@ -70,7 +70,7 @@ def test_odd_sizes_are_written_whole(tmp_path: Path, width: int, height: int) ->
 def test_the_key_frames_lie_where_they_were_asked_for(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", 160, 96, 25, gop=10) as writer:
         for k in range(60):
-            writer.write(picture(k))
+            writer.write(image(k))
     with open_video(tmp_path / "a.mp4") as video:
         assert np.max(np.diff(video._table.key_frames)) <= 10
 
@@ -79,13 +79,13 @@ def test_the_key_frames_lie_where_they_were_asked_for(tmp_path: Path) -> None:
     ("name", "codec"), [("a.mp4", "h264"), ("a.mkv", "h264"), ("a.webm", "vp9")]
 )
 @pytest.mark.parametrize("channels", [1, 2, 6])
-def test_sound_is_written_beside_the_pictures(
+def test_sound_is_written_beside_the_images(
     tmp_path: Path, name: str, codec: str, channels: int
 ) -> None:
     sound = tone(channels, 3.0).astype(np.float32)
     with VideoWriter(tmp_path / name, 160, 96, 25, codec=codec, audio=(sound, 48000)) as writer:
         for k in range(75):
-            writer.write(picture(k))
+            writer.write(image(k))
     read = read_audio(tmp_path / name)
     assert (read.rate, read.samples.dtype, len(read.samples)) == (48000, np.float32, channels)
     assert abs(read.start) < 0.05
@@ -97,7 +97,7 @@ def test_nothing_stands_under_the_name_before_the_end(tmp_path: Path) -> None:
     path.write_bytes(b"the old file")
     with pytest.raises(RuntimeError), VideoWriter(path, 160, 96, 25) as writer:
         for k in range(30):
-            writer.write(picture(k))
+            writer.write(image(k))
         assert path.read_bytes() == b"the old file"
         raise RuntimeError
     assert path.read_bytes() == b"the old file"
@@ -159,10 +159,10 @@ def test_wrong_use_is_named(tmp_path: Path) -> None:
     ):
         writer.write(np.zeros((160, 96), np.uint8))
     with pytest.raises(MediaError, match="its time"), VideoWriter(path, 160, 96) as writer:
-        writer.write(picture(0))
+        writer.write(image(0))
     with pytest.raises(MediaError, match="times must rise"), VideoWriter(path, 160, 96) as writer:
-        writer.write(picture(0), time=1.0)
-        writer.write(picture(1), time=1.0)
+        writer.write(image(0), time=1.0)
+        writer.write(image(1), time=1.0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -176,13 +176,13 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_same_pictures_give_the_same_bytes_every_time(tmp_path: Path) -> None:
+def test_the_same_images_give_the_same_bytes_every_time(tmp_path: Path) -> None:
     """Twelve files: x264's macroblock tree, left on, gave two to four different ones."""
-    pictures = [picture(k, 320, 192) for k in range(40)]
+    images = [image(k, 320, 192) for k in range(40)]
     files = set()
     for _ in range(12):
         with VideoWriter(tmp_path / "a.mp4", 320, 192, 25) as writer:
-            for one in pictures:
+            for one in images:
                 writer.write(one)
         files.add((tmp_path / "a.mp4").read_bytes())
     assert len(files) == 1

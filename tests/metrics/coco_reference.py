@@ -1,4 +1,4 @@
-"""Average precision of labelled pictures by pycocotools, and random cases to compare on."""
+"""Average precision of labelled images by pycocotools, and random cases to compare on."""
 
 import io
 from contextlib import redirect_stdout
@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 
-__all__ = ["cases", "coco_ap", "large_case", "picture", "random_case"]
+__all__ = ["cases", "coco_ap", "image", "large_case", "random_case"]
 
 SIDES = (4, 8, 10, 16, 32, 40, 96, 120)
 LEVELS = (0.1, 0.3, 0.5, 0.5000001, 0.9)
 
 
-def picture(
+def image(
     name: str, boxes: object, labels: object = None, scores: object = None, group: str = ""
-) -> LabelledPicture:
-    """A picture of 400x300 with these boxes, of class 0 and score 1 unless said otherwise."""
+) -> LabelledImage:
+    """An image of 400x300 with these boxes, of class 0 and score 1 unless said otherwise."""
     corners = np.array(boxes, np.float64).reshape(-1, 4)
     n = len(corners)
-    return LabelledPicture(
+    return LabelledImage(
         path=Path(name),
         size=(400, 300),
         boxes=corners,
@@ -34,13 +34,13 @@ def picture(
     )
 
 
-def coco_ap(truth: PictureSet, found: PictureSet) -> np.ndarray:
+def coco_ap(truth: ImageSet, found: ImageSet) -> np.ndarray:
     """Average precision (classes, areas, overlaps), NaN where a class has no boxes that count.
 
     True boxes of score 0 are crowds; areas: all, small, medium, large.
     """
-    real = [row for image, one in enumerate(truth.pictures, 1) for row in _rows(image, one)]
-    made = [row for image, one in enumerate(found.pictures, 1) for row in _rows(image, one)]
+    real = [row for image, one in enumerate(truth.images, 1) for row in _rows(image, one)]
+    made = [row for image, one in enumerate(found.images, 1) for row in _rows(image, one)]
     for row in real:
         row["iscrowd"] = int(row.pop("score") == 0)
     with redirect_stdout(io.StringIO()):
@@ -52,7 +52,7 @@ def coco_ap(truth: PictureSet, found: PictureSet) -> np.ndarray:
     return mean.transpose(1, 2, 0)
 
 
-def _rows(image: int, one: LabelledPicture) -> list[dict[str, Any]]:
+def _rows(image: int, one: LabelledImage) -> list[dict[str, Any]]:
     return [
         {"image_id": image, "category_id": int(label) + 1, "iscrowd": 0, "score": float(score),
          "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1)}
@@ -62,11 +62,11 @@ def _rows(image: int, one: LabelledPicture) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _coco(pictures: PictureSet, rows: list[dict[str, Any]]) -> COCO:
+def _coco(images: ImageSet, rows: list[dict[str, Any]]) -> COCO:
     coco = COCO()
     coco.dataset = {
-        "images": [{"id": number} for number in range(1, len(pictures) + 1)],
-        "categories": [{"id": n, "name": name} for n, name in enumerate(pictures.classes, 1)],
+        "images": [{"id": number} for number in range(1, len(images) + 1)],
+        "categories": [{"id": n, "name": name} for n, name in enumerate(images.classes, 1)],
         "annotations": [{"id": number, **row} for number, row in enumerate(rows, 1)],
     }
     coco.createIndex()
@@ -74,7 +74,7 @@ def _coco(pictures: PictureSet, rows: list[dict[str, Any]]) -> COCO:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[PictureSet, PictureSet]:
+def cases(draw: st.DrawFn) -> tuple[ImageSet, ImageSet]:
     """Few coarse boxes, so that equal scores, equal overlaps and crowds are frequent."""
     side = st.sampled_from(SIDES)
     place = st.integers(0, 10).map(lambda value: 4.0 * value)
@@ -97,24 +97,24 @@ def cases(draw: st.DrawFn) -> tuple[PictureSet, PictureSet]:
             )
         ]
         rows = draw(st.permutations(near + draw(st.lists(seen, max_size=3))))
-        truth.append(_picture(number, real))
-        found.append(_picture(number, rows))
+        truth.append(_image(number, real))
+        found.append(_image(number, rows))
     classes = ("car", "face", "head")
-    return PictureSet(classes, tuple(truth)), PictureSet(classes, tuple(found))
+    return ImageSet(classes, tuple(truth)), ImageSet(classes, tuple(found))
 
 
-def _picture(number: int, rows: list[tuple[Any, ...]]) -> LabelledPicture:
+def _image(number: int, rows: list[tuple[Any, ...]]) -> LabelledImage:
     boxes, labels, scores = zip(*rows, strict=True) if rows else ((), (), ())
-    return picture(f"{number}.jpg", boxes, labels, scores)
+    return image(f"{number}.jpg", boxes, labels, scores)
 
 
 def random_case(
-    seed: int, pictures: int = 6, classes: int = 3, most: int = 12
-) -> tuple[PictureSet, PictureSet]:
+    seed: int, images: int = 6, classes: int = 3, most: int = 12
+) -> tuple[ImageSet, ImageSet]:
     """Boxes at any place with all kinds of mistakes, all numbers drawn from a seed."""
     rng = np.random.default_rng(seed)
     truth, found = [], []
-    for number in range(pictures):
+    for number in range(images):
         n, extra = int(rng.integers(0, most)), int(rng.integers(0, most))
         corners = rng.uniform(0, 300, (n, 2))
         real = np.concatenate([corners, corners + rng.uniform(4, 120, (n, 2))], axis=1)
@@ -128,20 +128,20 @@ def random_case(
         guess = np.where(rng.random(len(guess)) < 0.1, rng.integers(0, classes, len(guess)), guess)
         good = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         scores = rng.random(len(boxes)).astype(np.float32).clip(0.001, 1)
-        truth.append(picture(f"{number}.jpg", real, labels, rng.random(n) > 0.05))
-        found.append(picture(f"{number}.jpg", boxes[good], guess[good], scores[good]))
+        truth.append(image(f"{number}.jpg", real, labels, rng.random(n) > 0.05))
+        found.append(image(f"{number}.jpg", boxes[good], guess[good], scores[good]))
     names = tuple(f"class {number}" for number in range(classes))
-    return PictureSet(names, tuple(truth)), PictureSet(names, tuple(found))
+    return ImageSet(names, tuple(truth)), ImageSet(names, tuple(found))
 
 
-def large_case(seed: int, boxes: int) -> tuple[PictureSet, PictureSet]:
-    """One picture with far more boxes of a class than the 100 that count."""
+def large_case(seed: int, boxes: int) -> tuple[ImageSet, ImageSet]:
+    """One image with far more boxes of a class than the 100 that count."""
     rng = np.random.default_rng(seed)
     corners = rng.uniform(0, 300, (40, 2))
     real = np.concatenate([corners, corners + rng.uniform(20, 60, (40, 2))], axis=1)
     made = real[rng.integers(0, 40, boxes)] + rng.normal(0, 3, (boxes, 4))
     classes = ("thing",)
     return (
-        PictureSet(classes, (picture("a.jpg", real),)),
-        PictureSet(classes, (picture("a.jpg", made, scores=rng.random(boxes)),)),
+        ImageSet(classes, (image("a.jpg", real),)),
+        ImageSet(classes, (image("a.jpg", made, scores=rng.random(boxes)),)),
     )

@@ -7,22 +7,22 @@ from hypothesis import strategies as st
 
 from playhead.decisions.boxes import cover, iou
 from playhead.errors import LabelError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.metrics.confusion import confusion_matrix
 from playhead.metrics.detection import measure_classes
 from playhead.metrics.mistakes import Mistake, find_mistakes
 from playhead.metrics.thresholds import at_threshold
-from tests.metrics.coco_reference import cases, picture, random_case
+from tests.metrics.coco_reference import cases, image, random_case
 
-Case = tuple[PictureSet, PictureSet]
+Case = tuple[ImageSet, ImageSet]
 CAR, FACE, HEAD = [0, 0, 100, 60], [200, 100, 230, 140], [195, 90, 235, 150]
 
 
-def one_by_one(truth: PictureSet, found: PictureSet, threshold: float) -> np.ndarray:
+def one_by_one(truth: ImageSet, found: ImageSet, threshold: float) -> np.ndarray:
     """Greedy matching within each class, then of what is left over across the classes."""
     n = len(truth.classes)
     counts = np.zeros((n + 1, n + 1), int)
-    for real, made in zip(truth.pictures, found.pictures, strict=True):
+    for real, made in zip(truth.images, found.images, strict=True):
         free = [at for at in range(len(real.labels)) if real.scores[at] > 0]
         crowds = [at for at in range(len(real.labels)) if real.scores[at] <= 0]
         order = np.argsort(-made.scores, kind="stable")
@@ -76,8 +76,8 @@ def test_its_diagonal_holds_the_hits_and_every_box_is_counted_once() -> None:
 
 
 def test_a_face_taken_for_a_head_stands_in_the_row_of_face_and_the_column_of_head() -> None:
-    truth = PictureSet(("face", "head"), (picture("a.jpg", [FACE], [0]),))
-    found = PictureSet(("face", "head"), (picture("a.jpg", [FACE], [1]),))
+    truth = ImageSet(("face", "head"), (image("a.jpg", [FACE], [0]),))
+    found = ImageSet(("face", "head"), (image("a.jpg", [FACE], [1]),))
     made = confusion_matrix(truth, found, thresholds=0.5)
     assert made.counts.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
     assert made.rows() == [
@@ -93,9 +93,9 @@ def test_a_class_without_a_threshold_is_named() -> None:
         confusion_matrix(truth, found, thresholds={"class 0": 0.5, "class 1": 0.5})
 
 
-def mistakes(real: LabelledPicture, made: LabelledPicture, threshold: float = 0.5) -> list[Mistake]:
+def mistakes(real: LabelledImage, made: LabelledImage, threshold: float = 0.5) -> list[Mistake]:
     classes = ("car", "face", "head")
-    sets = PictureSet(classes, (real,)), PictureSet(classes, (made,))
+    sets = ImageSet(classes, (real,)), ImageSet(classes, (made,))
     return find_mistakes(*sets, thresholds=threshold)
 
 
@@ -112,17 +112,17 @@ def mistakes(real: LabelledPicture, made: LabelledPicture, threshold: float = 0.
 def test_a_false_box_is_told_by_what_it_overlaps(
     box: list[float], label: str, kind: str, other: int | None
 ) -> None:
-    real = picture("a.jpg", [CAR, FACE], [0, 1])
+    real = image("a.jpg", [CAR, FACE], [0, 1])
     classes = ("car", "face", "head")
     boxes, labels = [CAR, FACE, box], [0, 1, classes.index(label)]
-    [one] = mistakes(real, picture("a.jpg", boxes, labels, [0.9, 0.9, 0.8]))
+    [one] = mistakes(real, image("a.jpg", boxes, labels, [0.9, 0.9, 0.8]))
     assert (one.kind, one.label, one.found, one.true) == (kind, label, 2, other)
     assert one.score == pytest.approx(0.8)
 
 
 def test_a_missed_box_says_with_what_score_it_was_seen_below_the_threshold() -> None:
-    real = picture("a.jpg", [CAR, FACE], [0, 1])
-    made = picture("a.jpg", [CAR], [0], [0.2])
+    real = image("a.jpg", [CAR, FACE], [0, 1])
+    made = image("a.jpg", [CAR], [0], [0.2])
     seen, unseen = sorted(mistakes(real, made), key=lambda one: one.label)
     assert (seen.kind, seen.label, seen.true, seen.found) == ("missed", "car", 0, 0)
     assert seen.score == pytest.approx(0.2)
@@ -131,14 +131,14 @@ def test_a_missed_box_says_with_what_score_it_was_seen_below_the_threshold() -> 
 
 def test_a_missed_box_was_not_seen_by_what_found_another_object() -> None:
     beside = [5, 0, 105, 60]
-    real = picture("a.jpg", [CAR, beside], [0, 0])
-    [missed] = mistakes(real, picture("a.jpg", [CAR], [0], [0.9]))
+    real = image("a.jpg", [CAR, beside], [0, 0])
+    [missed] = mistakes(real, image("a.jpg", [CAR], [0], [0.9]))
     assert (missed.kind, missed.true, missed.found, missed.score) == ("missed", 1, None, None)
 
 
 def test_what_lies_in_a_crowd_is_no_mistake_and_a_crowd_is_not_missed() -> None:
-    real = picture("a.jpg", [CAR, FACE], [0, 1], [0, 0])
-    made = picture("a.jpg", [[10, 10, 30, 30]], [0], [0.9])
+    real = image("a.jpg", [CAR, FACE], [0, 1], [0, 0])
+    made = image("a.jpg", [[10, 10, 30, 30]], [0], [0.9])
     assert mistakes(real, made) == []
 
 

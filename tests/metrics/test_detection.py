@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from playhead.decisions.boxes import Boxes
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.metrics.box_matching import BoxTable, match_boxes
 from playhead.metrics.detection import (
     average_precision,
@@ -16,12 +16,12 @@ from playhead.metrics.detection import (
     measure_classes,
     resampled_ap,
 )
-from tests.metrics.coco_reference import cases, coco_ap, large_case, picture, random_case
+from tests.metrics.coco_reference import cases, coco_ap, image, large_case, random_case
 
-Case = tuple[PictureSet, PictureSet]
+Case = tuple[ImageSet, ImageSet]
 
 
-def own_ap(truth: PictureSet, found: PictureSet) -> np.ndarray:
+def own_ap(truth: ImageSet, found: ImageSet) -> np.ndarray:
     return np.array([one.ap for one in measure_classes(truth, found).values()])
 
 
@@ -41,28 +41,26 @@ def test_boxes_at_any_place_get_the_average_precision_of_pycocotools(seed: int) 
 
 
 @pytest.mark.parametrize("boxes", [99, 100, 101, 250])
-def test_only_the_100_surest_boxes_of_a_class_in_a_picture_count(boxes: int) -> None:
+def test_only_the_100_surest_boxes_of_a_class_in_an_image_count(boxes: int) -> None:
     case = large_case(boxes, boxes)
     np.testing.assert_allclose(own_ap(*case), coco_ap(*case), atol=1e-6)
 
 
-def test_pictures_without_truth_or_without_finds_are_those_of_pycocotools() -> None:
+def test_images_without_truth_or_without_finds_are_those_of_pycocotools() -> None:
     box = [[10, 10, 60, 60]]
-    empty = PictureSet(("car", "face"), (picture("a.jpg", []), picture("b.jpg", [])))
-    full = PictureSet(("car", "face"), (picture("a.jpg", box), picture("b.jpg", box)))
-    half = PictureSet(("car", "face"), (picture("a.jpg", box), picture("b.jpg", [])))
+    empty = ImageSet(("car", "face"), (image("a.jpg", []), image("b.jpg", [])))
+    full = ImageSet(("car", "face"), (image("a.jpg", box), image("b.jpg", box)))
+    half = ImageSet(("car", "face"), (image("a.jpg", box), image("b.jpg", [])))
     for truth in (empty, full, half):
         for found in (empty, full, half):
             np.testing.assert_allclose(own_ap(truth, found), coco_ap(truth, found), atol=1e-6)
 
 
 def test_a_crowd_is_no_miss_and_what_lies_in_it_is_no_mistake() -> None:
-    real = picture("a.jpg", [[0, 0, 50, 50], [100, 0, 300, 200]], scores=[1, 0])
+    real = image("a.jpg", [[0, 0, 50, 50], [100, 0, 300, 200]], scores=[1, 0])
     within = [[110, 10, 150, 50], [200, 10, 240, 50]]
-    made = picture("a.jpg", [*within, [0, 0, 50, 50]], scores=[0.9, 0.8, 0.7])
-    [result] = measure_classes(
-        PictureSet(("car",), (real,)), PictureSet(("car",), (made,))
-    ).values()
+    made = image("a.jpg", [*within, [0, 0, 50, 50]], scores=[0.9, 0.8, 0.7])
+    [result] = measure_classes(ImageSet(("car",), (real,)), ImageSet(("car",), (made,))).values()
     assert (result.boxes, result.ap50, result.hits.truths) == (1, 1.0, 1)
     assert result.hits.scores == pytest.approx([0.7])
 
@@ -70,12 +68,12 @@ def test_a_crowd_is_no_miss_and_what_lies_in_it_is_no_mistake() -> None:
 def test_the_sizes_of_coco_part_the_boxes_at_32_and_96_squared() -> None:
     sides = (32, 33, 96, 97)
     boxes = [[0, 0, side, side] for side in sides]
-    pictures = tuple(picture(f"{side}.jpg", [box]) for side, box in zip(sides, boxes, strict=True))
-    truth = PictureSet(("car",), pictures)
+    images = tuple(image(f"{side}.jpg", [box]) for side, box in zip(sides, boxes, strict=True))
+    truth = ImageSet(("car",), images)
     found = truth.chosen([1])  # only the one of 33x33
-    found = PictureSet(
+    found = ImageSet(
         ("car",),
-        tuple(one if at == 1 else picture(one.path.name, []) for at, one in enumerate(pictures)),
+        tuple(one if at == 1 else image(one.path.name, []) for at, one in enumerate(images)),
     )
     [result] = measure_classes(truth, found).values()
     np.testing.assert_allclose(own_ap(truth, found), coco_ap(truth, found), atol=1e-6)
@@ -103,7 +101,7 @@ def test_no_true_box_is_taken_twice_and_every_taken_one_overlaps_enough() -> Non
         takers = np.flatnonzero(row >= 0)
         free = ~tables[0].crowd[row[takers]]
         assert len(set(row[takers][free].tolist())) == free.sum() > 20
-        np.testing.assert_array_equal(tables[0].pictures[row[takers]], tables[1].pictures[takers])
+        np.testing.assert_array_equal(tables[0].images[row[takers]], tables[1].images[takers])
         np.testing.assert_array_equal(tables[0].labels[row[takers]], tables[1].labels[takers])
 
 
@@ -115,7 +113,7 @@ def test_pairs_in_small_chunks_are_the_same_matches(monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(match_boxes(*tables, overlaps=[0.5]).taken, whole)
 
 
-def test_resampling_pictures_is_measuring_them_as_often_as_they_were_drawn() -> None:
+def test_resampling_images_is_measuring_them_as_often_as_they_were_drawn() -> None:
     truth, found = random_case(3, 12)
     rng = np.random.default_rng(0)
     results = measure_classes(truth, found)
@@ -128,33 +126,33 @@ def test_resampling_pictures_is_measuring_them_as_often_as_they_were_drawn() -> 
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
-    truth = PictureSet(("car",), (picture("a.jpg", [[0, 0, 9, 9]]),))
-    found = PictureSet(("car",), (picture("a.jpg", [[0, 0, 9, 9]], scores=[np.nan]),))
+    truth = ImageSet(("car",), (image("a.jpg", [[0, 0, 9, 9]]),))
+    found = ImageSet(("car",), (image("a.jpg", [[0, 0, 9, 9]], scores=[np.nan]),))
     with pytest.raises(LabelError, match=r"a\.jpg.*score"):
         measure_classes(truth, found)
 
 
-def test_sets_of_other_classes_or_numbers_of_pictures_are_refused() -> None:
-    one = picture("a.jpg", [[0, 0, 9, 9]])
-    truth = PictureSet(("car",), (one,))
+def test_sets_of_other_classes_or_numbers_of_images_are_refused() -> None:
+    one = image("a.jpg", [[0, 0, 9, 9]])
+    truth = ImageSet(("car",), (one,))
     with pytest.raises(LabelError, match="face"):
-        measure_classes(truth, PictureSet(("face",), (one,)))
-    with pytest.raises(LabelError, match="2 pictures"):
-        measure_classes(truth, PictureSet(("car",), (one, one)))
+        measure_classes(truth, ImageSet(("face",), (one,)))
+    with pytest.raises(LabelError, match="2 images"):
+        measure_classes(truth, ImageSet(("car",), (one, one)))
 
 
 def lists(seed: int) -> tuple[list[np.ndarray], list[Boxes]]:
     truth, found = random_case(seed, classes=1)
-    real = [one.boxes[one.scores > 0] for one in truth.pictures]
-    made = [Boxes(one.boxes.astype(np.float32), one.scores) for one in found.pictures]
+    real = [one.boxes[one.scores > 0] for one in truth.images]
+    made = [Boxes(one.boxes.astype(np.float32), one.scores) for one in found.images]
     return real, made
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_lists_of_boxes_of_one_class_get_the_same_figures(seed: int) -> None:
     real, made = lists(seed)
-    truth = PictureSet(("x",), tuple(picture("a", boxes) for boxes in real))
-    found = PictureSet(("x",), tuple(picture("a", b.boxes, scores=b.scores) for b in made))
+    truth = ImageSet(("x",), tuple(image("a", boxes) for boxes in real))
+    found = ImageSet(("x",), tuple(image("a", b.boxes, scores=b.scores) for b in made))
     [expected] = coco_ap(truth, found)
     assert detection_result(real, made).ap == pytest.approx(expected[0, 0], abs=1e-6)
     assert detection_result(real, made, overlap=0.75).ap == pytest.approx(expected[0, 5], abs=1e-6)

@@ -58,7 +58,7 @@ def test_a_box_is_clipped_and_what_lies_outside_shows_nothing() -> None:
         assert covered_share(box, np.zeros((40, 120), bool)) == 1
 
 
-def test_a_picture_that_hides_is_known_by_its_change() -> None:
+def test_an_image_that_hides_is_known_by_its_change() -> None:
     after = GREY.copy()
     after[:, 30:60] = (128, 200, 128)
     box = (30.0, 0.0, 60.0, 40.0)
@@ -79,7 +79,7 @@ def test_pixels_that_were_dark_before_say_nothing_of_black_hiding() -> None:
 
 
 def scene(frame: int) -> Bytes:
-    """A textured picture that drifts, light enough to be told from black."""
+    """A textured image that drifts, light enough to be told from black."""
     noise = gaussian_filter(
         np.random.default_rng(4).normal(0, 1, (HEIGHT, WIDTH + 40, 3)), (2, 2, 0)
     )
@@ -94,24 +94,24 @@ def box_at(frame: int) -> tuple[float, float, float, float]:
 def written(path: Path, change: Callable[[int, Bytes], None], frames: int = FRAMES) -> Path:
     with VideoWriter(path, WIDTH, HEIGHT, 25, crf=20) as writer:
         for frame in range(frames):
-            picture = scene(frame)
-            change(frame, picture)
-            writer.write(picture)
+            image = scene(frame)
+            change(frame, image)
+            writer.write(image)
     return path
 
 
-def untouched(frame: int, picture: Bytes) -> None:
+def untouched(frame: int, image: Bytes) -> None:
     """Hide nothing."""
 
 
-def blackened(frame: int, picture: Bytes) -> None:
+def blackened(frame: int, image: Bytes) -> None:
     x1, y1, x2, y2 = box_at(frame)
-    picture[int(y1) - 3 : math.ceil(y2) + 3, int(x1) - 3 : math.ceil(x2) + 3] = 0
+    image[int(y1) - 3 : math.ceil(y2) + 3, int(x1) - 3 : math.ceil(x2) + 3] = 0
 
 
-def blackened_but_for_three(frame: int, picture: Bytes) -> None:
+def blackened_but_for_three(frame: int, image: Bytes) -> None:
     if frame not in {2, 3, 9}:
-        blackened(frame, picture)
+        blackened(frame, image)
 
 
 def truth(frames: int = FRAMES, width: int = WIDTH) -> TrackFile:
@@ -151,8 +151,8 @@ def recoded(path: Path, target: Path) -> Path:
     from playhead.media import open_video
 
     with open_video(path) as video, VideoWriter(target, WIDTH, HEIGHT, 25, crf=26) as writer:
-        for _, picture in video.stream():
-            writer.write(picture)
+        for _, image in video.stream():
+            writer.write(image)
     return target
 
 

@@ -20,12 +20,12 @@ def square_at(frame: int) -> tuple[int, int]:
 
 def draw(frame: int, *, square: bool = True) -> NDArray[np.uint8]:
     """RGB (H, W, 3): dark stripes, and the white square."""
-    picture = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
-    picture[:, frame % 8 :: 8] = 60
+    image = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    image[:, frame % 8 :: 8] = 60
     if square:
         x, y = square_at(frame)
-        picture[y : y + SIDE, x : x + SIDE] = 235
-    return picture
+        image[y : y + SIDE, x : x + SIDE] = 235
+    return image
 
 
 def write(path: Path, frames: int = FRAMES, *, square: bool = True, sound: bool = False) -> Path:

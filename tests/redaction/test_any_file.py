@@ -46,8 +46,8 @@ def run(*paths: Path, **options: Any) -> dict[str, FileOutcome]:
 
 def darkest(path: Path) -> int:
     """The brightest level that is left."""
-    with Image.open(path) as picture:
-        return int(np.asarray(picture.convert("RGB")).max())
+    with Image.open(path) as image:
+        return int(np.asarray(image.convert("RGB")).max())
 
 
 @pytest.mark.slow
@@ -135,7 +135,7 @@ def test_every_image_and_video_of_a_folder_is_done_or_named_and_the_code_is_3(
     done = ("a.heic", "b.jfif", "c", "d.jpg", "e.gif", "f.mpo", "g.gif", "h")
     assert ended == dict.fromkeys(done, "ok") | failed
     [reason] = [file["reason"] for file in result["files"] if file["path"].endswith("HEIC")]
-    assert "is a picture (HEIC), not one that can be read here; convert it to JPEG" in reason
+    assert "is an image (HEIC), not one that can be read here; convert it to JPEG" in reason
     written = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*"))
     assert written == [
         *("a_redacted.jpg", "b_redacted.jfif", "d_redacted.jpg", "deep", "deep/c_redacted.jpg"),

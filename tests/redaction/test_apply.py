@@ -36,7 +36,7 @@ def test_detect_writes_tracks_and_no_video(street: Path) -> None:
     ]
 
 
-def test_applying_tracks_gives_the_pictures_that_running_gives(street: Path) -> None:
+def test_applying_tracks_gives_the_images_that_running_gives(street: Path) -> None:
     # Lossless: x264's quality control does not repeat itself to the last bit.
     lossless, out = ("--set", "write.crf=0"), street.parent / "run"
     playhead("redaction", "apply", street, *lossless)
@@ -144,7 +144,7 @@ def test_a_renamed_video_keeps_its_tracks(street: Path) -> None:
 def test_no_path_from_a_track_file_is_followed(street: Path) -> None:
     path = street.with_suffix(".tracks.npz")
     file = read_tracks(path)
-    config = {**file.settings["config"], "style": {"style": "picture", "picture": "/etc/passwd"}}
+    config = {**file.settings["config"], "style": {"style": "image", "image": "/etc/passwd"}}
     write_tracks(path, replace(file, settings={**file.settings, "config": config}))
     playhead("redaction", "apply", street)  # a hatching stands for it
 

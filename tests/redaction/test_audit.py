@@ -36,9 +36,9 @@ class OtherNetwork:
     name, labels = "other", ("face",)
 
     def detect(
-        self, pictures: list[NDArray[np.uint8]], *, threshold: float
+        self, images: list[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, object]]:
-        return list(SquareDetector().detect(pictures))
+        return list(SquareDetector().detect(images))
 
 
 @pytest.fixture
@@ -52,16 +52,16 @@ def auditor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def finding(*boxes: Box) -> Callable[..., list[dict[str, Boxes]]]:
-    """A `detect` that finds faces at these places in every picture."""
+    """A `detect` that finds faces at these places in every image."""
     found = Boxes(np.array(boxes, np.float32), np.full(len(boxes), 0.9, np.float32))
-    return lambda self, pictures, *, threshold: [{"face": found} for _ in pictures]
+    return lambda self, images, *, threshold: [{"face": found} for _ in images]
 
 
-def encode(path: Path, picture: NDArray[np.uint8], frames: int = 3) -> Path:
-    """A video that shows one picture all the time."""
-    with VideoWriter(path, picture.shape[1], picture.shape[0], 25) as writer:
+def encode(path: Path, image: NDArray[np.uint8], frames: int = 3) -> Path:
+    """A video that shows one image all the time."""
+    with VideoWriter(path, image.shape[1], image.shape[0], 25) as writer:
         for _ in range(frames):
-            writer.write(picture)
+            writer.write(image)
     return path
 
 
@@ -202,10 +202,10 @@ def test_an_exposure_comes_before_a_partial_file_and_one_broken_audit_ends_no_ot
 
 
 @pytest.mark.slow
-def test_a_picture_is_audited_too(tmp_path: Path) -> None:
-    picture = np.full((96, 160, 3), 40, np.uint8)
-    picture[30:60, 50:80] = 235
-    Image.fromarray(picture).save(tmp_path / "a.png")
+def test_an_image_is_audited_too(tmp_path: Path) -> None:
+    image = np.full((96, 160, 3), 40, np.uint8)
+    image[30:60, 50:80] = 235
+    Image.fromarray(image).save(tmp_path / "a.png")
     result = playhead_json("redaction", "run", tmp_path / "a.png", "--hide", "face", "--audit")
     assert result["exposed_track_frames"] == 0
     assert run("redaction", "audit", tmp_path / "a.png", tmp_path / "a.png").code == 4
@@ -247,8 +247,8 @@ def test_a_kept_track_excuses_a_detection_only_where_it_covers_half_of_it(
 ) -> None:
     """Someone who stands beside a person that was left visible is exposed all the same."""
     monkeypatch.setattr(OtherNetwork, "detect", finding((40.0, 20.0, 100.0, 80.0)))
-    picture = np.full((96, 160, 3), 160, np.uint8)
-    original, copy = encode(tmp_path / "a.mp4", picture), encode(tmp_path / "b.mp4", picture)
+    image = np.full((96, 160, 3), 160, np.uint8)
+    original, copy = encode(tmp_path / "a.mp4", image), encode(tmp_path / "b.mp4", image)
     kept = Track(
         id=0,
         label="face",

@@ -42,10 +42,10 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scene(colour: tuple[int, int, int] = RED) -> NDArray[np.uint8]:
-    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     x1, y1, x2, y2 = SQUARE
-    picture[y1:y2, x1:x2] = colour
-    return picture
+    image[y1:y2, x1:x2] = colour
+    return image
 
 
 def write(path: Path) -> Path:
@@ -57,7 +57,7 @@ def write(path: Path) -> Path:
 
 def reddest(path: Path) -> int:
     with open_video(path) as video:
-        return max(int(picture[..., 0].max()) for _, picture in video.stream(pixels="rgb"))
+        return max(int(image[..., 0].max()) for _, image in video.stream(pixels="rgb"))
 
 
 def config_of(*bundles: Path, **values: Any) -> RedactionConfig:
@@ -100,7 +100,7 @@ def test_a_track_file_names_the_bundle_by_its_checksum_and_no_place(tmp_path: Pa
     assert str(tmp_path) not in json.dumps(read_tracks(tmp_path / "a.tracks.npz").settings)
 
 
-def test_a_picture_is_hidden_too(tmp_path: Path) -> None:
+def test_an_image_is_hidden_too(tmp_path: Path) -> None:
     Image.fromarray(scene()).save(tmp_path / "a.png")
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
     playhead("redaction", "run", tmp_path / "a.png", "--hide", "dog", "--bundle", bundle.folder)
@@ -163,10 +163,10 @@ class Packaged:
         self.labels = ("face",) if name == "centerface" else ("person", "car")
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
         box = Boxes(np.array([[4, 4, 20, 24]], np.float32), np.array([0.7], np.float32))
-        return [dict.fromkeys(self.labels, box) for _ in pictures]
+        return [dict.fromkeys(self.labels, box) for _ in images]
 
 
 @pytest.fixture
@@ -324,7 +324,7 @@ def test_frames_are_read_no_larger_than_the_networks_need_them(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("enlarged", [False, True])
-def test_small_pictures_are_enlarged_where_a_bundle_saw_them_so(
+def test_small_images_are_enlarged_where_a_bundle_saw_them_so(
     tmp_path: Path, enlarged: bool
 ) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("car",), longest=320, enlarge=enlarged)

@@ -51,8 +51,8 @@ class BarcodeDetector(FakeDetector):
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
         return [{"face": self._find(image)} for image in images]
 
-    def _find(self, picture: NDArray[np.uint8]) -> Boxes:
-        rows, columns = np.nonzero(picture.min(axis=2) > BRIGHT)
+    def _find(self, image: NDArray[np.uint8]) -> Boxes:
+        rows, columns = np.nonzero(image.min(axis=2) > BRIGHT)
         assert len(rows)
         box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         return Boxes(np.array([box], np.float32), np.array([0.9], np.float32))
@@ -71,7 +71,7 @@ def test_what_is_found_is_hidden_in_every_frame_of_every_kind_of_video(
     assert [getattr(before, one) for one in same] == [getattr(after, one) for one in same]
     with open_video(source) as one, open_video(file.outputs[0]) as other:
         assert np.abs(one.times - other.times).max() < 1e-3
-        for k, picture in other.stream(pixels="rgb"):
-            assert picture.max() < BRIGHT, f"frame {k} shows something bright"
+        for k, image in other.stream(pixels="rgb"):
+            assert image.max() < BRIGHT, f"frame {k} shows something bright"
         upright = [np.rot90(luma, other.rotation // 90) for _, luma in other.stream(pixels="luma")]
     assert {number_of(luma) for luma in upright} == {-1}

@@ -1,4 +1,4 @@
-"""Still pictures: the pixels as they are shown, and nothing else of the file but its profile."""
+"""Still images: the pixels as they are shown, and nothing else of the file but its profile."""
 
 import io
 import os
@@ -32,13 +32,13 @@ def noise(height: int = 22, width: int = 31, channels: int = 3) -> NDArray[np.ui
 
 
 def smooth(height: int = 48, width: int = 64) -> NDArray[np.uint8]:
-    """A picture that JPEG keeps well."""
+    """An image that JPEG keeps well."""
     y, x = np.mgrid[:height, :width]
     return np.stack([x * 3, y * 4, 255 - x - y], axis=2).astype(np.uint8)
 
 
-def saved(path: Path, picture: Image.Image, **options: Any) -> Path:
-    picture.save(path, **options)
+def saved(path: Path, image: Image.Image, **options: Any) -> Path:
+    image.save(path, **options)
     return path
 
 
@@ -75,9 +75,9 @@ def iptc(secret: bytes) -> bytes:
 
 
 def secret_jpeg(path: Path) -> list[bytes]:
-    picture = Image.fromarray(smooth())
+    image = Image.fromarray(smooth())
     options = {"exif": secret_exif(), "comment": SECRETS[5], "xmp": xmp(SECRETS[6])}
-    picture.save(path, icc_profile=PROFILE, **options)
+    image.save(path, icc_profile=PROFILE, **options)
     segment = b"Photoshop 3.0\0" + iptc(SECRETS[7])
     data = path.read_bytes()
     marked = b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment
@@ -90,15 +90,15 @@ def secret_png(path: Path) -> list[bytes]:
     text.add_text("Comment", SECRETS[5].decode())
     text.add_itxt("XML:com.adobe.xmp", xmp(SECRETS[6]).decode())
     text.add(b"prVt", SECRETS[7])
-    picture = Image.fromarray(smooth())
-    picture.save(path, pnginfo=text, exif=secret_exif(), icc_profile=PROFILE)
+    image = Image.fromarray(smooth())
+    image.save(path, pnginfo=text, exif=secret_exif(), icc_profile=PROFILE)
     path.write_bytes(path.read_bytes() + SECRETS[8])
     return SECRETS[:9]
 
 
 def secret_webp(path: Path) -> list[bytes]:
-    picture = Image.fromarray(smooth())
-    picture.save(path, exif=secret_exif(), xmp=xmp(SECRETS[5]), icc_profile=PROFILE)
+    image = Image.fromarray(smooth())
+    image.save(path, exif=secret_exif(), xmp=xmp(SECRETS[5]), icc_profile=PROFILE)
     return SECRETS[:6]
 
 
@@ -142,30 +142,30 @@ def test_nothing_that_was_embedded_is_in_the_written_file(name: str, tmp_path: P
     written = copy_of(path)
     data = written.read_bytes()
     assert b"SECRET" not in data
-    with Image.open(written) as picture:
-        assert picture.format == name
+    with Image.open(written) as image:
+        assert image.format == name
         named = {"exif", "xmp", "photoshop", "comment", "Comment", "XML:com.adobe.xmp", "mp"}
-        assert not named & set(picture.info)
-        assert not {0x10E, 0x13B, 700, 33723, 34377, 0x8769, 0x8825} & set(picture.getexif())
+        assert not named & set(image.info)
+        assert not {0x10E, 0x13B, 700, 33723, 34377, 0x8769, 0x8825} & set(image.getexif())
 
 
 @pytest.mark.parametrize("name", [name for name in SUFFIXES if name != "BMP"])
 def test_the_colour_profile_is_kept(name: str, tmp_path: Path) -> None:
-    path = tmp_path / f"picture{SUFFIXES[name]}"
+    path = tmp_path / f"image{SUFFIXES[name]}"
     saved(path, Image.fromarray(smooth()), icc_profile=PROFILE)
-    with Image.open(copy_of(path)) as picture:
-        assert picture.info["icc_profile"] == PROFILE
+    with Image.open(copy_of(path)) as image:
+        assert image.info["icc_profile"] == PROFILE
 
 
-def test_a_further_picture_inside_a_jpeg_is_left_out_and_said_so(tmp_path: Path) -> None:
+def test_a_further_image_inside_a_jpeg_is_left_out_and_said_so(tmp_path: Path) -> None:
     path = tmp_path / "phone.jpg"
     second = Image.new("RGB", (40, 30), "blue")
     Image.fromarray(smooth()).save(path, "MPO", save_all=True, append_images=[second])
     pixels, info = read_image(path)
     assert pixels.shape == (48, 64, 3)
-    assert info.notes == ("1 further picture(s) inside the file were left out",)
-    with Image.open(copy_of(path)) as picture:
-        assert (picture.format, getattr(picture, "n_frames", 1)) == ("JPEG", 1)
+    assert info.notes == ("1 further image(s) inside the file were left out",)
+    with Image.open(copy_of(path)) as image:
+        assert (image.format, getattr(image, "n_frames", 1)) == ("JPEG", 1)
 
 
 STORED: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
@@ -178,7 +178,7 @@ STORED: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
     8: lambda upright: np.rot90(upright, -1),
 }
-"""How a camera stores an upright picture of each EXIF orientation."""
+"""How a camera stores an upright image of each EXIF orientation."""
 
 
 @pytest.mark.parametrize("orientation", STORED)
@@ -222,7 +222,7 @@ def test_a_jpeg_keeps_its_subsampling(sampling: int, tmp_path: Path) -> None:
         assert JpegImagePlugin.get_sampling(written) == sampling
 
 
-def test_a_grey_picture_stays_grey_until_it_is_hidden_in_colour(tmp_path: Path) -> None:
+def test_a_grey_image_stays_grey_until_it_is_hidden_in_colour(tmp_path: Path) -> None:
     path = saved(tmp_path / "p.png", Image.fromarray(noise(channels=1)[..., 0]))
     with Image.open(copy_of(path)) as written:
         assert written.mode == "L"
@@ -277,11 +277,11 @@ def test_sixteen_bits_of_colour_become_eight_with_a_note(tmp_path: Path) -> None
 def test_what_cannot_be_kept_is_converted_and_said(
     mode: str, suffix: str, written_mode: str, note: str, tmp_path: Path
 ) -> None:
-    picture = Image.fromarray(smooth()).convert(mode)
-    path = saved(tmp_path / f"p{suffix}", picture)
+    image = Image.fromarray(smooth()).convert(mode)
+    path = saved(tmp_path / f"p{suffix}", image)
     pixels, info = read_image(path)
     assert info.notes == (note,)
-    assert np.abs(pixels.astype(int) - np.asarray(picture.convert("RGB"))).mean() < 4
+    assert np.abs(pixels.astype(int) - np.asarray(image.convert("RGB"))).mean() < 4
     with Image.open(copy_of(path)) as written:
         assert written.mode == written_mode
 
@@ -310,15 +310,15 @@ def test_transparency_is_kept_and_what_is_hidden_becomes_opaque(
 
 
 def test_a_transparent_colour_of_a_palette_is_transparency(tmp_path: Path) -> None:
-    picture = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4), "P")
-    picture.putpalette(bytes(range(36)))
-    path = saved(tmp_path / "p.png", picture, transparency=5)
+    image = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4), "P")
+    image.putpalette(bytes(range(36)))
+    path = saved(tmp_path / "p.png", image, transparency=5)
     _, info = read_image(path)
     assert info.alpha is not None
     assert np.argwhere(info.alpha == 0).tolist() == [[1, 1]]
 
 
-def test_without_regions_to_name_the_whole_picture_is_hidden(tmp_path: Path) -> None:
+def test_without_regions_to_name_the_whole_image_is_hidden(tmp_path: Path) -> None:
     path = saved(tmp_path / "p.png", Image.fromarray(noise(channels=4)))
     pixels, info = read_image(path)
     hide_image(Hider(HideConfig()), pixels, info, None)
@@ -329,7 +329,7 @@ def test_without_regions_to_name_the_whole_picture_is_hidden(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", SUFFIXES)
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
-def test_a_picture_that_is_cut_off_is_an_error(name: str, part: float, tmp_path: Path) -> None:
+def test_an_image_that_is_cut_off_is_an_error(name: str, part: float, tmp_path: Path) -> None:
     path = saved(tmp_path / f"p{SUFFIXES[name]}", Image.fromarray(noise(80, 90)))
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * part)])
@@ -352,15 +352,15 @@ def test_the_limit_is_the_callers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
-def test_a_moving_picture_is_refused_with_the_remedy(suffix: str, tmp_path: Path) -> None:
+def test_a_moving_image_is_refused_with_the_remedy(suffix: str, tmp_path: Path) -> None:
     first, second = Image.new("RGB", (9, 9), "red"), Image.new("RGB", (9, 9), "blue")
     path = saved(tmp_path / f"p{suffix}", first, save_all=True, append_images=[second])
     with pytest.raises(MediaError, match=r"save (it|each) as"):
         read_image(path)
 
 
-def test_a_file_that_is_no_picture_is_a_media_error(tmp_path: Path) -> None:
-    (tmp_path / "text.jpg").write_text("not a picture")
+def test_a_file_that_is_no_image_is_a_media_error(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("not an image")
     (tmp_path / "empty.jpg").touch()
     for name in ("text.jpg", "empty.jpg", "none.jpg", "."):
         with pytest.raises(MediaError):
@@ -368,7 +368,7 @@ def test_a_file_that_is_no_picture_is_a_media_error(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-def test_damaged_bytes_give_a_picture_or_an_error_of_ours(
+def test_damaged_bytes_give_an_image_or_an_error_of_ours(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     name = data.draw(st.sampled_from(sorted(SUFFIXES)))
@@ -393,7 +393,7 @@ def test_the_source_is_never_written_over(tmp_path: Path) -> None:
     os.link(path, tmp_path / "hard.png")
     pixels, info = read_image(path)
     for name in ("p.png", "link.png", "hard.png"):
-        with pytest.raises(ConfigError, match="is the picture that was read"):
+        with pytest.raises(ConfigError, match="is the image that was read"):
             write_image(tmp_path / name, pixels, info)
 
 
@@ -425,13 +425,13 @@ def test_when_writing_fails_what_was_there_still_stands(
 def test_what_is_hidden_does_not_change_the_written_file(name: str, tmp_path: Path) -> None:
     written = []
     for number, colour in enumerate(("white", "green")):
-        picture = Image.fromarray(smooth())
-        picture.paste(colour, (10, 10, 30, 30))
+        image = Image.fromarray(smooth())
+        image.paste(colour, (10, 10, 30, 30))
         path = tmp_path / str(number) / f"p{SUFFIXES[name]}"
         path.parent.mkdir()
         # Lossless or nearly: a lossy source carries what is hidden into pixels beside it.
         options = {"JPEG": {"quality": 100, "subsampling": 0}, **LOSSLESS}[name]
-        pixels, info = read_image(saved(path, picture, **options))
+        pixels, info = read_image(saved(path, image, **options))
         hide_image(Hider(HideConfig(shape="box")), pixels, info, [Region((8, 8, 32, 32), "box")])
         out = path.with_name(f"out{path.suffix}")
         write_image(out, pixels, info)

@@ -122,10 +122,10 @@ class SceneDetector:
         self.name, self.scene = name, scene
         self.labels = ("face",) if name == "centerface" else ("person",)
 
-    def detect(self, pictures: Sequence[Image], *, threshold: float) -> list[dict[str, Boxes]]:
+    def detect(self, images: Sequence[Image], *, threshold: float) -> list[dict[str, Boxes]]:
         self.scene.ran.append(self.name)
         boxes = as_boxes(self.scene.found.get(self.name, ())).above(threshold)
-        return [dict.fromkeys(self.labels, boxes) for _ in pictures]
+        return [dict.fromkeys(self.labels, boxes) for _ in images]
 
 
 @pytest.fixture

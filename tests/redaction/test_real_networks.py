@@ -63,8 +63,8 @@ def test_the_audit_finds_a_dark_face_where_nothing_was_hidden(clip: Path) -> Non
     """No pixel is brighter than 25, so a black mask and the face have about the same colour."""
     dark, copy = clip.with_name("dark.mp4"), clip.with_name("copy.mp4")
     with open_video(clip) as video, VideoWriter(dark, video.width, video.height, 30) as writer:
-        for picture in video.read(list(range(10))):
-            writer.write((picture * (25 / 255)).astype(np.uint8))
+        for image in video.read(list(range(10))):
+            writer.write((image * (25 / 255)).astype(np.uint8))
     shutil.copyfile(dark, copy)
     playhead_json("redaction", "detect", dark, "--hide", "face", "--threads", 1)
     tracks = dark.with_suffix(".tracks.npz")
@@ -106,8 +106,8 @@ def test_without_networks_one_line_names_the_command_the_megabytes_and_the_licen
     assert not clip.with_name("Straße 1_redacted.mp4").exists()
 
 
-def test_pictures_are_looked_at_in_full(clip: Path) -> None:
-    """A face of 60 pixels in a picture of 3000, which would be lost where that is shrunk."""
+def test_images_are_looked_at_in_full(clip: Path) -> None:
+    """A face of 60 pixels in an image of 3000, which would be lost where that is shrunk."""
     from PIL import Image
 
     with open_video(clip) as video:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from playhead.events.formats.tracks import TrackFile
 from playhead.events.model import Track
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.redaction.config import MaskConfig
 from playhead.redaction.hide import HideConfig, Hider, Region, Shape
 from playhead.redaction.regions import Masks, active_frames, covers_frame, expanded, scaled_boxes
@@ -148,11 +148,11 @@ def test_a_region_covers_the_frame_only_where_the_hider_leaves_no_pixel(
     x, y, w, h = corners
     region = Region((x, y, x + w, y + h), shape)
     image = np.full((30, 40, 3), 255, np.uint8)
-    Hider(HideConfig()).hide(Picture.of_rgb(image), [region])
+    Hider(HideConfig()).hide(Planes.of_rgb(image), [region])
     assert not (covers_frame(region, (40, 30)) and image.any())
     inner = Region((x + 1, y + 1, x + w - 1, y + h - 1), shape)
     smaller = np.full((30, 40, 3), 255, np.uint8)
-    Hider(HideConfig()).hide(Picture.of_rgb(smaller), [inner])
+    Hider(HideConfig()).hide(Planes.of_rgb(smaller), [inner])
     assert covers_frame(region, (40, 30)) or shape == "ellipse" or smaller.any()
 
 

@@ -42,10 +42,10 @@ class Detector(SquareDetector):
             end()
         return super().detect(images)
 
-def hide(self, picture, regions):
+def hide(self, image, regions):
     if when == "rendering" and next(hidden) == FRAMES * 3 // 2:
         end()
-    hiding(self, picture, regions)
+    hiding(self, image, regions)
 
 def replace(self, target):
     named = Path(target).name

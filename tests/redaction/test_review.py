@@ -36,10 +36,10 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("review") / "street.mp4"
     with VideoWriter(path, WIDTH, HEIGHT, rate=25, crf=10) as writer:
         for frame in range(FRAMES):
-            picture = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+            image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
             left, top = place(frame)
-            picture[top : top + SIDE, left : left + SIDE] = (120 + 2 * frame, 20, 20)
-            writer.write(picture)
+            image[top : top + SIDE, left : left + SIDE] = (120 + 2 * frame, 20, 20)
+            writer.write(image)
     return path
 
 
@@ -182,12 +182,12 @@ def test_a_strip_shows_the_first_the_best_and_the_last_detection() -> None:
 
 def test_crops_show_the_object_in_the_frame_of_their_time(street: Path, tmp_path: Path) -> None:
     [one] = reviewed(street, tmp_path, tracks())["tracks"]
-    for picture in one["crops"]:
-        crop = shown(picture["src"]).astype(int)
+    for image in one["crops"]:
+        crop = shown(image["src"]).astype(int)
         middle = crop[crop.shape[0] // 2 - 8 : crop.shape[0] // 2 + 8, :][:, 56:72].mean(
             axis=(0, 1)
         )
-        frame = round(picture["time"] * 25)
+        frame = round(image["time"] * 25)
         assert middle[0] == pytest.approx(120 + 2 * frame, abs=12)
         assert crop[2, 2] == pytest.approx([90, 90, 90], abs=15)
 
@@ -234,9 +234,9 @@ def test_overview_frames_come_with_the_boxes_in_them(street: Path, tmp_path: Pat
         left, top = place(frame)
         square = [4, left, top, left + SIDE, top + SIDE]
         assert moment["boxes"] == ([square] if 5 <= frame < 50 else [])
-        picture = shown(moment["src"])
-        assert picture.shape == (HEIGHT, WIDTH, 3)
-        assert float(picture[top + 12, left + 12, 0]) == pytest.approx(120 + 2 * frame, abs=12)
+        image = shown(moment["src"])
+        assert image.shape == (HEIGHT, WIDTH, 3)
+        assert float(image[top + 12, left + 12, 0]) == pytest.approx(120 + 2 * frame, abs=12)
 
 
 def test_earlier_decisions_are_on_the_page_again(street: Path, tmp_path: Path) -> None:
@@ -295,6 +295,6 @@ def test_tracks_of_unreadable_frames_are_listed_without_crops(street: Path, tmp_
         unreadable = {k for one in video.damage for k in range(one.start, one.stop)}
     assert unreadable
     [one] = reviewed(broken, tmp_path, tracks())["tracks"]
-    told = {round(picture["time"] * 25) for picture in one["crops"]}
+    told = {round(image["time"] * 25) for image in one["crops"]}
     [wanted], _ = strip_frames([track(4)])
     assert told == set(wanted.tolist()) - unreadable

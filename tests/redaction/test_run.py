@@ -315,8 +315,8 @@ def test_a_folder_mirrors_into_out_without_what_was_redacted_before(tmp_path: Pa
         "deep/a_redacted.png",
     ]
     for name in ("a_redacted.png", "a_redacted.bmp"):
-        with Image.open(tmp_path / "out" / "deep" / name) as picture:
-            assert np.asarray(picture).max() < DARK
+        with Image.open(tmp_path / "out" / "deep" / name) as image:
+            assert np.asarray(image).max() < DARK
 
 
 def test_a_file_that_is_no_video_fails_alone(tmp_path: Path) -> None:

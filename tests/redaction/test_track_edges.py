@@ -1,4 +1,4 @@
-"""Tracks near the edges of the picture: covered while something moves in or out over them.
+"""Tracks near the edges of the image: covered while something moves in or out over them.
 
 In closed form: boxes of 40 x 50 pixels at constant speed, detected exactly or cut at the edge.
 """
@@ -121,7 +121,7 @@ def test_without_seconds_for_edges_what_came_in_slowly_is_exposed(edge: int) -> 
     assert track.frames[0] == FIRST - 0.8 * RATE
 
 
-# In mid-picture; too slow to have come in; going out, as if after a cut; along the edge.
+# In mid-image; too slow to have come in; going out, as if after a cut; along the edge.
 @pytest.mark.parametrize("follow", [tracked, tracked_back])
 @pytest.mark.parametrize(
     ("speed", "inside", "along"),
@@ -156,7 +156,7 @@ def test_what_stands_at_an_edge_is_held_for_half_the_time(
         assert share(track, frame, visible(boxes[frame])) == pytest.approx(1)
 
 
-def test_an_end_at_an_edge_does_not_grow_into_the_picture() -> None:
+def test_an_end_at_an_edge_does_not_grow_into_the_image() -> None:
     (track,) = tracked(across(0, 0, 0.6), 1, lambda frame: frame >= FIRST)
     far = track.frames < FIRST - 0.25 * RATE - 1
     assert np.any(far)

@@ -140,7 +140,7 @@ def test_no_track_crosses_a_far_jump() -> None:
 
 
 @pytest.mark.parametrize(("x", "vx"), [(1103, 250), (177, -250)])
-def test_an_object_that_leaves_the_picture_takes_its_track_along(x: float, vx: float) -> None:
+def test_an_object_that_leaves_the_image_takes_its_track_along(x: float, vx: float) -> None:
     path, times = constant(x, 300, vx, 0), np.arange(75) / RATE
     boxes = [box_of(path, time) for time in times]
     outside = [frame for frame, box in enumerate(boxes) if box[0] >= SIZE[0] or box[2] <= 0]
@@ -261,17 +261,17 @@ FOUND = st.lists(
 @settings(max_examples=150)
 @given(st.lists(FOUND, max_size=14), st.integers(1, 3))
 def test_every_good_box_lies_within_a_box_of_its_frame(
-    pictures: list[list[tuple[int, int, int, int, float]]], every: int
+    images: list[list[tuple[int, int, int, int, float]]], every: int
 ) -> None:
     found = []
-    for picture in pictures:
-        boxes = [(x, y, x + w, y + h) for x, y, w, h, _ in picture]
-        scores = np.array([score for *_, score in picture], np.float32)
+    for image in images:
+        boxes = [(x, y, x + w, y + h) for x, y, w, h, _ in image]
+        scores = np.array([score for *_, score in image], np.float32)
         found.append(Boxes(np.array(boxes, np.float32).reshape(-1, 4), scores))
-    frames = range(0, len(pictures) * every, every)
-    tracks = track(found, np.arange(len(pictures) * every) / RATE, frames)
+    frames = range(0, len(images) * every, every)
+    tracks = track(found, np.arange(len(images) * every) / RATE, frames)
     for frame, boxes in zip(frames, found, strict=True):
-        for box in _in_picture(boxes.above(0.3)):
+        for box in _in_image(boxes.above(0.3)):
             finals = boxes_at(tracks, frame)
             inside = np.all(finals[:, :2] <= box[:2], axis=1)
             assert np.any(inside & np.all(finals[:, 2:] >= box[2:], axis=1))
@@ -283,7 +283,7 @@ def test_every_good_box_lies_within_a_box_of_its_frame(
         assert np.all(inside[:, :2] < inside[:, 2:])
 
 
-def _in_picture(found: Boxes) -> NDArray[np.float32]:
+def _in_image(found: Boxes) -> NDArray[np.float32]:
     inside = np.clip(found.boxes, 0, np.array([*SIZE, *SIZE], np.float32))
     return inside[np.all(inside[:, :2] < inside[:, 2:], axis=1)]
 

@@ -25,7 +25,7 @@ from tests.media.test_stills import chunk
 from tests.redaction.conftest import FakeDetector, use_detector
 
 FACE = slice(40, 64), slice(60, 84)
-STYLES = ("solid", "picture", "fill", "mosaic", "blur")
+STYLES = ("solid", "image", "fill", "mosaic", "blur")
 WORD = 65535
 
 
@@ -74,9 +74,7 @@ def redacted(path: Path, style: str = "solid") -> tuple[FileOutcome, Path]:
 
 def audit(original: Path, copy: Path, style: str = "solid", colour: str = "black") -> AuditReport:
     with progress("auditing", 1):
-        return Auditor(resolve(config(style, colour)), AuditConfig(tile=200)).picture(
-            original, copy
-        )
+        return Auditor(resolve(config(style, colour)), AuditConfig(tile=200)).image(original, copy)
 
 
 def transparent(colour: int, inside: int, outside: int, mode: str = "RGBA") -> Image.Image:
@@ -102,7 +100,7 @@ def test_a_face_in_the_transparency_is_hidden_whatever_the_style(
     with Image.open(copy) as written:
         pixels = np.asarray(written.convert("RGBA"))
     assert np.all(pixels[FACE][..., 3] == 255)
-    if style != "picture":
+    if style != "image":
         assert np.all(pixels[FACE] == pixels[FACE][0, 0])
 
 

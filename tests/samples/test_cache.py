@@ -66,8 +66,8 @@ def damage(path, key_frame):
     return path
 
 
-def numbers(pictures):
-    return np.rint((pictures.mean(axis=(1, 2)) - 20) / 2).astype(int).tolist()
+def numbers(images):
+    return np.rint((images.mean(axis=(1, 2)) - 20) / 2).astype(int).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +89,9 @@ def test_every_cached_frame_is_the_right_one(good, tmp_path):
     assert len(frames) == 1
     assert frames.readable(0).tolist() == [True] * 60
     wanted = np.array([0, 59, 30, 30, 7, 8, 9])
-    pictures = frames.read(0, wanted)
-    assert (pictures.dtype, pictures.shape) == (np.uint8, (7, 16, 32))
-    assert numbers(pictures) == wanted.tolist()
+    images = frames.read(0, wanted)
+    assert (images.dtype, images.shape) == (np.uint8, (7, 16, 32))
+    assert numbers(images) == wanted.tolist()
     assert numbers(frames.read(0, np.arange(60))) == list(range(60))
 
 
@@ -136,7 +136,7 @@ def test_unreadable_frames_are_marked_and_never_given_out(broken, tmp_path):
     frames = CachedFrames.build([broken], SIZE, folder=tmp_path)
     readable = frames.readable(0)
     assert not readable[40]
-    assert readable[:30].all()  # groups of pictures before and after are whole
+    assert readable[:30].all()  # groups of images before and after are whole
     assert readable[50:].all()
     assert numbers(frames.read(0, np.flatnonzero(readable))) == np.flatnonzero(readable).tolist()
     with pytest.raises(DamagedError, match=r"broken.mp4: frame 40 cannot be decoded"):
@@ -211,8 +211,8 @@ def test_a_forked_process_opens_its_own_decoder(good, tmp_path):
     parent, (ours, theirs) = decoded._open.things[0], multiprocessing.Pipe()
 
     def child():
-        pictures = decoded.read(0, np.array([9]))
-        theirs.send((numbers(pictures), decoded._open.things[0] is parent))
+        images = decoded.read(0, np.array([9]))
+        theirs.send((numbers(images), decoded._open.things[0] is parent))
 
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()

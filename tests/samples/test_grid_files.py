@@ -61,8 +61,8 @@ def test_a_window_shows_the_same_moments_whatever_the_frame_rate(tmp_path, times
         grid = make_grid(video.times, video.duration, Fraction(25))
         for centre in (50, 100, 210):
             points = spec.window_points(centre, len(grid))
-            pictures = video.read(grid.frames[points].tolist(), pixels="luma")
-            moments = (pictures.mean(axis=(1, 2)) - 30) / 190 * SECONDS
+            images = video.read(grid.frames[points].tolist(), pixels="luma")
+            moments = (images.mean(axis=(1, 2)) - 30) / 190 * SECONDS
             expected = (centre + np.arange(-14, 15, 2)) / 25
             np.testing.assert_allclose(moments, expected, atol=0.02 + 0.06)
         event = Event(label="pass", start=float(video.times[video.nearest(np.array([4.0]))[0]]))

@@ -16,13 +16,13 @@ CHANGES = (
 
 
 def only(*names, **settings):
-    visible = {"blur_pixels": 120}  # the pictures here are small
+    visible = {"blur_pixels": 120}  # the images here are small
     names = dict.fromkeys(names, 1.0)
     values = dict.fromkeys(CHANGES, 0.0) | visible | names | settings
     return AugmentationConfig.model_validate(values)
 
 
-def picture(height=64, width=112):
+def image(height=64, width=112):
     """Waves under a fine texture, without symmetry, between 40 and 220."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     waves = torch.sin(x / 9 + y / 17) * 40 + torch.cos(y / 7 - x / 31) * 30
@@ -31,7 +31,7 @@ def picture(height=64, width=112):
 
 
 def window(frames=15, **size):
-    return picture(**size).repeat(frames, 1, 1)
+    return image(**size).repeat(frames, 1, 1)
 
 
 def dot(frames=1, height=41, width=61, x=30, y=20):
@@ -52,7 +52,7 @@ def test_nothing_changes_when_every_probability_is_zero():
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_each_change_alone_changes_the_picture_and_never_the_input(name):
+def test_each_change_alone_changes_the_image_and_never_the_input(name):
     luma = window()
     before = luma.clone()
     changed = augment(luma, only(name), np.random.default_rng(5))

@@ -51,7 +51,7 @@ def test_full_size_has_the_parameters_of_the_recipe(frames: int, count: int) -> 
 
 
 @pytest.mark.slow
-def test_a_full_size_picture_of_720_rows_gives_maps_of_736() -> None:
+def test_a_full_size_image_of_720_rows_gives_maps_of_736() -> None:
     model = build(full_size("none")).eval()
     with torch.inference_mode():
         assert model.encode(luma(1, 3, 720, 1280)).shape == (1, 192, 23, 40)
@@ -145,9 +145,9 @@ def test_a_frozen_encoder_keeps_weights_statistics_and_output(arm: str) -> None:
         optimiser.step()
     after = model.encoder.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    pictures = luma(2, model.stack)
-    in_training = model.train().encoder(pictures)
-    assert torch.equal(in_training, model.eval().encoder(pictures))
+    images = luma(2, model.stack)
+    in_training = model.train().encoder(images)
+    assert torch.equal(in_training, model.eval().encoder(images))
 
 
 def test_all_but_the_frozen_encoder_is_trained() -> None:
@@ -163,16 +163,16 @@ def test_all_but_the_frozen_encoder_is_trained() -> None:
 @given(
     height=st.integers(1, 70), width=st.integers(1, 70), multiple=st.sampled_from([1, 8, 16, 32])
 )
-def test_padding_adds_black_and_keeps_the_picture_whole(
+def test_padding_adds_black_and_keeps_the_image_whole(
     height: int, width: int, multiple: int
 ) -> None:
-    picture = torch.rand(1, 2, height, width) + 0.5
-    padded = pad_to_multiple(picture, multiple)
+    image = torch.rand(1, 2, height, width) + 0.5
+    padded = pad_to_multiple(image, multiple)
     assert padded.shape[2] % multiple == padded.shape[3] % multiple == 0
     assert 0 <= padded.shape[2] - height < multiple
-    assert padded.sum().item() == pytest.approx(picture.sum().item(), rel=1e-5)
+    assert padded.sum().item() == pytest.approx(image.sum().item(), rel=1e-5)
     rows, columns = padded[0, 0].any(1), padded[0, 0].any(0)
-    torch.testing.assert_close(padded[:, :, rows][..., columns], picture)
+    torch.testing.assert_close(padded[:, :, rows][..., columns], image)
 
 
 def test_padding_720_rows_puts_8_above_and_8_below() -> None:
@@ -189,7 +189,7 @@ def test_differences_are_those_of_neighbours_round_the_middle_frame() -> None:
     assert middle_and_differences(stack).flatten().tolist() == [middle, 0.25, 0.5]
 
 
-def test_a_model_of_differences_hears_brightness_once_and_a_still_picture_not_at_all() -> None:
+def test_a_model_of_differences_hears_brightness_once_and_a_still_image_not_at_all() -> None:
     still = luma(1, 1).expand(1, 15, 64, 112)
     assert not middle_and_differences(still)[:, 1:].any()
 

@@ -84,7 +84,7 @@ def test_a_native_grid_has_a_score_for_every_frame(
     assert scores.video == "other name"
 
 
-def test_a_real_file_is_scored_by_its_own_pictures(
+def test_a_real_file_is_scored_by_its_own_images(
     bundle: Bundle, backend: OpenVinoBackend, model: torch.nn.Module, tmp_path: Path
 ) -> None:
     path = tmp_path / "spiel über.mp4"
@@ -92,11 +92,11 @@ def test_a_real_file_is_scored_by_its_own_pictures(
         for k in range(60):
             writer.write(np.random.default_rng(k).integers(16, 236, (48, 64)).astype(np.uint8))
     with open_video(path) as video:
-        pictures = video.read(range(60), pixels="luma", size=SIZE)
+        images = video.read(range(60), pixels="luma", size=SIZE)
         scores = score_video(video, bundle.manifest, backend, every=1)
         again = score_video(video, bundle.manifest, backend, every=1)
     same = GeneratedVideo(video.times)
-    same.picture = lambda k, size=SIZE: pictures[k]
+    same.image = lambda k, size=SIZE: images[k]
     expected = window_by_window(model, same, bundle.manifest)
     np.testing.assert_allclose(scores.values, expected, atol=1e-4)
     np.testing.assert_array_equal(scores.values, again.values)
@@ -132,9 +132,9 @@ def test_memory_does_not_grow_with_the_length_of_the_video(bundle: Bundle) -> No
 
     score(50)  # what is made once (caches) does not count
     short, long = score(250), score(2500)
-    bookkeeping = 2250 * 400  # times, indices and scores: bytes a grid point, not pictures or maps
-    picture_and_map = 24 * 16 + 2 * 6 * 40 * 60 * 4
-    assert long - short < bookkeeping < 2250 * picture_and_map / 50
+    bookkeeping = 2250 * 400  # times, indices and scores: bytes a grid point, not images or maps
+    image_and_map = 24 * 16 + 2 * 6 * 40 * 60 * 4
+    assert long - short < bookkeeping < 2250 * image_and_map / 50
 
 
 class Forgetful(list[int]):

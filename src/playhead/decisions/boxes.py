@@ -1,4 +1,4 @@
-"""Boxes: what a detector found of one label in one picture, and how boxes overlap.
+"""Boxes: what a detector found of one label in one image, and how boxes overlap.
 
 A box is `x1, y1, x2, y2` in pixels, floats, half-open. A box without area, or with a number that is
 not finite, overlaps nothing; `Boxes.valid` and `nms` drop it.
@@ -21,7 +21,7 @@ _BLOCK = 128
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Boxes:
-    """N boxes of one label in one picture, each with its score.
+    """N boxes of one label in one image, each with its score.
 
     Raises PlayheadError for shapes other than (N, 4) and (N,).
     """
@@ -68,7 +68,7 @@ class Boxes:
         return self.chosen((_areas(self.boxes) > 0) & np.isfinite(self.scores))
 
     def scaled(self, sx: float, sy: float, dx: float = 0.0, dy: float = 0.0) -> Self:
-        """The boxes in another picture's pixels: x · sx + dx, y · sy + dy."""
+        """The boxes in another image's pixels: x · sx + dx, y · sy + dy."""
         scale = np.array([sx, sy, sx, sy], np.float32)
         shift = np.array([dx, dy, dx, dy], np.float32)
         return type(self)(self.boxes * scale + shift, self.scores)

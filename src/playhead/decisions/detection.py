@@ -1,4 +1,4 @@
-"""Detection: from a detector's candidates in one picture to what it found there.
+"""Detection: from a detector's candidates in one image to what it found there.
 
 Of each class the surest candidates suppress those that overlap them, children without a parent are
 doubted, and what is not sure enough then goes.
@@ -27,7 +27,7 @@ def decide(
     config: DetectionDecisions,
     threshold: float | None = None,
 ) -> dict[str, Boxes]:
-    """What was found of each class in one picture, in falling order of score.
+    """What was found of each class in one image, in falling order of score.
 
     boxes: (N, 4) x1, y1, x2, y2 in pixels; probabilities: (N, C), of each class in each box.
     threshold: the least score of a box, for every class; None takes those of `config`.

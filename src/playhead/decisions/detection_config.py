@@ -12,7 +12,7 @@ DEFAULT_THRESHOLD = 0.3
 
 
 class DetectionDecisions(Settings):
-    """What becomes of a detector's candidates in one picture."""
+    """What becomes of a detector's candidates in one image."""
 
     thresholds: dict[str, float] = Field(
         default_factory=dict,
@@ -33,7 +33,7 @@ class DetectionDecisions(Settings):
     orphan: float = Field(
         default=0.5, ge=0, le=1, description="factor of the score of a box that lies in no parent"
     )
-    most: int = Field(default=300, ge=1, description="boxes of a class in a picture at most")
+    most: int = Field(default=300, ge=1, description="boxes of a class in an image at most")
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

@@ -44,7 +44,7 @@ def fuse_classes(
 def fuse(
     found: Sequence[Boxes], *, weights: Sequence[float] | None = None, same: float = SAME
 ) -> Boxes:
-    """The boxes of one class in one picture, fused, in falling order of score.
+    """The boxes of one class in one image, fused, in falling order of score.
 
     found: one Boxes a detector; weights: how far each is trusted, equally by default, only their
     ratios count; same: the IoU from which a box is of an object that is known already.

@@ -16,7 +16,7 @@ __all__ = ["doubt_orphans", "parents_first"]
 
 
 def doubt_orphans(found: Mapping[str, Boxes], config: DetectionDecisions) -> dict[str, Boxes]:
-    """The boxes of one picture, the score of each that lies in no parent times `config.orphan`.
+    """The boxes of one image, the score of each that lies in no parent times `config.orphan`.
 
     found: by class, with every parent down to its own threshold. A parent counts from that
     threshold on, with the score that its own parents left it. Each class in falling order of score.

@@ -16,8 +16,8 @@ from playhead.detection.config import (
     find_config,
     load_detector_config,
 )
-from playhead.detection.evaluate import PictureEvaluation, measure_bundle
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.evaluate import ImageEvaluation, measure_bundle
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import load_normalise_config
 from playhead.detection.report import write_detector_report
@@ -25,7 +25,7 @@ from playhead.detection.synthesis.config import make_synthesis_config
 from playhead.detection.synthesis.synthesise import synthesise
 from playhead.detection.train import train_detector
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.execution.outcomes import exit_code
 from playhead.inference.bundle import load_bundle
 from playhead.inference.offer import require_weights
@@ -40,7 +40,7 @@ from playhead.redaction.run import redact_files
 from playhead.worlds import generate
 from playhead.worlds.kept import WorldConfig, world_manifest
 
-__all__ = ["measure_test_pictures", "run_detection_demo", "scatter"]
+__all__ = ["measure_test_images", "run_detection_demo", "scatter"]
 
 STREETS = WorldConfig(
     name="street", count=220, seed=1, settings=("kind=images", "smallest_face=14")
@@ -69,9 +69,9 @@ def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
     run = out / "run"
     trained = train_detector(config, run, resume=(run / "config.yaml").is_file())
     say("looking for everything in streets that it has never seen")
-    test = read_pictures(out / "set", split="test")
+    test = read_image_set(out / "set", split="test")
     page = out / "detector.html"
-    measured = measure_test_pictures(trained.bundle, trained.run, test, page)
+    measured = measure_test_images(trained.bundle, trained.run, test, page)
     figures = measured.to_json()
     say("redacting such a street with it")
     shown, code = _redacted(trained.bundle, out)
@@ -80,7 +80,7 @@ def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
         _config(trained.bundle),
         out / "report.html",
         title="Redaction with a detector of one's own",
-        summary=f"Trained on {trained.details['pictures']['train']} generated images; mAP50 over "
+        summary=f"Trained on {trained.details['images']['train']} generated images; mAP50 over "
         f"five classes {figures['metrics']['ap50']:.3f} on images never seen (detector.html shows "
         "them and "
         f"the worst mistakes). {TRUTH} All of it took {monotonic() - started:.0f} s.",
@@ -106,12 +106,12 @@ def scatter(manifest: Path, out: Path) -> list[str]:
 
     Labels of several teams look like this.
     """
-    pictures = read_pictures(manifest)
+    images = read_image_set(manifest)
     sources = []
-    for place, label in enumerate(pictures.classes):
+    for place, label in enumerate(images.classes):
         folder = out / label
         folder.mkdir(parents=True, exist_ok=True)
-        for one in pictures.pictures:
+        for one in images.images:
             width, height = one.size
             rows = [
                 f"0 {(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f} "
@@ -127,7 +127,7 @@ def scatter(manifest: Path, out: Path) -> list[str]:
 def _prepared(out: Path, say: Say) -> DetectorConfig:
     """The configuration for a set that was normalised and extended by cut and paste."""
     manifest = world_manifest(STREETS)
-    classes = read_pictures(manifest).classes
+    classes = read_image_set(manifest).classes
     say("normalising labels that are scattered over a folder a class")
     options = {
         "images": manifest.parent / "images",
@@ -157,12 +157,10 @@ def _prepared(out: Path, say: Say) -> DetectorConfig:
     )
 
 
-def measure_test_pictures(
-    bundle: Path, run: Path, test: PictureSet, page: Path
-) -> PictureEvaluation:
+def measure_test_images(bundle: Path, run: Path, test: ImageSet, page: Path) -> ImageEvaluation:
     """Measure a trained detector at the thresholds that its bundle got in training; write the page.
 
-    Training chose them on the validation pictures, so nothing is chosen on the test pictures.
+    Training chose them on the validation images, so nothing is chosen on the test images.
     """
     predictions, result = measure_bundle(load_bundle(bundle), test)
     write_detector_report(test, predictions, page, title="The detector", run=run, result=result)

@@ -172,5 +172,5 @@ def moments_of(one: ShownVideo) -> list[Moment]:
     chosen: NDArray[np.int32] = np.unique(hidden[places.astype(int)])
     with open_video(one.file.path) as before, open_video(one.file.outputs[0]) as after:
         times = before.times[chosen].tolist()
-        pictures = zip(times, before.read(chosen), after.read(chosen), strict=True)
-        return [Moment(time=time, before=old, after=new) for time, old, new in pictures]
+        images = zip(times, before.read(chosen), after.read(chosen), strict=True)
+        return [Moment(time=time, before=old, after=new) for time, old, new in images]

@@ -27,7 +27,7 @@ __all__ = ["demo_config", "run_demo"]
 MATCHES = WorldConfig(name="football", count=18, seed=1, settings=("train=0.56", "valid=0.11"))
 """10 matches train, 2 validate, 6 test."""
 
-PICTURE_SIZE = (448, 256)
+IMAGE_SIZE = (448, 256)
 
 
 def run_demo(out: Path, *, as_json: bool = False) -> None:
@@ -86,14 +86,14 @@ def demo_config(settings: Sequence[str] = ()) -> SpottingConfig:
 def _large_images() -> FrameReader:
     """Film strips at a size that people can follow: the same matches, drawn again larger."""
 
-    def pictures(name: str, times: Sequence[float]) -> list[tuple[float, NDArray[np.uint8]]]:
+    def images(name: str, times: Sequence[float]) -> list[tuple[float, NDArray[np.uint8]]]:
         return redraw(
             MATCHES.name,
             Path(name).stem,
             times,
             seed=MATCHES.seed,
             settings=MATCHES.settings,
-            size=PICTURE_SIZE,
+            size=IMAGE_SIZE,
         )
 
-    return pictures
+    return images

@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 Inputs = Annotated[
-    list[Path], typer.Argument(readable=False, help="Videos, pictures, or folders of them.")
+    list[Path], typer.Argument(readable=False, help="Videos, images, or folders of them.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Device = Annotated[
@@ -32,7 +32,7 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Default: every core.")
     "--recall 0.9 --write"
 )
 def thresholds(
-    truth: Annotated[Path, typer.Option(help="Labelled pictures that did not train.")],
+    truth: Annotated[Path, typer.Option(help="Labelled images that did not train.")],
     bundle: Annotated[
         Path | None, typer.Argument(help="The bundle; not needed for --predictions alone.")
     ] = None,
@@ -40,10 +40,10 @@ def thresholds(
         Path | None, typer.Option(help="What was found in them, instead of running the bundle.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Only the pictures of this split. Default: all.")
+        str | None, typer.Option(help="Only the images of this split. Default: all.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="The folder of the pictures, where not beside the labels.")
+        Path | None, typer.Option(help="The folder of the images, where not beside the labels.")
     ] = None,
     recall: Annotated[
         float | None, typer.Option(help="The highest threshold that finds this share.")
@@ -99,7 +99,7 @@ def predict(
         list[str] | None,
         typer.Option(
             "--format",
-            help="Of yolo, voc, coco, csv, for pictures; repeatable. Default: yolo,coco,csv.",
+            help="Of yolo, voc, coco, csv, for images; repeatable. Default: yolo,coco,csv.",
         ),
     ] = None,
     threshold: Annotated[
@@ -107,7 +107,7 @@ def predict(
         typer.Option(
             min=0.001,
             max=1.0,
-            help="Least score. Default: 0.001 in pictures; in videos as the bundles say.",
+            help="Least score. Default: 0.001 in images; in videos as the bundles say.",
         ),
     ] = None,
     size: Annotated[
@@ -120,7 +120,7 @@ def predict(
         bool | None,
         typer.Option(
             "--enlarge/--no-enlarge",
-            help="Enlarge smaller pictures to that size. Default: as in training.",
+            help="Enlarge smaller images to that size. Default: as in training.",
         ),
     ] = None,
     settings: Annotated[
@@ -128,7 +128,7 @@ def predict(
         typer.Option("--set", help="As overlap=0.5 or parents.plate=car; may be repeated."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Inputs are labelled sets: only pictures of this split.")
+        str | None, typer.Option(help="Inputs are labelled sets: only images of this split.")
     ] = None,
     ids: Annotated[
         Path | None, typer.Option(help="The COCO document that results are numbered by.")
@@ -197,7 +197,7 @@ def train(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a detector of one's own on labelled pictures, export it, report on the validation."""
+    """Train a detector of one's own on labelled images, export it, report on the validation."""
     from playhead.detection.config import find_config, load_detector_config
     from playhead.errors import ConfigError, needs_extra
 
@@ -375,9 +375,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare predictions with labelled images as COCO does: AP50, AP50-95, precision, recall."""
-    from playhead.detection.evaluate_files import evaluate_pictures
+    from playhead.detection.evaluate_files import evaluate_images
 
-    measured = evaluate_pictures(
+    measured = evaluate_images(
         truth,
         predictions,
         split=split,

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt, model_validator
 from playhead import config
 from playhead.config import Settings, load_config
 from playhead.decisions.detection_config import DetectionDecisions
-from playhead.detection.sample_settings import PictureAugmentation
+from playhead.detection.sample_settings import ImageAugmentation
 from playhead.learning.settings import DetectorNetworkConfig, TrainingConfig
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class DataConfig(Settings):
-    """Which pictures, which labels, and how they are cut into training and validation."""
+    """Which images, which labels, and how they are cut into training and validation."""
 
     manifest: Path = Field(
         description="a set of `detection normalise`, or labels in any layout; a relative path "
@@ -33,7 +33,7 @@ class DataConfig(Settings):
     )
     more: tuple[Path, ...] = Field(
         default=(),
-        description="further manifests, of `detection synthesise` say, whose pictures all train",
+        description="further manifests, of `detection synthesise` say, whose images all train",
     )
     classes: tuple[str, ...] | None = Field(
         default=None, description="those to learn, in their order; none: all of the set"
@@ -41,13 +41,13 @@ class DataConfig(Settings):
     size: tuple[PositiveInt, PositiveInt] = Field(
         default=(416, 416),
         description="width and height of what the network sees in training; the longer side of a "
-        "picture is brought to the longer of them, in use as well",
+        "image is brought to the longer of them, in use as well",
     )
-    enlarge: bool = Field(default=False, description="bring smaller pictures to that size too")
+    enlarge: bool = Field(default=False, description="bring smaller images to that size too")
     cache_megabytes: int = Field(
         default=2000,
         ge=0,
-        description="decoded pictures kept in memory at most, a quarter of it for validation; 0 "
+        description="decoded images kept in memory at most, a quarter of it for validation; 0 "
         "decodes anew",
     )
     folds: int | None = Field(
@@ -61,7 +61,7 @@ class DataConfig(Settings):
             raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
         if self.more and self.folds is not None:
             raise ValueError(
-                "more pictures may be made of those that a fold validates on: use the split column "
+                "more images may be made of those that a fold validates on: use the split column "
                 "instead of folds"
             )
         if self.classes is not None and len(set(self.classes)) != len(self.classes):
@@ -88,7 +88,7 @@ class DetectorConfig(Settings):
 
     job: Literal["detection"] = Field(default="detection", description="the job it is for")
     data: DataConfig
-    augmentation: PictureAugmentation = PictureAugmentation()
+    augmentation: ImageAugmentation = ImageAugmentation()
     model: DetectorNetworkConfig = DetectorNetworkConfig()
     start: StartConfig | None = None
     loss: DetectionLossConfig = DetectionLossConfig()

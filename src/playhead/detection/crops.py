@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playhead.detection.labels.read import UnseenPicture
+from playhead.detection.labels.read import UnseenImage
 from playhead.errors import PlayheadError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.media.stills import read_still
 from playhead.metrics.mistakes import KINDS, Mistake
 from playhead.report.crops import CropWindow, crop_window
@@ -52,22 +52,22 @@ def worst_mistakes(mistakes: Sequence[Mistake], classes: Sequence[str]) -> list[
     ]
 
 
-def crops_of(mistakes: Sequence[Mistake], truth: PictureSet, predictions: PictureSet) -> list[Crop]:
+def crops_of(mistakes: Sequence[Mistake], truth: ImageSet, predictions: ImageSet) -> list[Crop]:
     """The crop of each mistake, in their order; each image is read once."""
     crops: dict[int, Crop] = {}
-    for index in sorted({mistake.picture for mistake in mistakes}):
-        annotated, predicted = truth.pictures[index], predictions.pictures[index]
+    for index in sorted({mistake.image for mistake in mistakes}):
+        annotated, predicted = truth.images[index], predictions.images[index]
         pixels = _read(annotated)
         for number, mistake in enumerate(mistakes):
-            if mistake.picture == index:
+            if mistake.image == index:
                 crops[number] = _crop(mistake, annotated, predicted, pixels)
     return [crops[number] for number in range(len(mistakes))]
 
 
-def image_names(images: PictureSet) -> list[str]:
+def image_names(images: ImageSet) -> list[str]:
     """The file name of each image, with as many of its folders as make it unique."""
-    parts = [image.path.parts for image in images.pictures]
-    names = [image.path.name for image in images.pictures]
+    parts = [image.path.parts for image in images.images]
+    names = [image.path.name for image in images.images]
     for depth in range(2, max(map(len, parts), default=0) + 1):
         times = Counter(names)
         names = [
@@ -81,9 +81,9 @@ def _severity(mistake: Mistake) -> float:
     return mistake.size if mistake.kind == "missed" else mistake.score or 0.0
 
 
-def _read(image: LabelledPicture) -> RGB | str:
+def _read(image: LabelledImage) -> RGB | str:
     """The pixels of an image, or why there are none."""
-    if isinstance(image, UnseenPicture):
+    if isinstance(image, UnseenImage):
         return "not in the image folder"
     if not image.path.is_file():
         return "not on disk"
@@ -98,7 +98,7 @@ def _read(image: LabelledPicture) -> RGB | str:
 
 
 def _crop(
-    mistake: Mistake, annotated: LabelledPicture, predicted: LabelledPicture, pixels: RGB | str
+    mistake: Mistake, annotated: LabelledImage, predicted: LabelledImage, pixels: RGB | str
 ) -> Crop:
     boxes = [predicted.boxes[mistake.found]] if mistake.found is not None else []
     boxes += [annotated.boxes[mistake.true]] if mistake.true is not None else []

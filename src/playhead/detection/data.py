@@ -1,4 +1,4 @@
-"""The data of a detector: labelled pictures, some to train and some to validate."""
+"""The data of a detector: labelled images, some to train and some to validate."""
 
 from dataclasses import dataclass
 
@@ -6,83 +6,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.detection.config import DataConfig, DetectorConfig
-from playhead.detection.labels.read import read_pictures, refuse_unseen
+from playhead.detection.labels.read import read_image_set, refuse_unseen
 from playhead.detection.leaks import refuse_made_of
-from playhead.detection.sample_cache import PictureCache
-from playhead.detection.samples import TrainingPictures
+from playhead.detection.sample_cache import ImageCache
+from playhead.detection.samples import TrainingImages
 from playhead.detection.synthesis.cutouts import CutoutBank, Labelled
 from playhead.errors import LabelError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.media.stills import still_size
 from playhead.samples.folds import chosen_fold
 
-__all__ = ["Sides", "pictures_of", "split_pictures", "training_pictures"]
+__all__ = ["Sides", "images_of", "split_images", "training_images"]
 
 ROOM = 1.5
-"""Pictures are kept so much larger than the network sees them, since some are enlarged."""
+"""Images are kept so much larger than the network sees them, since some are enlarged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The pictures that train and those that validate, whole groups on one side."""
+    """The images that train and those that validate, whole groups on one side."""
 
-    train: PictureSet
-    valid: PictureSet
+    train: ImageSet
+    valid: ImageSet
 
 
-def pictures_of(config: DataConfig) -> PictureSet:
+def images_of(config: DataConfig) -> ImageSet:
     """Every image of the data set.
 
     Raises LabelError for classes that the set does not know.
     """
-    pictures = read_pictures(config.manifest)
+    images = read_image_set(config.manifest)
     if config.classes is None:
-        return pictures
-    return pictures.of_classes(config.classes, source=config.manifest)
+        return images
+    return images.of_classes(config.classes, source=config.manifest)
 
 
-def split_pictures(config: DataConfig) -> Sides:
+def split_images(config: DataConfig) -> Sides:
     """Cut the set as its split column says, or into folds of whole groups.
 
     Raises LabelError where a side is empty, a group lies on both, or a class has no box to train
     on: it could never be found.
     """
-    pictures = pictures_of(config)
-    groups = [one.group for one in pictures.pictures]
-    splits = [one.split for one in pictures.pictures]
+    images = images_of(config)
+    groups = [one.group for one in images.images]
+    splits = [one.split for one in images.images]
     fold = chosen_fold(groups, splits, folds=config.folds, fold=config.fold)
     if not fold.train or not fold.validation:
         raise LabelError(
-            f"{len(fold.train)} pictures train and {len(fold.validation)} validate; needs some of "
+            f"{len(fold.train)} images train and {len(fold.validation)} validate; needs some of "
             "each: fill the split column with train and valid, or set data.folds"
         )
-    train = _with_more(pictures.chosen(fold.train), config)
-    sides = Sides(train, pictures.chosen(fold.validation))
+    train = _with_more(images.chosen(fold.train), config)
+    sides = Sides(train, images.chosen(fold.validation))
     others = [place for place, split in enumerate(splits) if split not in (None, "train", "valid")]
-    _check(sides, pictures.chosen(others))
+    _check(sides, images.chosen(others))
     return sides
 
 
-def _with_more(train: PictureSet, config: DataConfig) -> PictureSet:
-    """The pictures that train, and those of further manifests, by the same classes."""
+def _with_more(train: ImageSet, config: DataConfig) -> ImageSet:
+    """The images that train, and those of further manifests, by the same classes."""
     further = [
         one
         for path in config.more
-        for one in read_pictures(path).of_classes(train.classes, source=path).pictures
+        for one in read_image_set(path).of_classes(train.classes, source=path).images
     ]
     others = {one.split for one in further} - {None, "train"}
     if others:
         raise LabelError(
-            f"data.more holds pictures of the split {', '.join(sorted(map(str, others)))}; all of "
-            "them would train: name manifests of pictures to train on"
+            f"data.more holds images of the split {', '.join(sorted(map(str, others)))}; all of "
+            "them would train: name manifests of images to train on"
         )
-    return PictureSet(train.classes, (*train.pictures, *further))
+    return ImageSet(train.classes, (*train.images, *further))
 
 
-def _check(sides: Sides, others: PictureSet) -> None:
+def _check(sides: Sides, others: ImageSet) -> None:
     """Raise LabelError for what would make a training wrong or its figures flatter.
 
-    others: the pictures of further splits, which are there to be measured on
+    others: the images of further splits, which are there to be measured on
     """
     empty = [label for label, count in sides.train.count().items() if count == 0]
     if empty:
@@ -91,17 +91,17 @@ def _check(sides: Sides, others: PictureSet) -> None:
             "in data.classes"
         )
     if not any(sides.valid.count().values()):
-        raise LabelError("no box to validate on: label some of the pictures that validate")
-    refuse_unseen(sides.train, "the pictures that train")
-    refuse_unseen(sides.valid, "the pictures that validate")
+        raise LabelError("no box to validate on: label some of the images that validate")
+    refuse_unseen(sides.train, "the images that train")
+    refuse_unseen(sides.valid, "the images that validate")
     for side, what in ((sides.valid, "validate"), (others, "are in another split")):
         shared = sorted(_keys(sides.train) & _keys(side))
         if shared:
             raise LabelError(
                 f"{', '.join(shared[:3])}: train and {what} both; a whole group must be on one side"
             )
-    refuse_made_of(sides.train, (*sides.valid.pictures, *others.pictures))
-    for one in (*sides.train.pictures, *sides.valid.pictures):
+    refuse_made_of(sides.train, (*sides.valid.images, *others.images))
+    for one in (*sides.train.images, *sides.valid.images):
         shown = still_size(one.path)
         if shown != one.size:
             raise LabelError(
@@ -110,28 +110,28 @@ def _check(sides: Sides, others: PictureSet) -> None:
             )
 
 
-def _keys(pictures: PictureSet) -> set[str]:
+def _keys(images: ImageSet) -> set[str]:
     """The files of a set, and the groups that somebody named."""
-    files = {f"picture {one.path.resolve()}" for one in pictures.pictures}
-    named = {one.group for one in pictures.pictures if one.group != one.path.stem}
+    files = {f"image {one.path.resolve()}" for one in images.images}
+    named = {one.group for one in images.images if one.group != one.path.stem}
     return files | {f"group {name}" for name in named}
 
 
-def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingPictures:
-    """The samples of a run; pictures are read into memory here, up to the limit."""
+def training_images(images: ImageSet, config: DetectorConfig) -> TrainingImages:
+    """The samples of a run; images are read into memory here, up to the limit."""
     largest = max(config.data.size) * config.augmentation.multi_scale[1]
-    cache = PictureCache(
-        [one.path for one in pictures.pictures],
+    cache = ImageCache(
+        [one.path for one in images.images],
         longest=round(ROOM * largest),
         limit=config.data.cache_megabytes * 750_000,
     )
     cut_paste = config.augmentation.cut_paste
     bank = None
     if cut_paste is not None:
-        shown = (_shown(one, cache.read(k)) for k, one in enumerate(pictures.pictures))
+        shown = (_shown(one, cache.read(k)) for k, one in enumerate(images.images))
         bank = CutoutBank(shown, cut_paste, seed=config.training.seed)
-    return TrainingPictures(
-        pictures=pictures,
+    return TrainingImages(
+        images=images,
         cache=cache,
         size=config.data.size,
         settings=config.augmentation,
@@ -144,8 +144,8 @@ def training_pictures(pictures: PictureSet, config: DetectorConfig) -> TrainingP
     )
 
 
-def _shown(one: LabelledPicture, kept: NDArray[np.uint8]) -> Labelled:
-    """A kept picture with its boxes in its pixels, and their labels."""
+def _shown(one: LabelledImage, kept: NDArray[np.uint8]) -> Labelled:
+    """A kept image with its boxes in its pixels, and their labels."""
     height, width = kept.shape[:2]
     factors = np.tile([width / one.size[0], height / one.size[1]], 2)
     return kept, one.boxes * factors, one.labels

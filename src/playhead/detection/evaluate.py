@@ -1,4 +1,4 @@
-"""Measuring what was found in labelled pictures: figures of every class, and their means.
+"""Measuring what was found in labelled images: figures of every class, and their means.
 
 Average precision as COCO counts it. Precision and recall hold at a threshold: one that is given, or
 the class's own with the best F1. The latter is chosen on the very images that are measured and so
@@ -15,10 +15,10 @@ import numpy as np
 from playhead.decisions.detection_config import DEFAULT_THRESHOLD
 from playhead.detection.intervals import ALL, Intervals
 from playhead.detection.labels.pairing import pair
-from playhead.detection.labels.read import of_split, read_pictures
+from playhead.detection.labels.read import of_split, read_image_set
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors.custom import decisions_of
 from playhead.metrics.confusion import Thresholds
@@ -29,11 +29,11 @@ from playhead.metrics.thresholds import at_threshold, best_f1_threshold
 
 __all__ = [
     "ClassFigures",
+    "ImageEvaluation",
     "PairedSets",
-    "PictureEvaluation",
     "ThresholdSource",
     "measure_bundle",
-    "measure_pictures",
+    "measure_images",
     "number",
     "read_sets",
 ]
@@ -56,14 +56,14 @@ SOURCES: dict[ThresholdSource, str] = {
 class ClassFigures:
     """How one class fared; NaN where it has no boxes.
 
-    boxes: true ones that count; pictures: with such a box; chosen: at the threshold of the class
+    boxes: true ones that count; images: with such a box; chosen: at the threshold of the class
     source: where that threshold comes from
     small, medium, large: AP50-95 of boxes up to 32², to 96², and beyond
     by_overlap: AP at overlaps .5, .55 to .95; hits: at overlap .5, for curves
     """
 
     boxes: int
-    pictures: int
+    images: int
     ap50: float
     ap50_95: float
     small: float
@@ -102,10 +102,10 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureEvaluation:
-    """How what was found in `pictures` pictures compares with the truth, by class."""
+class ImageEvaluation:
+    """How what was found in `images` images compares with the truth, by class."""
 
-    pictures: int
+    images: int
     classes: dict[str, ClassFigures]
     intervals: Intervals = field(default_factory=dict)
 
@@ -135,7 +135,7 @@ class PictureEvaluation:
         """As a plain mapping; what cannot be said is null."""
         document = {
             "job": "detection",
-            "pictures": self.pictures,
+            "images": self.images,
             "metrics": {name: number(value) for name, value in self.metrics().items()},
             "per_class": {
                 label: {**one.columns(), "threshold_source": one.source}
@@ -176,23 +176,23 @@ class PictureEvaluation:
         }
 
 
-def measure_pictures(
-    truth: PictureSet,
-    predictions: PictureSet,
+def measure_images(
+    truth: ImageSet,
+    predictions: ImageSet,
     *,
     thresholds: Thresholds | None = None,
     source: ThresholdSource = "given",
-) -> PictureEvaluation:
-    """Compare what was found with the truth; both hold the same pictures in one order.
+) -> ImageEvaluation:
+    """Compare what was found with the truth; both hold the same images in one order.
 
     thresholds: for precision and recall, one for all or by class; where none is given, the one with
-    the best F1 in these pictures. source: where the given ones come from
+    the best F1 in these images. source: where the given ones come from
     True boxes of score 0 are crowds, which are neither missed nor found.
     Raises LabelError for sets that do not belong together; `labels.pairing` makes them.
     """
     measured = measure_classes(truth, predictions)
-    return PictureEvaluation(
-        pictures=len(truth),
+    return ImageEvaluation(
+        images=len(truth),
         classes={
             label: _figures(one, _threshold(thresholds, label), source)
             for label, one in measured.items()
@@ -202,26 +202,26 @@ def measure_pictures(
 
 def measure_bundle(
     bundle: Bundle,
-    truth: PictureSet,
+    truth: ImageSet,
     options: PredictOptions | None = None,
     *,
     source: ThresholdSource = "bundle",
-) -> tuple[PictureSet, PictureEvaluation]:
-    """Run a bundle on labelled pictures; its predictions, and their figures at its thresholds."""
+) -> tuple[ImageSet, ImageEvaluation]:
+    """Run a bundle on labelled images; its predictions, and their figures at its thresholds."""
     predictions = predict_set([bundle], truth, options)
     decisions = decisions_of(bundle)
     thresholds = {label: decisions.threshold(label) for label in truth.classes}
-    return predictions, measure_pictures(truth, predictions, thresholds=thresholds, source=source)
+    return predictions, measure_images(truth, predictions, thresholds=thresholds, source=source)
 
 
 class PairedSets(NamedTuple):
-    """A true set and what was found in its pictures, in the same order of pictures and classes.
+    """A true set and what was found in its images, in the same order of images and classes.
 
-    unpredicted: pictures that the predictions do not speak of, which count as without finds
+    unpredicted: images that the predictions do not speak of, which count as without finds
     """
 
-    truth: PictureSet
-    found: PictureSet
+    truth: ImageSet
+    found: ImageSet
     unpredicted: int
 
 
@@ -235,26 +235,26 @@ def read_sets(
 ) -> PairedSets:
     """Read a true set and what was found in it.
 
-    split: only its pictures; images: the folder that holds them
+    split: only its images; images: the folder that holds them
     classes: only these; without it, predictions of a class that the truth does not know are refused
     Raises LabelError for labels that are wrong or do not belong together, or where not one of the
-    pictures asked for was predicted.
+    images asked for was predicted.
     """
-    everything = read_pictures(truth, images=images, crowds=True)
+    everything = read_image_set(truth, images=images, crowds=True)
     ids = truth if truth.suffix.lower() == ".json" else None
-    made = read_pictures(predictions, images=images, like=everything, ids=ids)
+    made = read_image_set(predictions, images=images, like=everything, ids=ids)
     whole = everything if classes is None else everything.of_classes(classes, source=truth)
     found = pair(whole, made, ignore_classes=classes is not None)
-    # By the numbers of a document every picture is named, also those without a result.
-    spoken = {one.path for one in made.pictures if ids is None or len(one.labels)}
+    # By the numbers of a document every image is named, also those without a result.
+    spoken = {one.path for one in made.images if ids is None or len(one.labels)}
     real = whole if split is None else of_split(whole, split, truth)
-    missing = sum(one.path not in spoken for one in real.pictures)
+    missing = sum(one.path not in spoken for one in real.images)
     if missing == len(real):
         raise LabelError(
-            f"{predictions}: holds predictions of none of the {missing} pictures of {truth}"
+            f"{predictions}: holds predictions of none of the {missing} images of {truth}"
             f"{'' if split is None else f' in the split {split}'}; predict those first"
         )
-    places = [place for place, one in enumerate(whole.pictures) if split in (None, one.split)]
+    places = [place for place, one in enumerate(whole.images) if split in (None, one.split)]
     return PairedSets(real, found.chosen(places), missing)
 
 
@@ -269,7 +269,7 @@ def _figures(
         chosen = at_threshold(hits, threshold)
     return ClassFigures(
         boxes=measured.boxes,
-        pictures=len(np.unique(measured.ranked.truths)),
+        images=len(np.unique(measured.ranked.truths)),
         ap50=measured.ap50,
         ap50_95=measured.ap50_95,
         small=measured.small,

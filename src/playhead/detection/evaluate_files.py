@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from playhead.detection.evaluate import (
-    PictureEvaluation,
-    measure_pictures,
+    ImageEvaluation,
+    measure_images,
     number,
     read_sets,
 )
 from playhead.detection.intervals import (
     Intervals,
-    picture_differences,
-    picture_intervals,
+    image_differences,
+    image_intervals,
 )
 from playhead.detection.recorded_thresholds import read_thresholds
 from playhead.detection.report import write_detector_report
@@ -24,7 +24,7 @@ from playhead.errors import ConfigError
 from playhead.metrics.bootstrap import Interval
 from playhead.metrics.confusion import Confusion, confusion_matrix
 
-__all__ = ["EvaluatedFiles", "evaluate_pictures"]
+__all__ = ["EvaluatedFiles", "evaluate_images"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +32,10 @@ class EvaluatedFiles:
     """Figures, what is taken for what at their thresholds, and the page if one was written.
 
     beside: how much higher the figures are than those of other predictions, empty without any
-    unpredicted: pictures without a prediction, in which nothing counts as found
+    unpredicted: images without a prediction, in which nothing counts as found
     """
 
-    result: PictureEvaluation
+    result: ImageEvaluation
     confusion: Confusion
     beside: Intervals
     report: Path | None
@@ -62,10 +62,10 @@ class EvaluatedFiles:
         return document if self.report is None else {**document, "report": str(self.report)}
 
     def notes(self) -> list[str]:
-        """A sentence on the thresholds, and one on pictures without a prediction if there are."""
+        """A sentence on the thresholds, and one on images without a prediction if there are."""
         count = self.unpredicted
         has = "has" if count == 1 else "have"
-        told = f"{count} of {self.result.pictures} pictures {has} no prediction"
+        told = f"{count} of {self.result.images} images {has} no prediction"
         unpredicted = [f"{told}: nothing counts as found there"] if count else []
         return [self.result.threshold_note(), *unpredicted]
 
@@ -77,7 +77,7 @@ class EvaluatedFiles:
         ]
 
 
-def evaluate_pictures(
+def evaluate_images(
     truth: Path,
     predictions: Path,
     *,
@@ -90,11 +90,11 @@ def evaluate_pictures(
     report: Path | None = None,
     run: Path | None = None,
 ) -> EvaluatedFiles:
-    """Compare predictions in any format with labelled pictures.
+    """Compare predictions in any format with labelled images.
 
     threshold: of precision and recall; None takes those that `detection predict` recorded beside
-    the predictions, else that of each class with the best F1 in these pictures
-    beside: predictions of another detector in the same pictures, that these are compared with
+    the predictions, else that of each class with the best F1 in these images
+    beside: predictions of another detector in the same images, that these are compared with
     report: where to write a page; run: the run folder whose training it shows
     Raises LabelError for labels that are wrong or do not belong together, PlayheadError for
     intervals of less than two groups, ConfigError for a run without a report or that is none, or
@@ -106,18 +106,18 @@ def evaluate_pictures(
         truth, predictions, split=split, images=images, classes=classes
     )
     recorded = read_thresholds(predictions) if threshold is None else None
-    result = measure_pictures(
+    result = measure_images(
         real,
         found,
         thresholds=threshold if recorded is None else recorded,
         source="given" if recorded is None else "bundle",
     )
     if intervals:
-        result = replace(result, intervals=picture_intervals(real, found))
+        result = replace(result, intervals=image_intervals(real, found))
     differences: Intervals = {}
     if beside is not None:
         same, others, _ = read_sets(truth, beside, split=split, images=images, classes=classes)
-        differences = picture_differences(same, found, others)
+        differences = image_differences(same, found, others)
     if report is not None:
         title = f"{predictions.resolve().name} beside {truth.resolve().name}"
         write_detector_report(real, found, report, title=title, run=run, result=result)

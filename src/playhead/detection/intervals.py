@@ -1,6 +1,6 @@
-"""Intervals: how far the figures of a detector would move with other pictures of the same kind.
+"""Intervals: how far the figures of a detector would move with other images of the same kind.
 
-Whole groups of pictures are drawn with replacement, since pictures of a group resemble each other.
+Whole groups of images are drawn with replacement, since images of a group resemble each other.
 Two detectors are compared on the same draws: their difference moves less than either of them.
 """
 
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.metrics.bootstrap import Interval
 from playhead.metrics.detection import ClassDetection, measure_classes, resampled_ap
 
-__all__ = ["ALL", "Intervals", "picture_differences", "picture_intervals"]
+__all__ = ["ALL", "Intervals", "image_differences", "image_intervals"]
 
 ALL = "all"
 """The name of the mean over the classes."""
@@ -26,15 +26,15 @@ Intervals = dict[str, dict[str, Interval]]
 """By class, and for `all` of them, those of ap50 and ap50_95; NaN where nothing is known."""
 
 
-def picture_intervals(
-    truth: PictureSet,
-    predictions: PictureSet,
+def image_intervals(
+    truth: ImageSet,
+    predictions: ImageSet,
     *,
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> Intervals:
-    """The percentile interval of each figure; both sets hold the same pictures in one order.
+    """The percentile interval of each figure; both sets hold the same images in one order.
 
     A draw without any box of a class says nothing about it. Raises PlayheadError for fewer than two
     groups, LabelError for sets that do not belong together.
@@ -45,10 +45,10 @@ def picture_intervals(
     return _intervals(truth.classes, figures(_once(truth)), drawn, level)
 
 
-def picture_differences(
-    truth: PictureSet,
-    predictions: PictureSet,
-    others: PictureSet,
+def image_differences(
+    truth: ImageSet,
+    predictions: ImageSet,
+    others: ImageSet,
     *,
     resamples: int = 1000,
     level: float = 0.95,
@@ -56,8 +56,8 @@ def picture_differences(
 ) -> Intervals:
     """How much higher each figure of `predictions` is than that of `others`, with its interval.
 
-    An interval without 0 says that the one is better than the other, on pictures like these.
-    Raises as `picture_intervals` does.
+    An interval without 0 says that the one is better than the other, on images like these.
+    Raises as `image_intervals` does.
     """
     both = [measure_classes(truth, found) for found in (predictions, others)]
 
@@ -69,21 +69,19 @@ def picture_differences(
     return _intervals(truth.classes, difference(_once(truth)), drawn, level)
 
 
-def _once(truth: PictureSet) -> NDArray[np.intp]:
+def _once(truth: ImageSet) -> NDArray[np.intp]:
     return np.ones(len(truth), np.intp)
 
 
-def _draws(
-    truth: PictureSet, resamples: int, level: float, seed: int
-) -> Iterator[NDArray[np.intp]]:
-    """For each resample how often each picture is drawn: with its group, as often as that."""
-    groups = {name: n for n, name in enumerate(dict.fromkeys(p.group for p in truth.pictures))}
+def _draws(truth: ImageSet, resamples: int, level: float, seed: int) -> Iterator[NDArray[np.intp]]:
+    """For each resample how often each image is drawn: with its group, as often as that."""
+    groups = {name: n for n, name in enumerate(dict.fromkeys(p.group for p in truth.images))}
     if len(groups) < 2 or resamples < 1 or not 0 < level < 1:
         raise PlayheadError(
-            "intervals need at least 2 groups of pictures, 1 resample and a level between 0 and 1, "
+            "intervals need at least 2 groups of images, 1 resample and a level between 0 and 1, "
             f"got {len(groups)} groups, {resamples} resamples and level {level}"
         )
-    member = np.array([groups[picture.group] for picture in truth.pictures])
+    member = np.array([groups[image.group] for image in truth.images])
     rng = np.random.default_rng(seed)
     for _ in range(resamples):
         times = np.bincount(rng.integers(0, len(groups), len(groups)), minlength=len(groups))

@@ -10,20 +10,20 @@ from typing import Any
 
 from playhead.detection.synthesis.record import RECORD, is_synthesised, read_record
 from playhead.errors import LabelError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.files import sha256
 
 __all__ = ["refuse_made_of"]
 
 
-def refuse_made_of(train: PictureSet, held_out: Sequence[LabelledPicture]) -> None:
+def refuse_made_of(train: ImageSet, held_out: Sequence[LabelledImage]) -> None:
     """LabelError for a training image that was synthesised out of one that is held out.
 
     held_out: the images that validate, and those of other splits. A record of schema 1 has no
     checksums: there the file name of the background decides. Raises LabelError also for
     synthesised images without their record, whose sources are unknown.
     """
-    synthesised = _synthesised(train.pictures)
+    synthesised = _synthesised(train.images)
     if not synthesised:
         return
     files = [image for image in held_out if image.path.is_file()]
@@ -43,15 +43,15 @@ def refuse_made_of(train: PictureSet, held_out: Sequence[LabelledPicture]) -> No
             )
 
 
-def _synthesised(images: Sequence[LabelledPicture]) -> list[tuple[Path, dict[str, Any]]]:
+def _synthesised(images: Sequence[LabelledImage]) -> list[tuple[Path, dict[str, Any]]]:
     """The synthesised ones of some images, each with its entry in the record of its folder."""
     records: dict[Path, dict[str, dict[str, Any]]] = {}
     synthesised = []
     for image in images:
         path = image.path.parent.parent / RECORD  # of a set with its images in a folder `images`
         if path not in records:
-            entries = read_record(path).pictures.values() if path.is_file() else ()
-            records[path] = {entry["picture"]: entry for entry in entries}
+            entries = read_record(path).images.values() if path.is_file() else ()
+            records[path] = {entry["image"]: entry for entry in entries}
         entry = records[path].get(image.path.name)
         if entry is not None:
             synthesised.append((image.path, entry))

@@ -16,16 +16,16 @@ def detection_loss(
 ) -> Tensor:
     """Binary cross-entropy of all cells, and generalised IoU of those that learn a box.
 
-    batch: `picture` uint8 (B, 3, H, W); `boxes` (B, M, 4) in pixels; `labels` (B, M), -1 for none
+    batch: `image` uint8 (B, 3, H, W); `boxes` (B, M, 4) in pixels; `labels` (B, M), -1 for none
     """
     assert isinstance(model, DetectorNetwork)
-    pictures, labels = batch["picture"], batch["labels"]
-    answers = model(pictures.float() / 255).float()
+    images, labels = batch["image"], batch["labels"]
+    answers = model(images.float() / 255).float()
     distances, logits = answers[..., :4], answers[..., 4:]
-    height, width = pictures.shape[-2:]
-    middles, strides = cells_of(height, width, model.strides, pictures.device)
+    height, width = images.shape[-2:]
+    middles, strides = cells_of(height, width, model.strides, images.device)
     boxes = torch.cat([middles - distances[..., :2], middles + distances[..., 2:]], -1)
-    most = int((labels >= 0).sum(1).max())  # places that no picture of the batch fills
+    most = int((labels >= 0).sum(1).max())  # places that no image of the batch fills
     assigned = assign(
         boxes.detach(),
         logits.detach().sigmoid(),

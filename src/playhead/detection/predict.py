@@ -1,4 +1,4 @@
-"""Predicting: what own detectors find in pictures, to be measured or handed in.
+"""Predicting: what own detectors find in images, to be measured or handed in.
 
 Scores go down to `LEAST`, so that thresholds can be chosen and curves drawn later without the
 network. Never imports torch but where the CUDA backend is asked for.
@@ -18,7 +18,7 @@ from playhead.decisions.detection_config import DetectionDecisions
 from playhead.decisions.hierarchy import doubt_orphans
 from playhead.detection.labels.read import refuse_unseen
 from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors import CustomDetector, open_custom
 from playhead.inference.precision import PrecisionChoice
@@ -40,7 +40,7 @@ LEAST = 0.001
 """The least score that is kept: what lies below moves no figure by more than rounding does."""
 
 TOGETHER = 8
-"""Pictures that are read ahead while the ones before them are looked at."""
+"""Images that are read ahead while the ones before them are looked at."""
 
 Seen = NDArray[np.uint8] | PlayheadError
 
@@ -50,8 +50,8 @@ class PredictOptions:
     """How bundles are run.
 
     threshold: the least score of a box; None takes that of each class, as the bundles say
-    longest: pixels that the longer side of a picture is brought to; None takes the bundles' own
-    enlarge: bring smaller pictures to it too; None does as in training
+    longest: pixels that the longer side of an image is brought to; None takes the bundles' own
+    enlarge: bring smaller images to it too; None does as in training
     weights: how far each bundle is trusted
     settings: `key=value` over what the bundles say becomes of candidates, as overlap=0.5
     hierarchy: False leaves scores as they are where the bundles name parents, see `doubted`
@@ -89,27 +89,27 @@ def open_bundles(bundles: Sequence[Bundle | Path], options: PredictOptions) -> C
 
 def predict_set(
     bundles: Sequence[Bundle | Path],
-    pictures: PictureSet | Sequence[Path],
+    images: ImageSet | Sequence[Path],
     options: PredictOptions | None = None,
     *,
     task: str = "predicting",
-) -> PictureSet:
-    """What the bundles find in each picture, in the order of the pictures.
+) -> ImageSet:
+    """What the bundles find in each image, in the order of the images.
 
-    pictures: a set, of which paths, groups and splits are kept and labels are not looked at, or
-    the paths of picture files. The classes are those of the bundles; boxes end at the picture's
-    edges. Raises MediaError for a picture that cannot be read, LabelError for one that has not
+    images: a set, of which paths, groups and splits are kept and labels are not looked at, or
+    the paths of image files. The classes are those of the bundles; boxes end at the image's
+    edges. Raises MediaError for an image that cannot be read, LabelError for one that has not
     the size that its set says.
     """
     options = options or PredictOptions()
     detector = open_bundles(bundles, options)
-    known: tuple[LabelledPicture, ...] | None = None
-    if isinstance(pictures, PictureSet):
-        refuse_unseen(pictures, "the set to look at")
-        known = pictures.pictures
+    known: tuple[LabelledImage, ...] | None = None
+    if isinstance(images, ImageSet):
+        refuse_unseen(images, "the set to look at")
+        known = images.images
         paths = [one.path for one in known]
     else:
-        paths = list(pictures)
+        paths = list(images)
     made = []
     with progress(task, len(paths)) as live:
         for place, found in enumerate(predicted(detector, paths, options.threshold)):
@@ -117,25 +117,25 @@ def predict_set(
                 raise found
             made.append(found if known is None else _as(known[place], found))
             live.advance(1, note=found.path.name)
-    return PictureSet(detector.labels, tuple(made))
+    return ImageSet(detector.labels, tuple(made))
 
 
-def doubted(found: PictureSet, decisions: DetectionDecisions) -> PictureSet:
+def doubted(found: ImageSet, decisions: DetectionDecisions) -> ImageSet:
     """What was predicted without the hierarchy, as these decisions doubt it; `LEAST` still holds.
 
-    The detector doubts before boxes end at the picture's edges, which tells for a child that passes
+    The detector doubts before boxes end at the image's edges, which tells for a child that passes
     one. Raises ConfigError for a parent that is no class of the set.
     """
     if not decisions.parents:
         return found
-    return PictureSet(
-        found.classes, tuple(_doubted(one, found.classes, decisions) for one in found.pictures)
+    return ImageSet(
+        found.classes, tuple(_doubted(one, found.classes, decisions) for one in found.images)
     )
 
 
 def _doubted(
-    one: LabelledPicture, labels: tuple[str, ...], decisions: DetectionDecisions
-) -> LabelledPicture:
+    one: LabelledImage, labels: tuple[str, ...], decisions: DetectionDecisions
+) -> LabelledImage:
     every = Boxes(one.boxes.astype(np.float32), one.scores)
     seen = {label: every.chosen(one.labels == place) for place, label in enumerate(labels)}
     known = doubt_orphans(seen, decisions)
@@ -144,8 +144,8 @@ def _doubted(
 
 def predicted(
     detector: CustomDetector, paths: Sequence[Path], threshold: float | None
-) -> Iterator[LabelledPicture | PlayheadError]:
-    """For each picture file what was found in it, or why nothing could be, in their order.
+) -> Iterator[LabelledImage | PlayheadError]:
+    """For each image file what was found in it, or why nothing could be, in their order.
 
     Labels are places in `detector.labels`.
     """
@@ -160,7 +160,7 @@ def predicted(
 
 def _look(
     detector: CustomDetector, paths: Sequence[Path], seen: list[Seen], threshold: float | None
-) -> Iterator[LabelledPicture | PlayheadError]:
+) -> Iterator[LabelledImage | PlayheadError]:
     readable = [one for one in seen if not isinstance(one, PlayheadError)]
     found = iter(_detect(detector, readable, threshold))
     for path, one in zip(paths, seen, strict=True):
@@ -175,19 +175,19 @@ def _look(
 
 
 def _detect(
-    detector: CustomDetector, pictures: list[NDArray[np.uint8]], threshold: float | None
+    detector: CustomDetector, images: list[NDArray[np.uint8]], threshold: float | None
 ) -> list[dict[str, Boxes] | PlayheadError]:
-    """All pictures at once; one by one where that fails, since one may be to blame."""
+    """All images at once; one by one where that fails, since one may be to blame."""
     try:
-        return list(detector.detect(pictures, threshold=threshold))
+        return list(detector.detect(images, threshold=threshold))
     except PlayheadError as error:
-        if len(pictures) == 1:
+        if len(images) == 1:
             return [error]
-    return [one for picture in pictures for one in _detect(detector, [picture], threshold)]
+    return [one for image in images for one in _detect(detector, [image], threshold)]
 
 
 def _read(paths: Sequence[Path]) -> list[Seen]:
-    """The pixels of each picture, or why there are none."""
+    """The pixels of each image, or why there are none."""
     seen: list[Seen] = []
     for path in paths:
         try:
@@ -201,20 +201,18 @@ def _read(paths: Sequence[Path]) -> list[Seen]:
 
 def _labelled(
     path: Path, shape: tuple[int, ...], found: dict[str, Boxes], labels: tuple[str, ...]
-) -> LabelledPicture:
-    """Boxes of each class as one picture's, cut at its edges, class by class, best first."""
+) -> LabelledImage:
+    """Boxes of each class as one image's, cut at its edges, class by class, best first."""
     height, width = shape[:2]
     empty = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)
-    one = _filled(LabelledPicture(path, (width, height), *empty), found, labels)
+    one = _filled(LabelledImage(path, (width, height), *empty), found, labels)
     boxes = np.clip(one.boxes, 0, [width, height, width, height])
     inside = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
     return replace(one, boxes=boxes[inside], labels=one.labels[inside], scores=one.scores[inside])
 
 
-def _filled(
-    one: LabelledPicture, found: dict[str, Boxes], labels: tuple[str, ...]
-) -> LabelledPicture:
-    """The picture with these boxes of each class, class by class."""
+def _filled(one: LabelledImage, found: dict[str, Boxes], labels: tuple[str, ...]) -> LabelledImage:
+    """The image with these boxes of each class, class by class."""
     every = Boxes.joined([found[label] for label in labels])
     places = np.repeat(
         np.arange(len(labels), dtype=np.int32), [len(found[label]) for label in labels]
@@ -222,8 +220,8 @@ def _filled(
     return replace(one, boxes=every.boxes.astype(np.float64), labels=places, scores=every.scores)
 
 
-def _as(true: LabelledPicture, found: LabelledPicture) -> LabelledPicture:
-    """What was found, as that picture of the set; a size of (0, 0) is not known there."""
+def _as(true: LabelledImage, found: LabelledImage) -> LabelledImage:
+    """What was found, as that image of the set; a size of (0, 0) is not known there."""
     if all(true.size) and true.size != found.size:
         raise LabelError(
             f"{true.path}: has {found.size[0]}x{found.size[1]} pixels, its labels are of "

@@ -13,14 +13,14 @@ from typing import Any
 
 from playhead.detection.labels import csv
 from playhead.detection.labels.coco import Ids
-from playhead.detection.labels.read import read_pictures
-from playhead.detection.labels.write import KINDS, is_text, label_names, names_of, write_pictures
+from playhead.detection.labels.read import read_image_set
+from playhead.detection.labels.write import KINDS, is_text, label_names, names_of, write_images
 from playhead.detection.predict import LEAST, PredictOptions, open_bundles, predicted
 from playhead.detection.predict_earlier import earlier_files, remove_files
 from playhead.detection.predict_videos import predict_videos, track_path
 from playhead.detection.recorded_thresholds import RECORD, write_thresholds_of
 from playhead.errors import ConfigError, LabelError, PlayheadError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.execution.items import Item, find_items
 from playhead.execution.outcomes import BatchResult, FileOutcome, peak_memory_bytes
 from playhead.execution.outputs import check_folder, check_outputs
@@ -112,8 +112,8 @@ def predict_files(
         count = _count(predictions, detector)
         # The record goes first and comes last: it never lies beside predictions of another run.
         remove_files([*earlier, out / RECORD], out)
-        known = PictureSet(detector.labels, tuple(predictions))
-        written = write_pictures(known, out, kinds, root=root, predictions=True, ids=ids)
+        known = ImageSet(detector.labels, tuple(predictions))
+        written = write_images(known, out, kinds, root=root, predictions=True, ids=ids)
         written.append(write_thresholds_of(detector, out))
         peak = peak_memory_bytes()
     if videos:
@@ -144,28 +144,28 @@ def _items(inputs: Sequence[Path], split: str | None) -> tuple[list[Item], Path]
     """The files to predict, and the folder that images are named below."""
     named = list(inputs)
     if split is not None:
-        named = [one.path for place in inputs for one in read_pictures(place, split).pictures]
+        named = [one.path for place in inputs for one in read_image_set(place, split).images]
     items = find_items(
         named,
         accept=lambda path: kind_of(path) is not None,
-        wanted="video or picture",
+        wanted="video or image",
         key=lambda place: place if is_image(place) else place.with_suffix(""),
     )
     place = items[0].path.parent.resolve() / items[0].path.name
     root = place.parents[len(items[0].stem.parts) - 1]
-    pictures = [item.path.parent.resolve() for item in items if is_image(item.path)]
+    images = [item.path.parent.resolve() for item in items if is_image(item.path)]
     within = root / "images"
     # The folder `images` of a set is not part of the names of its images.
-    return items, within if all(one.is_relative_to(within) for one in pictures) else root
+    return items, within if all(one.is_relative_to(within) for one in images) else root
 
 
 def _check_names(
-    pictures: Sequence[Path], root: Path, out: Path, kinds: Sequence[str], *, overwrite: bool
+    images: Sequence[Path], root: Path, out: Path, kinds: Sequence[str], *, overwrite: bool
 ) -> tuple[dict[Path, tuple[Path, ...]], list[Path]]:
-    """The label files of each picture, and what to remove; refuse what clashes or exists."""
-    if not pictures:
+    """The label files of each image, and what to remove; refuse what clashes or exists."""
+    if not images:
         return {}, []
-    names = names_of(pictures, root)
+    names = names_of(images, root)
     if "csv" in kinds:
         csv.check_names(names)
     unwritable = [name for name in names if not is_text(name)]
@@ -175,25 +175,25 @@ def _check_names(
         )
     folders = {"yolo": ("labels", ".txt"), "voc": ("Annotations", ".xml")}
     whole = {"yolo": "classes.txt", "coco": "predictions.coco.json", "csv": "submission.csv"}
-    places: dict[Path, tuple[Path, ...]] = dict.fromkeys(pictures, ())
+    places: dict[Path, tuple[Path, ...]] = dict.fromkeys(images, ())
     coming = [out / RECORD, *(out / whole[kind] for kind in kinds if kind in whole)]
     for kind in kinds:
         if kind in folders:
             folder, suffix = folders[kind]
             files = [out / folder / name for name in label_names(names, suffix)]
             coming += files
-            for path, file in zip(pictures, files, strict=True):
+            for path, file in zip(images, files, strict=True):
                 places[path] += (file,)
     earlier = earlier_files(out, coming, overwrite=overwrite)
-    check_outputs(pictures, coming, overwrite=overwrite)
+    check_outputs(images, coming, overwrite=overwrite)
     return places, earlier
 
 
 def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:
-    """Refuse a document that results of these pictures and classes cannot be numbered by."""
+    """Refuse a document that results of these images and classes cannot be numbered by."""
     known = Ids.read(ids)
     for what, asked, there in (
-        ("picture", names, known.pictures.values()),
+        ("image", names, known.images.values()),
         ("class", labels, known.classes.values()),
     ):
         missing = set(asked).difference(there)
@@ -210,9 +210,9 @@ def _predict_images(
     images: Sequence[Path],
     labels: dict[Path, tuple[Path, ...]],
     options: PredictOptions,
-) -> tuple[list[LabelledPicture], list[FileOutcome]]:
+) -> tuple[list[LabelledImage], list[FileOutcome]]:
     """The predictions of each image that can be read, and how each ended."""
-    predictions: list[LabelledPicture] = []
+    predictions: list[LabelledImage] = []
     outcomes = []
     threshold = LEAST if options.threshold is None else options.threshold
     with progress("predicting", len(images)) as live:
@@ -229,7 +229,7 @@ def _predict_images(
     return predictions, outcomes
 
 
-def _count(predictions: Sequence[LabelledPicture], detector: CustomDetector) -> Counter[str]:
+def _count(predictions: Sequence[LabelledImage], detector: CustomDetector) -> Counter[str]:
     """How many detections of each class reach its threshold."""
     count = Counter(dict.fromkeys(detector.labels, 0))
     for number, label in enumerate(detector.labels):

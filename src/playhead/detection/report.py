@@ -12,8 +12,8 @@ import numpy as np
 
 from playhead.decisions.boxes import iou
 from playhead.detection.crops import Crop, crops_of, image_names, worst_mistakes
-from playhead.detection.evaluate import PictureEvaluation, measure_pictures
-from playhead.events.images import PictureSet
+from playhead.detection.evaluate import ImageEvaluation, measure_images
+from playhead.events.images import ImageSet
 from playhead.metrics.confusion import Thresholds, confusion_matrix
 from playhead.metrics.curves import Curve
 from playhead.metrics.detection import OVERLAPS
@@ -55,25 +55,25 @@ TITLES = {
 
 
 def write_detector_report(
-    truth: PictureSet,
-    predictions: PictureSet,
+    truth: ImageSet,
+    predictions: ImageSet,
     out: Path,
     *,
     title: str,
     run: Path | None = None,
     config: str = "",
     thresholds: Thresholds | None = None,
-    result: PictureEvaluation | None = None,
+    result: ImageEvaluation | None = None,
 ) -> Path:
     """Write the report and return its path; both sets hold the same images in one order.
 
     run: a run folder, for its training curves and configuration
     config: YAML, instead of the configuration of the run
     thresholds: confidence thresholds, one for all or by class; the best F1 of these images if None
-    result: what `measure_pictures` returned for these sets, if it was called already
+    result: what `measure_images` returned for these sets, if it was called already
     Raises LabelError for sets that do not belong together, PlayheadError for a run without a log.
     """
-    result = result or measure_pictures(truth, predictions, thresholds=thresholds)
+    result = result or measure_images(truth, predictions, thresholds=thresholds)
     metrics = result.to_json()["metrics"]
     mistakes = find_mistakes(truth, predictions, thresholds=result.thresholds)
     counts = Counter((mistake.label, mistake.kind) for mistake in mistakes)
@@ -155,7 +155,7 @@ def _precision_line(label: str, curve: Curve) -> Line:
     return Line(name=label, x=RECALLS.round(2).tolist(), y=precision)
 
 
-def _summary(truth: PictureSet, result: PictureEvaluation) -> str:
+def _summary(truth: ImageSet, result: ImageEvaluation) -> str:
     boxes = sum(figures.boxes for figures in result.classes.values())
     classes = _count(len(truth.classes), "class", "es")
     return f"{_count(len(truth), 'image')}, {_count(boxes, 'box', 'es')} of {classes}"
@@ -165,19 +165,19 @@ def _count(number: int, noun: str, plural: str = "s") -> str:
     return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
-def _missing_note(truth: PictureSet) -> str:
-    missing = sum(not image.path.is_file() for image in truth.pictures)
+def _missing_note(truth: ImageSet) -> str:
+    missing = sum(not image.path.is_file() for image in truth.images)
     if not missing:
         return ""
     return f"{missing:,} of {len(truth):,} images are not on disk: their mistakes have no crop."
 
 
 def _mistake(
-    crop: Crop, names: Sequence[str], truth: PictureSet, predictions: PictureSet
+    crop: Crop, names: Sequence[str], truth: ImageSet, predictions: ImageSet
 ) -> dict[str, Any]:
     """One mistake for the script of the page: its crop, its boxes, and a description."""
     mistake = crop.mistake
-    annotated, predicted = truth.pictures[mistake.picture], predictions.pictures[mistake.picture]
+    annotated, predicted = truth.images[mistake.image], predictions.images[mistake.image]
     true = None if mistake.true is None else annotated.boxes[mistake.true]
     found = None if mistake.found is None else predicted.boxes[mistake.found]
     x, y, width, height = crop.window
@@ -190,7 +190,7 @@ def _mistake(
     return {
         "label": mistake.label,
         "kind": mistake.kind,
-        "image": names[mistake.picture],
+        "image": names[mistake.image],
         "description": _description(crop, truth, predictions),
         "window": list(crop.window),
         "src": None if crop.pixels is None else image_uri(crop.pixels),
@@ -201,9 +201,9 @@ def _mistake(
     }
 
 
-def _description(crop: Crop, truth: PictureSet, predictions: PictureSet) -> str:
+def _description(crop: Crop, truth: ImageSet, predictions: ImageSet) -> str:
     mistake = crop.mistake
-    annotated, predicted = truth.pictures[mistake.picture], predictions.pictures[mistake.picture]
+    annotated, predicted = truth.images[mistake.image], predictions.images[mistake.image]
     score = "" if mistake.score is None else f"score {mistake.score:.2f}"
     if mistake.kind == "missed":
         x1, y1, x2, y2 = annotated.boxes[mistake.true]

@@ -1,4 +1,4 @@
-"""Decoded pictures in memory, up to a limit.
+"""Decoded images in memory, up to a limit.
 
 What fits is decoded once, before training; the rest anew each time it is asked for. Nothing is put
 out again: drawn at random, what was put out would be the next to be asked for.
@@ -16,16 +16,16 @@ from playhead.media.scaling import resize
 from playhead.media.stills import read_still
 from playhead.progress import progress
 
-__all__ = ["PictureCache"]
+__all__ = ["ImageCache"]
 
 Bytes = NDArray[np.uint8]
 
 
-class PictureCache:
-    """Pictures by number, RGB uint8 (H, W, 3), none with a side longer than `longest`.
+class ImageCache:
+    """Images by number, RGB uint8 (H, W, 3), none with a side longer than `longest`.
 
     limit: bytes that are kept; workers that are forked share them
-    Raises MediaError, from `read` or from the start, for a picture that cannot be read.
+    Raises MediaError, from `read` or from the start, for an image that cannot be read.
     """
 
     def __init__(self, paths: Sequence[Path], *, longest: int, limit: int) -> None:
@@ -40,11 +40,11 @@ class PictureCache:
 
     @property
     def kept(self) -> int:
-        """How many pictures are in memory."""
+        """How many images are in memory."""
         return len(self._kept)
 
     def read(self, number: int) -> Bytes:
-        """One picture; it is shared and must not be changed."""
+        """One image; it is shared and must not be changed."""
         kept = self._kept.get(number)
         return self._decode(number) if kept is None else kept
 
@@ -52,22 +52,22 @@ class PictureCache:
         """In the order of their numbers, so that what is kept hangs on nothing else."""
         with (
             ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
-            progress("Reading pictures", total=len(self)) as bar,
+            progress("Reading images", total=len(self)) as bar,
         ):
             for start in range(0, len(self), 64):
                 numbers = range(start, min(start + 64, len(self)))
-                for number, picture in zip(numbers, pool.map(self._decode, numbers), strict=True):
-                    if self.bytes + picture.nbytes > limit:
+                for number, image in zip(numbers, pool.map(self._decode, numbers), strict=True):
+                    if self.bytes + image.nbytes > limit:
                         return
-                    picture.setflags(write=False)
-                    self._kept[number] = picture
-                    self.bytes += picture.nbytes
+                    image.setflags(write=False)
+                    self._kept[number] = image
+                    self.bytes += image.nbytes
                     bar.advance()
 
     def _decode(self, number: int) -> Bytes:
-        picture = read_still(self.paths[number])
-        height, width = picture.shape[:2]
+        image = read_still(self.paths[number])
+        height, width = image.shape[:2]
         scale = self.longest / max(height, width)
         if scale >= 1:
-            return picture
-        return resize(picture, (max(1, round(width * scale)), max(1, round(height * scale))))
+            return image
+        return resize(image, (max(1, round(width * scale)), max(1, round(height * scale))))

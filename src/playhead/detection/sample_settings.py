@@ -1,4 +1,4 @@
-"""The configuration of what happens to pictures in training. Torch-free; `pictures.py` does it."""
+"""The configuration of what happens to images in training. Torch-free; `images.py` does it."""
 
 from typing import Annotated, Self
 
@@ -7,20 +7,20 @@ from pydantic import Field, model_validator
 from playhead.config import Settings
 from playhead.detection.synthesis.pasting_config import CutPasteConfig
 
-__all__ = ["PictureAugmentation"]
+__all__ = ["ImageAugmentation"]
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class PictureAugmentation(Settings):
+class ImageAugmentation(Settings):
     """How likely and how strong each change is."""
 
-    mosaic: Probability = Field(0.5, description="probability of four pictures in one")
+    mosaic: Probability = Field(0.5, description="probability of four images in one")
     plain_epochs: int = Field(
-        1, ge=0, description="last epochs without mosaic, of pictures as they will be seen"
+        1, ge=0, description="last epochs without mosaic, of images as they will be seen"
     )
     scale: tuple[float, float] = Field(
-        (0.6, 1.6), description="range of a picture's size beside the one that just fits"
+        (0.6, 1.6), description="range of an image's size beside the one that just fits"
     )
     least_visible: float = Field(
         0.3, ge=0, le=1, description="share of a box that must be left for it to stay"
@@ -35,7 +35,7 @@ class PictureAugmentation(Settings):
     saturation: float = Field(0.4, ge=0, le=1, description="largest change of colourfulness, share")
     balance: float = Field(0.1, ge=0, lt=1, description="largest change of each colour, share")
     cut_paste: CutPasteConfig | None = Field(
-        default=None, description="objects cut out of other pictures, pasted in; null: none"
+        default=None, description="objects cut out of other images, pasted in; null: none"
     )
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
-"""Pictures as training samples: mosaics, cut and paste, other sizes, other light.
+"""Images as training samples: mosaics, cut and paste, other sizes, other light.
 
-A sample is a function of (seed, epoch, index) alone. Boxes follow every change of the picture; one
+A sample is a function of (seed, epoch, index) alone. Boxes follow every change of the image; one
 of which too little is left goes.
 """
 
@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from playhead.detection.sample_cache import PictureCache
-from playhead.detection.sample_settings import PictureAugmentation
+from playhead.detection.sample_cache import ImageCache
+from playhead.detection.sample_settings import ImageAugmentation
 from playhead.detection.synthesis.cutouts import CutoutBank
 from playhead.detection.synthesis.pasting import paste_into
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.media.scaling import GREY
 
-__all__ = ["TrainingPictures", "place"]
+__all__ = ["TrainingImages", "place"]
 
 _EDGES = (0.3, 0.7)
-"""Where the corner of the four pictures of a mosaic lies, in shares of the canvas."""
+"""Where the corner of the four images of a mosaic lies, in shares of the canvas."""
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -44,37 +44,37 @@ class _Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Drawn:
-    """A picture with the boxes in its pixels, and what it will be scaled by."""
+    """An image with the boxes in its pixels, and what it will be scaled by."""
 
-    picture: Bytes
+    image: Bytes
     scale: float
     boxes: Floats
     labels: Labels
 
     @property
     def width(self) -> float:
-        return float(self.picture.shape[1] * self.scale)
+        return float(self.image.shape[1] * self.scale)
 
     @property
     def height(self) -> float:
-        return float(self.picture.shape[0] * self.scale)
+        return float(self.image.shape[0] * self.scale)
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingPictures:
-    """Samples `picture` uint8 (3, H, W), `boxes` float32 (M, 4) and `labels` int64 (M,).
+class TrainingImages:
+    """Samples `image` uint8 (3, H, W), `boxes` float32 (M, 4) and `labels` int64 (M,).
 
     All samples of a batch have one size and one M; places without a box have the label -1.
-    size: width and height of a sample before `multi_scale`; a picture's longer side is brought to
-    the longer of them, a smaller picture only with `enlarge`; multiple: of the sides
+    size: width and height of a sample before `multi_scale`; an image's longer side is brought to
+    the longer of them, a smaller image only with `enlarge`; multiple: of the sides
     bank: cut-outs to paste
     plain_from: the first epoch without mosaics; batch_size: of the loader
     """
 
-    pictures: PictureSet
-    cache: PictureCache
+    images: ImageSet
+    cache: ImageCache
     size: Size
-    settings: PictureAugmentation
+    settings: ImageAugmentation
     seed: int
     batch_size: int
     plain_from: int
@@ -84,13 +84,13 @@ class TrainingPictures:
     most: int = field(init=False)
 
     def __post_init__(self) -> None:
-        counts = sorted(len(one.labels) for one in self.pictures.pictures)
+        counts = sorted(len(one.labels) for one in self.images.images)
         if not counts or counts[-1] == 0:
-            raise LabelError("there is no labelled object in the pictures to train on")
+            raise LabelError("there is no labelled object in the images to train on")
         object.__setattr__(self, "most", 4 * counts[-1] + self._pasted_most())
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
         """Sample `index` of epoch `epoch` (from 1)."""
@@ -108,13 +108,13 @@ class TrainingPictures:
         labels = np.full(self.most, -1, np.int64)
         boxes[: len(scene.boxes)], labels[: len(scene.labels)] = scene.boxes, scene.labels
         return {
-            "picture": np.ascontiguousarray(canvas.transpose(2, 0, 1)),
+            "image": np.ascontiguousarray(canvas.transpose(2, 0, 1)),
             "boxes": boxes,
             "labels": labels,
         }
 
     def _pasted_most(self) -> int:
-        """The most labels that cut and paste can add to a picture."""
+        """The most labels that cut and paste can add to an image."""
         if self.bank is None or self.settings.cut_paste is None:
             return 0
         return self.bank.most_labels * self.settings.cut_paste.count[1]
@@ -142,10 +142,10 @@ class TrainingPictures:
         return self._mosaic(rng, [number, *others], size)
 
     def _alone(self, rng: np.random.Generator, number: int, size: Size) -> _Scene:
-        """One picture, larger or smaller than in use, anywhere that it fills or stays in."""
+        """One image, larger or smaller than in use, anywhere that it fills or stays in."""
         canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
         one = self._drawn(rng, number, size)
-        # Anywhere in the room there is; of a picture that is larger, any part of it.
+        # Anywhere in the room there is; of an image that is larger, any part of it.
         corner = (
             float(rng.random()) * (size[0] - one.width),
             float(rng.random()) * (size[1] - one.height),
@@ -153,7 +153,7 @@ class TrainingPictures:
         return _joined(canvas, [self._placed(canvas, one, corner, (0, 0, *size))])
 
     def _mosaic(self, rng: np.random.Generator, numbers: Sequence[int], size: Size) -> _Scene:
-        """Four pictures that meet in a point, each with a corner there."""
+        """Four images that meet in a point, each with a corner there."""
         canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
         x, y = (round(side * rng.uniform(*_EDGES)) for side in size)
         parts = []
@@ -167,17 +167,15 @@ class TrainingPictures:
         return _joined(canvas, parts)
 
     def _drawn(self, rng: np.random.Generator, number: int, size: Size) -> _Drawn:
-        """A picture and its scale: by its longer side as in use, then larger or smaller."""
+        """An image and its scale: by its longer side as in use, then larger or smaller."""
         low, high = self.settings.scale
         factor = math.exp(rng.uniform(math.log(low), math.log(high)))
-        picture, one = self.cache.read(number), self.pictures.pictures[number]
+        image, one = self.cache.read(number), self.images.images[number]
         fitting = max(size) / max(one.size)
         if not self.enlarge:
             fitting = min(fitting, 1.0)
-        kept = picture.shape[1] / one.size[0], picture.shape[0] / one.size[1]
-        return _Drawn(
-            picture, fitting * factor / max(kept), one.boxes * np.tile(kept, 2), one.labels
-        )
+        kept = image.shape[1] / one.size[0], image.shape[0] / one.size[1]
+        return _Drawn(image, fitting * factor / max(kept), one.boxes * np.tile(kept, 2), one.labels)
 
     def _placed(
         self,
@@ -186,8 +184,8 @@ class TrainingPictures:
         corner: tuple[float, float],
         region: tuple[int, int, int, int],
     ) -> tuple[Floats, Labels]:
-        """Draw a picture into a region of the canvas; its boxes there."""
-        place(canvas, one.picture, one.scale, corner, region)
+        """Draw an image into a region of the canvas; its boxes there."""
+        place(canvas, one.image, one.scale, corner, region)
         boxes = one.boxes * one.scale + np.tile(np.asarray(corner, float), 2)
         low, high = np.tile(region[:2], 2), np.tile(region[2:], 2)
         clipped = np.clip(boxes, low, high)
@@ -206,13 +204,13 @@ def _permutation(count: int, seed: int, epoch: int) -> NDArray[np.intp]:
 
 def place(
     canvas: Bytes,
-    picture: Bytes,
+    image: Bytes,
     scale: float,
     corner: tuple[float, float],
     region: tuple[int, int, int, int],
 ) -> None:
-    """Draw `picture` times `scale` with its top left at `corner` (x, y), within `region` alone."""
-    height, width = picture.shape[:2]
+    """Draw `image` times `scale` with its top left at `corner` (x, y), within `region` alone."""
+    height, width = image.shape[:2]
     x1, y1 = max(round(corner[0]), region[0]), max(round(corner[1]), region[1])
     x2 = min(round(corner[0] + width * scale), region[2])
     y2 = min(round(corner[1] + height * scale), region[3])
@@ -224,9 +222,9 @@ def place(
             (x1, y1, x2, y2), (*corner, *corner), (width, height) * 2, strict=True
         )
     ]
-    part = Image.fromarray(picture).resize(
+    part = Image.fromarray(image).resize(
         (x2 - x1, y2 - y1),
-        # As sharp as the mean over each new pixel, which shrinks pictures in use.
+        # As sharp as the mean over each new pixel, which shrinks images in use.
         Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR,
         box=(shown[0], shown[1], shown[2], shown[3]),
     )
@@ -246,7 +244,7 @@ def _mirrored(scene: _Scene) -> _Scene:
     )
 
 
-def _other_light(rng: np.random.Generator, canvas: Bytes, settings: PictureAugmentation) -> Bytes:
+def _other_light(rng: np.random.Generator, canvas: Bytes, settings: ImageAugmentation) -> Bytes:
     """Brightness, contrast, each colour and colourfulness changed at random."""
     balance = 1 + settings.balance * rng.uniform(-1, 1, 3)
     contrast = 1 + settings.contrast * rng.uniform(-1, 1)

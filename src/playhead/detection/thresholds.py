@@ -1,6 +1,6 @@
 """Choosing the thresholds of a detector: by the best F1, or by a precision or recall to be reached.
 
-They are chosen on pictures that did not train, class by class, from saved predictions or by running
+They are chosen on images that did not train, class by class, from saved predictions or by running
 the bundle, and written into its post-processing where that is asked for. What lies in something is
 doubted by where its parent is believed, so parents come first and children follow under the
 thresholds that their parents get.
@@ -14,10 +14,10 @@ from typing import Any
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.decisions.hierarchy import parents_first
 from playhead.detection.evaluate import read_sets
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.predict import PredictOptions, doubted, predict_set
 from playhead.errors import ConfigError, LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.inference.bundle import Bundle, note_in_bundle
 from playhead.inference.detectors.custom import decisions_of, open_bundle
 from playhead.metrics.curves import F1, hits_curve
@@ -102,7 +102,7 @@ class Choice:
         if self.best.threshold is None:
             return (
                 f"{self.goal} is out of reach, nothing true is found at any score; {stays}. "
-                "Train longer, or on more pictures of it"
+                "Train longer, or on more images of it"
             )
         of, other = ("recall", "precision") if self.goal.recall else ("precision", "recall")
         most, rest = getattr(self.chosen, of), getattr(self.chosen, other)
@@ -110,7 +110,7 @@ class Choice:
             f"{self.goal} is out of reach, {most:.3g} is the highest, at "
             f"{self.chosen.threshold:g} with a {other} of {rest:.3g}; {stays}. The best F1 is "
             f"{self.best.f1:.3g} at {self.best.threshold:g}: leave the goal out to take it, ask "
-            "for less, or train longer or on more pictures of it"
+            "for less, or train longer or on more images of it"
         )
 
 
@@ -122,7 +122,7 @@ class ThresholdSearch:
     choices were to be written into, None where that was not asked for
     """
 
-    pictures: int
+    images: int
     choices: dict[str, Choice]
     left: tuple[str, ...]
     folder: Path | None
@@ -136,7 +136,7 @@ class ThresholdSearch:
         """As a plain mapping."""
         return {
             "job": "detection",
-            "pictures": self.pictures,
+            "images": self.images,
             "per_class": {label: one.columns() for label, one in self.choices.items()},
             "without_boxes": list(self.left),
             "written": None if self.written is None else str(self.written),
@@ -175,7 +175,7 @@ def search_thresholds(
     options: PredictOptions | None = None,
     write: bool = False,
 ) -> ThresholdSearch:
-    """Choose thresholds on labelled pictures, and write them into the bundle `folder` if asked to.
+    """Choose thresholds on labelled images, and write them into the bundle `folder` if asked to.
 
     predictions: what was found in them; without it, the bundle is run
     Raises ConfigError where there is nothing to run or to write into, and as the parts do.
@@ -194,7 +194,7 @@ def search_thresholds(
             found = found.of_classes([label for label in found.classes if label in own])
     else:
         assert bundle is not None
-        real = read_pictures(truth, split, images=images, crowds=True)
+        real = read_image_set(truth, split, images=images, crowds=True)
         options = replace(options or PredictOptions(), hierarchy=False)
         found = predict_set([bundle], real, options)
     choices = choose_thresholds(real, found, goal, decisions=decisions)
@@ -202,7 +202,7 @@ def search_thresholds(
         write_thresholds(folder, choices)
     classes = real.classes if bundle is None else bundle.manifest.classes
     return ThresholdSearch(
-        pictures=len(real),
+        images=len(real),
         choices=choices,
         left=tuple(label for label in classes if label not in choices),
         folder=folder if write else None,
@@ -210,8 +210,8 @@ def search_thresholds(
 
 
 def choose_thresholds(
-    truth: PictureSet,
-    found: PictureSet,
+    truth: ImageSet,
+    found: ImageSet,
     goal: Goal | None = None,
     *,
     decisions: DetectionDecisions | None = None,
@@ -219,7 +219,7 @@ def choose_thresholds(
 ) -> dict[str, Choice]:
     """A threshold for each class that has true boxes, the best F1 where no goal is said.
 
-    found: predictions in the same pictures in the same order, made without the hierarchy
+    found: predictions in the same images in the same order, made without the hierarchy
     (`PredictOptions(hierarchy=False)`) where `decisions` name parents; of any classes.
     decisions: those of the detector, with the thresholds it has. keep: classes that keep theirs and
     are not among the choices; a parent that does not reach its goal keeps its own too.
@@ -249,7 +249,7 @@ def choose_thresholds(
             used = used.model_copy(update={"thresholds": thresholds})
     if not choices and not keep:
         raise LabelError(
-            f"the {len(truth)} true pictures have no box of {', '.join(found.classes)}; "
+            f"the {len(truth)} true images have no box of {', '.join(found.classes)}; "
             "thresholds need some"
         )
     return {label: choices[label] for label in asked if label in choices}
@@ -285,11 +285,11 @@ def _check_not_doubted(folder: Path | None, decisions: DetectionDecisions | None
         )
 
 
-def _measured(label: str, truth: PictureSet, found: PictureSet) -> ClassDetection:
+def _measured(label: str, truth: ImageSet, found: ImageSet) -> ClassDetection:
     return measure_classes(truth.of_classes([label]), found.of_classes([label]))[label]
 
 
-def _before(label: str, truth: PictureSet, found: PictureSet, decisions: DetectionDecisions) -> F1:
+def _before(label: str, truth: ImageSet, found: ImageSet, decisions: DetectionDecisions) -> F1:
     """What is had with the threshold that the detector has."""
     return at_threshold(_measured(label, truth, found).hits, decisions.threshold(label))
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from playhead.detection.config import DetectorConfig, load_detector_config
-from playhead.detection.data import Sides, split_pictures, training_pictures
+from playhead.detection.data import Sides, split_images, training_images
 from playhead.detection.evaluate import measure_bundle
 from playhead.detection.loss import detection_loss
 from playhead.detection.predict import PredictOptions, predict_set
 from playhead.detection.report import write_detector_report
-from playhead.detection.sample_cache import PictureCache
+from playhead.detection.sample_cache import ImageCache
 from playhead.detection.synthesis.record import label_rows
 from playhead.detection.thresholds import choose_thresholds, reached_thresholds
 from playhead.detection.validation import Validation
@@ -83,7 +83,7 @@ def train_detector(
         fitted=trained.fitted,
         summary=f"mAP50 {metrics['ap50']:.3f}, mAP50-95 {metrics['ap50_95']:.3f}",
         details={
-            "pictures": {"train": len(train), "valid": len(valid)},
+            "images": {"train": len(train), "valid": len(valid)},
             "boxes": {"train": train.count(), "valid": valid.count()},
             **({} if known is None else {"kept_classes": list(known)}),
         },
@@ -94,7 +94,7 @@ def train_detector(
 def fit_detector(run: TrainingRun[DetectorConfig]) -> FittedDetector:
     """Only the training; the run folder holds its log, its checkpoint and its best weights."""
     config = run.config
-    sides = split_pictures(config.data)
+    sides = split_images(config.data)
     classes, valid = sides.train.classes, sides.valid
     check_classes(config.decisions, classes, source="decisions")
     network = config.model if config.start is None else config.model.without_start()
@@ -107,8 +107,8 @@ def fit_detector(run: TrainingRun[DetectorConfig]) -> FittedDetector:
         start = {"weights": str(bundle), "kept_classes": list(known), "new_classes": new}
         run.say(f"loaded the weights of {bundle}; {_started_from(classes, known)}")
     longest, enlarge = max(config.data.size), config.data.enlarge
-    cache = PictureCache(
-        [image.path for image in valid.pictures],
+    cache = ImageCache(
+        [image.path for image in valid.images],
         longest=longest,
         limit=config.data.cache_megabytes * 250_000,
     )
@@ -119,7 +119,7 @@ def fit_detector(run: TrainingRun[DetectorConfig]) -> FittedDetector:
 
     fitted = run.fit(
         model,
-        training_pictures(sides.train, config),
+        training_images(sides.train, config),
         loss=loss,
         validate=lambda model, epoch: validation.measure(model),
         data={"train": label_rows(sides.train), "valid": label_rows(valid)},

@@ -1,6 +1,6 @@
-"""Labelled pictures: what is true of, or was found in, each picture of a set.
+"""Labelled images: what is true of, or was found in, each image of a set.
 
-Boxes are `x1, y1, x2, y2` in pixels of the displayed picture (EXIF orientation applied), half-open.
+Boxes are `x1, y1, x2, y2` in pixels of the displayed image (EXIF orientation applied), half-open.
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from playhead.errors import LabelError
 
-__all__ = ["LabelledPicture", "PictureSet"]
+__all__ = ["ImageSet", "LabelledImage"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelledPicture:
-    """One picture and its N boxes.
+class LabelledImage:
+    """One image and its N boxes.
 
-    path: of the picture file; size: (width, height) as displayed; boxes: float64 (N, 4)
+    path: of the image file; size: (width, height) as displayed; boxes: float64 (N, 4)
     labels: int32 (N,), places in the classes of the set; scores: float32 (N,), 1 for what is true
-    group: what folds keep together; without one, a picture is a group of its own
+    group: what folds keep together; without one, an image is a group of its own
     Raises LabelError for arrays of other shapes.
     """
 
@@ -46,19 +46,19 @@ class LabelledPicture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PictureSet:
-    """Pictures whose labels are places in one list of classes.
+class ImageSet:
+    """Images whose labels are places in one list of classes.
 
     Raises LabelError for a class named twice, or a label that is no place in the list.
     """
 
     classes: tuple[str, ...]
-    pictures: tuple[LabelledPicture, ...] = field(repr=False)
+    images: tuple[LabelledImage, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes):
             raise LabelError(f"a class is named twice: {', '.join(self.classes)}")
-        for one in self.pictures:
+        for one in self.images:
             if len(one.labels) and not 0 <= one.labels.min() <= one.labels.max() < len(
                 self.classes
             ):
@@ -68,14 +68,14 @@ class PictureSet:
                 )
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def chosen(self, places: Sequence[int]) -> Self:
-        """The pictures at these places, in that order."""
-        return type(self)(self.classes, tuple(self.pictures[place] for place in places))
+        """The images at these places, in that order."""
+        return type(self)(self.classes, tuple(self.images[place] for place in places))
 
     def of_classes(self, classes: Sequence[str], *, source: Path | str = "the set") -> Self:
-        """Only the boxes of these classes, numbered in their order; every picture stays.
+        """Only the boxes of these classes, numbered in their order; every image stays.
 
         source: what an error names. Raises LabelError for a class that the set does not know.
         """
@@ -88,18 +88,18 @@ class PictureSet:
         new = np.array(
             [classes.index(label) if label in classes else -1 for label in self.classes], np.int32
         )
-        return type(self)(tuple(classes), tuple(_numbered(one, new) for one in self.pictures))
+        return type(self)(tuple(classes), tuple(_numbered(one, new) for one in self.images))
 
     def count(self) -> dict[str, int]:
         """How many boxes each class has, in the order of the classes."""
-        labels = [one.labels for one in self.pictures]
+        labels = [one.labels for one in self.images]
         counted = np.bincount(
             np.concatenate(labels) if labels else np.zeros(0, np.int32), minlength=len(self.classes)
         )
         return dict(zip(self.classes, counted.tolist(), strict=True))
 
 
-def _numbered(one: LabelledPicture, new: NDArray[np.int32]) -> LabelledPicture:
+def _numbered(one: LabelledImage, new: NDArray[np.int32]) -> LabelledImage:
     """new: (classes,), the new number of each old one, -1 for one whose boxes go."""
     labels = new[one.labels]
     stays = labels >= 0

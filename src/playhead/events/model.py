@@ -1,7 +1,7 @@
 """Events, tracks and the events of a video: the data model that every job shares.
 
 Times are seconds from the first presented frame; spans are half-open `[start, end)`; boxes are
-`x1, y1, x2, y2` in pixels of the displayed (rotated) picture, floats, half-open.
+`x1, y1, x2, y2` in pixels of the displayed (rotated) image, floats, half-open.
 """
 
 import math

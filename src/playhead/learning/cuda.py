@@ -71,7 +71,7 @@ class CudaBackend:
 
 
 def _channels_last(tensor: Tensor) -> Tensor:
-    """Channels innermost for pictures and 2D kernels, which is what tensor cores are fed."""
+    """Channels innermost for images and 2D kernels, which is what tensor cores are fed."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 

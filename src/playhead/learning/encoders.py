@@ -31,7 +31,7 @@ State = dict[str, Tensor]
 class Encoder(nn.Module):
     """A 2D network with one output map.
 
-    channels: of the map; stride: pixels of the picture to one of the map; mean, std: one number
+    channels: of the map; stride: pixels of the image to one of the map; mean, std: one number
     for each input channel, what the pretrained weights expect (0 and 1: values as they are).
     """
 
@@ -48,9 +48,9 @@ class Encoder(nn.Module):
         self.channels, self.stride = channels, stride
         self.mean, self.std = mean, std
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """pictures: (N, in_channels, H, W) → (N, channels, H / stride, W / stride)."""
-        maps: Any = self.network(pictures)
+    def forward(self, images: Tensor) -> Tensor:
+        """images: (N, in_channels, H, W) → (N, channels, H / stride, W / stride)."""
+        maps: Any = self.network(images)
         return maps if isinstance(maps, Tensor) else maps[-1]
 
 
@@ -93,7 +93,7 @@ def create_encoder(
 class Pyramid(nn.Module):
     """A 2D network with a map at each of several strides, as detectors need.
 
-    channels: of each map; strides: pixels of the picture to one of the map, rising
+    channels: of each map; strides: pixels of the image to one of the map, rising
     mean, std: one number for each colour, what the pretrained weights expect
     """
 
@@ -105,9 +105,9 @@ class Pyramid(nn.Module):
         cfg = network.pretrained_cfg
         self.mean, self.std = _one_each(cfg["mean"], 3), _one_each(cfg["std"], 3)
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """pictures: (N, 3, H, W) → for each stride s (N, its channels, H / s, W / s)."""
-        maps: list[Tensor] = self.network(pictures)
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """images: (N, 3, H, W) → for each stride s (N, its channels, H / s, W / s)."""
+        maps: list[Tensor] = self.network(images)
         return maps
 
 

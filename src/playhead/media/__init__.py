@@ -8,7 +8,7 @@ it, and only its table of times turns a frame into a time. To write one anew fra
 from playhead.media.audio import Audio, read_audio, stream_audio
 from playhead.media.damage import Damage
 from playhead.media.inspection import VideoInfo, inspect
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.media.source import Limits, require_file
 from playhead.media.video import Pixels, Video, open_video
 from playhead.media.write import VideoWriter
@@ -17,8 +17,8 @@ __all__ = [
     "Audio",
     "Damage",
     "Limits",
-    "Picture",
     "Pixels",
+    "Planes",
     "Video",
     "VideoInfo",
     "VideoWriter",

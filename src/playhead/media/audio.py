@@ -106,8 +106,8 @@ def _first_frame(
     container: InputContainer, path: Path, limits: Limits, clock: Clock
 ) -> float | None:
     """Seconds of the first video frame on the container's clock; None for sound alone."""
-    pictures = (s for s in container.streams.video if not _is_cover(s.disposition))
-    return table_of(path, limits, clock).start if any(pictures) else None
+    images = (s for s in container.streams.video if not _is_cover(s.disposition))
+    return table_of(path, limits, clock).start if any(images) else None
 
 
 def _is_cover(disposition: int) -> bool:

@@ -1,6 +1,6 @@
 """Damage: which frames of a readable file cannot be trusted, and why.
 
-A picture that was built on a lost one is not what was recorded, even where the decoder conceals the
+An image that was built on a lost one is not what was recorded, even where the decoder conceals the
 loss. So damage runs, in the order of decoding, from the lost packet to the next key frame.
 """
 

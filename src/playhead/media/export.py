@@ -21,9 +21,9 @@ def write_frames(
     written = []
     with open_video(video) as opened:
         for k in frames:
-            picture = opened.read([k], pixels=pixels)[0]
+            image = opened.read([k], pixels=pixels)[0]
             path = Path(folder) / f"{Path(video).stem}_{k:06d}.png"
             with atomic_path(path) as temporary:
-                Image.fromarray(picture).save(temporary, format="PNG")
+                Image.fromarray(image).save(temporary, format="PNG")
             written.append(path)
     return written

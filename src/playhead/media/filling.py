@@ -1,4 +1,4 @@
-"""Filling: holes of a picture, one plane at a time, from what lies around them (push-pull).
+"""Filling: holes of an image, one plane at a time, from what lies around them (push-pull).
 
 What is averaged to ever coarser grids until none has a hole comes back level by level: each hole is
 filled from the next coarser grid, interpolated ("The Lumigraph", 1996). Every value is a weighted

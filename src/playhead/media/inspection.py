@@ -20,7 +20,7 @@ class VideoInfo:
     status: ok, partial (some frames cannot be read) or failed (none can)
     duration: seconds from the first frame to the end of the last
     rate: frames per second, the mean where it varies
-    rotation: degrees clockwise that reading turns the stored picture by
+    rotation: degrees clockwise that reading turns the stored image by
     timestamps: "container", or "synthesised" where the times are made from the rate
     """
 
@@ -57,7 +57,7 @@ class VideoInfo:
             f"{self.path}",
             f"  {self.status}: {self.frames} frames in {self.duration:.3f} s",
             f"  rate: {float(self.rate):.3f} frames/s ({self.rate}), {kind}",
-            f"  picture: {self.width}x{self.height}{turned}",
+            f"  image: {self.width}x{self.height}{turned}",
             f"  sound: {'yes' if self.audio else 'no'}",
             f"  timestamps: {self.timestamps}",
             *(f"  unreadable: frames {d.start} to {d.stop - 1}: {d.reason}" for d in self.damage),

@@ -104,14 +104,14 @@ class Converter:
         )
         return _plane(small, plane.dtype.type, 1)
 
-    def _turn(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _turn(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if not self._turned:
-            return picture
+            return image
         if self._layout.transpose:
-            picture = picture.swapaxes(0, 1)
+            image = image.swapaxes(0, 1)
         step_x = -1 if self._layout.flip_x else 1
         step_y = -1 if self._layout.flip_y else 1
-        turned: NDArray[np.uint8] = picture[::step_y, ::step_x]
+        turned: NDArray[np.uint8] = image[::step_y, ::step_x]
         return turned
 
 

@@ -1,7 +1,7 @@
-"""Planes: one picture as arrays that can be written to, as it is stored and not as it is shown.
+"""Planes: one image as arrays that can be written to, as it is stored and not as it is shown.
 
-Nothing is converted: what is not written to keeps its bits. A box of the displayed picture becomes
-one of the stored picture by `stored_box`, a colour becomes one value a plane by `values`.
+Nothing is converted: what is not written to keeps its bits. A box of the displayed image becomes
+one of the stored image by `stored_box`, a colour becomes one value a plane by `values`.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from playhead.errors import MediaError
 from playhead.media.table import Layout
 
-__all__ = ["Kind", "Picture"]
+__all__ = ["Kind", "Planes"]
 
 Kind = Literal["yuv", "rgb", "grey"]
 
@@ -28,15 +28,15 @@ _BT601 = (0.299, 0.114)
 
 
 @dataclass(eq=False)
-class Picture:
-    """One picture as planes in the stored orientation; writing to them changes the picture.
+class Planes:
+    """One image as planes in the stored orientation; writing to them changes the image.
 
     planes: uint8 or uint16 (rows, columns), writable: Y, U, V or R, G, B, or Y alone
     steps: for each plane (x, y): how many pixels one sample stands for; (2, 2) for halved chroma
     depth: bits of a sample
     full_range: whether black and white are the ends of the range, not 16 and 235
     matrix: number of the matrix between RGB and YUV in ITU-T H.273; 2 where it is not known
-    layout: how the stored picture becomes the displayed one
+    layout: how the stored image becomes the displayed one
     """
 
     planes: tuple[NDArray[Any], ...]
@@ -49,9 +49,9 @@ class Picture:
 
     @classmethod
     def of_rgb(cls, array: NDArray[np.uint8]) -> Self:
-        """A picture whose planes are views into an RGB array, uint8 (H, W, 3)."""
+        """An image whose planes are views into an RGB array, uint8 (H, W, 3)."""
         if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
-            raise MediaError(f"the picture is {array.dtype} {array.shape}; uint8 (H, W, 3) is RGB")
+            raise MediaError(f"the image is {array.dtype} {array.shape}; uint8 (H, W, 3) is RGB")
         height, width, _ = array.shape
         planes = tuple(array[:, :, channel] for channel in range(3))
         return cls(planes, ((1, 1),) * 3, 8, "rgb", True, 0, Layout(width, height))
@@ -71,7 +71,7 @@ class Picture:
         return cls(planes, steps, depth, kind, full, int(frame.colorspace), layout)
 
     def values(self, rgb: Sequence[int]) -> tuple[int, ...]:
-        """What each plane holds where the picture has this colour, red, green, blue in 0..255."""
+        """What each plane holds where the image has this colour, red, green, blue in 0..255."""
         red, green, blue = (channel / 255 for channel in rgb)
         scale = (1 << self.depth) - 1
         if self.kind == "rgb":
@@ -89,7 +89,7 @@ class Picture:
     def stored_box(
         self, box: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float]:
-        """A box (x1, y1, x2, y2) of the displayed picture in pixels of the stored one."""
+        """A box (x1, y1, x2, y2) of the displayed image in pixels of the stored one."""
         x1, y1, x2, y2 = box
         width, height = self.layout.displayed
         if self.layout.flip_x:

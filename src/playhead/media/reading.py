@@ -47,7 +47,7 @@ _WAYS = (
 
 
 class _DoubtError(Exception):
-    """Something is wrong in the first group of pictures after a landing: the landing may be."""
+    """Something is wrong in the first group of images after a landing: the landing may be."""
 
 
 class Cursor:
@@ -220,7 +220,7 @@ class Cursor:
             self._spoil(index, self._trouble)
 
     def _spoil(self, index: int, reason: str) -> None:
-        # FFmpeg's H.264 decoder keeps traces of errors, even over a flush: pictures after the next
+        # FFmpeg's H.264 decoder keeps traces of errors, even over a flush: images after the next
         # key frame come out slightly wrong. A new decoder is made before they are read.
         self._tainted = index
         if self._damage.covers(index):

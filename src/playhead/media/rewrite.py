@@ -1,4 +1,4 @@
-"""Rewriting: a video frame for frame, each picture changed in place, everything else kept.
+"""Rewriting: a video frame for frame, each image changed in place, everything else kept.
 
 The pixels that are not changed reach the encoder as they were decoded. Times are the source's own
 ticks; sound is copied. A frame that cannot be read is replaced by a marked one at its time, and on
@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 from playhead.errors import MediaError, StorageError
 from playhead.files import atomic_path
 from playhead.media.damage import Damage
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.media.rewrite_clock import Schedule
 from playhead.media.rewrite_encoder import Look, add_video, without_settings
 from playhead.media.rewrite_frames import Frames
@@ -37,7 +37,7 @@ from playhead.progress import Progress
 
 __all__ = ["Change", "RewriteOptions", "Rewritten", "output_suffix", "rewrite"]
 
-Change = Callable[[int, Picture], None]
+Change = Callable[[int, Planes], None]
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _MILLISECOND = Fraction(1, 1000)
@@ -46,7 +46,7 @@ _COARSEST, _FINEST = 10_000, 10_000_000
 _HELD_BACK = 2
 _WORST = 51
 _MOST_THREADS = 16
-"""More bring little, and each holds pictures of its own."""
+"""More bring little, and each holds images of its own."""
 _SLOWEST = Fraction(1, 1000)
 _BITEXACT = {"fflags": "+bitexact"}
 """Without it the muxer writes its own version."""
@@ -62,7 +62,7 @@ class RewriteOptions:
     preset: the encoder's speed, as x264 names them
     audio: every track kept, or none
     keep_metadata: title, dates, place, languages, chapters; removed otherwise
-    keep_subtitles: subtitle tracks, and captions inside the pictures; removed otherwise
+    keep_subtitles: subtitle tracks, and captions inside the images; removed otherwise
     threads: of the decoder and of the encoder, 0 for one a core but 16 at most
     Raises MediaError for a value that does not exist.
     """
@@ -108,12 +108,12 @@ def rewrite(
     *,
     opened: Video | None = None,
 ) -> Rewritten:
-    """Write `source` to `target` frame for frame, each picture altered by `change` in place.
+    """Write `source` to `target` frame for frame, each image altered by `change` in place.
 
-    change: called for every frame k that can be read, in order, with its `Picture`; for those that
-        cannot be read a grey picture with a cross is written instead
+    change: called for every frame k that can be read, in order, with its `Planes`; for those that
+        cannot be read a grey image with a cross is written instead
     opened: the same file as it was opened before, where `change` was made from its frames
-    Attached pictures, attachments and data tracks (places, time codes) are never taken over.
+    Attached images, attachments and data tracks (places, time codes) are never taken over.
     Raises MediaError for a source that is no video or no file or that changes while it is read, or
     a target that is the source or no .mp4, .m4v, .mov or .mkv; StorageError where the disk refuses;
     and what `change` raises. In every case nothing is left and what stood at `target` before still
@@ -206,7 +206,7 @@ class _Writing:
         )
         with self._refusing():
             self._add_streams(options)
-        # x265 does not say how many pictures it holds back.
+        # x265 does not say how many images it holds back.
         held = _HELD_BACK if options.codec == "hevc" else self._stream.codec_context.reorder_depth
         self._decoded = self._schedule.decoded(held)
         self._lengths = self._schedule.lengths()
@@ -231,20 +231,20 @@ class _Writing:
             yield "Matroska counts milliseconds: times are rounded by up to half of one"
 
     def write(self, k: int, frame: VideoFrame | None, change: Change) -> None:
-        """Add frame k, changed, or the marked picture where there is none."""
+        """Add frame k, changed, or the marked image where there is none."""
         layout = self._table.layout
         if frame is not None:
             frame = self._fitter.fit(frame)
             try:
-                change(k, Picture.of_frame(frame, layout))
+                change(k, Planes.of_frame(frame, layout))
             except OSError as error:
                 raise _ChangeError(error) from error
         else:
             self._mark = self._mark or marked_frame(self._look.frame, layout)
             frame = self._mark
         frame.pts, frame.time_base = k, 1 / self._rate
-        # The decoder's choice of pictures is not to be the encoder's; with nothing held back at
-        # the end, the last packet is the last picture and can say how long it is shown.
+        # The decoder's choice of images is not to be the encoder's; with nothing held back at
+        # the end, the last packet is the last image and can say how long it is shown.
         ends = 0 < k >= len(self._table) - 2
         frame.pict_type = PictureType.P if ends else PictureType.NONE
         with self._refusing():
@@ -342,7 +342,7 @@ def _threads(options: RewriteOptions) -> int:
 
 
 def _is_attached(stream: VideoStream) -> bool:
-    """Whether a video stream is only a picture that comes with the file."""
+    """Whether a video stream is only an image that comes with the file."""
     return bool(Disposition(stream.disposition) & Disposition.attached_pic)
 
 
@@ -360,7 +360,7 @@ def _earliest(sides: Source, video: Video, kind: str, options: RewriteOptions) -
 
 
 def _clock_options(kind: str, tick: Fraction) -> dict[str, str]:
-    """The whole file counts in ticks of its pictures, so that its edit list can be exact."""
+    """The whole file counts in ticks of its images, so that its edit list can be exact."""
     scale = tick.denominator
     while scale < _COARSEST:
         scale *= 2

@@ -1,6 +1,6 @@
-"""The encoder of a rewritten video: what the source says of its pictures is said again.
+"""The encoder of a rewritten video: what the source says of its images is said again.
 
-Of the encoder itself nothing is said: its settings would be written into the first picture.
+Of the encoder itself nothing is said: its settings would be written into the first image.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _LOST = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision"}
 
 @dataclass(frozen=True)
 class Look:
-    """How pictures are to be shown: what a file says beside their pixels.
+    """How images are to be shown: what a file says beside their pixels.
 
-    side_data: what came with the first picture, by its kind
+    side_data: what came with the first image, by its kind
     aspect: width of a pixel over its height, where the file says it
     field_order: as FFmpeg numbers it, 0 for not known and 1 for none
     """
@@ -52,12 +52,12 @@ class Look:
 
     @property
     def interlaced(self) -> bool:
-        """Whether pictures are made of two fields that the encoder can keep apart."""
+        """Whether images are made of two fields that the encoder can keep apart."""
         fits = self.codec == "h264" and self.frame.height % 4 == 0
         return self.frame.interlaced_frame and fits
 
     def matrix(self) -> list[int] | None:
-        """The display matrix, nine numbers, where the picture is to be turned or mirrored."""
+        """The display matrix, nine numbers, where the image is to be turned or mirrored."""
         stored = self.side_data.get(DISPLAY_MATRIX)
         return None if stored is None else list(struct.unpack("=9i", stored))
 
@@ -78,7 +78,7 @@ class Look:
         return f"G{green}B{blue}R{red}WP{white}L({brightest},{darkest})"
 
     def light_level(self) -> str | None:
-        """The brightest pixel and the brightest picture, in candela a square metre."""
+        """The brightest pixel and the brightest image, in candela a square metre."""
         stored = self.side_data.get("CONTENT_LIGHT_LEVEL")
         return None if stored is None else "{},{}".format(*struct.unpack("=2I", stored))
 
@@ -87,7 +87,7 @@ class Look:
         names = {word for kind, word in _LOST.items() if kind in self.side_data}
         notes = [f"{name} brightness that changes with the scene is left out" for name in names]
         if self.frame.interlaced_frame and not self.interlaced:
-            notes.append("pictures of two fields are written as progressive ones")
+            notes.append("images of two fields are written as progressive ones")
         return sorted(notes)
 
 
@@ -102,7 +102,7 @@ def add_video(
     threads: int,
     captions: bool,
 ) -> VideoStream:
-    """An opened encoder for pictures like `look.frame`; it counts frames, not seconds."""
+    """An opened encoder for images like `look.frame`; it counts frames, not seconds."""
     codec, frame = look.codec, look.frame
     stream = cast(VideoStream, container.add_stream(_ENCODERS[codec], rate=rate))
     context = stream.codec_context

@@ -1,4 +1,4 @@
-"""Pixels for the encoder: the format nearest to the source's that it takes, and marked pictures.
+"""Pixels for the encoder: the format nearest to the source's that it takes, and marked images.
 
 Nothing is converted where the encoder takes the format. Luma keeps its bits in all conversions
 but those from RGB and from more than 10 bits; chroma that is needed more finely is repeated.
@@ -13,19 +13,19 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.media.table import Layout
 
 __all__ = ["Fitter", "marked_frame"]
 
 _BT709 = 1
 _MARK = (128, 128, 128), (235, 235, 235)
-"""RGB of a marked picture and of the cross on it."""
+"""RGB of a marked image and of the cross on it."""
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """What pictures of one format become.
+    """What images of one format become.
 
     planar: the format after conversion, before chroma is repeated
     final: the format that the encoder gets
@@ -57,9 +57,9 @@ class Fitter:
     def fit(self, frame: VideoFrame) -> VideoFrame:
         """The frame itself where nothing is to be converted, else a new one."""
         if (frame.width, frame.height) != self._size:
-            self._notes["pictures that change their size are scaled to that of the first"] = None
+            self._notes["images that change their size are scaled to that of the first"] = None
         elif frame.format.name != self._source:
-            self._notes["pictures that change their format get that of the first"] = None
+            self._notes["images that change their format get that of the first"] = None
         planar, final = self._choice.planar, self._choice.final
         if (frame.width, frame.height, frame.format.name) != (*self._size, planar):
             frame = self._converted(frame)
@@ -88,7 +88,7 @@ class Fitter:
 
 
 def _chosen(name: str, width: int, height: int) -> _Choice:
-    """What the encoders take that is nearest to pictures of this format and size."""
+    """What the encoders take that is nearest to images of this format and size."""
     form = VideoFormat(name, 64, 64)
     colours = [part for part in form.components if not part.is_alpha]
     bits = max(part.bits for part in colours)
@@ -135,7 +135,7 @@ def _with_repeated_chroma(frame: VideoFrame, name: str) -> VideoFrame:
     result.color_range, result.colorspace = frame.color_range, frame.colorspace
     result.color_primaries, result.color_trc = frame.color_primaries, frame.color_trc
     size = Layout(frame.width, frame.height)
-    source, target = Picture.of_frame(frame, size), Picture.of_frame(result, size)
+    source, target = Planes.of_frame(frame, size), Planes.of_frame(result, size)
     for given, coarse, plane, fine in zip(
         source.planes, source.steps, target.planes, target.steps, strict=True
     ):
@@ -145,20 +145,20 @@ def _with_repeated_chroma(frame: VideoFrame, name: str) -> VideoFrame:
 
 
 def marked_frame(like: VideoFrame, layout: Layout) -> VideoFrame:
-    """A grey picture with a diagonal cross, in the format of `like` and with its properties.
+    """A grey image with a diagonal cross, in the format of `like` and with its properties.
 
-    It stands for a picture that cannot be read and cannot be taken for one.
+    It stands for an image that cannot be read and cannot be taken for one.
     """
     # Going through another format is the only copy that keeps how the frame is interlaced.
     scaler = VideoReformatter()
     other = scaler.reformat(like, format="gray", threads=1)
     frame = VideoReformatter().reformat(other, format=like.format.name, threads=1)
     frame.color_range, frame.colorspace = like.color_range, like.colorspace
-    picture = Picture.of_frame(frame, layout)
+    image = Planes.of_frame(frame, layout)
     cross = _cross(frame.height, frame.width)
-    ground, lines = (picture.values(colour) for colour in _MARK)
+    ground, lines = (image.values(colour) for colour in _MARK)
     for plane, (step_x, step_y), dark, light in zip(
-        picture.planes, picture.steps, ground, lines, strict=True
+        image.planes, image.steps, ground, lines, strict=True
     ):
         plane[...] = np.where(cross[::step_y, ::step_x], light, dark)
     return frame

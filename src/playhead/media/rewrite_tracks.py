@@ -169,7 +169,7 @@ class _Feed:
 
 
 class Tracks:
-    """All tracks beside the picture, written as far as the pictures have come; close it."""
+    """All tracks beside the image, written as far as the images have come; close it."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Scaling of RGB pictures in memory: to a size, or into a letterbox of a size.
+"""Scaling of RGB images in memory: to a size, or into a letterbox of a size.
 
-Each channel is scaled as a grey picture: as one RGB picture FFmpeg's scaler halves the colour
+Each channel is scaled as a grey image: as one RGB image FFmpeg's scaler halves the colour
 first, which costs up to 40 levels. Area averaging to shrink, so that no pixel goes unseen.
 """
 
@@ -16,12 +16,12 @@ from playhead.errors import MediaError
 __all__ = ["GREY", "Letterbox", "letterbox", "resize"]
 
 GREY = 114
-"""What stands on a canvas where a detector's picture ends, in training as in use."""
+"""What stands on a canvas where a detector's image ends, in training as in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """Where a picture lies in its letterbox: x there = x in the picture · sx + dx."""
+    """Where an image lies in its letterbox: x there = x in the image · sx + dx."""
 
     sx: float
     sy: float
@@ -29,22 +29,22 @@ class Letterbox:
     dy: int
 
 
-def resize(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture (H, W, 3) at size (width, height) → (height, width, 3).
+def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """An image (H, W, 3) at size (width, height) → (height, width, 3).
 
     A size that is smaller in both directions takes the mean over the area of each new pixel, to
-    about one level; another is interpolated. Raises MediaError for what is no uint8 RGB picture.
+    about one level; another is interpolated. Raises MediaError for what is no uint8 RGB image.
     """
-    height, width = _checked(picture, size)
+    height, width = _checked(image, size)
     if (width, height) == size:
-        return picture
+        return image
     shrinks = size[0] <= width and size[1] <= height
     kernel = Interpolation.AREA if shrinks else Interpolation.BILINEAR
     scaler = VideoReformatter()
     out = np.empty((size[1], size[0], 3), np.uint8)
     for channel in range(3):
         # A copy even where the channel looks contiguous: one pixel has any strides it likes.
-        grey = np.array(picture[..., channel], order="C", copy=True)
+        grey = np.array(image[..., channel], order="C", copy=True)
         frame = VideoFrame.from_numpy_buffer(grey, "gray")
         plane = scaler.reformat(frame, *size, interpolation=kernel, threads=1).planes[0]
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
@@ -53,32 +53,32 @@ def resize(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
 
 
 def letterbox(
-    picture: NDArray[np.uint8], size: tuple[int, int], *, fill: int = 0
+    image: NDArray[np.uint8], size: tuple[int, int], *, fill: int = 0
 ) -> tuple[NDArray[np.uint8], Letterbox]:
-    """A picture (H, W, 3) as large as fits into size (width, height), centred, aspect kept.
+    """An image (H, W, 3) as large as fits into size (width, height), centred, aspect kept.
 
-    The rest is `fill`. Returns the picture of that size and where the given one lies in it.
+    The rest is `fill`. Returns the image of that size and where the given one lies in it.
     """
-    height, width = _checked(picture, size)
+    height, width = _checked(image, size)
     scale = min(size[0] / width, size[1] / height)
     inner = max(round(width * scale), 1), max(round(height * scale), 1)
     box = Letterbox(
         inner[0] / width, inner[1] / height, (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
     )
     out = np.full((size[1], size[0], 3), fill, np.uint8)
-    out[box.dy : box.dy + inner[1], box.dx : box.dx + inner[0]] = resize(picture, inner)
+    out[box.dy : box.dy + inner[1], box.dx : box.dx + inner[0]] = resize(image, inner)
     return out, box
 
 
-def _checked(picture: NDArray[np.uint8], size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a picture that can be scaled to `size`."""
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+def _checked(image: NDArray[np.uint8], size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of an image that can be scaled to `size`."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise MediaError(
-            f"a picture of {picture.dtype} {picture.shape}: scaling needs uint8 (height, width, 3)"
+            f"an image of {image.dtype} {image.shape}: scaling needs uint8 (height, width, 3)"
         )
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     if min(width, height, *size) < 1:
         raise MediaError(
-            f"a picture of {width}x{height} to {size[0]}x{size[1]}: no side may be empty"
+            f"an image of {width}x{height} to {size[0]}x{size[1]}: no side may be empty"
         )
     return height, width

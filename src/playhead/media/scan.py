@@ -92,7 +92,7 @@ def scan(path: Path, limits: Limits, clock: Clock) -> FrameTable:
             ordered = False
             packets = _read_packets(source, clock)
         if not packets.total:
-            raise MediaError(f"{path}: holds a video stream without a single picture")
+            raise MediaError(f"{path}: holds a video stream without a single image")
         return _table(source, packets, ordered, limits, clock)
     finally:
         source.close()
@@ -148,7 +148,7 @@ def _table(
         shown = _in_order_of_decoder(keys, head)
     if head.first is None or not len(shown):
         raise MediaError(
-            f"{source.path}: none of its {packets.total} pictures can be decoded; "
+            f"{source.path}: none of its {packets.total} images can be decoded; "
             "the file is damaged or its format is not supported"
         )
     return _assembled(source, packets, shown, head)
@@ -258,7 +258,7 @@ def _assembled(
 
 
 def _reorder(source: Source, head: _Decoded) -> int | None:
-    """How many pictures the decoder holds back, where headers alone tell all the rest."""
+    """How many images the decoder holds back, where headers alone tell all the rest."""
     if source.container.format.name not in _COMPLETE_HEADERS:
         return None
     return max(head.reorder, source.stream.codec_context.reorder_depth)
@@ -283,7 +283,7 @@ def _missing(source: Source, packets: _Packets) -> int:
 def _cut_off(source: Source, rate: Fraction) -> int:
     """About how many frames a Matroska file ends early by, against the duration in its header.
 
-    Every stream must end early: sound may go on for longer than pictures.
+    Every stream must end early: sound may go on for longer than images.
     """
     promised = source.container.duration
     if "matroska" not in source.container.format.name or promised is None:
@@ -346,7 +346,7 @@ def _rate(
 
 
 def _layout(frame: VideoFrame) -> Layout:
-    """The picture's size and, from the display matrix, how it is turned and mirrored."""
+    """The image's size and, from the display matrix, how it is turned and mirrored."""
     matrix = side_data(frame).get(DISPLAY_MATRIX)
     if matrix is None:
         return Layout(frame.width, frame.height)

@@ -18,7 +18,7 @@ def side_data(frame: VideoFrame) -> dict[str, bytes]:
     """The data of each kind, under the name that FFmpeg gives it.
 
     Where one kind is unknown to PyAV it gives out none (EXIF in motion JPEG is such a kind), and
-    only by how much the picture is turned is known.
+    only by how much the image is turned is known.
     """
     try:
         return {data.type.name: bytes(data) for data in cast(Iterable[SideData], frame.side_data)}

@@ -1,6 +1,6 @@
 """Source: one opened file, its first real video stream, and its packets under limits.
 
-FFmpeg reads far more than video: play lists that name other files, text drawn as pictures, devices.
+FFmpeg reads far more than video: play lists that name other files, text drawn as images, devices.
 Only formats that hold their own media are let in, and only from a local file.
 """
 
@@ -51,12 +51,12 @@ _READ_FAILURES = 16
 _NO_LIMIT = str(10**12)
 """Microseconds; what is analysed is limited in bytes."""
 _UNEXPLAINED = 2048
-"""Bytes between two pictures that are no sign of loss: headers of containers."""
+"""Bytes between two images that are no sign of loss: headers of containers."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an untrusted file may cost: pixels of a picture, and seconds that one call may take."""
+    """What an untrusted file may cost: pixels of an image, and seconds that one call may take."""
 
     max_pixels: int = 8192 * 8192
     max_seconds: float = 3600.0
@@ -89,7 +89,7 @@ class Clock:
 def require_file(path: str | Path) -> Path:
     """The path of a file that can be read more than once; MediaError for what is none.
 
-    Cameras, pipes and addresses give their pictures only once, and what reads twice needs a file.
+    Cameras, pipes and addresses give their images only once, and what reads twice needs a file.
     """
     text = os.fspath(path)
     if text == "-" or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", text):
@@ -133,7 +133,7 @@ def denied(path: Path) -> MediaError:
 def open_container(
     path: Path, *, probe: bool = True, start: int = 0, window: int | None = None
 ) -> InputContainer:
-    """Open a local media file; without `probe` no picture is decoded to learn what it holds.
+    """Open a local media file; without `probe` no image is decoded to learn what it holds.
 
     start: the byte at which reading starts, for formats that can be read from anywhere
     window: bytes that are read to learn what the file holds; FFmpeg's own choice where None
@@ -194,7 +194,7 @@ class Source:
     """An open file: packets of its video stream with their identity as `pts`, and their decoder.
 
     every_stream: whether the packets of other streams are read as well, not passed over
-    reorder: how many pictures the decoder holds back, where that is known already; nothing is
+    reorder: how many images the decoder holds back, where that is known already; nothing is
         then decoded on opening
     """
 
@@ -241,7 +241,7 @@ class Source:
 
     def _keep_order(self) -> None:
         # A decoder that was opened unprobed, or has just been emptied, may not know how many
-        # pictures to hold back for those that are shown before them.
+        # images to hold back for those that are shown before them.
         if self._reorder is not None:
             self.stream.codec_context.reorder_depth = self._reorder
 
@@ -281,7 +281,7 @@ class Source:
             raise MediaError(f"{self.path}: no decoder is known for its video; convert it to H.264")
         if context.width * context.height > limits.max_pixels:
             raise LimitError(
-                f"{self.path}: pictures of {context.width}x{context.height} are past the limit of "
+                f"{self.path}: images of {context.width}x{context.height} are past the limit of "
                 f"{limits.max_pixels} pixels; open a file you trust with a higher max_pixels"
             )
         # Decoders count the padding of their buffers in.

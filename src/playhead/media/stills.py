@@ -1,7 +1,7 @@
-"""Stills: picture files, read upright and refused where they are damaged, moving or too large.
+"""Stills: image files, read upright and refused where they are damaged, moving or too large.
 
 Read are JPEG, PNG, WebP, TIFF, BMP and GIF, told by their content, whatever their name. Pixels and
-sizes are those of the displayed picture: the orientation that EXIF asks for is applied.
+sizes are those of the displayed image: the orientation that EXIF asks for is applied.
 
 Samples of 16 bits in grey become 8 bits over the whole range, or over the range that the image
 uses where that is less than a quarter of it: 10 bits stored in 16 would be black otherwise.
@@ -62,9 +62,9 @@ _UNREADABLE = (
 
 
 def read_still(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
-    """The pixels of a picture as displayed, uint8 (H, W, 3) RGB; transparency is left out.
+    """The pixels of an image as displayed, uint8 (H, W, 3) RGB; transparency is left out.
 
-    Raises MediaError for a file that is no such picture, is cut off or moves; LimitError for one
+    Raises MediaError for a file that is no such image, is cut off or moves; LimitError for one
     with more pixels than `limits` allow, before any is decoded.
     """
     with opened_still(path, limits=limits) as opened:
@@ -72,24 +72,24 @@ def read_still(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uin
 
 
 def still_size(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
-    """The (width, height) of a picture as displayed, without decoding its pixels.
+    """The (width, height) of an image as displayed, without decoding its pixels.
 
     A file that is cut off after its header has a size all the same. Raises as `read_still` does.
     """
     with opened_still(path, limits=limits) as opened:
         width, height = opened.size
-        # Of a TIFF the size is that of the displayed picture from the start.
+        # Of a TIFF the size is that of the displayed image from the start.
         turned = opened.format != "TIFF" and _orientation(opened, path) in _ON_ITS_SIDE
         return (height, width) if turned else (width, height)
 
 
 @contextmanager
 def opened_still(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Image.Image]:
-    """The picture in a file, opened and not yet decoded, which holds one picture of known samples.
+    """The image in a file, opened and not yet decoded, which holds one image of known samples.
 
     What goes wrong inside the block, as in decoding, is raised as MediaError or LimitError.
     """
-    check_file(path, "picture")
+    check_file(path, "image")
     with _reading(path, limits), Image.open(path, formats=_FORMATS) as opened:
         _check_size(path, opened.size, limits)
         _check_still(path, opened)
@@ -98,24 +98,24 @@ def opened_still(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Ima
 
 
 def upright(opened: Image.Image) -> Image.Image:
-    """The picture as it is displayed, decoded."""
+    """The image as it is displayed, decoded."""
     return ImageOps.exif_transpose(opened)
 
 
-def rgb_and_alpha(picture: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """RGB uint8 (H, W, 3), writable, and alpha uint8 (H, W) where the picture has any."""
-    deep = deep_grey(picture)
+def rgb_and_alpha(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """RGB uint8 (H, W, 3), writable, and alpha uint8 (H, W) where the image has any."""
+    deep = deep_grey(image)
     if deep is not None:
         return toned(deep, tone_ranges(deep)[0]), None
-    if not picture.has_transparency_data:
-        return np.array(picture.convert("RGB")), None
-    pixels = np.array(picture.convert("RGBA"))
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB")), None
+    pixels = np.array(image.convert("RGBA"))
     return pixels[..., :3].copy(), pixels[..., 3].copy()
 
 
-def deep_grey(picture: Image.Image) -> NDArray[np.uint16] | None:
-    """The samples of a picture of 16 bits in grey, (H, W), writable; None where it is no such."""
-    return np.array(picture, np.uint16) if picture.mode.startswith("I;16") else None
+def deep_grey(image: Image.Image) -> NDArray[np.uint16] | None:
+    """The samples of an image of 16 bits in grey, (H, W), writable; None where it is no such."""
+    return np.array(image, np.uint16) if image.mode.startswith("I;16") else None
 
 
 def tone_ranges(deep: NDArray[np.uint16]) -> tuple[tuple[int, int], ...]:
@@ -143,7 +143,7 @@ def _is_narrow(span: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def is_deep(opened: Image.Image) -> bool:
-    """Whether a picture that is not yet decoded has 16 bits a sample."""
+    """Whether an image that is not yet decoded has 16 bits a sample."""
     return any(";16" in str(tile) for tile in getattr(opened, "tile", ()))
 
 
@@ -184,7 +184,7 @@ def _reading(path: Path, limits: Limits) -> Iterator[None]:
         raise denied(path) from error
     except UnidentifiedImageError as error:
         known = image_format(path)
-        what = "is no picture" if known in (None, *_FORMATS) else f"is a picture ({known}), not one"
+        what = "is no image" if known in (None, *_FORMATS) else f"is an image ({known}), not one"
         raise MediaError(
             f"{path}: {what} that can be read here; convert it to JPEG or PNG (WebP, TIFF, BMP and "
             "GIF are read too)"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 __all__ = ["DirectScaler", "direct_scaler"]
 
-# Planar YUV, whose planes are all there is to a picture.
+# Planar YUV, whose planes are all there is to an image.
 _SIMPLE = re.compile(r"yuvj?4(20|22|44)p(10le)?|nv12")
 # The scaler's vector code may write a whole vector at the end of a row.
 _ALIGNED = 16
@@ -29,7 +29,7 @@ _POINTERS, _STRIDES = ctypes.c_void_p * 4, ctypes.c_int * 4
 def direct_scaler(
     frame: VideoFrame, width: int, height: int, *, kernel: int, full: bool
 ) -> "DirectScaler | None":
-    """A scaler from pictures like `frame` to RGB of this size; None where it does not apply.
+    """A scaler from images like `frame` to RGB of this size; None where it does not apply.
 
     kernel: the interpolation, as PyAV numbers it; full: whether the frame's range is full
     """
@@ -105,6 +105,6 @@ def _library(name: str) -> ctypes.CDLL | None:
                 try:
                     return ctypes.CDLL(str(path))
                 except OSError:
-                    # Another build of PyAV: pictures are copied then.
+                    # Another build of PyAV: images are copied then.
                     return None
     return None

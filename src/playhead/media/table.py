@@ -34,7 +34,7 @@ _ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points", "holes")
 
 @dataclass(frozen=True)
 class Layout:
-    """How the stored picture becomes the displayed one: transposed first, then mirrored."""
+    """How the stored image becomes the displayed one: transposed first, then mirrored."""
 
     width: int
     height: int
@@ -44,13 +44,13 @@ class Layout:
 
     @property
     def displayed(self) -> tuple[int, int]:
-        """(width, height) of the displayed picture."""
+        """(width, height) of the displayed image."""
         size = (self.width, self.height)
         return size[::-1] if self.transpose else size
 
     @property
     def rotation(self) -> int:
-        """Degrees clockwise that the stored picture is turned by to be displayed."""
+        """Degrees clockwise that the stored image is turned by to be displayed."""
         if self.transpose:
             return 90 if self.flip_x else 270
         return 180 if self.flip_x and self.flip_y else 0
@@ -66,7 +66,7 @@ class FrameTable:
     key_frames: int32 (K,), frames at which decoding can start, rising
     seek_points: int64 (K,), where to send the container for each of them
     start: seconds of the first frame on the container's own clock, which sound shares
-    reorder: pictures that the decoder holds back; None where only a probe of the file can tell
+    reorder: images that the decoder holds back; None where only a probe of the file can tell
     missing: packets that the container promises and the file does not hold
     holes: int32, frames before whose packets others are missing from the file
     """

@@ -36,14 +36,14 @@ def open_video(
     """Open a video and know all its frames; the first time reads the file once.
 
     threads: decoding threads, 0 for one a core
-    max_pixels: the largest picture that is decoded
+    max_pixels: the largest image that is decoded
     max_seconds: the longest that opening, one `read` or one step of a `stream` may take
     Raises MediaError for what is no readable video, LimitError for what is past a limit.
 
     >>> from playhead import open_video
     >>> with open_video("match.mp4") as video:
-    ...     picture = video.read([25], pixels="rgb")[0]
-    ...     print(video.frames, video.times[25], picture.shape, picture.dtype)
+    ...     image = video.read([25], pixels="rgb")[0]
+    ...     print(video.frames, video.times[25], image.shape, image.dtype)
     300 1.0 (36, 64, 3) uint8
     """
     path = Path(path)
@@ -131,17 +131,17 @@ class Video:
 
     @property
     def width(self) -> int:
-        """Width of the displayed picture in pixels."""
+        """Width of the displayed image in pixels."""
         return self._table.layout.displayed[0]
 
     @property
     def height(self) -> int:
-        """Height of the displayed picture in pixels."""
+        """Height of the displayed image in pixels."""
         return self._table.layout.displayed[1]
 
     @property
     def rotation(self) -> int:
-        """Degrees clockwise that reading turns the stored picture by: 0, 90, 180 or 270."""
+        """Degrees clockwise that reading turns the stored image by: 0, 90, 180 or 270."""
         return self._table.layout.rotation
 
     @property
@@ -224,7 +224,7 @@ class Video:
         size: tuple[int, int] | None = None,
         wanted: NDArray[np.integer] | None = None,
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Readable frames of [start, stop) in order, each as (frame, picture), in constant memory.
+        """Readable frames of [start, stop) in order, each as (frame, image), in constant memory.
 
         wanted: sorted frames to give out; the others are decoded as needed, never converted
         Frames that cannot be read are left out and noted in `damage`.

@@ -1,4 +1,4 @@
-"""Writing video: numbered pictures and sound in, a whole file or none out.
+"""Writing video: numbered images and sound in, a whole file or none out.
 
 Frames come at a constant rate, or each with its own time. Luma is written as the Y plane untouched;
 RGB is converted by BT.709 in limited range, and the file says so.
@@ -39,7 +39,7 @@ class VideoWriter:
     """Encodes frames into `path`, which appears only when the block ends well.
 
         with VideoWriter(path, 448, 256, rate=25) as writer:
-            writer.write(picture)
+            writer.write(image)
 
     rate: frames per second; None when every frame is written with its own time
     times: the presentation times in seconds, one a frame, instead of a rate
@@ -94,10 +94,10 @@ class VideoWriter:
 
     def write(self, frame: NDArray[np.uint8], time: Fraction | float | None = None) -> None:
         """Add a frame: uint8 (H, W, 3) RGB or (H, W) luma; `time` in seconds without a rate."""
-        picture = self._picture(frame)
+        image = self._image(frame)
         moment = self._moment(time)
-        picture.pts, picture.time_base = round(moment / self._tick), self._tick
-        self._mux(self._video, picture)
+        image.pts, image.time_base = round(moment / self._tick), self._tick
+        self._mux(self._video, image)
         self._write_sound(until=moment)
         self._count += 1
         self._last = moment
@@ -177,7 +177,7 @@ class VideoWriter:
             )
         return moment
 
-    def _picture(self, frame: NDArray[np.uint8]) -> VideoFrame:
+    def _image(self, frame: NDArray[np.uint8]) -> VideoFrame:
         if frame.dtype != np.uint8 or frame.shape not in (
             (self._height, self._width),
             (self._height, self._width, 3),

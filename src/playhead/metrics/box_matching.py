@@ -1,6 +1,6 @@
-"""Box matching: which found boxes take which true ones, in many pictures and classes at once.
+"""Box matching: which found boxes take which true ones, in many images and classes at once.
 
-As COCO does it: in each picture the found boxes of a class, in falling order of score, each take
+As COCO does it: in each image the found boxes of a class, in falling order of score, each take
 the free true box that they overlap most, if enough; of equal overlaps the later. A true box that
 does not count (a crowd, or one of another size than asked for) is taken only where no other can be,
 and what takes it counts neither. A match depends only on boxes with higher scores, so raising a
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 
 __all__ = ["ALL_AREAS", "MAX_FOUND", "BoxMatches", "BoxTable", "match_boxes"]
 
 MAX_FOUND = 100
-"""Boxes of a class in a picture that count, the surest first, as in COCO."""
+"""Boxes of a class in an image that count, the surest first, as in COCO."""
 
 ALL_AREAS = (0.0, 1e10)
 PAIRS = 1_000_000
@@ -31,15 +31,15 @@ Index = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxTable:
-    """N boxes of many pictures, picture by picture.
+    """N boxes of many images, image by image.
 
-    boxes: float64 (N, 4), pixels; labels, pictures: (N,), places in the classes and among the
-    pictures; scores: float64 (N,); crowd: bool (N,), true boxes that are neither missed nor found
+    boxes: float64 (N, 4), pixels; labels, images: (N,), places in the classes and among the
+    images; scores: float64 (N,); crowd: bool (N,), true boxes that are neither missed nor found
     """
 
     boxes: NDArray[np.float64]
     labels: Index
-    pictures: Index
+    images: Index
     scores: NDArray[np.float64]
     crowd: NDArray[np.bool_]
 
@@ -47,24 +47,24 @@ class BoxTable:
         return len(self.labels)
 
     @classmethod
-    def true(cls, truth: PictureSet) -> Self:
+    def true(cls, truth: ImageSet) -> Self:
         """The true boxes of a set; those of score 0 are crowds."""
         table = cls.found(truth)
         return replace(table, crowd=table.scores <= 0)
 
     @classmethod
-    def found(cls, found: PictureSet) -> Self:
+    def found(cls, found: ImageSet) -> Self:
         """The found boxes of a set. Raises LabelError for a score that is no number."""
-        pictures = found.pictures
-        for one in pictures:
+        images = found.images
+        for one in images:
             if not np.isfinite(one.scores).all():
                 raise LabelError(f"{one.path}: a score is no number; each box needs one")
-        counts = [len(one.labels) for one in pictures]
+        counts = [len(one.labels) for one in images]
         return cls(
-            np.concatenate([np.zeros((0, 4)), *(one.boxes for one in pictures)]),
-            np.concatenate([np.zeros(0, np.intp), *(one.labels for one in pictures)]),
-            np.repeat(np.arange(len(pictures)), counts),
-            np.concatenate([np.zeros(0), *(one.scores for one in pictures)]),
+            np.concatenate([np.zeros((0, 4)), *(one.boxes for one in images)]),
+            np.concatenate([np.zeros(0, np.intp), *(one.labels for one in images)]),
+            np.repeat(np.arange(len(images)), counts),
+            np.concatenate([np.zeros(0), *(one.scores for one in images)]),
             np.zeros(sum(counts), np.bool_),
         )
 
@@ -73,7 +73,7 @@ class BoxTable:
         return type(self)(
             self.boxes[index],
             self.labels[index],
-            self.pictures[index],
+            self.images[index],
             self.scores[index],
             self.crowd[index],
         )
@@ -108,10 +108,10 @@ def match_boxes(
     areas: Sequence[tuple[float, float]] = (ALL_AREAS,),
     most: int | None = MAX_FOUND,
 ) -> BoxMatches:
-    """Match found boxes with true ones of their class and picture.
+    """Match found boxes with true ones of their class and image.
 
     overlaps: the least intersection over union of a match; with a crowd the share of the found box
-    areas: in square pixels, both ends included; most: found boxes of a class in a picture
+    areas: in square pixels, both ends included; most: found boxes of a class in an image
     """
     order, rank = _ranked(found)
     inside = np.array([_within(found, limits) for limits in areas])
@@ -129,9 +129,9 @@ def match_boxes(
 
 
 def _ranked(found: BoxTable) -> tuple[Index, Index]:
-    """The boxes picture by picture and class by class, the surest first, and each one's rank."""
-    order = np.lexsort((-found.scores, found.labels, found.pictures))
-    group = _new(found.pictures[order]) | _new(found.labels[order])
+    """The boxes image by image and class by class, the surest first, and each one's rank."""
+    order = np.lexsort((-found.scores, found.labels, found.images))
+    group = _new(found.images[order]) | _new(found.labels[order])
     return order, _count_from(group)
 
 
@@ -179,18 +179,18 @@ def _turns(found: BoxTable, order: Index, place: Index) -> Index:
     """For each pair, how many boxes of its group that have a pair are surer; place: rising."""
     first = _new(place)
     boxes = order[place[first]]
-    turns = _count_from(_new(found.pictures[boxes]) | _new(found.labels[boxes]))
+    turns = _count_from(_new(found.images[boxes]) | _new(found.labels[boxes]))
     return turns[np.cumsum(first) - 1] if len(place) else place
 
 
 def _overlapping(
     truth: BoxTable, found: BoxTable, order: Index, least: float
 ) -> Iterator[tuple[Index, Index, NDArray[np.float64]]]:
-    """Pairs of one picture and class: place in `order`, true box, overlap of at least `least`."""
+    """Pairs of one image and class: place in `order`, true box, overlap of at least `least`."""
     classes = int(max(truth.labels.max(initial=0), found.labels.max(initial=0))) + 1
-    true_key = truth.pictures * classes + truth.labels
+    true_key = truth.images * classes + truth.labels
     by_key = np.argsort(true_key, kind="stable")
-    key = (found.pictures * classes + found.labels)[order]
+    key = (found.images * classes + found.labels)[order]
     start = np.searchsorted(true_key[by_key], key, "left")
     count = np.searchsorted(true_key[by_key], key, "right") - start
     chunk = np.cumsum(count) // PAIRS

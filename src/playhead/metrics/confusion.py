@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.metrics.box_matching import BoxTable, match_boxes
 from playhead.metrics.detection import check_sets
 
@@ -45,9 +45,9 @@ class Confusion:
 
 
 def confusion_matrix(
-    truth: PictureSet, found: PictureSet, *, thresholds: Thresholds, overlap: float = 0.5
+    truth: ImageSet, found: ImageSet, *, thresholds: Thresholds, overlap: float = 0.5
 ) -> Confusion:
-    """Count pairs of true and found boxes that overlap enough; both sets hold the same pictures.
+    """Count pairs of true and found boxes that overlap enough; both sets hold the same images.
 
     Raises LabelError for sets that do not belong together, or a class without a threshold.
     """

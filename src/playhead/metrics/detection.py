@@ -1,8 +1,8 @@
 """Detection: how well boxes agree with true ones, counted as COCO does.
 
-In each picture found boxes are matched in falling order of score, each to the free true box that it
+In each image found boxes are matched in falling order of score, each to the free true box that it
 overlaps most, if enough. Average precision is the mean of the precision envelope at 101 recalls; an
-area is that of the box, in square pixels of its picture.
+area is that of the box, in square pixels of its image.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.metrics.box_matching import ALL_AREAS, MAX_FOUND, BoxMatches, BoxTable, match_boxes
 from playhead.metrics.matching import ScoredHits
 
@@ -53,7 +53,7 @@ class DetectionResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassDetection:
-    """Agreement for one class of labelled pictures; NaN where no true box counts.
+    """Agreement for one class of labelled images; NaN where no true box counts.
 
     ap: (areas, overlaps), of `AREAS` and `OVERLAPS`; boxes: true ones that count
     hits: at overlap .5, without what crowds swallow
@@ -95,18 +95,18 @@ class ClassDetection:
 class Ranked:
     """Found boxes of one class, the surest first, of all areas.
 
-    pictures: (F,); hits, counted: bool (O, F), at each overlap; truths: (T,), the pictures of the
+    images: (F,); hits, counted: bool (O, F), at each overlap; truths: (T,), the images of the
     true boxes that count
     """
 
-    pictures: NDArray[np.intp]
+    images: NDArray[np.intp]
     hits: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     truths: NDArray[np.intp]
 
 
-def measure_classes(truth: PictureSet, found: PictureSet) -> dict[str, ClassDetection]:
-    """Every class of labelled pictures, by name; both sets hold the same pictures in one order.
+def measure_classes(truth: ImageSet, found: ImageSet) -> dict[str, ClassDetection]:
+    """Every class of labelled images, by name; both sets hold the same images in one order.
 
     True boxes of score 0 are crowds. Raises LabelError for sets that do not belong together, or a
     score that is no number.
@@ -122,8 +122,8 @@ def measure_classes(truth: PictureSet, found: PictureSet) -> dict[str, ClassDete
     }
 
 
-def check_sets(truth: PictureSet, found: PictureSet) -> None:
-    """Raise LabelError where the sets differ in classes or in their number of pictures."""
+def check_sets(truth: ImageSet, found: ImageSet) -> None:
+    """Raise LabelError where the sets differ in classes or in their number of images."""
     if truth.classes != found.classes:
         raise LabelError(
             f"what was found is of the classes {', '.join(found.classes) or 'none'}, the truth of "
@@ -131,22 +131,22 @@ def check_sets(truth: PictureSet, found: PictureSet) -> None:
         )
     if len(truth) != len(found):
         raise LabelError(
-            f"what was found is of {len(found)} pictures, the truth of {len(truth)} pictures; pair "
+            f"what was found is of {len(found)} images, the truth of {len(truth)} images; pair "
             "them first"
         )
 
 
 def resampled_ap(result: ClassDetection, times: NDArray[np.integer]) -> NDArray[np.float64]:
-    """AP of all areas at each overlap, each picture counted `times`; NaN without any true box."""
+    """AP of all areas at each overlap, each image counted `times`; NaN without any true box."""
     return _average_precisions(result.ranked, times)
 
 
 def detection_result(
     truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes], *, overlap: float = 0.5
 ) -> DetectionResult:
-    """Compare the boxes of one class, a picture an entry.
+    """Compare the boxes of one class, an image an entry.
 
-    truth: for each picture (N, 4) true boxes; found: for each picture what was found
+    truth: for each image (N, 4) true boxes; found: for each image what was found
     overlap: the least intersection over union of a match
     """
     ranked = _lists(truth, found, np.array([overlap]))
@@ -171,7 +171,7 @@ def _lists(
     truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes], overlaps: NDArray[np.float64]
 ) -> Ranked:
     if len(truth) != len(found):
-        raise LabelError(f"found boxes of {len(found)} pictures, true ones of {len(truth)}")
+        raise LabelError(f"found boxes of {len(found)} images, true ones of {len(truth)}")
     real = _table(truth, [np.ones(len(boxes)) for boxes in truth])
     made = _table([one.boxes for one in found], [one.scores for one in found])
     return _ranked(real, made, match_boxes(real, made, overlaps=overlaps), 0)
@@ -205,21 +205,21 @@ def _ranked(truth: BoxTable, found: BoxTable, matches: BoxMatches, area: int) ->
     order = _falling(found)
     counted = matches.counted[area][:, order]
     hits = counted & (matches.taken[area][:, order] >= 0)
-    return Ranked(found.pictures[order], hits, counted, truth.pictures[matches.sought[area]])
+    return Ranked(found.images[order], hits, counted, truth.images[matches.sought[area]])
 
 
 def _falling(found: BoxTable) -> NDArray[np.intp]:
-    """The surest first; of equal scores the earlier picture, in it the earlier box."""
+    """The surest first; of equal scores the earlier image, in it the earlier box."""
     return np.argsort(-found.scores, kind="stable")
 
 
 def _average_precisions(
     ranked: Ranked, times: NDArray[np.integer] | None = None
 ) -> NDArray[np.float64]:
-    """At each overlap; times: how often each picture counts, once by default."""
+    """At each overlap; times: how often each image counts, once by default."""
     if times is None:
-        times = np.ones(1 + max(ranked.pictures.max(initial=0), ranked.truths.max(initial=0)), int)
-    weights, total = times[ranked.pictures], int(times[ranked.truths].sum())
+        times = np.ones(1 + max(ranked.images.max(initial=0), ranked.truths.max(initial=0)), int)
+    weights, total = times[ranked.images], int(times[ranked.truths].sum())
     whole = np.cumsum(weights * ranked.counted[0])
     found = []
     for hits, counted in zip(ranked.hits, ranked.counted, strict=True):

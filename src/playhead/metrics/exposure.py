@@ -105,7 +105,7 @@ def exposure(
     with open_video(before) as original, open_video(after) as redacted:
         _check(truth, original, redacted)
         frames = wanted.astype(np.int64)
-        pairs = zip(_pictures(original, frames), _pictures(redacted, frames), strict=True)
+        pairs = zip(_images(original, frames), _images(redacted, frames), strict=True)
         for (frame, first), (_, second) in pairs:
             for index, box in boxes_of(frame):
                 if index in chosen:
@@ -131,7 +131,7 @@ def hidden_share(
     """The share of a box's pixels that are hidden in `after`, 0..1.
 
     before, after: RGB (H, W, 3) or RGBA (H, W, 4) of one size. box: half-open, clipped to the
-    picture; a pixel that it covers in part counts by that part. colour: what hides; None where no
+    image; a pixel that it covers in part counts by that part. colour: what hides; None where no
     one colour does.
     A pixel is hidden where some channel differs by more than `changed`, or where every channel of
     `after` is within `tolerance` of `colour`; where `before` is within twice the tolerance of
@@ -139,7 +139,7 @@ def hidden_share(
     pixel that `after` lets see through is never hidden: under what hides everything is opaque.
     by_detail: a pixel that would be left out is visible where `after` still has the original's
     detail around it, hidden where that detail is gone, and left out only where there was none.
-    A box without a pixel in the picture, or of which every pixel is left out, shows nothing: 1.
+    A box without a pixel in the image, or of which every pixel is left out, shows nothing: 1.
     """
     weights, part = _weights(box, before.shape)
     first, second = before[part].astype(np.int16), after[part].astype(np.int16)
@@ -160,7 +160,7 @@ def hidden_share(
 
 
 def covered_share(box: Box, regions: NDArray[np.bool_]) -> float:
-    """The share of a box, clipped to the picture, that a mask (H, W) covers; 1 for an empty box."""
+    """The share of a box, clipped to the image, that a mask (H, W) covers; 1 for an empty box."""
     weights, part = _weights(box, regions.shape)
     return _share(weights, regions[part])
 
@@ -209,13 +209,13 @@ def _covered(start: float, stop: float, size: int) -> tuple[slice, NDArray[np.fl
     return slice(first, last), np.clip(np.minimum(edges + 1, stop) - np.maximum(edges, start), 0, 1)
 
 
-def _pictures(video: Video, wanted: NDArray[np.int64]) -> Iterator[tuple[int, Bytes]]:
+def _images(video: Video, wanted: NDArray[np.int64]) -> Iterator[tuple[int, Bytes]]:
     """The wanted frames in order; DamagedError where one cannot be read."""
     places = iter(wanted.tolist())
-    for frame, picture in video.stream(wanted=wanted):
+    for frame, image in video.stream(wanted=wanted):
         if frame != (place := next(places)):
             video.read([place])  # raises, naming the frame and the damage
-        yield frame, picture
+        yield frame, image
     for place in places:
         video.read([place])
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import iou
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.metrics.box_matching import BoxTable, match_boxes
 from playhead.metrics.confusion import Thresholds, believed
 from playhead.metrics.detection import check_sets
@@ -31,13 +31,13 @@ TOUCHES = 0.1
 class Mistake:
     """One box that is wrong, or one object that was missed.
 
-    picture: its place in the set; label: of the false box, or of what was missed
-    found: the place of the false box in its picture, or of the surest box below the threshold that
+    image: its place in the set; label: of the false box, or of what was missed
+    found: the place of the false box in its image, or of the surest box below the threshold that
     saw a missed object; true: the place of the object that it overlaps, or that was missed
     score: of the found box, None without one; size: area of the box in pixels
     """
 
-    picture: int
+    image: int
     kind: Kind
     label: str
     found: int | None
@@ -47,9 +47,9 @@ class Mistake:
 
 
 def find_mistakes(
-    truth: PictureSet, found: PictureSet, *, thresholds: Thresholds, overlap: float = 0.5
+    truth: ImageSet, found: ImageSet, *, thresholds: Thresholds, overlap: float = 0.5
 ) -> list[Mistake]:
-    """Every mistake, picture by picture; both sets hold the same pictures in one order.
+    """Every mistake, image by image; both sets hold the same images in one order.
 
     Raises LabelError for sets that do not belong together, or a class without a threshold.
     """
@@ -64,10 +64,10 @@ def find_mistakes(
     missed = match.sought[0].copy()
     missed[taken[counted & (taken >= 0)]] = False
 
-    edges = [np.cumsum([0, *(len(one.labels) for one in s.pictures)]) for s in (truth, found)]
+    edges = [np.cumsum([0, *(len(one.labels) for one in s.images)]) for s in (truth, found)]
     mistakes: list[Mistake] = []
-    for place in np.union1d(real.pictures[missed], made.pictures[false]).tolist():
-        looked = _Looked(place, truth.pictures[place], found.pictures[place], truth.classes)
+    for place in np.union1d(real.images[missed], made.images[false]).tolist():
+        looked = _Looked(place, truth.images[place], found.images[place], truth.classes)
         true_at, made_at = (slice(edge[place], edge[place + 1]) for edge in edges)
         mistakes += looked.wrong(np.flatnonzero(false[made_at]), overlap)
         mistakes += looked.missed(np.flatnonzero(missed[true_at]), doubted[made_at], overlap)
@@ -75,10 +75,10 @@ def find_mistakes(
 
 
 class _Looked:
-    """One picture, with every overlap in it."""
+    """One image, with every overlap in it."""
 
     def __init__(
-        self, place: int, truth: LabelledPicture, found: LabelledPicture, classes: tuple[str, ...]
+        self, place: int, truth: LabelledImage, found: LabelledImage, classes: tuple[str, ...]
     ) -> None:
         self.place, self.truth, self.found, self.classes = place, truth, found, classes
         self.shared = np.where(truth.scores > 0, iou(found.boxes, truth.boxes), 0.0)
@@ -99,7 +99,7 @@ class _Looked:
             else:
                 kind, true = "nothing there", None
             yield Mistake(
-                picture=self.place,
+                image=self.place,
                 kind=kind,
                 label=self.classes[self.found.labels[box]],
                 found=box,
@@ -116,7 +116,7 @@ class _Looked:
             seen = doubted & self.same[:, box] & (self.shared[:, box] >= overlap)
             score, at = _highest(np.where(seen, self.found.scores, 0.0))
             yield Mistake(
-                picture=self.place,
+                image=self.place,
                 kind="missed",
                 label=self.classes[self.truth.labels[box]],
                 found=at if score > 0 else None,

@@ -21,7 +21,7 @@ from playhead.inference.detectors import detect_tiled
 from playhead.inference.detectors.video import sampled_frames
 from playhead.media import Video, open_video
 from playhead.progress import Progress
-from playhead.redaction.audit_checks import check_picture, check_same, check_video
+from playhead.redaction.audit_checks import check_image, check_same, check_video
 from playhead.redaction.audit_findings import NO_BOXES, AuditFindings, kept_boxes
 from playhead.redaction.audit_networks import audit_plan, open_independent, open_same
 from playhead.redaction.audit_people import PeopleConfirmation
@@ -155,7 +155,7 @@ class Auditor:
             frames = after.frames
         return self._report((original, redacted), frames, audited, findings, checks)
 
-    def picture(self, original: Path, redacted: Path) -> AuditReport:
+    def image(self, original: Path, redacted: Path) -> AuditReport:
         """Audit one redacted image, which must have the size of `original`.
 
         Every view of it is audited; what one view exposes is not counted again in another.
@@ -174,7 +174,7 @@ class Auditor:
             audited = Counter(dict.fromkeys(detected, 1))
             new = {label: findings.new_boxes(label, boxes) for label, boxes in detected.items()}
             findings.add(0, 0.0, new, *compared, shown=shown)
-        checks = check_picture(redacted)
+        checks = check_image(redacted)
         report = self._report((original, redacted), 1, audited, findings, checks)
         return replace(report, still=True)
 

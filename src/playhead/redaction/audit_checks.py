@@ -13,7 +13,7 @@ from playhead.media.source import open_container
 from playhead.redaction.audit_report import Check
 from playhead.redaction.config import WriteConfig
 
-__all__ = ["check_picture", "check_same", "check_video"]
+__all__ = ["check_image", "check_same", "check_video"]
 
 # fmt: off
 # What files say of themselves, not of who filmed what where.
@@ -21,7 +21,7 @@ _HARMLESS = frozenset({
     "major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id",
     "language", "duration",
 })
-_PICTURE_HARMLESS = frozenset({
+_IMAGE_HARMLESS = frozenset({
     "jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "icc_profile", "gamma", "srgb",
     "transparency", "compression", "resolution", "interlace", "background", "loop", "timestamp",
     "progressive", "progression", "adobe", "adobe_transform", "aspect", "chromaticity",
@@ -62,12 +62,12 @@ def check_video(original: Video, redacted: Video, write: WriteConfig) -> list[Ch
     ]
 
 
-def check_picture(redacted: Path) -> list[Check]:
-    """That a redacted picture carries nothing but its pixels and its colour profile."""
+def check_image(redacted: Path) -> list[Check]:
+    """That a redacted image carries nothing but its pixels and its colour profile."""
     with Image.open(redacted) as opened:
         described = set(opened.getexif()) - (_TIFF_STRUCTURE if opened.format == "TIFF" else set())
         carried = set(opened.info) | ({"exif"} if described else set())
-    return [_check_words("metadata", {str(name) for name in carried} - _PICTURE_HARMLESS)]
+    return [_check_words("metadata", {str(name) for name in carried} - _IMAGE_HARMLESS)]
 
 
 def _check_streams(original: Path, redacted: Path, write: WriteConfig) -> Iterator[Check]:

@@ -37,7 +37,7 @@ def audit_pair(
     """Audit one copy and write its page.
 
     tracks: the track file that says which network hid; where None the one beside the copy or the
-    original. Pictures have none: there the default is taken to have hidden.
+    original. Images have none: there the default is taken to have hidden.
     hide: the classes to look for; those that were hidden besides are reported as unaudited
     bundles: the folders of the custom detectors that hid; accept: classes that may stay unaudited
     Raises PlayheadError if a video has no track file, which says what detected.
@@ -111,5 +111,5 @@ def _audit(
     auditor: Auditor, original: Path, redacted: Path, tracks: TrackFile | None, live: Progress
 ) -> AuditReport:
     if is_image(original):
-        return auditor.picture(original, redacted)
+        return auditor.image(original, redacted)
     return auditor.video(original, redacted, tracks, live)

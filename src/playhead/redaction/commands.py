@@ -45,7 +45,7 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", help="key=value over the preset; may be repeated.")
 ]
 Style = Annotated[
-    Literal["solid", "picture", "fill", "mosaic", "blur"] | None,
+    Literal["solid", "image", "fill", "mosaic", "blur"] | None,
     typer.Option(help="Default: solid. mosaic and blur are weak: faces are found under them."),
 ]
 Shape = Annotated[Literal["ellipse", "box"] | None, typer.Option(help="Default: ellipse.")]

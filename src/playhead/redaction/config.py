@@ -166,7 +166,7 @@ class MaskConfig(Settings):
 class WriteConfig(Settings):
     """What the redacted video is written as."""
 
-    codec: Literal["h264", "hevc"] = Field(default="h264", description="how pictures are encoded")
+    codec: Literal["h264", "hevc"] = Field(default="h264", description="how images are encoded")
     crf: int = Field(
         default=20, ge=0, le=51, description="quality: lower is better and larger; 20 looks alike"
     )

@@ -32,13 +32,13 @@ INSIDE = 0.5  # the share of a face that must lie there
 
 
 def heads_of(faces: Boxes, people: Boxes, *, threshold: float) -> Boxes:
-    """Head boxes of one picture: one for every face, then one for every person without a face.
+    """Head boxes of one image: one for every face, then one for every person without a face.
 
     A person has a face if at least half of a face box with a score of `threshold` or more lies in
     the upper half of the person's box; then the head of that face counts, being the better placed,
     with the higher of the two scores. A face is that of one person, the one whose head is nearest.
     Other scores are those of the box that a head comes from. Heads may reach over the edges of the
-    picture. Boxes without area give no head. In tracks such boxes are of `Origin.DERIVED`.
+    image. Boxes without area give no head. In tracks such boxes are of `Origin.DERIVED`.
     """
     faces, people = faces.valid(), people.valid()
     by_face, by_person = _from_faces(faces.boxes), _from_people(people.boxes)

@@ -37,7 +37,7 @@ __all__ = [
 SCHEMA = 1
 FILE_KEYS = ("schema", "video", "tracks", "keep", "hide", "boxes", "spans")
 BOX_KEYS = ("label", "start", "end", "box", "end_box")
-MAX_PIXEL = 1e5  # no picture is this wide
+MAX_PIXEL = 1e5  # no image is this wide
 MAX_SECONDS = 1e9
 STRAIGHT = 0.5  # pixels that a box may be off the line between its first and its last place
 
@@ -117,7 +117,7 @@ def apply_edits(
     Kept ids go to `shown`. A drawn box becomes a track of the frames displayed in [start, end);
     tracks drawn earlier are replaced by those of the edits.
     Raises LabelError for edits of another video or other tracks, an id of no detected track, a
-    box outside the picture or of an unknown label, a box or span after the end of the video.
+    box outside the image or of an unknown label, a box or span after the end of the video.
     """
     _check_video(tracks, edits, times)
     _check_identity(tracks, edits)
@@ -168,7 +168,7 @@ def drawn_box(track: Track, times: NDArray[np.float64], duration: float) -> Adde
     around = [*corners[:, :2].min(axis=0), *corners[:, 2:].max(axis=0)]
     end = float(display_ends(times, duration)[last])
     standing = AddedBox(label=track.label, start=float(moments[0]), end=end, box=_box(around))
-    # Just past the last frame, since a line drawn on beyond it may leave the picture.
+    # Just past the last frame, since a line drawn on beyond it may leave the image.
     moving = replace(
         standing,
         start=_departure(moments, corners),
@@ -294,8 +294,8 @@ def _check_boxes(tracks: TrackFile, edits: Edits, duration: float) -> None:
         for x1, y1, x2, y2 in filter(None, (added.box, added.end_box)):
             if x1 >= tracks.width or y1 >= tracks.height or x2 <= 0 or y2 <= 0:
                 raise LabelError(
-                    f"{where}: ({x1:g}, {y1:g}, {x2:g}, {y2:g}) lies outside the picture of "
-                    f"{tracks.width}x{tracks.height}; give pixels of the displayed picture"
+                    f"{where}: ({x1:g}, {y1:g}, {x2:g}, {y2:g}) lies outside the image of "
+                    f"{tracks.width}x{tracks.height}; give pixels of the displayed image"
                 )
 
 

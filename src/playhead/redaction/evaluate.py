@@ -1,7 +1,7 @@
 """Measuring tracks: how well they agree with true ones, and who would be exposed by them.
 
 Exposed is an object of which less than 95 % of its box is hidden. What is hidden is asked of the
-hider itself: it paints the masks of the found tracks on an empty picture.
+hider itself: it paints the masks of the found tracks on an empty image.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes
 from playhead.errors import LabelError
 from playhead.events.formats.tracks import SUFFIX, TrackFile, by_frame, read_tracks
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.media.table import Layout
 from playhead.metrics.detection import DetectionResult, average_precision, detection_result
 from playhead.metrics.exposure import HIDDEN, covered_share
@@ -101,7 +101,7 @@ def exposed_track_frames(
     hider = Hider(HideConfig(colour="#ffffff"))
     hidden = np.zeros((found.height, found.width), np.uint8)
     layout = Layout(found.width, found.height)
-    picture = Picture((hidden,), ((1, 1),), 8, "grey", True, 2, layout)
+    image = Planes((hidden,), ((1, 1),), 8, "grey", True, 2, layout)
     boxes_at = by_frame(truth)
     exposed = dict.fromkeys(truth.classes, 0)
     for frame in range(truth.frames):
@@ -109,7 +109,7 @@ def exposed_track_frames(
         if not true or masks.whole(frame):
             continue
         hidden.fill(0)
-        hider.hide(picture, masks.regions(frame))
+        hider.hide(image, masks.regions(frame))
         for index, box in true:
             if covered_share(box, hidden > 0) < HIDDEN:
                 exposed[truth.tracks[index].label] += 1

@@ -1,6 +1,6 @@
-"""Hiding: regions of a picture replaced in place, on its own planes, before it is encoded.
+"""Hiding: regions of an image replaced in place, on its own planes, before it is encoded.
 
-What `solid`, `picture` and `fill` leave in a region does not depend on the samples that they hide:
+What `solid`, `image` and `fill` leave in a region does not depend on the samples that they hide:
 whatever was there, the result is the same bit for bit. `mosaic` and `blur` do depend on them, and
 faces can be detected under them: they are weak, and only used when asked for by name. Nothing
 outside a region is touched (see `hide_masks` for what exactly a region hides).
@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from playhead.config import Settings
 from playhead.media.filling import RING, fill
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.media.table import Layout
 from playhead.redaction.hide_masks import Cover, Region, Shape, cover_of, grouped
 from playhead.redaction.hide_overlay import Overlay
@@ -26,7 +26,7 @@ from playhead.redaction.images import ImageInfo
 
 __all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style", "colour_of", "hide_image"]
 
-Style = Literal["solid", "picture", "fill", "mosaic", "blur"]
+Style = Literal["solid", "image", "fill", "mosaic", "blur"]
 
 WEAK: tuple[Style, ...] = ("mosaic", "blur")
 """Styles that keep something of what they hide."""
@@ -39,7 +39,7 @@ class HideConfig(Settings):
 
     style: Style = Field(
         default="solid",
-        description="`solid`: a colour; `picture`: a picture; `fill`: smoothly from the "
+        description="`solid`: a colour; `image`: an image; `fill`: smoothly from the "
         "surroundings; these keep nothing of what they hide. Weak: `mosaic` and `blur`, under "
         "which faces can be found again",
     )
@@ -49,11 +49,11 @@ class HideConfig(Settings):
     )
     colour: str = Field(
         default="#000000",
-        description="of `solid`, and behind the transparent parts of `picture`: a name as in CSS, "
+        description="of `solid`, and behind the transparent parts of `image`: a name as in CSS, "
         "or #rrggbb",
     )
-    picture: Path | None = Field(
-        default=None, description="of `picture`: an image file; null is a plain hatching"
+    image: Path | None = Field(
+        default=None, description="of `image`: an image file; null is a plain hatching"
     )
     cells: int = Field(
         default=4, ge=1, le=32, description="of `mosaic`: cells across and down, however large"
@@ -72,14 +72,14 @@ class HideConfig(Settings):
         return colour
 
     @model_validator(mode="after")
-    def _picture_is_used(self) -> Self:
-        if self.picture is not None and self.style != "picture":
-            raise ValueError(f'picture is given, and the style is "{self.style}", not "picture"')
+    def _image_is_used(self) -> Self:
+        if self.image is not None and self.style != "image":
+            raise ValueError(f'image is given, and the style is "{self.style}", not "image"')
         return self
 
 
 class Hider:
-    """Hides regions of pictures, all in the same style.
+    """Hides regions of images, all in the same style.
 
     Raises ConfigError if there is no image file of the given name, MediaError and LimitError if it
     cannot be read.
@@ -88,37 +88,37 @@ class Hider:
     def __init__(self, config: HideConfig) -> None:
         self._config = config
         self._colour = colour_of(config.colour)
-        self._overlay = Overlay(config.picture, self._colour)
+        self._overlay = Overlay(config.image, self._colour)
 
-    def hide(self, picture: Picture, regions: Sequence[Region]) -> None:
-        """Hide `regions`, in displayed pixels, writing into the planes of `picture`."""
-        covers = [cover for region in regions if (cover := cover_of(picture, region)) is not None]
+    def hide(self, image: Planes, regions: Sequence[Region]) -> None:
+        """Hide `regions`, in displayed pixels, writing into the planes of `image`."""
+        covers = [cover for region in regions if (cover := cover_of(image, region)) is not None]
         match self._config.style:
             case "solid":
-                self._paint(picture, covers)
-            case "picture":
+                self._paint(image, covers)
+            case "image":
                 for cover in covers:
-                    self._overlay.draw(picture, cover)
+                    self._overlay.draw(image, cover)
             case "fill":
-                _fill(picture, covers)
+                _fill(image, covers)
             case "mosaic" | "blur":
-                self._weaken(picture, covers)
+                self._weaken(image, covers)
 
-    def hide_whole(self, picture: Picture) -> None:
-        """Paint the whole picture in the colour, whatever the style."""
-        for plane, value in zip(picture.planes, picture.values(self._colour), strict=True):
+    def hide_whole(self, image: Planes) -> None:
+        """Paint the whole image in the colour, whatever the style."""
+        for plane, value in zip(image.planes, image.values(self._colour), strict=True):
             plane[...] = value
 
-    def _paint(self, picture: Picture, covers: Sequence[Cover]) -> None:
-        values = picture.values(self._colour)
+    def _paint(self, image: Planes, covers: Sequence[Cover]) -> None:
+        values = image.values(self._colour)
         for cover in covers:
-            for plane, step, value in zip(picture.planes, picture.steps, values, strict=True):
+            for plane, step, value in zip(image.planes, image.steps, values, strict=True):
                 part, hidden = cover.on(plane, step)
                 np.copyto(part, plane.dtype.type(value), where=hidden)
 
-    def _weaken(self, picture: Picture, covers: Sequence[Cover]) -> None:
+    def _weaken(self, image: Planes, covers: Sequence[Cover]) -> None:
         for cover in covers:
-            for plane, step in zip(picture.planes, picture.steps, strict=True):
+            for plane, step in zip(image.planes, image.steps, strict=True):
                 part, hidden = cover.on(plane, step)
                 box = cover.box_on(step)
                 if self._config.style == "mosaic":
@@ -136,30 +136,30 @@ def hide_image(
     grey a colour that hides is its grey.
     """
     height, width = pixels.shape[:2]
-    picture = Picture.of_rgb(pixels)
-    pictures = [picture]
+    image = Planes.of_rgb(pixels)
+    images = [image]
     if info.deep is not None:
         layout = Layout(width, height)
-        pictures.append(Picture((info.deep,), ((1, 1),), 16, "grey", True, 2, layout))
-    for stored in pictures:
+        images.append(Planes((info.deep,), ((1, 1),), 16, "grey", True, 2, layout))
+    for stored in images:
         if regions is None:
             hider.hide_whole(stored)
         else:
             hider.hide(stored, regions)
     everything = [Region((0, 0, width, height), "box")]
     for region in everything if regions is None else regions:
-        cover = cover_of(picture, region)
+        cover = cover_of(image, region)
         if info.alpha is not None and cover is not None:
             part, hidden = cover.on(info.alpha, (1, 1))
             part[hidden] = 255
 
 
-def _fill(picture: Picture, covers: Sequence[Cover]) -> None:
+def _fill(image: Planes, covers: Sequence[Cover]) -> None:
     """Regions that are near one another are filled as one: no ring may lie in another region."""
-    margin = RING * max(max(step) for step in picture.steps)
-    greys = picture.values(_MID_GREY)
+    margin = RING * max(max(step) for step in image.steps)
+    greys = image.values(_MID_GREY)
     for cover in grouped(covers, margin):
-        for plane, step, grey in zip(picture.planes, picture.steps, greys, strict=True):
+        for plane, step, grey in zip(image.planes, image.steps, greys, strict=True):
             fill(*cover.on(plane, step, margin=RING), grey)
 
 

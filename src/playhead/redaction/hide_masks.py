@@ -1,4 +1,4 @@
-"""Masks: which samples of a picture's planes a region hides.
+"""Masks: which samples of an image's planes a region hides.
 
 A luma pixel is hidden when the region's shape covers any part of it; a chroma sample when any luma
 pixel that it belongs to is hidden. So no brightness and no colour of a hidden pixel is left. The
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import LabelError
 from playhead.events.model import Box
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 
 __all__ = ["Cover", "Region", "Shape", "cover_of", "grouped"]
 
@@ -25,15 +25,15 @@ Shape = Literal["ellipse", "box"]
 
 Window = tuple[int, int, int, int]  # x1, y1, x2, y2 of luma pixels, half-open
 
-# Far past every picture, and still far from where squares of squares lose their digits.
+# Far past every image, and still far from where squares of squares lose their digits.
 _FARTHEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What is to be hidden of one picture: a box of displayed pixels, or the ellipse inside it.
+    """What is to be hidden of one image: a box of displayed pixels, or the ellipse inside it.
 
-    The box may reach over the picture's edges; one without area hides nothing.
+    The box may reach over the image's edges; one without area hides nothing.
     Raises LabelError for a number that is not a position in an image (NaN, infinity, beyond 1e9).
     """
 
@@ -49,11 +49,11 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cover:
-    """The pixels that one region, or several together, hide in a picture as it is stored.
+    """The pixels that one region, or several together, hide in an image as it is stored.
 
     x, y: the luma pixel at which the mask begins; like the mask's size they are multiples of the
-        picture's chroma steps, so that every chroma sample lies in it whole
-    mask: (h, w), True for a hidden luma pixel; pixels past the picture's edge are False
+        image's chroma steps, so that every chroma sample lies in it whole
+    mask: (h, w), True for a hidden luma pixel; pixels past the image's edge are False
     box: what was asked for, in stored luma pixels
     """
 
@@ -90,17 +90,17 @@ class Cover:
         return (x1 - left) / across, (y1 - top) / down, (x2 - left) / across, (y2 - top) / down
 
 
-def cover_of(picture: Picture, region: Region) -> Cover | None:
-    """What `region` hides of `picture`; None if nothing."""
-    height, width = picture.planes[0].shape
-    box = picture.stored_box(region.box)
+def cover_of(image: Planes, region: Region) -> Cover | None:
+    """What `region` hides of `image`; None if nothing."""
+    height, width = image.planes[0].shape
+    box = image.stored_box(region.box)
     x1, y1, x2, y2 = box
     left, right = max(math.floor(x1), 0), min(math.ceil(x2), width)
     top, bottom = max(math.floor(y1), 0), min(math.ceil(y2), height)
     if not (x1 < x2 and y1 < y2 and left < right and top < bottom):
         return None
-    step_x = max(step[0] for step in picture.steps)
-    step_y = max(step[1] for step in picture.steps)
+    step_x = max(step[0] for step in image.steps)
+    step_y = max(step[1] for step in image.steps)
     x, y = left // step_x * step_x, top // step_y * step_y
     mask = np.zeros((_up(bottom - y, step_y), _up(right - x, step_x)), np.bool_)
     inner = mask[top - y : bottom - y, left - x : right - x]

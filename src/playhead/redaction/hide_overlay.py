@@ -1,7 +1,7 @@
-"""The picture that stands where something is hidden, fitted to each region.
+"""The image that stands where something is hidden, fitted to each region.
 
-It is turned as the stored picture is, so that it stands upright when that is displayed, and scaled
-to the region's whole box, of which only what lies in the picture is ever made.
+It is turned as the stored image is, so that it stands upright when that is displayed, and scaled
+to the region's whole box, of which only what lies in the image is ever made.
 """
 
 import math
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from playhead.errors import ConfigError
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.redaction.hide_masks import Cover
 from playhead.redaction.images import read_image
 
@@ -28,7 +28,7 @@ _CACHED_PIXELS = 256 * 256  # a larger one is made anew each time, so that memor
 
 
 class Overlay:
-    """A picture to draw over regions.
+    """An image to draw over regions.
 
     path: an image file; None is a hatching of two greys, which looks like nothing
     colour: what is seen through its transparent parts, never what is hidden
@@ -40,25 +40,25 @@ class Overlay:
         self._turned: dict[Turn, Image.Image] = {}
         self._cached = lru_cache(_CACHED)(self._scaled)
 
-    def draw(self, picture: Picture, cover: Cover) -> None:
+    def draw(self, image: Planes, cover: Cover) -> None:
         """Draw over the hidden samples of one region."""
-        layout = picture.layout
+        layout = image.layout
         turn = (layout.transpose, layout.flip_x, layout.flip_y)
         shown = self._under(cover, (layout.width, layout.height), turn)
         # Rows of the matrix: red, green, blue; the last one is black.
-        black, *ends = (np.array(picture.values(rgb)) for rgb in _CORNERS)
+        black, *ends = (np.array(image.values(rgb)) for rgb in _CORNERS)
         weights = (np.stack(ends, axis=1) - black[:, None]) / 255
-        for index, (plane, step) in enumerate(zip(picture.planes, picture.steps, strict=True)):
+        for index, (plane, step) in enumerate(zip(image.planes, image.steps, strict=True)):
             part, hidden = cover.on(plane, step)
             values = _averaged(shown @ weights[index].astype(np.float32), *step) + black[index]
             fitting = values[: part.shape[0], : part.shape[1]]
-            top = (1 << picture.depth) - 1
+            top = (1 << image.depth) - 1
             np.copyto(part, np.rint(fitting).clip(0, top).astype(plane.dtype), where=hidden)
 
     def _under(self, cover: Cover, size: tuple[int, int], turn: Turn) -> NDArray[np.float32]:
         """(h, w, 3) for the cover's mask: the overlay, its edge repeated where the mask is wider.
 
-        size: (width, height) of the stored picture
+        size: (width, height) of the stored image
         """
         x1, y1, x2, y2 = cover.box
         left, top = math.floor(x1), math.floor(y1)

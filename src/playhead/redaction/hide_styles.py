@@ -1,4 +1,4 @@
-"""Weak styles: what stands in place of hidden samples, one plane of a picture at a time.
+"""Weak styles: what stands in place of hidden samples, one plane of an image at a time.
 
 `mosaic` and `blur` are made of what they hide and keep some of it: they are weak. `fill`, which
 keeps nothing, is `media.filling`'s.

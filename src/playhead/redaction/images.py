@@ -1,9 +1,9 @@
-"""Still pictures: pixels in, pixels out, and nothing else that the file carried.
+"""Still images: pixels in, pixels out, and nothing else that the file carried.
 
 JPEG, PNG, WebP, TIFF and BMP are read and written in their own format, which the content tells; a
 GIF that does not move is written as PNG. The pixels come upright (EXIF orientation applied). Of
 what is embedded only the colour profile is written again: EXIF with its place and thumbnail, XMP,
-IPTC, comments, text, further pictures and maker notes are left out.
+IPTC, comments, text, further images and maker notes are left out.
 
 JPEG and lossy WebP are written at quality 95, JPEG with the chroma subsampling of the source; the
 others are lossless, 16 bits in grey included. What else has no equal in 8-bit grey or RGB is
@@ -68,7 +68,7 @@ Pair = tuple[RGB, RGB]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageInfo:
-    """What the redacted copy of a picture file keeps, besides its pixels.
+    """What the redacted copy of an image file keeps, besides its pixels.
 
     format: of the copy, as Pillow names it; grey: whether the image had no colour; profile: the ICC
     colour profile
@@ -97,7 +97,7 @@ def copy_suffix(path: Path) -> str:
 
 
 def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, ImageInfo]:
-    """The pixels of a picture as displayed, uint8 (H, W, 3) RGB, and what its copy keeps.
+    """The pixels of an image as displayed, uint8 (H, W, 3) RGB, and what its copy keeps.
 
     Of 16-bit grey the pixels are those of the first of `ImageInfo.ranges`.
     Raises MediaError for a file that is not such an image, is cut off or moves, or is of 16 bits in
@@ -221,11 +221,11 @@ def write_image(path: Path, pixels: RGB, like: ImageInfo) -> None:
 
 
 def _notes(opened: Image.Image) -> tuple[str, ...]:
-    """What the copy cannot keep, of a picture that is not yet decoded."""
+    """What the copy cannot keep, of an image that is not yet decoded."""
     notes = []
     if opened.format == "MPO":
         count = getattr(opened, "n_frames", 1) - 1
-        notes.append(f"{count} further picture(s) inside the file were left out")
+        notes.append(f"{count} further image(s) inside the file were left out")
     if opened.mode == "1":
         notes.append("1 bit a pixel became 8-bit grey")
     if opened.mode in {"P", "PA"}:
@@ -265,7 +265,7 @@ def _is_lossless_webp(path: Path) -> bool:
 def _check_target(path: Path, like: ImageInfo) -> None:
     source = like.path
     if path.resolve() == source.resolve() or (path.exists() and path.samefile(source)):
-        raise ConfigError(f"{path}: is the picture that was read; name another file to write")
+        raise ConfigError(f"{path}: is the image that was read; name another file to write")
     fitting = _SUFFIXES[like.format]
     if path.suffix.lower() not in fitting:
         raise ConfigError(

@@ -212,7 +212,7 @@ def recorded_redaction(
 ) -> ResolvedRedaction:
     """The redaction that a track file records, with `key=value` settings over its configuration.
 
-    The image of the style `picture` must be named again: only the command line names paths.
+    The image of the style `image` must be named again: only the command line names paths.
     Tracks that another program wrote have no configuration, and get the defaults.
     Raises LabelError for a track file of an earlier version, ConfigError for settings that do not
     validate.
@@ -228,7 +228,7 @@ def recorded_redaction(
             "cannot read; detect again with `playhead redaction detect --overwrite`"
         )
     if isinstance(values.get("style"), dict):
-        values["style"].pop("picture", None)  # no path from a file is ever followed
+        values["style"].pop("image", None)  # no path from a file is ever followed
     for setting in settings:
         override(values, setting)
     known = {

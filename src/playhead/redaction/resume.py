@@ -62,7 +62,7 @@ def is_left_out(source: Path, outputs: Sequence[Path]) -> bool:
 def is_done(source: Path, outputs: Sequence[Path]) -> bool:
     """Whether all outputs of `source` are there and belong together; False where none is there.
 
-    outputs: the copy and the track file of a video, or one of the two, or the copy of a picture
+    outputs: the copy and the track file of a video, or one of the two, or the copy of an image
     Raises PlayheadError for anything between, which nothing that is not asked for may replace.
     """
     missing = [output for output in outputs if not output.exists()]

@@ -23,7 +23,7 @@ from playhead.inference.detectors.video import detect_video
 from playhead.inference.offer import require_weights
 from playhead.media import Damage, Video, open_video
 from playhead.media.kinds import image_format, is_image, kind_of
-from playhead.media.planes import Picture
+from playhead.media.planes import Planes
 from playhead.media.rewrite import RewriteOptions, Rewritten, output_suffix, rewrite
 from playhead.media.source import require_file
 from playhead.progress import Progress
@@ -149,12 +149,12 @@ def render(
     size = video.width, video.height
     filled: list[Damage] = []  # runs of frames that one mask covers from corner to corner
 
-    def change(frame: int, picture: Picture) -> None:
+    def change(frame: int, image: Planes) -> None:
         if masks.whole(frame):
-            hider.hide_whole(picture)
+            hider.hide_whole(image)
             return
         regions = masks.regions(frame)
-        hider.hide(picture, regions)
+        hider.hide(image, regions)
         if any(covers_frame(region, size) for region in regions):
             start = filled.pop().start if filled and filled[-1].stop == frame else frame
             filled.append(Damage(start, frame + 1, ""))

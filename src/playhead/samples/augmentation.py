@@ -28,7 +28,7 @@ class AugmentationConfig(Settings):
     rotate_degrees: float = Field(2.5, ge=0, description="largest angle to either side")
 
     crop: Probability = Field(0.8, description="probability of a random resized crop")
-    crop_area: tuple[float, float] = Field((0.9, 1.0), description="share of the picture kept")
+    crop_area: tuple[float, float] = Field((0.9, 1.0), description="share of the image kept")
     crop_aspect: float = Field(1.1, ge=1, description="largest change of width against height")
 
     flip: Probability = Field(0.5, description="probability of left and right changing places")
@@ -39,7 +39,7 @@ class AugmentationConfig(Settings):
     )
     blur: Probability = Field(0.2, description="probability of motion blur")
     blur_pixels: float = Field(
-        11, ge=1, description="longest trace of a point, in a picture 1280 wide"
+        11, ge=1, description="longest trace of a point, in an image 1280 wide"
     )
     blur_degrees: float = Field(7.5, ge=0, le=90, description="largest angle to the horizontal")
 

@@ -22,7 +22,7 @@ __all__ = ["Augmentation", "augment"]
 Matrix = NDArray[np.float64]
 
 FULL_WIDTH = 1280
-"""The recipe's pictures: lengths in pixels are for this width and scale with the picture's."""
+"""The recipe's images: lengths in pixels are for this width and scale with the image's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _move(
 
 
 def _crop(width: int, height: int, config: AugmentationConfig, rng: np.random.Generator) -> Matrix:
-    """(3, 3): the whole picture shows a part of the input. Places are pixels from the centre."""
+    """(3, 3): the whole image shows a part of the input. Places are pixels from the centre."""
     area = rng.uniform(*config.crop_area)
     aspect = config.crop_aspect ** rng.uniform(-1, 1)
     scale_x, scale_y = min(1, math.sqrt(area * aspect)), min(1, math.sqrt(area / aspect))

@@ -75,7 +75,7 @@ def predict(
         typer.Option(min=1, help="A window for every n-th frame, scores between interpolated."),
     ] = None,
     flip: Annotated[
-        bool | None, typer.Option(help="Average with the mirrored picture, or not.")
+        bool | None, typer.Option(help="Average with the mirrored image, or not.")
     ] = None,
     executor: ExecutorName = "serial",
     workers: Workers = None,

@@ -1,6 +1,6 @@
 """The configuration of spotting: what a model is made of, and how it is trained and used.
 
-Nothing here imports torch. The defaults are the small model of the demo, made for pictures of about
+Nothing here imports torch. The defaults are the small model of the demo, made for images of about
 112x64 on a CPU; `full_size` gives the sizes of the slow-fusion recipe for 1280x720.
 """
 
@@ -116,9 +116,7 @@ class ModelConfig(Settings):
     @model_validator(mode="after")
     def _differences_have_no_mean(self) -> Self:
         if self.normalisation == "encoder" and self.stack_input == "difference":
-            raise ValueError(
-                "normalisation: encoder is for pictures: use it with stack_input: luma"
-            )
+            raise ValueError("normalisation: encoder is for images: use it with stack_input: luma")
         return self
 
 
@@ -212,7 +210,7 @@ class PredictionConfig(Settings):
         ge=1,
         description="a window for every n-th grid point, scores between interpolated",
     )
-    flip: bool = Field(default=False, description="the mean over the picture and its mirror image")
+    flip: bool = Field(default=False, description="the mean over the image and its mirror image")
 
 
 class SpottingConfig(Settings):

@@ -66,13 +66,13 @@ class SpottingModel(nn.Module):
 
     def encode(self, stacks: Tensor) -> Tensor:
         """stacks: (N, stack, H, W) in [0, 1] → maps (N, channels, h, w), each stack by itself."""
-        pictures = pad_to_multiple(stacks, self.multiple)  # 720 rows → 736
+        images = pad_to_multiple(stacks, self.multiple)  # 720 rows → 736
         if self.differences:
-            pictures = middle_and_differences(pictures)
+            images = middle_and_differences(images)
         if self.normalise:
-            pictures = (pictures - self.mean) / self.std
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
-        maps: Tensor = self.project(self.encoder(pictures))
+            images = (images - self.mean) / self.std
+        images = images.contiguous(memory_format=torch.channels_last)
+        maps: Tensor = self.project(self.encoder(images))
         return maps
 
     def fuse(self, maps: Tensor) -> Tensor:
@@ -161,20 +161,20 @@ def build_from_manifest(manifest: BundleManifest) -> tuple[SpottingModel, Window
     return build_model(config.without_start(), len(manifest.classes), plan.window), plan
 
 
-def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """Black rows and columns on both sides, until height and width are multiples."""
-    bottom, right = (-side % multiple for side in pictures.shape[-2:])
+    bottom, right = (-side % multiple for side in images.shape[-2:])
     if not (bottom or right):
-        return pictures
+        return images
     top, left = bottom // 2, right // 2
-    return F.pad(pictures, (left, right - left, top, bottom - top))
+    return F.pad(images, (left, right - left, top, bottom - top))
 
 
-def middle_and_differences(pictures: Tensor) -> Tensor:
+def middle_and_differences(images: Tensor) -> Tensor:
     """(N, k, H, W) → the middle frame, then the k - 1 differences between neighbours."""
-    middle = pictures.shape[1] // 2
-    differences = pictures[:, 1:] - pictures[:, :-1]
-    return torch.cat((pictures[:, middle : middle + 1], differences), dim=1)
+    middle = images.shape[1] // 2
+    differences = images[:, 1:] - images[:, :-1]
+    return torch.cat((images[:, middle : middle + 1], differences), dim=1)
 
 
 def _fusion_blocks(config: ModelConfig, *, dimensions: int) -> list[nn.Module]:

@@ -9,10 +9,10 @@ import pytest
 
 from playhead.detection.labels.coco import parse
 from playhead.detection.labels.parsed import ParsedLabels
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.read import read_image_set
 from playhead.errors import LabelError
 from tests.detection.label_sources import boxes_of, found, run
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 Change = Callable[[dict[str, Any]], object]
 BOX = [4.0, 6.0, 20.0, 12.0]
@@ -137,7 +137,7 @@ def test_an_entry_whose_boxes_could_be_anybodys_refuses_the_document(
     assert not (tmp_path / "out").exists()
     if "no annotation has" not in said:
         with pytest.raises(LabelError) as refused:
-            read_pictures(path)
+            read_image_set(path)
         assert said in str(refused.value)
 
 
@@ -222,7 +222,7 @@ def test_a_wrong_entry_of_results_is_refused(value: object, said: str, tmp_path:
     first = good | value if isinstance(value, dict) else value
     (tmp_path / "set.json").write_text(json.dumps([first, good]))
     with pytest.raises(LabelError) as refused:
-        read_pictures(tmp_path / "set.json")
+        read_image_set(tmp_path / "set.json")
     assert said in str(refused.value)
 
 
@@ -236,7 +236,7 @@ def test_json_that_is_no_coco_beside_a_document_is_refused(
     with pytest.raises(LabelError, match=rf"{name}: "):
         run(tmp_path / "out", tmp_path / "in")
     with pytest.raises(LabelError, match=rf"{name}: "):
-        read_pictures(tmp_path / "in")
+        read_image_set(tmp_path / "in")
 
 
 def test_broken_json_is_refused(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ import pytest
 
 from playhead.config import validate
 from playhead.detection.config import DataConfig
-from playhead.detection.data import split_pictures
+from playhead.detection.data import split_images
 from playhead.detection.labels.layout import find_layout, walk
 from playhead.detection.labels.parsed import refuse
-from playhead.detection.labels.read import parse_labels, read_pictures
+from playhead.detection.labels.read import parse_labels, read_image_set
 from playhead.errors import LabelError
 from tests.detection.label_sources import run
-from tests.detection.labels.picture_files import denied, draw
+from tests.detection.labels.image_files import denied, draw
 
 GOOD = "0 .5 .5 .25 .5\n"
 VOC = (
@@ -22,15 +22,15 @@ VOC = (
 )
 
 
-def put(root: Path, *labels: str, text: str = GOOD, pictures: str = "") -> Path:
-    """Label files under a folder, each with an image of its stem, beside it or in `pictures`."""
+def put(root: Path, *labels: str, text: str = GOOD, images: str = "") -> Path:
+    """Label files under a folder, each with an image of its stem, beside it or in `images`."""
     (root / "classes.txt").parent.mkdir(parents=True, exist_ok=True)
     (root / "classes.txt").write_text("car\n")
     for label in labels:
         path = root / label
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        folder = root / pictures if pictures else path.parent
+        folder = root / images if images else path.parent
         draw(folder / f"{path.stem}.jpg", seed=len(label))
     return root
 
@@ -167,47 +167,45 @@ def test_a_layout_brings_its_splits_and_classes_to_reading_training_and_normalis
 ) -> None:
     assert callable(layout)
     root = layout(tmp_path / "set")
-    read = read_pictures(root)
+    read = read_image_set(root)
     assert read.classes == ("car",)
-    assert sorted(str(image.split) for image in read.pictures) == ["train", "valid"]
-    for image in read.pictures:
+    assert sorted(str(image.split) for image in read.images) == ["train", "valid"]
+    for image in read.images:
         assert image.boxes.round(6).tolist() == [[24, 12, 40, 36]]
         assert image.path.is_file()
-    sides = split_pictures(validate(DataConfig, {"manifest": str(root)}, source="test"))
-    by_split = {image.split: image.path for image in read.pictures}
-    assert [image.path for image in sides.train.pictures] == [by_split["train"]]
-    assert [image.path for image in sides.valid.pictures] == [by_split["valid"]]
+    sides = split_images(validate(DataConfig, {"manifest": str(root)}, source="test"))
+    by_split = {image.split: image.path for image in read.images}
+    assert [image.path for image in sides.train.images] == [by_split["train"]]
+    assert [image.path for image in sides.valid.images] == [by_split["valid"]]
     made = run(tmp_path / "out", root).made
     assert made.count() == {"car": 2}
-    assert sorted(str(image.split) for image in made.pictures) == ["train", "valid"]
+    assert sorted(str(image.split) for image in made.images) == ["train", "valid"]
 
 
 def test_each_document_of_coco_finds_the_image_of_its_own_split(tmp_path: Path) -> None:
-    read = read_pictures(coco_2017(tmp_path))
-    assert [(image.path.parent.name, image.split) for image in read.pictures] == [
+    read = read_image_set(coco_2017(tmp_path))
+    assert [(image.path.parent.name, image.split) for image in read.images] == [
         ("train2017", "train"),
         ("val2017", "valid"),
     ]
-    one = read_pictures(tmp_path / "annotations" / "instances_val2017.json")
-    assert [(image.path.parent.name, image.split) for image in one.pictures] == [
-        ("val2017", "valid")
-    ]
+    one = read_image_set(tmp_path / "annotations" / "instances_val2017.json")
+    assert [(image.path.parent.name, image.split) for image in one.images] == [("val2017", "valid")]
 
 
 def test_a_list_of_a_split_overrides_the_name_of_a_folder(tmp_path: Path) -> None:
     text = "train: valid/images\nval: train/images\nnames: [car]\n"
     root = yaml_set(tmp_path / "set", text)
-    for pictures in (read_pictures(root), run(tmp_path / "out", root).made):
-        splits = {image.path.stem: image.split for image in pictures.pictures}
+    for images in (read_image_set(root), run(tmp_path / "out", root).made):
+        splits = {image.path.stem: image.split for image in images.images}
         assert splits == {"a": "valid", "b": "train"}
 
 
 @pytest.mark.parametrize("given", ["data.yaml", "coco8.yaml"])
 def test_a_data_yaml_is_read_by_its_path(given: str, tmp_path: Path) -> None:
     (roboflow(tmp_path) / "data.yaml").rename(tmp_path / given)
-    read = read_pictures(tmp_path / given)
+    read = read_image_set(tmp_path / given)
     assert read.classes == ("car",)
-    assert [image.split for image in read.pictures] == ["train", "valid"]
+    assert [image.split for image in read.images] == ["train", "valid"]
 
 
 @pytest.mark.parametrize(
@@ -233,14 +231,14 @@ def test_a_data_yaml_whose_entries_cannot_be_used_is_refused(
     draw(root / "y" / "c.jpg", seed=1)
     (root / "list.txt").write_text("c.jpg\n")
     with pytest.raises(LabelError, match=rf"data\.yaml: {said}|{said}"):
-        read_pictures(root)
+        read_image_set(root)
 
 
 def test_a_label_does_not_take_the_image_of_its_name_in_another_split(tmp_path: Path) -> None:
     root = train_beside_labels(tmp_path)
     (root / "val" / "labels" / "a.txt").write_text(GOOD)
     with pytest.raises(LabelError, match=r"val/labels/a\.txt: there is no image 'val/a'"):
-        read_pictures(root)
+        read_image_set(root)
 
 
 NAMES = ["license_plate_01", "readme2", "notes", "test", "train", "val", "LICENSE", "license_10"]
@@ -253,9 +251,9 @@ def test_a_text_that_an_image_has_the_name_of_is_a_label(
 ) -> None:
     put(tmp_path / "beside", f"{name}.txt", "b.txt", text=text)
     assert names(tmp_path / "beside") == sorted([name, "b"])
-    root = put(tmp_path / "apart", f"{name}.txt", "b.txt", text=text, pictures="../photos")
-    read = read_pictures(root, images=tmp_path / "photos")
-    assert [len(image.labels) for image in read.pictures] == [len(text.split()) // 5] * 2
+    root = put(tmp_path / "apart", f"{name}.txt", "b.txt", text=text, images="../photos")
+    read = read_image_set(root, images=tmp_path / "photos")
+    assert [len(image.labels) for image in read.images] == [len(text.split()) // 5] * 2
 
 
 @pytest.mark.parametrize(
@@ -275,7 +273,7 @@ def test_any_other_text_is_read_and_wrong_where_it_holds_no_boxes(
     put(tmp_path, "a.txt")
     (tmp_path / name).write_text("Taken in June.\n")
     with pytest.raises(LabelError, match=rf"{name}: line 1: needs numbers"):
-        read_pictures(tmp_path)
+        read_image_set(tmp_path)
 
 
 def test_the_case_of_a_suffix_does_not_matter(tmp_path: Path) -> None:
@@ -283,9 +281,9 @@ def test_the_case_of_a_suffix_does_not_matter(tmp_path: Path) -> None:
     voc = put(tmp_path / "voc", "a.XML", "b.xml", text=VOC)
     for root in (yolo, voc):
         assert names(root) == ["a", "b"]
-        assert [len(image.labels) for image in read_pictures(root).pictures] == [1, 1]
+        assert [len(image.labels) for image in read_image_set(root).images] == [1, 1]
     instances(tmp_path / "coco" / "A.JSON", "a.jpg")
-    assert [len(image.labels) for image in read_pictures(tmp_path / "coco").pictures] == [1]
+    assert [len(image.labels) for image in read_image_set(tmp_path / "coco").images] == [1]
 
 
 def test_a_note_beside_labels_of_another_format_is_passed_over(tmp_path: Path) -> None:
@@ -306,26 +304,26 @@ def test_a_folder_of_yolo_and_voc_is_refused(xml: str, tmp_path: Path) -> None:
     put(tmp_path, xml, text=VOC)
     said = rf"has labels of YOLO \(2, the first is a\.txt\) and of VOC \(1, the first is {xml}\)"
     with pytest.raises(LabelError, match=said):
-        read_pictures(tmp_path)
+        read_image_set(tmp_path)
 
 
 def test_a_label_outside_the_folders_of_labels_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "labels/w.txt", "extra/q.txt")
     (tmp_path / "requirements.txt").write_text("numpy\n")
     with pytest.raises(LabelError, match=r"extra/q\.txt: .*outside the folders `labels`"):
-        read_pictures(tmp_path)
+        read_image_set(tmp_path)
     (tmp_path / "extra" / "q.txt").unlink()
     assert names(tmp_path) == ["w"]
 
 
 def test_a_folder_with_a_table_of_boxes_alone_is_read(tmp_path: Path) -> None:
-    (tmp_path / "boxes.csv").write_text("picture,label,x1,y1,x2,y2\na.jpg,car,1,2,3,4\n")
+    (tmp_path / "boxes.csv").write_text("image,label,x1,y1,x2,y2\na.jpg,car,1,2,3,4\n")
     assert find_layout(tmp_path).format == "csv"
-    assert len(read_pictures(tmp_path).pictures[0].labels) == 1
+    assert len(read_image_set(tmp_path).images[0].labels) == 1
 
 
 def test_links_to_folders_are_followed_each_folder_once(tmp_path: Path) -> None:
-    put(tmp_path / "disk", "labels/a.txt", "labels/b.txt", pictures="photos")
+    put(tmp_path / "disk", "labels/a.txt", "labels/b.txt", images="photos")
     root = tmp_path / "set"
     (root / "deep").mkdir(parents=True)
     (root / "classes.txt").write_text("car\n")
@@ -334,9 +332,9 @@ def test_links_to_folders_are_followed_each_folder_once(tmp_path: Path) -> None:
     (root / "deep" / "again").symlink_to(root)
     (root / "deep" / "up").symlink_to(tmp_path)
     (tmp_path / "disk" / "labels" / "round").symlink_to(tmp_path / "disk" / "photos")
-    read = read_pictures(root)
-    assert [image.path for image in read.pictures] == [root / "images" / f"{n}.jpg" for n in "ab"]
-    assert [len(image.labels) for image in read.pictures] == [1, 1]
+    read = read_image_set(root)
+    assert [image.path for image in read.images] == [root / "images" / f"{n}.jpg" for n in "ab"]
+    assert [len(image.labels) for image in read.images] == [1, 1]
 
 
 def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
@@ -348,19 +346,19 @@ def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_listed_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(tmp_path, "labels/a.txt", "labels/night/b.txt", pictures="images")
+    put(tmp_path, "labels/a.txt", "labels/night/b.txt", images="images")
     (tmp_path / "lost+found").mkdir()
     denied(monkeypatch, tmp_path / "labels" / "night", tmp_path / "lost+found")
     with pytest.raises(LabelError, match=r"night: cannot be listed: Permission denied"):
-        read_pictures(tmp_path)
+        read_image_set(tmp_path)
 
 
 def test_a_folder_of_images_that_cannot_be_listed_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, photos = tmp_path / "set", tmp_path / "photos"
-    put(root, "labels/a.txt", pictures="../photos")
+    put(root, "labels/a.txt", images="../photos")
     draw(photos / "night" / "b.jpg")
     denied(monkeypatch, photos / "night")
     with pytest.raises(LabelError, match=r"night: cannot be listed: Permission denied"):
-        read_pictures(root, images=photos)
+        read_image_set(root, images=photos)

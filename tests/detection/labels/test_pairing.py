@@ -1,26 +1,26 @@
-"""Pairing: predictions in the order of the truth, however they name its pictures."""
+"""Pairing: predictions in the order of the truth, however they name its images."""
 
 from pathlib import Path
 
 import pytest
 
 from playhead.detection.labels.pairing import pair
-from playhead.detection.labels.read import read_pair, read_pictures
-from playhead.detection.labels.write import write_pictures, write_set
+from playhead.detection.labels.read import read_image_set, read_pair
+from playhead.detection.labels.write import write_images, write_set
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
-from tests.detection.labels.picture_files import draw, labelled, same
+from playhead.events.images import ImageSet
+from tests.detection.labels.image_files import draw, labelled, same
 
 ROOT = Path("/data/set")
-TRUE = PictureSet(
+TRUE = ImageSet(
     ("car", "plate"),
     tuple(labelled(ROOT / "images" / name, [], []) for name in ("a.jpg", "b/a.jpg", "b/c.jpg")),
 )
 
 
-def found(*names: str, label: int = 0) -> PictureSet:
-    """A box a picture, the corner of the k-th at k."""
-    return PictureSet(
+def found(*names: str, label: int = 0) -> ImageSet:
+    """A box an image, the corner of the k-th at k."""
+    return ImageSet(
         ("plate", "car", "dog"),
         tuple(
             labelled(Path(name), [[k, 0, 50, 40]], [label], [0.5], size=(0, 0))
@@ -29,8 +29,8 @@ def found(*names: str, label: int = 0) -> PictureSet:
     )
 
 
-def corners(paired: PictureSet) -> list[list[float]]:
-    return [one.boxes[:, 0].tolist() for one in paired.pictures]
+def corners(paired: ImageSet) -> list[list[float]]:
+    return [one.boxes[:, 0].tolist() for one in paired.images]
 
 
 @pytest.mark.parametrize(
@@ -44,34 +44,34 @@ def corners(paired: PictureSet) -> list[list[float]]:
         ("/other/images/a.jpg", "/other/images/b/a.jpg", "/other/images/b/c.jpg"),
     ],
 )
-def test_a_picture_is_found_by_any_of_its_names(names: tuple[str, ...]) -> None:
+def test_an_image_is_found_by_any_of_its_names(names: tuple[str, ...]) -> None:
     for order in ([0, 1, 2], [2, 0, 1]):
         paired = pair(TRUE, found(*(names[place] for place in order)))
         assert corners(paired) == [[order.index(place)] for place in range(3)]
-        assert [one.path for one in paired.pictures] == [one.path for one in TRUE.pictures]
+        assert [one.path for one in paired.images] == [one.path for one in TRUE.images]
 
 
 def test_an_accented_letter_is_the_same_in_one_piece_and_in_two() -> None:
     one, two = "caf\u00e9.jpg", "cafe\u0301.jpg"
     for true, name in ((one, two), (two, one)):
-        truth = PictureSet(("car",), (labelled(ROOT / "images" / true, [], []),))
+        truth = ImageSet(("car",), (labelled(ROOT / "images" / true, [], []),))
         for said in (name, f"images/{name}", f"/other/images/{name}"):
             assert corners(pair(truth, found(said, label=1))) == [[0]]
 
 
 def test_where_both_spellings_are_images_a_name_is_ambiguous() -> None:
     both = ("caf\u00e9.jpg", "cafe\u0301.jpg")
-    truth = PictureSet(("car",), tuple(labelled(ROOT / "images" / one, [], []) for one in both))
+    truth = ImageSet(("car",), tuple(labelled(ROOT / "images" / one, [], []) for one in both))
     with pytest.raises(LabelError, match="can be .*name the image with its folder"):
         pair(truth, found(*both, label=1))
 
 
-def test_labels_and_sizes_become_those_of_the_truth_and_missing_pictures_empty() -> None:
+def test_labels_and_sizes_become_those_of_the_truth_and_missing_images_empty() -> None:
     paired = pair(TRUE, found("b/c.jpg"))
     assert paired.classes == TRUE.classes
-    assert [one.labels.tolist() for one in paired.pictures] == [[], [], [1]]
-    assert [one.size for one in paired.pictures] == [(64, 48)] * 3
-    assert paired.pictures[2].scores.tolist() == [0.5]
+    assert [one.labels.tolist() for one in paired.images] == [[], [], [1]]
+    assert [one.size for one in paired.images] == [(64, 48)] * 3
+    assert paired.images[2].scores.tolist() == [0.5]
 
 
 def test_an_unknown_image_is_refused() -> None:
@@ -86,8 +86,8 @@ def test_an_unknown_class_is_refused_or_left_out_only_where_it_has_boxes() -> No
     assert corners(pair(TRUE, found("a.jpg", label=2), ignore_classes=True)) == [[], [], []]
 
 
-def test_a_name_that_could_be_several_pictures_is_refused() -> None:
-    true = PictureSet(
+def test_a_name_that_could_be_several_images_is_refused() -> None:
+    true = ImageSet(
         ("car", "plate"), tuple(labelled(ROOT / s / "images" / "a.jpg", [], []) for s in ("x", "y"))
     )
     with pytest.raises(LabelError, match=r"a\.jpg: can be .*name the image with its folder"):
@@ -95,7 +95,7 @@ def test_a_name_that_could_be_several_pictures_is_refused() -> None:
     assert corners(pair(true, found("y/a.jpg"))) == [[], [0]]
 
 
-def test_two_predictions_of_one_picture_are_refused() -> None:
+def test_two_predictions_of_one_image_are_refused() -> None:
     with pytest.raises(LabelError, match=r"images/b/c\.jpg: the predictions name .* twice"):
         pair(TRUE, found("b/c.jpg", "images/b/c.jpg"))
 
@@ -107,42 +107,42 @@ def test_a_short_name_and_the_whole_name_of_one_image_are_refused() -> None:
 
 
 def test_predictions_of_another_size_are_refused() -> None:
-    other = PictureSet(("car",), (labelled(Path("a.jpg"), [], [], size=(32, 24)),))
+    other = ImageSet(("car",), (labelled(Path("a.jpg"), [], [], size=(32, 24)),))
     with pytest.raises(LabelError, match="32x24 pixels, the image has 64x48"):
         pair(TRUE, other)
 
 
 def test_a_split_is_compared_with_predictions_of_the_whole_set(tmp_path: Path) -> None:
-    pictures = tuple(
+    images = tuple(
         labelled(draw(tmp_path / "images" / f"{name}.png"), [[1, 2, 30, 40]], [0], split=name)
         for name in ("train", "valid")
     )
-    whole = PictureSet(("car",), pictures)
+    whole = ImageSet(("car",), images)
     write_set(whole, tmp_path)
-    write_pictures(whole, tmp_path / "out", ["csv", "yolo"], predictions=True)
+    write_images(whole, tmp_path / "out", ["csv", "yolo"], predictions=True)
     for name in ("submission.csv", "labels", "."):
         true, predicted = read_pair(tmp_path, tmp_path / "out" / name, split="valid")
-        assert [one.split for one in true.pictures] == ["valid"]
-        assert len(predicted.pictures[0].labels) == 1
+        assert [one.split for one in true.images] == ["valid"]
+        assert len(predicted.images[0].labels) == 1
 
 
-def test_a_link_to_a_picture_is_that_picture(tmp_path: Path) -> None:
+def test_a_link_to_an_image_is_that_image(tmp_path: Path) -> None:
     real = draw(tmp_path / "real" / "a.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    true = PictureSet(("plate",), (labelled(real, [], []),))
+    true = ImageSet(("plate",), (labelled(real, [], []),))
     assert corners(pair(true, found(str(tmp_path / "link" / "a.jpg")))) == [[0]]
 
 
 @pytest.mark.parametrize("kind", ["csv", "coco"])
 def test_what_was_read_without_the_truth_is_paired_with_it(kind: str, tmp_path: Path) -> None:
-    pictures = tuple(
+    images = tuple(
         labelled(draw(tmp_path / "set" / "images" / name), [[1, 2, 30, 40]], [0], [0.5])
         for name in ("a.png", "b/a.png")
     )
-    whole = PictureSet(("car",), pictures)
-    [path] = write_pictures(whole, tmp_path / "out", [kind], predictions=True)
-    alone = read_pictures(path)
-    assert [one.path.as_posix() for one in alone.pictures] == ["a.png", "b/a.png"]
-    assert [one.size for one in alone.pictures] == [(0, 0)] * 2
+    whole = ImageSet(("car",), images)
+    [path] = write_images(whole, tmp_path / "out", [kind], predictions=True)
+    alone = read_image_set(path)
+    assert [one.path.as_posix() for one in alone.images] == ["a.png", "b/a.png"]
+    assert [one.size for one in alone.images] == [(0, 0)] * 2
     assert same(pair(whole, alone), whole)
-    assert same(read_pictures(path, images=tmp_path / "set"), whole)
+    assert same(read_image_set(path, images=tmp_path / "set"), whole)

@@ -1,4 +1,4 @@
-"""Strict reading of labelled pictures: what is wrong is said with its file and line."""
+"""Strict reading of labelled images: what is wrong is said with its file and line."""
 
 import json
 from pathlib import Path
@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.read import read_image_set
 from playhead.errors import LabelError, PlayheadError
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 VOC = (
     "<annotation><filename>a.jpg</filename>{size}"
     "<object><name>{name}</name>{box}</object></annotation>"
 )
 BOX = "<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox>"
-HEADER = "picture,label,score,x1,y1,x2,y2\n"
+HEADER = "image,label,score,x1,y1,x2,y2\n"
 
 
 def yolo(root: Path, text: str | bytes, classes: str = "car\nplate\n") -> Path:
-    """A set of one picture with these labels."""
+    """A set of one image with these labels."""
     draw(root / "images" / "a.jpg")
     (root / "labels").mkdir(exist_ok=True)
     (root / "labels" / "a.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -52,68 +52,68 @@ def yolo(root: Path, text: str | bytes, classes: str = "car\nplate\n") -> Path:
 def test_a_wrong_line_of_yolo_is_named(line: str, said: str, tmp_path: Path) -> None:
     root = yolo(tmp_path, f"1 .5 .5 .2 .2\n\n{line}\n")
     with pytest.raises(LabelError, match=rf"a\.txt: line 3: .*({said})"):
-        read_pictures(root)
+        read_image_set(root)
 
 
 def test_marks_ends_of_lines_blank_lines_and_scores_do_not_matter(tmp_path: Path) -> None:
-    plain = read_pictures(yolo(tmp_path / "plain", "0 .5 .5 .25 .5\n1 .25 .5 .25 .5 .75"))
-    marked = read_pictures(
+    plain = read_image_set(yolo(tmp_path / "plain", "0 .5 .5 .25 .5\n1 .25 .5 .25 .5 .75"))
+    marked = read_image_set(
         yolo(tmp_path / "marked", b"\xef\xbb\xbf0 .5 .5 .25 .5\r\n\r\n1  .25\t.5 .25 .5 .75\r\n")
     )
     for read in (plain, marked):
-        assert read.pictures[0].boxes.tolist() == [[24, 12, 40, 36], [8, 12, 24, 36]]
-        assert read.pictures[0].scores.tolist() == [1, 0.75]
+        assert read.images[0].boxes.tolist() == [[24, 12, 40, 36], [8, 12, 24, 36]]
+        assert read.images[0].scores.tolist() == [1, 0.75]
 
 
-def test_an_empty_label_file_and_none_at_all_are_pictures_without_objects(tmp_path: Path) -> None:
+def test_an_empty_label_file_and_none_at_all_are_images_without_objects(tmp_path: Path) -> None:
     root = yolo(tmp_path, "")
     draw(root / "images" / "b.jpg")
-    assert [len(one.labels) for one in read_pictures(root).pictures] == [0, 0]
+    assert [len(one.labels) for one in read_image_set(root).images] == [0, 0]
 
 
-def test_a_label_without_its_picture_is_an_error(tmp_path: Path) -> None:
+def test_a_label_without_its_image_is_an_error(tmp_path: Path) -> None:
     root = yolo(tmp_path, "")
     (root / "labels" / "gone.txt").write_text("0 .5 .5 .2 .2\n")
     with pytest.raises(LabelError, match=r"gone\.txt: there is no image 'gone'"):
-        read_pictures(root)
+        read_image_set(root)
 
 
-def test_a_label_that_fits_two_pictures_is_an_error(tmp_path: Path) -> None:
+def test_a_label_that_fits_two_images_is_an_error(tmp_path: Path) -> None:
     root = yolo(tmp_path, "0 .5 .5 .2 .2\n")
     draw(root / "images" / "a.png")
     with pytest.raises(LabelError, match=r"a\.txt: 'a' can be .*a\.jpg, .*a\.png"):
-        read_pictures(root)
+        read_image_set(root)
 
 
-def test_two_label_files_of_one_picture_are_an_error_that_names_the_remedy(tmp_path: Path) -> None:
+def test_two_label_files_of_one_image_are_an_error_that_names_the_remedy(tmp_path: Path) -> None:
     draw(tmp_path / "images" / "a.jpg")
     for name in ("cars", "plates"):
         (tmp_path / "labels" / name).mkdir(parents=True)
         (tmp_path / "labels" / name / "a.txt").write_text("0 .5 .5 .2 .2\n")
     with pytest.raises(LabelError, match="detection normalise"):
-        read_pictures(tmp_path, classes=["car"])
+        read_image_set(tmp_path, classes=["car"])
 
 
 def test_numbers_without_names_are_an_error(tmp_path: Path) -> None:
     root = yolo(tmp_path, "0 .5 .5 .2 .2\n")
     (root / "classes.txt").unlink()
     with pytest.raises(LabelError, match=r"put a classes\.txt"):
-        read_pictures(root)
-    assert read_pictures(root, classes=["car"]).classes == ("car",)
+        read_image_set(root)
+    assert read_image_set(root, classes=["car"]).classes == ("car",)
 
 
 def test_a_gap_in_the_list_of_classes_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="would shift their numbers"):
-        read_pictures(yolo(tmp_path, "", classes="car\n\nplate\n"))
+        read_image_set(yolo(tmp_path, "", classes="car\n\nplate\n"))
 
 
 def test_a_class_that_stands_twice_in_the_list_is_an_error(tmp_path: Path) -> None:
     """Dropping one would make label 1 a plate, where the list says that 2 is."""
     root = yolo(tmp_path, "1 .5 .5 .2 .2\n", classes="car\ncar\nplate\n")
     with pytest.raises(LabelError, match=r"names the class car twice .*detection normalise"):
-        read_pictures(root)
+        read_image_set(root)
     with pytest.raises(LabelError, match="names the class plate twice"):
-        read_pictures(root, classes=["plate", "car", "plate"])
+        read_image_set(root, classes=["plate", "car", "plate"])
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_a_broken_yaml_of_a_data_set_is_named(text: str, tmp_path: Path) -> None
     (root / "classes.txt").unlink()
     (root / "data.yaml").write_text(text)
     with pytest.raises(LabelError, match=r"data\.yaml: (needs `names`|cannot be read as YAML)"):
-        read_pictures(root)
+        read_image_set(root)
 
 
 @pytest.mark.parametrize("name", ["no", "off", "1e3", "007", "2021-99-99", "~", "9" * 5000])
@@ -141,7 +141,7 @@ def test_the_name_of_a_class_is_the_text_that_stands_in_the_yaml(name: str, tmp_
     root = yolo(tmp_path, "1 .5 .5 .2 .2\n")
     (root / "classes.txt").unlink()
     (root / "data.yaml").write_text(f"names: {{0: car, 1: {name}}}\n")
-    assert read_pictures(root).count() == {"car": 0, name: 1}
+    assert read_image_set(root).count() == {"car": 0, name: 1}
 
 
 @pytest.mark.parametrize("names", ["[car, plate]", "{0: car, 1: plate}"])
@@ -149,10 +149,10 @@ def test_classes_are_read_from_the_yaml_of_a_data_set(names: str, tmp_path: Path
     root = yolo(tmp_path, "1 .5 .5 .2 .2\n")
     (root / "classes.txt").unlink()
     (root / "data.yaml").write_text(f"train: images\nnames: {names}\nnc: 2\n")
-    assert read_pictures(root).count() == {"car": 0, "plate": 1}
+    assert read_image_set(root).count() == {"car": 0, "plate": 1}
     (root / "data.yaml").write_text("names: {1: car}\n")
     with pytest.raises(LabelError, match="a mapping from 0 on"):
-        read_pictures(root)
+        read_image_set(root)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_classes_are_read_from_the_yaml_of_a_data_set(names: str, tmp_path: Path
         ("images/train/x/a.jpg", "labels/train/x/a.txt"),
     ],
 )
-def test_labels_find_their_pictures_in_every_usual_layout(
+def test_labels_find_their_images_in_every_usual_layout(
     images: str, labels: str, tmp_path: Path
 ) -> None:
     draw(tmp_path / images)
@@ -174,12 +174,12 @@ def test_labels_find_their_pictures_in_every_usual_layout(
         (tmp_path / path).write_text("0 .5 .5 .5 .5\n")
     (tmp_path / "README.dataset.txt").write_text("Not labels.")
     (tmp_path / "classes.txt").write_text("car\n")
-    read = read_pictures(tmp_path)
-    assert [(one.size, one.split) for one in read.pictures] == [
+    read = read_image_set(tmp_path)
+    assert [(one.size, one.split) for one in read.images] == [
         ((64, 48), "train"),
         ((32, 32), "valid"),
     ]
-    assert [one.boxes.tolist() for one in read.pictures] == [[[16, 12, 48, 36]], [[8, 8, 24, 24]]]
+    assert [one.boxes.tolist() for one in read.images] == [[[16, 12, 48, 36]], [[8, 8, 24, 24]]]
 
 
 def test_voc_lists_say_the_split(tmp_path: Path) -> None:
@@ -190,12 +190,12 @@ def test_voc_lists_say_the_split(tmp_path: Path) -> None:
         (tmp_path / "Annotations" / f"{name}.xml").write_text(text)
     (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
     (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("b\n")
-    read = read_pictures(tmp_path)
-    assert [(one.path.name, one.split) for one in read.pictures] == [
+    read = read_image_set(tmp_path)
+    assert [(one.path.name, one.split) for one in read.images] == [
         ("a.jpg", None),
         ("b.jpg", "valid"),
     ]
-    assert read.pictures[0].size == (64, 48)  # the files say none
+    assert read.images[0].size == (64, 48)  # the files say none
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_voc_lists_say_the_split(tmp_path: Path) -> None:
 def test_a_wrong_file_of_voc_is_named(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(text)
     with pytest.raises(LabelError, match=rf"a\.xml: .*({said})|a\.xml: {said}"):
-        read_pictures(tmp_path)
+        read_image_set(tmp_path)
 
 
 NAMED = VOC.format(size="", name="Straßenbahn", box=BOX.format(1, 1, 9, 9))
@@ -239,7 +239,7 @@ def test_a_file_of_voc_is_read_in_the_encoding_that_it_is_in(
 ) -> None:
     head = f'<?xml version="1.0" encoding="{declared}"?>\n' if declared else ""
     (tmp_path / "a.xml").write_bytes((head + NAMED).encode(encoding))
-    assert read_pictures(tmp_path).classes == ("Straßenbahn",)
+    assert read_image_set(tmp_path).classes == ("Straßenbahn",)
 
 
 @pytest.mark.parametrize(
@@ -273,17 +273,17 @@ def test_a_file_of_voc_in_no_encoding_or_with_a_document_type_is_named(
 ) -> None:
     (tmp_path / "a.xml").write_bytes(data)
     with pytest.raises(LabelError, match=rf"a\.xml: not an XML file .*{said}"):
-        read_pictures(tmp_path)
+        read_image_set(tmp_path)
 
 
-def test_a_picture_in_two_lists_of_voc_is_an_error(tmp_path: Path) -> None:
+def test_an_image_in_two_lists_of_voc_is_an_error(tmp_path: Path) -> None:
     draw(tmp_path / "a.jpg")
     (tmp_path / "a.xml").write_text(VOC.format(size="", name="car", box=BOX.format(1, 1, 9, 9)))
     (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
     for name in ("train", "test"):
         (tmp_path / "ImageSets" / "Main" / f"{name}.txt").write_text("a\n")
     with pytest.raises(LabelError, match=r"Main/test\.txt: .*a\.jpg is in test and in train"):
-        read_pictures(tmp_path)
+        read_image_set(tmp_path)
 
 
 def coco(**changed: object) -> dict[str, object]:
@@ -320,19 +320,19 @@ def coco(**changed: object) -> dict[str, object]:
 def test_a_wrong_document_of_coco_is_named(document: object, said: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(LabelError, match=rf"a\.json: .*{said}"):
-        read_pictures(tmp_path / "a.json")
+        read_image_set(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("name", [".", "./", "..", "/", "a/.."])
-def test_a_name_that_is_no_file_is_read_as_a_picture_that_is_not_there(
+def test_a_name_that_is_no_file_is_read_as_an_image_that_is_not_there(
     name: str, tmp_path: Path
 ) -> None:
     document = coco()
     document["images"] = [{"id": 1, "file_name": name, "width": 64, "height": 48}]
     (tmp_path / "a.json").write_text(json.dumps(document))
-    assert len(read_pictures(tmp_path / "a.json").pictures[0].labels) == 1
+    assert len(read_image_set(tmp_path / "a.json").images[0].labels) == 1
     (tmp_path / "rows.csv").write_text(f"{HEADER}{name},car,.5,1,2,3,4\n")
-    assert len(read_pictures(tmp_path / "rows.csv").pictures[0].labels) == 1
+    assert len(read_image_set(tmp_path / "rows.csv").images[0].labels) == 1
 
 
 @pytest.mark.parametrize(
@@ -343,26 +343,26 @@ def test_a_name_that_is_no_file_is_read_as_a_picture_that_is_not_there(
         ("a.jpg,car,.5,1,2,3,nan", "line 2: needs finite numbers"),
         ("a.jpg,car,.5,3,2,1,4", "line 2: .* no area"),
         ("a.jpg,,.5,1,2,3,4", "line 2: has a box without a label"),
-        (",car,.5,1,2,3,4", "line 2: names no picture"),
+        (",car,.5,1,2,3,4", "line 2: names no image"),
         ("a.jpg,car,7,1,2,3,4", "line 2: a score is from 0 to 1"),
     ],
 )
 def test_a_wrong_row_is_named(row: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text(f"{HEADER}{row}\n")
     with pytest.raises(LabelError, match=rf"rows\.csv: {said}"):
-        read_pictures(tmp_path / "rows.csv")
+        read_image_set(tmp_path / "rows.csv")
 
 
-def test_what_is_no_set_of_pictures_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
+def test_what_is_no_set_of_images_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
     for path, said in (
         (tmp_path, "looked for manifest.csv"),
         (tmp_path / "gone", "there is no such"),
     ):
         with pytest.raises(LabelError, match=said):
-            read_pictures(path)
+            read_image_set(path)
     (tmp_path / "a.bin").touch()
     with pytest.raises(LabelError, match="known are manifest, yolo"):
-        read_pictures(tmp_path / "a.bin")
+        read_image_set(tmp_path / "a.bin")
 
 
 def test_a_manifest_that_leaves_its_folder_or_is_of_videos_is_refused(tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_a_manifest_that_leaves_its_folder_or_is_of_videos_is_refused(tmp_path: 
     ):
         (root / "manifest.csv").write_text(f"video,labels\n{line}\n")
         with pytest.raises(LabelError, match=said):
-            read_pictures(root)
+            read_image_set(root)
 
 
 @settings(max_examples=60)
@@ -390,7 +390,9 @@ def test_any_bytes_are_read_or_refused_with_an_error_of_ours(
     draw(folder / "a.jpg")
     (folder / name).write_bytes(data)
     try:
-        read = read_pictures(folder if name in {"a.txt", "a.xml"} else folder / name, classes=["x"])
+        read = read_image_set(
+            folder if name in {"a.txt", "a.xml"} else folder / name, classes=["x"]
+        )
     except PlayheadError:
         return
-    assert all(np.isfinite(one.boxes).all() for one in read.pictures)
+    assert all(np.isfinite(one.boxes).all() for one in read.images)

@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.read import read_image_set
 from tests.command import playhead
 from tests.command import run as run_command
 from tests.detection.label_sources import GOOD, yolo
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 
 def scattered(root: Path) -> list[str]:
-    """A folder of labels a class, all ids 0, one folder of pictures with a space in its name."""
+    """A folder of labels a class, all ids 0, one folder of images with a space in its name."""
     for place, name in enumerate("abcdefghij"):
         draw(root / "bilder ü" / f"{name}.jpg", seed=place)
         for folder in ("face", "car"):
@@ -30,7 +30,7 @@ def test_the_command_makes_a_set_and_says_what_it_did(tmp_path: Path) -> None:
     assert "duplicate" in out
     assert "reaches over the edge" in out
     assert "10 images in 10 groups with 21 boxes" in out
-    read = read_pictures(tmp_path / "set", split="train")
+    read = read_image_set(tmp_path / "set", split="train")
     assert len(read) == 5
     assert read.classes == ("car", "face")
 
@@ -49,16 +49,16 @@ def test_json_is_one_document_and_a_dry_run_writes_the_named_report_alone(tmp_pa
     assert not (tmp_path / "set").exists()
 
 
-def test_a_picture_whose_name_is_not_utf_8_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_an_image_whose_name_is_not_utf_8_is_left_out_and_counted(tmp_path: Path) -> None:
     root = yolo(tmp_path / "source", {"a": GOOD, "caf\udce9": GOOD})
     report = tmp_path / "report.json"
     asked = ("detection", "normalise", str(root), "--out", str(tmp_path / "set"))
     for dry in (["--dry-run"], []):
         finished = run_command(*asked, "--report", str(report), *dry)
         assert finished.code == 3, finished.err
-        assert json.loads(report.read_text())["pictures"] == 1
+        assert json.loads(report.read_text())["images"] == 1
         assert "its name is not UTF-8" in report.read_text()
-    assert [one.path.name for one in read_pictures(tmp_path / "set").pictures] == ["a.jpg"]
+    assert [one.path.name for one in read_image_set(tmp_path / "set").images] == ["a.jpg"]
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_a_set_is_made(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_warnings_go_to_standard_error(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_ends_with_three_and_the_set_is_made(tmp_path: Path) -> None:
     root = yolo(tmp_path / "source", {"a": GOOD, "b": GOOD})
-    (root / "images" / "a.jpg").write_text("no picture")
+    (root / "images" / "a.jpg").write_text("no image")
     finished = run_command("detection", "normalise", str(root), "--out", str(tmp_path / "set"))
     assert finished.code == 3
-    assert len(read_pictures(tmp_path / "set")) == 1
+    assert len(read_image_set(tmp_path / "set")) == 1
     assert finished.out.splitlines()[-1] == (
         "exit code 3: 1 file could not be read (unreadable image: 1)"
     )
@@ -100,8 +100,8 @@ def test_the_table_says_first_what_is_lost_and_where(tmp_path: Path) -> None:
     files[0].write_bytes(f"{GOOD}0 .25 .25 .25 .25 .5\n".encode())
     files[1].write_text(f"{GOOD}{GOOD}7 .5 .5 .25 .5\n0 .5 .5 nan .5\n0 1 .5 .25 .5\n")
     files[2].write_text("")
-    pictures = sorted((root / "images").iterdir())
-    pictures[3].write_text("not an image")
+    images = sorted((root / "images").iterdir())
+    images[3].write_text("not an image")
     finished = run_command("detection", "normalise", str(root), "--out", str(tmp_path / "set"))
     lines = finished.out.splitlines()
     order = [

@@ -8,7 +8,7 @@ from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import load_normalise_config
 from playhead.errors import ConfigError, LabelError
 from tests.detection.label_sources import GOOD, boxes_of, found, run, yolo
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 
 def test_groups_and_splits_of_a_manifest_stay_unless_the_source_says_others(tmp_path: Path) -> None:
@@ -18,16 +18,16 @@ def test_groups_and_splits_of_a_manifest_stay_unless_the_source_says_others(tmp_
     )
     with pytest.raises(LabelError, match="name them with --classes"):
         run(tmp_path / "out", tmp_path / "set")
-    [picture] = run(tmp_path / "out", tmp_path / "set", classes=["car"]).made.pictures
-    assert (picture.path.as_posix(), picture.group, picture.split) == (
+    [image] = run(tmp_path / "out", tmp_path / "set", classes=["car"]).made.images
+    assert (image.path.as_posix(), image.group, image.split) == (
         "pics/a.jpg",
         "match 1",
         "valid",
     )
     (tmp_path / "all.yaml").write_text("sources: [{path: set, group: mine, split: test}]\n")
     config = load_normalise_config([str(tmp_path / "all.yaml")], {"classes": ["car"]})
-    [picture] = normalise(config, tmp_path / "out2").made.pictures
-    assert (picture.group, picture.split) == ("mine", "test")
+    [image] = normalise(config, tmp_path / "out2").made.images
+    assert (image.group, image.split) == ("mine", "test")
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "/etc"])

@@ -1,4 +1,4 @@
-"""Which pictures are held empty of objects: those said to be, and none whose labels are broken."""
+"""Which images are held empty of objects: those said to be, and none whose labels are broken."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 
 from playhead.errors import LabelError
 from tests.detection.label_sources import GOOD, VOC, boxes_of, found, run, yolo
-from tests.detection.labels.picture_files import denied, draw
+from tests.detection.labels.image_files import denied, draw
 
 
 def coco_of(name: str, *boxes: list[object]) -> str:
-    """A document of one picture, 64 x 48."""
+    """A document of one image, 64 x 48."""
     document = {
         "images": [{"id": 1, "file_name": name, "width": 64, "height": 48}],
         "categories": [{"id": 1, "name": "car"}],
@@ -20,7 +20,7 @@ def coco_of(name: str, *boxes: list[object]) -> str:
     return json.dumps(document)
 
 
-def test_an_empty_label_file_is_a_picture_without_objects(tmp_path: Path) -> None:
+def test_an_empty_label_file_is_an_image_without_objects(tmp_path: Path) -> None:
     report = run(tmp_path / "out", yolo(tmp_path / "set", {"a": "", "b": "\n \n", "c": GOOD}))
     assert found(report) == {"label without boxes": 2}
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {
@@ -30,7 +30,7 @@ def test_an_empty_label_file_is_a_picture_without_objects(tmp_path: Path) -> Non
     }
 
 
-def test_a_picture_whose_boxes_are_all_broken_is_not_held_empty(tmp_path: Path) -> None:
+def test_an_image_whose_boxes_are_all_broken_is_not_held_empty(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": "0 .5 nan .2 .2\n", "b": GOOD})
     report = run(tmp_path / "out", root)
     assert found(report) == {"not finite": 1, "labels without a usable box": 1}
@@ -46,10 +46,10 @@ def test_a_picture_whose_boxes_are_all_broken_is_not_held_empty(tmp_path: Path) 
         ("a.txt", "0 .5 .5 .01 .5\n", "too small"),
         ("a.json", coco_of("a.jpg", [1, 2, 0, 4]), "no area"),
         ("a.json", coco_of("a.jpg", [70, 2, 9, 4]), "outside the image"),
-        ("a.csv", "picture,label,x1,y1,x2,y2\na.jpg,car,1,2,x,4\n", "not a number"),
+        ("a.csv", "image,label,x1,y1,x2,y2\na.jpg,car,1,2,x,4\n", "not a number"),
     ],
 )
-def test_a_picture_of_which_no_box_is_usable_is_left_out_with_a_warning(
+def test_an_image_of_which_no_box_is_usable_is_left_out_with_a_warning(
     name: str, text: str, kind: str, tmp_path: Path
 ) -> None:
     """Held empty, it would teach a detector that its objects are background."""
@@ -64,7 +64,7 @@ def test_a_picture_of_which_no_box_is_usable_is_left_out_with_a_warning(
     assert [w for w in report.warnings if "1 image is left out" in w and "no box" in w]
 
 
-def test_a_picture_with_nothing_but_classes_that_are_not_asked_for_has_no_objects(
+def test_an_image_with_nothing_but_classes_that_are_not_asked_for_has_no_objects(
     tmp_path: Path,
 ) -> None:
     root = yolo(tmp_path / "set", {"a": "1 .5 .5 .25 .5\n", "b": GOOD})
@@ -94,7 +94,7 @@ def test_a_label_file_of_other_bytes_is_left_out_and_the_others_stay(tmp_path: P
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 
 
-def test_a_picture_with_nothing_but_a_crowd_is_not_held_empty(tmp_path: Path) -> None:
+def test_an_image_with_nothing_but_a_crowd_is_not_held_empty(tmp_path: Path) -> None:
     draw(tmp_path / "b.jpg")
     document = json.loads(coco_of("a.jpg", [1, 2, 30, 40]))
     document["annotations"][0]["iscrowd"] = 1
@@ -106,7 +106,7 @@ def test_a_picture_with_nothing_but_a_crowd_is_not_held_empty(tmp_path: Path) ->
     assert boxes_of(tmp_path / "out") == {"b.jpg": []}
 
 
-def test_pictures_that_no_label_speaks_of_are_left_out_unless_they_are_held_empty(
+def test_images_that_no_label_speaks_of_are_left_out_unless_they_are_held_empty(
     tmp_path: Path,
 ) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD})
@@ -123,7 +123,7 @@ def test_pictures_that_no_label_speaks_of_are_left_out_unless_they_are_held_empt
 
 
 @pytest.mark.parametrize("broken", ["<annotation>", "<labels></labels>"])
-def test_a_picture_whose_voc_file_cannot_be_read_is_not_held_empty(
+def test_an_image_whose_voc_file_cannot_be_read_is_not_held_empty(
     broken: str, tmp_path: Path
 ) -> None:
     for name in ("a", "b", "c"):
@@ -142,7 +142,7 @@ def test_a_picture_whose_voc_file_cannot_be_read_is_not_held_empty(
     }
 
 
-def test_a_picture_whose_labels_a_manifest_misses_is_not_held_empty(tmp_path: Path) -> None:
+def test_an_image_whose_labels_a_manifest_misses_is_not_held_empty(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
     (root / "manifest.csv").write_text(
         "video,labels\nimages/a.jpg,labels/a.txt\nimages/b.jpg,labels/gone.txt\n"
@@ -158,7 +158,7 @@ def test_a_picture_whose_labels_a_manifest_misses_is_not_held_empty(tmp_path: Pa
     assert list(boxes_of(tmp_path / "out")) == ["a.jpg"]
 
 
-def test_no_picture_that_a_label_may_mean_is_held_empty(tmp_path: Path) -> None:
+def test_no_image_that_a_label_may_mean_is_held_empty(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
     draw(root / "images" / "a.png", seed=9)
     report = run(tmp_path / "out", root, unlabelled="empty")

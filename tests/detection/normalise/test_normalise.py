@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from playhead.detection.labels.read import read_pictures
-from playhead.detection.labels.write import write_pictures
+from playhead.detection.labels.read import read_image_set
+from playhead.detection.labels.write import write_images
 from playhead.detection.normalise.config import load_normalise_config
 from playhead.errors import ConfigError, LabelError, PlayheadError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from tests.detection.label_sources import (
     GOOD,
     VOC,
@@ -22,13 +22,13 @@ from tests.detection.label_sources import (
     run,
     yolo,
 )
-from tests.detection.labels.picture_files import draw, labelled, same
+from tests.detection.labels.image_files import draw, labelled, same
 
 
-def test_boxes_of_one_picture_scattered_over_folders_are_merged_with_the_class_of_each(
+def test_boxes_of_one_image_scattered_over_folders_are_merged_with_the_class_of_each(
     tmp_path: Path,
 ) -> None:
-    """The case that this was made for: every id is 0, a folder a class, one folder of pictures."""
+    """The case that this was made for: every id is 0, a folder a class, one folder of images."""
     draw(tmp_path / "images" / "a.jpg", seed=1)
     draw(tmp_path / "images" / "b.jpg", seed=2)
     for name, lines in (("faces", "0 .5 .5 .25 .5\n"), ("cars", "0 .25 .25 .5 .5\n")):
@@ -47,10 +47,10 @@ def test_boxes_of_one_picture_scattered_over_folders_are_merged_with_the_class_o
     }
     assert report.made.classes == ("face", "car")
     assert (tmp_path / "out" / "classes.txt").read_text() == "face\ncar\n"
-    assert not report.warnings  # one of the sources tells the faces of every picture
+    assert not report.warnings  # one of the sources tells the faces of every image
 
 
-def test_a_class_that_the_labels_of_other_pictures_do_not_know_is_warned_of(
+def test_a_class_that_the_labels_of_other_images_do_not_know_is_warned_of(
     tmp_path: Path,
 ) -> None:
     both = yolo(tmp_path / "both", {"a": f"{GOOD}1 .5 .5 .2 .2\n"})
@@ -59,13 +59,13 @@ def test_a_class_that_the_labels_of_other_pictures_do_not_know_is_warned_of(
     assert "plate is labelled in 1 of 2 images only" in warning
 
 
-def test_pictures_that_are_held_empty_lack_no_class(tmp_path: Path) -> None:
+def test_images_that_are_held_empty_lack_no_class(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD}, classes="car\n")
     draw(root / "images" / "b.jpg", seed=5)
     assert not run(tmp_path / "out", root, unlabelled="empty").warnings
 
 
-def test_pictures_are_found_in_images_beside_the_label_folders(tmp_path: Path) -> None:
+def test_images_are_found_in_images_beside_the_label_folders(tmp_path: Path) -> None:
     draw(tmp_path / "images" / "a.jpg")
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "a.txt").write_text(GOOD)
@@ -75,9 +75,9 @@ def test_pictures_are_found_in_images_beside_the_label_folders(tmp_path: Path) -
 
 def test_every_format_is_merged_into_the_same_boxes(tmp_path: Path) -> None:
     root = yolo(tmp_path / "yolo", {"a": GOOD}, classes="car\n")
-    true = read_pictures(root)
+    true = read_image_set(root)
     for kind in ("voc", "coco", "csv"):
-        write_pictures(true, tmp_path / kind, [kind])
+        write_images(true, tmp_path / kind, [kind])
     sources = [
         root,
         tmp_path / "voc",
@@ -152,10 +152,10 @@ def test_a_byte_order_mark_and_line_ends_of_windows_are_read(tmp_path: Path) -> 
     assert len(boxes_of(tmp_path / "out")["a.jpg"]) == 2
 
 
-def test_pictures_that_are_missing_or_cannot_be_read_are_counted(tmp_path: Path) -> None:
+def test_images_that_are_missing_or_cannot_be_read_are_counted(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", dict.fromkeys("abcd", GOOD), classes="car\n")
     (root / "images" / "a.jpg").unlink()
-    (root / "images" / "b.jpg").write_text("no picture")
+    (root / "images" / "b.jpg").write_text("no image")
     data = (root / "images" / "c.jpg").read_bytes()
     (root / "images" / "c.jpg").write_bytes(data[: len(data) // 2])
     report = run(tmp_path / "out", root)
@@ -164,7 +164,7 @@ def test_pictures_that_are_missing_or_cannot_be_read_are_counted(tmp_path: Path)
     assert found(run(tmp_path / "out3", root, check="header"))["unreadable image"] == 1
 
 
-def test_a_label_finds_its_picture_however_an_accent_is_written(tmp_path: Path) -> None:
+def test_a_label_finds_its_image_however_an_accent_is_written(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"cafe\u0301": GOOD, "b": GOOD}, classes="car\n")
     (root / "images" / "cafe\u0301.jpg").rename(root / "images" / "caf\u00e9.jpg")
     report = run(tmp_path / "out", root)
@@ -179,7 +179,7 @@ def test_where_both_spellings_are_images_a_label_is_ambiguous(tmp_path: Path) ->
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 
 
-def test_forty_per_cent_of_labels_without_a_picture_are_warned_of(tmp_path: Path) -> None:
+def test_forty_per_cent_of_labels_without_an_image_are_warned_of(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {f"{k}": GOOD for k in range(10)}, classes="car\n")
     for k in range(4):
         (root / "images" / f"{k}.jpg").unlink()
@@ -190,7 +190,7 @@ def test_forty_per_cent_of_labels_without_a_picture_are_warned_of(tmp_path: Path
     assert len(boxes_of(tmp_path / "out")) == 6
 
 
-def test_missing_pictures_of_a_manifest_are_a_share_of_its_rows(tmp_path: Path) -> None:
+def test_missing_images_of_a_manifest_are_a_share_of_its_rows(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {f"{k}": GOOD for k in range(10)}, classes="car\n")
     rows = "".join(f"images/{k}.jpg,labels/{k}.txt\n" for k in range(10))
     (root / "manifest.csv").write_text(f"video,labels\n{rows}")
@@ -200,7 +200,7 @@ def test_missing_pictures_of_a_manifest_are_a_share_of_its_rows(tmp_path: Path) 
     assert "4 of 10 labels (40%) have no image" in warning
 
 
-def test_two_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
+def test_two_images_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     one = yolo(tmp_path / "one", {"a": GOOD}, seed=1)
     two = yolo(tmp_path / "two", {"a": "1 .25 .25 .5 .5\n"}, seed=2)
     report = run(tmp_path / "out", one, two)
@@ -214,10 +214,10 @@ def test_two_pictures_of_one_name_are_kept_apart(tmp_path: Path) -> None:
 def test_names_that_differ_in_their_suffix_or_case_alone_are_kept_apart(tmp_path: Path) -> None:
     for place, name in enumerate(("a.jpg", "a.png", "A.jpg")):
         draw(tmp_path / "coco" / name, seed=place)
-    pictures = [
+    images = [
         labelled(tmp_path / "coco" / n, [[1, 2, 9, 9]], [0]) for n in ("a.jpg", "a.png", "A.jpg")
     ]
-    write_pictures(PictureSet(("car",), tuple(pictures)), tmp_path / "coco", ["coco"])
+    write_images(ImageSet(("car",), tuple(images)), tmp_path / "coco", ["coco"])
     run(tmp_path / "out", tmp_path / "coco" / "annotations.coco.json")
     written = [
         Path(name).with_suffix("").as_posix().casefold() for name in boxes_of(tmp_path / "out")
@@ -225,7 +225,7 @@ def test_names_that_differ_in_their_suffix_or_case_alone_are_kept_apart(tmp_path
     assert len(set(written)) == 3
 
 
-def test_a_label_that_fits_two_pictures_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_label_that_fits_two_images_is_left_out_and_said(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
     draw(root / "images" / "a.png", seed=9)
     report = run(tmp_path / "out", root)
@@ -233,7 +233,7 @@ def test_a_label_that_fits_two_pictures_is_left_out_and_said(tmp_path: Path) -> 
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 
 
-def test_one_picture_copied_into_two_sources_is_one_with_the_labels_of_both(tmp_path: Path) -> None:
+def test_one_image_copied_into_two_sources_is_one_with_the_labels_of_both(tmp_path: Path) -> None:
     one = yolo(tmp_path / "one", {"a": GOOD}, seed=1)
     two = yolo(tmp_path / "two", {"a": "1 .25 .25 .5 .5\n"}, seed=1)
     report = run(tmp_path / "out", one, two)
@@ -248,7 +248,7 @@ def test_the_same_pixels_under_two_names_are_in_one_group(tmp_path: Path) -> Non
     (root / "images" / "b.jpg").write_bytes((root / "images" / "a.jpg").read_bytes())
     report = run(tmp_path / "out", root)
     assert found(report) == {"the same image under two names": 1}
-    assert len({one.group for one in read_pictures(tmp_path / "out").pictures}) == 1
+    assert len({one.group for one in read_image_set(tmp_path / "out").images}) == 1
 
 
 def test_duplicates_are_of_one_class_and_at_the_overlap_that_was_set(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_yolo_in_pixels_is_not_read_and_says_so(tmp_path: Path) -> None:
         ((48, 64), "size of another shape than the image", None),
     ],
 )
-def test_boxes_of_a_picture_that_was_resized_follow_it_and_others_are_left_out(
+def test_boxes_of_an_image_that_was_resized_follow_it_and_others_are_left_out(
     size: tuple[int, int], kind: str | None, box: list[float] | None, tmp_path: Path
 ) -> None:
     draw(tmp_path / "set" / "a.jpg")
@@ -299,15 +299,15 @@ def test_boxes_of_a_picture_that_was_resized_follow_it_and_others_are_left_out(
     assert boxes_of(tmp_path / "out") == boxes | ({"a.jpg": [("car", box)]} if box else {})
 
 
-def test_boxes_lie_in_the_picture_as_it_is_displayed(tmp_path: Path) -> None:
+def test_boxes_lie_in_the_image_as_it_is_displayed(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD})
     exif = Image.Exif()
     exif[0x112] = 6
     Image.fromarray(np.zeros((64, 48, 3), np.uint8)).save(root / "images" / "a.jpg", exif=exif)
     run(tmp_path / "out", root)
-    [picture] = read_pictures(tmp_path / "out").pictures
-    assert picture.size == (64, 48)
-    assert picture.boxes.tolist() == [[24, 12, 40, 36]]
+    [image] = read_image_set(tmp_path / "out").images
+    assert image.size == (64, 48)
+    assert image.boxes.tolist() == [[24, 12, 40, 36]]
 
 
 def test_a_broken_document_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -334,9 +334,9 @@ def test_every_line_is_kept_or_counted(
         count for kind, (count, _) in tally.cases.items() if outcomes[str(kind)] == "box left out"
     )
     assert tally.kept + left_out == sum(1 for line in lines if line.strip()) + 1
-    read = read_pictures(folder / "out")
+    read = read_image_set(folder / "out")
     assert sum(read.count().values()) == tally.kept
-    for one in read.pictures:
+    for one in read.images:
         assert np.all(one.boxes >= -1e-6)
         assert np.all(one.boxes[:, 2:] <= np.array(one.size) + 1e-6)
         assert np.all(one.boxes[:, 2:] - one.boxes[:, :2] >= 1 - 1e-6)
@@ -358,15 +358,15 @@ def test_any_bytes_in_a_label_file_leave_the_others_standing(
     assert boxes_of(folder / "out")["b.jpg"] == [("car", [24, 12, 40, 36])]
 
 
-def test_documents_in_folders_of_splits_find_the_pictures_beside_them(tmp_path: Path) -> None:
+def test_documents_in_folders_of_splits_find_the_images_beside_them(tmp_path: Path) -> None:
     for place, split in enumerate(("train", "valid")):
-        picture = draw(tmp_path / "set" / split / "a.jpg", seed=place)
-        true = PictureSet(("car",), (labelled(picture, [[place, 2, 30, 40]], [0]),))
-        write_pictures(true, tmp_path / "set" / split, ["coco"], root=picture.parent)
+        image = draw(tmp_path / "set" / split / "a.jpg", seed=place)
+        true = ImageSet(("car",), (labelled(image, [[place, 2, 30, 40]], [0]),))
+        write_images(true, tmp_path / "set" / split, ["coco"], root=image.parent)
     run(tmp_path / "out", tmp_path / "set")
     assert boxes_of(tmp_path / "out") == {
         "train/a.jpg": [("car", [0, 2, 30, 40])],
         "valid/a.jpg": [("car", [1, 2, 30, 40])],
     }
-    assert [one.split for one in read_pictures(tmp_path / "out").pictures] == ["train", "valid"]
-    assert same(read_pictures(tmp_path / "out"), read_pictures(tmp_path / "set"))
+    assert [one.split for one in read_image_set(tmp_path / "out").images] == ["train", "valid"]
+    assert same(read_image_set(tmp_path / "out"), read_image_set(tmp_path / "set"))

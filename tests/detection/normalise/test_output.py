@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.normalise import normalise
 from playhead.detection.normalise import write as module
 from playhead.errors import ConfigError, LabelError, StorageError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from tests.detection.label_sources import (
     GOOD,
     boxes_of,
@@ -18,7 +18,7 @@ from tests.detection.label_sources import (
     run,
     yolo,
 )
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 
 def test_the_sources_are_untouched(tmp_path: Path) -> None:
@@ -29,8 +29,8 @@ def test_the_sources_are_untouched(tmp_path: Path) -> None:
     run(tmp_path / "out", root, split={"train": 0.5, "valid": 0.5})
     after = checksums(tmp_path)
     assert {name: after[name] for name in before} == before
-    pictures = [one.path for one in read_pictures(tmp_path / "out").pictures]
-    assert all(not path.is_symlink() and path.stat().st_nlink == 1 for path in pictures)
+    images = [one.path for one in read_image_set(tmp_path / "out").images]
+    assert all(not path.is_symlink() and path.stat().st_nlink == 1 for path in images)
 
 
 def test_a_dry_run_counts_the_same_and_writes_nothing(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_where_writing_fails_nothing_is_left_and_the_old_set_stands(
         run(tmp_path / "out", root)
     before = checksums(tmp_path)
 
-    def full(found: PictureSet, folder: Path) -> Path:
+    def full(found: ImageSet, folder: Path) -> Path:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "write_set", full)
@@ -84,7 +84,7 @@ def test_where_writing_fails_nothing_is_left_and_the_old_set_stands(
     assert {path.name for path in tmp_path.iterdir()} == {"set"} | ({"out"} if overwrite else set())
 
 
-def test_no_picture_left_is_an_error_that_says_why(tmp_path: Path) -> None:
+def test_no_image_left_is_an_error_that_says_why(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD})
     (root / "images" / "a.jpg").unlink()
     with pytest.raises(LabelError, match=r"no image is left of set: .*1 of 1 labels \(100%\)"):
@@ -92,10 +92,10 @@ def test_no_picture_left_is_an_error_that_says_why(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_pictures_of_an_earlier_run_are_no_source_of_the_next(tmp_path: Path) -> None:
+def test_images_of_an_earlier_run_are_no_source_of_the_next(tmp_path: Path) -> None:
     draw(tmp_path / "a.jpg")
     rows = tmp_path / "boxes.csv"
-    rows.write_text("picture,label,x1,y1,x2,y2\na.jpg,car,1,2,30,40\n")
+    rows.write_text("image,label,x1,y1,x2,y2\na.jpg,car,1,2,30,40\n")
     for overwrite in (False, True):
         report = normalise(config_of(rows), tmp_path / "set", overwrite=overwrite)
         assert found(report) == {}

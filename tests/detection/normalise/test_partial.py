@@ -1,4 +1,4 @@
-"""Partly labelled pictures: which classes nobody looked for in some of them."""
+"""Partly labelled images: which classes nobody looked for in some of them."""
 
 import shutil
 from collections.abc import Iterable
@@ -8,17 +8,17 @@ import pytest
 
 from playhead.detection.normalise import normalise
 from tests.detection.label_sources import GOOD, config_of, yolo
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 
 def hand(root: Path, name: str, places: Iterable[int]) -> str:
-    """A folder of labels of one class for these pictures of `root`/photos; CLASS=PATH."""
+    """A folder of labels of one class for these images of `root`/photos; CLASS=PATH."""
     folder = root / name
     folder.mkdir(parents=True)
     for place in places:
-        picture = root / "photos" / f"{place}.png"
-        if not picture.exists():
-            draw(picture, (16, 12), seed=place)
+        image = root / "photos" / f"{place}.png"
+        if not image.exists():
+            draw(image, (16, 12), seed=place)
         (folder / f"{place}.txt").write_text(GOOD)
     return f"{name.partition('-')[0]}={folder}"
 
@@ -29,7 +29,7 @@ def warnings(root: Path, *sources: str, **said: object) -> list[str]:
     return [text for text in report.warnings if "is labelled in" in text]
 
 
-def test_hands_that_label_other_classes_in_other_pictures_of_one_folder_are_warned_of(
+def test_hands_that_label_other_classes_in_other_images_of_one_folder_are_warned_of(
     tmp_path: Path,
 ) -> None:
     plates, cars = hand(tmp_path, "plate", range(20)), hand(tmp_path, "car", range(20, 39))
@@ -53,7 +53,7 @@ def two_hands_of_one_class(root: Path) -> list[str]:
     return [hand(root, "plate-a", range(30)), hand(root, "plate-b", range(30, 60))]
 
 
-def test_a_source_that_shares_a_class_but_no_picture_does_not_speak_for_another(
+def test_a_source_that_shares_a_class_but_no_image_does_not_speak_for_another(
     tmp_path: Path,
 ) -> None:
     """Cars everywhere, plates in half: the other half comes from a hand that knew no plates."""
@@ -67,7 +67,7 @@ def test_a_source_that_shares_a_class_but_no_picture_does_not_speak_for_another(
 def test_a_folder_a_class_that_misses_files_where_a_class_is_absent_is_no_alarm(
     share: float, tmp_path: Path
 ) -> None:
-    """Each class is in a share of 60 pictures, whichever the others are in."""
+    """Each class is in a share of 60 images, whichever the others are in."""
     count = round(60 * share)
     hands = []
     for step, name in enumerate(("face", "car", "person")):
@@ -85,7 +85,7 @@ def test_batches_of_a_folder_a_class_are_no_alarm(tmp_path: Path) -> None:
     assert not warnings(tmp_path, *hands)
 
 
-def test_rare_classes_that_never_meet_are_no_alarm_where_all_pictures_were_looked_at(
+def test_rare_classes_that_never_meet_are_no_alarm_where_all_images_were_looked_at(
     tmp_path: Path,
 ) -> None:
     dogs, cats = hand(tmp_path, "dog", range(8)), hand(tmp_path, "cat", range(8, 16))
@@ -95,11 +95,11 @@ def test_rare_classes_that_never_meet_are_no_alarm_where_all_pictures_were_looke
     assert len(warnings(tmp_path, dogs, cats)) == 2
 
 
-def test_a_few_pictures_prove_nothing(tmp_path: Path) -> None:
+def test_a_few_images_prove_nothing(tmp_path: Path) -> None:
     assert not warnings(tmp_path, hand(tmp_path, "dog", [0]), hand(tmp_path, "cat", [1]))
 
 
-def test_a_folder_a_class_with_copies_of_the_pictures_is_no_alarm(tmp_path: Path) -> None:
+def test_a_folder_a_class_with_copies_of_the_images_is_no_alarm(tmp_path: Path) -> None:
     faces = yolo(tmp_path / "faces", {f"{k}": GOOD for k in range(20)})
     cars = yolo(tmp_path / "cars", {f"{k}": GOOD for k in range(18)})
     assert not warnings(tmp_path, f"face={faces}", f"car={cars}", images=None)
@@ -107,8 +107,8 @@ def test_a_folder_a_class_with_copies_of_the_pictures_is_no_alarm(tmp_path: Path
     assert len(warnings(tmp_path / "two", f"face={faces}", f"car={others}", images=None)) == 2
 
 
-def test_a_source_of_several_classes_speaks_for_its_own_pictures_alone(tmp_path: Path) -> None:
-    """Who writes down all that a picture shows in one file has not seen the others."""
+def test_a_source_of_several_classes_speaks_for_its_own_images_alone(tmp_path: Path) -> None:
+    """Who writes down all that an image shows in one file has not seen the others."""
     faces = hand(tmp_path, "face", range(30))
     several = tmp_path / "several"
     several.mkdir()

@@ -19,7 +19,7 @@ from tests.detection.label_sources import (
     run,
     yolo,
 )
-from tests.detection.labels.picture_files import draw
+from tests.detection.labels.image_files import draw
 
 
 def voc(root: Path, *names: str) -> Path:
@@ -30,7 +30,7 @@ def voc(root: Path, *names: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["license_plate_01", "test", "notes", "readme"])
-def test_an_empty_label_is_one_wherever_the_picture_of_its_name_lies(
+def test_an_empty_label_is_one_wherever_the_image_of_its_name_lies(
     name: str, tmp_path: Path
 ) -> None:
     root = yolo(tmp_path / "set", {name: "", "b": GOOD})
@@ -110,7 +110,7 @@ def test_an_image_in_two_lists_of_voc_is_refused(tmp_path: Path) -> None:
         run(tmp_path / "out", root)
     (lists / "val.txt").write_text("b\n")
     made = run(tmp_path / "out", root).made
-    assert [(one.path.name, one.split) for one in made.pictures] == [
+    assert [(one.path.name, one.split) for one in made.images] == [
         ("a.jpg", "train"),
         ("b.jpg", "valid"),
     ]

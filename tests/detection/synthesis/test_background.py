@@ -32,13 +32,13 @@ boxes_anywhere = st.lists(
 def test_nothing_of_what_a_hole_covers_is_left_and_all_else_stays(
     seed: int, boxes: NDArray[np.float64], filling: Filling
 ) -> None:
-    picture = _noise(seed)
-    hidden = hidden_by(boxes, picture.shape, 0.1)
-    other = np.where(hidden[..., None], _noise(seed + 1), picture)
-    before = picture.copy()
-    cleaned = clean_background(picture, boxes, filling=filling)
-    np.testing.assert_array_equal(picture, before)
-    np.testing.assert_array_equal(cleaned[~hidden], picture[~hidden])
+    image = _noise(seed)
+    hidden = hidden_by(boxes, image.shape, 0.1)
+    other = np.where(hidden[..., None], _noise(seed + 1), image)
+    before = image.copy()
+    cleaned = clean_background(image, boxes, filling=filling)
+    np.testing.assert_array_equal(image, before)
+    np.testing.assert_array_equal(cleaned[~hidden], image[~hidden])
     np.testing.assert_array_equal(cleaned, clean_background(other, boxes, filling=filling))
 
 
@@ -56,33 +56,33 @@ def test_a_small_box_has_a_margin_of_two_pixels() -> None:
 
 @pytest.mark.parametrize("filling", FILLINGS)
 def test_in_one_colour_no_hole_can_be_seen(filling: Filling) -> None:
-    picture = np.full((60, 80, 3), (40, 90, 200), np.uint8)
-    picture[20:30, 30:50] = 255
-    cleaned = clean_background(picture, np.array([[30.0, 20, 50, 30]]), filling=filling)
+    image = np.full((60, 80, 3), (40, 90, 200), np.uint8)
+    image[20:30, 30:50] = 255
+    cleaned = clean_background(image, np.array([[30.0, 20, 50, 30]]), filling=filling)
     assert (cleaned == np.array((40, 90, 200))).all()
 
 
 @pytest.mark.parametrize("filling", ["texture", "grain"])
 def test_a_hole_in_noise_is_as_rough_as_the_noise_and_only_smooth_is_not(filling: Filling) -> None:
-    picture, box = _noise(5, 90, 160), np.array([[25.0, 20, 50, 40]])
+    image, box = _noise(5, 90, 160), np.array([[25.0, 20, 50, 40]])
     hole = np.s_[20:40, 25:50]
-    rough = clean_background(picture, box, filling=filling)[hole].std()
-    smooth = clean_background(picture, box, filling="smooth")[hole].std()
-    assert rough == pytest.approx(picture[hole].std(), rel=0.2)
+    rough = clean_background(image, box, filling=filling)[hole].std()
+    smooth = clean_background(image, box, filling="smooth")[hole].std()
+    assert rough == pytest.approx(image[hole].std(), rel=0.2)
     assert smooth < rough / 3
 
 
 @pytest.mark.parametrize("filling", ["texture", "grain"])
 def test_stripes_go_on_through_a_hole_between_them(filling: Filling) -> None:
-    picture = np.zeros((60, 80, 3), np.uint8)
-    picture[:, 0::4] = picture[:, 1::4] = 200
-    cleaned = clean_background(picture, np.array([[30.0, 2, 50, 20]]), margin=0, filling=filling)
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[:, 0::4] = image[:, 1::4] = 200
+    cleaned = clean_background(image, np.array([[30.0, 2, 50, 20]]), margin=0, filling=filling)
     hole = np.s_[8:18, 34:46]
     rows = cleaned[hole].astype(float).mean(axis=(0, 2))
     assert rows.max() - rows.min() > 100
 
 
-def test_a_picture_that_is_all_hole_becomes_grey() -> None:
+def test_an_image_that_is_all_hole_becomes_grey() -> None:
     cleaned = clean_background(_noise(1), np.array([[-5.0, -5, 90, 90]]))
     assert (cleaned == 128).all()
 
@@ -92,10 +92,10 @@ def test_a_box_that_is_not_finite_hides_nothing() -> None:
 
 
 def test_without_boxes_a_copy_comes_back() -> None:
-    picture = _noise(1)
-    cleaned = clean_background(picture, np.zeros((0, 4)))
-    assert cleaned is not picture
-    np.testing.assert_array_equal(cleaned, picture)
+    image = _noise(1)
+    cleaned = clean_background(image, np.zeros((0, 4)))
+    assert cleaned is not image
+    np.testing.assert_array_equal(cleaned, image)
 
 
 def _striped(height: int, width: int) -> Bytes:
@@ -106,24 +106,24 @@ def _striped(height: int, width: int) -> Bytes:
 
 
 def test_a_texture_is_made_of_pixels_that_were_there() -> None:
-    picture, hidden = _striped(120, 200), np.zeros((120, 200), bool)
+    image, hidden = _striped(120, 200), np.zeros((120, 200), bool)
     hidden[30:100, 20:180] = True
-    made = textured(np.where(hidden[..., None], 255, picture).astype(np.uint8), hidden)
+    made = textured(np.where(hidden[..., None], 255, image).astype(np.uint8), hidden)
     assert made is not None
-    np.testing.assert_array_equal(made[~hidden], picture[~hidden])
-    assert set(map(tuple, made[hidden])) <= set(map(tuple, picture.reshape(-1, 3)))
+    np.testing.assert_array_equal(made[~hidden], image[~hidden])
+    assert set(map(tuple, made[hidden])) <= set(map(tuple, image.reshape(-1, 3)))
 
 
 def test_a_texture_goes_on_where_it_is_regular() -> None:
     """Of a hole in stripes at least nine pixels of ten are those of the stripes."""
     rows = np.mgrid[:120, :160][0]
-    picture = np.where((rows // 8 % 2)[..., None], 200, 40) * np.ones(3)
-    picture = picture.astype(np.uint8)
+    image = np.where((rows // 8 % 2)[..., None], 200, 40) * np.ones(3)
+    image = image.astype(np.uint8)
     hidden = np.zeros((120, 160), bool)
     hidden[40:80, 50:110] = True
-    made = textured(np.where(hidden[..., None], 0, picture).astype(np.uint8), hidden)
+    made = textured(np.where(hidden[..., None], 0, image).astype(np.uint8), hidden)
     assert made is not None
-    assert (made[hidden] == picture[hidden]).mean() > 0.9
+    assert (made[hidden] == image[hidden]).mean() > 0.9
 
 
 def test_where_nothing_is_left_there_is_no_texture() -> None:

@@ -50,19 +50,19 @@ def test_poisson_solves_its_equation(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize("side", [20, 301])
-def test_poisson_of_a_shifted_picture_is_the_picture(side: int) -> None:
+def test_poisson_of_a_shifted_image_is_the_image(side: int) -> None:
     target = _noise(3, side, side + 10, 60, 200)
     np.testing.assert_array_equal(poisson(target, target + np.uint8(40)), target)
 
 
-def test_poisson_leaves_the_edge_of_the_picture_below() -> None:
+def test_poisson_leaves_the_edge_of_the_image_below() -> None:
     target, source = _noise(4, 15, 11), _noise(5, 15, 11)
     blended = poisson(target, source)
     for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         np.testing.assert_array_equal(blended[edge], target[edge])
 
 
-def test_poisson_of_a_flat_paste_is_as_flat_as_the_picture_around_it() -> None:
+def test_poisson_of_a_flat_paste_is_as_flat_as_the_image_around_it() -> None:
     target = np.full((20, 20, 3), 90, np.uint8)
     np.testing.assert_array_equal(poisson(target, np.full_like(target, 200)), target)
 
@@ -76,7 +76,7 @@ def test_no_contrast_is_lost_unless_brightness_ends() -> None:
         assert contrast_left(pasted, source, core) == pytest.approx(left)
 
 
-def test_contrast_of_the_picture_below_does_not_count_as_that_of_the_paste() -> None:
+def test_contrast_of_the_image_below_does_not_count_as_that_of_the_paste() -> None:
     source, core = np.full((20, 30, 3), 60, np.uint8), (8, 5, 22, 15)
     source[5:15, 8:22] = 100
     told = [contrast_left(_noise(seed, 20, 30), source, core) for seed in range(60)]
@@ -90,7 +90,7 @@ def test_a_paste_of_one_colour_has_no_contrast_to_leave() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 9), (2, 2), (8, 2)])
-def test_a_rectangle_that_is_all_edge_leaves_the_picture(shape: tuple[int, int]) -> None:
+def test_a_rectangle_that_is_all_edge_leaves_the_image(shape: tuple[int, int]) -> None:
     target = _noise(6, *shape)
     np.testing.assert_array_equal(poisson(target, _noise(7, *shape)), target)
 
@@ -110,7 +110,7 @@ def test_a_feather_without_margin_is_soft_over_two_pixels_of_the_core() -> None:
     assert (mask[0] < 0.5).all()
 
 
-def test_mixing_is_linear_between_both_pictures() -> None:
+def test_mixing_is_linear_between_both_images() -> None:
     target, source = _noise(8, 4, 5), _noise(9, 4, 5)
     mask = np.zeros((4, 5), np.float32)
     mask[1], mask[2] = 1, 0.25

@@ -36,8 +36,8 @@ def _nothing() -> tuple[Bytes, NDArray[np.float64], NDArray[np.int32]]:
     return np.full((100, 120, 3), 128, np.uint8), _boxes(), np.zeros(0, np.int32)
 
 
-def _bank(config: CutPasteConfig = PLAIN, pictures: int = 1) -> CutoutBank:
-    return CutoutBank([_street()] * pictures, config)
+def _bank(config: CutPasteConfig = PLAIN, images: int = 1) -> CutoutBank:
+    return CutoutBank([_street()] * images, config)
 
 
 def _cutout(side: int = 20, value: int = 200) -> Cutout:
@@ -46,37 +46,37 @@ def _cutout(side: int = 20, value: int = 200) -> Cutout:
 
 
 def test_a_cutout_holds_the_pixels_of_its_box_and_margin() -> None:
-    picture, boxes, labels = _street()
-    cutout = cut_out(picture, boxes, labels, 0, margin=0.1)
-    np.testing.assert_array_equal(cutout.pixels, picture[16:64, 6:54])
+    image, boxes, labels = _street()
+    cutout = cut_out(image, boxes, labels, 0, margin=0.1)
+    np.testing.assert_array_equal(cutout.pixels, image[16:64, 6:54])
     assert cutout.boxes[0].tolist() == [4, 4, 44, 44]
     assert cutout.source == 120
 
 
-def test_a_margin_ends_where_the_picture_ends() -> None:
-    picture, _, labels = _street()
-    cutout = cut_out(picture, _boxes((0, 90, 30, 130)), labels, 0, margin=0.5)
-    np.testing.assert_array_equal(cutout.pixels, picture[85:100, 0:45])
+def test_a_margin_ends_where_the_image_ends() -> None:
+    image, _, labels = _street()
+    cutout = cut_out(image, _boxes((0, 90, 30, 130)), labels, 0, margin=0.5)
+    np.testing.assert_array_equal(cutout.pixels, image[85:100, 0:45])
     assert cutout.boxes.tolist() == [[0, 5, 30, 15]]
 
 
 def test_a_plate_moves_along_with_its_car_but_no_car_with_its_plate() -> None:
-    picture, boxes, labels = _street()
-    car = cut_out(picture, boxes, labels, 0, margin=0)
+    image, boxes, labels = _street()
+    car = cut_out(image, boxes, labels, 0, margin=0)
     assert car.labels.tolist() == [CAR, PLATE]
     assert car.boxes[1].tolist() == [14, 28, 30, 36]
-    assert cut_out(picture, boxes, labels, 1, margin=0).labels.tolist() == [PLATE]
+    assert cut_out(image, boxes, labels, 1, margin=0).labels.tolist() == [PLATE]
 
 
-def test_a_box_beside_the_picture_cannot_be_cut_out() -> None:
+def test_a_box_beside_the_image_cannot_be_cut_out() -> None:
     with pytest.raises(LabelError, match="no area inside"):
         cut_out(_noise(0), _boxes((130, 0, 150, 20)), np.array([CAR]), 0)
 
 
 def test_a_mirrored_cutout_has_its_plate_on_the_other_side() -> None:
-    picture, _, labels = _street()
+    image, _, labels = _street()
     boxes = _boxes((10, 20, 50, 60), (12, 46, 22, 54))
-    car = cut_out(picture, boxes, labels, 0, margin=0)
+    car = cut_out(image, boxes, labels, 0, margin=0)
     turned = scaled(car, (88, 44), mirror=True)
     assert turned.pixels.shape == (44, 88, 3)
     np.testing.assert_allclose(turned.boxes[0], [4, 2, 84, 42])
@@ -85,32 +85,32 @@ def test_a_mirrored_cutout_has_its_plate_on_the_other_side() -> None:
 
 @pytest.mark.parametrize("blending", ["none", "feather", "poisson"])
 def test_pasted_over_itself_a_cutout_changes_nothing(blending: Blending) -> None:
-    picture, boxes, labels = _street()
-    pasted = picture.copy()
-    paste(pasted, cut_out(picture, boxes, labels, 0), (6, 16), blending)
-    np.testing.assert_array_equal(pasted, picture)
+    image, boxes, labels = _street()
+    pasted = image.copy()
+    paste(pasted, cut_out(image, boxes, labels, 0), (6, 16), blending)
+    np.testing.assert_array_equal(pasted, image)
 
 
 @pytest.mark.parametrize("blending", ["none", "feather", "poisson"])
 def test_a_paste_changes_nothing_beside_it(blending: Blending) -> None:
-    picture, other = _noise(1), _noise(2)
+    image, other = _noise(1), _noise(2)
     cutout = cut_out(other, _boxes((20, 20, 50, 44)), np.array([CAR]), 0)
-    pasted = picture.copy()
+    pasted = image.copy()
     paste(pasted, cutout, (60, 30), blending)
     high, wide, _ = cutout.pixels.shape
-    changed = np.zeros(picture.shape[:2], bool)
+    changed = np.zeros(image.shape[:2], bool)
     changed[30 : 30 + high, 60 : 60 + wide] = True
-    np.testing.assert_array_equal(pasted[~changed], picture[~changed])
-    assert (pasted[changed] != picture[changed]).mean() > 0.5
+    np.testing.assert_array_equal(pasted[~changed], image[~changed])
+    assert (pasted[changed] != image[changed]).mean() > 0.5
 
 
 @pytest.mark.parametrize("blending", ["none", "feather"])
 def test_of_an_object_pasted_without_poisson_every_pixel_is_its_own(blending: Blending) -> None:
-    picture, other = _noise(1), _noise(2)
+    image, other = _noise(1), _noise(2)
     cutout = cut_out(other, _boxes((20, 20, 50, 44)), np.array([CAR]), 0, margin=0.2)
-    covered, _ = paste(picture, cutout, (60, 30), blending)
+    covered, _ = paste(image, cutout, (60, 30), blending)
     x1, y1, x2, y2 = covered.astype(int)
-    np.testing.assert_array_equal(picture[y1:y2, x1:x2], other[20:44, 20:50])
+    np.testing.assert_array_equal(image[y1:y2, x1:x2], other[20:44, 20:50])
 
 
 def test_a_paste_over_the_edge_is_refused() -> None:
@@ -126,13 +126,13 @@ def _light_on_dark() -> Cutout:
 
 
 @pytest.mark.parametrize(("below", "used"), [(40, "poisson"), (115, "poisson"), (255, "feather")])
-def test_what_poisson_would_fade_into_the_picture_is_pasted_with_a_feather(
+def test_what_poisson_would_fade_into_the_image_is_pasted_with_a_feather(
     below: int, used: Blending
 ) -> None:
-    picture = np.full((100, 120, 3), below, np.uint8)
-    scene = Scene(picture, _boxes(), np.zeros(0, np.int32))
+    image = np.full((100, 120, 3), below, np.uint8)
+    scene = Scene(image, _boxes(), np.zeros(0, np.int32))
     assert scene.paste(_light_on_dark(), (50, 30), "poisson", contrast_least=0.5) == used
-    inside = scene.picture[32:42, 52:82].astype(int)
+    inside = scene.image[32:42, 52:82].astype(int)
     assert (np.abs(inside - below) >= 70).all()
     wanted = below + 140 if used == "poisson" else 180
     assert (inside == min(wanted, 255)).all()
@@ -146,16 +146,16 @@ def test_a_paste_on_snow_is_recorded_as_the_feather_that_it_got() -> None:
     assert [one.faded for one in pasted] == [True] * 2
     boxes, _ = scene.labels_left(hidden_most=0.7, least_part=3)
     for x1, y1, x2, y2 in boxes.astype(int).tolist():
-        assert scene.picture[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].max() < 200
+        assert scene.image[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3].max() < 200
 
 
 _SNOWED = PLAIN.model_copy(update={"blendings": ("poisson",), "count": (2, 2), "overlap_most": 0})
 
 
 def _on_a_car() -> tuple[Bytes, NDArray[np.float64], NDArray[np.int32]]:
-    picture = np.full((100, 120, 3), 40, np.uint8)
-    picture[20:40, 20:60] = 180
-    return picture, _boxes((20, 20, 60, 40)), np.array([PLATE], np.int32)
+    image = np.full((100, 120, 3), 40, np.uint8)
+    image[20:40, 20:60] = 180
+    return image, _boxes((20, 20, 60, 40)), np.array([PLATE], np.int32)
 
 
 def test_a_box_keeps_what_is_visible_and_goes_when_most_is_hidden() -> None:
@@ -199,21 +199,21 @@ def test_a_small_box_that_nothing_covers_keeps_its_label() -> None:
 def test_what_is_pasted_lies_where_its_label_says() -> None:
     bank, [cutout] = _bank(), [one for one in _bank() if one.label == PLATE]
     for seed in range(20):
-        picture, boxes, labels = paste_into(np.random.default_rng(seed), *_nothing(), bank, PLAIN)
+        image, boxes, labels = paste_into(np.random.default_rng(seed), *_nothing(), bank, PLAIN)
         if labels.tolist() != [PLATE]:
             continue
         x1, y1, x2, y2 = boxes[0].astype(int)
         left, top, right, low = cutout.core
-        np.testing.assert_array_equal(picture[y1:y2, x1:x2], cutout.pixels[top:low, left:right])
+        np.testing.assert_array_equal(image[y1:y2, x1:x2], cutout.pixels[top:low, left:right])
         return
-    pytest.fail("no plate was drawn in twenty pictures")
+    pytest.fail("no plate was drawn in twenty images")
 
 
-def test_a_bank_of_another_size_pastes_at_the_same_share_of_the_picture() -> None:
-    picture = np.full((200, 240, 3), 128, np.uint8)
+def test_a_bank_of_another_size_pastes_at_the_same_share_of_the_image() -> None:
+    image = np.full((200, 240, 3), 128, np.uint8)
     bank = _bank()
     _, boxes, labels = paste_into(
-        np.random.default_rng(1), picture, _boxes(), np.zeros(0, np.int32), bank, PLAIN
+        np.random.default_rng(1), image, _boxes(), np.zeros(0, np.int32), bank, PLAIN
     )
     widths = {CAR: 80, PLATE: 32}
     assert len(labels)
@@ -223,19 +223,19 @@ def test_a_bank_of_another_size_pastes_at_the_same_share_of_the_picture() -> Non
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from([(1, 1), (3, 6)]), st.sampled_from([0.0, 0.3, 1.0]))
-def test_the_same_generator_gives_the_same_and_every_box_lies_in_the_picture(
+def test_the_same_generator_gives_the_same_and_every_box_lies_in_the_image(
     seed: int, count: tuple[int, int], overlap_most: float
 ) -> None:
     config = CutPasteConfig(probability=1, count=count, overlap_most=overlap_most)
-    scene, bank = _street(), _bank(config, pictures=2)
+    scene, bank = _street(), _bank(config, images=2)
     before = [array.copy() for array in scene]
     first = paste_into(np.random.default_rng(seed), *scene, bank, config)
     again = paste_into(np.random.default_rng(seed), *scene, bank, config)
     for one, other, given_, kept in zip(first, again, scene, before, strict=True):
         np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(given_, kept)
-    picture, boxes, labels = first
-    assert (picture.shape, picture.dtype) == (scene[0].shape, np.uint8)
+    image, boxes, labels = first
+    assert (image.shape, image.dtype) == (scene[0].shape, np.uint8)
     assert (boxes.dtype, labels.dtype, boxes.shape) == (np.float64, np.int32, (len(labels), 4))
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:, 2:] <= (120, 100)).all()
@@ -247,10 +247,10 @@ def test_the_same_generator_gives_the_same_and_every_box_lies_in_the_picture(
 def test_a_plate_never_reaches_out_of_what_is_left_of_the_car_it_moved_along_with(
     seed: int,
 ) -> None:
-    picture, _, labels = _street()
+    image, _, labels = _street()
     boxes = _boxes((10, 20, 50, 60), (40, 46, 53, 54), (70, 10, 110, 40))  # a quarter beside it
     config = CutPasteConfig(probability=1, count=(3, 6), overlap_most=1, blendings=("none",))
-    bank = CutoutBank([(picture, boxes, labels)], config)
+    bank = CutoutBank([(image, boxes, labels)], config)
     first = next(one for one in bank if one.labels.tolist() == [CAR, PLATE])
     car = Cutout(first.pixels, first.boxes, np.array([7, 8], np.int32), first.source)
     rng, scene = np.random.default_rng(seed), Scene(*_nothing())
@@ -277,9 +277,9 @@ def test_without_probability_or_cutouts_a_copy_comes_back() -> None:
     never = CutPasteConfig(probability=0)
     always = CutPasteConfig(probability=1)
     for bank, config in ((_bank(never), never), (CutoutBank([], always), always)):
-        picture, boxes, labels = paste_into(np.random.default_rng(0), *scene, bank, config)
-        assert picture is not scene[0]
-        for one, other in zip((picture, boxes, labels), scene, strict=True):
+        image, boxes, labels = paste_into(np.random.default_rng(0), *scene, bank, config)
+        assert image is not scene[0]
+        for one, other in zip((image, boxes, labels), scene, strict=True):
             np.testing.assert_array_equal(one, other)
 
 

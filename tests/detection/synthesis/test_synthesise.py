@@ -1,4 +1,4 @@
-"""New pictures out of a set: the same from the same seed, labelled as the record says."""
+"""New images out of a set: the same from the same seed, labelled as the record says."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from playhead.detection.labels.read import read_pictures
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.synthesis import synthesise as synthesis_module
 from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.detection.synthesis.synthesise import synthesise
@@ -22,7 +22,7 @@ RED, BLUE = (220, 20, 20), (20, 20, 220)
 Row = tuple[int, int, int, int, int]  # class, x1, y1, x2, y2
 
 
-def _write_picture(path: Path, rows: list[Row], seed: int) -> None:
+def _write_image(path: Path, rows: list[Row], seed: int) -> None:
     """Grey noise, with a red square for each car and a blue one for each plate."""
     path.parent.mkdir(parents=True, exist_ok=True)
     grey = np.random.default_rng(seed).integers(100, 140, (HEIGHT, WIDTH, 1))
@@ -33,11 +33,11 @@ def _write_picture(path: Path, rows: list[Row], seed: int) -> None:
 
 
 def _write_set(
-    folder: Path, pictures: dict[str, list[Row]], splits: dict[str, str] | None = None
+    folder: Path, images: dict[str, list[Row]], splits: dict[str, str] | None = None
 ) -> Path:
     lines = ["video,labels,group,view,split,offset"]
-    for seed, (name, rows) in enumerate(pictures.items()):
-        _write_picture(folder / "images" / f"{name}.png", rows, seed)
+    for seed, (name, rows) in enumerate(images.items()):
+        _write_image(folder / "images" / f"{name}.png", rows, seed)
         text = "".join(
             f"{label} {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} "
             f"{(x2 - x1) / WIDTH} {(y2 - y1) / HEIGHT}\n"
@@ -78,8 +78,8 @@ def _record(out: Path) -> dict[str, Any]:
     return document
 
 
-def _reds(picture: NDArray[np.uint8]) -> int:
-    apart = picture.astype(int)
+def _reds(image: NDArray[np.uint8]) -> int:
+    apart = image.astype(int)
     return int(((apart[..., 0] - apart[..., 1:].max(axis=2)) > 60).sum())
 
 
@@ -103,7 +103,7 @@ def test_going_on_gives_what_all_at_once_gives(
     synthesise(source, tmp_path / "whole", count=7, seed=1)
     synthesise(source, tmp_path / "parts", count=3, seed=1)
     done = synthesise(source, tmp_path / "parts", count=4, seed=1, start=start)
-    assert (done.pictures, done.total) == (4, 7)
+    assert (done.images, done.total) == (4, 7)
     assert _sums(tmp_path / "whole") == _sums(tmp_path / "parts")
 
 
@@ -127,7 +127,7 @@ def test_what_was_interrupted_can_be_gone_on_with(
 
 
 @pytest.mark.slow
-def test_an_interruption_leaves_a_set_of_the_pictures_that_are_whole(
+def test_an_interruption_leaves_a_set_of_the_images_that_are_whole(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synthesise(source, tmp_path / "whole", count=4)
@@ -146,7 +146,7 @@ def test_an_interruption_leaves_a_set_of_the_pictures_that_are_whole(
         broken.setattr(name, stop_at_two(synthesis_module.write_text))
         with pytest.raises(KeyboardInterrupt):
             synthesise(source, out, count=4)
-    assert len(read_pictures(out)) == 2
+    assert len(read_image_set(out)) == 2
     assert synthesise(source, out, count=2).total == 4
     assert _sums(out) == _sums(tmp_path / "whole")
 
@@ -162,12 +162,12 @@ def test_labels_are_those_of_the_record_where_nothing_overlaps(
 ) -> None:
     config = SynthesisConfig(overlap_most=0, count=(1, 2), blendings=("none",))
     done = synthesise(source, tmp_path / "out", count=12, config=config)
-    made = read_pictures(tmp_path / "out")
+    made = read_image_set(tmp_path / "out")
     assert made.classes == ("car", "plate")
-    record = _record(tmp_path / "out")["pictures"]
-    for number, one in enumerate(made.pictures):
+    record = _record(tmp_path / "out")["images"]
+    for number, one in enumerate(made.images):
         entry = record[str(number)]
-        assert entry["picture"] == one.path.name
+        assert entry["image"] == one.path.name
         for row in entry["pasted"]:
             assert np.abs(one.boxes - row["box"]).max(axis=1).min() < 0.01
             assert row["blending"] == "none"
@@ -176,13 +176,13 @@ def test_labels_are_those_of_the_record_where_nothing_overlaps(
     assert done.boxes["plate"] > 0
 
 
-def test_where_a_label_says_car_the_picture_is_red_and_nowhere_else(
+def test_where_a_label_says_car_the_image_is_red_and_nowhere_else(
     source: Path, tmp_path: Path
 ) -> None:
     config = SynthesisConfig(blendings=("none",), brightness=0, overlap_most=0)
     synthesise(source, tmp_path / "out", count=10, config=config)
     seen = 0
-    for one in read_pictures(tmp_path / "out").pictures:
+    for one in read_image_set(tmp_path / "out").images:
         pixels = np.asarray(Image.open(one.path))
         outside = pixels.copy()
         for box, label in zip(one.boxes, one.labels, strict=True):
@@ -208,8 +208,8 @@ def test_backgrounds_that_are_not_cleaned_keep_their_labels(source: Path, tmp_pa
     synthesise(source, tmp_path / "out", count=12, config=SynthesisConfig(probability=0, clean=0))
     of_a = [
         one
-        for one in read_pictures(tmp_path / "out").pictures
-        if _record(tmp_path / "out")["pictures"][str(int(one.path.stem[-6:]))]["background"]
+        for one in read_image_set(tmp_path / "out").images
+        if _record(tmp_path / "out")["images"][str(int(one.path.stem[-6:]))]["background"]
         == "a.png"
     ]
     assert of_a
@@ -223,7 +223,7 @@ def test_backgrounds_of_a_folder_are_used_as_they_are(source: Path, tmp_path: Pa
     Image.new("RGB", (200, 100), (10, 200, 10)).save(streets / "green.png")
     config = SynthesisConfig(count=(1, 1), blendings=("none",))
     synthesise(source, tmp_path / "out", count=3, config=config, backgrounds=streets)
-    for one in read_pictures(tmp_path / "out").pictures:
+    for one in read_image_set(tmp_path / "out").images:
         assert one.size == (200, 100)
         pixels = np.asarray(Image.open(one.path)).astype(int)
         green = (pixels[..., 1] - pixels[..., 0]) > 100
@@ -232,7 +232,7 @@ def test_backgrounds_of_a_folder_are_used_as_they_are(source: Path, tmp_path: Pa
 
 def test_large_backgrounds_are_shrunk(source: Path, tmp_path: Path) -> None:
     synthesise(source, tmp_path / "out", count=2, config=SynthesisConfig(size=80))
-    assert {one.size for one in read_pictures(tmp_path / "out").pictures} == {(80, 60)}
+    assert {one.size for one in read_image_set(tmp_path / "out").images} == {(80, 60)}
 
 
 def test_only_train_is_cut_up_and_what_is_made_is_of_train(tmp_path: Path) -> None:
@@ -242,12 +242,10 @@ def test_only_train_is_cut_up_and_what_is_made_is_of_train(tmp_path: Path) -> No
         {"a": "train", "b": "valid"},
     )
     done = synthesise(source, tmp_path / "out", count=8)
-    made = read_pictures(tmp_path / "out")
-    assert {one.split for one in made.pictures} == {"train"}
+    made = read_image_set(tmp_path / "out")
+    assert {one.split for one in made.images} == {"train"}
     assert done.boxes["plate"] == 0
-    assert {one["background"] for one in _record(tmp_path / "out")["pictures"].values()} == {
-        "a.png"
-    }
+    assert {one["background"] for one in _record(tmp_path / "out")["images"].values()} == {"a.png"}
     assert "plate: has no box, so it is never pasted" in done.notes
     other = synthesise(source, tmp_path / "other", count=8, split="valid")
     assert other.boxes["car"] == 0
@@ -287,24 +285,24 @@ def test_where_objects_leave_no_background_another_folder_is_asked_for(tmp_path:
         synthesise(source, tmp_path / "out", count=1)
 
 
-def test_a_folder_without_pictures_is_no_backgrounds(source: Path, tmp_path: Path) -> None:
+def test_a_folder_without_images_is_no_backgrounds(source: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(LabelError, match="holds no images"):
         synthesise(source, tmp_path / "out", count=1, backgrounds=tmp_path / "empty")
 
 
-def test_a_picture_that_cannot_be_read_is_left_out_and_said(source: Path, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_read_is_left_out_and_said(source: Path, tmp_path: Path) -> None:
     broken = source / "images" / "b.png"
     broken.write_bytes(broken.read_bytes()[:3000])
     done = synthesise(source, tmp_path / "out", count=8)
     assert any("b.png" in reason for reason in done.failed)
-    used = {one["background"] for one in _record(tmp_path / "out")["pictures"].values()}
+    used = {one["background"] for one in _record(tmp_path / "out")["images"].values()}
     assert used == {"a.png", "c.png"}
 
 
 def test_where_no_background_can_be_read_it_ends(source: Path, tmp_path: Path) -> None:
     (tmp_path / "streets").mkdir()
-    (tmp_path / "streets" / "a.jpg").write_bytes(b"no picture")
+    (tmp_path / "streets" / "a.jpg").write_bytes(b"no image")
     with pytest.raises(MediaError, match="1 of 1 backgrounds"):
         synthesise(source, tmp_path / "out", count=1, backgrounds=tmp_path / "streets")
 
@@ -346,7 +344,7 @@ def test_a_folder_of_something_else_is_refused(source: Path, tmp_path: Path) -> 
 def test_a_folder_in_the_set_around_it_or_in_the_backgrounds_is_refused(
     source: Path, tmp_path: Path, place: str, named: str
 ) -> None:
-    _write_picture(tmp_path / "lawns" / "0.png", [], 3)
+    _write_image(tmp_path / "lawns" / "0.png", [], 3)
     before = _sums(tmp_path)
     with pytest.raises(ConfigError, match="in the set or the backgrounds, or around"):
         synthesise(tmp_path / named, tmp_path / place, count=1, backgrounds=tmp_path / "lawns")
@@ -367,7 +365,7 @@ def test_what_would_fade_into_snow_is_counted_and_recorded_as_feather(
             config=config.model_copy(update={"contrast_least": contrast}),
             backgrounds=tmp_path / "snow",
         )
-        rows = [row for one in _record(done.out)["pictures"].values() for row in one["pasted"]]
+        rows = [row for one in _record(done.out)["images"].values() for row in one["pasted"]]
         assert {row["blending"] for row in rows} == {word}
         faded = f"{len(rows)} pastes would have faded under poisson and got a feather"
         assert (faded in done.notes) == (word == "feather")
@@ -380,7 +378,7 @@ def test_a_damaged_record_is_refused(source: Path, tmp_path: Path) -> None:
         synthesise(source, tmp_path / "out", count=1)
 
 
-def test_a_manifest_that_lost_pictures_is_refused(source: Path, tmp_path: Path) -> None:
+def test_a_manifest_that_lost_images_is_refused(source: Path, tmp_path: Path) -> None:
     synthesise(source, tmp_path / "out", count=3)
     manifest = tmp_path / "out" / "manifest.csv"
     manifest.write_text("\n".join(manifest.read_text().splitlines()[:2]) + "\n")
@@ -388,7 +386,7 @@ def test_a_manifest_that_lost_pictures_is_refused(source: Path, tmp_path: Path) 
         synthesise(source, tmp_path / "out", count=1)
 
 
-def test_no_pictures_are_refused(source: Path, tmp_path: Path) -> None:
+def test_no_images_are_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least 1"):
         synthesise(source, tmp_path / "out", count=0)
 
@@ -397,10 +395,10 @@ def test_the_command_makes_a_set_and_goes_on_with_it(source: Path, tmp_path: Pat
     out = tmp_path / "out"
     wishes = ("--out", str(out), "--seed", "3", "--blending", "feather,poisson")
     first = playhead_json("detection", "synthesise", str(source), *wishes, "--count", "2")
-    assert (first["pictures"], first["total"]) == (2, 2)
+    assert (first["images"], first["total"]) == (2, 2)
     again = playhead_json("detection", "synthesise", str(source), *wishes, "--count", "3")
-    assert (again["pictures"], again["total"]) == (3, 5)
-    drawn = {row["blending"] for one in _record(out)["pictures"].values() for row in one["pasted"]}
+    assert (again["images"], again["total"]) == (3, 5)
+    drawn = {row["blending"] for one in _record(out)["images"].values() for row in one["pasted"]}
     assert drawn == {"feather", "poisson"}
 
 

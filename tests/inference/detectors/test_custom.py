@@ -42,64 +42,64 @@ def assert_is(found: Boxes, *expected: tuple[tuple[float, ...], float]) -> None:
 
 
 def test_a_painted_cell_is_found_where_its_colour_says(tmp_path: Path) -> None:
-    picture = black(100, 60)
-    car = paint(picture, 2, 3, (204, 0, 12))
-    plate = paint(picture, 5, 9, (0, 153, 6))
-    [found] = detector(tmp_path).detect([picture], threshold=0.5)
+    image = black(100, 60)
+    car = paint(image, 2, 3, (204, 0, 12))
+    plate = paint(image, 5, 9, (0, 153, 6))
+    [found] = detector(tmp_path).detect([image], threshold=0.5)
     assert list(found) == ["car", "plate"]
     assert_is(found["car"], (car, 204 / 255))
     assert_is(found["plate"], (plate, 153 / 255))
 
 
 def test_coarse_cells_come_after_fine_ones_and_have_their_own_middles(tmp_path: Path) -> None:
-    picture = black(96, 64)
-    box = paint(picture, 1, 2, (240, 0, 10), side=16)
+    image = black(96, 64)
+    box = paint(image, 1, 2, (240, 0, 10), side=16)
     # Four cells of stride 8 say the same as the one of stride 16: .9 apart they are one object.
-    [found] = detector(tmp_path, overlap=0.05).detect([picture], threshold=0.5)
+    [found] = detector(tmp_path, overlap=0.05).detect([image], threshold=0.5)
     [first] = found["car"].boxes
     assert np.abs(first - np.array(box)).max() <= 4
-    found = detector(tmp_path, overlap=1).detect([picture], threshold=0.5)[0]
+    found = detector(tmp_path, overlap=1).detect([image], threshold=0.5)[0]
     assert len(found["car"]) == 5
     assert any(np.allclose(one, box) for one in found["car"].boxes)
 
 
-def test_a_larger_picture_is_shrunk_and_boxes_come_back_in_its_pixels(tmp_path: Path) -> None:
-    picture = black(320, 200)
-    box = paint(picture, 3, 4, (255, 0, 8), side=16)
-    [found] = detector(tmp_path).detect([picture], threshold=0.9)
-    # Seen at half the size, 8 pixels around the cell's middle are 16 of the picture.
+def test_a_larger_image_is_shrunk_and_boxes_come_back_in_its_pixels(tmp_path: Path) -> None:
+    image = black(320, 200)
+    box = paint(image, 3, 4, (255, 0, 8), side=16)
+    [found] = detector(tmp_path).detect([image], threshold=0.9)
+    # Seen at half the size, 8 pixels around the cell's middle are 16 of the image.
     assert_is(found["car"], ((box[0] - 8, box[1] - 8, box[2] + 8, box[3] + 8), 1.0))
 
 
-def test_a_smaller_picture_is_enlarged_only_when_that_is_asked(tmp_path: Path) -> None:
+def test_a_smaller_image_is_enlarged_only_when_that_is_asked(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "colours")
-    picture = black(80, 48)
-    box = paint(picture, 1, 2, (255, 0, 6))
-    [as_it_is] = BundleDetector(bundle, threads=1).detect([picture], threshold=0.9)
+    image = black(80, 48)
+    box = paint(image, 1, 2, (255, 0, 6))
+    [as_it_is] = BundleDetector(bundle, threads=1).detect([image], threshold=0.9)
     assert_is(as_it_is["car"], (box, 1.0))
-    [larger] = BundleDetector(bundle, threads=1, enlarge=True).detect([picture], threshold=0.9)
-    # Twice as large there are four cells of stride 8, their boxes half as large in the picture.
+    [larger] = BundleDetector(bundle, threads=1, enlarge=True).detect([image], threshold=0.9)
+    # Twice as large there are four cells of stride 8, their boxes half as large in the image.
     assert len(larger["car"]) > 0
     sides = larger["car"].boxes[:, 2:] - larger["car"].boxes[:, :2]
     np.testing.assert_allclose(sides, 6, atol=1.5)
 
 
 @pytest.mark.parametrize("trained", [False, True])
-def test_whether_smaller_pictures_are_enlarged_is_as_the_plan_says_unless_told(
+def test_whether_smaller_images_are_enlarged_is_as_the_plan_says_unless_told(
     tmp_path: Path, trained: bool
 ) -> None:
     bundle = write_detector_bundle(tmp_path / "a", enlarge=trained)
     other = write_detector_bundle(tmp_path / "b", enlarge=not trained)
-    picture = black(80, 48)
-    paint(picture, 1, 2, (255, 0, 6))
+    image = black(80, 48)
+    paint(image, 1, 2, (255, 0, 6))
 
     def sides(enlarge: bool | None, *bundles: Bundle) -> tuple[float, float]:
         one = open_custom(bundles, enlarge=enlarge, threads=1)
-        [found] = one.detect([picture], threshold=0.4)
+        [found] = one.detect([image], threshold=0.4)
         widths = np.ptp(found["car"].boxes[:, [0, 2]], axis=1)
         return widths.min(), widths.max()
 
-    # Seen twice as large, 6 pixels around a cell's middle are 3 of the picture.
+    # Seen twice as large, 6 pixels around a cell's middle are 3 of the image.
     assert sides(None, bundle) == pytest.approx((6, 6) if trained else (12, 12), abs=1.5)
     assert sides(True, bundle) == pytest.approx((6, 6), abs=1.5)
     assert sides(False, bundle) == pytest.approx((12, 12), abs=0.01)
@@ -108,67 +108,67 @@ def test_whether_smaller_pictures_are_enlarged_is_as_the_plan_says_unless_told(
 
 
 @pytest.mark.parametrize("threads", [1, 8])
-def test_pictures_of_many_sizes_are_each_found_as_if_alone(tmp_path: Path, threads: int) -> None:
+def test_images_of_many_sizes_are_each_found_as_if_alone(tmp_path: Path, threads: int) -> None:
     one = BundleDetector(write_detector_bundle(tmp_path / "colours"), threads=threads)
     rng = np.random.default_rng(0)
     sizes = [(100, 60), (60, 100), (100, 61), (320, 200), (7, 5), (100, 60), (1, 1)]
-    pictures = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for w, h in sizes] * 2
-    together = one.detect(pictures, threshold=0.4)
-    for picture, found in zip(pictures, together, strict=True):
-        [alone] = one.detect([picture], threshold=0.4)
+    images = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for w, h in sizes] * 2
+    together = one.detect(images, threshold=0.4)
+    for image, found in zip(images, together, strict=True):
+        [alone] = one.detect([image], threshold=0.4)
         for label in one.labels:
             np.testing.assert_array_equal(found[label].boxes, alone[label].boxes)
             np.testing.assert_array_equal(found[label].scores, alone[label].scores)
     assert sum(len(found["car"]) for found in together) > 30
 
 
-def test_the_grey_beyond_the_picture_finds_nothing_but_beside_it(tmp_path: Path) -> None:
-    # 114 / 255 = .447 would be believed, and boxes of 114 pixels reach far into the picture.
+def test_the_grey_beyond_the_image_finds_nothing_but_beside_it(tmp_path: Path) -> None:
+    # 114 / 255 = .447 would be believed, and boxes of 114 pixels reach far into the image.
     bundle = write_detector_bundle(tmp_path / "b", strides=(8, 64), post_processing={"overlap": 1})
-    picture = black(65, 65)
-    assert view_of(picture, 160, 64).pixels[100, 100].tolist() == [GREY] * 3
-    [found] = BundleDetector(bundle, threads=1).detect([picture], threshold=0.44)
+    image = black(65, 65)
+    assert view_of(image, 160, 64).pixels[100, 100].tolist() == [GREY] * 3
+    [found] = BundleDetector(bundle, threads=1).detect([image], threshold=0.44)
     middles = (found["car"].boxes[:, :2] + found["car"].boxes[:, 2:]) / 2
     # Cells of 8 from 76 on are all grey and a cell away; the others are mixed or beside it.
     assert sorted(map(tuple, middles.tolist())) == [(32, 96), (68, 68), (96, 32), (96, 96)]
 
 
-def test_a_box_wholly_outside_the_picture_is_left_out_and_one_at_its_edge_is_whole(
+def test_a_box_wholly_outside_the_image_is_left_out_and_one_at_its_edge_is_whole(
     tmp_path: Path,
 ) -> None:
-    picture = black(96, 64)
-    box = paint(picture, 0, 0, (255, 0, 12))
-    [found] = detector(tmp_path).detect([picture], threshold=0.9)
+    image = black(96, 64)
+    box = paint(image, 0, 0, (255, 0, 12))
+    [found] = detector(tmp_path).detect([image], threshold=0.9)
     assert_is(found["car"], (box, 1.0))
     assert found["car"].boxes[0, 0] == -8
 
 
 def test_thresholds_are_those_of_the_bundle_unless_one_is_said(tmp_path: Path) -> None:
-    picture = black(96, 64)
-    paint(picture, 2, 2, (128, 128, 8))
+    image = black(96, 64)
+    paint(image, 2, 2, (128, 128, 8))
     one = detector(tmp_path, thresholds={"car": 0.4, "plate": 0.6})
-    [own] = one.detect([picture], threshold=None)
+    [own] = one.detect([image], threshold=None)
     assert (len(own["car"]), len(own["plate"])) == (1, 0)
-    [said] = one.detect([picture], threshold=0.45)
+    [said] = one.detect([image], threshold=0.45)
     assert (len(said["car"]), len(said["plate"])) == (1, 1)
 
 
 def test_a_plate_without_a_car_is_doubted_where_the_bundle_says_so(tmp_path: Path) -> None:
-    picture = black(160, 64)
-    paint(picture, 3, 3, (230, 0, 20))
-    held = paint(picture, 4, 4, (0, 200, 5))
-    alone = paint(picture, 3, 15, (0, 204, 5))
+    image = black(160, 64)
+    paint(image, 3, 3, (230, 0, 20))
+    held = paint(image, 4, 4, (0, 200, 5))
+    alone = paint(image, 3, 15, (0, 204, 5))
     one = detector(tmp_path, parents={"plate": "car"}, orphan=0.5)
-    [found] = one.detect([picture], threshold=0.2)
+    [found] = one.detect([image], threshold=0.2)
     assert_is(found["plate"], (held, 200 / 255), (alone, 102 / 255))
 
 
 def test_classes_suppress_each_other_only_where_the_bundle_says_so(tmp_path: Path) -> None:
-    picture = black(96, 64)
-    paint(picture, 2, 2, (250, 240, 12))
-    [each] = detector(tmp_path).detect([picture], threshold=0.5)
+    image = black(96, 64)
+    paint(image, 2, 2, (250, 240, 12))
+    [each] = detector(tmp_path).detect([image], threshold=0.5)
     assert (len(each["car"]), len(each["plate"])) == (1, 1)
-    [surest] = detector(tmp_path, class_agnostic=True).detect([picture], threshold=0.5)
+    [surest] = detector(tmp_path, class_agnostic=True).detect([image], threshold=0.5)
     assert (len(surest["car"]), len(surest["plate"])) == (1, 0)
 
 
@@ -228,7 +228,7 @@ def test_numbers_that_are_not_finite_are_refused(
         one.detect([black(64, 64)], threshold=0.5)
 
 
-def test_a_picture_that_is_no_rgb_is_refused(tmp_path: Path) -> None:
+def test_an_image_that_is_no_rgb_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlayheadError, match="needs uint8"):
         detector(tmp_path).detect([np.zeros((4, 4), np.uint8)], threshold=0.5)
 

@@ -125,7 +125,7 @@ def plain_ssd_anchors() -> list[tuple[float, float, float, float]]:
 def test_the_ssd_has_1917_anchors_on_grids_of_19_10_5_3_2_and_1() -> None:
     assert len(ssd_anchors()) == 19**2 * 3 + (10**2 + 5**2 + 3**2 + 2**2 + 1) * 6 == 1917
     np.testing.assert_allclose(ssd_anchors(), plain_ssd_anchors(), rtol=1e-6)
-    # The last cell is the whole picture; its last anchor lies between .95 and 1.
+    # The last cell is the whole image; its last anchor lies between .95 and 1.
     np.testing.assert_allclose(ssd_anchors()[-1], [0.5, 0.5, sqrt(0.95), sqrt(0.95)], rtol=1e-6)
 
 
@@ -140,7 +140,7 @@ def test_sigmoid_is_that_of_64_bits_and_survives_any_logit() -> None:
     np.testing.assert_allclose(sigmoid(logits), expected, rtol=1e-6, atol=1e-30)
 
 
-def test_boxes_without_area_and_outside_the_picture_are_dropped() -> None:
+def test_boxes_without_area_and_outside_the_image_are_dropped() -> None:
     boxes = [
         [5, 5, 5, 5],
         [5, 5, 9, 5],
@@ -168,15 +168,15 @@ def test_a_side_too_large_for_a_float_is_an_error_in_the_end() -> None:
         select("centerface", found, (32, 32, 3), 0.3)
 
 
-def test_pictures_of_one_size_run_together_and_come_back_in_order() -> None:
-    pictures = [np.full((h, 4, 3), k, np.uint8) for k, h in enumerate((2, 3, 2, 5, 3))]
+def test_images_of_one_size_run_together_and_come_back_in_order() -> None:
+    images = [np.full((h, 4, 3), k, np.uint8) for k, h in enumerate((2, 3, 2, 5, 3))]
     groups: list[list[int]] = []
 
     def run(group: list[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], ...]]:
         groups.append([int(one[0, 0, 0]) for one in group])
         return [(one[:1, :1, 0].astype(np.float32),) for one in group]
 
-    found = by_size(pictures, run)  # type: ignore[arg-type]
+    found = by_size(images, run)  # type: ignore[arg-type]
     assert groups == [[0, 2], [1, 4], [3]]
     assert [int(one[0][0, 0]) for one in found] == [0, 1, 2, 3, 4]
 
@@ -185,9 +185,9 @@ def test_pictures_of_one_size_run_together_and_come_back_in_order() -> None:
 def test_padding_adds_black_below_and_to_the_right_alone(
     shape: tuple[int, int], size: tuple[int, int]
 ) -> None:
-    picture = np.full((*shape, 3), 9, np.uint8)
-    assert rounded_up(picture.shape, 32) == size
-    filled = padded(picture, size)
-    np.testing.assert_array_equal(filled[: shape[0], : shape[1]], picture)
+    image = np.full((*shape, 3), 9, np.uint8)
+    assert rounded_up(image.shape, 32) == size
+    filled = padded(image, size)
+    np.testing.assert_array_equal(filled[: shape[0], : shape[1]], image)
     assert filled.shape == (size[1], size[0], 3)
-    assert int(filled.sum()) == int(picture.sum())
+    assert int(filled.sum()) == int(image.sum())

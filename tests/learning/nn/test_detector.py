@@ -38,9 +38,9 @@ def test_a_fresh_network_is_nearly_sure_of_background() -> None:
 
 def test_a_bundle_s_network_is_the_same_with_probabilities_from_bytes() -> None:
     model = tiny().eval()
-    pictures = torch.randint(0, 256, (2, 64, 32, 3), dtype=torch.uint8)
-    plain = model(pictures.permute(0, 3, 1, 2).float() / 255)
-    made = model.for_images()(pictures)
+    images = torch.randint(0, 256, (2, 64, 32, 3), dtype=torch.uint8)
+    plain = model(images.permute(0, 3, 1, 2).float() / 255)
+    made = model.for_images()(images)
     torch.testing.assert_close(made[..., :4], plain[..., :4])
     torch.testing.assert_close(made[..., 4:], plain[..., 4:].sigmoid())
 
@@ -84,24 +84,24 @@ def test_the_generalised_overlap_is_that_of_torchvision() -> None:
 
 def test_places_without_a_box_change_nothing() -> None:
     model = tiny().eval()
-    picture = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    image = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     boxes = torch.tensor([[[10.0, 10, 40, 40]], [[20.0, 5, 60, 30]]])
     labels = torch.tensor([[0], [1]])
     loss = detection_loss(
-        model, {"picture": picture, "boxes": boxes, "labels": labels}, DetectionLossConfig()
+        model, {"image": image, "boxes": boxes, "labels": labels}, DetectionLossConfig()
     )
     more = {
-        "picture": picture,
+        "image": image,
         "boxes": torch.cat([boxes, torch.full((2, 5, 4), 7.0)], 1),
         "labels": torch.cat([labels, torch.full((2, 5), -1)], 1),
     }
     assert torch.equal(detection_loss(model, more, DetectionLossConfig()), loss)
 
 
-def test_pictures_without_any_box_give_a_finite_loss() -> None:
+def test_images_without_any_box_give_a_finite_loss() -> None:
     model = tiny()
     batch = {
-        "picture": torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8),
+        "image": torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8),
         "boxes": torch.zeros(2, 3, 4),
         "labels": torch.full((2, 3), -1),
     }

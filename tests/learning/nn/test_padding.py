@@ -33,9 +33,9 @@ def test_a_pyramid_of_a_network_that_pads_by_size_has_its_maps_and_names_and_no_
     assert any(isinstance(module, Conv2dSame) for module in theirs.modules())
     assert not any(isinstance(module, Conv2dSame) for module in pyramid.modules())
     theirs.load_state_dict(pyramid.network.state_dict())
-    pictures = torch.rand(2, 3, 64, 96)
+    images = torch.rand(2, 3, 64, 96)
     with torch.inference_mode():
-        made, expected = pyramid(pictures), theirs.eval()(pictures)
+        made, expected = pyramid(images), theirs.eval()(images)
     assert len(made) == len(expected) == 3
     assert all(torch.equal(one, other) for one, other in zip(made, expected, strict=True))
 

@@ -37,7 +37,7 @@ def test_a_file_decodes_to_the_promised_frames(world: Path) -> None:
         assert presented(row.video) == [Fraction(number, 25) for number in range(300)]
 
 
-def test_a_file_has_sound_as_long_as_its_pictures(world: Path) -> None:
+def test_a_file_has_sound_as_long_as_its_images(world: Path) -> None:
     with av.open(str(read_manifest(world)[0].video)) as container:
         assert container.streams.audio[0].rate == RATE
         samples = np.concatenate([f.to_ndarray() for f in container.decode(audio=0)], axis=1)

@@ -26,7 +26,7 @@ def digest(seed: int, number: int) -> str:
 
 
 def whitest(frame: np.ndarray) -> np.ndarray:
-    """The middle of the pixels that only the ball can have, as parts of the picture (x, y)."""
+    """The middle of the pixels that only the ball can have, as parts of the image (x, y)."""
     y, x = np.nonzero(frame.min(axis=2) > 235)
     return np.array([np.median(x) + 0.5, np.median(y) + 0.5]) / frame.shape[1::-1]
 
@@ -94,7 +94,7 @@ def rendered(frames: Iterator[np.ndarray], count: int) -> np.ndarray:
     return np.stack(list(islice(frames, count))).astype(np.int16)
 
 
-def test_the_picture_moves_and_is_grainy() -> None:
+def test_the_image_moves_and_is_grainy() -> None:
     frames = rendered(render(draw_match(2, 0, SHORT)), 20)
     change = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
     assert np.all(change > 0.5)
@@ -116,8 +116,8 @@ def test_every_pose_is_drawn_in_every_facing(pose: int) -> None:
 
 def test_a_kick_looks_unlike_a_run() -> None:
     shapes = [player_shape(p, 2, 12, tilt=0.5, light=0, shift=0.0) for p in range(len(POSES))]
-    pictures = {shape.cover.tobytes() for shape in shapes}
-    assert len(pictures) == len(POSES)
+    images = {shape.cover.tobytes() for shape in shapes}
+    assert len(images) == len(POSES)
 
 
 def test_the_lines_of_the_pitch_lie_where_they_should() -> None:

@@ -43,14 +43,14 @@ def test_tracks_hold_the_boxes_of_every_frame_of_their_video(world: Path) -> Non
             assert told == {(one.label, one.box) for one in seen}
 
 
-def test_a_video_shows_the_pictures_that_were_drawn(world: Path) -> None:
+def test_a_video_shows_the_images_that_were_drawn(world: Path) -> None:
     row = read_manifest(world)[0]
     with open_video(row.video) as video:
         assert video.frames == 10
         assert video.rate == 10
         shown = video.read(range(10)).astype(int)
-    for frame, (picture, _) in enumerate(render(draw_scene(3, 0, CONFIG))):
-        assert np.abs(shown[frame] - picture).mean() < 6
+    for frame, (image, _) in enumerate(render(draw_scene(3, 0, CONFIG))):
+        assert np.abs(shown[frame] - image).mean() < 6
 
 
 def test_one_process_or_two_and_any_count_write_the_same_scenes(
@@ -72,7 +72,7 @@ def decoded(path: Path) -> bytes:
 
 
 @pytest.mark.slow
-def test_images_come_with_a_line_a_box_in_parts_of_the_picture(tmp_path: Path) -> None:
+def test_images_come_with_a_line_a_box_in_parts_of_the_image(tmp_path: Path) -> None:
     settings = ("kind=images", *SETTINGS[1:])
     manifest = generate("street", tmp_path, count=3, seed=5, settings=settings)
     assert (tmp_path / "classes.txt").read_text().split() == list(LABELS)
@@ -81,8 +81,8 @@ def test_images_come_with_a_line_a_box_in_parts_of_the_picture(tmp_path: Path) -
     for number, row in enumerate(read_manifest(manifest)):
         assert row.video == tmp_path / "images" / f"street-{number:06d}.jpg"
         assert row.labels == tmp_path / "labels" / f"street-{number:06d}.txt"
-        with Image.open(row.video) as picture:
-            assert picture.size == (320, 192)
+        with Image.open(row.video) as image:
+            assert image.size == (320, 192)
         ((_, seen),) = render(draw_scene(5, number, config))
         told = [parsed(line) for line in row.labels.read_text().splitlines()]
         assert len(told) == len(seen)
@@ -109,7 +109,7 @@ def test_another_seed_or_number_is_another_scene() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (("kind=pictures",), "kind"),
+        (("kind=images",), "kind"),
         (("rate=fast",), "needs frames a second"),
         (("width=321",), "multiple of 2"),
         (("smallest_face=50", "largest_face=20"), "above largest_face"),
@@ -139,8 +139,8 @@ def test_a_real_network_finds_the_drawn_faces(packaged_weights: Callable[[str], 
     found = wanted = 0
     for number in range(8):
         scene = draw_scene(21, number, StreetConfig(kind="images"))
-        ((picture, seen),) = render(scene)
-        faces = detector.detect([picture], threshold=0.3)[0]["face"].boxes
+        ((image, seen),) = render(scene)
+        faces = detector.detect([image], threshold=0.3)[0]["face"].boxes
         for one in seen:
             if one.label == "face" and one.share > 0.85 and one.box[3] - one.box[1] >= 20:
                 wanted += 1

@@ -19,7 +19,7 @@ def plain(scene: StreetScene) -> StreetRenderer:
 
 
 def changed(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-    """The bounding box of the pixels in which two pictures differ clearly."""
+    """The bounding box of the pixels in which two images differ clearly."""
     rows, columns = np.nonzero(np.abs(first.astype(int) - second).max(axis=-1) > 3)
     if not len(rows):
         return None
@@ -40,9 +40,9 @@ def test_alone_in_the_street_an_object_changes_the_pixels_of_its_box(number: int
     assert nothing == []
     checked = 0
     for who in everyone:
-        picture, seen = painter.frame(2.0, leave_out=[one for one in everyone if one != who])
+        image, seen = painter.frame(2.0, leave_out=[one for one in everyone if one != who])
         for one in wholes(seen):
-            box = changed(empty, picture)
+            box = changed(empty, image)
             assert box is not None
             np.testing.assert_allclose(one.box, box, atol=1)
             checked += 1
@@ -55,18 +55,18 @@ def test_in_a_crowd_a_box_is_what_would_change_without_the_object(number: int) -
     """So a box is of the visible part: what stands before an object does not change."""
     scene = draw_scene(12, number, CONFIG)
     painter = plain(scene)
-    picture, seen = painter.frame(1.0)
+    image, seen = painter.frame(1.0)
     assert wholes(seen)
     for one in wholes(seen):
         without, _ = painter.frame(1.0, leave_out=[one.track // PARTS])
         x1, y1, x2, y2 = (round(side) for side in one.box)
-        near = np.zeros(picture.shape[:2], bool)
+        near = np.zeros(image.shape[:2], bool)
         near[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = True
-        differs = np.abs(picture.astype(int) - without).max(axis=-1) > 3
+        differs = np.abs(image.astype(int) - without).max(axis=-1) > 3
         # Between the fingers of somebody in front a few pixels may shine through.
         assert (differs & ~near).sum() <= 5 + 0.001 * near.sum()
-        inside = np.where(near[..., None], without, picture)
-        box = changed(picture, inside)
+        inside = np.where(near[..., None], without, image)
+        box = changed(image, inside)
         assert box is not None
         np.testing.assert_allclose(one.box, box, atol=1)
 
@@ -110,13 +110,13 @@ def test_a_face_lies_in_its_head_and_a_head_in_its_person() -> None:
 
 
 @pytest.mark.slow
-def test_boxes_lie_in_the_picture_and_every_label_occurs() -> None:
+def test_boxes_lie_in_the_image_and_every_label_occurs() -> None:
     labels = set()
     for number in range(6):
         scene = draw_scene(15, number, CONFIG)
-        picture, seen = next(render(scene))
-        assert picture.shape == (270, 480, 3)
-        assert picture.dtype == np.uint8
+        image, seen = next(render(scene))
+        assert image.shape == (270, 480, 3)
+        assert image.dtype == np.uint8
         for one in seen:
             x1, y1, x2, y2 = one.box
             assert 0 <= x1 < x2 <= 480
@@ -165,7 +165,7 @@ def test_things_move_and_come_and_go() -> None:
 
 
 @pytest.mark.slow
-def test_the_same_moment_is_the_same_picture_whatever_was_drawn_before() -> None:
+def test_the_same_moment_is_the_same_image_whatever_was_drawn_before() -> None:
     scene = draw_scene(19, 0, CONFIG)
     one, other = (StreetRenderer(scene.plan, scene.times) for _ in range(2))
     for time in (0.2, 3.0, 1.0):

@@ -26,7 +26,7 @@ from playhead.detection.labels.parsed import (
     finite_numbers,
 )
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.events.source import JsonEntry, read_json
 
 __all__ = ["Id", "Ids", "parse", "results_text", "truth_text"]
@@ -38,7 +38,7 @@ Id = int | str
 class Ids:
     """What the ids of a COCO document mean: names and sizes of images, names of classes."""
 
-    pictures: Mapping[Id, str] = field(repr=False)
+    images: Mapping[Id, str] = field(repr=False)
     sizes: Mapping[Id, tuple[int, int] | None] = field(repr=False)
     classes: Mapping[Id, str]
 
@@ -98,7 +98,7 @@ def parse(
             JsonEntry.of(value, f"{path}: annotation {place}")
             for place, value in whole.items("annotations")
         ]
-    boxes: dict[Id, list[ParsedBox | None]] = {number: [] for number in ids.pictures}
+    boxes: dict[Id, list[ParsedBox | None]] = {number: [] for number in ids.images}
     for place, entry in enumerate(entries, start=1):
         number = _id(entry, "image_id")
         if number not in boxes:
@@ -121,7 +121,7 @@ def parse(
             split=split_of(Path(name)) or split,
             broken=None in boxes[number],
         )
-        for number, name in ids.pictures.items()
+        for number, name in ids.images.items()
     ]
     return ParsedLabels(tuple(dict.fromkeys(ids.classes.values())), images)
 
@@ -188,53 +188,51 @@ def _id(entry: JsonEntry, key: str) -> Id:
     return value
 
 
-def truth_text(pictures: PictureSet, names: Sequence[str]) -> str:
+def truth_text(images: ImageSet, names: Sequence[str]) -> str:
     """A document of ground truth; images and classes are numbered from 1 in their order."""
     document = {
         "images": [
             {"id": number, "file_name": name, "width": image.size[0], "height": image.size[1]}
-            for number, (image, name) in enumerate(
-                zip(pictures.pictures, names, strict=True), start=1
-            )
+            for number, (image, name) in enumerate(zip(images.images, names, strict=True), start=1)
         ],
         "annotations": [
             {"id": place, "iscrowd": 0, "area": row["bbox"][2] * row["bbox"][3], **row}
-            for place, row in enumerate(_rows(pictures), start=1)
+            for place, row in enumerate(_rows(images), start=1)
         ],
         "categories": [
-            {"id": number, "name": name} for number, name in enumerate(pictures.classes, start=1)
+            {"id": number, "name": name} for number, name in enumerate(images.classes, start=1)
         ],
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def results_text(pictures: PictureSet, names: Sequence[str], ids: Ids | None = None) -> str:
+def results_text(images: ImageSet, names: Sequence[str], ids: Ids | None = None) -> str:
     """A list of results; numbered as in `ids`, or from 1 in the order of images and classes.
 
     Raises LabelError for an image or a class that `ids` do not know.
     """
-    images: dict[str, Id] = {name: number for number, name in enumerate(names, start=1)}
-    classes: dict[str, Id] = {name: number for number, name in enumerate(pictures.classes, start=1)}
+    image_ids: dict[str, Id] = {name: number for number, name in enumerate(names, start=1)}
+    classes: dict[str, Id] = {name: number for number, name in enumerate(images.classes, start=1)}
     if ids is not None:
-        images = {name: number for number, name in ids.pictures.items()}
+        image_ids = {name: number for number, name in ids.images.items()}
         classes = {name: number for number, name in ids.classes.items()}
     results = []
-    for row in _rows(pictures, scores=True):
+    for row in _rows(images, scores=True):
         name = names[row["image_id"] - 1]
-        label = pictures.classes[row["category_id"] - 1]
-        if name not in images or label not in classes:
+        label = images.classes[row["category_id"] - 1]
+        if name not in image_ids or label not in classes:
             raise LabelError(
                 f"{name}: the image or its class {label!r} is not in the document whose ids the "
                 "results should have"
             )
-        row |= {"image_id": images[name], "category_id": classes[label]}
+        row |= {"image_id": image_ids[name], "category_id": classes[label]}
         results.append(row | {"file_name": name, "category": label})
     return json.dumps(results, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _rows(pictures: PictureSet, *, scores: bool = False) -> list[dict[str, Any]]:
+def _rows(images: ImageSet, *, scores: bool = False) -> list[dict[str, Any]]:
     rows = []
-    for number, image in enumerate(pictures.pictures, start=1):
+    for number, image in enumerate(images.images, start=1):
         for place, label in enumerate(image.labels.tolist()):
             x1, y1, x2, y2 = image.boxes[place].tolist()
             row = {"image_id": number, "category_id": label + 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}

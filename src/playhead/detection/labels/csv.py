@@ -1,4 +1,4 @@
-"""CSV of boxes: `picture,label,score,x1,y1,x2,y2`, as competitions ask for it.
+"""CSV of boxes: `image,label,score,x1,y1,x2,y2`, as competitions ask for it.
 
 Corners are pixels of the displayed image. A row with an image alone means that it has no objects.
 """
@@ -19,12 +19,12 @@ from playhead.detection.labels.parsed import (
     finite_numbers,
 )
 from playhead.errors import LabelError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.events.source import csv_rows, read_text
 
 __all__ = ["COLUMNS", "boxes_text", "check_names", "parse"]
 
-COLUMNS = ("picture", "label", "score", "x1", "y1", "x2", "y2")
+COLUMNS = ("image", "label", "score", "x1", "y1", "x2", "y2")
 _REQUIRED = tuple(name for name in COLUMNS if name != "score")
 
 
@@ -37,9 +37,9 @@ def parse(path: Path, report: Report) -> ParsedLabels:
         return ParsedLabels(None, [])  # a header without rows: predictions of no objects
     boxes: dict[str, list[ParsedBox | None]] = {}
     for where, cells in csv_rows(path, _REQUIRED, ("score",)):
-        name = cells.pop("picture").replace("\\", "/")
+        name = cells.pop("image").replace("\\", "/")
         if not name:
-            raise LabelError(f"{where}: names no picture")
+            raise LabelError(f"{where}: names no image")
         of_image = boxes.setdefault(name, [])
         if any(cells.values()):
             of_image.append(_parse_row(int(where.rpartition(" ")[2]), cells, where, report))
@@ -79,16 +79,16 @@ def check_names(names: Iterable[str]) -> None:
             )
 
 
-def boxes_text(pictures: PictureSet, names: Sequence[str]) -> str:
+def boxes_text(images: ImageSet, names: Sequence[str]) -> str:
     """All boxes of a set as CSV; an image without boxes has a row of its own."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    check_names((*names, *pictures.classes))
-    for image, name in zip(pictures.pictures, names, strict=True):
+    check_names((*names, *images.classes))
+    for image, name in zip(images.images, names, strict=True):
         for row, label in enumerate(image.labels.tolist()):
             corners = (repr(value) for value in image.boxes[row].tolist())
-            writer.writerow([name, pictures.classes[label], str(image.scores[row]), *corners])
+            writer.writerow([name, images.classes[label], str(image.scores[row]), *corners])
         if not len(image.labels):
             writer.writerow([name, *[""] * (len(COLUMNS) - 1)])
     return text.getvalue()

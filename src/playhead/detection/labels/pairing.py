@@ -23,7 +23,7 @@ from playhead.detection.labels.names import (
     without_suffix,
 )
 from playhead.errors import LabelError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 
 __all__ = ["ImageIndex", "pair"]
 
@@ -105,7 +105,7 @@ def _key(path: Path) -> _Key:
     )
 
 
-def pair(truth: PictureSet, predictions: PictureSet, *, ignore_classes: bool = False) -> PictureSet:
+def pair(truth: ImageSet, predictions: ImageSet, *, ignore_classes: bool = False) -> ImageSet:
     """The predictions in the order of the truth's images and classes, with its paths and sizes.
 
     An image that the predictions do not name has no boxes.
@@ -125,10 +125,10 @@ def pair(truth: PictureSet, predictions: PictureSet, *, ignore_classes: bool = F
     new: NDArray[np.int32] = np.array(
         [*(numbers.get(name, -1) for name in predictions.classes), -1], np.int32
     )
-    index = ImageIndex(image.path for image in truth.pictures)
-    sizes = {image.path: image.size for image in truth.pictures}
-    predicted: dict[Path, LabelledPicture] = {}
-    for image in predictions.pictures:
+    index = ImageIndex(image.path for image in truth.images)
+    sizes = {image.path: image.size for image in truth.images}
+    predicted: dict[Path, LabelledImage] = {}
+    for image in predictions.images:
         path = index.find_whole(str(image.path))
         if path is None:
             raise LabelError(
@@ -142,15 +142,13 @@ def pair(truth: PictureSet, predictions: PictureSet, *, ignore_classes: bool = F
                 f"image has {sizes[path][0]}x{sizes[path][1]}; predict on the image itself"
             )
     empty = (np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32))
-    pictures = []
-    for true in truth.pictures:
+    images = []
+    for true in truth.images:
         image_of = predicted.get(true.path)
         boxes, labels, scores = (
             empty if image_of is None else (image_of.boxes, image_of.labels, image_of.scores)
         )
         labels = new[labels]
         known = labels >= 0
-        pictures.append(
-            replace(true, boxes=boxes[known], labels=labels[known], scores=scores[known])
-        )
-    return PictureSet(truth.classes, tuple(pictures))
+        images.append(replace(true, boxes=boxes[known], labels=labels[known], scores=scores[known]))
+    return ImageSet(truth.classes, tuple(images))

@@ -1,6 +1,6 @@
 """Reading labelled images, ground truth or predictions, in any format.
 
-`read_pictures` is strict: LabelError names the file and the line of whatever is wrong. `playhead
+`read_image_set` is strict: LabelError names the file and the line of whatever is wrong. `playhead
 detection normalise` repairs what can be repaired; it starts from `parse_labels`.
 """
 
@@ -26,23 +26,23 @@ from playhead.detection.labels.parsed import (
     refuse,
 )
 from playhead.errors import LabelError, PlayheadError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.events.source import csv_rows
 from playhead.files import inside
 from playhead.media.stills import still_size
 
 __all__ = [
-    "UnseenPicture",
+    "UnseenImage",
     "of_split",
     "parse_labels",
+    "read_image_set",
     "read_pair",
-    "read_pictures",
     "refuse_unseen",
 ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class UnseenPicture(LabelledPicture):
+class UnseenImage(LabelledImage):
     """An image that labels name and whose file is not in the folder of the images.
 
     Its path is the name in the labels, which pairs it with predictions. Whatever file that leads
@@ -50,26 +50,26 @@ class UnseenPicture(LabelledPicture):
     """
 
 
-def refuse_unseen(pictures: PictureSet, source: Path | str) -> None:
+def refuse_unseen(images: ImageSet, source: Path | str) -> None:
     """Raise LabelError where labels name images whose files are missing."""
-    unseen = [image for image in pictures.pictures if isinstance(image, UnseenPicture)]
+    unseen = [image for image in images.images if isinstance(image, UnseenImage)]
     if unseen:
         raise LabelError(
-            f"{source}: {len(unseen)} of {len(pictures)} images are missing, the first is "
+            f"{source}: {len(unseen)} of {len(images)} images are missing, the first is "
             f"{unseen[0].path}; put them into the folder of the images"
         )
 
 
-def read_pictures(
+def read_image_set(
     path: Path | str,
     split: str | None = None,
     classes: Sequence[str] | None = None,
     images: Path | str | None = None,
     *,
-    like: PictureSet | None = None,
+    like: ImageSet | None = None,
     ids: Path | None = None,
     crowds: bool = False,
-) -> PictureSet:
+) -> ImageSet:
     """Read the labels or predictions in `path`.
 
     path: a set (a folder with `manifest.csv`), a folder of YOLO or VOC labels, a `data.yaml`, a
@@ -85,22 +85,22 @@ def read_pictures(
 
     >>> import pathlib, tempfile
     >>> rows = pathlib.Path(tempfile.mkdtemp(), "submission.csv")
-    >>> _ = rows.write_text("picture,label,score,x1,y1,x2,y2\\na.jpg,car,0.9,4,6,20,18\\n")
-    >>> read_pictures(rows).pictures[0].boxes.tolist()
+    >>> _ = rows.write_text("image,label,score,x1,y1,x2,y2\\na.jpg,car,0.9,4,6,20,18\\n")
+    >>> read_image_set(rows).images[0].boxes.tolist()
     [[4.0, 6.0, 20.0, 18.0]]
     """
     path, images = Path(path), None if images is None else Path(images)
-    truth = {} if like is None else {picture.path: picture for picture in like.pictures}
+    truth = {} if like is None else {known.path: known for known in like.images}
     layout = find_layout(path, images=images, index=None if like is None else ImageIndex(truth))
     result_ids = None if ids is None else coco.Ids.read(ids)
     labels = parse_labels(layout, refuse, ids=result_ids, crowds=crowds)
     numbers = _class_numbers(path, labels, classes, like)
     root = layout.images.root
     parsed_of: dict[Path, ParsedImage] = {}
-    pictures = []
+    labelled = []
     for image in labels.images:
         file = _find_file(image, layout, whole=like is not None)
-        size, seen = image.size, file is not None and not isinstance(truth.get(file), UnseenPicture)
+        size, seen = image.size, file is not None and not isinstance(truth.get(file), UnseenImage)
         if file in truth and any(truth[file].size):
             size = truth[file].size
         elif file is not None and seen and size is None:
@@ -117,23 +117,23 @@ def read_pictures(
                 f"{image.file}: has labels of {file}, and so has {first.file}; "
                 "`playhead detection normalise` merges them"
             )
-        kind = LabelledPicture if seen else UnseenPicture
+        kind = LabelledImage if seen else UnseenImage
         known = replace(image, path=file, split=labels.splits.get(file, image.split), size=size)
-        pictures.append(_picture(kind, known, numbers, root if seen else None))
+        labelled.append(_image(kind, known, numbers, root if seen else None))
     if layout.format == "yolo" and like is None and (path.is_dir() or path == layout.data_yaml):
         for file in layout.images.paths:  # one without a label file has no objects
             if file not in parsed_of and root is not None:
                 of_file = labels.splits.get(file, split_of(file.relative_to(root)))
                 size = still_size(file)
                 empty = ParsedImage("", file, (), size=size, split=of_file, path=file)
-                pictures.append(_picture(LabelledPicture, empty, numbers, root))
-        pictures.sort(key=lambda picture: picture.path)
-    read = PictureSet(tuple(numbers), tuple(pictures))
+                labelled.append(_image(LabelledImage, empty, numbers, root))
+        labelled.sort(key=lambda labelled_image: labelled_image.path)
+    read = ImageSet(tuple(numbers), tuple(labelled))
     return read if split is None else of_split(read, split, path)
 
 
 def _class_numbers(
-    path: Path, labels: ParsedLabels, classes: Sequence[str] | None, like: PictureSet | None
+    path: Path, labels: ParsedLabels, classes: Sequence[str] | None, like: ImageSet | None
 ) -> dict[str, int]:
     """The number of each class; LabelError where there are only numbers, or a class twice."""
     names = list(classes or ())
@@ -171,9 +171,9 @@ def _find_file(image: ParsedImage, layout: Layout, *, whole: bool) -> Path | Non
     return found[0] if found else None
 
 
-def _picture(
-    kind: type[LabelledPicture], image: ParsedImage, numbers: Mapping[str, int], root: Path | None
-) -> LabelledPicture:
+def _image(
+    kind: type[LabelledImage], image: ParsedImage, numbers: Mapping[str, int], root: Path | None
+) -> LabelledImage:
     """The image with its boxes in pixels; LabelError for an unknown class or a score off 0 to 1.
 
     root: that its file is named relative to, where labels name no group
@@ -209,30 +209,30 @@ def read_pair(
     *,
     split: str | None = None,
     images: Path | str | None = None,
-) -> tuple[PictureSet, PictureSet]:
+) -> tuple[ImageSet, ImageSet]:
     """Read the ground truth and its predictions, the latter in the order of the former.
 
-    Raises LabelError as `read_pictures` and `pair` do. Predictions may cover the whole set where
+    Raises LabelError as `read_image_set` and `pair` do. Predictions may cover the whole set where
     one `split` is asked for.
     """
-    whole = read_pictures(truth, images=images, crowds=True)
+    whole = read_image_set(truth, images=images, crowds=True)
     ids = Path(truth) if Path(truth).suffix.lower() == ".json" else None
-    paired = pair(whole, read_pictures(predictions, images=images, like=whole, ids=ids))
+    paired = pair(whole, read_image_set(predictions, images=images, like=whole, ids=ids))
     if split is None:
         return whole, paired
-    places = [place for place, image in enumerate(whole.pictures) if image.split == split]
+    places = [place for place, image in enumerate(whole.images) if image.split == split]
     return of_split(whole, split, Path(truth)), paired.chosen(places)
 
 
-def of_split(pictures: PictureSet, split: str, path: Path) -> PictureSet:
+def of_split(images: ImageSet, split: str, path: Path) -> ImageSet:
     """The images of one split; LabelError, with the splits of the set, where it has none."""
-    places = [place for place, image in enumerate(pictures.pictures) if image.split == split]
+    places = [place for place, image in enumerate(images.images) if image.split == split]
     if not places:
-        known = sorted({image.split for image in pictures.pictures if image.split})
+        known = sorted({image.split for image in images.images if image.split})
         raise LabelError(
             f"{path}: has no split {split!r}; its images are of {', '.join(known) or 'none'}"
         )
-    return pictures.chosen(places)
+    return images.chosen(places)
 
 
 def parse_labels(

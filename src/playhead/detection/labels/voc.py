@@ -20,7 +20,7 @@ from playhead.detection.labels.parsed import (
     finite_numbers,
 )
 from playhead.errors import LabelError
-from playhead.events.images import LabelledPicture
+from playhead.events.images import LabelledImage
 
 __all__ = ["label_text", "parse_file"]
 
@@ -108,22 +108,22 @@ def _size(root: ElementTree.Element) -> tuple[int, int] | None:
     return (width, height) if width and height else None
 
 
-def label_text(picture: LabelledPicture, classes: tuple[str, ...], *, scores: bool) -> str:
+def label_text(image: LabelledImage, classes: tuple[str, ...], *, scores: bool) -> str:
     """The XML file of an image; `scores` gives each object a `score`, which VOC does not know."""
-    width, height = picture.size
+    width, height = image.size
     lines = [
         "<annotation>",
-        f"  <filename>{_escaped(picture.path.name)}</filename>",
+        f"  <filename>{_escaped(image.path.name)}</filename>",
         f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>",
     ]
-    for row, label in enumerate(picture.labels.tolist()):
-        x1, y1, x2, y2 = picture.boxes[row].tolist()
+    for row, label in enumerate(image.labels.tolist()):
+        x1, y1, x2, y2 = image.boxes[row].tolist()
         sides = zip(_CORNERS, (x1 + 1, y1 + 1, x2, y2), strict=True)
         box = "".join(
             f"<{name}>{int(value) if value == int(value) else repr(value)}</{name}>"
             for name, value in sides
         )
-        score = f"<score>{picture.scores[row]}</score>" if scores else ""
+        score = f"<score>{image.scores[row]}</score>" if scores else ""
         name = f"<name>{_escaped(classes[label])}</name>"
         lines.append(f"  <object>{name}{score}<bndbox>{box}</bndbox></object>")
     return "\n".join([*lines, "</annotation>", ""])

@@ -13,17 +13,17 @@ from playhead.detection.labels import coco, csv, voc, yolo
 from playhead.detection.labels.layout import MANIFEST, SUBMISSION
 from playhead.detection.labels.names import image_name, plain_name, without_suffix
 from playhead.errors import LabelError, StorageError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.files import inside, write_text
 
-__all__ = ["KINDS", "is_text", "label_names", "names_of", "write_pictures", "write_set"]
+__all__ = ["KINDS", "is_text", "label_names", "names_of", "write_images", "write_set"]
 
 KINDS = ("yolo", "voc", "coco", "csv")
 
 
-def write_pictures(
-    pictures: PictureSet,
+def write_images(
+    images: ImageSet,
     out: Path,
     kinds: Iterable[str],
     *,
@@ -39,44 +39,44 @@ def write_pictures(
     predictions: scores are written, and COCO is a list of results; with `ids` numbered as there
     Returns the paths. Raises LabelError for an unknown format, and names that clash.
     """
-    names = names_of([image.path for image in pictures.pictures], root)
+    names = names_of([image.path for image in images.images], root)
     written: list[Path] = []
     for kind in kinds:
         match kind:
             case "yolo":
-                written += _write_yolo(pictures, out, names, predictions)
+                written += _write_yolo(images, out, names, predictions)
             case "voc":
 
-                def xml_text(image: LabelledPicture) -> str:
-                    return voc.label_text(image, pictures.classes, scores=predictions)
+                def xml_text(image: LabelledImage) -> str:
+                    return voc.label_text(image, images.classes, scores=predictions)
 
                 files = label_names(names, ".xml")
-                written += _write_each(pictures, out / "Annotations", files, xml_text)
+                written += _write_each(images, out / "Annotations", files, xml_text)
             case "coco" if predictions:
                 known = None if ids is None else coco.Ids.read(ids)
-                text = coco.results_text(pictures, names, known)
+                text = coco.results_text(images, names, known)
                 written.append(_write(out / "predictions.coco.json", text))
             case "coco":
-                text = coco.truth_text(pictures, names)
+                text = coco.truth_text(images, names)
                 written.append(_write(out / "annotations.coco.json", text))
             case "csv":
                 path = out / (SUBMISSION if predictions else "boxes.csv")
-                written.append(_write(path, csv.boxes_text(pictures, names)))
+                written.append(_write(path, csv.boxes_text(images, names)))
             case _:
                 raise LabelError(f"{kind!r} is no format of labels; known are {', '.join(KINDS)}")
     return written
 
 
-def write_set(pictures: PictureSet, folder: Path) -> Path:
+def write_set(images: ImageSet, folder: Path) -> Path:
     """Write `labels`, `classes.txt` and `manifest.csv` for images that lie in `folder/images`.
 
     Returns the manifest. Raises LabelError for no images, or one that lies elsewhere.
     """
-    names = names_of([image.path for image in pictures.pictures], folder / "images")
-    labels = _write_yolo(pictures, folder, names, False)
+    names = names_of([image.path for image in images.images], folder / "images")
+    labels = _write_yolo(images, folder, names, False)
     rows = [
         ManifestRow(video=image.path, labels=path, group=image.group, split=image.split)
-        for image, path in zip(pictures.pictures, labels, strict=False)
+        for image, path in zip(images.images, labels, strict=False)
     ]
     write_manifest(rows, folder / MANIFEST)
     return folder / MANIFEST
@@ -144,23 +144,23 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _write_yolo(pictures: PictureSet, out: Path, names: Sequence[str], scores: bool) -> list[Path]:
-    def text_of(image: LabelledPicture) -> str:
+def _write_yolo(images: ImageSet, out: Path, names: Sequence[str], scores: bool) -> list[Path]:
+    def text_of(image: LabelledImage) -> str:
         return yolo.label_text(image, scores=scores)
 
-    written = _write_each(pictures, out / "labels", label_names(names, ".txt"), text_of)
-    yolo.write_classes(pictures.classes, out)
+    written = _write_each(images, out / "labels", label_names(names, ".txt"), text_of)
+    yolo.write_classes(images.classes, out)
     return [*written, out / yolo.CLASSES]
 
 
 def _write_each(
-    pictures: PictureSet,
+    images: ImageSet,
     folder: Path,
     names: Sequence[str],
-    text_of: Callable[[LabelledPicture], str],
+    text_of: Callable[[LabelledImage], str],
 ) -> list[Path]:
     """Each label file whole or not at all, without waiting for the disk: there are many."""
-    texts = [text_of(image) for image in pictures.pictures]
+    texts = [text_of(image) for image in images.images]
     paths = [inside(folder, name) for name in names]
     for path, text in zip(paths, texts, strict=True):
         temporary = path.with_name(f".{path.name}.partial")

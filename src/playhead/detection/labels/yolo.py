@@ -21,7 +21,7 @@ from playhead.detection.labels.parsed import (
     refuse,
 )
 from playhead.errors import LabelError
-from playhead.events.images import LabelledPicture
+from playhead.events.images import LabelledImage
 from playhead.files import write_text
 
 __all__ = [
@@ -84,20 +84,20 @@ def _parse_line(number: int, cells: list[str], where: str, report: Report) -> Pa
     return checked_box(number, int(label), corners, score, where=where, report=report)
 
 
-def label_text(picture: LabelledPicture, *, scores: bool) -> str:
+def label_text(image: LabelledImage, *, scores: bool) -> str:
     """The label file of an image, with ten digits a fraction; `scores` adds the sixth column."""
-    width, height = picture.size
-    if len(picture.boxes) and min(width, height) < 1:
+    width, height = image.size
+    if len(image.boxes) and min(width, height) < 1:
         raise LabelError(
-            f"{picture.path}: YOLO needs the size of the image, which is not known; give the "
+            f"{image.path}: YOLO needs the size of the image, which is not known; give the "
             "folder of the images"
         )
-    x1, y1, x2, y2 = picture.boxes.T
+    x1, y1, x2, y2 = image.boxes.T
     columns = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
     lines = []
-    for row, label in enumerate(picture.labels.tolist()):
+    for row, label in enumerate(image.labels.tolist()):
         cells = [str(label), *(f"{column[row]:.10g}" for column in columns)]
-        lines.append(" ".join([*cells, str(picture.scores[row])] if scores else cells))
+        lines.append(" ".join([*cells, str(image.scores[row])] if scores else cells))
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -27,7 +27,7 @@ from playhead.detection.normalise.split import assign_splits, group_of
 from playhead.detection.normalise.warnings import warnings_of
 from playhead.detection.normalise.write import check_out, write_normalised
 from playhead.errors import LabelError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 
 __all__ = ["normalise"]
 
@@ -49,7 +49,7 @@ def normalise(
     made, files = _assembled(images, classes, config)
     warnings = warnings_of(config, made, sources, images)
     reports = [source.report for source in sources]
-    if not made.pictures:
+    if not made.images:
         raise LabelError(
             f"no image is left of {', '.join(report.name for report in reports)}: "
             f"{'; '.join(warnings) or 'their labels are empty'}"
@@ -64,12 +64,12 @@ def normalise(
 
 def _assembled(
     images: Sequence[MergedImage], classes: Sequence[str], config: NormaliseConfig
-) -> tuple[PictureSet, list[Path]]:
+) -> tuple[ImageSet, list[Path]]:
     """The set, its paths those under `images`, and the file of each of its images."""
     boxes_of = {image.path: merge_boxes(image, config) for image in images}
     number = {name: place for place, name in enumerate(classes)}
     groups: dict[str, str] = {}
-    made: dict[str, tuple[LabelledPicture, Path]] = {}
+    made: dict[str, tuple[LabelledImage, Path]] = {}
     kept = [image for image in images if boxes_of[image.path] is not None]
     for name, image in unique_names(kept).items():
         boxes, labels = boxes_of[image.path] or (np.zeros((0, 4)), [])
@@ -79,7 +79,7 @@ def _assembled(
             if matched is None:
                 image.source.report.add(Repair.NO_GROUP, str(image.path))
             group = matched or group
-        picture = LabelledPicture(
+        labelled = LabelledImage(
             path=Path(name),
             size=image.size,
             boxes=boxes,
@@ -89,26 +89,26 @@ def _assembled(
             group=groups.setdefault(image.digest, group),
             split=image.given_split if config.split else image.given_split or image.split,
         )
-        made[name] = picture, image.path
+        made[name] = labelled, image.path
     ordered = [made[name] for name in sorted(made)]
-    pictures = PictureSet(tuple(number), tuple(picture for picture, _ in ordered))
-    return _with_splits(pictures, config), [path for _, path in ordered]
+    assembled = ImageSet(tuple(number), tuple(labelled for labelled, _ in ordered))
+    return _with_splits(assembled, config), [path for _, path in ordered]
 
 
-def _with_splits(made: PictureSet, config: NormaliseConfig) -> PictureSet:
+def _with_splits(made: ImageSet, config: NormaliseConfig) -> ImageSet:
     """The set with a split for each image that has none: that of its group, or by the shares."""
     if not config.split:
         return made
     splits: dict[str, str] = {}
-    for image in made.pictures:
+    for image in made.images:
         if image.split is not None:
             splits.setdefault(image.group, image.split)
-    left = [image for image in made.pictures if image.group not in splits]
+    left = [image for image in made.images if image.group not in splits]
     if left:
         classes = len(made.classes)
         counts = np.array([np.bincount(image.labels, minlength=classes) for image in left])
         groups = [image.group for image in left]
         shares = assign_splits(groups, counts.reshape(-1, classes), config.shares(), config.seed)
         splits |= dict(zip(groups, shares, strict=True))
-    pictures = (replace(one, split=one.split or splits[one.group]) for one in made.pictures)
-    return PictureSet(made.classes, tuple(pictures))
+    images = (replace(one, split=one.split or splits[one.group]) for one in made.images)
+    return ImageSet(made.classes, tuple(images))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from playhead.detection.labels.parsed import Problem
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.output import print_error, print_table
 
 __all__ = ["OUTCOMES", "Kind", "NormaliseReport", "Repair", "SourceReport", "counted"]
@@ -147,7 +147,7 @@ class NormaliseReport:
     """
 
     out: Path | None
-    made: PictureSet
+    made: ImageSet
     sources: Sequence[SourceReport]
     warnings: Sequence[str]
 
@@ -157,13 +157,13 @@ class NormaliseReport:
             "job": "detection",
             "out": None if self.out is None else str(self.out),
             "dry_run": self.out is None,
-            "pictures": len(self.made),
-            "groups": len({image.group for image in self.made.pictures}),
+            "images": len(self.made),
+            "groups": len({image.group for image in self.made.images}),
             "boxes": sum(self.made.count().values()),
             "classes": self.made.count(),
             "failed_files": self.failed,
             "splits": {
-                split: {"pictures": len(part), "boxes": sum(part.count().values())}
+                split: {"images": len(part), "boxes": sum(part.count().values())}
                 for split, part in self._splits().items()
             },
             "warnings": list(self.warnings),
@@ -177,7 +177,7 @@ class NormaliseReport:
 
     def describe(self) -> str:
         """What was made, in a line."""
-        groups = counted(len({image.group for image in self.made.pictures}), "group")
+        groups = counted(len({image.group for image in self.made.images}), "group")
         boxes = counted(sum(self.made.count().values()), "box", "es")
         text = f"{counted(len(self.made), 'image')} in {groups} with {boxes}"
         return f"{text}: nothing was written" if self.out is None else f"{self.out}: {text}"
@@ -205,8 +205,8 @@ class NormaliseReport:
             for name, count in self.made.count().items()
         ]
 
-    def _splits(self) -> dict[str, PictureSet]:
-        images = self.made.pictures
+    def _splits(self) -> dict[str, ImageSet]:
+        images = self.made.images
         names = sorted({image.split for image in images if image.split})
         return {
             name: self.made.chosen([k for k, image in enumerate(images) if image.split == name])

@@ -7,7 +7,7 @@ from playhead.detection.labels.parsed import Problem
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.normalise.report import Repair, SourceReport, counted
 from playhead.detection.normalise.sources import MergedImage, Source
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 
 __all__ = ["warnings_of"]
 
@@ -22,7 +22,7 @@ _LEAST_CHANCE = 2.0
 
 def warnings_of(
     config: NormaliseConfig,
-    made: PictureSet,
+    made: ImageSet,
     sources: Sequence[Source],
     images: Sequence[MergedImage],
 ) -> list[str]:
@@ -35,7 +35,7 @@ def warnings_of(
             f"no source has a class {', '.join(needless)} to map; known are {', '.join(own)}"
         )
     empty = [name for name, count in made.count().items() if not count]
-    if empty and made.pictures:
+    if empty and made.images:
         warnings.append(
             f"no box of {', '.join(empty)}: a detector cannot learn a class without boxes; leave "
             "it out with --classes, or map it"
@@ -47,7 +47,7 @@ def warnings_of(
         for name, count, total in _partly_labelled(images)
     ]
     splits: defaultdict[str, set[str]] = defaultdict(set)
-    for image in made.pictures:
+    for image in made.images:
         splits[image.group].update([image.split] if image.split else [])
     leaks = sorted(group for group, of_group in splits.items() if len(of_group) > 1)
     if leaks:

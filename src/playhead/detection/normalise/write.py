@@ -12,7 +12,7 @@ from playhead.detection.labels.write import write_set
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.normalise.report import NormaliseReport
 from playhead.errors import ConfigError, StorageError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.files import write_text
 from playhead.progress import progress
 
@@ -61,13 +61,13 @@ def write_normalised(report: NormaliseReport, files: Sequence[Path], out: Path) 
     try:
         images = []
         with progress("copying images", len(files)) as bar:
-            for image, file in zip(report.made.pictures, files, strict=True):
+            for image, file in zip(report.made.images, files, strict=True):
                 target = new / "images" / image.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
                 images.append(replace(image, path=target))
                 bar.advance(1, file.name)
-        write_set(PictureSet(report.made.classes, tuple(images)), new)
+        write_set(ImageSet(report.made.classes, tuple(images)), new)
         write_report(report, new / REPORT)
         if out.exists():
             out.rename(old)

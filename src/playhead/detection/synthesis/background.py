@@ -30,7 +30,7 @@ _EMPTY = 128
 
 
 def clean_background(
-    picture: Bytes,
+    image: Bytes,
     boxes: NDArray[np.floating],
     *,
     margin: float = 0.1,
@@ -41,13 +41,13 @@ def clean_background(
     margin: around a box on each side, as a share of that side, two pixels at least; what is filled
     reaches that far. Where too little is left for a texture, `grain` takes its place.
     """
-    hidden = hidden_by(boxes, picture.shape[:2], margin)
-    cleaned = picture.copy()
+    hidden = hidden_by(boxes, image.shape[:2], margin)
+    cleaned = image.copy()
     if hidden.all():
         cleaned[...] = _EMPTY
     elif hidden.any():
         part = _around(hidden)
-        cleaned[part] = _filled(picture[part], hidden[part], filling)
+        cleaned[part] = _filled(image[part], hidden[part], filling)
     return cleaned
 
 
@@ -72,16 +72,16 @@ def _around(hidden: Mask) -> tuple[slice, slice]:
     return parts[0], parts[1]
 
 
-def _filled(picture: Bytes, hidden: Mask, filling: Filling) -> Bytes:
-    texture = textured(picture, hidden) if filling == "texture" else None
+def _filled(image: Bytes, hidden: Mask, filling: Filling) -> Bytes:
+    texture = textured(image, hidden) if filling == "texture" else None
     if texture is not None:
         return texture
-    known = np.where(hidden[..., None], 0, picture).astype(np.float32)
+    known = np.where(hidden[..., None], 0, image).astype(np.float32)
     ring = spread(hidden, _RING) & ~hidden
     filled = np.stack([push_pull(np.where(ring, known[..., c], 0), ring) for c in range(3)], axis=2)
     if filling != "smooth":
         filled[hidden] += _mirrored_grain(known, hidden)
-    result = picture.copy()
+    result = image.copy()
     result[hidden] = np.rint(filled[hidden]).clip(0, 255)
     return result
 

@@ -14,7 +14,7 @@ from playhead.detection.labels.write import names_of
 from playhead.detection.synthesis.background import clean_background, hidden_by
 from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.errors import LabelError, MediaError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.media.stills import read_still
 
 __all__ = ["Background", "Backgrounds"]
@@ -43,7 +43,7 @@ class Backgrounds:
     failed: what could not be read, by name; filled_too_far: images left out as mostly hole
     """
 
-    pictures: tuple[LabelledPicture, ...]
+    images: tuple[LabelledImage, ...]
     names: tuple[str, ...]
     config: SynthesisConfig
     filled_too_far: int = 0
@@ -55,15 +55,13 @@ class Backgrounds:
         self._room = self.config.background_mb * 1e6
 
     @classmethod
-    def of_set(cls, labelled: PictureSet, config: SynthesisConfig) -> Self:
+    def of_set(cls, labelled: ImageSet, config: SynthesisConfig) -> Self:
         """The images of a set of which the holes leave enough.
 
         Raises LabelError where that is none.
         """
         usable = tuple(
-            image
-            for image in labelled.pictures
-            if _filled_share(image, config) <= config.filled_most
+            image for image in labelled.images if _filled_share(image, config) <= config.filled_most
         )
         if not usable:
             raise LabelError(
@@ -81,8 +79,8 @@ class Backgrounds:
         if not paths:
             raise LabelError(f"{folder}: holds no images; name a folder of backgrounds")
         nothing = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)
-        pictures = tuple(LabelledPicture(path, (0, 0), *nothing) for path in paths)
-        return cls(pictures, names_of(paths, folder), config)
+        images = tuple(LabelledImage(path, (0, 0), *nothing) for path in paths)
+        return cls(images, names_of(paths, folder), config)
 
     def checksum(self) -> str:
         """Of their names; in a set, what they hold is in the checksum of the set."""
@@ -91,19 +89,19 @@ class Backgrounds:
     def draw(self, rng: np.random.Generator) -> Background:
         """One of them, another where it cannot be read; MediaError after 20 of those."""
         clean = bool(rng.random() < self.config.clean)
-        places = rng.integers(len(self.pictures), size=_OTHERS)
+        places = rng.integers(len(self.images), size=_OTHERS)
         for place in places.tolist():
             try:
                 return self._read(place, clean=clean)
             except MediaError as error:
                 self.failed[self.names[place]] = str(error)
         raise MediaError(
-            f"{len(self.failed)} of {len(self.pictures)} backgrounds cannot be read, the last: "
+            f"{len(self.failed)} of {len(self.images)} backgrounds cannot be read, the last: "
             f"{self.failed[self.names[place]]}"
         )
 
     def _read(self, place: int, *, clean: bool) -> Background:
-        image, name = self.pictures[place], self.names[place]
+        image, name = self.images[place], self.names[place]
         if clean and place in self._kept:
             return Background(name, image.path, self._kept[place], *_nothing())
         pixels, factor = _shrunk(read_still(image.path), self.config.size)
@@ -133,7 +131,7 @@ def _shrunk(pixels: Bytes, longest: int) -> tuple[Bytes, NDArray[np.float64]]:
     return np.asarray(smaller), np.tile((size[0] / wide, size[1] / high), 2)
 
 
-def _filled_share(image: LabelledPicture, config: SynthesisConfig) -> float:
+def _filled_share(image: LabelledImage, config: SynthesisConfig) -> float:
     ratio = min(_COARSE / max(image.size), 1.0)
     shape = max(round(image.size[1] * ratio), 1), max(round(image.size[0] * ratio), 1)
     return float(hidden_by(image.boxes * ratio, shape, config.margin).mean())

@@ -1,4 +1,4 @@
-"""The configuration of synthesis: cut and paste into whole new pictures."""
+"""The configuration of synthesis: cut and paste into whole new images."""
 
 from collections.abc import Sequence
 from typing import Any

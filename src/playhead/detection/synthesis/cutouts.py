@@ -60,7 +60,7 @@ class Cutout:
 
 
 def cut_out(
-    picture: Bytes,
+    image: Bytes,
     boxes: NDArray[np.floating],
     labels: NDArray[np.integer],
     which: int,
@@ -74,7 +74,7 @@ def cut_out(
     inside: share of another box that must lie in the object's for it to move along
     Raises LabelError for a box without area in the image.
     """
-    high, wide, _ = picture.shape
+    high, wide, _ = image.shape
     edges = np.array([wide, high, wide, high], np.float64)
     own = np.clip(np.asarray(boxes[which], np.float64), 0, edges)
     if not (own[:2] < own[2:]).all():
@@ -88,7 +88,7 @@ def cut_out(
         np.asarray(boxes[carried], np.float64), np.tile(own[:2], 2), np.tile(own[2:], 2)
     )
     return Cutout(
-        picture[top:low, left:right].copy(),
+        image[top:low, left:right].copy(),
         within - (left, top, left, top),
         np.asarray(labels[carried], np.int32),
         float(max(high, wide)),
@@ -174,8 +174,8 @@ class CutoutBank:
         return of_class[int(rng.integers(len(of_class)))]
 
     def _cut(self, labelled: Iterable[Labelled], config: CutPasteConfig) -> Iterator[Cutout]:
-        for origin, (picture, boxes, labels) in enumerate(labelled):
-            high, wide, _ = picture.shape
+        for origin, (image, boxes, labels) in enumerate(labelled):
+            high, wide, _ = image.shape
             clipped = np.clip(np.asarray(boxes, np.float64), 0, (wide, high, wide, high))
             for which in range(len(clipped)):
                 reason = _refused(clipped, which, config)
@@ -183,7 +183,7 @@ class CutoutBank:
                     self.left_out[reason] += 1
                     continue
                 cutout = cut_out(
-                    picture, clipped, labels, which, margin=config.margin, inside=config.inside
+                    image, clipped, labels, which, margin=config.margin, inside=config.inside
                 )
                 cutout = replace(cutout, origin=origin)
                 height, width, _ = cutout.pixels.shape

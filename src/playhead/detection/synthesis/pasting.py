@@ -55,13 +55,13 @@ class Pasted:
 class Scene:
     """A copy of an image to paste into, the boxes in it, and what covers them.
 
-    picture: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,)
+    image: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,)
     """
 
     def __init__(
-        self, picture: Bytes, boxes: NDArray[np.floating], labels: NDArray[np.integer]
+        self, image: Bytes, boxes: NDArray[np.floating], labels: NDArray[np.integer]
     ) -> None:
-        self.picture = picture.copy()
+        self.image = image.copy()
         self._boxes = np.array(boxes, np.float64).reshape(-1, 4)
         self._labels = np.array(labels, np.int32)
         self._layers = np.zeros(len(self._labels), np.int64)
@@ -84,7 +84,7 @@ class Scene:
 
         Returns how it was blended, as `paste` does.
         """
-        covered, used = paste(self.picture, cutout, place, blending, contrast_least=contrast_least)
+        covered, used = paste(self.image, cutout, place, blending, contrast_least=contrast_least)
         self._covers = np.vstack([self._covers, covered])
         self._boxes = np.vstack([self._boxes, cutout.boxes + np.tile(place, 2)])
         self._labels = np.concatenate([self._labels, cutout.labels])
@@ -111,14 +111,14 @@ class Scene:
 
 
 def paste(
-    picture: Bytes,
+    image: Bytes,
     cutout: Cutout,
     place: tuple[int, int],
     blending: Blending,
     *,
     contrast_least: float = 0.0,
 ) -> tuple[NDArray[np.float64], Blending]:
-    """Paste a cut-out into `picture` itself, its upper left pixel at `place`.
+    """Paste a cut-out into `image` itself, its upper left pixel at `place`.
 
     `none` pastes the object's box alone, `feather` fades over the margin around it, `poisson` takes
     the margin in whole; where that leaves less than `contrast_least` of the cut-out's contrast, as
@@ -127,12 +127,12 @@ def paste(
     Raises PlayheadError where the cut-out reaches over the edge of the image.
     """
     (x, y), (high, wide, _) = place, cutout.pixels.shape
-    if not (0 <= x <= picture.shape[1] - wide and 0 <= y <= picture.shape[0] - high):
+    if not (0 <= x <= image.shape[1] - wide and 0 <= y <= image.shape[0] - high):
         raise PlayheadError(
             f"a cut-out of {wide}x{high} at {x}, {y} reaches out of an image of "
-            f"{picture.shape[1]}x{picture.shape[0]}; paste it within"
+            f"{image.shape[1]}x{image.shape[0]}; paste it within"
         )
-    part = picture[y : y + high, x : x + wide]
+    part = image[y : y + high, x : x + wide]
     if blending == "poisson":
         blended = poisson(part, cutout.pixels)
         if contrast_left(blended, cutout.pixels, cutout.core) >= contrast_least:
@@ -149,7 +149,7 @@ def paste(
 
 def paste_into(  # noqa: PLR0917
     rng: np.random.Generator,
-    picture: Bytes,
+    image: Bytes,
     boxes: NDArray[np.floating],
     labels: NDArray[np.integer],
     bank: CutoutBank,
@@ -157,14 +157,14 @@ def paste_into(  # noqa: PLR0917
 ) -> tuple[Bytes, Floats, Labels]:
     """The augmentation: with `probability`, cut-outs of `bank` pasted into the image.
 
-    picture: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,). Returned are new
+    image: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,). Returned are new
     ones: first the visible parts of the boxes that were there, then what was pasted.
     """
-    scene = Scene(picture, boxes, labels)
+    scene = Scene(image, boxes, labels)
     if rng.random() < config.probability:
         paste_some(rng, scene, bank, config)
     left = scene.labels_left(hidden_most=config.hidden_most, least_part=config.least_part)
-    return scene.picture, *left
+    return scene.image, *left
 
 
 def paste_some(
@@ -186,7 +186,7 @@ def _paste_one(
     gain = float(1 + rng.uniform(-config.brightness, config.brightness))
     blending = config.blendings[int(rng.integers(len(config.blendings)))]
     where = rng.random((config.tries, 2))
-    size = _drawn_size(cutout, relative, scene.picture.shape[:2], config)
+    size = _drawn_size(cutout, relative, scene.image.shape[:2], config)
     if size is None:
         return None
     if blending == "poisson":
@@ -220,7 +220,7 @@ def _free_place(
     scene: Scene, cutout: Cutout, where: Floats, overlap_most: float
 ) -> tuple[int, int] | None:
     """The first of places (T, 2), in shares of the room there is, that covers no box too far."""
-    room = np.array(scene.picture.shape[1::-1]) - cutout.pixels.shape[1::-1]
+    room = np.array(scene.image.shape[1::-1]) - cutout.pixels.shape[1::-1]
     places = np.minimum(where * (room + 1), room).astype(np.int64)
     fine = scene.covered_most(cutout.boxes[0] + np.tile(places, (1, 2))) <= overlap_most
     if not fine.any():

@@ -15,7 +15,7 @@ from typing import Any, Self
 from playhead.detection.labels.write import names_of
 from playhead.detection.synthesis.pasting import Pasted
 from playhead.errors import ConfigError
-from playhead.events.images import PictureSet
+from playhead.events.images import ImageSet
 from playhead.files import write_text
 
 __all__ = [
@@ -45,12 +45,12 @@ class Record:
     backgrounds: str
     seed: int
     settings: dict[str, Any]
-    pictures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    images: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def next_number(self) -> int:
         """The number after the last image."""
-        return max(self.pictures, default=-1) + 1
+        return max(self.images, default=-1) + 1
 
     def with_existing(self, out: Path) -> Self:
         """The same record with the images that `out` holds already.
@@ -76,12 +76,12 @@ class Record:
                 f"{out}: holds a synthesis with other {name} ({difference}); continue with the "
                 "same, or name a new folder"
             )
-        return replace(self, pictures=existing.pictures)
+        return replace(self, images=existing.images)
 
     def add(
         self,
         number: int,
-        picture: str,
+        image: str,
         background: str,
         pasted: Sequence[Pasted],
         *,
@@ -103,8 +103,8 @@ class Record:
             }
             for paste in pasted
         ]
-        self.pictures[number] = {
-            "picture": picture,
+        self.images[number] = {
+            "image": image,
             "background": background,
             "pasted": rows,
             "made_of": sorted(set(made_of)),
@@ -112,27 +112,25 @@ class Record:
 
     def in_order(self) -> tuple[str, ...]:
         """The names of the images, by number."""
-        return tuple(self.pictures[number]["picture"] for number in sorted(self.pictures))
+        return tuple(self.images[number]["image"] for number in sorted(self.images))
 
     def write(self, out: Path) -> None:
         """Write `synthesis.json`, whole or not at all."""
         document = {"schema": _SCHEMA} | asdict(self)
-        document["pictures"] = {
-            str(number): self.pictures[number] for number in sorted(self.pictures)
-        }
+        document["images"] = {str(number): self.images[number] for number in sorted(self.images)}
         write_text(out / RECORD, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def checksum(labelled: PictureSet) -> str:
+def checksum(labelled: ImageSet) -> str:
     """Of the names, sizes and labels of a set."""
     rows = "\n".join((*labelled.classes, *label_rows(labelled)))
     return hashlib.sha256(rows.encode(errors="surrogateescape")).hexdigest()  # names of any bytes
 
 
-def label_rows(labelled: PictureSet) -> Iterator[str]:
+def label_rows(labelled: ImageSet) -> Iterator[str]:
     """A line for each image of a set: its name, size and labels."""
-    names = names_of([image.path for image in labelled.pictures])
-    for name, image in zip(names, labelled.pictures, strict=True):
+    names = names_of([image.path for image in labelled.images])
+    for name, image in zip(names, labelled.images, strict=True):
         yield f"{name} {image.size} {image.labels.tolist()} {image.boxes.tolist()}"
 
 
@@ -151,8 +149,8 @@ def read_record(path: Path) -> Record:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         schema = document.pop("schema")
-        pictures = {int(number): entry for number, entry in document.pop("pictures").items()}
-        record = Record(**document | {"classes": tuple(document["classes"]), "pictures": pictures})
+        images = {int(number): entry for number, entry in document.pop("images").items()}
+        record = Record(**document | {"classes": tuple(document["classes"]), "images": images})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: is no record of a synthesis ({error})") from error
     if schema not in _READ:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from playhead.detection.labels import yolo
 from playhead.detection.labels.layout import MANIFEST
-from playhead.detection.labels.read import of_split, read_pictures, refuse_unseen
+from playhead.detection.labels.read import of_split, read_image_set, refuse_unseen
 from playhead.detection.synthesis.backgrounds import Backgrounds
 from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.detection.synthesis.cutouts import CutoutBank, Labelled
@@ -28,7 +28,7 @@ from playhead.detection.synthesis.record import (
     synthesised_name,
 )
 from playhead.errors import ConfigError, LabelError, MediaError
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.events.manifest import ManifestRow, read_manifest, write_manifest
 from playhead.files import atomic_path, sha256, write_text
 from playhead.media.stills import read_still
@@ -48,12 +48,12 @@ _REASONS = {
 class Synthesis:
     """What was made.
 
-    pictures: made now; total: in `out` by now; boxes: of each class, in the images made now
+    images: made now; total: in `out` by now; boxes: of each class, in the images made now
     notes: what to know, a sentence each; failed: why images of the source could not be read
     """
 
     out: Path
-    pictures: int
+    images: int
     total: int
     boxes: dict[str, int]
     notes: tuple[str, ...]
@@ -62,7 +62,7 @@ class Synthesis:
     def describe(self) -> str:
         """In lines, for a person."""
         boxes = ", ".join(f"{count} {label}" for label, count in self.boxes.items())
-        first = f"{self.out}: {self.pictures} new images ({boxes}), {self.total} in all"
+        first = f"{self.out}: {self.images} new images ({boxes}), {self.total} in all"
         return "\n".join([first, *self.notes, *(f"left out: {reason}" for reason in self.failed)])
 
     def to_json(self) -> dict[str, Any]:
@@ -120,14 +120,14 @@ def synthesise(
     record.write(out)
     yolo.write_classes(labelled.classes, out)
     first = record.next_number if start is None else start
-    maker = _Maker(out, bank, cut_from, places, config, seed, labelled.pictures[0].split)
-    made: list[LabelledPicture] = []
+    maker = _Maker(out, bank, cut_from, places, config, seed, labelled.images[0].split)
+    made: list[LabelledImage] = []
     faded = 0
     try:
         with progress("Pasting", total=count) as steps:
             for number in range(first, first + count):
-                picture, fades = maker.make(number, record)
-                made.append(picture)
+                image, fades = maker.make(number, record)
+                made.append(image)
                 faded += fades
                 steps.advance()
     finally:  # where it is interrupted, the images there are by then are a set too
@@ -135,19 +135,19 @@ def synthesise(
         record.write(out)
     return Synthesis(
         out=out,
-        pictures=count,
-        total=len(record.pictures),
-        boxes=PictureSet(labelled.classes, tuple(made)).count(),
+        images=count,
+        total=len(record.images),
+        boxes=ImageSet(labelled.classes, tuple(made)).count(),
         notes=_notes(labelled, bank, places, made, faded),
         failed=(*failed, *places.failed.values()),
     )
 
 
-def _with_objects(source: Path, split: str | None) -> PictureSet:
+def _with_objects(source: Path, split: str | None) -> ImageSet:
     """The images to cut up; LabelError where none has a box or their split is not clear."""
-    labelled = read_pictures(source, split)
+    labelled = read_image_set(source, split)
     refuse_unseen(labelled, source)
-    if split is None and (splits := {image.split for image in labelled.pictures} - {None}):
+    if split is None and (splits := {image.split for image in labelled.images} - {None}):
         if _TRAIN not in splits:
             raise LabelError(
                 f"{source}: is split into {', '.join(sorted(map(str, splits)))} and none is "
@@ -162,14 +162,14 @@ def _with_objects(source: Path, split: str | None) -> PictureSet:
 
 
 def _cut_all(
-    source: Path, labelled: PictureSet, config: SynthesisConfig, seed: int
+    source: Path, labelled: ImageSet, config: SynthesisConfig, seed: int
 ) -> tuple[CutoutBank, tuple[Path, ...], tuple[str, ...]]:
     """All cut-outs, the files they are of, and why some images could not be read."""
     cut_from: list[Path] = []
     failed: list[str] = []
 
     def readable() -> Iterator[Labelled]:
-        for image in labelled.pictures:
+        for image in labelled.images:
             steps.advance()
             if not len(image.labels):
                 continue
@@ -202,7 +202,7 @@ class _Maker:
     split: str | None
     checksums: dict[Path, str] = field(default_factory=dict)
 
-    def make(self, number: int, record: Record) -> tuple[LabelledPicture, int]:
+    def make(self, number: int, record: Record) -> tuple[LabelledImage, int]:
         """Write image `number` and add it to the record; also how many of its pastes faded."""
         rng = np.random.default_rng([self.seed, number])
         background = self.places.draw(rng)
@@ -215,9 +215,9 @@ class _Maker:
         )
         path = self.out / "images" / synthesised_name(self.seed, number)
         with atomic_path(path) as temporary:
-            Image.fromarray(scene.picture).save(temporary, quality=self.config.quality)
-        height, width, _ = scene.picture.shape
-        made = LabelledPicture(
+            Image.fromarray(scene.image).save(temporary, quality=self.config.quality)
+        height, width, _ = scene.image.shape
+        made = LabelledImage(
             path=path,
             size=(width, height),
             boxes=boxes,
@@ -243,7 +243,7 @@ def _label_file(image: Path) -> Path:
 
 def _existing_rows(out: Path, record: Record) -> dict[str, ManifestRow]:
     """The rows of the images that `out` holds already, which are not read again."""
-    rows = read_manifest(out / MANIFEST) if record.pictures else ()
+    rows = read_manifest(out / MANIFEST) if record.images else ()
     named = {row.video.name: row for row in rows}
     lost = [name for name in record.in_order() if name not in named]
     if lost:
@@ -255,7 +255,7 @@ def _existing_rows(out: Path, record: Record) -> dict[str, ManifestRow]:
 
 
 def _write_manifest(
-    out: Path, record: Record, rows: Mapping[str, ManifestRow], made: Sequence[LabelledPicture]
+    out: Path, record: Record, rows: Mapping[str, ManifestRow], made: Sequence[LabelledImage]
 ) -> None:
     new = {
         image.path.name: ManifestRow(
@@ -263,16 +263,16 @@ def _write_manifest(
         )
         for image in made
     }
-    if record.pictures:
+    if record.images:
         both = {**rows, **new}
         write_manifest([both[name] for name in record.in_order()], out / MANIFEST)
 
 
 def _notes(
-    labelled: PictureSet,
+    labelled: ImageSet,
     bank: CutoutBank,
     places: Backgrounds,
-    made: Sequence[LabelledPicture],
+    made: Sequence[LabelledImage],
     faded: int,
 ) -> tuple[str, ...]:
     notes = []

@@ -40,19 +40,19 @@ _LEAST_SOURCES = 24
 _TRUST = 1.3  # a patch counts so much less with each pixel from the edge of the hole
 
 
-def textured(picture: Bytes, hidden: Mask) -> Bytes | None:
+def textured(image: Bytes, hidden: Mask) -> Bytes | None:
     """The image, RGB (H, W, 3), with the hidden pixels (H, W) made of pieces of the rest.
 
     None where too little of the image is left to take pieces from.
     """
-    step, levels = _levels(picture, hidden)
+    step, levels = _levels(image, hidden)
     if not levels:
         return None
     matches = _matched(np.random.default_rng(0), levels)
     at = np.stack(np.nonzero(hidden))
     copied = matches[:, at[0] // step, at[1] // step] * step + at % step
-    result = picture.copy()
-    result[at[0], at[1]] = picture[copied[0], copied[1]]
+    result = image.copy()
+    result[at[0], at[1]] = image[copied[0], copied[1]]
     return result
 
 
@@ -92,13 +92,13 @@ class _Level:
         return sources[:, rng.integers(sources.shape[1], size=count)]
 
 
-def _levels(picture: Bytes, hidden: Mask) -> tuple[int, list[_Level]]:
+def _levels(image: Bytes, hidden: Mask) -> tuple[int, list[_Level]]:
     """The image at the size that is searched last, then its halves as long as sources are left.
 
     Before them, how many pixels of the image across one pixel of the first has.
     """
     known, whole = (~hidden).astype(np.float32), np.ones(hidden.shape, np.float32)
-    sums, step = picture * known[..., None], 1
+    sums, step = image * known[..., None], 1
     levels: list[_Level] = []
     while True:
         if max(known.shape) > _LONGEST:

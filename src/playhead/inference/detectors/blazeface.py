@@ -1,4 +1,4 @@
-"""BlazeFace, full range: faces within about five metres, from the whole picture at 192 pixels.
+"""BlazeFace, full range: faces within about five metres, from the whole image at 192 pixels.
 
 Anchors, letterbox and decoding are those of MediaPipe's published graph
 `face_detection_full_range`: one anchor of side 1 in the middle of every cell of a 48 x 48 grid.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.inference.detectors.common import select, sigmoid
-from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
+from playhead.inference.detectors.graph import Graph, Preparation, check_images
 from playhead.inference.precision import Precision
 from playhead.media.scaling import letterbox
 
@@ -26,7 +26,7 @@ _PREPARATION = Preparation(
 
 
 class BlazeFace:
-    """Faces, fast; a face needs about a twentieth of the picture's longer side."""
+    """Faces, fast; a face needs about a twentieth of the image's longer side."""
 
     name = "blazeface"
     labels: tuple[str, ...] = ("face",)
@@ -35,17 +35,17 @@ class BlazeFace:
         self._graph = Graph(self.name, _PREPARATION, threads=threads, precision=precision)
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """Faces of each RGB picture (H, W, 3), in its pixels; they may reach over its edges."""
-        check_pictures(pictures)
-        placed = [letterbox(picture, (SIDE, SIDE)) for picture in pictures]
-        found = self._graph.run([picture for picture, _ in placed])
+        """Faces of each RGB image (H, W, 3), in its pixels; they may reach over its edges."""
+        check_images(images)
+        placed = [letterbox(image, (SIDE, SIDE)) for image in images]
+        found = self._graph.run([image for image, _ in placed])
         results = []
-        for (raw, logits), picture, (_, box) in zip(found, pictures, placed, strict=True):
+        for (raw, logits), image, (_, box) in zip(found, images, placed, strict=True):
             boxes = decode_blazeface(raw, logits, threshold)
             boxes = boxes.scaled(1 / box.sx, 1 / box.sy, -box.dx / box.sx, -box.dy / box.sy)
-            results.append({"face": select(self.name, boxes, picture.shape, OVERLAP)})
+            results.append({"face": select(self.name, boxes, image.shape, OVERLAP)})
         return results
 
 

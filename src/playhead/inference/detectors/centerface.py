@@ -1,4 +1,4 @@
-"""CenterFace: faces at any size of picture, one candidate for every 4 x 4 pixels.
+"""CenterFace: faces at any size of image, one candidate for every 4 x 4 pixels.
 
 Heads and decoding are those of "CenterFace: Joint Face Detection and Alignment Using Face as
 Point" (2019): a heat map of centres, log sides and offsets, all in units of the stride.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.inference.detectors.common import by_size, padded, rounded_up, select
-from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
+from playhead.inference.detectors.graph import Graph, Preparation, check_images
 from playhead.inference.precision import Precision
 
 __all__ = ["CenterFace", "decode_centerface"]
@@ -23,7 +23,7 @@ _PREPARATION = Preparation(axes="NCHW", outputs=("537", "538", "539"))
 
 
 class CenterFace:
-    """Faces, from the picture at its own size: a small face is found where it has the pixels."""
+    """Faces, from the image at its own size: a small face is found where it has the pixels."""
 
     name = "centerface"
     labels: tuple[str, ...] = ("face",)
@@ -32,16 +32,16 @@ class CenterFace:
         self._graph = Graph(self.name, _PREPARATION, threads=threads, precision=precision)
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """Faces of each RGB picture (H, W, 3), in its pixels; they may reach over its edges."""
-        check_pictures(pictures)
-        views = [padded(picture, rounded_up(picture.shape, MULTIPLE)) for picture in pictures]
+        """Faces of each RGB image (H, W, 3), in its pixels; they may reach over its edges."""
+        check_images(images)
+        views = [padded(image, rounded_up(image.shape, MULTIPLE)) for image in images]
         found = by_size(views, self._graph.run)
         results = []
-        for (heat, sides, offsets), picture in zip(found, pictures, strict=True):
+        for (heat, sides, offsets), image in zip(found, images, strict=True):
             boxes = decode_centerface(heat, sides, offsets, threshold)
-            results.append({"face": select(self.name, boxes, picture.shape, OVERLAP)})
+            results.append({"face": select(self.name, boxes, image.shape, OVERLAP)})
         return results
 
 

@@ -1,4 +1,4 @@
-"""What the detectors share: pictures grouped by size, and candidates reduced to what was found."""
+"""What the detectors share: images grouped by size, and candidates reduced to what was found."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,39 +17,39 @@ Heads = tuple[NDArray[np.float32], ...]
 
 
 def by_size(
-    pictures: Sequence[NDArray[np.uint8]],
+    images: Sequence[NDArray[np.uint8]],
     run: Callable[[Sequence[NDArray[np.uint8]]], list[Heads]],
 ) -> list[Heads]:
-    """`run` once for all pictures of a size; the results in the order of the pictures."""
+    """`run` once for all images of a size; the results in the order of the images."""
     groups: dict[tuple[int, ...], list[int]] = {}
-    for k, picture in enumerate(pictures):
-        groups.setdefault(picture.shape, []).append(k)
+    for k, image in enumerate(images):
+        groups.setdefault(image.shape, []).append(k)
     results: dict[int, Heads] = {}
     for members in groups.values():
-        results.update(zip(members, run([pictures[k] for k in members]), strict=True))
-    return [results[k] for k in range(len(pictures))]
+        results.update(zip(members, run([images[k] for k in members]), strict=True))
+    return [results[k] for k in range(len(images))]
 
 
-def padded(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture (H, W, 3) with black to its right and below, up to (width, height)."""
-    height, width = picture.shape[:2]
+def padded(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The image (H, W, 3) with black to its right and below, up to (width, height)."""
+    height, width = image.shape[:2]
     if (width, height) == size:
-        return picture
+        return image
     out = np.zeros((size[1], size[0], 3), np.uint8)
-    out[:height, :width] = picture
+    out[:height, :width] = image
     return out
 
 
 def rounded_up(shape: tuple[int, ...], multiple: int) -> tuple[int, int]:
-    """(width, height) of a picture of shape (H, W, ...), each up to the next multiple."""
+    """(width, height) of an image of shape (H, W, ...), each up to the next multiple."""
     height, width = shape[:2]
     return width + -width % multiple, height + -height % multiple
 
 
 def select(name: str, candidates: Boxes, shape: tuple[int, ...], overlap: float) -> Boxes:
-    """Non-maximum suppression of the candidates that lie at least in part in the picture.
+    """Non-maximum suppression of the candidates that lie at least in part in the image.
 
-    name: of the weights; shape: (H, W, ...) of the picture; overlap: the IoU above which the lower
+    name: of the weights; shape: (H, W, ...) of the image; overlap: the IoU above which the lower
     of two boxes goes. Raises WeightsError for a box of which a corner is not finite.
     """
     if not np.isfinite(candidates.boxes).all():

@@ -22,7 +22,7 @@ from playhead.errors import BundleError, ConfigError
 from playhead.files import sha256
 from playhead.inference.bundle import Bundle, load_bundle
 from playhead.inference.detectors.common import rounded_up
-from playhead.inference.detectors.graph import check_pictures
+from playhead.inference.detectors.graph import check_images
 from playhead.inference.detectors.plan import DetectorPlan
 from playhead.inference.precision import Precision
 from playhead.inference.runtime import CudaFactory, open_backend
@@ -104,7 +104,7 @@ class BundleDetector:
         return (self.bundle,)
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float | None
     ) -> list[dict[str, Boxes]]:
         """The boxes of every class in each RGB image (H, W, 3), in its pixels.
 
@@ -112,26 +112,26 @@ class BundleDetector:
         the edges of the image.
         Raises BundleError if the output of the graph has another shape or is not finite.
         """
-        check_pictures(pictures)
+        check_images(images)
         results: dict[int, dict[str, Boxes]] = {}
         groups: dict[tuple[int, ...], list[int]] = {}
-        for place, picture in enumerate(pictures):
-            shape = view_shape(picture.shape, self.longest, self._strides[-1], self._enlarge)
+        for place, image in enumerate(images):
+            shape = view_shape(image.shape, self.longest, self._strides[-1], self._enlarge)
             groups.setdefault(shape, []).append(place)
         for members in groups.values():
             for start in range(0, len(members), BATCH_SIZE):
                 places = members[start : start + BATCH_SIZE]
-                detected = self._detect_batch([pictures[place] for place in places], threshold)
+                detected = self._detect_batch([images[place] for place in places], threshold)
                 results.update(zip(places, detected, strict=True))
-        return [results[place] for place in range(len(pictures))]
+        return [results[place] for place in range(len(images))]
 
     def _detect_batch(
-        self, pictures: list[NDArray[np.uint8]], threshold: float | None
+        self, images: list[NDArray[np.uint8]], threshold: float | None
     ) -> list[dict[str, Boxes]]:
         """The same for images whose views have one shape."""
         views = [
-            view_of(picture, self.longest, self._strides[-1], enlarge=self._enlarge)
-            for picture in pictures
+            view_of(image, self.longest, self._strides[-1], enlarge=self._enlarge)
+            for image in images
         ]
         answers = self._backend.run(PART, np.stack([view.pixels for view in views]))
         self._check(answers, views[0].pixels.shape)
@@ -229,7 +229,7 @@ def checksum_of(bundle: Bundle) -> str:
 
 
 def scaled_size(shape: tuple[int, ...], longest: int, enlarge: bool) -> tuple[int, int]:
-    """(width, height) of a picture of shape (H, W, ...) whose longer side becomes `longest`."""
+    """(width, height) of an image of shape (H, W, ...) whose longer side becomes `longest`."""
     height, width = shape[:2]
     scale = longest / max(height, width)
     if not enlarge:
@@ -240,20 +240,20 @@ def scaled_size(shape: tuple[int, ...], longest: int, enlarge: bool) -> tuple[in
 def view_shape(
     shape: tuple[int, ...], longest: int, multiple: int, enlarge: bool
 ) -> tuple[int, ...]:
-    """(H, W, 3) of the view of a picture of shape (H, W, 3)."""
+    """(H, W, 3) of the view of an image of shape (H, W, 3)."""
     width, height = scaled_size(shape, longest, enlarge)
     width, height = rounded_up((height, width), multiple)
     return height, width, 3
 
 
 def view_of(
-    picture: NDArray[np.uint8], longest: int, multiple: int, *, enlarge: bool = False
+    image: NDArray[np.uint8], longest: int, multiple: int, *, enlarge: bool = False
 ) -> View:
-    """A picture (H, W, 3) scaled, with grey to its right and below up to the next multiple."""
-    height, width = picture.shape[:2]
-    size = scaled_size(picture.shape, longest, enlarge)
-    pixels = np.full(view_shape(picture.shape, longest, multiple, enlarge), GREY, np.uint8)
-    pixels[: size[1], : size[0]] = resize(picture, size)
+    """An image (H, W, 3) scaled, with grey to its right and below up to the next multiple."""
+    height, width = image.shape[:2]
+    size = scaled_size(image.shape, longest, enlarge)
+    pixels = np.full(view_shape(image.shape, longest, multiple, enlarge), GREY, np.uint8)
+    pixels[: size[1], : size[0]] = resize(image, size)
     return View(pixels, size, size[0] / width, size[1] / height)
 
 

@@ -55,7 +55,7 @@ class CustomDetector(Protocol):
         """The numbers that they compute with."""
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float | None
     ) -> list[dict[str, Boxes]]:
         """As `Detector.detect`; `threshold` None takes that of each class."""
 
@@ -84,14 +84,14 @@ class Ensemble:
         self.decisions = decisions or joint_decisions(self.bundles)
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float | None
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float | None
     ) -> list[dict[str, Boxes]]:
         """The boxes of every class in each RGB image (H, W, 3), in its pixels.
 
         threshold: the minimum score of a fused box; None takes that of each class.
         """
         floor = min(MEMBER_MINIMUM, float(floors_of(self.labels, self.decisions, threshold).min()))
-        seen = [one.detect(pictures, threshold=floor) for one in self._members]
+        seen = [one.detect(images, threshold=floor) for one in self._members]
         return [self._fused(found, threshold) for found in zip(*seen, strict=True)]
 
     def _fused(

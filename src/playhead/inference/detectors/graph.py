@@ -1,4 +1,4 @@
-"""Graphs: a packaged network, compiled by OpenVINO for the size of the pictures it is given.
+"""Graphs: a packaged network, compiled by OpenVINO for the size of the images it is given.
 
 Pixels go in as they are, uint8 RGB: what a network wants made of them (order of axes and of
 channels, mean, scale) is compiled into its graph.
@@ -23,10 +23,10 @@ from playhead.inference.runtime import (
 )
 from playhead.inference.weights import weight_path
 
-__all__ = ["Graph", "Preparation", "check_pictures"]
+__all__ = ["Graph", "Preparation", "check_images"]
 
 SIZES_KEPT = 4
-"""Compiled sizes that are kept: a picture, its tiles, and one to change over to."""
+"""Compiled sizes that are kept: an image, its tiles, and one to change over to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +63,22 @@ class Graph:
         self._precision: Precision = precision
         self._requests: OrderedDict[tuple[int, int, int], list[Any]] = OrderedDict()
 
-    def run(self, pictures: Sequence[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], ...]]:
-        """Pictures (H, W, 3), all of one size → for each its outputs, without the batch axis.
+    def run(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], ...]]:
+        """Images (H, W, 3), all of one size → for each its outputs, without the batch axis.
 
         Raises WeightsError where an output holds a number that is not finite.
         """
-        if not pictures:
+        if not images:
             return []
-        height, width = pictures[0].shape[:2]
-        streams = min(max(self._threads // THREADS_PER_IMAGE, 1), MAX_STREAMS, len(pictures))
+        height, width = images[0].shape[:2]
+        streams = min(max(self._threads // THREADS_PER_IMAGE, 1), MAX_STREAMS, len(images))
         requests = self._requests_of(height, width, streams)
         results = []
-        for start in range(0, len(pictures), streams):
-            part = [np.ascontiguousarray(one[None]) for one in pictures[start : start + streams]]
+        for start in range(0, len(images), streams):
+            part = [np.ascontiguousarray(one[None]) for one in images[start : start + streams]]
             running = list(zip(requests, part, strict=False))
-            for request, picture in running:
-                request.start_async([picture], share_inputs=True)
+            for request, image in running:
+                request.start_async([image], share_inputs=True)
             for request, _ in running:
                 request.wait()
             results += [self._outputs(request, height, width) for request, _ in running]
@@ -90,7 +90,7 @@ class Graph:
         made = [np.array(request.get_output_tensor(k).data[0], np.float32) for k in range(count)]
         if not all(np.isfinite(one).all() for one in made):
             raise WeightsError(
-                f"weights {self._name}: gave out numbers that are not finite for a picture of "
+                f"weights {self._name}: gave out numbers that are not finite for an image of "
                 f"{width}x{height}; fetch them again with `playhead weights get {self._name}`"
             )
         return tuple(made)
@@ -119,13 +119,13 @@ class Graph:
         return [compiled.create_infer_request() for _ in range(streams)]
 
 
-def check_pictures(pictures: Sequence[NDArray[np.uint8]]) -> None:
-    """Raise PlayheadError unless every picture is uint8 (H, W, 3) with a pixel at least."""
-    for picture in pictures:
-        rgb = picture.ndim == 3 and picture.shape[2] == 3
-        if picture.dtype != np.uint8 or not rgb or not picture.size:
+def check_images(images: Sequence[NDArray[np.uint8]]) -> None:
+    """Raise PlayheadError unless every image is uint8 (H, W, 3) with a pixel at least."""
+    for image in images:
+        rgb = image.ndim == 3 and image.shape[2] == 3
+        if image.dtype != np.uint8 or not rgb or not image.size:
             raise PlayheadError(
-                f"a picture of {picture.dtype} {picture.shape}: "
+                f"an image of {image.dtype} {image.shape}: "
                 "detecting needs uint8 (height, width, 3), RGB, not empty"
             )
 

@@ -1,10 +1,10 @@
-"""Number plates, looked for at several sizes of the picture and, on request, once more in each car.
+"""Number plates, looked for at several sizes of the image and, on request, once more in each car.
 
 The network is a RetinaFace (2019) for plates: two square priors a cell on grids of
 stride 8, 16 and 32, box variances .1 and .2, four corners. It was trained on Chinese plates.
 
 Far larger than it learnt them it takes grass, coats and the roof of a car for plates, with scores
-up to .8, but at one size of the picture only: what is wide must be seen at two.
+up to .8, but at one size of the image only: what is wide must be seen at two.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes, iou
 from playhead.inference.detectors.common import by_size, padded, rounded_up, select
-from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
+from playhead.inference.detectors.graph import Graph, Preparation, check_images
 from playhead.inference.detectors.protocol import Detector
 from playhead.inference.precision import Precision
 from playhead.media.scaling import resize
@@ -77,57 +77,57 @@ class Plates:
         self._cars = cars
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """Plates of each RGB picture (H, W, 3), in its pixels; they may reach over its edges."""
-        check_pictures(pictures)
-        seen: list[list[Boxes]] = [[] for _ in pictures]
+        """Plates of each RGB image (H, W, 3), in its pixels; they may reach over its edges."""
+        check_images(images)
+        seen: list[list[Boxes]] = [[] for _ in images]
         for size in self._search.sizes:
-            for found, one in zip(self._look(pictures, size, threshold), seen, strict=True):
+            for found, one in zip(self._look(images, size, threshold), seen, strict=True):
                 one.append(found)
         if self._search.own:
-            self._look_at_large(pictures, seen, threshold)
+            self._look_at_large(images, seen, threshold)
         if self._cars is not None:
-            for picture, one in zip(pictures, seen, strict=True):
-                one.extend(self._in_cars(picture, self._cars, threshold))
+            for image, one in zip(images, seen, strict=True):
+                one.extend(self._in_cars(image, self._cars, threshold))
         return [
-            {"plate": self._merged(looks, picture.shape)}
-            for looks, picture in zip(seen, pictures, strict=True)
+            {"plate": self._merged(looks, image.shape)}
+            for looks, image in zip(seen, images, strict=True)
         ]
 
     def _merged(self, looks: Sequence[Boxes], shape: tuple[int, ...]) -> Boxes:
-        """The plates of one picture from the candidates of every look at it."""
+        """The plates of one image from the candidates of every look at it."""
         found = [select(self.name, one, shape, OVERLAP) for one in looks]
         plates = Boxes.joined(confirmed(found, self._search.wide * max(shape[:2])))
         return _widened(select(self.name, plates, shape, OVERLAP), self._search.widen)
 
     def _look_at_large(
-        self, pictures: Sequence[NDArray[np.uint8]], seen: list[list[Boxes]], threshold: float
+        self, images: Sequence[NDArray[np.uint8]], seen: list[list[Boxes]], threshold: float
     ) -> None:
-        """Add the candidates of pictures that every other look shrinks a good deal."""
+        """Add the candidates of images that every other look shrinks a good deal."""
         least = LARGER * max(self._search.sizes, default=0)
-        for picture, one in zip(pictures, seen, strict=True):
-            if max(picture.shape) > least:
-                one.extend(self._look([picture], max(picture.shape), threshold))
+        for image, one in zip(images, seen, strict=True):
+            if max(image.shape) > least:
+                one.extend(self._look([image], max(image.shape), threshold))
 
     def _look(
-        self, pictures: Sequence[NDArray[np.uint8]], longest: int, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], longest: int, threshold: float
     ) -> list[Boxes]:
-        """Candidates of each picture when its longer side is `longest`, in its own pixels."""
-        views = [resize(one, _scaled_size(one.shape, longest)) for one in pictures]
+        """Candidates of each image when its longer side is `longest`, in its own pixels."""
+        views = [resize(one, _scaled_size(one.shape, longest)) for one in images]
         filled = [padded(view, rounded_up(view.shape, MULTIPLE)) for view in views]
         found = by_size(filled, self._graph.run)
         return [
-            self._placed(heads, filled[k].shape, view.shape, pictures[k].shape, threshold)
+            self._placed(heads, filled[k].shape, view.shape, images[k].shape, threshold)
             for k, (heads, view) in enumerate(zip(found, views, strict=True))
         ]
 
-    def _in_cars(self, picture: NDArray[np.uint8], cars: Detector, threshold: float) -> list[Boxes]:
-        """Candidates from the crop of each car in one picture, in the picture's pixels."""
+    def _in_cars(self, image: NDArray[np.uint8], cars: Detector, threshold: float) -> list[Boxes]:
+        """Candidates from the crop of each car in one image, in the image's pixels."""
         search = self._search
-        found = cars.detect([picture], threshold=search.car_threshold)[0]["car"]
-        windows = _windows(found.boxes, search.car_margin, picture.shape)
-        crops = [picture[y1:y2, x1:x2] for x1, y1, x2, y2 in windows]
+        found = cars.detect([image], threshold=search.car_threshold)[0]["car"]
+        windows = _windows(found.boxes, search.car_margin, image.shape)
+        crops = [image[y1:y2, x1:x2] for x1, y1, x2, y2 in windows]
         views = [resize(one, _scaled_size(one.shape, search.crop)) for one in crops]
         # Squares: a crop of every shape would be compiled anew.
         side = search.crop + -search.crop % MULTIPLE
@@ -147,7 +147,7 @@ class Plates:
         shape: tuple[int, ...],
         threshold: float,
     ) -> Boxes:
-        """Candidates of one padded view, in the pixels of the picture of `shape`."""
+        """Candidates of one padded view, in the pixels of the image of `shape`."""
         loc, conf = heads
         boxes = decode_plates(loc, conf, plate_priors(*padded_shape[:2]), threshold)
         return boxes.scaled(shape[1] / view_shape[1], shape[0] / view_shape[0])
@@ -217,7 +217,7 @@ def _widened(found: Boxes, factors: tuple[float, float]) -> Boxes:
 def _windows(
     boxes: NDArray[np.float32], margin: float, shape: tuple[int, ...]
 ) -> list[tuple[int, int, int, int]]:
-    """Whole pixels x1, y1, x2, y2 around each box with a margin, inside the picture."""
+    """Whole pixels x1, y1, x2, y2 around each box with a margin, inside the image."""
     sides = boxes[:, 2:] - boxes[:, :2]
     size = np.array([shape[1], shape[0]])
     low = np.clip(np.floor(boxes[:, :2] - sides * margin), 0, size - 1).astype(int)
@@ -226,7 +226,7 @@ def _windows(
 
 
 def _scaled_size(shape: tuple[int, ...], longest: int) -> tuple[int, int]:
-    """(width, height) of a picture of shape (H, W, ...) whose longer side becomes `longest`."""
+    """(width, height) of an image of shape (H, W, ...) whose longer side becomes `longest`."""
     height, width = shape[:2]
     scale = longest / max(height, width)
     return max(1, round(width * scale)), max(1, round(height * scale))

@@ -18,7 +18,7 @@ class Detector(Protocol):
     labels: tuple[str, ...]
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
         """For each image (H, W, 3), of any sizes: every label with its boxes, best first.
 

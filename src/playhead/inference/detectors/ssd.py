@@ -1,4 +1,4 @@
-"""Single-shot detectors: people and vehicles, from the whole picture stretched to 300 x 300.
+"""Single-shot detectors: people and vehicles, from the whole image stretched to 300 x 300.
 
 The Objectron package carries an SSD on Open Images whose anchors and box coder its published graph
 `object_detection_oid_v4` gives; the other network finds people alone and decodes inside its graph.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.inference.detectors.common import select, sigmoid
-from playhead.inference.detectors.graph import Graph, Preparation, check_pictures
+from playhead.inference.detectors.graph import Graph, Preparation, check_images
 from playhead.inference.precision import Precision
 from playhead.media.scaling import resize
 
@@ -48,14 +48,14 @@ class Objectron:
         self._graph = Graph(self.name, _OBJECTRON, threads=threads, precision=precision)
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """People and cars of each RGB picture (H, W, 3), in its pixels."""
-        check_pictures(pictures)
-        found = self._graph.run([resize(picture, (SIDE, SIDE)) for picture in pictures])
+        """People and cars of each RGB image (H, W, 3), in its pixels."""
+        check_images(images)
+        found = self._graph.run([resize(image, (SIDE, SIDE)) for image in images])
         results = []
-        for (encoded, logits), picture in zip(found, pictures, strict=True):
-            height, width = picture.shape[:2]
+        for (encoded, logits), image in zip(found, images, strict=True):
+            height, width = image.shape[:2]
             boxes, scores = decode_ssd(encoded), sigmoid(logits)
             results.append(
                 {
@@ -64,7 +64,7 @@ class Objectron:
                         Boxes(boxes, scores[:, columns].max(axis=1))
                         .above(threshold)
                         .scaled(width, height),
-                        picture.shape,
+                        image.shape,
                         OVERLAP,
                     )
                     for label, columns in CLASSES.items()
@@ -83,17 +83,17 @@ class People:
         self._graph = Graph(self.name, _PEOPLE, threads=threads, precision=precision)
 
     def detect(
-        self, pictures: Sequence[NDArray[np.uint8]], *, threshold: float
+        self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """People of each RGB picture (H, W, 3), in its pixels."""
-        check_pictures(pictures)
-        found = self._graph.run([resize(picture, (SIDE, SIDE)) for picture in pictures])
+        """People of each RGB image (H, W, 3), in its pixels."""
+        check_images(images)
+        found = self._graph.run([resize(image, (SIDE, SIDE)) for image in images])
         results = []
-        for (corners, scores), picture in zip(found, pictures, strict=True):
-            height, width = picture.shape[:2]
-            # The graph gives y before x, as shares of the picture.
+        for (corners, scores), image in zip(found, images, strict=True):
+            height, width = image.shape[:2]
+            # The graph gives y before x, as shares of the image.
             boxes = Boxes(corners[:, [1, 0, 3, 2]], scores).above(threshold).scaled(width, height)
-            results.append({"person": select(self.name, boxes, picture.shape, OVERLAP)})
+            results.append({"person": select(self.name, boxes, image.shape, OVERLAP)})
         return results
 
 
@@ -119,7 +119,7 @@ def ssd_anchors() -> NDArray[np.float32]:
 
 
 def decode_ssd(encoded: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Encoded y, x, height, width (1917, 4) → boxes x1, y1, x2, y2 as shares of the picture."""
+    """Encoded y, x, height, width (1917, 4) → boxes x1, y1, x2, y2 as shares of the image."""
     anchors = ssd_anchors()
     values = encoded / CODER
     centre = anchors[:, :2] + values[:, :2] * anchors[:, 2:]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes, cover, nms
 from playhead.errors import PlayheadError
-from playhead.inference.detectors.graph import check_pictures
+from playhead.inference.detectors.graph import check_images
 from playhead.inference.detectors.protocol import Detector
 from playhead.media.scaling import resize
 
@@ -32,7 +32,7 @@ Window = tuple[int, int, int, int]
 
 def detect_tiled(
     detector: Detector,
-    picture: NDArray[np.uint8],
+    image: NDArray[np.uint8],
     *,
     tile: int,
     overlap: int,
@@ -45,13 +45,13 @@ def detect_tiled(
     a tile; an image that fits one tile is processed once, as it is.
     Raises PlayheadError for a tile or an overlap out of its range, and what the detector raises.
     """
-    check_pictures([picture])
-    height, width = picture.shape[:2]
+    check_images([image])
+    height, width = image.shape[:2]
     windows = list(tiles_of(width, height, tile=tile, overlap=overlap))
-    whole = _detect_shrunk(detector, picture, tile, threshold)
+    whole = _detect_shrunk(detector, image, tile, threshold)
     if len(windows) == 1:
         return whole
-    views = [np.ascontiguousarray(picture[y1:y2, x1:x2]) for x1, y1, x2, y2 in windows]
+    views = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in windows]
     found = detector.detect(views, threshold=threshold)
     return {
         label: _merged(whole[label], [one[label] for one in found], windows, (width, height))
@@ -60,7 +60,7 @@ def detect_tiled(
 
 
 def tiles_of(width: int, height: int, *, tile: int, overlap: int) -> Iterator[Window]:
-    """Windows x1, y1, x2, y2 that cover a picture, row by row, none larger than `tile` a side.
+    """Windows x1, y1, x2, y2 that cover an image, row by row, none larger than `tile` a side.
 
     Neighbours share at least `overlap` pixels.
     """
@@ -75,12 +75,12 @@ def tiles_of(width: int, height: int, *, tile: int, overlap: int) -> Iterator[Wi
 
 
 def _detect_shrunk(
-    detector: Detector, picture: NDArray[np.uint8], longest: int, threshold: float
+    detector: Detector, image: NDArray[np.uint8], longest: int, threshold: float
 ) -> dict[str, Boxes]:
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     scale = min(1.0, longest / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    found = detector.detect([resize(picture, size)], threshold=threshold)[0]
+    found = detector.detect([resize(image, size)], threshold=threshold)[0]
     back = width / size[0], height / size[1]
     return {label: boxes.scaled(*back) for label, boxes in found.items()}
 
@@ -122,7 +122,7 @@ def _explained(whole: Boxes, pieces: Boxes) -> tuple[Boxes, Boxes]:
 
 
 def _touches_inner_edge(boxes: Boxes, window: Window, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Whether each box of a tile, in its pixels, reaches an edge inside the picture."""
+    """Whether each box of a tile, in its pixels, reaches an edge inside the image."""
     x1, y1, x2, y2 = window
     near = NEAR_EDGE * max(x2 - x1, y2 - y1)
     left, top, right, bottom = boxes.boxes.T

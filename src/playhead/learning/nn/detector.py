@@ -42,7 +42,7 @@ LARGEST = 6.0
 
 
 class DetectorNetwork(nn.Module):
-    """Pictures in, a box and class logits for every cell out."""
+    """Images in, a box and class logits for every cell out."""
 
     mean: Tensor
     std: Tensor
@@ -61,14 +61,14 @@ class DetectorNetwork(nn.Module):
         self.register_buffer("mean", mean.view(colours), persistent=False)
         self.register_buffer("std", std.view(colours), persistent=False)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """pictures: (B, 3, H, W) in [0, 1], sides multiples of the last stride → (B, N, 4 + C).
+    def forward(self, images: Tensor) -> Tensor:
+        """images: (B, 3, H, W) in [0, 1], sides multiples of the last stride → (B, N, 4 + C).
 
         N cells: of the finest map first, row by row. For each the pixels from its middle to the
         left, top, right and bottom edge of its box, then C logits.
         """
-        pictures = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        maps = self.pyramid(self.encoder(pictures))  # at strides 8, 16, 32
+        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        maps = self.pyramid(self.encoder(images))  # at strides 8, 16, 32
         answers = [
             head(one, stride)
             for head, one, stride in zip(self.heads, maps, self.strides, strict=True)
@@ -138,9 +138,9 @@ class _ForImages(nn.Module):
         super().__init__()
         self.detector = detector
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """pictures: uint8 (B, H, W, 3) → (B, N, 4 + C), C probabilities."""
-        unit = pictures.permute(0, 3, 1, 2).to(self.detector.mean.dtype) / 255
+    def forward(self, images: Tensor) -> Tensor:
+        """images: uint8 (B, H, W, 3) → (B, N, 4 + C), C probabilities."""
+        unit = images.permute(0, 3, 1, 2).to(self.detector.mean.dtype) / 255
         distances, logits = self.detector(unit).split([4, self.detector.classes], 2)
         return torch.cat([distances, logits.sigmoid()], 2)
 
@@ -198,7 +198,7 @@ def take_over_weights(
 def cells_of(
     height: int, width: int, strides: Sequence[int], device: torch.device | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The middles (N, 2) as x, y and strides (N,) of all cells of a picture, as `forward` has."""
+    """The middles (N, 2) as x, y and strides (N,) of all cells of an image, as `forward` has."""
     middles, sides = cells(height, width, tuple(strides))
     return torch.tensor(middles, device=device), torch.tensor(sides, device=device)
 

@@ -1,4 +1,4 @@
-"""A small 2D encoder for pictures of about 112x64 on a CPU.
+"""A small 2D encoder for images of about 112x64 on a CPU.
 
 It stays at stride 8: at this size a ball covers a few pixels, and maps at stride 16 learn nothing.
 """

@@ -127,7 +127,7 @@ const at = (box, t) => {
 function chooseMoment(index) {
   moment = index;
   const chosen = data.moments[index], after = data.moments[index + 1];
-  $("picture").src = chosen.src;
+  $("image").src = chosen.src;
   all("#moment-list button").forEach((b, i) => b.setAttribute("aria-pressed", i === index));
   if (!draft.box) {
     $("from").value = early(chosen.time);

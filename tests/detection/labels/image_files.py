@@ -1,4 +1,4 @@
-"""Sets of small pictures that really are on disk."""
+"""Sets of small images that really are on disk."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playhead.events.images import LabelledPicture, PictureSet
+from playhead.events.images import ImageSet, LabelledImage
 
 
 def draw(path: Path, size: tuple[int, int] = (64, 48), seed: int = 0) -> Path:
@@ -24,8 +24,8 @@ def labelled(
     scores: list[float] | None = None,
     size: tuple[int, int] = (64, 48),
     **said: str,
-) -> LabelledPicture:
-    return LabelledPicture(
+) -> LabelledImage:
+    return LabelledImage(
         path,
         size,
         np.array(boxes, np.float64).reshape(-1, 4),
@@ -35,14 +35,14 @@ def labelled(
     )
 
 
-def same(one: PictureSet, other: PictureSet, within: float = 1e-6) -> bool:
+def same(one: ImageSet, other: ImageSet, within: float = 1e-6) -> bool:
     """Whether two sets hold the same boxes, in the same order."""
     return one.classes == other.classes and all(
         a.size == b.size
         and a.labels.tolist() == b.labels.tolist()
         and a.scores.tolist() == b.scores.tolist()
         and np.allclose(a.boxes, b.boxes, rtol=0, atol=within)
-        for a, b in zip(one.pictures, other.pictures, strict=True)
+        for a, b in zip(one.images, other.images, strict=True)
     )
 
 

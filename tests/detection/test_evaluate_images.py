@@ -1,4 +1,4 @@
-"""Measuring labelled pictures: the figures of each class, their means, and their intervals."""
+"""Measuring labelled images: the figures of each class, their means, and their intervals."""
 
 import io
 import json
@@ -14,27 +14,27 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from playhead.detection.evaluate import (
-    PictureEvaluation,
-    measure_pictures,
+    ImageEvaluation,
+    measure_images,
     read_sets,
 )
-from playhead.detection.intervals import picture_differences, picture_intervals
-from playhead.events.images import PictureSet
-from tests.metrics.coco_reference import coco_ap, picture, random_case
+from playhead.detection.intervals import image_differences, image_intervals
+from playhead.events.images import ImageSet
+from tests.metrics.coco_reference import coco_ap, image, random_case
 
 CAR, FACE = [0, 0, 100, 100], [200, 100, 230, 130]
 
 
-def two_classes() -> tuple[PictureSet, PictureSet]:
+def two_classes() -> tuple[ImageSet, ImageSet]:
     """The car found, the face found beside a surer false one; nothing is a head."""
     classes = ("car", "face", "head")
-    truth = picture("a.jpg", [CAR, FACE], [0, 1])
-    found = picture("a.jpg", [CAR, FACE, [300, 0, 330, 30]], [0, 1, 1], [0.85, 0.4, 0.6])
-    return PictureSet(classes, (truth,)), PictureSet(classes, (found,))
+    truth = image("a.jpg", [CAR, FACE], [0, 1])
+    found = image("a.jpg", [CAR, FACE, [300, 0, 330, 30]], [0, 1, 1], [0.85, 0.4, 0.6])
+    return ImageSet(classes, (truth,)), ImageSet(classes, (found,))
 
 
 def test_the_means_are_over_the_classes_that_have_boxes() -> None:
-    result = measure_pictures(*two_classes())
+    result = measure_images(*two_classes())
     assert result.metrics()["ap50"] == pytest.approx((1 + 0.5) / 2)
     assert result.metrics()["ap50_95"] == pytest.approx((1 + 0.5) / 2)
     assert math.isnan(result.classes["head"].ap50)
@@ -43,18 +43,18 @@ def test_the_means_are_over_the_classes_that_have_boxes() -> None:
 
 def test_precision_and_recall_are_at_the_best_f1_or_at_the_threshold_that_is_asked_for() -> None:
     truth, found = two_classes()
-    face = measure_pictures(truth, found).classes["face"]
+    face = measure_images(truth, found).classes["face"]
     assert (face.chosen.precision, face.chosen.recall, face.chosen.threshold) == (0.5, 1.0, 0.4)
-    face = measure_pictures(truth, found, thresholds=0.5).classes["face"]
+    face = measure_images(truth, found, thresholds=0.5).classes["face"]
     assert (face.chosen.precision, face.chosen.recall, face.chosen.threshold) == (0.0, 0.0, 0.5)
-    some = measure_pictures(truth, found, thresholds={"face": 0.5})
+    some = measure_images(truth, found, thresholds={"face": 0.5})
     assert some.classes["face"].chosen.threshold == 0.5
     assert some.classes["car"].chosen.threshold == 0.8
 
 
 def test_the_result_says_for_each_class_where_its_threshold_comes_from() -> None:
     truth, found = two_classes()
-    chosen = measure_pictures(truth, found)
+    chosen = measure_images(truth, found)
     sources = {label: one["threshold_source"] for label, one in per_class(chosen).items()}
     assert sources == {
         "car": "evaluated images",
@@ -63,17 +63,17 @@ def test_the_result_says_for_each_class_where_its_threshold_comes_from() -> None
     }
     assert "chosen on these same images for the best F1" in chosen.threshold_note()
     assert "optimistic (car, face); 0.3, the default" in chosen.threshold_note()
-    given = measure_pictures(truth, found, thresholds=0.5)
+    given = measure_images(truth, found, thresholds=0.5)
     assert {one["threshold_source"] for one in per_class(given).values()} == {"given"}
     assert given.threshold_note().endswith("confusion: as given.")
-    some = measure_pictures(truth, found, thresholds={"face": 0.5, "head": 0.5}, source="bundle")
+    some = measure_images(truth, found, thresholds={"face": 0.5, "head": 0.5}, source="bundle")
     assert some.threshold_note().endswith(
         "confusion: chosen on these same images for the best F1, so that these figures are "
         "optimistic (car); those of the bundle (face, head)."
     )
 
 
-def per_class(result: PictureEvaluation) -> dict[str, Any]:
+def per_class(result: ImageEvaluation) -> dict[str, Any]:
     columns: dict[str, Any] = result.to_json()["per_class"]
     return columns
 
@@ -81,7 +81,7 @@ def per_class(result: PictureEvaluation) -> dict[str, Any]:
 def test_the_figures_are_those_of_pycocotools() -> None:
     truth, found = random_case(11, 20)
     expected = coco_ap(truth, found)
-    result = measure_pictures(truth, found)
+    result = measure_images(truth, found)
     for one, row in zip(result.classes.values(), expected, strict=True):
         assert one.ap50 == pytest.approx(row[0, 0], abs=1e-6)
         assert one.ap50_95 == pytest.approx(row[0].mean(), abs=1e-6)
@@ -90,41 +90,41 @@ def test_the_figures_are_those_of_pycocotools() -> None:
     assert result.metrics()["ap50"] == pytest.approx(float(np.mean(expected[:, 0, 0])), abs=1e-6)
 
 
-def test_nothing_found_is_zero_and_no_picture_at_all_is_unknown() -> None:
+def test_nothing_found_is_zero_and_no_image_at_all_is_unknown() -> None:
     truth, _ = two_classes()
-    none = PictureSet(truth.classes, (picture("a.jpg", []),))
-    result = measure_pictures(truth, none)
+    none = ImageSet(truth.classes, (image("a.jpg", []),))
+    result = measure_images(truth, none)
     assert [result.metrics()[name] for name in ("ap50", "precision", "recall", "f1")] == [0] * 4
-    empty = PictureSet(("car",), ())
-    assert measure_pictures(empty, empty).to_json()["metrics"]["ap50"] is None
+    empty = ImageSet(("car",), ())
+    assert measure_images(empty, empty).to_json()["metrics"]["ap50"] is None
 
 
 @pytest.mark.slow
 def test_an_interval_holds_its_value_and_is_one_point_where_every_group_is_alike() -> None:
     truth, found = random_case(5, 24)
-    intervals = picture_intervals(truth, found, resamples=200)
-    ap = measure_pictures(truth, found).metrics()
+    intervals = image_intervals(truth, found, resamples=200)
+    ap = measure_images(truth, found).metrics()
     for name in ("ap50", "ap50_95"):
         one = intervals["all"][name]
         assert one.low < one.value < one.high
         assert one.value == pytest.approx(ap[name])
-    assert picture_intervals(truth, found, resamples=200) == intervals
-    pictures = [picture(f"{number}.jpg", [CAR, CAR]) for number in range(6)]
-    alike = PictureSet(("car",), tuple(pictures))
-    half = PictureSet(("car",), tuple(picture(f"{n}.jpg", [CAR]) for n in range(6)))
-    one = picture_intervals(alike, half, resamples=50)["car"]["ap50"]
+    assert image_intervals(truth, found, resamples=200) == intervals
+    images = [image(f"{number}.jpg", [CAR, CAR]) for number in range(6)]
+    alike = ImageSet(("car",), tuple(images))
+    half = ImageSet(("car",), tuple(image(f"{n}.jpg", [CAR]) for n in range(6)))
+    one = image_intervals(alike, half, resamples=50)["car"]["ap50"]
     assert one.low == one.high == one.value
 
 
-def test_pictures_of_one_group_are_drawn_together() -> None:
+def test_images_of_one_group_are_drawn_together() -> None:
     # Two groups, one all right and one all wrong: a draw is one, the other, or both.
-    truth = [picture(f"{n}.jpg", [CAR], group="good" if n < 5 else "bad") for n in range(10)]
-    found = [picture(f"{n}.jpg", [CAR] if n < 5 else []) for n in range(10)]
-    sets = PictureSet(("car",), tuple(truth)), PictureSet(("car",), tuple(found))
-    one = picture_intervals(*sets, resamples=200)["car"]["ap50"]
+    truth = [image(f"{n}.jpg", [CAR], group="good" if n < 5 else "bad") for n in range(10)]
+    found = [image(f"{n}.jpg", [CAR] if n < 5 else []) for n in range(10)]
+    sets = ImageSet(("car",), tuple(truth)), ImageSet(("car",), tuple(found))
+    one = image_intervals(*sets, resamples=200)["car"]["ap50"]
     assert (one.low, one.high) == (0.0, 1.0)
-    apart = PictureSet(("car",), tuple(picture(f"{n}.jpg", [CAR]) for n in range(10)))
-    alone = picture_intervals(apart, sets[1], resamples=200)["car"]["ap50"]
+    apart = ImageSet(("car",), tuple(image(f"{n}.jpg", [CAR]) for n in range(10)))
+    alone = image_intervals(apart, sets[1], resamples=200)["car"]["ap50"]
     assert alone.low > 0
     assert alone.high < 1
 
@@ -132,20 +132,20 @@ def test_pictures_of_one_group_are_drawn_together() -> None:
 @pytest.mark.slow
 def test_a_detector_is_no_better_than_itself_and_surely_better_than_one_without_its_finds() -> None:
     truth, found = random_case(5, 24)
-    fewer = PictureSet(
+    fewer = ImageSet(
         found.classes,
         tuple(
             replace(one, boxes=one.boxes[::2], labels=one.labels[::2], scores=one.scores[::2])
-            for one in found.pictures
+            for one in found.images
         ),
     )
-    same = picture_differences(truth, found, found, resamples=50)["all"]["ap50"]
+    same = image_differences(truth, found, found, resamples=50)["all"]["ap50"]
     assert (same.low, same.value, same.high) == (0, 0, 0)
-    better = picture_differences(truth, found, fewer, resamples=200)["all"]["ap50"]
-    ap = [measure_pictures(truth, one).metrics()["ap50"] for one in (found, fewer)]
+    better = image_differences(truth, found, fewer, resamples=200)["all"]["ap50"]
+    ap = [measure_images(truth, one).metrics()["ap50"] for one in (found, fewer)]
     assert better.value == pytest.approx(ap[0] - ap[1])
     assert 0 < better.low < better.value < better.high
-    apart = picture_intervals(truth, found, resamples=200)["all"]["ap50"]
+    apart = image_intervals(truth, found, resamples=200)["all"]["ap50"]
     assert better.high - better.low < 2 * (apart.high - apart.low)
 
 
@@ -153,7 +153,7 @@ def test_a_coco_document_with_crowds_is_measured_as_pycocotools_measures_its_fil
     tmp_path: Path,
 ) -> None:
     truth, found = random_case(21, 12)
-    real = list(enumerate(truth.pictures, 1))
+    real = list(enumerate(truth.images, 1))
     size = {"width": 400, "height": 300}
     document = {
         "images": [{"id": n, "file_name": f"{n}.jpg", **size} for n, _ in real],
@@ -172,7 +172,7 @@ def test_a_coco_document_with_crowds_is_measured_as_pycocotools_measures_its_fil
     results = [
         {"image_id": n, "category_id": int(label) + 1, "score": float(score),
          "bbox": [x1, y1, x2 - x1, y2 - y1]}
-        for n, one in enumerate(found.pictures, 1)
+        for n, one in enumerate(found.images, 1)
         for (x1, y1, x2, y2), label, score in zip(
             one.boxes.tolist(), one.labels, one.scores, strict=True
         )
@@ -188,7 +188,7 @@ def test_a_coco_document_with_crowds_is_measured_as_pycocotools_measures_its_fil
     assert any(one["iscrowd"] for one in document["annotations"])
     for classes in (None, truth.classes):
         sets = read_sets(tmp_path / "truth.json", tmp_path / "found.json", classes=classes)
-        made = measure_pictures(sets.truth, sets.found).metrics()
+        made = measure_images(sets.truth, sets.found).metrics()
         names = ("ap50_95", "ap50", "ap_small", "ap_medium", "ap_large")
         own = [made[name] for name in names]
         assert own == pytest.approx(evaluation.stats[[0, 1, 3, 4, 5]].tolist(), abs=1e-6)

@@ -1,10 +1,10 @@
-"""Are our figures of labelled pictures those of pycocotools, and how much faster do they come?
+"""Are our figures of labelled images those of pycocotools, and how much faster do they come?
 
 Measures both on the same random cases (every kind of mistake, crowds, all sizes) and on one large
-set: 5,000 pictures of five classes. Prints the greatest difference of any average precision, of any
+set: 5,000 images of five classes. Prints the greatest difference of any average precision, of any
 class, size and overlap, and the ratio of times, measured in one run.
 
-    python benchmarks/picture_metrics.py [--cases 200] [--pictures 5000] [--seed 0]
+    python benchmarks/image_metrics.py [--cases 200] [--images 5000] [--seed 0]
 """
 
 import argparse
@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from environment import describe
-from playhead.detection.intervals import picture_intervals
-from playhead.events.images import PictureSet
+from playhead.detection.intervals import image_intervals
+from playhead.events.images import ImageSet
 from playhead.metrics.confusion import confusion_matrix
 from playhead.metrics.detection import measure_classes
 from playhead.metrics.mistakes import find_mistakes
@@ -31,7 +31,7 @@ AGREEMENT = 1e-6
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare our average precision with pycocotools.")
     parser.add_argument("--cases", type=int, default=200)
-    parser.add_argument("--pictures", type=int, default=5000)
+    parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     print(describe("pycocotools", "numpy"))
@@ -39,20 +39,20 @@ def main() -> None:
     worst = max(difference(random_case(given.seed * 10_000 + n))[0] for n in range(given.cases))
     print(f"{given.cases} random cases: greatest difference {worst:.1e} (bar {AGREEMENT:.0e})")
 
-    case = random_case(given.seed, given.pictures, classes=5, most=24)
-    boxes = [sum(len(one.labels) for one in pictures.pictures) for pictures in case]
-    print(f"{given.pictures} pictures, 5 classes, {boxes[0]} true and {boxes[1]} found boxes")
+    case = random_case(given.seed, given.images, classes=5, most=24)
+    boxes = [sum(len(one.labels) for one in images.images) for images in case]
+    print(f"{given.images} images, 5 classes, {boxes[0]} true and {boxes[1]} found boxes")
     large, own, theirs = difference(case)
     print(f"  greatest difference {large:.1e}; ours {own:.2f} s, pycocotools {theirs:.1f} s")
     print(f"  pycocotools / ours, time {theirs / own:.0f}")
     print(f"  confusion matrix {seconds(lambda: confusion_matrix(*case, thresholds=0.5)):.2f} s")
     print(f"  every mistake {seconds(lambda: find_mistakes(*case, thresholds=0.5)):.2f} s")
-    print(f"  1,000 resamples {seconds(lambda: picture_intervals(*case)):.1f} s")
+    print(f"  1,000 resamples {seconds(lambda: image_intervals(*case)):.1f} s")
     if max(worst, large) > AGREEMENT:
         sys.exit("the metrics differ")
 
 
-def difference(case: tuple[PictureSet, PictureSet]) -> tuple[float, float, float]:
+def difference(case: tuple[ImageSet, ImageSet]) -> tuple[float, float, float]:
     """The greatest difference of any average precision, and seconds of ours and pycocotools."""
     begin = time.perf_counter()
     own = np.array([one.ap for one in measure_classes(*case).values()])
