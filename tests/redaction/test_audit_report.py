@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from playhead.redaction.audit_report import AuditReport, Check, ClassAudit, Exposure
+from playhead.redaction.audit_report import AuditReport, Check, ClassAudit, ExposedObject
 
 FACE = ClassAudit(audited="independent", hidden_by="centerface", network="blazeface", looked=1200)
 PLATE = ClassAudit(
@@ -22,8 +22,8 @@ AGAIN = (
 )
 
 
-def exposure(track: int, frame: int, label: str = "face") -> Exposure:
-    return Exposure(
+def exposure(track: int, frame: int, label: str = "face") -> ExposedObject:
+    return ExposedObject(
         track=track,
         frame=frame,
         time=frame / 25,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from playhead.redaction.audit_page import write_audit_page
-from playhead.redaction.audit_report import AuditReport, Check, ClassAudit, Exposure
+from playhead.redaction.audit_report import AuditReport, Check, ClassAudit, ExposedObject
 from playhead.redaction.report import write_redaction_report
 from playhead.redaction.report_data import Moment, RedactedVideo, RedactionReport
 
@@ -60,8 +60,8 @@ def level_of(image: dict[str, str]) -> float:
     return float(np.asarray(Image.open(io.BytesIO(data))).mean())
 
 
-def exposure(track: int, frame: int, score: float = 0.6, label: str = "face") -> Exposure:
-    return Exposure(
+def exposure(track: int, frame: int, score: float = 0.6, label: str = "face") -> ExposedObject:
+    return ExposedObject(
         track=track,
         frame=frame,
         time=frame / 25,

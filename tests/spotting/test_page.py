@@ -13,7 +13,7 @@ import pytest
 from playhead.events.model import Event, VideoEvents
 from playhead.inference.scores import Scores
 from playhead.spotting.page import MAX_CURVE_POINTS, write_report_page
-from playhead.spotting.report_data import Mistake, Report, Timeline
+from playhead.spotting.report_data import Report, ShownMistake, Timeline
 
 
 def document(path: Path) -> dict:
@@ -42,7 +42,7 @@ def report(points: int = 50, title: str = "A run") -> Report:
         name="m.mp4", duration=points / 25, truth=events, predictions=events, scores=scores
     )
     frame = np.full((36, 64, 3), 200, np.uint8)
-    mistake = Mistake(
+    mistake = ShownMistake(
         video="m.mp4",
         kind="miss",
         label="drive",

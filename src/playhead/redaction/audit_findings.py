@@ -15,7 +15,7 @@ from playhead.events.formats.tracks import TrackFile, by_frame
 from playhead.events.model import Box
 from playhead.metrics.exposure import HIDDEN, hidden_share
 from playhead.redaction.audit_people import PeopleConfirmation, doubtful_people
-from playhead.redaction.audit_report import Exposure
+from playhead.redaction.audit_report import ExposedObject
 from playhead.redaction.hide import WEAK, HideConfig, colour_of
 from playhead.redaction.regions import active_frames, scaled_boxes
 from playhead.report.crops import boxed_crop
@@ -58,7 +58,7 @@ class AuditFindings:
         self._weak, self._kept = style.style in WEAK, kept
         self._confirmation = confirmation
         self._colour = colour_of(style.colour) if style.style == "solid" else None
-        self.exposures: list[Exposure] = []
+        self.exposures: list[ExposedObject] = []
         self.crops: dict[int, tuple[Image, Image]] = {}
         self.kept_count = 0
         self.unconfirmed: list[int] = []
@@ -100,7 +100,7 @@ class AuditFindings:
                 if not is_real or (changed and not self._weak):
                     continue
                 self.exposures.append(
-                    Exposure(
+                    ExposedObject(
                         track=self._track(label, time, box),
                         frame=frame,
                         time=time,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from playhead.redaction.audit_report import AuditReport, Exposure, counted
+from playhead.redaction.audit_report import AuditReport, ExposedObject, counted
 from playhead.report.images import RGB, image_tag
 from playhead.report.markup import asset, clock, element, escape, write_page
 from playhead.report.tables import table
@@ -58,7 +58,7 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
     )
 
 
-def _by_track(exposures: Sequence[Exposure]) -> list[list[int]]:
+def _by_track(exposures: Sequence[ExposedObject]) -> list[list[int]]:
     """Indices of exposures by track, the track with the most exposed frames first."""
     order = sorted(range(len(exposures)), key=lambda i: (exposures[i].track, exposures[i].frame))
     tracks = [list(indices) for _, indices in groupby(order, key=lambda i: exposures[i].track)]
@@ -93,7 +93,7 @@ def _track(report: AuditReport, indices: Sequence[int]) -> str:
     return element("article", element("div", images) + element("div", text), "exposed")
 
 
-def _description(exposures: Sequence[Exposure], *, still: bool) -> str:
+def _description(exposures: Sequence[ExposedObject], *, still: bool) -> str:
     first, last = exposures[0], exposures[-1]
     worst = max(exposures, key=lambda exposure: exposure.score)
     if still:

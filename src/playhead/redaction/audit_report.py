@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from playhead.events.model import Box
 
-__all__ = ["AuditReport", "Audited", "Check", "ClassAudit", "Exposure", "counted", "plural"]
+__all__ = ["AuditReport", "Audited", "Check", "ClassAudit", "ExposedObject", "counted", "plural"]
 
 Audited = Literal["independent", "same network", "none"]
 
@@ -18,7 +18,7 @@ PLURALS = {"person": "people"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
+class ExposedObject:
     """An object that is visible in one frame of the output: a track-frame.
 
     track: its number among the exposed tracks; time: seconds; box: pixels of the displayed frame
@@ -77,7 +77,7 @@ class AuditReport:
     redacted: str
     frames: int
     classes: Mapping[str, ClassAudit]
-    exposures: Sequence[Exposure] = ()
+    exposures: Sequence[ExposedObject] = ()
     crops: Mapping[int, tuple[RGB, RGB]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     kept: int = 0
@@ -181,7 +181,7 @@ class AuditReport:
             "checks": [asdict(check) for check in self.checks],
         }
 
-    def exposed(self, label: str) -> list[Exposure]:
+    def exposed(self, label: str) -> list[ExposedObject]:
         """The exposures of a class."""
         return [exposure for exposure in self.exposures if exposure.label == label]
 

@@ -16,7 +16,7 @@ from playhead.report.markup import asset, clock, element, escape, write_page
 from playhead.report.provenance import provenance
 from playhead.report.strips import film_strip
 from playhead.report.tables import table, tiles
-from playhead.spotting.report_data import Mistake, Report, Timeline
+from playhead.spotting.report_data import Report, ShownMistake, Timeline
 
 __all__ = ["write_report_page"]
 
@@ -104,7 +104,7 @@ def _scores(scores: Scores, classes: Sequence[str]) -> dict[str, Any] | None:
     }
 
 
-def _mistake(mistake: Mistake) -> str:
+def _mistake(mistake: ShownMistake) -> str:
     missed = mistake.kind == "miss"
     kind = element(
         "span", "✕ miss" if missed else "◆ false positive", "bad" if missed else "false-positive"

@@ -21,7 +21,7 @@ from playhead.report.provenance import versions
 from playhead.report.strips import read_frames
 from playhead.spotting.evaluate import measure, read_pairs
 from playhead.spotting.page import write_report_page
-from playhead.spotting.report_data import Mistake, Report, Timeline
+from playhead.spotting.report_data import Report, ShownMistake, Timeline
 from playhead.spotting.truth import SCORES, pair_videos
 
 __all__ = [
@@ -122,11 +122,11 @@ def _mistakes(
     scores: Mapping[str, Scores],
     threshold: float,
     frames: FrameReader,
-) -> list[Mistake]:
+) -> list[ShownMistake]:
     """The misses with the lowest scores, then the false positives with the highest."""
     by_video = {video.video: video for video in predictions}
-    misses: list[tuple[str, Mistake]] = []
-    false_positives: list[tuple[str, Mistake]] = []
+    misses: list[tuple[str, ShownMistake]] = []
+    false_positives: list[tuple[str, ShownMistake]] = []
 
     for video in truth:
         if video.video not in by_video:
@@ -135,10 +135,10 @@ def _mistakes(
         name = Path(video.video).name
         for event in match.misses:
             score = _highest_near(scores.get(video.video), event)
-            miss = Mistake(name, "miss", event.label, event.start, score)
+            miss = ShownMistake(name, "miss", event.label, event.start, score)
             misses.append((video.video, miss))
         for event in match.false_alarms:
-            alarm = Mistake(name, "false positive", event.label, event.start, event.score)
+            alarm = ShownMistake(name, "false positive", event.label, event.start, event.score)
             false_positives.append((video.video, alarm))
     misses.sort(key=lambda entry: entry[1].score or 0.0)
     false_positives.sort(key=lambda entry: entry[1].score or 0.0, reverse=True)

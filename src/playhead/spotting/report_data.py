@@ -9,7 +9,7 @@ from playhead.inference.scores import Scores
 from playhead.report.curves import Line
 from playhead.report.images import RGB
 
-__all__ = ["Mistake", "Report", "Timeline"]
+__all__ = ["Report", "ShownMistake", "Timeline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class ShownMistake:
     """A miss or a false positive, with frames around it.
 
     time: seconds; score: of the prediction, or the highest near a missed event; None without any
@@ -63,7 +63,7 @@ class Report:
     ap_tolerances: Sequence[float] = ()
     ap: Mapping[str, Sequence[float]] = field(default_factory=dict)
     precision_recall: Sequence[Line] = ()
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Sequence[ShownMistake] = ()
     training: Sequence[Line] = ()
     config: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -24,7 +24,7 @@ __all__ = [
     "FORMATS",
     "MANIFEST",
     "SUBMISSION",
-    "Layout",
+    "LabelLayout",
     "find_images",
     "find_layout",
     "image_files",
@@ -50,7 +50,7 @@ _VOC_SPLITS = {"train": "train", "val": "valid", "test": "test"}
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class LabelLayout:
     """The label files of a source.
 
     folder: that names are relative to; files: of labels, all in one format
@@ -71,7 +71,7 @@ def find_layout(
     *,
     index: ImageIndex | None = None,
     without: Path | None = None,
-) -> Layout:
+) -> LabelLayout:
     """What a file or a folder of labels holds.
 
     images: the folder of the images, by default beside the labels; index: the images themselves
@@ -88,10 +88,10 @@ def find_layout(
         format = _format_by_name(path)
     if format == "manifest":
         manifest = path / MANIFEST if path.is_dir() else path
-        return Layout(format, manifest.parent, [manifest], ImageIndex(()))
+        return LabelLayout(format, manifest.parent, [manifest], ImageIndex(()))
     index = find_images(path, images, without) if index is None else index
     if path.is_file():
-        return Layout(format, path.parent, [path], index)
+        return LabelLayout(format, path.parent, [path], index)
     files = walk(path)
     if format == "auto":
         format = _format_of_folder(path, files, index)
@@ -109,7 +109,7 @@ def find_layout(
             files = [next((table for table in tables if table.is_file()), tables[0])]
         case _:
             raise LabelError(f"{path}: {format!r} is no format; known are {', '.join(FORMATS)}")
-    return Layout(format, path, files, index, data_yaml)
+    return LabelLayout(format, path, files, index, data_yaml)
 
 
 def _format_by_name(path: Path) -> str:
@@ -235,7 +235,7 @@ def find_images(path: Path, images: Path | None, without: Path | None = None) ->
     return ImageIndex(files, folder)
 
 
-def listed_splits(layout: Layout) -> dict[Path, str]:
+def listed_splits(layout: LabelLayout) -> dict[Path, str]:
     """The split of each image that a `data.yaml` or a list in `ImageSets/Main` names.
 
     Raises LabelError for an image in two splits, or a list that cannot be used.
@@ -250,7 +250,7 @@ def listed_splits(layout: Layout) -> dict[Path, str]:
     return splits
 
 
-def _lists(layout: Layout) -> Iterator[tuple[str, str, Sequence[Path]]]:
+def _lists(layout: LabelLayout) -> Iterator[tuple[str, str, Sequence[Path]]]:
     folders = (layout.folder, layout.folder.absolute().parent)
     if layout.format == "voc":
         lists = next(

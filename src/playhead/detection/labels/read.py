@@ -12,7 +12,7 @@ import numpy as np
 
 from playhead.detection.labels import coco, csv, voc, yolo
 from playhead.detection.labels.layout import (
-    Layout,
+    LabelLayout,
     find_layout,
     listed_splits,
 )
@@ -155,7 +155,7 @@ def _class_numbers(
     return {name: number for number, name in enumerate(names)}
 
 
-def _find_file(image: ParsedImage, layout: Layout, *, whole: bool) -> Path | None:
+def _find_file(image: ParsedImage, layout: LabelLayout, *, whole: bool) -> Path | None:
     """The file of an image, or None; LabelError where it could be several.
 
     whole: only the image whose path ends in the name, as predictions name it
@@ -236,7 +236,7 @@ def of_split(images: ImageSet, split: str, path: Path) -> ImageSet:
 
 
 def parse_labels(
-    layout: Layout,
+    layout: LabelLayout,
     report: Report,
     *,
     first_pixel: int = 1,

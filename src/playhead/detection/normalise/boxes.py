@@ -10,7 +10,7 @@ from playhead.decisions.boxes import iou
 from playhead.detection.labels.parsed import ParsedImage, Problem
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.normalise.report import Repair
-from playhead.detection.normalise.sources import MergedImage, Source
+from playhead.detection.normalise.sources import LabelSource, MergedImage
 
 __all__ = ["merge_boxes"]
 
@@ -28,7 +28,7 @@ class _Box:
     corners: _Corners
     label: str
     where: str
-    source: Source
+    source: LabelSource
 
 
 def merge_boxes(
@@ -41,7 +41,7 @@ def merge_boxes(
     objects of which no box can be used: it must not pass for one without objects.
     """
     boxes: list[_Box] = []
-    unusable: tuple[Source, ParsedImage] | None = None
+    unusable: tuple[LabelSource, ParsedImage] | None = None
     for source, parsed in image.labels:
         usable, lost = _usable_boxes(source, parsed, image.size, settings.min_size)
         boxes += usable
@@ -59,7 +59,7 @@ def merge_boxes(
 
 
 def _usable_boxes(
-    source: Source, parsed: ParsedImage, size: tuple[int, int], min_size: float
+    source: LabelSource, parsed: ParsedImage, size: tuple[int, int], min_size: float
 ) -> tuple[list[_Box], bool]:
     """The boxes that a source has of an image, and whether some of its objects were lost."""
     report, lost = source.report, parsed.broken
@@ -97,7 +97,7 @@ def _usable_boxes(
 
 
 def _scale(
-    source: Source, parsed: ParsedImage, size: tuple[int, int]
+    source: LabelSource, parsed: ParsedImage, size: tuple[int, int]
 ) -> tuple[float, float] | None:
     """From the numbers of a file to pixels of the image; None where its shape is another."""
     if parsed.fractions:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from playhead.detection.labels.layout import Layout, find_layout
+from playhead.detection.labels.layout import LabelLayout, find_layout
 from playhead.detection.labels.names import composed, plain_name, split_of, without_suffix
 from playhead.detection.labels.pairing import ImageIndex
 from playhead.detection.labels.parsed import ParsedImage, ParsedLabels, Problem
@@ -18,11 +18,18 @@ from playhead.errors import LabelError, MediaError
 from playhead.media.stills import read_still, still_size
 from playhead.progress import progress
 
-__all__ = ["MergedImage", "Source", "match_images", "read_images", "read_sources", "unique_names"]
+__all__ = [
+    "LabelSource",
+    "MergedImage",
+    "match_images",
+    "read_images",
+    "read_sources",
+    "unique_names",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LabelSource:
     """The labels of one source, and what is reported about it.
 
     numbered: the classes that its numbers count; settings: of the set
@@ -30,7 +37,7 @@ class Source:
 
     config: SourceConfig
     settings: NormaliseConfig
-    layout: Layout
+    layout: LabelLayout
     labels: ParsedLabels
     report: SourceReport
     numbered: Sequence[str]
@@ -93,15 +100,15 @@ class MergedImage:
 
     path: Path
     name: str
-    source: Source
-    labels: list[tuple[Source, ParsedImage]] = field(default_factory=list)
+    source: LabelSource
+    labels: list[tuple[LabelSource, ParsedImage]] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
     digest: str = ""
     split: str | None = None
     given_split: str | None = None
     group: str = ""
 
-    def take_splits(self, split: str | None, given: str | None, source: Source) -> None:
+    def take_splits(self, split: str | None, given: str | None, source: LabelSource) -> None:
         """Take the splits that a source has for the image; the first one of each kind counts."""
         known, new = (self.given_split, given) if given else (self.split, split)
         if known and new and known != new:
@@ -110,12 +117,12 @@ class MergedImage:
         self.given_split = self.given_split or given
 
 
-def read_sources(settings: NormaliseConfig, out: Path) -> list[Source]:
+def read_sources(settings: NormaliseConfig, out: Path) -> list[LabelSource]:
     """Parse the labels of every source; images under `out` are passed over.
 
     Raises LabelError for a source without labels, or whose classes are numbers without names.
     """
-    sources: list[Source] = []
+    sources: list[LabelSource] = []
     indexes: dict[Path, ImageIndex] = {}  # sources with one folder of images share its index
     names: set[str] = set()
     for config in settings.sources:
@@ -137,7 +144,7 @@ def read_sources(settings: NormaliseConfig, out: Path) -> list[Source]:
         # A manifest's rows without an image are labels too.
         report.labels = len(labels.images) + report.total(Problem.MISSING_IMAGE)
         numbered = labels.classes or settings.classes
-        source = Source(config, settings, layout, labels, report, numbered)
+        source = LabelSource(config, settings, layout, labels, report, numbered)
         numbers = any(isinstance(box.label, int) for one in labels.images for box in one.boxes)
         if numbers and config.class_ is None and not numbered and not config.classes:
             raise LabelError(
@@ -154,7 +161,7 @@ def _name_of(path: Path) -> str:
     return whole.parent.name if name.lower() in {"labels", "annotations", "manifest"} else name
 
 
-def match_images(sources: Sequence[Source], settings: NormaliseConfig) -> list[MergedImage]:
+def match_images(sources: Sequence[LabelSource], settings: NormaliseConfig) -> list[MergedImage]:
     """The images that the labels are of, in the order in which they come up first.
 
     Images without a label are counted, and taken as empty where `unlabelled` says so; but not those
@@ -195,14 +202,14 @@ def match_images(sources: Sequence[Source], settings: NormaliseConfig) -> list[M
     return list(images.values())
 
 
-def _image(path: Path, name: str, source: Source) -> MergedImage:
+def _image(path: Path, name: str, source: LabelSource) -> MergedImage:
     root = source.layout.images.root
     name = plain_name(Path(name) if root is None else path.relative_to(root))
     split = source.labels.splits.get(path) or split_of(PurePosixPath(name))
     return MergedImage(path, name, source, split=split, group=source.config.group or "")
 
 
-def _find(parsed: ParsedImage, source: Source, unsure: set[Path]) -> Path | None:
+def _find(parsed: ParsedImage, source: LabelSource, unsure: set[Path]) -> Path | None:
     found = source.layout.images.find(parsed.name, parsed.split)
     if len(found) == 1:
         return found[0]

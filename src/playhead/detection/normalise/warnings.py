@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from playhead.detection.labels.parsed import Problem
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.normalise.report import Repair, SourceReport, counted
-from playhead.detection.normalise.sources import MergedImage, Source
+from playhead.detection.normalise.sources import LabelSource, MergedImage
 from playhead.events.images import ImageSet
 
 __all__ = ["warnings_of"]
@@ -23,7 +23,7 @@ _LEAST_CHANCE = 2.0
 def warnings_of(
     config: NormaliseConfig,
     made: ImageSet,
-    sources: Sequence[Source],
+    sources: Sequence[LabelSource],
     images: Sequence[MergedImage],
 ) -> list[str]:
     """A sentence for each thing that may make the set worse than it looks."""
