@@ -34,6 +34,7 @@ SCRIPTS = (
     "detector_arms",
     "detector_street",
     "detector_speed",
+    "precision",
 )
 ON_REAL_DATA = (
     "real_falls",
