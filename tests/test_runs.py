@@ -58,5 +58,5 @@ def test_files_of_another_program_are_one_clear_error(tmp_path, config, log):
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(PlayheadError, match="is no folder"):
+    with pytest.raises(PlayheadError, match="is not a folder"):
         list_runs(tmp_path / "none")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -45,6 +46,8 @@ def brightest(path: Path) -> list[int]:
 
 class FakeDetector:
     """Stands for a `RedactionDetector`: reads frames at their own size."""
+
+    precisions: ClassVar[dict[str, str]] = {"fake": "fp32"}
 
     def read_size(self, width: int, height: int) -> tuple[int, int]:
         return width, height

@@ -34,6 +34,9 @@ def test_detect_writes_tracks_and_no_video(street: Path) -> None:
         "street.mp4",
         "street.tracks.npz",
     ]
+    assert read_tracks(street.parent / "street.tracks.npz").settings["precision"] == {
+        "fake": "fp32"
+    }
 
 
 def test_applying_tracks_gives_the_images_that_running_gives(street: Path) -> None:

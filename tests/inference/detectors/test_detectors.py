@@ -164,7 +164,7 @@ def test_a_batch_gives_what_its_images_give_alone(
     detector: Detector, real_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two sizes, and with several streams at work."""
-    monkeypatch.setattr(graph, "THREADS_A_IMAGE", 1)
+    monkeypatch.setattr(graph, "THREADS_PER_IMAGE", 1)
     many = open_detector(detector.name, threads=3)
     pairs = images_with_boxes(real_data / "face_dlib_examples", 0)[:3]
     images = [image for image, _ in pairs]

@@ -12,6 +12,7 @@ from playhead.decisions.boxes import Boxes
 from playhead.errors import ConfigError, PlayheadError
 from playhead.inference.detectors.objects import ObjectDetector
 from playhead.inference.detectors.video import detect_video
+from playhead.inference.precision import PrecisionChoice
 from playhead.media import VideoWriter, open_video
 from playhead.progress import progress
 from tests.detector_bundle import write_detector_bundle
@@ -25,9 +26,11 @@ class Packaged:
 
     labels = ("person", "car")
     runs: ClassVar[list[tuple[str, tuple[int, ...], float]]] = []
+    opened: ClassVar[list[tuple[str, str]]] = []
 
-    def __init__(self, name: str, threads: int | None) -> None:
+    def __init__(self, name: str, threads: int | None, precision: str) -> None:
         self.name = name
+        self.opened.append((name, precision))
 
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float
@@ -41,6 +44,7 @@ class Packaged:
 def packaged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("playhead.inference.detectors.objects.open_detector", Packaged)
     monkeypatch.setattr(Packaged, "runs", [])
+    monkeypatch.setattr(Packaged, "opened", [])
 
 
 def scene() -> NDArray[np.uint8]:
@@ -49,7 +53,12 @@ def scene() -> NDArray[np.uint8]:
     return image
 
 
-def detector(*labels: str, bundles: Sequence[Path] = (), tile: int | None = None) -> ObjectDetector:
+def detector(
+    *labels: str,
+    bundles: Sequence[Path] = (),
+    tile: int | None = None,
+    precision: PrecisionChoice = "auto",
+) -> ObjectDetector:
     networks = {"person": "people", "car": "objectron"}
     return ObjectDetector(
         labels,
@@ -60,7 +69,15 @@ def detector(*labels: str, bundles: Sequence[Path] = (), tile: int | None = None
         tile=tile,
         overlap=16,
         threads=1,
+        precision=precision,
     )
+
+
+@pytest.mark.parametrize(("choice", "taken"), [("auto", "fp32"), ("bf16", "bf16")])
+def test_packaged_networks_leave_fp32_only_when_told(choice: PrecisionChoice, taken: str) -> None:
+    objects = detector("car", "person", precision=choice)
+    assert Packaged.opened == [("objectron", taken), ("people", taken)]
+    assert objects.precisions == {"objectron": taken, "people": taken}
 
 
 def test_each_label_comes_from_its_own_network_down_to_its_own_score() -> None:
