@@ -178,6 +178,7 @@ def late_sound(
         for k in range(first, first + frames):
             luma = image(k, width, height)
             if noise:
+                luma = luma.copy()
                 luma[2 * CELL :] = random.integers(0, 255, (height - 2 * CELL, width), np.uint8)
             frame = yuv_frame(luma)
             frame.pts, frame.time_base = k, Fraction(1, 25)
