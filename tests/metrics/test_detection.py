@@ -85,7 +85,7 @@ def test_the_sizes_of_coco_part_the_boxes_at_32_and_96_squared() -> None:
 @settings(max_examples=60, deadline=None)
 @given(cases())
 def test_matching_at_a_threshold_is_matching_of_what_lies_above_it(case: Case) -> None:
-    truth, found = BoxTable.true(case[0]), BoxTable.found(case[1])
+    truth, found = BoxTable.of_truth(case[0]), BoxTable.of_detections(case[1])
     taken = match_boxes(truth, found, overlaps=[0.5]).taken[0, 0]
     for threshold in (0.3, 0.5, 0.9):
         above = found.chosen(np.flatnonzero(found.scores >= threshold))
@@ -95,7 +95,7 @@ def test_matching_at_a_threshold_is_matching_of_what_lies_above_it(case: Case) -
 
 def test_no_true_box_is_taken_twice_and_every_taken_one_overlaps_enough() -> None:
     truth, found = (random_case(1, 40)[at] for at in (0, 1))
-    tables = BoxTable.true(truth), BoxTable.found(found)
+    tables = BoxTable.of_truth(truth), BoxTable.of_detections(found)
     match = match_boxes(*tables, overlaps=[0.5, 0.75])
     for row in match.taken[0]:
         takers = np.flatnonzero(row >= 0)
@@ -107,7 +107,7 @@ def test_no_true_box_is_taken_twice_and_every_taken_one_overlaps_enough() -> Non
 
 def test_pairs_in_small_chunks_are_the_same_matches(monkeypatch: pytest.MonkeyPatch) -> None:
     truth, found = random_case(2, 30)
-    tables = BoxTable.true(truth), BoxTable.found(found)
+    tables = BoxTable.of_truth(truth), BoxTable.of_detections(found)
     whole = match_boxes(*tables, overlaps=[0.5]).taken
     monkeypatch.setattr("playhead.metrics.box_matching.PAIRS", 7)
     np.testing.assert_array_equal(match_boxes(*tables, overlaps=[0.5]).taken, whole)

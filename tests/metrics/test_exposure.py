@@ -176,7 +176,7 @@ def test_videos_of_other_lengths_or_sizes_are_refused(original: Path, tmp_path: 
     shorter = written(tmp_path / "b.mp4", blackened, frames=FRAMES - 1)
     with pytest.raises(MediaError, match="11 frames"):
         exposure(truth(), original, shorter)
-    with pytest.raises(MediaError, match="the truth 13"):
+    with pytest.raises(MediaError, match="the ground truth 13"):
         exposure(truth(frames=13), original, original)
     with pytest.raises(MediaError, match="162x96"):
         exposure(truth(width=162), original, original)

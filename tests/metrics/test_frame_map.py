@@ -138,7 +138,7 @@ def test_what_does_not_fit_the_truth_is_refused() -> None:
     truth = [_video(_at("serve", 3), classes=("serve",))]
     with pytest.raises(LabelError, match="unknown class 'bounce'"):
         frame_map(truth, [_video(_at("bounce", 3))])
-    with pytest.raises(LabelError, match="b: predictions for a video without truth"):
+    with pytest.raises(LabelError, match="b: has predictions but no ground truth"):
         frame_map(truth, [_video(video="b")])
     with pytest.raises(LabelError, match="unknown class 'serve' true"):
         frame_map(truth, [], classes=["bounce"])

@@ -21,13 +21,13 @@ def _video(*events: Event, video: str = "a") -> VideoEvents:
     return VideoEvents(video=video, classes=CLASSES, events=events)
 
 
-def test_hits_misses_and_false_alarms_are_told_apart() -> None:
+def test_hits_misses_and_false_positives_are_told_apart() -> None:
     truth = _video(_at("pass", 1), _at("drive", 5), _at("pass", 9))
     guess = _video(_at("pass", 1.3, 0.9), _at("pass", 5, 0.8), _at("pass", 9.6, 0.7))
     found = match_events(truth, guess, 1.0)
     assert [(real.start, made.start) for real, made in found.hits] == [(1, 1.3)]
     assert [event.start for event in found.misses] == [5, 9]
-    assert [event.start for event in found.false_alarms] == [5, 9.6]
+    assert [event.start for event in found.false_positives] == [5, 9.6]
     assert len(match_events(truth, guess, 1.2).hits) == 2
 
 
@@ -42,7 +42,7 @@ def test_an_event_is_found_once_by_the_better_prediction() -> None:
     guess = _video(_at("pass", 10.0, 0.3), _at("pass", 10.4, 0.8))
     found = match_events(truth, guess, 1.0)
     assert [made.score for _, made in found.hits] == [0.8]
-    assert [made.score for made in found.false_alarms] == [0.3]
+    assert [made.score for made in found.false_positives] == [0.3]
 
 
 def test_the_edge_of_the_tolerance_is_a_hit_whatever_floats_say() -> None:
@@ -52,7 +52,7 @@ def test_the_edge_of_the_tolerance_is_a_hit_whatever_floats_say() -> None:
 
 
 def test_predictions_of_another_video_are_refused() -> None:
-    with pytest.raises(LabelError, match="b: predictions for a video without truth"):
+    with pytest.raises(LabelError, match="b: has predictions but no ground truth"):
         match_events(_video(video="a"), _video(video="b"), 1.0)
 
 
@@ -77,11 +77,11 @@ def test_every_event_and_prediction_is_told_once_and_hits_are_in_reach(
         return sorted((e.label, e.start, e.score) for e in events)
 
     assert keys([r for r, _ in found.hits] + [*found.misses]) == keys([*truth.events])
-    assert keys([m for _, m in found.hits] + [*found.false_alarms]) == keys([*guess.events])
+    assert keys([m for _, m in found.hits] + [*found.false_positives]) == keys([*guess.events])
     assert all(r.label == m.label for r, m in found.hits)
     assert all(abs(r.start - m.start) <= tenths / 20 + 1e-5 for r, m in found.hits)
     for miss in found.misses:  # no false alarm of its class lies in reach: it would have taken it
-        near = [f for f in found.false_alarms if f.label == miss.label]
+        near = [f for f in found.false_positives if f.label == miss.label]
         assert all(abs(f.start - miss.start) > tenths / 20 for f in near)
 
 
@@ -95,13 +95,13 @@ def test_the_best_f1_is_the_best_over_every_threshold_tried_by_hand(
     tried = [0.0]
     for percent in range(101):
         found = match_events(truth, guess, 1.0, threshold=percent / 100)
-        wrong = len(found.misses) + len(found.false_alarms)
+        wrong = len(found.misses) + len(found.false_positives)
         tried.append(2 * len(found.hits) / max(1, 2 * len(found.hits) + wrong))
     best = best_f1([truth], [guess], tolerance=1.0).overall
     assert best.f1 == pytest.approx(max(tried))
     if best.threshold is not None:
         found = match_events(truth, guess, 1.0, threshold=best.threshold)
-        hits, alarms = len(found.hits), len(found.false_alarms)
+        hits, alarms = len(found.hits), len(found.false_positives)
         assert best.precision == pytest.approx(hits / (hits + alarms))
         assert best.recall == pytest.approx(hits / len(truth.events))
 

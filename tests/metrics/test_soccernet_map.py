@@ -158,7 +158,7 @@ def test_without_an_end_what_lies_past_two_hours_keeps_its_own_frame() -> None:
 
 @pytest.mark.parametrize("rate", [25.0, 29.97, Fraction(25), True, 0, -25])
 def test_a_rate_that_is_no_positive_whole_number_is_refused(rate: object) -> None:
-    with pytest.raises(PlayheadError, match="whole frames a second"):
+    with pytest.raises(PlayheadError, match="whole frames per second"):
         soccernet_map([_video()], [], rate=rate, tolerances=[1])  # type: ignore[arg-type]
 
 
@@ -169,12 +169,12 @@ def test_a_predicted_class_that_the_truth_does_not_declare_is_refused() -> None:
 
 
 def test_predictions_for_a_video_without_truth_are_refused() -> None:
-    with pytest.raises(LabelError, match="b: predictions for a video without truth"):
+    with pytest.raises(LabelError, match="b: has predictions but no ground truth"):
         soccernet_map([_video(video="a")], [_video(video="b")], rate=25)
 
 
 def test_a_video_given_twice_is_refused() -> None:
-    with pytest.raises(LabelError, match="given twice in the truth"):
+    with pytest.raises(LabelError, match="appears twice in the ground truth"):
         soccernet_map([_video(), _video()], [], rate=25)
     with pytest.raises(LabelError, match="given twice in the predictions"):
         soccernet_map([_video()], [_video(), _video()], rate=25)

@@ -81,7 +81,9 @@ def test_an_unknown_class_and_a_rate_that_is_not_whole_are_refused_before_scorin
     stray = VideoEvents(video="a", classes=("cross",), events=(Event(label="cross", start=1),))
     with pytest.raises(LabelError, match="a: unknown class 'cross' predicted"):
         evaluate_spotting(TRUTH, [stray])
-    with pytest.raises(PlayheadError, match=r"whole frames a second, got a rate of 29\.97"):
+    with pytest.raises(
+        PlayheadError, match=r"the rate is 29\.97; the SoccerNet metric needs whole frames"
+    ):
         evaluate_spotting(TRUTH, TRUTH, rate=29.97)  # type: ignore[arg-type]
 
 
@@ -102,7 +104,7 @@ def test_confusing_a_single_class_changes_nothing() -> None:
 
 
 def test_chance_needs_the_duration_of_every_video() -> None:
-    with pytest.raises(LabelError, match="b: its duration"):
+    with pytest.raises(LabelError, match="b: the duration"):
         chance_map(TRUTH, {"a": 180.0})
 
 

@@ -1,1 +1,1 @@
-"""One file a metric."""
+"""Metrics, one module each."""

@@ -1,6 +1,6 @@
-"""Alignment: truth and predictions brought together video by video, and refused where they clash.
+"""Alignment: ground truth and predictions paired by video, with checks of videos and classes.
 
-Every metric of instants starts here, so none of them scores a misspelt class or a foreign video.
+Every metric of instants starts here, so a misspelt class or an unknown video is always an error.
 """
 
 import math
@@ -17,7 +17,7 @@ __all__ = ["Aligned", "Pair", "align", "check_rate", "check_tolerance", "nearest
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The true and the predicted events of one video."""
+    """The ground truth and the predictions of one video."""
 
     video: str
     truth: tuple[Event, ...]
@@ -26,7 +26,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """All classes that are scored, and every video of the truth."""
+    """The scored classes, and every video of the ground truth."""
 
     classes: tuple[str, ...]
     pairs: tuple[Pair, ...]
@@ -37,22 +37,23 @@ def align(
     predictions: Sequence[VideoEvents],
     classes: Sequence[str] | None = None,
 ) -> Aligned:
-    """Pair each video's truth with its predictions, none where there are none.
+    """Pair the ground truth of each video with its predictions, which may be empty.
 
-    classes: what is scored; by default every class that a video of the truth declares, in order of
-    first appearance. Videos come in the order of `predictions`, then those that they lack.
-    Raises LabelError for a video given twice, a prediction for a video without truth, and an event
-    of a class that is not scored.
+    classes: the scored classes; by default all that the ground truth declares, in order of first
+        appearance
+    Videos are in the order of `predictions`, then those without predictions.
+    Raises LabelError for a duplicate video, predictions for a video without ground truth, or an
+    event of a class that is not scored.
     """
-    known = _by_video(truth, "the truth")
+    known = _by_video(truth, "the ground truth")
     predicted = _by_video(predictions, "the predictions")
     scored = _declared(truth) if classes is None else tuple(classes)
     if len(set(scored)) != len(scored):
-        raise LabelError(f"a class is named twice in {', '.join(scored)}")
+        raise LabelError(f"a class is listed twice in {', '.join(scored)}")
     for video in predicted:
         if video not in known:
             raise LabelError(
-                f"{video}: predictions for a video without truth; its name must be one of "
+                f"{video}: has predictions but no ground truth; its name must be one of "
                 f"{_short_list(known)}"
             )
     order = [*predicted, *(video for video in known if video not in predicted)]
@@ -67,9 +68,9 @@ def align(
 
 
 def nearest_frame(event: Event, rate: Fraction | int) -> int:
-    """The frame of an event: its own where it is known, else the one nearest to `start * rate`.
+    """The frame of an event: its own if it is known, else the one nearest to `start * rate`.
 
-    A time halfway between two frames means the earlier.
+    Halfway between two frames it is the earlier.
     """
     if event.frame is not None:
         return event.frame
@@ -78,19 +79,19 @@ def nearest_frame(event: Event, rate: Fraction | int) -> int:
 
 
 def check_rate(rate: object) -> int:
-    """Refuse a rate that is no positive whole number of frames a second."""
+    """Raise PlayheadError if a rate is not a positive whole number of frames per second."""
     if isinstance(rate, bool) or not isinstance(rate, Integral) or rate <= 0:
         raise PlayheadError(
-            f"the SoccerNet metric counts in whole frames a second, got a rate of {rate!r}; give "
-            "the nearest whole rate, such as 25 or 30"
+            f"the rate is {rate!r}; the SoccerNet metric needs whole frames per second: give the "
+            "nearest whole rate, such as 25 or 30"
         )
     return int(rate)
 
 
 def check_tolerance(tolerance: float, unit: str = "seconds") -> float:
-    """Refuse a tolerance that is negative or not finite."""
+    """Raise PlayheadError if a tolerance is negative or not finite."""
     if not math.isfinite(tolerance) or tolerance < 0:
-        raise PlayheadError(f"a tolerance is 0 {unit} or more, got {tolerance}")
+        raise PlayheadError(f"the tolerance is {tolerance}; it must be 0 {unit} or more")
     return tolerance
 
 
@@ -98,7 +99,7 @@ def _by_video(videos: Iterable[VideoEvents], side: str) -> dict[str, VideoEvents
     named: dict[str, VideoEvents] = {}
     for events in videos:
         if events.video in named:
-            raise LabelError(f"{events.video}: given twice in {side}; merge its events into one")
+            raise LabelError(f"{events.video}: appears twice in {side}; merge its events")
         named[events.video] = events
     return named
 

@@ -1,4 +1,4 @@
-"""Bootstrap: how far a metric would move with other videos of the same kind."""
+"""Bootstrap: confidence intervals of a metric over videos."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ Metric = Callable[[Sequence[VideoEvents], Sequence[VideoEvents]], float]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A metric on all videos, and the interval in which it lies on resampled ones."""
+    """A metric on all videos, and its percentile interval on resampled videos."""
 
     value: float
     low: float
@@ -38,10 +38,9 @@ def bootstrap_interval(
 ) -> Interval:
     """The percentile interval of `metric(truth, predictions)` over videos drawn with replacement.
 
-    A video goes with its truth and its predictions, under a new name each time it is drawn; every
-    draw scores the classes of the whole truth. Events within a video are never resampled: they
-    depend on each other. Few videos give a coarse interval, and one video none at all.
-    Raises PlayheadError for fewer than two videos, LabelError for what `align` refuses.
+    Whole videos are drawn, with ground truth and predictions, because events within a video depend
+    on each other; each draw gets a new name. Every resample scores all classes of the ground truth.
+    Raises PlayheadError for fewer than two videos, LabelError as `align` does.
     """
     if len(truth) < 2 or resamples < 1 or not 0 < level < 1:
         raise PlayheadError(

@@ -1,7 +1,7 @@
-"""Curves: precision and recall over the threshold, and the best F1 among them.
+"""Precision-recall curves of instants, and the best F1 on them.
 
 A hit is |Δt| ≤ tolerance / 2 in seconds; matching is that of `matching.py`. Predictions with the
-same score come in together: no threshold lies between them.
+same score are one point of the curve.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Precision and recall of one class, for every score that occurs, the highest first.
+    """Precision and recall of one class at every distinct score, the highest first.
 
-    thresholds, precision, recall: float64 (N,); predictions that score at least the threshold
-    count. truths: how many events there were; without any, recall is 0.
+    thresholds, precision, recall: float64 (N,), of predictions that score at least the threshold
+    truths: number of ground truth events; if it is 0, recall is 0
     """
 
     thresholds: NDArray[np.float64]
@@ -41,7 +41,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class F1:
-    """The best F1 and where it lies; the threshold is None where no prediction is a hit."""
+    """F1 at a threshold; the threshold is None if no prediction is a hit."""
 
     f1: float
     threshold: float | None
@@ -64,9 +64,9 @@ def precision_recall(
     tolerance: float = 1.0,
     classes: Sequence[str] | None = None,
 ) -> dict[str, Curve]:
-    """The curve of every class; tolerance is the width of the hit window in seconds."""
-    found = _found(truth, predictions, tolerance, classes)
-    return {label: hits_curve(hits) for label, hits in found.items()}
+    """The curve of every class; tolerance is the width of the matching window in seconds."""
+    by_class = _matched(truth, predictions, tolerance, classes)
+    return {label: hits_curve(hits) for label, hits in by_class.items()}
 
 
 def best_f1(
@@ -76,20 +76,26 @@ def best_f1(
     tolerance: float = 1.0,
     classes: Sequence[str] | None = None,
 ) -> BestF1:
-    """F1 at the best threshold; tolerance is the width of the hit window in seconds.
+    """F1 at the best threshold; tolerance is the width of the matching window in seconds.
 
-    Overall, the hits and misses of all classes are counted together. Of thresholds with the same F1
-    the highest is given.
+    Overall, the hits and misses of all classes are pooled. Of thresholds with the same F1 the
+    highest is returned.
     """
-    found = _found(truth, predictions, tolerance, classes)
-    scores = np.concatenate([np.empty(0), *(one.scores for one in found.values())])
-    hits = np.concatenate([np.empty(0, dtype=bool), *(one.hits for one in found.values())])
+    by_class = _matched(truth, predictions, tolerance, classes)
+    scores = np.concatenate([np.empty(0), *(matched.scores for matched in by_class.values())])
+    hits = np.concatenate(
+        [np.empty(0, dtype=bool), *(matched.hits for matched in by_class.values())]
+    )
     order = np.argsort(-scores, kind="stable")
-    pooled = ScoredHits(scores[order], hits[order], sum(one.truths for one in found.values()))
-    return BestF1(hits_best_f1(pooled), {label: hits_best_f1(one) for label, one in found.items()})
+    pooled = ScoredHits(
+        scores[order], hits[order], sum(matched.truths for matched in by_class.values())
+    )
+    return BestF1(
+        hits_best_f1(pooled), {label: hits_best_f1(matched) for label, matched in by_class.items()}
+    )
 
 
-def _found(
+def _matched(
     truth: Sequence[VideoEvents],
     predictions: Sequence[VideoEvents],
     tolerance: float,
@@ -104,19 +110,19 @@ def _found(
     return {label: scored_hits(aligned, label, start, reach) for label in aligned.classes}
 
 
-def hits_curve(found: ScoredHits) -> Curve:
-    """The curve of what was already matched."""
-    last = np.flatnonzero(np.append(np.diff(found.scores) != 0, True)[: len(found.scores)])
-    hits = np.cumsum(found.hits)[last]
+def hits_curve(matched: ScoredHits) -> Curve:
+    """The precision-recall curve of matched predictions."""
+    last = np.flatnonzero(np.append(np.diff(matched.scores) != 0, True)[: len(matched.scores)])
+    hits = np.cumsum(matched.hits)[last]
     precision = hits / (last + 1)
-    recall = hits / max(found.truths, 1)
-    return Curve(found.scores[last], precision, recall, found.truths)
+    recall = hits / max(matched.truths, 1)
+    return Curve(matched.scores[last], precision, recall, matched.truths)
 
 
-def hits_best_f1(found: ScoredHits) -> F1:
-    """F1 at the best threshold of what was already matched; the highest of equally good ones."""
-    curve = hits_curve(found)
-    if not found.hits.any():
+def hits_best_f1(matched: ScoredHits) -> F1:
+    """F1 of matched predictions at the best threshold, the highest one in a tie."""
+    curve = hits_curve(matched)
+    if not matched.hits.any():
         return F1(f1=0.0, threshold=None, precision=0.0, recall=0.0)
     both = curve.precision + curve.recall
     f1 = 2 * curve.precision * curve.recall / np.where(both > 0, both, 1.0)

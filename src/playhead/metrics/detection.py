@@ -1,8 +1,7 @@
-"""Detection: how well boxes agree with true ones, counted as COCO does.
+"""Detection metrics as in COCO: average precision, precision and recall of boxes.
 
-In each image found boxes are matched in falling order of score, each to the free true box that it
-overlaps most, if enough. Average precision is the mean of the precision envelope at 101 recalls; an
-area is that of the box, in square pixels of its image.
+Matching is that of `box_matching.py`. Average precision is the mean of the interpolated precision
+at 101 recalls; the area of an object is that of its box, in square pixels of its image.
 """
 
 from collections.abc import Sequence
@@ -14,12 +13,18 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes
 from playhead.errors import LabelError
 from playhead.events.images import ImageSet
-from playhead.metrics.box_matching import ALL_AREAS, MAX_FOUND, BoxMatches, BoxTable, match_boxes
+from playhead.metrics.box_matching import (
+    ALL_AREAS,
+    MAX_DETECTIONS,
+    BoxMatches,
+    BoxTable,
+    match_boxes,
+)
 from playhead.metrics.matching import ScoredHits
 
 __all__ = [
     "AREAS",
-    "MAX_FOUND",
+    "MAX_DETECTIONS",
     "OVERLAPS",
     "ClassDetection",
     "DetectionResult",
@@ -33,14 +38,14 @@ __all__ = [
 OVERLAPS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 AREAS = (ALL_AREAS, (0.0, 32.0**2), (32.0**2, 96.0**2), (96.0**2, 1e10))
-"""All boxes; small, medium and large ones, as COCO parts them."""
+"""All, small, medium and large boxes, as in COCO."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionResult:
-    """Agreement for one class at one overlap; NaN where there is nothing to divide by.
+    """Metrics of one class at one IoU; NaN for 0 / 0.
 
-    ap: average precision; precision, recall: of the boxes that count
+    ap: average precision; precision, recall: of all detections
     """
 
     ap: float
@@ -53,11 +58,11 @@ class DetectionResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassDetection:
-    """Agreement for one class of labelled images; NaN where no true box counts.
+    """Metrics of one class of labelled images; NaN if no ground truth box counts.
 
-    ap: (areas, overlaps), of `AREAS` and `OVERLAPS`; boxes: true ones that count
-    hits: at overlap .5, without what crowds swallow
-    ranked: for each found box that counts at .5 or above, what `resampled_ap` needs
+    ap: (areas, overlaps), of `AREAS` and `OVERLAPS`; boxes: ground truth boxes that count
+    hits: at IoU 0.5, without detections inside crowds
+    ranked: what `resampled_ap` needs
     """
 
     ap: NDArray[np.float64]
@@ -67,12 +72,12 @@ class ClassDetection:
 
     @property
     def ap50(self) -> float:
-        """Average precision at overlap .5."""
+        """Average precision at IoU 0.5."""
         return float(self.ap[0, 0])
 
     @property
     def ap50_95(self) -> float:
-        """The mean of the average precisions at overlaps .5, .55 to .95."""
+        """The mean of the average precisions at IoU 0.5, 0.55, ..., 0.95."""
         return float(self.ap[0].mean())
 
     @property
@@ -93,10 +98,10 @@ class ClassDetection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """Found boxes of one class, the surest first, of all areas.
+    """Detections of one class and all areas, in descending order of score.
 
-    images: (F,); hits, counted: bool (O, F), at each overlap; truths: (T,), the images of the
-    true boxes that count
+    images: (D,); hits, counted: bool (O, D), at each overlap; truths: (T,), the images of the
+    ground truth boxes that count
     """
 
     images: NDArray[np.intp]
@@ -105,51 +110,51 @@ class Ranked:
     truths: NDArray[np.intp]
 
 
-def measure_classes(truth: ImageSet, found: ImageSet) -> dict[str, ClassDetection]:
-    """Every class of labelled images, by name; both sets hold the same images in one order.
+def measure_classes(truth: ImageSet, detections: ImageSet) -> dict[str, ClassDetection]:
+    """Metrics of every class by name; both sets have the same images in the same order.
 
-    True boxes of score 0 are crowds. Raises LabelError for sets that do not belong together, or a
-    score that is no number.
+    Ground truth boxes of score 0 are crowds. Raises LabelError if the sets do not match, or a score
+    is not finite.
     """
-    check_sets(truth, found)
-    real, made = BoxTable.true(truth), BoxTable.found(found)
+    check_sets(truth, detections)
+    real, detected = BoxTable.of_truth(truth), BoxTable.of_detections(detections)
     return {
         label: _measured(
-            real.chosen(np.flatnonzero(real.labels == place)),
-            made.chosen(np.flatnonzero(made.labels == place)),
+            real.chosen(np.flatnonzero(real.labels == index)),
+            detected.chosen(np.flatnonzero(detected.labels == index)),
         )
-        for place, label in enumerate(truth.classes)
+        for index, label in enumerate(truth.classes)
     }
 
 
-def check_sets(truth: ImageSet, found: ImageSet) -> None:
-    """Raise LabelError where the sets differ in classes or in their number of images."""
-    if truth.classes != found.classes:
+def check_sets(truth: ImageSet, detections: ImageSet) -> None:
+    """Raise LabelError if the sets differ in their classes or their number of images."""
+    if truth.classes != detections.classes:
         raise LabelError(
-            f"what was found is of the classes {', '.join(found.classes) or 'none'}, the truth of "
-            f"{', '.join(truth.classes) or 'none'}; pair them first"
+            f"the detections have the classes {', '.join(detections.classes) or 'none'}, the "
+            f"ground truth {', '.join(truth.classes) or 'none'}; pair them first"
         )
-    if len(truth) != len(found):
+    if len(truth) != len(detections):
         raise LabelError(
-            f"what was found is of {len(found)} images, the truth of {len(truth)} images; pair "
-            "them first"
+            f"the detections are of {len(detections)} images, the ground truth of {len(truth)}; "
+            "pair them first"
         )
 
 
 def resampled_ap(result: ClassDetection, times: NDArray[np.integer]) -> NDArray[np.float64]:
-    """AP of all areas at each overlap, each image counted `times`; NaN without any true box."""
+    """AP of all areas at each overlap → (O,); times: (images,), the weight of each image."""
     return _average_precisions(result.ranked, times)
 
 
 def detection_result(
-    truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes], *, overlap: float = 0.5
+    truth: Sequence[NDArray[np.floating]], detections: Sequence[Boxes], *, overlap: float = 0.5
 ) -> DetectionResult:
-    """Compare the boxes of one class, an image an entry.
+    """Metrics of one class, with one entry per image.
 
-    truth: for each image (N, 4) true boxes; found: for each image what was found
-    overlap: the least intersection over union of a match
+    truth: (N, 4) ground truth boxes per image; detections: Boxes per image
+    overlap: minimum IoU of a match
     """
-    ranked = _lists(truth, found, np.array([overlap]))
+    ranked = _lists(truth, detections, np.array([overlap]))
     tp, fp = int(ranked.hits.sum()), int((ranked.counted & ~ranked.hits).sum())
     total = len(ranked.truths)
     return DetectionResult(
@@ -162,25 +167,29 @@ def detection_result(
     )
 
 
-def average_precision(truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes]) -> float:
-    """The mean of the average precisions at overlaps .5, .55 to .95, as COCO's main figure."""
-    return float(_average_precisions(_lists(truth, found, OVERLAPS)).mean())
+def average_precision(truth: Sequence[NDArray[np.floating]], detections: Sequence[Boxes]) -> float:
+    """The mean of the average precisions at IoU 0.5, 0.55, ..., 0.95: COCO's main metric."""
+    return float(_average_precisions(_lists(truth, detections, OVERLAPS)).mean())
 
 
 def _lists(
-    truth: Sequence[NDArray[np.floating]], found: Sequence[Boxes], overlaps: NDArray[np.float64]
+    truth: Sequence[NDArray[np.floating]],
+    detections: Sequence[Boxes],
+    overlaps: NDArray[np.float64],
 ) -> Ranked:
-    if len(truth) != len(found):
-        raise LabelError(f"found boxes of {len(found)} images, true ones of {len(truth)}")
+    if len(truth) != len(detections):
+        raise LabelError(
+            f"detections of {len(detections)} images, but ground truth of {len(truth)}"
+        )
     real = _table(truth, [np.ones(len(boxes)) for boxes in truth])
-    made = _table([one.boxes for one in found], [one.scores for one in found])
-    return _ranked(real, made, match_boxes(real, made, overlaps=overlaps), 0)
+    detected = _table([boxes.boxes for boxes in detections], [boxes.scores for boxes in detections])
+    return _ranked(real, detected, match_boxes(real, detected, overlaps=overlaps), 0)
 
 
 def _table(
     boxes: Sequence[NDArray[np.floating]], scores: Sequence[NDArray[np.floating]]
 ) -> BoxTable:
-    counts = [len(one) for one in boxes]
+    counts = [len(part) for part in boxes]
     return BoxTable(
         np.concatenate([np.zeros((0, 4)), *boxes]),
         np.zeros(sum(counts), np.intp),
@@ -190,56 +199,56 @@ def _table(
     )
 
 
-def _measured(truth: BoxTable, found: BoxTable) -> ClassDetection:
-    """truth, found: of one class."""
-    matches = match_boxes(truth, found, overlaps=OVERLAPS, areas=AREAS)
-    areas = [_ranked(truth, found, matches, area) for area in range(len(AREAS))]
+def _measured(truth: BoxTable, detections: BoxTable) -> ClassDetection:
+    """truth, detections: of one class."""
+    matches = match_boxes(truth, detections, overlaps=OVERLAPS, areas=AREAS)
+    areas = [_ranked(truth, detections, matches, area) for area in range(len(AREAS))]
     first = areas[0].counted[0]
-    order = _falling(found)[first]
-    hits = ScoredHits(found.scores[order], areas[0].hits[0][first], len(areas[0].truths))
-    ap = np.array([_average_precisions(one) for one in areas])
+    order = _falling(detections)[first]
+    hits = ScoredHits(detections.scores[order], areas[0].hits[0][first], len(areas[0].truths))
+    ap = np.array([_average_precisions(ranked) for ranked in areas])
     return ClassDetection(ap, len(areas[0].truths), hits, areas[0])
 
 
-def _ranked(truth: BoxTable, found: BoxTable, matches: BoxMatches, area: int) -> Ranked:
-    order = _falling(found)
+def _ranked(truth: BoxTable, detections: BoxTable, matches: BoxMatches, area: int) -> Ranked:
+    order = _falling(detections)
     counted = matches.counted[area][:, order]
     hits = counted & (matches.taken[area][:, order] >= 0)
-    return Ranked(found.images[order], hits, counted, truth.images[matches.sought[area]])
+    return Ranked(detections.images[order], hits, counted, truth.images[matches.sought[area]])
 
 
-def _falling(found: BoxTable) -> NDArray[np.intp]:
-    """The surest first; of equal scores the earlier image, in it the earlier box."""
-    return np.argsort(-found.scores, kind="stable")
+def _falling(detections: BoxTable) -> NDArray[np.intp]:
+    """Indices by descending score; in a tie the earlier image, then the earlier box."""
+    return np.argsort(-detections.scores, kind="stable")
 
 
 def _average_precisions(
     ranked: Ranked, times: NDArray[np.integer] | None = None
 ) -> NDArray[np.float64]:
-    """At each overlap; times: how often each image counts, once by default."""
+    """Average precision at each overlap; times: weight of each image, 1 by default."""
     if times is None:
         times = np.ones(1 + max(ranked.images.max(initial=0), ranked.truths.max(initial=0)), int)
     weights, total = times[ranked.images], int(times[ranked.truths].sum())
     whole = np.cumsum(weights * ranked.counted[0])
-    found = []
+    values = []
     for hits, counted in zip(ranked.hits, ranked.counted, strict=True):
-        # Only crowds and limits of size make overlaps differ in what counts.
+        # Which boxes count depends on the overlap only through crowds and limits of area.
         same = np.array_equal(counted, ranked.counted[0])
-        made = whole if same else np.cumsum(weights * counted)
+        counts = whole if same else np.cumsum(weights * counted)
         at = np.flatnonzero(hits)
-        found.append(_envelope_mean(np.cumsum(weights[at]), made[at], total))
-    return np.array(found)
+        values.append(_envelope_mean(np.cumsum(weights[at]), counts[at], total))
+    return np.array(values)
 
 
-def _envelope_mean(tp: NDArray[np.integer], made: NDArray[np.integer], total: int) -> float:
+def _envelope_mean(tp: NDArray[np.integer], counts: NDArray[np.integer], total: int) -> float:
     """The mean precision at 101 recalls.
 
-    tp, made: at each hit, the surest first, how many hits and boxes there are down to it; between
+    tp, counts: at each hit, by descending score, how many hits and boxes there are so far; between
     hits precision only falls.
     """
     if not total:
         return float("nan")
-    precision = tp / np.maximum(made, 1)
+    precision = tp / np.maximum(counts, 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    places = np.searchsorted(tp / total, RECALLS, side="left")
-    return float(np.append(envelope, 0.0)[places].mean())
+    indices = np.searchsorted(tp / total, RECALLS, side="left")
+    return float(np.append(envelope, 0.0)[indices].mean())

@@ -1,12 +1,12 @@
-"""Exposure: how much of each known box a redacted video still shows, measured in its pixels.
+"""Exposure: how much of each ground truth box a redacted video still shows, in pixels.
 
-A pixel is hidden when it has the colour that hides, or differs from the original by far more than
-compression does. Compression does neither: at H.264's crf 23 or better nearly every pixel stays
-within `CHANGED` of the original. Where the original itself has about the colour that hides, a
-pixel's colour tells nothing, so it counts neither way; `by_detail` (the audit's) compares the
-detail around such a pixel instead, because a dark face can still be recognised.
+A pixel is hidden if it has the redaction colour, or differs from the original by far more than
+compression causes: at H.264's crf 23 or better nearly every pixel stays within `CHANGED` of the
+original. If the original has about the redaction colour, the colour of the pixel is inconclusive
+and it is ignored; `by_detail` (for the audit) compares the detail around such a pixel instead,
+because a dark face can still be recognised.
 
-An object is exposed in a frame where less than 95 % of its box is hidden.
+An object is exposed in a frame if less than 95 % of its box is hidden.
 """
 
 import math
@@ -37,19 +37,19 @@ __all__ = [
 ]
 
 HIDDEN = 0.95
-"""An object of whose box at least this share is hidden is not exposed."""
+"""An object is not exposed if at least this share of its box is hidden."""
 
 TOLERANCE = 24
-"""Levels of 255 in every channel within which a pixel has the colour that hides."""
+"""Levels of 255 in every channel within which a pixel has the redaction colour."""
 
 CHANGED = 60
-"""Levels of 255 in some channel: a pixel that differs by more is no compressed original."""
+"""Levels of 255 in any channel: a larger difference is not due to compression."""
 
 DETAIL = 1.0
-"""Levels of 255: where the original varies less (standard deviation), there is no detail."""
+"""Levels of 255: a smaller standard deviation of the original means no detail."""
 
 REMAINS = 0.5
-"""The part of the original's detail, as the slope of a regression, that counts as visible."""
+"""Slope of a regression on the original from which its detail counts as visible."""
 
 Bytes = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -57,23 +57,23 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """One object in one frame of which too much is to be seen."""
+    """One object in one frame of which too much is visible."""
 
     frame: int
     track: int
-    share: float  # of its box that is hidden
+    share: float  # hidden part of its box
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What was looked at, in boxes (track-frames), and what of it is exposed."""
+    """The number of measured boxes (track-frames), and those that are exposed."""
 
     track_frames: int
     exposed: tuple[Exposed, ...]
 
     @property
     def share(self) -> float:
-        """Exposed track-frames over all; NaN where there were none."""
+        """Exposed track-frames over all; NaN if there are none."""
         return len(self.exposed) / self.track_frames if self.track_frames else math.nan
 
 
@@ -90,9 +90,9 @@ def exposure(
 ) -> Exposure:
     """Measure every box of `truth` in `after`, which hides what `before` shows, frame by frame.
 
-    labels: only boxes of these; None for all. The rest as in `hidden_share`.
-    Raises MediaError where the videos differ in their frames or size, or `truth` is of another
-    video; DamagedError where a frame with a box cannot be read.
+    labels: only boxes of these labels; None for all. The others as in `hidden_share`.
+    Raises MediaError if the videos differ in frames or size, or `truth` belongs to another video;
+    DamagedError if a frame with a box cannot be read.
     """
     chosen = {
         index: track
@@ -130,16 +130,17 @@ def hidden_share(
 ) -> float:
     """The share of a box's pixels that are hidden in `after`, 0..1.
 
-    before, after: RGB (H, W, 3) or RGBA (H, W, 4) of one size. box: half-open, clipped to the
-    image; a pixel that it covers in part counts by that part. colour: what hides; None where no
-    one colour does.
-    A pixel is hidden where some channel differs by more than `changed`, or where every channel of
-    `after` is within `tolerance` of `colour`; where `before` is within twice the tolerance of
-    the colour as well, and nothing has changed by more than `changed`, it is left out. Of RGBA a
-    pixel that `after` lets see through is never hidden: under what hides everything is opaque.
-    by_detail: a pixel that would be left out is visible where `after` still has the original's
-    detail around it, hidden where that detail is gone, and left out only where there was none.
-    A box without a pixel in the image, or of which every pixel is left out, shows nothing: 1.
+    before, after: RGB (H, W, 3) or RGBA (H, W, 4) of the same size
+    box: half-open, clipped to the image; partly covered pixels count by their covered part
+    colour: the redaction colour; None if there is no single one
+    by_detail: an ignored pixel (see below) counts as visible if `after` still has the original's
+        detail around it, as hidden if that detail is gone, and is ignored if there was none
+
+    A pixel is hidden if any channel differs by more than `changed`, or if every channel of `after`
+    is within `tolerance` of `colour`. It is ignored if it is hidden only by its colour and `before`
+    is within twice the tolerance of that colour too. In RGBA, a transparent pixel of `after` is
+    never hidden, since redaction is opaque.
+    A box without pixels in the image, or with only ignored pixels, counts as hidden: 1.
     """
     weights, part = _weights(box, before.shape)
     first, second = before[part].astype(np.int16), after[part].astype(np.int16)
@@ -168,11 +169,11 @@ def covered_share(box: Box, regions: NDArray[np.bool_]) -> float:
 def _detail(
     before: NDArray[np.int16], after: NDArray[np.int16], part: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Around which pixels of `part` the original has detail, and around which `after` still has it.
+    """(detailed, visible): which pixels have detail around them in `before`, and still in `after`.
 
-    Grey values of the pixels of `part` in a window, a quarter of the box's shorter side, are
-    compared: the slope of `after` on `before` is 1 in an untouched copy, however it is encoded, and
-    0 under one colour.
+    In a window of a quarter of the box's shorter side, the grey values of `after` are regressed on
+    those of `before`, over pixels of `part`: the slope is 1 in an unredacted copy, however it is
+    encoded, and 0 under a uniform colour.
     """
     side = max(5, min(part.shape) // 4)
 
@@ -195,14 +196,14 @@ def _share(weights: NDArray[np.float64], hidden: NDArray[np.bool_]) -> float:
 
 
 def _weights(box: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], tuple[slice, slice]]:
-    """How much of each pixel a box covers, and the pixels it touches."""
+    """The share of each pixel that a box covers, and the slices of the pixels it touches."""
     columns, across = _covered(box[0], box[2], shape[1])
     rows, down = _covered(box[1], box[3], shape[0])
     return down[:, None] * across[None, :], (rows, columns)
 
 
 def _covered(start: float, stop: float, size: int) -> tuple[slice, NDArray[np.float64]]:
-    """The pixels that [start, stop) touches along an axis, and how much of each it covers."""
+    """The pixels that [start, stop) touches along an axis, and the covered share of each."""
     start, stop = min(max(start, 0.0), size), min(max(stop, 0.0), size)
     first, last = math.floor(start), max(math.ceil(stop), math.floor(start))
     edges = np.arange(first, last, dtype=np.float64)
@@ -210,14 +211,14 @@ def _covered(start: float, stop: float, size: int) -> tuple[slice, NDArray[np.fl
 
 
 def _images(video: Video, wanted: NDArray[np.int64]) -> Iterator[tuple[int, Bytes]]:
-    """The wanted frames in order; DamagedError where one cannot be read."""
-    places = iter(wanted.tolist())
+    """The wanted frames in order. Raises DamagedError if one cannot be read."""
+    remaining = iter(wanted.tolist())
     for frame, image in video.stream(wanted=wanted):
-        if frame != (place := next(places)):
-            video.read([place])  # raises, naming the frame and the damage
+        if frame != (expected := next(remaining)):
+            video.read([expected])  # raises, naming the frame and the damage
         yield frame, image
-    for place in places:
-        video.read([place])
+    for expected in remaining:
+        video.read([expected])
 
 
 def _check(truth: TrackFile, original: Video, redacted: Video) -> None:
@@ -225,13 +226,13 @@ def _check(truth: TrackFile, original: Video, redacted: Video) -> None:
     if len(set(counts)) > 1:
         raise MediaError(
             f"{redacted.path}: has {counts[2]} frames, {original.path} has {counts[1]} and the "
-            f"truth {counts[0]}; exposure is measured frame by frame, so all must agree"
+            f"ground truth {counts[0]}; all must have the same number"
         )
     sizes = {(truth.width, truth.height)}
     sizes |= {(video.width, video.height) for video in (original, redacted)}
     if len(sizes) > 1:
         raise MediaError(
             f"{redacted.path}: is {redacted.width}x{redacted.height}, {original.path} is "
-            f"{original.width}x{original.height} and the truth {truth.width}x{truth.height}; "
-            "all must agree"
+            f"{original.width}x{original.height} and the ground truth "
+            f"{truth.width}x{truth.height}; all must have the same size"
         )

@@ -1,8 +1,8 @@
 """Frame mAP: average precision of instants in frames, as E2E-Spot and its successors report it.
 
-Predictions in score order each take the nearest unmatched truth within k frames; AP is the full
-area under the interpolated precision; the mean runs over the classes that have truth. It is another
-number than SoccerNet's mAP and goes by another name.
+Predictions in order of score each take the nearest unmatched event within k frames; AP is the full
+area under the interpolated precision; the mean is over the classes with ground truth. This is not
+SoccerNet's mAP.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ FRAME_TOLERANCES = (0, 1, 2, 4)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameMap:
-    """Average precision for each tolerance and each class that has truth.
+    """Average precision for each tolerance and each class with ground truth.
 
-    tolerances: D reaches in frames; classes: those with truth; ap: float64 (D, C).
+    tolerances: D tolerances in frames; classes: C classes with ground truth; ap: float64 (D, C)
     """
 
     tolerances: tuple[int, ...]
@@ -33,11 +33,11 @@ class FrameMap:
     ap: NDArray[np.float64]
 
     def map_at(self, tolerance: int) -> float:
-        """The mean over the classes that have truth, 0 where none has any."""
+        """The mean over the classes with ground truth, 0 if there are none."""
         return float(np.mean(self.ap[self.tolerances.index(tolerance)])) if self.classes else 0.0
 
     def per_class(self, tolerance: int) -> dict[str, float]:
-        """Average precision of each class that has truth."""
+        """Average precision of each class with ground truth."""
         values = self.ap[self.tolerances.index(tolerance)]
         return {label: float(ap) for label, ap in zip(self.classes, values, strict=True)}
 
@@ -50,15 +50,17 @@ def frame_map(
     rate: Fraction | int = 25,
     classes: Sequence[str] | None = None,
 ) -> FrameMap:
-    """Average precision within so many frames, as E2E-Spot computes it.
+    """Average precision within k frames, as E2E-Spot computes it.
 
-    tolerances: a hit is |Δframe| ≤ k. An event counts at its `frame` where it has one, else at the
-    frame nearest to `start * rate` (of two as near the earlier): `rate` must be the video's own
-    where frames are missing, and is not looked at elsewhere. Equal scores rank as given, video by
-    video in the order of `predictions`; of two truths as near the earlier is taken. Two truths of
-    a class on one frame are two events (the original can find only one of them).
+    tolerances: values of k; a hit is |Δframe| ≤ k
+    rate: frames per second of the videos, used only for events without `frame`, which are placed
+        at the frame nearest to `start * rate` (in a tie the earlier)
+    Equal scores rank in input order, video by video as in `predictions`; of two equally near events
+    the earlier is taken. Two events of a class on one frame are two (the original can match only
+    one of them).
 
-    Raises LabelError for a class that is not scored or predictions for a video without truth.
+    Raises LabelError for a class that is not scored, or predictions for a video without ground
+    truth.
     """
     aligned = align(truth, predictions, classes)
     reaches = tuple(int(check_tolerance(tolerance, "frames")) for tolerance in tolerances)
@@ -74,8 +76,8 @@ def frame_map(
     return FrameMap(reaches, present, np.array(ap, np.float64).reshape(len(reaches), len(present)))
 
 
-def _area(found: ScoredHits) -> float:
-    ranks = np.flatnonzero(found.hits) + 1
+def _area(matched: ScoredHits) -> float:
+    ranks = np.flatnonzero(matched.hits) + 1
     precision = np.arange(1, len(ranks) + 1) / ranks
     interpolated = np.maximum.accumulate(precision[::-1])
-    return float(np.sum(interpolated)) / found.truths
+    return float(np.sum(interpolated)) / matched.truths

@@ -1,8 +1,8 @@
-"""Matching: which prediction found which event.
+"""Matching of predicted with ground truth events.
 
-Predictions in score order each take the nearest event of their class that is still free and in
-reach. A prediction's match depends only on those that score higher, so raising the threshold takes
-matches away and never changes those that stay.
+Predictions in order of score each take the nearest free event of their class within reach. A match
+depends only on predictions with higher scores, so raising the threshold removes matches and never
+changes the remaining ones.
 """
 
 from collections.abc import Callable
@@ -16,50 +16,51 @@ from playhead.metrics.alignment import Aligned, align, check_tolerance
 
 __all__ = ["Matches", "ScoredHits", "match_events", "nearest_free", "scored_hits"]
 
-_ROUNDING = 1e-6  # seconds or frames: 10.48 - 10 is a little more than .48
+_ROUNDING = 1e-6  # seconds or frames: 10.48 - 10 is a little more than 0.48
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What became of the events and predictions of one video, each in order of time."""
+    """Hits, misses and false positives of one video, each in order of time."""
 
-    hits: tuple[tuple[Event, Event], ...]  # the event and the prediction that found it
+    hits: tuple[tuple[Event, Event], ...]  # the event and its prediction
     misses: tuple[Event, ...]
-    false_alarms: tuple[Event, ...]
+    false_positives: tuple[Event, ...]
 
 
 def match_events(
     truth: VideoEvents, predictions: VideoEvents, tolerance: float, *, threshold: float = 0.0
 ) -> Matches:
-    """Match one video's predictions that score at least `threshold` with its events.
+    """Match the predictions of one video that score at least `threshold` with its events.
 
-    tolerance: width of the hit window in seconds; a hit is |Δt| ≤ tolerance / 2.
-    Raises LabelError for another video, or a class that `truth` does not declare.
+    tolerance: width of the matching window in seconds; a hit is |Δt| ≤ tolerance / 2
+    Raises LabelError if the videos differ, or a prediction has a class that `truth` does not
+    declare.
     """
     aligned = align([truth], [predictions])
     reach = check_tolerance(tolerance) / 2
     hits: list[tuple[Event, Event]] = []
     misses: list[Event] = []
-    false_alarms: list[Event] = []
+    false_positives: list[Event] = []
     for label in aligned.classes:
         real = [event for event in truth.events if event.label == label]
-        made = [e for e in predictions.events if e.label == label and e.score >= threshold]
-        taken = nearest_free(_starts(real), _starts(made), _scores(made), reach).tolist()
-        hits += [(real[at], guess) for at, guess in zip(taken, made, strict=True) if at >= 0]
-        false_alarms += [guess for at, guess in zip(taken, made, strict=True) if at < 0]
+        guesses = [e for e in predictions.events if e.label == label and e.score >= threshold]
+        taken = nearest_free(_starts(real), _starts(guesses), _scores(guesses), reach).tolist()
+        hits += [(real[at], guess) for at, guess in zip(taken, guesses, strict=True) if at >= 0]
+        false_positives += [guess for at, guess in zip(taken, guesses, strict=True) if at < 0]
         misses += [event for at, event in enumerate(real) if at not in set(taken)]
     return Matches(
         hits=tuple(sorted(hits, key=lambda hit: hit[0].start)),
         misses=tuple(sorted(misses, key=_start)),
-        false_alarms=tuple(sorted(false_alarms, key=_start)),
+        false_positives=tuple(sorted(false_positives, key=_start)),
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredHits:
-    """The predictions of one class over all videos, the highest score first, ties as given.
+    """The predictions of one class over all videos, the highest score first, ties in input order.
 
-    scores: float64 (P,); hits: bool (P,); truths: how many events there were to find.
+    scores: float64 (P,); hits: bool (P,); truths: number of ground truth events
     """
 
     scores: NDArray[np.float64]
@@ -74,10 +75,10 @@ def scored_hits(
     scores, hits, truths = [np.empty(0)], [np.empty(0, dtype=bool)], 0
     for pair in aligned.pairs:
         real = [position(event) for event in pair.truth if event.label == label]
-        made = [event for event in pair.predictions if event.label == label]
-        places = np.array([position(event) for event in made], np.float64)
-        confidence = _scores(made)
-        taken = nearest_free(np.array(real, np.float64), places, confidence, reach)
+        guesses = [event for event in pair.predictions if event.label == label]
+        positions = np.array([position(event) for event in guesses], np.float64)
+        confidence = _scores(guesses)
+        taken = nearest_free(np.array(real, np.float64), positions, confidence, reach)
         scores.append(confidence)
         hits.append(taken >= 0)
         truths += len(real)
@@ -92,18 +93,19 @@ def nearest_free(
     scores: NDArray[np.float64],
     reach: float,
 ) -> NDArray[np.intp]:
-    """For each guess the index of the truth that it takes, or -1: (P,).
+    """For each guess the index of the ground truth that it takes, or -1: (P,).
 
-    truth: (G,), guesses and scores: (P,). Ties in score go to the guess given first, ties in
-    distance to the earlier truth, of several at one place to the one given first.
+    truth: (G,); guesses, scores: (P,)
+    Ties in score go to the first guess, ties in distance to the earlier event, ties in both to the
+    first event in the input.
     """
     by_time = np.argsort(truth, kind="stable")
-    places = truth[by_time]
-    starts = np.searchsorted(places, guesses - reach - _ROUNDING, side="left").tolist()
-    stops = np.searchsorted(places, guesses + reach + _ROUNDING, side="right").tolist()
+    sorted_truth = truth[by_time]
+    starts = np.searchsorted(sorted_truth, guesses - reach - _ROUNDING, side="left").tolist()
+    stops = np.searchsorted(sorted_truth, guesses + reach + _ROUNDING, side="right").tolist()
     free = [True] * len(truth)
     taken = np.full(len(guesses), -1, np.intp)
-    moments, sought = places.tolist(), guesses.tolist()
+    moments, sought = sorted_truth.tolist(), guesses.tolist()
     for guess in np.argsort(-scores, kind="stable").tolist():
         near = [at for at in range(starts[guess], stops[guess]) if free[at]]
         if near:

@@ -1,8 +1,9 @@
-"""Mistakes: each box that is wrong, told by what it overlaps, and each true box that none found.
+"""Mistakes: each false positive, by kind, and each missed object.
 
-At the thresholds of the classes, matched as for average precision. A false box is a duplicate of an
-object of its class that a surer box found, else of the wrong class where it lies on an object of
-another, else in the wrong place where it touches an object of its class, else nothing is there.
+At the thresholds of the classes, matched as for average precision. A false positive is a duplicate
+if an object of its class overlaps it enough (a box with a higher score took that), else of the
+wrong class if an object of another class does, else in the wrong place if it touches an object of
+its class, else nothing is there.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import iou
 from playhead.events.images import ImageSet, LabelledImage
 from playhead.metrics.box_matching import BoxTable, match_boxes
-from playhead.metrics.confusion import Thresholds, believed
+from playhead.metrics.confusion import Thresholds, above_threshold
 from playhead.metrics.detection import check_sets
 
 __all__ = ["KINDS", "Kind", "Mistake", "find_mistakes"]
@@ -24,17 +25,19 @@ Kind = Literal["nothing there", "wrong place", "wrong class", "duplicate", "miss
 KINDS: tuple[Kind, ...] = ("nothing there", "wrong place", "wrong class", "duplicate", "missed")
 
 TOUCHES = 0.1
-"""Intersection over union from which a false box is in the wrong place."""
+"""Minimum IoU of a false positive in the wrong place with its object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One box that is wrong, or one object that was missed.
+    """One false positive, or one missed object.
 
-    image: its place in the set; label: of the false box, or of what was missed
-    found: the place of the false box in its image, or of the surest box below the threshold that
-    saw a missed object; true: the place of the object that it overlaps, or that was missed
-    score: of the found box, None without one; size: area of the box in pixels
+    image: index of the image in the set
+    label: of the false positive, or of the missed object
+    found: index in its image of the false positive, or of the highest-scoring box below the
+        threshold on a missed object
+    true: index of the object that the box overlaps, or that was missed
+    score: of the box `found`, None without one; size: area of the box in pixels
     """
 
     image: int
@@ -47,45 +50,49 @@ class Mistake:
 
 
 def find_mistakes(
-    truth: ImageSet, found: ImageSet, *, thresholds: Thresholds, overlap: float = 0.5
+    truth: ImageSet, detections: ImageSet, *, thresholds: Thresholds, overlap: float = 0.5
 ) -> list[Mistake]:
-    """Every mistake, image by image; both sets hold the same images in one order.
+    """Every mistake, image by image; both sets have the same images in the same order.
 
-    Raises LabelError for sets that do not belong together, or a class without a threshold.
+    Raises LabelError if the sets do not match, or a class has no threshold.
     """
-    check_sets(truth, found)
-    real, made = BoxTable.true(truth), BoxTable.found(found)
-    doubted = ~believed(made, truth.classes, thresholds)
-    kept = np.flatnonzero(~doubted)
-    match = match_boxes(real, made.chosen(kept), overlaps=[overlap])
+    check_sets(truth, detections)
+    real, detected = BoxTable.of_truth(truth), BoxTable.of_detections(detections)
+    below = ~above_threshold(detected, truth.classes, thresholds)
+    kept = np.flatnonzero(~below)
+    match = match_boxes(real, detected.chosen(kept), overlaps=[overlap])
     taken, counted = match.taken[0, 0], match.counted[0, 0]
-    false = np.zeros(len(made), np.bool_)
+    false = np.zeros(len(detected), np.bool_)
     false[kept[counted & (taken < 0)]] = True
     missed = match.sought[0].copy()
     missed[taken[counted & (taken >= 0)]] = False
 
-    edges = [np.cumsum([0, *(len(one.labels) for one in s.images)]) for s in (truth, found)]
+    edges = [
+        np.cumsum([0, *(len(image.labels) for image in s.images)]) for s in (truth, detections)
+    ]
     mistakes: list[Mistake] = []
-    for place in np.union1d(real.images[missed], made.images[false]).tolist():
-        looked = _Looked(place, truth.images[place], found.images[place], truth.classes)
-        true_at, made_at = (slice(edge[place], edge[place + 1]) for edge in edges)
-        mistakes += looked.wrong(np.flatnonzero(false[made_at]), overlap)
-        mistakes += looked.missed(np.flatnonzero(missed[true_at]), doubted[made_at], overlap)
+    for index in np.union1d(real.images[missed], detected.images[false]).tolist():
+        overlaps = _ImageOverlaps(
+            index, truth.images[index], detections.images[index], truth.classes
+        )
+        true_at, detected_at = (slice(edge[index], edge[index + 1]) for edge in edges)
+        mistakes += overlaps.wrong(np.flatnonzero(false[detected_at]), overlap)
+        mistakes += overlaps.missed(np.flatnonzero(missed[true_at]), below[detected_at], overlap)
     return mistakes
 
 
-class _Looked:
-    """One image, with every overlap in it."""
+class _ImageOverlaps:
+    """One image, with the IoU of each detection and each object in it."""
 
     def __init__(
-        self, place: int, truth: LabelledImage, found: LabelledImage, classes: tuple[str, ...]
+        self, index: int, truth: LabelledImage, detections: LabelledImage, classes: tuple[str, ...]
     ) -> None:
-        self.place, self.truth, self.found, self.classes = place, truth, found, classes
-        self.shared = np.where(truth.scores > 0, iou(found.boxes, truth.boxes), 0.0)
-        self.same = found.labels[:, None] == truth.labels
+        self.index, self.truth, self.detections, self.classes = index, truth, detections, classes
+        self.shared = np.where(truth.scores > 0, iou(detections.boxes, truth.boxes), 0.0)
+        self.same = detections.labels[:, None] == truth.labels
 
     def wrong(self, boxes: NDArray[np.intp], overlap: float) -> Iterator[Mistake]:
-        """What each false box is."""
+        """The kind of each false positive."""
         for box in boxes.tolist():
             own, own_at = _highest(np.where(self.same[box], self.shared[box], 0.0))
             other, other_at = _highest(np.where(self.same[box], 0.0, self.shared[box]))
@@ -99,24 +106,24 @@ class _Looked:
             else:
                 kind, true = "nothing there", None
             yield Mistake(
-                image=self.place,
+                image=self.index,
                 kind=kind,
-                label=self.classes[self.found.labels[box]],
+                label=self.classes[self.detections.labels[box]],
                 found=box,
                 true=true,
-                score=float(self.found.scores[box]),
-                size=_area(self.found.boxes[box]),
+                score=float(self.detections.scores[box]),
+                size=_area(self.detections.boxes[box]),
             )
 
     def missed(
-        self, boxes: NDArray[np.intp], doubted: NDArray[np.bool_], overlap: float
+        self, boxes: NDArray[np.intp], below: NDArray[np.bool_], overlap: float
     ) -> Iterator[Mistake]:
-        """Each true box that none found; doubted: which found boxes are below their threshold."""
+        """Each missed object; below: which detections score less than their threshold."""
         for box in boxes.tolist():
-            seen = doubted & self.same[:, box] & (self.shared[:, box] >= overlap)
-            score, at = _highest(np.where(seen, self.found.scores, 0.0))
+            seen = below & self.same[:, box] & (self.shared[:, box] >= overlap)
+            score, at = _highest(np.where(seen, self.detections.scores, 0.0))
             yield Mistake(
-                image=self.place,
+                image=self.index,
                 kind="missed",
                 label=self.classes[self.truth.labels[box]],
                 found=at if score > 0 else None,

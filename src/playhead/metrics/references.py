@@ -1,4 +1,4 @@
-"""References: what guessing reaches, so that a score can be told from luck."""
+"""Reference scores of random guessing, to compare a score with."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -22,13 +22,14 @@ def chance_map(
     repeats: int = 10,
     seed: int = 0,
 ) -> float:
-    """SoccerNet mAP of guessing: as many events of each class as there are, at random times.
+    """SoccerNet mAP of guessing: the true number of events of each class, at random times.
 
-    durations: seconds of each video. The mean over `repeats` draws of times and scores.
+    durations: seconds of each video
+    Returns the mean over `repeats` draws of times and scores.
     """
     for events in truth:
         if durations.get(events.video, 0) <= 0:
-            raise LabelError(f"{events.video}: its duration in seconds is needed, and is missing")
+            raise LabelError(f"{events.video}: the duration is missing; give it in seconds")
 
     def guess(events: VideoEvents, rng: np.random.Generator) -> VideoEvents:
         starts = rng.uniform(0, durations[events.video], len(events.events))
@@ -45,9 +46,9 @@ def confused_map(
     repeats: int = 10,
     seed: int = 0,
 ) -> float:
-    """SoccerNet mAP of the right times with the classes of each video shuffled among them.
+    """SoccerNet mAP of the true times with the classes shuffled within each video.
 
-    The mean over `repeats` draws of classes and scores.
+    Returns the mean over `repeats` draws of classes and scores.
     """
 
     def guess(events: VideoEvents, rng: np.random.Generator) -> VideoEvents:

@@ -1,8 +1,9 @@
 """SoccerNet mAP: average precision of instants as the public evaluator, version 0.2.0, computes it.
 
-A hit is |Δt| ≤ tolerance / 2. Truths in order of time each take the highest-scoring unused
-prediction in range; precision and recall are taken at 200 thresholds from 0 to 1; average precision
-is the mean of 11 points; the mean runs over all classes, and one without truth counts as 0.
+A hit is |Δt| ≤ tolerance / 2. Ground truth events in order of time each take the highest-scoring
+unused prediction in range; precision and recall are computed at 200 thresholds from 0 to 1; average
+precision is the mean of 11 points; the mean is over all classes, with 0 for those without ground
+truth.
 """
 
 import heapq
@@ -23,14 +24,14 @@ LOOSE = tuple(float(tolerance) for tolerance in range(5, 61, 5))
 
 _THRESHOLDS = np.linspace(0, 1, 200)
 _RECALLS = np.arange(11) / 10
-_LONGEST = 2 * 60 * 60  # seconds: what the public evaluator has room for
+_LONGEST = 2 * 60 * 60  # seconds: the limit of the public evaluator
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoccernetMap:
     """Average precision for each tolerance and class.
 
-    tolerances: D widths of the hit window in seconds; ap: float64 (D, C).
+    tolerances: D widths of the matching window in seconds; ap: float64 (D, C)
     """
 
     tolerances: tuple[float, ...]
@@ -46,7 +47,7 @@ class SoccernetMap:
         return float(np.mean(self._average(tolerances))) if self.classes else 0.0
 
     def average_per_class(self, tolerances: Sequence[float] | None = None) -> dict[str, float]:
-        """As `average`, each class by itself."""
+        """As `average`, for each class."""
         values = self._average(tolerances)
         return {label: float(ap) for label, ap in zip(self.classes, values, strict=True)}
 
@@ -58,7 +59,7 @@ class SoccernetMap:
     def _average(self, tolerances: Sequence[float] | None) -> NDArray[np.float64]:
         chosen = self.tolerances if tolerances is None else tolerances
         ap = self.ap[[self.tolerances.index(tolerance) for tolerance in chosen]]
-        # Steps count alike whatever their width, as the public evaluator counts them.
+        # Steps have equal weights whatever their width, as in the public evaluator.
         steps = ap if len(ap) == 1 else (ap[1:] + ap[:-1]) / 2
         return np.asarray(np.mean(steps, axis=0), np.float64)
 
@@ -74,15 +75,18 @@ def soccernet_map(
 ) -> SoccernetMap:
     """Average precision of instants, equal to the public SoccerNet evaluator 0.2.0.
 
-    tolerances: widths of the hit window in seconds, any; rate: whole frames a second.
-    A video is what the evaluator calls a half. Its quirks are kept: an event's `start` is rounded
-    to milliseconds, as its files hold them, and frame `int(rate * (ms / 1000))` counts (its
-    `frame` is not looked at); of two predictions of a class on one frame the last given counts;
-    two truths of a class on one frame are one; a score below 0 is no prediction; all that lies past
-    `longest_seconds` (None: no end) falls on the last frame before it.
+    tolerances: widths of the matching window in seconds
+    rate: whole frames per second
+    longest_seconds: later events count at the last frame before it; None for no limit
+
+    A video is what the evaluator calls a half. Its quirks are kept: `start` is rounded to
+    milliseconds and the event is at frame `int(rate * (ms / 1000))`, whatever its `frame`; of two
+    predictions of a class on one frame the last counts; two true events of a class on one frame are
+    one; a prediction with a score below 0 is ignored.
 
     Raises LabelError for an event of a class that is not scored (by default those that `truth`
-    declares) or predictions for a video without truth, PlayheadError for a rate that is not whole.
+    declares), or predictions for a video without ground truth; PlayheadError if the rate is not
+    whole.
     """
     rate = check_rate(rate)
     widths = tuple(float(check_tolerance(tolerance)) for tolerance in tolerances)
@@ -104,7 +108,7 @@ def map_at(
     rate: int = 25,
     classes: Sequence[str] | None = None,
 ) -> float:
-    """SoccerNet mAP at one tolerance: the width of the hit window in seconds; no end to videos."""
+    """SoccerNet mAP at one tolerance in seconds, without a limit on the length of videos."""
     result = soccernet_map(
         truth,
         predictions,
@@ -152,7 +156,7 @@ def _frame(event: Event, rate: int, last: int | None) -> int:
 
 
 def _reach(width: float, rate: int) -> int:
-    # Frames are whole, and a width such as .28 s times 25 must not fall short of 7 by rounding.
+    # Frames are whole, and 0.28 s times 25 must not be less than 7 by rounding.
     return math.floor(round(width * rate, 9) / 2)
 
 
@@ -163,21 +167,21 @@ def _average_precision(halves: Sequence[_Half], reach: int) -> float:
         return 0.0
     hits = np.concatenate([_hits(half, reach) for half in halves])
     order = np.argsort(scores)
-    # How many predictions, and hits among them, lie at or above each threshold.
+    # The number of predictions, and of hits among them, at or above each threshold.
     below = np.searchsorted(scores[order], _THRESHOLDS, side="left")
-    made = len(scores) - below
-    hit = np.concatenate([[0], np.cumsum(hits[order][::-1])])[made]
-    precision = hit / np.maximum(made, 1)
+    above = len(scores) - below
+    hit = np.concatenate([[0], np.cumsum(hits[order][::-1])])[above]
+    precision = hit / np.maximum(above, 1)
     recall = hit / truths
     reached = recall[None, :] >= _RECALLS[:, None]
     return float(np.mean(np.max(np.where(reached, precision, 0.0), axis=1)))
 
 
 def _hits(half: _Half, reach: int) -> NDArray[np.bool_]:
-    """Which predictions the truths take: (P,).
+    """Which predictions are hits: bool (P,).
 
-    The window of a truth only moves forward, so a heap of what has come into range, its best on
-    top, needs each prediction once.
+    The window of the events only moves forward, so each prediction enters a heap, ordered by score,
+    once.
     """
     hits = np.zeros(len(half.frames), dtype=bool)
     starts = np.searchsorted(half.frames, half.truth - reach, side="left").tolist()

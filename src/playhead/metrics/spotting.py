@@ -1,7 +1,7 @@
-"""Spotting: every metric of instants from one call.
+"""All spotting metrics from one call.
 
-Two families stand side by side under their own names: SoccerNet's (`map@1`, `tight`, `loose`:
-tolerances are widths in seconds) and E2E-Spot's (`frame_map@1`: reaches in frames).
+There are two families: SoccerNet's (`map@1`, `tight`, `loose`; tolerances are widths of the
+matching window in seconds) and E2E-Spot's (`frame_map@1`; tolerances are frames to either side).
 """
 
 from collections import Counter
@@ -25,16 +25,16 @@ class SpottingResult:
     """Metrics over all classes, and of each class under the same names.
 
     metrics: `map@1` … `map@5` (and any further `map@T`), `tight`, `loose`, `frame_map@0|1|2|4`,
-    `best_f1`, all in [0, 1]. per_class: the same, where a class lacks `frame_map` if it has no
-    truth, and `best_f1` is at the class's own threshold; besides `truths` and `predictions`, how
-    many there are.
+        `best_f1`, all in [0, 1]
+    per_class: the same, without `frame_map` for a class without ground truth, with `best_f1` at the
+        class's own threshold; and the numbers of `truths` and `predictions`
     """
 
     metrics: dict[str, float]
     per_class: dict[str, dict[str, float]]
 
     def to_json(self) -> dict[str, Any]:
-        """What JSON holds: `metrics` and `per_class`, plain numbers throughout."""
+        """As a JSON object: `metrics` and `per_class`."""
         per_class = {label: dict(values) for label, values in self.per_class.items()}
         return {"metrics": dict(self.metrics), "per_class": per_class}
 
@@ -49,16 +49,17 @@ def evaluate_spotting(
     f1_tolerance: float = 1.0,
     classes: Sequence[str] | None = None,
 ) -> SpottingResult:
-    """Measure predictions against the truth.
+    """Compare predictions with the ground truth.
 
-    rate: whole frames a second in which the SoccerNet metrics count; frame_rate: the videos' own,
-    for events that carry no frame (`rate` by default); extra_tolerances: further widths in seconds
-    beside 1 to 5; f1_tolerance: the width at which `best_f1` counts hits.
+    rate: whole frames per second for the SoccerNet metrics
+    frame_rate: frames per second of the videos, for events without a frame; by default `rate`
+    extra_tolerances: further tolerances in seconds beside 1 to 5
+    f1_tolerance: the tolerance of `best_f1` in seconds
 
-    A video without predictions counts as one in which nothing was found. Videos of any length are
-    scored as they are: only past two hours does this differ from the public SoccerNet evaluator.
-    Raises LabelError for predictions of a class or a video that the truth does not know,
-    PlayheadError for a rate that is not whole.
+    Videos without predictions count. Only beyond two hours do SoccerNet's metrics differ from the
+    public evaluator, which cuts longer videos.
+    Raises LabelError for predictions of a class or a video that is not in the ground truth,
+    PlayheadError if the rate is not whole.
     """
     widths = tuple(dict.fromkeys((*TIGHT, *map(float, extra_tolerances))))
     wanted = tuple(dict.fromkeys((*widths, *LOOSE)))

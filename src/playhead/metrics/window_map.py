@@ -1,4 +1,4 @@
-"""Window mAP: how well scores rank windows, before any peak; it picks the best epoch."""
+"""Window mAP: average precision of scores on windows, before peaks; selects the best epoch."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,11 @@ __all__ = ["window_map"]
 
 
 def window_map(scores: NDArray[np.float32], targets: NDArray[np.float32]) -> float:
-    """The mean over the classes that any window has of the average precision of their ranking.
+    """Mean average precision over the classes with a positive window; 0 if there are none.
 
-    scores, targets: (windows, classes); a target of at least .5 counts. Average precision is the
-    mean, over the positives, of the precision at each; windows of one score share the rank of the
-    last of them. 0 where no class has any.
+    scores, targets: (windows, classes); a target of at least 0.5 is positive
+    Average precision is the mean over the positives of the precision at each; windows with equal
+    scores share the last rank of them.
     """
     values = [
         _average_precision(scores[:, column], targets[:, column] >= 0.5)

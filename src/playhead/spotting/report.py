@@ -137,7 +137,7 @@ def _mistakes(
             score = _highest_near(scores.get(video.video), event)
             miss = ShownMistake(name, "miss", event.label, event.start, score)
             misses.append((video.video, miss))
-        for event in match.false_alarms:
+        for event in match.false_positives:
             alarm = ShownMistake(name, "false positive", event.label, event.start, event.score)
             false_positives.append((video.video, alarm))
     misses.sort(key=lambda entry: entry[1].score or 0.0)
