@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes, iou
 from playhead.decisions.detection import CANDIDATES, decide
 from playhead.decisions.detection_config import DEFAULT_THRESHOLD, DetectionDecisions
-from playhead.decisions.hierarchy import doubt_orphans, parents_first
+from playhead.decisions.hierarchy import parents_first, penalise_orphans
 from playhead.errors import ConfigError, PlayheadError
 
 CLASSES = ("car", "plate", "person")
@@ -99,7 +99,7 @@ def test_no_candidates_are_no_boxes() -> None:
 
 
 def test_candidates_of_another_shape_are_refused_with_the_shape_that_is_needed() -> None:
-    with pytest.raises(PlayheadError, match=r"\(5, 2\): \(N, 4\) and \(N, 3\) are needed"):
+    with pytest.raises(PlayheadError, match=r"\(5, 2\); \(N, 4\) and \(N, 3\) are needed"):
         decide(np.zeros((5, 4)), np.zeros((5, 2)), CLASSES, DetectionDecisions())
 
 
@@ -131,7 +131,7 @@ def test_doubt_goes_down_from_parent_to_child(
         "head": _one((10, 10, 20, 20), head),
         "person": _one((0, 10, 30, 90), person),
     }
-    result = doubt_orphans(found, NESTED)
+    result = penalise_orphans(found, NESTED)
     for label, score in doubted.items():
         assert result[label].scores.tolist() == pytest.approx([score]), label
 
@@ -143,14 +143,14 @@ def test_a_child_must_lie_in_its_parent_by_the_share_that_is_asked(
     config = DetectionDecisions(parents={"plate": "car"}, inside=0.7)
     # Of 7 and 8 columns of the plate 5 lie in the car: .71 and .63 of it.
     found = {"car": _one((0, 0, 15, 15), 0.9), "plate": _one((10, 5, right, 10), 0.8)}
-    assert doubt_orphans(found, config)["plate"].scores[0] == pytest.approx(score)
+    assert penalise_orphans(found, config)["plate"].scores[0] == pytest.approx(score)
 
 
 def test_boxes_that_are_doubted_come_after_those_that_are_not() -> None:
     config = DetectionDecisions(parents={"plate": "car"})
     plates = Boxes.joined([_one((50, 50, 60, 60), 0.9), _one((2, 2, 6, 4), 0.6)])
     found = {"car": _one((0, 0, 20, 20), 0.9), "plate": plates}
-    result = doubt_orphans(found, config)["plate"]
+    result = penalise_orphans(found, config)["plate"]
     assert result.scores.tolist() == pytest.approx([0.6, 0.45])
     assert result.boxes[0].tolist() == [2, 2, 6, 4]
 
@@ -166,8 +166,10 @@ def test_a_believed_parent_counts_also_where_only_surer_boxes_are_asked_for() ->
 
 def test_a_parent_that_nobody_finds_is_an_error_that_lists_the_classes() -> None:
     config = DetectionDecisions(parents={"plate": "lorry"})
-    with pytest.raises(ConfigError, match="lorry is no class of this detector; known are car"):
-        doubt_orphans({"car": Boxes.empty(), "plate": Boxes.empty()}, config)
+    with pytest.raises(
+        ConfigError, match="lorry is not a class of this detector; its classes are car"
+    ):
+        penalise_orphans({"car": Boxes.empty(), "plate": Boxes.empty()}, config)
 
 
 def test_parents_come_before_children_whatever_the_order_they_are_named_in() -> None:

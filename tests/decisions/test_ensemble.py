@@ -47,7 +47,7 @@ def test_scores_of_other_shapes_grids_or_classes_are_refused() -> None:
         mean_scores([one, one], times=[np.array([0, 0.04]), np.array([0, 0.04])])
     with pytest.raises(PlayheadError, match="model 1 scores the classes drive, model 0 pass"):
         mean_scores([one, one], classes=[["pass"], ["drive"]])
-    with pytest.raises(PlayheadError, match="2 models need as many grids"):
+    with pytest.raises(PlayheadError, match="2 models need as many time grids"):
         mean_scores([one, one], times=[np.zeros(1)])
     with pytest.raises(PlayheadError, match="at least one model"):
         mean_scores([])

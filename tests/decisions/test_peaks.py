@@ -170,8 +170,8 @@ def test_peaks_are_high_apart_seen_and_nothing_between_them_is_forgotten(
 @pytest.mark.parametrize(
     ("times", "values", "needed"),
     [
-        (np.arange(3.0), np.zeros((2, 1)), "do not fit 3 times"),
-        (np.arange(3.0), np.zeros((3, 2)), "do not fit 3 times and 1 classes"),
+        (np.arange(3.0), np.zeros((2, 1)), "3 times and 1 classes need"),
+        (np.arange(3.0), np.zeros((3, 2)), "3 times and 1 classes need"),
         (np.array([0.0, 1, 1]), np.zeros((3, 1)), "rise"),
         (np.array([0.0, np.nan, 1]), np.zeros((3, 1)), "finite"),
         (np.arange(3.0), np.array([[0], [np.inf], [0]]), "score at 1.000 s is infinite"),

@@ -1,1 +1,1 @@
-"""From scores to events, in NumPy and SciPy."""
+"""Postprocessing: from scores to events, detections and tracks, in NumPy and SciPy."""

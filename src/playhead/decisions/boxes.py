@@ -1,7 +1,7 @@
-"""Boxes: what a detector found of one label in one image, and how boxes overlap.
+"""Boxes: the detections of one label in one image, their IoU, and non-maximum suppression.
 
-A box is `x1, y1, x2, y2` in pixels, floats, half-open. A box without area, or with a number that is
-not finite, overlaps nothing; `Boxes.valid` and `nms` drop it.
+A box is `x1, y1, x2, y2` in pixels, floats, half-open. A box with no area or a non-finite number
+overlaps nothing; `Boxes.valid` and `nms` drop it.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError
 
-__all__ = ["Boxes", "cover", "iou", "kept_places", "nms"]
+__all__ = ["Boxes", "cover", "iou", "kept_indices", "nms"]
 
 _BLOCK = 128
-"""Boxes that are compared with each other at once: all at once would take memory and time."""
+"""Boxes compared with each other at once, to bound memory and time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Boxes:
         n = len(self.scores)
         if self.boxes.shape != (n, 4) or self.scores.shape != (n,):
             raise PlayheadError(
-                f"boxes of shape {self.boxes.shape} with scores of shape {self.scores.shape}: "
+                f"boxes are {self.boxes.shape} and scores {self.scores.shape}; "
                 "(N, 4) and (N,) are needed"
             )
 
@@ -42,21 +42,21 @@ class Boxes:
 
     @classmethod
     def empty(cls) -> Self:
-        """No box at all."""
+        """No boxes."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
     @classmethod
-    def joined(cls, several: Sequence[Self]) -> Self:
-        """All boxes of `several`, in their order; none for an empty sequence."""
-        if not several:
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Concatenate several sets of boxes in their order; an empty sequence gives no boxes."""
+        if not parts:
             return cls.empty()
         return cls(
-            np.concatenate([one.boxes for one in several]),
-            np.concatenate([one.scores for one in several]),
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
         )
 
     def chosen(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
-        """The boxes that a mask or indices name, in that order."""
+        """The boxes selected by a mask or by indices, in that order."""
         return type(self)(self.boxes[index], self.scores[index])
 
     def above(self, threshold: float) -> Self:
@@ -68,48 +68,48 @@ class Boxes:
         return self.chosen((_areas(self.boxes) > 0) & np.isfinite(self.scores))
 
     def scaled(self, sx: float, sy: float, dx: float = 0.0, dy: float = 0.0) -> Self:
-        """The boxes in another image's pixels: x · sx + dx, y · sy + dy."""
+        """The boxes in the pixels of another image: x * sx + dx, y * sy + dy."""
         scale = np.array([sx, sy, sx, sy], np.float32)
         shift = np.array([dx, dy, dx, dy], np.float32)
         return type(self)(self.boxes * scale + shift, self.scores)
 
 
 def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Intersection over union of (N, 4) and (M, 4) boxes → (N, M), 0 where a box has no area."""
+    """Intersection over union of (N, 4) and (M, 4) boxes → (N, M), 0 if a box has no area."""
     shared = _intersection(a, b)
     union = _areas(a)[:, None] + _areas(b)[None, :] - shared
     return _ratio(shared, union)
 
 
 def cover(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The share of each (N, 4) box of `a` that each (M, 4) box of `b` covers → (N, M)."""
+    """Intersection over area of `a`, (N, 4) and (M, 4) boxes → (N, M), 0 if a box has no area."""
     shared = _intersection(a, b)
     return _ratio(shared, np.broadcast_to(_areas(a)[:, None], shared.shape))
 
 
-def nms(found: Boxes, overlap: float, most: int | None = None) -> Boxes:
-    """Non-maximum suppression: the highest first, each removes those with a greater IoU with it.
+def nms(detections: Boxes, overlap: float, most: int | None = None) -> Boxes:
+    """Greedy non-maximum suppression → the kept boxes in descending order of score.
 
-    overlap: a box stays beside a higher one while their IoU is at most this. Of equal scores the
-    earlier goes first. most: boxes that may stay; None means any number. The result is in falling
-    order of score.
+    overlap: a box is removed if its IoU with a kept box is greater than this
+    most: the most boxes to keep; None for all
+    In a tie of scores the earlier box comes first.
     """
-    found = found.valid()
-    return found.chosen(kept_places(found, overlap, most))
+    detections = detections.valid()
+    return detections.chosen(kept_indices(detections, overlap, most))
 
 
-def kept_places(found: Boxes, overlap: float, most: int | None = None) -> NDArray[np.intp]:
-    """The places of the boxes that `nms` keeps, in falling order of score; all must be valid."""
-    order = np.argsort(-found.scores, kind="stable")
+def kept_indices(detections: Boxes, overlap: float, most: int | None = None) -> NDArray[np.intp]:
+    """Indices of the boxes that `nms` keeps, in descending order of score; all must be valid."""
+    order = np.argsort(-detections.scores, kind="stable")
     kept = order[:0]
     for start in range(0, len(order), _BLOCK):
         block = order[start : start + _BLOCK]
-        block = block[(iou(found.boxes[kept], found.boxes[block]) <= overlap).all(axis=0)]
+        block = block[(iou(detections.boxes[kept], detections.boxes[block]) <= overlap).all(axis=0)]
         stays = np.ones(len(block), bool)
-        removes = iou(found.boxes[block], found.boxes[block]) > overlap
-        for place in range(len(block) - 1):
-            if stays[place]:
-                stays[place + 1 :] &= ~removes[place, place + 1 :]
+        removes = iou(detections.boxes[block], detections.boxes[block]) > overlap
+        for index in range(len(block) - 1):
+            if stays[index]:
+                stays[index + 1 :] &= ~removes[index, index + 1 :]
         kept = np.concatenate([kept, block[stays]])
         if most is not None and len(kept) >= most:
             break
@@ -123,7 +123,7 @@ def _areas(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _intersection(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    # Corner by corner: NumPy is fast where the innermost axis is long.
+    # One coordinate at a time: NumPy is fast if the innermost axis is long.
     left, top, right, bottom = _finite(a).T[:, :, None]
     x1, y1, x2, y2 = np.ascontiguousarray(_finite(b).T)
     width = np.maximum(np.minimum(right, x2) - np.maximum(left, x1), 0.0)
@@ -133,7 +133,7 @@ def _intersection(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[n
 
 
 def _finite(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
-    # A box with a NaN becomes one without area, so that no arithmetic on it can warn or spread it.
+    # A box with a NaN becomes one without area, so that the NaN cannot spread or cause warnings.
     corners = np.asarray(boxes, np.float64)
     return np.where(np.isfinite(corners).all(axis=1, keepdims=True), corners, 0.0)
 

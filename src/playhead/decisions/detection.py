@@ -1,7 +1,7 @@
-"""Detection: from a detector's candidates in one image to what it found there.
+"""Detection: from a detector's candidates in one image to its detections.
 
-Of each class the surest candidates suppress those that overlap them, children without a parent are
-doubted, and what is not sure enough then goes.
+Per class: non-maximum suppression, lower scores for children without a parent (see `hierarchy`),
+then the confidence threshold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.decisions.boxes import Boxes, kept_places, nms
+from playhead.decisions.boxes import Boxes, kept_indices, nms
 from playhead.decisions.detection_config import DetectionDecisions
-from playhead.decisions.hierarchy import doubt_orphans
+from playhead.decisions.hierarchy import penalise_orphans
 from playhead.errors import PlayheadError
 
-__all__ = ["believed", "decide", "floors_of"]
+__all__ = ["above_thresholds", "decide", "floors_of"]
 
 CANDIDATES = 3000
-"""The surest candidates of a class that are compared with each other."""
+"""The most candidates of a class, by score, that non-maximum suppression compares."""
 
 
 def decide(
@@ -27,16 +27,17 @@ def decide(
     config: DetectionDecisions,
     threshold: float | None = None,
 ) -> dict[str, Boxes]:
-    """What was found of each class in one image, in falling order of score.
+    """The detections of each class in one image, in descending order of score.
 
-    boxes: (N, 4) x1, y1, x2, y2 in pixels; probabilities: (N, C), of each class in each box.
-    threshold: the least score of a box, for every class; None takes those of `config`.
-    Candidates without an area or with a number that is not finite are left out.
-    Raises PlayheadError for other shapes, ConfigError for a parent that is no class.
+    boxes: (N, 4) x1, y1, x2, y2 in pixels
+    probabilities: (N, C), of each class in each box
+    threshold: minimum score for every class; None uses those of `config`
+    Candidates with no area or a non-finite number are dropped.
+    Raises PlayheadError for other shapes, ConfigError if a parent is not one of the classes.
     """
     if boxes.shape != (len(boxes), 4) or probabilities.shape != (len(boxes), len(classes)):
         raise PlayheadError(
-            f"candidates {boxes.shape} with probabilities {probabilities.shape}: (N, 4) and "
+            f"boxes are {boxes.shape} and probabilities {probabilities.shape}; (N, 4) and "
             f"(N, {len(classes)}) are needed"
         )
     floors = floors_of(classes, config, threshold)
@@ -45,32 +46,33 @@ def decide(
     able = _usable(corners)
     corners, shares = corners[able], shares[able]
     if config.class_agnostic:
-        found = _suppressed_together(corners, shares, floors, config)
+        detections = _suppressed_together(corners, shares, floors, config)
     else:
-        found = [
-            _suppressed(corners, shares[:, place], floor, config)
-            for place, floor in enumerate(floors.tolist())
+        detections = [
+            _suppressed(corners, shares[:, column], floor, config)
+            for column, floor in enumerate(floors.tolist())
         ]
-    known = dict(zip(classes, found, strict=True))
-    return believed(doubt_orphans(known, config), config, threshold)
+    known = dict(zip(classes, detections, strict=True))
+    return above_thresholds(penalise_orphans(known, config), config, threshold)
 
 
-def believed(
-    found: Mapping[str, Boxes], config: DetectionDecisions, threshold: float | None
+def above_thresholds(
+    detections: Mapping[str, Boxes], config: DetectionDecisions, threshold: float | None
 ) -> dict[str, Boxes]:
-    """The boxes with a score of `threshold`, or of that of their class where it is None."""
+    """The boxes with a score of at least `threshold`, or of their class's threshold if None."""
     return {
         label: boxes.above(config.threshold(label) if threshold is None else threshold)
-        for label, boxes in found.items()
+        for label, boxes in detections.items()
     }
 
 
 def floors_of(
     classes: Sequence[str], config: DetectionDecisions, threshold: float | None
 ) -> NDArray[np.float32]:
-    """The score from which candidates of each class matter (C,): a parent's may be lower.
+    """The minimum score of candidates of each class (C,).
 
-    A parent that is believed holds its children even where it is not itself asked for.
+    A parent keeps its own lower threshold, since it counts for its children even if its score is
+    below `threshold`.
     """
     own = np.array([config.threshold(label) for label in classes], np.float32)
     if threshold is None:
@@ -92,7 +94,7 @@ def _suppressed(
     floor: float,
     config: DetectionDecisions,
 ) -> Boxes:
-    """What stays of one class."""
+    """Non-maximum suppression within one class."""
     candidates = Boxes(boxes, scores).above(floor)
     best = np.argsort(-candidates.scores, kind="stable")[:CANDIDATES]
     return nms(candidates.chosen(best), config.overlap, config.most)
@@ -104,12 +106,12 @@ def _suppressed_together(
     floors: NDArray[np.float32],
     config: DetectionDecisions,
 ) -> list[Boxes]:
-    """What stays of each class where a surer box of another class suppresses too."""
+    """Non-maximum suppression across classes → the kept boxes of each class."""
     rows, labels = np.nonzero(scores >= floors)
     best = np.argsort(-scores[rows, labels], kind="stable")[: CANDIDATES * len(floors)]
     rows, labels = rows[best], labels[best]
     candidates = Boxes(boxes[rows], scores[rows, labels])
-    kept = kept_places(candidates, config.overlap)
+    kept = kept_indices(candidates, config.overlap)
     return [
         candidates.chosen(kept[labels[kept] == label][: config.most])
         for label in range(len(floors))

@@ -1,4 +1,4 @@
-"""The settings of decisions on boxes: from a detector's candidates to what it found."""
+"""Settings of postprocessing: from a detector's candidates to its detections."""
 
 from typing import Self
 
@@ -12,28 +12,38 @@ DEFAULT_THRESHOLD = 0.3
 
 
 class DetectionDecisions(Settings):
-    """What becomes of a detector's candidates in one image."""
+    """Thresholds, suppression and hierarchy for the candidates in one image."""
 
     thresholds: dict[str, float] = Field(
         default_factory=dict,
-        description=f"score at which an object is believed, by class; {DEFAULT_THRESHOLD} else",
+        description=f"confidence threshold by class; {DEFAULT_THRESHOLD} for the others",
     )
     overlap: float = Field(
-        default=0.6, gt=0, le=1, description="IoU above which the lower of two boxes goes"
+        default=0.6,
+        gt=0,
+        le=1,
+        description="IoU above which the lower-scoring of two boxes is removed",
     )
     class_agnostic: bool = Field(
         default=False, description="boxes of different classes suppress each other too"
     )
     parents: dict[str, str] = Field(
-        default_factory=dict, description="what lies in what: a plate in a car, a face in a head"
+        default_factory=dict,
+        description="class to its parent: a plate lies in a car, a face in a head",
     )
     inside: float = Field(
-        default=0.7, gt=0, le=1, description="share of a box that must lie in one of its parent"
+        default=0.7,
+        gt=0,
+        le=1,
+        description="share of a box that must lie inside a box of its parent",
     )
     orphan: float = Field(
-        default=0.5, ge=0, le=1, description="factor of the score of a box that lies in no parent"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="factor applied to the score of a box that is in no parent",
     )
-    most: int = Field(default=300, ge=1, description="boxes of a class in an image at most")
+    most: int = Field(default=300, ge=1, description="the most boxes of a class in an image")
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -44,12 +54,10 @@ class DetectionDecisions(Settings):
             line = [child]
             while (parent := self.parents.get(line[-1])) is not None:
                 if parent in line:
-                    raise ValueError(
-                        f"parents go round in a circle: {' in '.join([*line, parent])}"
-                    )
+                    raise ValueError(f"parents form a cycle: {' in '.join([*line, parent])}")
                 line.append(parent)
         return self
 
     def threshold(self, label: str) -> float:
-        """The score at which an object of a class is believed."""
+        """The confidence threshold of a class."""
         return self.thresholds.get(label, DEFAULT_THRESHOLD)

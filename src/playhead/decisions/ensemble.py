@@ -1,4 +1,4 @@
-"""Ensembles: the mean of what several models, folds or flips said about the same video."""
+"""Ensembles: the mean scores of several models, folds or flips on the same video."""
 
 from collections.abc import Sequence
 
@@ -17,33 +17,34 @@ def mean_scores(
     times: Sequence[NDArray[np.float64]] | None = None,
     classes: Sequence[Sequence[str]] | None = None,
 ) -> NDArray[np.float32]:
-    """The weighted mean of scores on one grid: (T, C), float32.
+    """The weighted mean of scores on one time grid → (T, C) float32.
 
-    values: one (T, C) a model; weights: one a model, equal by default, only their ratios count;
-    times, classes: each model's grid and class names, compared where they are given.
-    Where some models saw nothing (NaN) the mean is that of the others; where none did, it is NaN.
+    values: (T, C) per model
+    weights: one per model, equal by default; only their ratios count
+    times, classes: the grid and class names of each model, checked for equality if given
+    NaN scores (no prediction) are ignored; where all models have NaN, the mean is NaN.
 
     Raises PlayheadError for shapes, grids or classes that differ, and for weights that are
     negative, not finite or all 0.
     """
     if not values:
         raise PlayheadError("an ensemble needs the scores of at least one model, got none")
-    arrays = [np.asarray(one) for one in values]
-    for number, one in enumerate(arrays):
-        if one.ndim != 2 or one.shape != arrays[0].shape:
+    arrays = [np.asarray(scores) for scores in values]
+    for number, scores in enumerate(arrays):
+        if scores.ndim != 2 or scores.shape != arrays[0].shape:
             raise PlayheadError(
-                f"scores of model {number} have shape {one.shape}, those of model 0 "
-                f"{arrays[0].shape}: an ensemble needs one (points, classes) for all"
+                f"scores of model {number} have shape {scores.shape}, those of model 0 "
+                f"{arrays[0].shape}; an ensemble needs the same (points, classes) for all"
             )
     _check_grids(arrays[0].shape[0], times, len(arrays))
     _check_classes(arrays[0].shape[1], classes, len(arrays))
     shares = _check_weights(weights, len(arrays))
     total = np.zeros(arrays[0].shape)
     weight = np.zeros(arrays[0].shape)
-    for one, share in zip(arrays, shares, strict=True):
-        seen = ~np.isnan(one)
-        total += np.where(seen, one, 0.0) * share
-        weight += seen * share
+    for scores, share in zip(arrays, shares, strict=True):
+        known = ~np.isnan(scores)
+        total += np.where(known, scores, 0.0) * share
+        weight += known * share
     mean = np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan)
     return mean.astype(np.float32)
 
@@ -52,11 +53,11 @@ def _check_grids(points: int, times: Sequence[NDArray[np.float64]] | None, model
     if times is None:
         return
     if len(times) != models:
-        raise PlayheadError(f"{models} models need as many grids of times, got {len(times)}")
+        raise PlayheadError(f"{models} models need as many time grids, got {len(times)}")
     for number, grid in enumerate(times):
         if grid.shape != (points,) or not np.allclose(grid, times[0], rtol=0, atol=1e-6):
             raise PlayheadError(
-                f"the scores of model {number} lie on another time grid than those of model 0: "
+                f"the scores of model {number} have another time grid than those of model 0; "
                 "predict both at the same rate"
             )
 
@@ -70,7 +71,7 @@ def _check_classes(count: int, classes: Sequence[Sequence[str]] | None, models: 
         if len(names) != count or tuple(names) != tuple(classes[0]):
             raise PlayheadError(
                 f"model {number} scores the classes {', '.join(names)}, model 0 "
-                f"{', '.join(classes[0])}: an ensemble needs the same {count} in the same order"
+                f"{', '.join(classes[0])}; an ensemble needs the same {count} in the same order"
             )
 
 

@@ -1,8 +1,8 @@
-"""Peaks: from scores on a grid to instants.
+"""Peaks: from scores on a time grid to instants.
 
-Scores are smoothed along time, then a peak wins over every lower one less than `distance` away
-(greedy, highest first, so of 0, 2 and 4 at distance 3 both 0 and 4 stay). The smoothed height is
-the event's score.
+Scores are smoothed along time; then, from the highest down, each peak suppresses every lower peak
+closer than `distance_seconds` (so of peaks at 0, 2 and 4 s with a distance of 3 s, both 0 and 4
+survive). The smoothed height is the score of the event.
 """
 
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ from playhead.events.model import Event
 
 __all__ = ["PeakConfig", "find_peaks", "smooth"]
 
-# Grid times are floats: .6 s is 14.999999999999998 steps of .04 s.
+# Grid times are floats: 0.6 s is 14.999999999999998 steps of 0.04 s.
 _ROUNDING = 1e-6
 
 
 class PeakConfig(Settings):
-    """How scores become events; the recipe counts 3 and 15 frames at 25 fps."""
+    """How scores become events; the defaults are 3 and 15 frames at 25 fps."""
 
     smoothing_seconds: float = Field(
         default=0.12, ge=0, description="sigma of the Gaussian; 0: none"
     )
     min_height: float = Field(
-        default=0.2, ge=0, le=1, description="a lower smoothed score is no event"
+        default=0.2, ge=0, le=1, description="minimum smoothed score of an event"
     )
     distance_seconds: float = Field(
-        default=0.6, ge=0, description="peaks of a class are at least so far apart"
+        default=0.6, ge=0, description="minimum distance between peaks of a class"
     )
 
 
@@ -44,38 +44,40 @@ def find_peaks(
     config: PeakConfig,
     frames: NDArray[np.int32] | None = None,
 ) -> list[Event]:
-    """The events that scores tell, in order of time, then of class.
+    """The peaks of the scores as events, in order of time, then of class.
 
-    times: (T,) seconds, strictly rising; values: (T, C), NaN where nothing was seen; frames: (T,),
-    the frame that each grid point shows, handed on to the events.
+    times: (T,) seconds, strictly rising
+    values: (T, C) scores, NaN where there is no prediction
+    frames: (T,), the frame of each grid point, stored in the events
 
-    The first and the last point can be peaks, and so can those beside a gap of NaN; a NaN never is
-    one. A flat top counts as its middle point (the earlier of two). Heights of `min_height` and
-    pairs exactly `distance_seconds` apart are kept; of equal heights the earlier wins.
+    The first and last points and points beside NaN can be peaks. A plateau counts as its middle
+    point (the earlier of two). Peaks of exactly `min_height`, and pairs exactly `distance_seconds`
+    apart, are kept; of equal heights the earlier wins.
+    Raises PlayheadError for other shapes, times that do not rise, or infinite scores.
     """
     times = np.asarray(times, np.float64)
     values = np.asarray(values)
     _check(times, values, classes, frames)
     smoothed = smooth(times, values, config.smoothing_seconds)
-    found = []
+    events = []
     for number, label in enumerate(classes):
         heights = smoothed[:, number]
         tops = _local_maxima(heights, config.min_height)
         for point in _apart(tops, times, heights, config.distance_seconds):
             frame = None if frames is None else int(frames[point])
             score = float(heights[point])
-            found.append(Event(label=label, start=float(times[point]), score=score, frame=frame))
-    return sorted(found, key=lambda event: event.start)
+            events.append(Event(label=label, start=float(times[point]), score=score, frame=frame))
+    return sorted(events, key=lambda event: event.start)
 
 
 def smooth(
     times: NDArray[np.float64], values: NDArray[np.float32], seconds: float
 ) -> NDArray[np.float64]:
-    """Gaussian smoothing of (T, C) along time with a sigma in seconds; NaN stays, and stays alone.
+    """Gaussian smoothing of (T, C) along time with a sigma in seconds; NaN stays NaN.
 
-    A point is the weighted mean of the seen points round it, the series mirrored at its ends.
-    Weights count grid points: the sigma is converted by the median spacing of `times`, so that on
-    an irregular grid it is exact where the spacing is the median and an approximation elsewhere.
+    NaN neighbours are left out of the weighted mean, and the series is mirrored at its ends. The
+    sigma is converted to grid points by the median spacing of `times`, so on an irregular grid it
+    is an approximation.
     """
     heights = np.asarray(values, np.float64)
     if seconds == 0 or len(times) < 2:
@@ -86,13 +88,13 @@ def smooth(
     if seen.all():
         return total
     weight = scipy.ndimage.gaussian_filter1d(seen.astype(np.float64), sigma, axis=0)
-    # The division leaves noise in the last digits, which would make peaks out of a flat top.
+    # The division leaves noise in the last digits, which would split a plateau into peaks.
     mean = np.round(total / np.where(seen, weight, 1.0), 12)
     return np.where(seen, mean, np.nan)
 
 
 def _local_maxima(heights: NDArray[np.float64], min_height: float) -> NDArray[np.intp]:
-    # A border of -inf lets the first and last seen points be higher than both neighbours.
+    # A border of -inf lets the first and last points be higher than both neighbours.
     unseen = np.where(np.isnan(heights), -np.inf, heights)
     bordered = np.concatenate(([-np.inf], unseen, [-np.inf]))
     peaks, _ = scipy.signal.find_peaks(bordered, height=min_height)
@@ -126,8 +128,8 @@ def _check(
     points = len(times)
     if times.shape != (points,) or values.shape != (points, len(classes)):
         raise PlayheadError(
-            f"scores of shape {values.shape} do not fit {points} times and {len(classes)} classes: "
-            f"({points}, {len(classes)}) is needed"
+            f"scores are {values.shape}; {points} times and {len(classes)} classes need "
+            f"({points}, {len(classes)})"
         )
     if frames is not None and frames.shape != (points,):
         raise PlayheadError(f"{points} times need as many frames, got shape {frames.shape}")
@@ -136,6 +138,6 @@ def _check(
     if np.any(np.isinf(values)):
         point = int(np.argwhere(np.isinf(values))[0, 0])
         raise PlayheadError(
-            f"the score at {times[point]:.3f} s is infinite: scores are finite, or NaN where "
-            "nothing was seen"
+            f"the score at {times[point]:.3f} s is infinite; scores must be finite, or NaN "
+            "without a prediction"
         )

@@ -12,8 +12,8 @@ __all__ = ["TrackConfig"]
 class TrackConfig(Settings):
     """How detections become tracks.
 
-    A size is the square root of a box's area: speeds and distances are counted in sizes, so that a
-    small face far away and a large one near by are followed alike.
+    Speeds and distances are in sizes, the square root of a box's area, so that a small distant face
+    and a large near one are treated alike.
     """
 
     low_score: float = Field(

@@ -2,9 +2,9 @@
 
 After ByteTrack ("ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022):
 strong boxes are assigned to predicted objects first, then weak boxes to the objects that are left;
-an unassigned strong box starts an object, a weak one never does. Where boxes do not overlap from
-one sampled frame to the next, as those of small fast faces, IoU says nothing: what decides is the
-distance to the prediction, in sizes of the object, and the agreement of sizes.
+an unassigned strong box starts an object, a weak one never does. Boxes of
+small fast objects do not overlap from one sampled frame to the next, so the cost is not IoU but the
+distance to the prediction, in sizes of the object, and the difference in size.
 A second pass goes backwards: weak boxes before an object's start are added to it, and objects are
 joined if the end of one and the start of another predict each other.
 """
@@ -27,7 +27,7 @@ _APART = 1e6  # the cost of a pair that is not allowed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """The N boxes of all sampled frames, frame after frame."""
+    """The N boxes of all sampled frames, frame by frame."""
 
     times: NDArray[np.float64]  # (D,) seconds of the sampled frames
     bounds: NDArray[np.int64]  # (D + 1,): the boxes of sampled frame k are bounds[k]:bounds[k + 1]
@@ -61,7 +61,7 @@ def _grouped(owner: NDArray[np.int32]) -> list[NDArray[np.intp]]:
 
 
 class _Followed:
-    """The objects that are followed at the moment."""
+    """The objects that are currently tracked."""
 
     def __init__(self, config: TrackConfig) -> None:
         self.config = config
@@ -126,10 +126,10 @@ def _compared(
     config: TrackConfig,
     strictness: float = 1.0,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which of (..., 4) and (..., 4) may be the same object, and what that costs: (...) twice.
+    """Which of (..., 4) and (..., 4) may be the same object, and the cost of each pair: 2 × (...).
 
-    variance: (...) of the distance, in sizes². The cost has heavy tails: an object that is known
-    well does not lose the box it turned towards to one that could be anywhere.
+    variance: (...) of the distance, in sizes². The cost has heavy tails, so that an object
+    with a small variance does not lose its box to one with a large variance.
     """
     off = observed - expected
     # The logs of two widths and two heights: half their sum is that of the product of two sizes.
@@ -145,7 +145,7 @@ def _forwards(
     detections: Detections, owner: NDArray[np.int32], config: TrackConfig, start_score: float
 ) -> None:
     followed = _Followed(config)
-    born = 0
+    count = 0
     good = detections.scores >= start_score
     for sample, (first, past) in enumerate(pairwise(detections.bounds.tolist())):
         if first == past:
@@ -169,8 +169,8 @@ def _forwards(
             owner[taken] = followed.owner[rows]
         new = strong[owner[strong] == _UNASSIGNED]
         if len(new):
-            owner[new] = np.arange(born, born + len(new))
-            born += len(new)
+            owner[new] = np.arange(count, count + len(new))
+            count += len(new)
             followed.add(Motion.start(detections.state[new], time, config), owner[new], sample)
 
 
@@ -204,7 +204,7 @@ def _backwards(
 
 
 def _state(detections: Detections, rows: NDArray[np.intp], config: TrackConfig) -> Motion:
-    # The latest detections of a long object tell its motion.
+    # Only the latest detections matter for the motion.
     rows = rows[-256:]
     return end_motion(detections.times[detections.samples[rows]], detections.state[rows], config)
 
@@ -212,7 +212,7 @@ def _state(detections: Detections, rows: NDArray[np.intp], config: TrackConfig) 
 def _joined(
     detections: Detections, objects: list[NDArray[np.intp]], config: TrackConfig
 ) -> list[NDArray[np.intp]]:
-    """Objects whose end and start predict each other half way are one; the best pairs first."""
+    """Join objects whose end and start predict the same box half way; the best pairs first."""
     if len(objects) < 2:
         return objects
     ends = Motion.joined([_state(detections, rows, config) for rows in objects])
@@ -235,7 +235,7 @@ def _joined(
 def _neighbours(
     detections: Detections, objects: list[NDArray[np.intp]], config: TrackConfig
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """All pairs of objects of which the second starts soon after the first has ended."""
+    """All pairs of objects where the second starts soon after the end of the first."""
     end = detections.samples[[int(rows[-1]) for rows in objects]]
     start = detections.samples[[int(rows[0]) for rows in objects]]
     order = np.argsort(start, kind="stable")

@@ -1,8 +1,8 @@
 """Motion: a Kalman filter for boxes, and local line fits to their positions.
 
-The state of an object is (centre x, centre y, log width, log height). Velocity is constant but for
-white noise; one covariance serves both axes, in sizes² of the object, so that it depends on the
-times alone. The log sizes are not predicted: they stay as they are.
+The state of an object is (centre x, centre y, log width, log height). Velocity is constant plus
+white noise; both axes share one covariance, in sizes² of the object, so that it depends only on the
+times. The log sizes are predicted to stay constant.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -16,7 +16,7 @@ from playhead.decisions.track_config import TrackConfig
 __all__ = ["Motion", "box_states", "end_motion", "end_slope", "local_lines"]
 
 Array = NDArray[np.float64]
-# Times are floats: forwards and backwards the same points must lie within a distance.
+# Times are floats: forwards and backwards, the same points must be within reach.
 _ROUNDING = 1e-9
 
 
@@ -33,7 +33,7 @@ class Motion:
 
     @classmethod
     def start(cls, state: Array, time: float, config: TrackConfig) -> Self:
-        """New objects, whose velocity is not known yet."""
+        """New objects, with unknown velocity."""
         n = len(state)
         return cls(
             state.copy(),
@@ -50,7 +50,7 @@ class Motion:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _NAMES))
 
     def chosen(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Self:
-        """The objects that a mask or indices name."""
+        """The objects selected by a mask or by indices."""
         return type(self)(*(getattr(self, name)[rows] for name in _NAMES))
 
     def predict(self, time: float | Array, config: TrackConfig) -> Self:
@@ -90,7 +90,7 @@ class Motion:
             getattr(self, name)[rows] = getattr(other, name)
 
 
-_NAMES = tuple(one.name for one in fields(Motion))
+_NAMES = tuple(field.name for field in fields(Motion))
 
 
 def box_states(boxes: NDArray[np.floating]) -> Array:
@@ -102,8 +102,8 @@ def box_states(boxes: NDArray[np.floating]) -> Array:
 def end_motion(times: Array, state: Array, config: TrackConfig) -> Motion:
     """The state of one object at the last of its detections, by a line through the latest ones.
 
-    times: (n,) in the order of going, rising or falling; state: (n, 4). The slope is that
-    of `end_slope`, so that a single detection stands still.
+    times: (n,) in the direction of prediction, rising or falling; state: (n, 4). The slope is that
+    of `end_slope`: 0 for a single detection.
     """
     near = _latest(times, config)
     slope, speed = end_slope(times, state[:, :2], config)
@@ -123,8 +123,8 @@ def end_motion(times: Array, state: Array, config: TrackConfig) -> Motion:
 def end_slope(times: Array, values: Array, config: TrackConfig) -> tuple[Array, float]:
     """The slope of a line through the latest of (n, k) values → (k,) and its variance.
 
-    It is drawn towards rest as `start_speed` says. The variance is in sizes² a second², of values
-    that are off by `jitter`.
+    A prior of standard deviation `start_speed` shrinks it towards 0. The variance is in sizes² per
+    second², for values with an error of `jitter`.
     """
     near = _latest(times, config)
     times, values = times[near], values[near]
@@ -142,11 +142,11 @@ def _latest(times: Array, config: TrackConfig) -> NDArray[np.bool_]:
 
 
 def local_lines(times: Array, values: Array, half: float) -> tuple[Array, Array]:
-    """Lines fitted by least squares round each point: their heights there and their slopes.
+    """Least-squares lines around each point: their values there and their slopes.
 
-    times: (n,) rising; values: (n, k) → (n, k) and (n, k). A fit takes the points within `half`
-    seconds, or both neighbours where there is none so near: across a gap the slope is that of the
-    near side. Sums run over differences to the point itself, so that long videos lose no digits.
+    times: (n,) rising; values: (n, k) → (n, k) and (n, k). A fit uses the points within `half`
+    seconds, or both neighbours if there are none: across a gap the slope is that of the near side.
+    Sums are over differences to the point itself, so that long videos lose no precision.
     """
     n, half = len(times), half + _ROUNDING
     index = np.arange(n)

@@ -1,7 +1,7 @@
 """Paths: a box for every frame between the first and the last detection of an object.
 
-The centre follows a cubic through the detected centres whose velocities are those of lines fitted
-around each; width and height are interpolated linearly.
+The centre follows a cubic Hermite curve through the detected centres, with velocities from lines
+fitted around each; width and height are interpolated linearly.
 """
 
 import numpy as np
@@ -47,8 +47,8 @@ def interpolated_track(
 def hermite_curve(times: Array, moments: Array, values: Array, slopes: Array) -> Array:
     """The cubic Hermite curve through (n, k) `values` at (n,) `moments` with `slopes` → (T, k).
 
-    A wrong velocity must not throw the curve about: each axis stays within half the chord's length
-    of the chord. Before the first and after the last moment the curve is constant.
+    To limit the effect of a wrong velocity, each axis stays within half the chord's length of the
+    chord. Before the first and after the last moment the curve is constant.
     """
     straight = linear(times, moments, values)
     if len(moments) < 2:

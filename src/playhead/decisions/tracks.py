@@ -1,8 +1,8 @@
 """Tracks: from boxes in sampled frames to objects.
 
-`associate_boxes` says which boxes are the same object (see `track_links`); `track_boxes` also
+`associate_boxes` groups the boxes of each object (see `track_links`); `track_boxes` also
 interpolates a box for every frame between the first and the last detection of each. A job that
-wants tracks to reach further makes them from the associated boxes.
+extends tracks builds them from the associated boxes.
 """
 
 from collections.abc import Sequence
@@ -49,8 +49,8 @@ def track_boxes(
         times, frames, detections, config=config, start_score=start_score, size=size
     )
     return [
-        interpolated_track(*found, times, config, number=first_id + number, label=label)
-        for number, found in enumerate(objects)
+        interpolated_track(*detected, times, config, number=first_id + number, label=label)
+        for number, detected in enumerate(objects)
     ]
 
 
@@ -65,16 +65,18 @@ def associate_boxes(
 ) -> list[DetectedObject]:
     """The objects of one label in a video, in order of their start.
 
-    times: (T,) seconds of all frames, never falling; frames: (D,) the sampled frames, rising;
-    detections: the boxes of each, after non-maximum suppression; start_score: the score from which
-    a box starts a track; size: width and height of the displayed frame. Boxes without area, or
-    entirely outside the frame, are ignored.
-    Raises PlayheadError if times, frames and boxes do not fit each other.
+    times: (T,) seconds of all frames, never falling
+    frames: (D,) the sampled frames, rising
+    detections: the boxes of each sampled frame, after non-maximum suppression
+    start_score: minimum score of a box to start a track
+    size: (width, height) of the displayed frame
+    Boxes with no area, or entirely outside the frame, are ignored.
+    Raises PlayheadError if times, frames and boxes do not match.
     """
     _check(times, frames, detections, size)
     usable = [_usable(boxes, min(config.low_score, start_score), size) for boxes in detections]
     boxes = Boxes.joined(usable)
-    counts = [len(one) for one in usable]
+    counts = [len(part) for part in usable]
     samples = np.repeat(np.arange(len(frames), dtype=np.int32), counts)
     known = Detections(
         times=times[frames],
@@ -89,8 +91,8 @@ def associate_boxes(
     ]
 
 
-def _usable(boxes: Boxes, least: float, size: tuple[int, int]) -> Boxes:
-    boxes = boxes.above(least).valid()
+def _usable(boxes: Boxes, min_score: float, size: tuple[int, int]) -> Boxes:
+    boxes = boxes.above(min_score).valid()
     frame = np.array([[0, 0, *size]], np.float32)
     return boxes.chosen(cover(boxes.boxes, frame)[:, 0] > 0)
 
@@ -112,7 +114,7 @@ def _check(
         raise PlayheadError("the sampled frames must rise")
     if len(frames) and not 0 <= frames[0] <= frames[-1] < len(times):
         raise PlayheadError(
-            f"frames {frames[0]} to {frames[-1]} were sampled, the video has {len(times)}"
+            f"frames {frames[0]} to {frames[-1]} were sampled, but the video has {len(times)}"
         )
     if min(size) < 1:
-        raise PlayheadError(f"a frame of {size[0]}x{size[1]} pixels holds no boxes")
+        raise PlayheadError(f"the frame is {size[0]}x{size[1]} pixels; at least 1x1 is needed")

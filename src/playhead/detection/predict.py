@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.decisions.detection_config import DetectionDecisions
-from playhead.decisions.hierarchy import doubt_orphans
+from playhead.decisions.hierarchy import penalise_orphans
 from playhead.detection.labels.read import refuse_unseen
 from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
 from playhead.events.images import ImageSet, LabelledImage
@@ -138,7 +138,7 @@ def _doubted(
 ) -> LabelledImage:
     every = Boxes(one.boxes.astype(np.float32), one.scores)
     seen = {label: every.chosen(one.labels == place) for place, label in enumerate(labels)}
-    known = doubt_orphans(seen, decisions)
+    known = penalise_orphans(seen, decisions)
     return _filled(one, {label: boxes.above(LEAST) for label, boxes in known.items()}, labels)
 
 

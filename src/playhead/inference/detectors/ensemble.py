@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from playhead.config import override, validate
 from playhead.decisions.boxes import Boxes
-from playhead.decisions.detection import believed, floors_of
+from playhead.decisions.detection import above_thresholds, floors_of
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.decisions.fusion import fuse_classes
-from playhead.decisions.hierarchy import doubt_orphans
+from playhead.decisions.hierarchy import penalise_orphans
 from playhead.errors import BundleError, ConfigError
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors.custom import (
@@ -100,7 +100,7 @@ class Ensemble:
         fused = fuse_classes(found, weights=self._weights)
         most = np.arange(self.decisions.most)
         kept = {label: fused[label].chosen(most[: len(fused[label])]) for label in self.labels}
-        return believed(doubt_orphans(kept, self.decisions), self.decisions, threshold)
+        return above_thresholds(penalise_orphans(kept, self.decisions), self.decisions, threshold)
 
 
 def open_custom(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
-from playhead.decisions.hierarchy import doubt_orphans
+from playhead.decisions.hierarchy import penalise_orphans
 from playhead.errors import ConfigError
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors import CustomDetector, Detector, open_custom, open_detector
@@ -151,7 +151,7 @@ class ObjectDetector:
         )
         results = []
         for detected in self._run(self._custom, images, self._tile, least):
-            doubted = doubt_orphans(detected, self._decisions)
+            doubted = penalise_orphans(detected, self._decisions)
             results.append(
                 {label: doubted[label].above(self._custom_minimum) for label in self._custom_labels}
             )
