@@ -65,7 +65,7 @@ def test_a_frame_past_the_last_one_is_refused_with_the_remedy():
         snap(hit(0.0, frame=1204), TIMES)
     assert str(caught.value) == (
         "match.mkv: frame 1204 is past the last frame (1199). "
-        "Labels may be of another cut: see `playhead info`."
+        "The labels may belong to another cut: see `playhead info`."
     )
 
 

@@ -84,10 +84,10 @@ class TestTables:
 
     def test_an_unknown_column_is_named_with_the_known_ones(self, tmp_path):
         path = table(tmp_path, "a.mp4,hit,1,x", header="video,label,time,remark")
-        refused(path, "'remark'", "known are video, label, time, end, score")
+        refused(path, "'remark'", "the known columns are video, label, time, end, score")
 
     def test_a_column_that_stands_twice_is_refused(self, tmp_path):
-        refused(table(tmp_path, "a,b,1,2", header="video,label,time,time"), "'time' stands twice")
+        refused(table(tmp_path, "a,b,1,2", header="video,label,time,time"), "'time' appears twice")
 
     def test_time_and_frame_together_are_refused(self, tmp_path):
         path = table(tmp_path, "a.mp4,hit,1,25", header="video,label,time,frame")
@@ -105,7 +105,7 @@ class TestTables:
         refused(table(tmp_path, 'a.mp4,"hit"x,1'), "line 2", "not valid CSV")
 
     def test_a_header_alone_is_refused(self, tmp_path):
-        refused(table(tmp_path), "without rows")
+        refused(table(tmp_path), "only a header")
 
     def test_frames_without_rate_or_media_ask_for_a_rate(self, tmp_path):
         path = table(tmp_path, "a.mp4,hit,12", header="video,label,frame")
@@ -129,7 +129,7 @@ class TestPastTheEnd:
         message = refused(path, times={"match.mkv": TIMES})
         assert message.endswith(
             "frame 1204 is past the last frame (1199). "
-            "Labels may be of another cut: see `playhead info`."
+            "The labels may belong to another cut: see `playhead info`."
         )
 
     def test_the_last_frame_is_no_frame_past_the_end(self, tmp_path):
@@ -250,7 +250,7 @@ class TestNative:
 
     def test_an_unknown_key_is_refused_since_it_would_be_lost(self, tmp_path):
         refused(native(tmp_path, {"label": "hit", "start": 1, "scroe": 0.5}), "event 1", "'scroe'")
-        refused(native(tmp_path, comment="x"), "'comment'", "known are schema")
+        refused(native(tmp_path, comment="x"), "'comment'", "the known keys are schema")
 
     @pytest.mark.parametrize(
         ("event", "problem"),
@@ -288,7 +288,7 @@ class TestGames:
             ({"label": "x"}, "'gameTime' or 'half'"),
             ({"label": "x", "gameTime": "12:34"}, "'1 - 12:34'"),
             ({"label": "x", "gameTime": "3 - 12:34"}, "'1 - 12:34'"),
-            ({"label": "x", "gameTime": "1 - 12:34", "half": 2}, "do not say the same"),
+            ({"label": "x", "gameTime": "1 - 12:34", "half": 2}, "disagree"),
             ({"label": "x", "half": 1}, "needs 'gameTime'"),
             ({"label": "x", "gameTime": "1 - 12:34", "position": "-5"}, "milliseconds from 0"),
             ({"label": "x", "gameTime": "1 - 12:34", "position": "nan"}, "milliseconds from 0"),
@@ -363,7 +363,7 @@ class TestFormats:
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
             native(tmp_path / name)
-        refused(tmp_path, "2 files hold the events of 'a.mp4'")
+        refused(tmp_path, "2 files have the events of 'a.mp4'")
 
     @pytest.mark.parametrize("rate", ["0", "fast", "-25", "25/0", 0, float("nan"), float("inf")])
     def test_a_rate_that_is_none_is_refused(self, tmp_path, rate):
@@ -378,17 +378,17 @@ class TestWriting:
 
     @pytest.mark.parametrize("name", ["Labels-v2.json", "a.srt"])
     def test_events_that_share_a_millisecond_are_not_written_as_one(self, tmp_path, name):
-        with pytest.raises(LabelError, match="one and the same"):
+        with pytest.raises(LabelError, match="identical"):
             write_events(self.hits(1.0001, 1.0002), tmp_path / name)
         assert not (tmp_path / name).exists()
 
     def test_events_that_share_a_frame_are_not_written_as_one(self, tmp_path):
-        with pytest.raises(LabelError, match="one and the same"):
+        with pytest.raises(LabelError, match="identical"):
             write_events(self.hits(1.0, 1.01), tmp_path / "a.json", format="e2espot", rate=25)
 
     def test_events_that_differ_in_score_alone_are_not_written(self, tmp_path):
         for name in ("a.csv", "a.events.json"):
-            with pytest.raises(LabelError, match="one and the same"):
+            with pytest.raises(LabelError, match="identical"):
                 write_events(self.hits(1.0, 1.0), tmp_path / name)
 
     @pytest.mark.parametrize("name", ["Labels-v2.json", "a.json"])
@@ -404,7 +404,7 @@ class TestWriting:
     def test_a_video_that_leads_out_of_the_folder_is_not_written(self, tmp_path):
         for name in ("../../a.mp4", "/a.mp4"):
             video = VideoEvents(video=name, classes=())
-            with pytest.raises(LabelError, match="leads out"):
+            with pytest.raises(LabelError, match="is outside of"):
                 write_events([video], tmp_path / "out")
 
     def test_two_videos_are_not_written_to_one_file(self, tmp_path):

@@ -70,7 +70,7 @@ def test_milliseconds_past_the_end_of_real_media_are_refused(media, tmp_path):
 
 def test_a_video_that_is_not_in_the_named_folder_is_refused(media, tmp_path):
     labels = tmp_path / "labels.csv"
-    for name, match in (("other.mp4", "no video of this name"), ("../x.mp4", "leads out")):
+    for name, match in (("other.mp4", "no video of this name"), ("../x.mp4", "is outside of")):
         labels.write_text(f"video,label,frame\n{name},hit,4\n")
         with pytest.raises(LabelError, match=match):
             convert(labels, tmp_path / "out", media=media)

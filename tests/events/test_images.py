@@ -35,5 +35,5 @@ def test_all_classes_in_their_order_are_the_same_set() -> None:
 def test_a_class_that_the_set_does_not_know_is_answered_with_those_it_knows() -> None:
     with pytest.raises(LabelError, match=r"set/labels: has no class dog; .* car, plate, face$"):
         SET.of_classes(["car", "dog"], source="set/labels")
-    with pytest.raises(LabelError, match="named twice"):
+    with pytest.raises(LabelError, match="listed twice"):
         SET.of_classes(["car", "car"])

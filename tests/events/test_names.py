@@ -58,11 +58,11 @@ def test_media_that_is_not_there_or_not_sure_is_refused(tmp_path):
     touch(tmp_path, "a.mp4", "a.mkv", "h/720p.mp4")
     for video, match in (
         ("b", "no video of this name"),
-        ("a", "a.mkv, a.mp4.*could be meant"),
+        ("a", "a.mkv, a.mp4.*match; keep one"),
         ("h/2", "no video of this name"),
-        ("../a.mp4", "leads out"),
-        ("/etc/passwd", "leads out"),
-        ("\0", "leads out"),
+        ("../a.mp4", "is outside of"),
+        ("/etc/passwd", "is outside of"),
+        ("\0", "is outside of"),
     ):
         with pytest.raises(LabelError, match=match):
             find_media(tmp_path, video)

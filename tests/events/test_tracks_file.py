@@ -165,7 +165,7 @@ CONTRADICTIONS = {
     "a track without a box": (_with(a_track(n=0)), "has no box"),
     "an id twice": ({"tracks": (a_track(), a_track(7, 40))}, "the same id"),
     "a label that is no class": (_with(a_track(), label="cat"), "unknown class 'cat'"),
-    "a class twice": ({"classes": ("face", "face")}, "named twice"),
+    "a class twice": ({"classes": ("face", "face")}, "listed twice"),
     "no track of that id to show": ({"shown": frozenset({9})}, "track 9 is to stay visible"),
     "a span that ends before it starts": ({"spans": np.array([[2.0, 1.0]])}, "must end after"),
     "an empty span": ({"spans": np.array([[2.0, 2.0]])}, "must end after"),
@@ -174,8 +174,8 @@ CONTRADICTIONS = {
     "an unseen range beyond the video": ({"unseen": np.array([[50, 61]])}, "inside the video"),
     "an unseen range backwards": ({"unseen": np.array([[9, 8]])}, "must end after"),
     "spans of another shape": ({"spans": np.zeros((2, 3))}, r"needs \(N, 2\)"),
-    "no frames": ({"frames": 0}, "hold no tracks"),
-    "no name": ({"video": ""}, "without a name"),
+    "no frames": ({"frames": 0}, "1 or more"),
+    "no name": ({"video": ""}, "need the name"),
 }
 
 
@@ -229,20 +229,20 @@ def _huge(shape: str) -> dict[str, bytes | None]:
 
 # What only a file can hold, since `TrackFile` refuses it before it is written.
 FAULTS: dict[str, tuple[dict[str, bytes | None], str]] = {
-    "a newer schema": (_meta(schema=2), "schema 2, this version reads up to 1"),
-    "a column missing": ({"spans.npy": None}, "it holds"),
-    "a column too many": ({"more.npy": _npy(np.zeros(1))}, "it holds"),
+    "a newer schema": (_meta(schema=2), "schema 2, but this version reads up to 1"),
+    "a column missing": ({"spans.npy": None}, "it has meta"),
+    "a column too many": ({"more.npy": _npy(np.zeros(1))}, "it has meta"),
     "no description": ({"meta.npy": None}, "'meta' is missing"),
     "a description that is no JSON": ({"meta.npy": _npy(np.zeros(3, np.uint8))}, "cannot be read"),
     "a description nested deep": (
         {"meta.npy": _npy(np.frombuffer(b"[" * 200_000, np.uint8))},
         "nested too deep",
     ),
-    "a key unknown": (_meta(more=1), "describes"),
-    "a NaN in the settings": (_meta(settings={"a": np.nan}), "NaN is no JSON number"),
+    "a key unknown": (_meta(more=1), "has the keys"),
+    "a NaN in the settings": (_meta(settings={"a": np.nan}), "NaN is not a JSON number"),
     "settings that are a list": (_meta(settings=[]), "settings: needs a JSON object"),
     "classes that are numbers": (_meta(classes=[1, 2]), "a list of names"),
-    "a class number of none": ({"labels.npy": _npy(np.array([0, 2], np.int32))}, "class number 2"),
+    "a class number of none": ({"labels.npy": _npy(np.array([0, 2], np.int32))}, "class index 2"),
     "a frame beyond the video": (
         {"track_frames.npy": _npy(np.array([10, 11, 12, 40, 41, 60], np.int32))},
         "frame 40 to 60",
@@ -251,19 +251,19 @@ FAULTS: dict[str, tuple[dict[str, bytes | None], str]] = {
         {"track_frames.npy": _npy(np.array([10, 10, 12, 40, 41, 42], np.int32))},
         "do not rise",
     ),
-    "counts of other boxes": ({"counts.npy": _npy(np.array([3, 4]))}, "count 7 boxes"),
+    "counts of other boxes": ({"counts.npy": _npy(np.array([3, 4]))}, "declare 7 boxes"),
     "counts below zero": ({"counts.npy": _npy(np.array([-3, 9]))}, "counts differ"),
-    "counts that overflow": ({"counts.npy": _npy(np.array([2**62] * 2))}, "count 92233"),
+    "counts that overflow": ({"counts.npy": _npy(np.array([2**62] * 2))}, "declare 92233"),
     "more ids than tracks": ({"ids.npy": _npy(np.array([7, 8, 9]))}, "3 ids"),
     "an id twice": ({"ids.npy": _npy(np.array([8, 8]))}, "the same id"),
-    "another type": ({"counts.npy": _npy(np.array([3.0, 3.0]))}, "no array of type <i8"),
+    "another type": ({"counts.npy": _npy(np.array([3.0, 3.0]))}, "not an array of type <i8"),
     "a pickle": (
         {"ids.npy": _npy(np.array([b"cos\nsystem\n(S'true'\ntR."], dtype=object))},
-        "no array of type",
+        "not an array of type",
     ),
-    "a header of two billion numbers": (_huge("2000000000,"), "which it does not hold"),
-    "a header that overflows": (_huge("99999999999999999999,"), "which it does not hold"),
-    "a header of many axes": (_huge("1, 2, 3"), "which it does not hold"),
+    "a header of two billion numbers": (_huge("2000000000,"), "which does not match its bytes"),
+    "a header that overflows": (_huge("99999999999999999999,"), "which does not match its bytes"),
+    "a header of many axes": (_huge("1, 2, 3"), "which does not match its bytes"),
 }
 
 

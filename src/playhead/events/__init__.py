@@ -1,1 +1,1 @@
-"""Events, their files and the manifest."""
+"""Events, label formats and manifests."""

@@ -1,6 +1,6 @@
-"""Aligning: from seconds to frames, by the video's table of times and by nothing else.
+"""Aligning events with frames, only by the video's table of times.
 
-An event's time is the time of its frame. Where an event already knows its frame, the frame decides.
+The time of an event is the time of its frame. If an event has a frame index, that decides.
 """
 
 from dataclasses import replace
@@ -16,19 +16,20 @@ __all__ = ["end_of_video", "snap_event"]
 
 
 def end_of_video(times: NDArray[np.float64]) -> float:
-    """Where the last frame ends, in seconds, if it lasts as long as the one before it."""
+    """The end of the last frame in seconds, if it lasts as long as the one before it."""
     if len(times) < 2:
         return float(times[-1])
     return float(2 * times[-1] - times[-2])
 
 
 def snap_event(event: Event, times: NDArray[np.float64], duration: float, *, where: str) -> Event:
-    """Give an event its frame and that frame's time.
+    """Move an event to the nearest frame and set its frame index.
 
-    times: float64 (N,), seconds, rising, N at least 1: the video's table. duration: where the last
-    frame ends. where: the file or the row, for an error.
-    A span's end moves to the nearest boundary between frames; a span keeps at least one frame.
-    Raises LabelError for an event past the last frame.
+    times: float64 (N,), seconds, rising, N at least 1: the video's table
+    duration: end of the last frame in seconds
+    where: the file and row, for the error message
+    The end of a span moves to the nearest frame boundary; a span keeps at least one frame.
+    Raises LabelError if the event is past the last frame.
     """
     frame = _frame_of(event, times, duration, where)
     end = None if event.end is None else _end_of(event.end, frame, times, duration)
@@ -41,13 +42,14 @@ def _frame_of(event: Event, times: NDArray[np.float64], duration: float, where: 
         if event.frame > last:
             raise LabelError(
                 f"{where}: frame {event.frame} is past the last frame ({last}). "
-                "Labels may be of another cut: see `playhead info`."
+                "The labels may belong to another cut: see `playhead info`."
             )
         return event.frame
     if event.start > times[last] and event.start >= duration:
         raise LabelError(
             f"{where}: {event.label} at {event.start:.3f} s is past the last frame "
-            f"({last}, at {times[last]:.3f} s). Labels may be of another cut: see `playhead info`."
+            f"({last}, at {times[last]:.3f} s). "
+            "The labels may belong to another cut: see `playhead info`."
         )
     return int(nearest(times, event.start))
 

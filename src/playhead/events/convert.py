@@ -1,4 +1,4 @@
-"""Converting: labels from one format into another, frames and seconds by the media or a rate."""
+"""Converting labels between formats, with frames and seconds by the media or a rate."""
 
 from fractions import Fraction
 from functools import lru_cache
@@ -22,11 +22,11 @@ def convert(
     rate: str | float | Fraction | None = None,
     media: Path | str | None = None,
 ) -> int:
-    """Read `source`, write `target`, and return how many events that are.
+    """Read `source`, write `target`, and return the number of events.
 
-    media: the folder of the videos that the labels speak of; their tables of times then decide,
-    and every video must be there. Without it, labels by frame need the rate that their file
-    declares, or `rate`.
+    media: the folder of the labelled videos, all of which must be there; their tables of times are
+        then used. Otherwise labels by frame need the rate that their file declares, or `rate`
+    Raises LabelError as `read_events` and `write_events` do.
     """
     times = None if media is None else _Tables(Path(media))
     videos = read_events(source, format=source_format, rate=rate, times=times)
@@ -35,13 +35,13 @@ def convert(
 
 
 class _Tables:
-    """The tables of times of the videos in a folder, by the name that labels give a video."""
+    """The tables of times of the videos in a folder, by the video's name in the labels."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __call__(self, video: str) -> NDArray[np.float64]:
-        """float64 (N,), seconds; LabelError where the folder has no such video."""
+        """float64 (N,), seconds. Raises LabelError if the folder has no such video."""
         return _table(find_media(self.folder, video))
 
 

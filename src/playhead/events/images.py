@@ -1,4 +1,4 @@
-"""Labelled images: what is true of, or was found in, each image of a set.
+"""Labelled images: the ground truth or the detections of each image of a set.
 
 Boxes are `x1, y1, x2, y2` in pixels of the displayed image (EXIF orientation applied), half-open.
 """
@@ -20,9 +20,10 @@ __all__ = ["ImageSet", "LabelledImage"]
 class LabelledImage:
     """One image and its N boxes.
 
-    path: of the image file; size: (width, height) as displayed; boxes: float64 (N, 4)
-    labels: int32 (N,), places in the classes of the set; scores: float32 (N,), 1 for what is true
-    group: what folds keep together; without one, an image is a group of its own
+    path: the image file; size: (width, height) as displayed; boxes: float64 (N, 4)
+    labels: int32 (N,), indices into the classes of the set
+    scores: float32 (N,), 1 for ground truth
+    group: images that folds keep together; by default each image is its own group
     Raises LabelError for arrays of other shapes.
     """
 
@@ -39,7 +40,7 @@ class LabelledImage:
         if (self.boxes.shape, self.labels.shape, self.scores.shape) != ((n, 4), (n,), (n,)):
             raise LabelError(
                 f"{self.path}: boxes {self.boxes.shape}, labels {self.labels.shape} and scores "
-                f"{self.scores.shape}: (N, 4), (N,) and (N,) are needed"
+                f"{self.scores.shape}; (N, 4), (N,) and (N,) are needed"
             )
         if not self.group:
             object.__setattr__(self, "group", self.path.stem)
@@ -47,9 +48,9 @@ class LabelledImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSet:
-    """Images whose labels are places in one list of classes.
+    """Images whose labels are indices into one list of classes.
 
-    Raises LabelError for a class named twice, or a label that is no place in the list.
+    Raises LabelError if a class is listed twice, or a label is not a valid index.
     """
 
     classes: tuple[str, ...]
@@ -57,27 +58,28 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes):
-            raise LabelError(f"a class is named twice: {', '.join(self.classes)}")
-        for one in self.images:
-            if len(one.labels) and not 0 <= one.labels.min() <= one.labels.max() < len(
+            raise LabelError(f"a class is listed twice: {', '.join(self.classes)}")
+        for image in self.images:
+            if len(image.labels) and not 0 <= image.labels.min() <= image.labels.max() < len(
                 self.classes
             ):
                 raise LabelError(
-                    f"{one.path}: label {one.labels.max()} is no place in the "
+                    f"{image.path}: label {image.labels.max()} is not an index of the "
                     f"{len(self.classes)} classes"
                 )
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def chosen(self, places: Sequence[int]) -> Self:
-        """The images at these places, in that order."""
-        return type(self)(self.classes, tuple(self.images[place] for place in places))
+    def chosen(self, indices: Sequence[int]) -> Self:
+        """The images at these indices, in that order."""
+        return type(self)(self.classes, tuple(self.images[index] for index in indices))
 
     def of_classes(self, classes: Sequence[str], *, source: Path | str = "the set") -> Self:
-        """Only the boxes of these classes, numbered in their order; every image stays.
+        """Keep only the boxes of these classes, relabelled in their order; every image stays.
 
-        source: what an error names. Raises LabelError for a class that the set does not know.
+        source: the name of the set in error messages
+        Raises LabelError if the set does not have one of the classes.
         """
         unknown = [label for label in classes if label not in self.classes]
         if unknown:
@@ -85,22 +87,24 @@ class ImageSet:
                 f"{source}: has no class {', '.join(unknown)}; its classes are "
                 f"{', '.join(self.classes)}"
             )
-        new = np.array(
+        new_labels = np.array(
             [classes.index(label) if label in classes else -1 for label in self.classes], np.int32
         )
-        return type(self)(tuple(classes), tuple(_numbered(one, new) for one in self.images))
+        return type(self)(
+            tuple(classes), tuple(_relabelled(image, new_labels) for image in self.images)
+        )
 
     def count(self) -> dict[str, int]:
-        """How many boxes each class has, in the order of the classes."""
-        labels = [one.labels for one in self.images]
+        """The number of boxes of each class, in the order of the classes."""
+        labels = [image.labels for image in self.images]
         counted = np.bincount(
             np.concatenate(labels) if labels else np.zeros(0, np.int32), minlength=len(self.classes)
         )
         return dict(zip(self.classes, counted.tolist(), strict=True))
 
 
-def _numbered(one: LabelledImage, new: NDArray[np.int32]) -> LabelledImage:
-    """new: (classes,), the new number of each old one, -1 for one whose boxes go."""
-    labels = new[one.labels]
-    stays = labels >= 0
-    return replace(one, boxes=one.boxes[stays], labels=labels[stays], scores=one.scores[stays])
+def _relabelled(image: LabelledImage, new_labels: NDArray[np.int32]) -> LabelledImage:
+    """new_labels: (classes,), the new index of each old class, -1 to drop its boxes."""
+    labels = new_labels[image.labels]
+    kept = labels >= 0
+    return replace(image, boxes=image.boxes[kept], labels=labels[kept], scores=image.scores[kept])

@@ -1,7 +1,7 @@
 """Manifests: a data set as a CSV, `video,labels,group,view,split,offset`, the last four optional.
 
-Paths are relative to the CSV and stay inside its folder (or inside `root`, where that is named).
-`group` is what folds keep together: a match, a play, a series, a person.
+Paths are relative to the CSV and must be inside its folder (or inside `root`, if given). Folds keep
+videos of one `group` together: a match, a play, a series, a person.
 """
 
 import csv
@@ -26,9 +26,9 @@ COLUMNS = (*REQUIRED, *OPTIONAL)
 class ManifestRow:
     """One video of a data set.
 
-    group: without one, a video is a group of its own. offset: seconds from the clock of the labels
-    to the clock of the video (label time + offset = video time). name: the video as the manifest
-    writes it, relative to the CSV; the file's name where there is no CSV.
+    group: by default each video is its own group
+    offset: seconds from label time to video time (video time = label time + offset)
+    name: the video as written in the manifest, relative to the CSV; the file name without a CSV
     """
 
     video: Path
@@ -41,7 +41,9 @@ class ManifestRow:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.offset):
-            raise LabelError(f"{self.video}: offset {self.offset} needs a finite number of seconds")
+            raise LabelError(
+                f"{self.video}: the offset is {self.offset}; a finite number of seconds is needed"
+            )
         if not self.name:
             object.__setattr__(self, "name", self.video.name)
         if not self.group:
@@ -49,11 +51,11 @@ class ManifestRow:
 
 
 def read_manifest(path: Path | str, *, root: Path | None = None) -> tuple[ManifestRow, ...]:
-    """Read a manifest; every path in it is resolved and is there.
+    """Read a manifest; its paths are resolved, and their files exist.
 
-    root: the folder that paths may not leave; the folder of the CSV unless named.
-    Raises LabelError naming the line for a missing or unknown column, a missing file, a path that
-    leaves the folder, a video that stands there twice, an offset that is no number.
+    root: the folder that paths may not leave; by default the folder of the CSV
+    Raises LabelError naming the line for a missing or unknown column, a missing file, a path
+    outside the folder, a video listed twice, or an offset that is not a number.
     """
     path = Path(path)
     rows = []
@@ -62,15 +64,17 @@ def read_manifest(path: Path | str, *, root: Path | None = None) -> tuple[Manife
         row = _parse_row(where, cells, path.parent, root or path.parent)
         first = lines.setdefault(row.video, where)
         if first != where:
-            raise LabelError(f"{where}: {cells['video']} stands there twice (first: {first})")
+            raise LabelError(
+                f"{where}: {cells['video']} is listed twice (first: {first}); remove one"
+            )
         rows.append(row)
     return tuple(rows)
 
 
 def write_manifest(rows: Sequence[ManifestRow], path: Path | str) -> None:
-    """Write a manifest whose paths are relative to it, whole or not at all.
+    """Write a manifest with relative paths, atomically.
 
-    Raises LabelError for no rows, or a file outside the folder of the manifest.
+    Raises LabelError if there are no rows, or a file is outside the folder of the manifest.
     """
     path = Path(path)
     if not rows:
@@ -90,7 +94,7 @@ def write_manifest(rows: Sequence[ManifestRow], path: Path | str) -> None:
 def _parse_row(where: str, cells: dict[str, str], folder: Path, root: Path) -> ManifestRow:
     video = _file(where, "video", cells["video"], folder, root)
     if video is None:
-        raise LabelError(f"{where}: names no video")
+        raise LabelError(f"{where}: has no video")
     return ManifestRow(
         video=video,
         labels=_file(where, "labels", cells["labels"], folder, root),
@@ -110,11 +114,11 @@ def _file(where: str, column: str, cell: str, folder: Path, root: Path) -> Path 
         there = path.is_file()
     except (PlayheadError, ValueError, OSError) as error:
         raise LabelError(
-            f"{where}: {column} {cell!r} leads out of {root}; put the manifest above its files, "
-            "or name the folder that holds them all"
+            f"{where}: {column} {cell!r} is outside of {root}; put the manifest above its files, "
+            "or name a folder that contains them all"
         ) from error
     if not there:
-        raise LabelError(f"{where}: {column} {cell!r} is not there (looked for {path})")
+        raise LabelError(f"{where}: {column} {cell!r}: there is no such file ({path})")
     return path
 
 
@@ -131,5 +135,5 @@ def _offset(where: str, cell: str) -> float:
 def _relative(file: Path, folder: Path) -> str:
     path = file.resolve()
     if not path.is_relative_to(folder):
-        raise LabelError(f"{file}: lies outside {folder}; a manifest stands above its files")
+        raise LabelError(f"{file}: is outside of {folder}; put the manifest above its files")
     return path.relative_to(folder).as_posix()

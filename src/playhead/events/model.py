@@ -1,4 +1,4 @@
-"""Events, tracks and the events of a video: the data model that every job shares.
+"""The data model that every job shares: events, tracks, and the events of a video.
 
 Times are seconds from the first presented frame; spans are half-open `[start, end)`; boxes are
 `x1, y1, x2, y2` in pixels of the displayed (rotated) image, floats, half-open.
@@ -21,9 +21,9 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened: an instant (`end` is None) or a span `[start, end)`, in seconds.
+    """An instant (`end` is None) or a span `[start, end)`, in seconds.
 
-    frame: the index of the frame that shows `start`, where known.
+    frame: the index of the frame at `start`, if known
     Raises LabelError for a time that is negative or not finite, a span that does not end after it
     starts, a score that is not finite, or a box without area.
     """
@@ -42,13 +42,15 @@ class Event:
         if not self.label:
             raise LabelError(f"an event at {self.start} s has no label")
         if not math.isfinite(self.start) or self.start < 0:
-            raise LabelError(f"{self.label}: its time is {self.start}, it must be 0 s or later")
+            raise LabelError(f"{self.label}: the time is {self.start}; it must be 0 s or later")
         if self.end is not None and not self.start < self.end < math.inf:
             raise LabelError(
                 f"{self.label}: a span from {self.start} s to {self.end} s must end after it starts"
             )
         if not math.isfinite(self.score):
-            raise LabelError(f"{self.label} at {self.start} s: its score is {self.score}")
+            raise LabelError(
+                f"{self.label} at {self.start} s: the score is {self.score}; it must be finite"
+            )
         if self.frame is not None and self.frame < 0:
             raise LabelError(f"{self.label} at {self.start} s: frame {self.frame} is negative")
         if self.box is not None:
@@ -69,7 +71,7 @@ class Origin(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """One object through time: N boxes, one a frame, frames rising."""
+    """One object over time: N boxes, one per frame, frames rising."""
 
     id: int
     label: str
@@ -87,17 +89,17 @@ class Track:
                 f"got {shapes}"
             )
         if n and not np.all(np.diff(self.frames) > 0):
-            raise LabelError(f"track {self.id}: its frames do not rise")
+            raise LabelError(f"track {self.id}: the frames do not rise")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoEvents:
-    """The events of one video, with the classes that were looked for.
+    """The events of one video, and the classes that were annotated or predicted.
 
-    A class without an event is still a class: metrics count it.
-    frames: how many frames the video has, where known. rate: frames a second as the labels declare
-    it, for formats without media; nothing but `events/formats` ever looks at it.
-    Raises LabelError for a duplicated class or an event whose label is not among the classes.
+    classes: includes classes without an event, which metrics count
+    frames: the number of frames of the video, if known
+    rate: frames per second as the labels declare it; only `events/formats` uses it
+    Raises LabelError for a duplicated class or an event whose label is not one of the classes.
     """
 
     video: str
@@ -108,7 +110,7 @@ class VideoEvents:
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes):
-            raise LabelError(f"{self.video}: a class is named twice in {', '.join(self.classes)}")
+            raise LabelError(f"{self.video}: a class is listed twice in {', '.join(self.classes)}")
         for event in self.events:
             if event.label not in self.classes:
                 raise LabelError(

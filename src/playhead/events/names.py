@@ -1,4 +1,4 @@
-"""Names: from the name that labels give a video to its file, and back."""
+"""Names of videos in label files, and how to find their files."""
 
 import re
 from pathlib import Path, PurePosixPath
@@ -20,42 +20,44 @@ def video_stem(video: str) -> str:
 
 
 def half_of(video: str) -> int | None:
-    """The half of a game that a video's name tells (`…/2_720p.mkv` is 2), or None."""
+    """The half of a game in a video's name (`…/2_720p.mkv` is 2), or None."""
     match = HALF.fullmatch(PurePosixPath(video).name)
     return int(match[1]) if match else None
 
 
 def is_whole_game(video: str) -> bool:
-    """Whether the name is that of a game in one file (`720p.mp4`)."""
+    """Whether the name means a whole game in one file (`720p.mp4`)."""
     return WHOLE.fullmatch(PurePosixPath(video).name) is not None
 
 
 def find_media(folder: Path, video: str) -> Path:
     """The file of `video` inside `folder`: by its name, its name and a suffix, or its half.
 
-    Of several sizes of a half, 720p comes first. Raises LabelError where there is none, where two
-    files could be meant, or where the name leads out of the folder.
+    Of several sizes of a half, 720p is preferred. Raises LabelError if there is no such file, if
+    several match, or if the name leads out of the folder.
     """
     try:
         exact = inside(folder, video)
     except (PlayheadError, ValueError) as error:
-        raise LabelError(f"{video!r} leads out of {folder}; a video lies inside it") from error
+        raise LabelError(f"{video!r} is outside of {folder}; a video must be inside it") from error
     if exact.is_file():
         return exact
-    for place in dict.fromkeys((exact.parent, folder.resolve())):
-        found = _candidates(place, exact.name)
-        if len(found) > 1:
-            names = ", ".join(path.name for path in found)
-            raise LabelError(f"{video!r}: {names} in {place} could be meant; keep one of them")
-        if found:
-            return found[0]
-    raise LabelError(f"{video!r}: no video of this name in {folder}; name the folder that holds it")
+    for parent in dict.fromkeys((exact.parent, folder.resolve())):
+        candidates = _candidates(parent, exact.name)
+        if len(candidates) > 1:
+            names = ", ".join(path.name for path in candidates)
+            raise LabelError(f"{video!r}: {names} in {parent} match; keep one of them")
+        if candidates:
+            return candidates[0]
+    raise LabelError(
+        f"{video!r}: no video of this name in {folder}; name the folder that contains it"
+    )
 
 
-def _candidates(place: Path, name: str) -> list[Path]:
-    if not place.is_dir():
+def _candidates(folder: Path, name: str) -> list[Path]:
+    if not folder.is_dir():
         return []
-    files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES]
+    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES]
     same = [path for path in files if path.stem == name]
     if same or name not in ("1", "2"):
         return same

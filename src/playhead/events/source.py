@@ -1,4 +1,4 @@
-"""Sources: the text of a label file and typed values out of it, each mistake with its place."""
+"""Text and typed values of label files; every error names the file and line or entry."""
 
 import csv
 import gzip
@@ -16,8 +16,8 @@ from playhead.errors import LabelError
 
 __all__ = ["JsonEntry", "csv_rows", "read_json", "read_text"]
 
-SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: no file could hold it
-MAX_BYTES = 1 << 30  # a label file is never this long, an unpacked bomb is
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot encode
+MAX_BYTES = 1 << 30  # longer than any label file; bounds decompression bombs
 MAX_FRAME = (1 << 31) - 1  # frame indices are int32 everywhere
 
 
@@ -47,12 +47,12 @@ def _read_bytes(path: Path) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise LabelError(f"{path}: cannot be read: {reason}") from error
     if len(data) > MAX_BYTES:
-        raise LabelError(f"{path}: longer than {MAX_BYTES} bytes, no label file is; split it")
+        raise LabelError(f"{path}: is longer than the limit of {MAX_BYTES} bytes; split it")
     return data
 
 
 def read_json(path: Path) -> Any:
-    """The JSON document in `path`; LabelError names the line where it breaks off."""
+    """The JSON document in `path`. Raises LabelError naming the line of a syntax error."""
     try:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
@@ -66,31 +66,31 @@ def read_json(path: Path) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class JsonEntry:
-    """A JSON object with its place, giving out typed values or a LabelError."""
+    """A JSON object with its location; getters return typed values or raise LabelError."""
 
     where: str
     values: dict[str, Any]
 
     @classmethod
     def of(cls, value: Any, where: str) -> "JsonEntry":
-        """The object `value`, refused where it is none."""
+        """Wrap `value`. Raises LabelError if it is not a JSON object."""
         if not isinstance(value, dict):
             raise LabelError(f"{where}: needs a JSON object, got {_short(value)}")
         return cls(where, value)
 
     def text(self, key: str) -> str:
-        """A non-empty string that must be there."""
+        """A required, non-empty string."""
         value = self._get(key)
         if not isinstance(value, str) or not value or SURROGATE.search(value):
             raise self._wrong(key, "text", value)
         return value
 
     def optional_text(self, key: str) -> str | None:
-        """A string, or None where it is absent or null."""
+        """A string, or None if it is absent or null."""
         return None if self.values.get(key) is None else self.text(key)
 
     def number(self, key: str, default: float | None = None) -> float:
-        """A number, also one written as text; `default` where it is absent."""
+        """A number, also one written as text; `default` if it is absent."""
         value = self.values.get(key, default) if default is not None else self._get(key)
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise self._wrong(key, "a number", value)
@@ -123,7 +123,7 @@ class JsonEntry:
     def _get(self, key: str) -> Any:
         if key not in self.values:
             got = ", ".join(list(self.values)[:8]) or "nothing"
-            raise LabelError(f"{self.where}: needs {key!r}, has {got}")
+            raise LabelError(f"{self.where}: needs {key!r}, but has {got}")
         return self.values[key]
 
     def _wrong(self, key: str, need: str, value: Any) -> LabelError:
@@ -133,9 +133,9 @@ class JsonEntry:
 def csv_rows(
     path: Path, required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a CSV with a header, each with its place (`file: line n`) and stripped cells.
+    """The rows of a CSV with a header, each with its location (`file: line n`) and stripped cells.
 
-    Raises LabelError for a missing, unknown or doubled column, a row of another length, no rows.
+    Raises LabelError for a missing, unknown or repeated column, a row of another length, no rows.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
@@ -148,12 +148,14 @@ def csv_rows(
             empty = False
             where = f"{path}: line {reader.line_num}"
             if len(cells) != len(header):
-                raise LabelError(f"{where}: has {len(cells)} cells, the header has {len(header)}")
+                raise LabelError(
+                    f"{where}: has {len(cells)} cells, but the header has {len(header)}"
+                )
             yield where, dict(zip(header, (cell.strip() for cell in cells), strict=True))
     except csv.Error as error:
         raise LabelError(f"{path}: line {reader.line_num}: not valid CSV: {error}") from error
     if empty:
-        raise LabelError(f"{path}: a header without rows; needs at least one row")
+        raise LabelError(f"{path}: has only a header; needs at least one row")
 
 
 def _check_header(
@@ -163,18 +165,18 @@ def _check_header(
     for name in required:
         if name not in header:
             other = next((mark for mark in ";\t" if mark in "".join(header)), None)
-            hint = f" (the cells are parted by {other!r}; needs commas)" if other else ""
+            hint = f" (the cells are separated by {other!r}; needs commas)" if other else ""
             raise LabelError(
-                f"{path}: the column {name!r} is missing, the header is "
+                f"{path}: the column {name!r} is missing; the header is "
                 f"{', '.join(header) or 'empty'}{hint}; needs {', '.join(required)}"
             )
     for name in header:
         if name not in known:
             raise LabelError(
-                f"{path}: unknown column {name!r}; known are {', '.join(known)}, remove the others"
+                f"{path}: unknown column {name!r}; the known columns are {', '.join(known)}"
             )
         if header.count(name) > 1:
-            raise LabelError(f"{path}: the column {name!r} stands twice; keep one")
+            raise LabelError(f"{path}: the column {name!r} appears twice; keep one")
 
 
 def _short(value: Any) -> str:

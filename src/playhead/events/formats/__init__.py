@@ -1,4 +1,4 @@
-"""Label formats: one file a format, and one way in and out."""
+"""Label formats: one module per format, read by `read_events` and written by `write_events`."""
 
 from playhead.events.formats.detect import FORMATS
 from playhead.events.formats.files import read_events, write_events

@@ -1,4 +1,4 @@
-"""Detecting: which format a file has, by its name and then by what it holds."""
+"""Detection of a label file's format, by its name and then by its content."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ FORMATS = (*WRITTEN, "manifest")
 
 
 def detect(path: Path) -> str:
-    """The format of the file at `path`; LabelError for none that is known."""
+    """The format of the file at `path`. Raises LabelError if it is not a known format."""
     name = path.name.lower().removesuffix(".gz")
     if name.endswith(".srt"):
         return "srt"
@@ -32,7 +32,7 @@ def detect(path: Path) -> str:
 
 
 def format_to_write(path: Path) -> str:
-    """The format that the name of a file to write asks for; a folder asks for native files."""
+    """The format for a file name to write; native for a folder."""
     name = path.name.lower()
     if name.endswith(".csv"):
         return "csv"
@@ -46,7 +46,7 @@ def format_to_write(path: Path) -> str:
 
 
 def parse(path: Path, name: str) -> tuple[RawVideo, ...]:
-    """What a file of the format `name` says, not yet checked against any video."""
+    """Parse a file of format `name`, without checking it against a video."""
     match name:
         case "native":
             return native.parse(path)
@@ -63,8 +63,8 @@ def parse(path: Path, name: str) -> tuple[RawVideo, ...]:
 
 
 def unknown_format(path: Path, got: str, names: Sequence[str]) -> LabelError:
-    """The error for a format that is none of `names`."""
-    return LabelError(f"{path}: {got!r} tells no known format; name one of {', '.join(names)}")
+    """The error for a format that is not one of `names`."""
+    return LabelError(f"{path}: {got!r} is not a known format; choose one of {', '.join(names)}")
 
 
 def _detect_json(path: Path) -> str:
@@ -74,6 +74,6 @@ def _detect_json(path: Path) -> str:
     try:
         document: Any = json.loads(text)
     except (ValueError, RecursionError):
-        return "native"  # whose reader says where the file breaks off
+        return "native"  # whose reader reports where the file is cut off
     is_game = isinstance(document, dict) and not {"annotations", "predictions"}.isdisjoint(document)
     return "soccernet" if is_game else "native"

@@ -1,7 +1,7 @@
 """E2E-Spot's JSON: a list of clips, each with its rate and events by frame.
 
-The rate of a clip turns frames into seconds; -1 means unknown, then the media or a declared rate
-must say. Predictions are the same list with scores. A `class.txt` beside it names the classes.
+The rate of a clip converts frames to seconds; -1 means unknown, and the media or a declared rate is
+needed. Predictions are the same list with scores. A `class.txt` beside it lists the classes.
 """
 
 import json
@@ -17,7 +17,7 @@ from playhead.events.formats.raw import (
     Reading,
     as_rate,
     frame_at,
-    refuse_alike,
+    refuse_equal_rows,
     resolve,
 )
 from playhead.events.model import Event, VideoEvents
@@ -30,14 +30,14 @@ CLASSES = "class.txt"
 
 
 def read(path: Path, reading: Reading | None = None) -> tuple[VideoEvents, ...]:
-    """Read labels or predictions, one `VideoEvents` a clip, in the order of the file."""
+    """Read labels or predictions, one `VideoEvents` per clip, in the order of the file."""
     return resolve(parse(path), reading or Reading())
 
 
 def write(videos: Sequence[VideoEvents], path: Path, rate: Fraction | None = None) -> None:
-    """Write clips; scores where one is not 1, the clip's length where it is known.
+    """Write clips, with scores if any is not 1, and the length of a clip if it is known.
 
-    Spans are refused, and so is an event whose frame is unknown where no rate is declared.
+    Raises LabelError for a span, and for an event with neither a frame nor a rate.
     """
     scored = any(event.score != 1.0 for video in videos for event in video.events)
     clips = [_clip(video, rate or video.rate, scored) for video in videos]
@@ -45,7 +45,7 @@ def write(videos: Sequence[VideoEvents], path: Path, rate: Fraction | None = Non
 
 
 def parse(path: Path) -> tuple[RawVideo, ...]:
-    """What the file says, not yet checked against a video."""
+    """Parse the file, without checking it against a video."""
     document = read_json(path)
     if not isinstance(document, list):
         raise LabelError(f"{path}: needs a list of clips, as E2E-Spot writes them")
@@ -57,7 +57,7 @@ def parse(path: Path) -> tuple[RawVideo, ...]:
     for number, value in enumerate(document, start=1):
         clip = _parse_clip(JsonEntry.of(value, f"{path}: clip {number}"), classes)
         if clip.video in seen:
-            raise LabelError(f"{path}: clip {number}: {clip.video} stands there twice; merge them")
+            raise LabelError(f"{path}: clip {number}: {clip.video} appears twice; merge the two")
         seen.add(clip.video)
         clips.append(clip)
     return tuple(clips)
@@ -68,7 +68,7 @@ def _classes(path: Path) -> tuple[str, ...] | None:
         return None
     names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
     if len(set(names)) != len(names):
-        raise LabelError(f"{path}: names a class twice")
+        raise LabelError(f"{path}: lists a class twice; remove one")
     return names
 
 
@@ -106,7 +106,7 @@ def _clip(video: VideoEvents, rate: Fraction | None, scored: bool) -> dict[str, 
     clip["fps"] = -1 if rate is None else _plain(rate)
     events = [_event(video.video, event, rate, scored) for event in video.events]
     rows = [(event["label"], event["frame"], event.get("comment")) for event in events]
-    refuse_alike(video.video, rows, "E2E-Spot's JSON")
+    refuse_equal_rows(video.video, rows, "E2E-Spot's JSON")
     clip["events"] = events
     return clip
 
@@ -118,8 +118,8 @@ def _plain(rate: Fraction) -> int | float:
 def _event(video: str, event: Event, rate: Fraction | None, scored: bool) -> dict[str, Any]:
     if event.end is not None:
         raise LabelError(
-            f"{video}: {event.label} at {event.start:.3f} s is a span, E2E-Spot's JSON holds "
-            "instants only; convert to native or csv"
+            f"{video}: {event.label} at {event.start:.3f} s is a span, but E2E-Spot's JSON holds "
+            "only instants; convert to native or csv"
         )
     values: dict[str, Any] = {"frame": _frame(video, event, rate), "label": event.label}
     if scored:
@@ -134,7 +134,7 @@ def _frame(video: str, event: Event, rate: Fraction | None) -> int:
         return event.frame
     if rate is None:
         raise LabelError(
-            f"{video}: {event.label} at {event.start:.3f} s has no frame and the rate is not "
-            "known; declare it with --rate, as in --rate 25 or --rate 30000/1001"
+            f"{video}: {event.label} at {event.start:.3f} s has no frame and the rate is "
+            "unknown; declare it with --rate, as in --rate 25 or --rate 30000/1001"
         )
     return frame_at(Fraction(event.start), rate)

@@ -1,4 +1,4 @@
-"""Files: reading and writing labels and predictions, whatever their format."""
+"""Reading and writing labels and predictions in any format."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -40,15 +40,15 @@ def read_events(
     times: TimesOf | None = None,
     classes: Sequence[str] | None = None,
 ) -> tuple[VideoEvents, ...]:
-    """Read the labels or predictions in `path`, one `VideoEvents` a video.
+    """Read the labels or predictions in `path`, one `VideoEvents` per video.
 
-    path: a file of any known format, a manifest (the labels of every row that gives some), or a
-    folder of native, SoccerNet or SRT files.
-    format: one of FORMATS; found out by name and content without it.
-    rate: frames a second, for labels by frame whose file declares no rate and has no media.
-    times: the table of times of a video by its name, where the media is there.
-    classes: the labels that are known; without it those of the file.
-    Raises LabelError naming file and row for whatever is wrong.
+    path: a file of any known format, a manifest (the labels of every row that has some), or a
+        folder of native, SoccerNet or SRT files
+    format: one of FORMATS; by default detected from name and content
+    rate: frames per second, for labels by frame if neither their file nor the media tell it
+    times: the table of times of a video by its name, if the media is available
+    classes: the allowed labels; by default those of the file
+    Raises LabelError naming the file and row of any mistake.
 
     >>> import pathlib, tempfile
     >>> labels = pathlib.Path(tempfile.mkdtemp(), "my.csv")
@@ -76,11 +76,12 @@ def write_events(
     format: str | None = None,
     rate: str | float | Fraction | None = None,
 ) -> None:
-    """Write events in a format (by the name of `path` without one), whole or not at all.
+    """Write events in a format (by default from the name of `path`), atomically.
 
-    native and srt hold one video a file: several videos, or a folder as `path`, become
+    native and srt files hold one video each: several videos, or a folder as `path`, become
     `path/<video without its suffix>.events.json` (or `.srt`). A SoccerNet file whose name begins
     with `results` holds predictions.
+    Raises LabelError if the format cannot hold the events.
     """
     path = Path(path)
     several = [videos] if isinstance(videos, VideoEvents) else list(videos)
@@ -113,14 +114,14 @@ def _write_each(
         return
     if path.is_file():
         raise LabelError(
-            f"{path}: a {suffix} file holds one video, there are {len(videos)}; name a folder"
+            f"{path}: a {suffix} file holds one video, but there are {len(videos)}; name a folder"
         )
     targets: dict[Path, VideoEvents] = {}
     for video in videos:
         try:
             target = inside(path, video_stem(video.video) + suffix)
         except PlayheadError as error:
-            raise LabelError(f"{video.video!r} leads out of {path}; rename the video") from error
+            raise LabelError(f"{video.video!r} is outside of {path}; rename the video") from error
         if target in targets:
             raise LabelError(
                 f"{video.video!r} and {targets[target].video!r} would share {target}; rename one"
@@ -137,7 +138,7 @@ def _read_folder(folder: Path, wanted: str | None, reading: Reading) -> tuple[Vi
             raws = [raw for file in files for raw in _parse_inside(folder, file, name)]
             return resolve(raws, reading)
     raise LabelError(
-        f"{folder}: holds no {wanted or 'label'} files; a folder is looked through for "
+        f"{folder}: has no {wanted or 'label'} files; a folder is searched for "
         f"{', '.join(pattern for _, pattern in FOLDERS)}"
     )
 
@@ -153,7 +154,7 @@ def _parse_inside(folder: Path, file: Path, name: str) -> tuple[RawVideo, ...]:
 def _read_manifest(path: Path, reading: Reading) -> tuple[VideoEvents, ...]:
     rows = [row for row in read_manifest(path) if row.labels is not None]
     if not rows:
-        raise LabelError(f"{path}: no row of the manifest gives labels")
+        raise LabelError(f"{path}: no row of the manifest has labels")
     return tuple(
         read_row(row, times=reading.table(row.name), rate=reading.rate, classes=reading.classes)
         for row in rows
@@ -161,10 +162,10 @@ def _read_manifest(path: Path, reading: Reading) -> tuple[VideoEvents, ...]:
 
 
 def _one_set(path: Path, videos: tuple[VideoEvents, ...]) -> tuple[VideoEvents, ...]:
-    """The videos of one set have the same classes: all that any of its files names."""
+    """Give the videos of a set the same classes: the union over its files."""
     (name, count), *_ = Counter(video.video for video in videos).most_common(1)
     if count > 1:
-        raise LabelError(f"{path}: {count} files hold the events of {name!r}; keep one of them")
+        raise LabelError(f"{path}: {count} files have the events of {name!r}; keep one of them")
     if len({video.classes for video in videos}) == 1:
         return videos
     classes = tuple(sorted({name for video in videos for name in video.classes}))

@@ -1,7 +1,6 @@
-"""Native: `X.events.json`, one JSON file a video, everything that `VideoEvents` holds.
+"""Native format: `X.events.json`, one JSON file per video with all fields of `VideoEvents`.
 
-A file of a newer schema is refused, and so is a key that this schema does not have: what is not
-understood would be lost.
+A newer schema or an unknown key is refused, because its data would be lost.
 """
 
 import json
@@ -11,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, as_rate, refuse_alike, resolve
+from playhead.events.formats.raw import (
+    RawEvent,
+    RawVideo,
+    Reading,
+    as_rate,
+    refuse_equal_rows,
+    resolve,
+)
 from playhead.events.model import Box, Event, VideoEvents
 from playhead.events.source import JsonEntry, read_json
 from playhead.files import write_text
@@ -24,12 +30,12 @@ EVENT_KEYS = ("label", "start", "end", "score", "frame", "box", "view", "track",
 
 
 def read(path: Path, reading: Reading | None = None) -> VideoEvents:
-    """Read one video's events; LabelError for a newer schema or anything it cannot hold."""
+    """Read one video's events. Raises LabelError for a newer schema or invalid content."""
     return resolve(parse(path), reading or Reading())[0]
 
 
 def write(events: VideoEvents, path: Path) -> None:
-    """Write one video's events, whole or not at all: one line an event."""
+    """Write one video's events atomically, one line per event."""
     head: dict[str, Any] = {
         "schema": SCHEMA,
         "video": events.video,
@@ -39,7 +45,7 @@ def write(events: VideoEvents, path: Path) -> None:
     }
     keys = [key for key in EVENT_KEYS if key != "score"]
     rows = [tuple(getattr(event, key) for key in keys) for event in events.events]
-    refuse_alike(events.video, rows, "native JSON")
+    refuse_equal_rows(events.video, rows, "native JSON")
     lines = [f"  {_dump(key)}: {_dump(value)}," for key, value in head.items() if value is not None]
     body = ",\n".join("    " + _dump(_event_values(event)) for event in events.events)
     body = f"[\n{body}\n  ]" if body else "[]"
@@ -47,12 +53,12 @@ def write(events: VideoEvents, path: Path) -> None:
 
 
 def parse(path: Path) -> tuple[RawVideo, ...]:
-    """What the file says, not yet checked against a video."""
+    """Parse the file, without checking it against a video."""
     document = JsonEntry.of(read_json(path), str(path))
     schema = document.whole("schema")
     if schema > SCHEMA:
         raise LabelError(
-            f"{path}: events of schema {schema}, this version reads up to {SCHEMA}; update playhead"
+            f"{path}: has schema {schema}, but this version reads up to {SCHEMA}; update playhead"
         )
     _refuse_unknown(document, FILE_KEYS)
     events = tuple(
@@ -75,7 +81,7 @@ def _parse_classes(document: JsonEntry) -> tuple[str, ...]:
     if not all(isinstance(name, str) and name for name in classes):
         raise LabelError(f"{document.where}: 'classes' needs a list of names")
     if len(set(classes)) != len(classes):
-        raise LabelError(f"{document.where}: 'classes' names one twice: {', '.join(classes)}")
+        raise LabelError(f"{document.where}: 'classes' lists one twice: {', '.join(classes)}")
     return classes
 
 
@@ -114,7 +120,9 @@ def _parse_box(entry: JsonEntry) -> Box:
 def _refuse_unknown(entry: JsonEntry, known: Sequence[str]) -> None:
     for key in entry.values:
         if key not in known:
-            raise LabelError(f"{entry.where}: unknown key {key!r}; known are {', '.join(known)}")
+            raise LabelError(
+                f"{entry.where}: unknown key {key!r}; the known keys are {', '.join(known)}"
+            )
 
 
 def _event_values(event: Event) -> dict[str, Any]:

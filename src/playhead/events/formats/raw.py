@@ -1,8 +1,8 @@
-"""Raw labels: what a file says, and the one place where it becomes events.
+"""Raw labels: the parsed content of a label file, and its conversion to events.
 
-Every format parses into `RawVideo`s; `resolve` turns frames into seconds and seconds into frames,
-by the video's table of times or, where there is no media, by a declared rate, and refuses what
-contradicts itself. So each bad input has one answer, whatever the format.
+Every format parses into `RawVideo`s; `resolve` converts between frames and seconds, by the video's
+table of times or, without media, by a declared rate, and checks the labels. So all formats treat
+invalid input alike.
 """
 
 import math
@@ -26,7 +26,7 @@ __all__ = [
     "as_rate",
     "frame_at",
     "labels_in",
-    "refuse_alike",
+    "refuse_equal_rows",
     "resolve",
 ]
 
@@ -37,9 +37,10 @@ TimesOf = Callable[[str], Times | None] | Mapping[str, Times]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawEvent:
-    """A label as the file has it: its time in seconds, or its frame, or both.
+    """A label as in the file: its time in seconds, or its frame, or both.
 
-    where: the file and the row or entry, for errors. Seconds as a `Fraction` are exact.
+    where: the file and the row or entry, for error messages
+    seconds: exact if it is a `Fraction`
     """
 
     where: str
@@ -57,7 +58,7 @@ class RawEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawVideo:
-    """The labels of one video, with what the file says of the video itself."""
+    """The labels of one video, and the properties of the video that the file declares."""
 
     video: str
     events: Sequence[RawEvent] = ()
@@ -68,12 +69,12 @@ class RawVideo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the reader is told besides the file.
+    """Options for reading a label file.
 
-    rate: frames a second, for labels whose file declares none and whose media is not there.
-    times: the table of times of a video by its name (None or absent: no media).
-    classes: the only labels that are known; without it the file's own are.
-    offset: seconds from the labels' clock to the video's.
+    rate: frames per second, for labels whose file declares none and whose media is missing
+    times: the table of times of a video by its name (None or absent: no media)
+    classes: the allowed labels; by default those of the file
+    offset: seconds to add to the labels' times to get the video's times
     """
 
     rate: Fraction | None = None
@@ -90,10 +91,10 @@ class Reading:
 
 @dataclass(slots=True)
 class _Clock:
-    """How one video's labels become times: by the table, else by a rate.
+    """Converts one video's labels to times: by the table, else by a rate.
 
-    rate turns frames into seconds (the file's own before the reader's); on_rate, the reader's,
-    also turns seconds into frames.
+    rate: converts frames to seconds (the file's own, else the reader's)
+    on_rate: the reader's rate, which also converts seconds to frames
     """
 
     times: Times | None
@@ -107,10 +108,10 @@ class _Clock:
         self.end = math.inf if self.times is None else end_of_video(self.times)
 
     def seconds(self, frame: int, where: str) -> float:
-        """The time at which `frame` is shown; a frame right after the last is the end."""
+        """The time of `frame`; the frame after the last gives the end of the video."""
         if self.offset:
             raise LabelError(
-                f"{where}: a label by its frame cannot be moved by an offset of {self.offset} s; "
+                f"{where}: a label by frame cannot have an offset of {self.offset} s; "
                 "give its time in seconds, or offset 0"
             )
         if frame < 0:
@@ -119,7 +120,7 @@ class _Clock:
             return float(self.times[frame]) if frame < len(self.times) else self.end
         if self.rate is None:
             raise LabelError(
-                f"{where}: only the frame is given ({frame}) and the rate is not known; "
+                f"{where}: only the frame is given ({frame}) and the rate is unknown; "
                 "declare it with --rate, as in --rate 25 or --rate 30000/1001"
             )
         return frame * self.rate.denominator / self.rate.numerator
@@ -129,7 +130,7 @@ class _Clock:
 
 
 def as_rate(value: str | float | Fraction | None) -> Fraction | None:
-    """A rate in frames a second from `25`, `29.97`, `30000/1001`; LabelError otherwise."""
+    """A rate in frames per second from `25`, `29.97`, `30000/1001`. Raises LabelError otherwise."""
     if value is None or isinstance(value, Fraction):
         rate = value
     elif isinstance(value, str):
@@ -137,36 +138,35 @@ def as_rate(value: str | float | Fraction | None) -> Fraction | None:
     else:
         rate = _exact(value) if math.isfinite(value) else Fraction(0)
     if rate is not None and rate <= 0:
-        raise LabelError(f"rate {value}: needs frames a second, as in 25, 29.97 or 30000/1001")
+        raise LabelError(f"rate {value}: needs frames per second, as in 25, 29.97 or 30000/1001")
     return rate
 
 
 def _exact(rate: float) -> Fraction:
-    """The float as the fraction that it was made of (29.97002997002997 is 30000/1001)."""
+    """The simple fraction that rounds to the float (29.97002997002997 is 30000/1001)."""
     simple = Fraction(rate).limit_denominator(1001)
     return simple if float(simple) == rate else Fraction(rate)
 
 
 def labels_in(videos: Iterable[RawVideo]) -> tuple[str, ...]:
-    """Every label in a file, sorted: its classes where none are declared."""
+    """Every label in a file, sorted: its classes if it declares none."""
     return tuple(sorted({event.label for video in videos for event in video.events}))
 
 
 def resolve(
     videos: Sequence[RawVideo], reading: Reading, labels: tuple[str, ...] | None = None
 ) -> tuple[VideoEvents, ...]:
-    """Turn raw labels into events, one `VideoEvents` a video.
+    """Convert raw labels to events, one `VideoEvents` per video.
 
-    The classes are those of `reading`, else the file's own, else `labels` (every label in
-    `videos`, unless they are only a part of their file).
-    Raises LabelError naming the row or entry for whatever the data model refuses.
+    labels: the classes if neither `reading` nor the file names them; by default all in `videos`
+    Raises LabelError naming the row or entry of an invalid label.
     """
-    found = labels_in(videos) if labels is None else labels
-    return tuple(_resolve_video(video, reading, found) for video in videos)
+    labels = labels_in(videos) if labels is None else labels
+    return tuple(_resolve_video(video, reading, labels) for video in videos)
 
 
-def _resolve_video(video: RawVideo, reading: Reading, found: tuple[str, ...]) -> VideoEvents:
-    classes = next(c for c in (reading.classes, video.classes, found) if c is not None)
+def _resolve_video(video: RawVideo, reading: Reading, labels: tuple[str, ...]) -> VideoEvents:
+    classes = next(c for c in (reading.classes, video.classes, labels) if c is not None)
     times = reading.table(video.video)
     if times is not None and not len(times):
         raise LabelError(f"{video.video}: has no frames to label; see `playhead info`")
@@ -193,7 +193,7 @@ def _resolve_event(raw: RawEvent, clock: _Clock, classes: tuple[str, ...]) -> Ev
     if frame is not None and clock.frames is not None and frame >= clock.frames:
         raise LabelError(
             f"{raw.where}: frame {frame} is past the last frame ({clock.frames - 1}). "
-            "Labels may be of another cut: see `playhead info`."
+            "The labels may belong to another cut: see `playhead info`."
         )
     try:
         event = _event(raw, frame, clock)
@@ -234,14 +234,14 @@ def _event(raw: RawEvent, frame: int | None, clock: _Clock) -> Event:
 
 
 def _on_rate(event: Event, raw: RawEvent, clock: _Clock, rate: Fraction) -> Event:
-    """The event at the nearest frame of a video that shows frame k at k / rate."""
+    """The event at its nearest frame, for a video with frame k at k / rate seconds."""
     exact = raw.seconds if isinstance(raw.seconds, Fraction) and not clock.offset else event.start
     frame = frame_at(Fraction(exact), rate)
     if clock.frames is not None and frame >= clock.frames:
         raise LabelError(
             f"{raw.where}: {event.label} at {event.start:.3f} s is past the last frame "
-            f"({clock.frames - 1} at {float(rate):g} frames a second). "
-            "Labels may be of another cut: see `playhead info`."
+            f"({clock.frames - 1} at {float(rate):g} frames per second). "
+            "The labels may belong to another cut: see `playhead info`."
         )
     start = frame * rate.denominator / rate.numerator
     end = event.end
@@ -252,18 +252,18 @@ def _on_rate(event: Event, raw: RawEvent, clock: _Clock, rate: Fraction) -> Even
 
 
 def frame_at(seconds: Fraction, rate: Fraction) -> int:
-    """The frame nearest to `seconds` where frame k lies at k / rate; ties the earlier."""
+    """The frame nearest to `seconds` if frame k is at k / rate; in a tie the earlier."""
     tie = Fraction(1, 1_000_000)
     return max(0, math.ceil((seconds - tie) * rate - Fraction(1, 2)))
 
 
-def refuse_alike(video: str, rows: Iterable[tuple[object, ...]], format_: str) -> None:
-    """Refuse to write rows that could not be told apart when read again; the label comes first."""
+def refuse_equal_rows(video: str, rows: Iterable[tuple[object, ...]], format_: str) -> None:
+    """Raise LabelError if two rows to write are equal; the label is the first value of a row."""
     seen: set[tuple[object, ...]] = set()
     for row in rows:
         if row in seen:
             raise LabelError(
-                f"{video}: two events {row[0]!r} would be one and the same in {format_} "
+                f"{video}: two events {row[0]!r} would be identical in {format_} "
                 f"({', '.join(str(value) for value in row[1:] if value is not None)}); remove one, "
                 "or write native JSON"
             )
@@ -271,9 +271,9 @@ def refuse_alike(video: str, rows: Iterable[tuple[object, ...]], format_: str) -
 
 
 def _refuse_duplicates(raws: Iterable[RawEvent], events: Iterable[Event]) -> None:
-    """Two labels alike in everything but the score are one label written twice.
+    """Raise LabelError if two labels differ at most in their score.
 
-    What the file says is compared, so two milliseconds that share a frame stay two actions.
+    Values of the file are compared, so two times within one frame are two events.
     """
     seen: dict[tuple[object, ...], str] = {}
     for raw, event in zip(raws, events, strict=True):
@@ -283,6 +283,6 @@ def _refuse_duplicates(raws: Iterable[RawEvent], events: Iterable[Event]) -> Non
         first = seen.setdefault(key, raw.where)
         if first is not raw.where:
             raise LabelError(
-                f"{raw.where}: {event.label} at {event.start:.3f} s stands in the file twice "
+                f"{raw.where}: {event.label} at {event.start:.3f} s is in the file twice "
                 f"(first: {first}); remove one of them"
             )

@@ -1,4 +1,4 @@
-"""Rows: the labels of one video of a data set, out of a file that may hold those of many."""
+"""The labels of one row of a manifest, from a file that may hold those of many videos."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,31 +26,33 @@ def read_row(
     rate: str | float | Fraction | None = None,
     classes: Sequence[str] | None = None,
 ) -> VideoEvents:
-    """The events of one video of a data set, on its frames where its table of `times` is given.
+    """The events of one video of a data set, aligned with its frames if `times` is given.
 
-    The row's labels may be a table of many videos or a whole game: what belongs to the video is
-    found by its path, its name, or its half. The result is named like the row, and its times are on
-    the video's clock (the row's offset is added).
-    Raises LabelError as `read_events` does, and where the labels do not speak of the video.
+    The labels file may be a table of many videos or a whole game: the video's part is found by its
+    path, its name, or its half. The result has the name of the row, and its offset is added to the
+    times.
+    Raises LabelError as `read_events` does, and if the file does not mention the video.
     """
     if row.labels is None:
-        raise LabelError(f"{row.name}: the manifest gives no labels for it")
+        raise LabelError(f"{row.name}: the manifest has no labels for it")
     if not row.labels.is_file():
-        raise LabelError(f"{row.labels}: is not there, it should hold the labels of {row.name}")
+        raise LabelError(
+            f"{row.labels}: there is no such file; it should have the labels of {row.name}"
+        )
     labels = _parse_once(row.labels, row.labels.stat().st_mtime_ns)
-    mine = replace(_select(labels, row), video=row.name)
+    raw = replace(_select(labels, row), video=row.name)
     reading = Reading(
         rate=as_rate(rate),
         times=None if times is None else {row.name: times},
         classes=None if classes is None else tuple(classes),
         offset=row.offset,
     )
-    return resolve([mine], reading, labels.classes)[0]
+    return resolve([raw], reading, labels.classes)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """A labels file that serves many rows, read once; videos are found by the end of their path."""
+    """A labels file, read once for all rows; videos are found by the last part of their path."""
 
     path: Path
     format: str
@@ -88,14 +90,14 @@ def _select_named(labels: _Labels, row: ManifestRow) -> RawVideo:
         lambda _: True,
     )
     for test in tests:
-        found = [raw for raw in alike if test(raw.video)]
-        if len(found) == 1:
-            return found[0]
+        matches = [raw for raw in alike if test(raw.video)]
+        if len(matches) == 1:
+            return matches[0]
     listed = ", ".join(raw.video for raw in labels.videos[:4])
     raise LabelError(
-        f"{labels.path}: does not name {row.name!r} or names it more than once, it names {listed}"
-        f"{', ...' if len(labels.videos) > 4 else ''}; a row of its name alone says that nothing "
-        "happens in it"
+        f"{labels.path}: needs {row.name!r} exactly once, but has {listed}"
+        f"{', ...' if len(labels.videos) > 4 else ''}; for a video without events, add a row with "
+        "only its name"
     )
 
 
@@ -104,10 +106,10 @@ def _select_half(labels: _Labels, row: ManifestRow) -> RawVideo:
     half = half_of(row.video.name)
     if half is not None:
         return halves.get(half, RawVideo(video=row.name))
-    if set(halves) <= {1, None}:  # a game of one half, or one that is said to be one file
+    if set(halves) <= {1, None}:  # a game of one half, or of one file
         return labels.videos[0]
     kind = "a whole game" if is_whole_game(row.video.name) else "not named by its half"
     raise LabelError(
-        f"{labels.path}: tells of a second half, and {row.name!r} is {kind}; needs a video a half, "
+        f"{labels.path}: has a second half, but {row.name!r} is {kind}; needs one video per half, "
         "as in 1_720p.mkv and 2_720p.mkv, or labels as CSV"
     )

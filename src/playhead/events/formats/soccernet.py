@@ -1,7 +1,7 @@
 """SoccerNet's JSON: a game of one or two halves, positions in milliseconds from a half's start.
 
 Reads `Labels-v2.json` and `Labels-ball.json` (annotations), `results_spotting.json` (predictions).
-Each half is a video of its own, named `<UrlLocal>/1` and `<UrlLocal>/2`. Team and visibility are
+Each half is a separate video, named `<UrlLocal>/1` and `<UrlLocal>/2`. Team and visibility are
 kept in the note, as in `home; visible`.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_alike, resolve
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_equal_rows, resolve
 from playhead.events.model import Event, VideoEvents
 from playhead.events.names import half_of, is_whole_game, video_stem
 from playhead.events.source import JsonEntry, read_json
@@ -27,7 +27,7 @@ TEAMS = ("home", "away", "left", "right", "not applicable")
 
 
 def read(path: Path, reading: Reading | None = None) -> tuple[VideoEvents, ...]:
-    """Read a game: one `VideoEvents` a half that the file speaks of."""
+    """Read a game: one `VideoEvents` per half in the file."""
     return resolve(parse(path), reading or Reading())
 
 
@@ -45,18 +45,18 @@ def write(videos: Sequence[VideoEvents], path: Path, *, predictions: bool = Fals
     ]
     for half, video in halves:
         rows = [(event.label, round(event.start * 1000), event.note) for event in video.events]
-        refuse_alike(video.video, rows, f"half {half} of SoccerNet's JSON, in milliseconds")
+        refuse_equal_rows(video.video, rows, f"half {half} of SoccerNet's JSON, in milliseconds")
     document = {"UrlLocal": game, key: entries}
     write_text(path, json.dumps(document, ensure_ascii=False, allow_nan=False, indent=4) + "\n")
 
 
 def parse(path: Path) -> tuple[RawVideo, ...]:
-    """What the file says, half by half; a game without any label is its first half."""
+    """Parse the file, one `RawVideo` per half; a game without labels has only its first half."""
     document = JsonEntry.of(read_json(path), str(path))
     keys = [key for key in ("annotations", "predictions") if key in document.values]
     if len(keys) != 1:
         raise LabelError(
-            f"{path}: a SoccerNet game needs either 'annotations' or 'predictions', has "
+            f"{path}: a SoccerNet game needs either 'annotations' or 'predictions', but has "
             f"{', '.join(list(document.values)[:8]) or 'nothing'}"
         )
     halves: dict[int, list[RawEvent]] = {}
@@ -71,7 +71,7 @@ def parse(path: Path) -> tuple[RawVideo, ...]:
 
 
 def _name(url: str, half: int, halves: Collection[int]) -> str:
-    """`<game>/<half>`; a game that is said to be one file keeps the name of that file."""
+    """`<game>/<half>`; a game in one file keeps the name of that file."""
     if half_of(url) or is_whole_game(url):
         url = url.rpartition("/")[0]
     elif 2 not in halves and video_stem(url) != url:
@@ -80,17 +80,15 @@ def _name(url: str, half: int, halves: Collection[int]) -> str:
 
 
 def _half(entry: JsonEntry) -> int:
-    told = _game_time(entry)[0] if "gameTime" in entry.values else None
+    time_half = _game_time(entry)[0] if "gameTime" in entry.values else None
     if "half" not in entry.values:
-        if told is None:
+        if time_half is None:
             raise LabelError(f"{entry.where}: needs 'gameTime' or 'half', has neither")
-        return told
+        return time_half
     half = entry.whole("half")
-    if half not in (1, 2) or (told is not None and told != half):
+    if half not in (1, 2) or (time_half is not None and time_half != half):
         got = entry.values.get("gameTime", "none")
-        raise LabelError(
-            f"{entry.where}: half {half} and gameTime {got!r} do not say the same; needs 1 or 2"
-        )
+        raise LabelError(f"{entry.where}: half {half} and gameTime {got!r} disagree; needs 1 or 2")
     return half
 
 
@@ -135,8 +133,8 @@ def _halves(videos: Sequence[VideoEvents], path: Path) -> tuple[str, list[tuple[
 def _entry(half: int, video: str, event: Event, predictions: bool) -> dict[str, Any]:
     if event.end is not None:
         raise LabelError(
-            f"{video}: {event.label} at {event.start:.3f} s is a span, SoccerNet's JSON holds "
-            "instants only; convert to native or csv"
+            f"{video}: {event.label} at {event.start:.3f} s is a span, but SoccerNet's JSON holds "
+            "only instants; convert to native or csv"
         )
     position = round(event.start * 1000)
     minutes, seconds = divmod(position // 1000, 60)
@@ -151,7 +149,7 @@ def _entry(half: int, video: str, event: Event, predictions: bool) -> dict[str, 
 
 
 def _note(note: str | None) -> dict[str, str]:
-    """Team and visibility out of a note such as `home; visible`; any other note stays one."""
+    """Team and visibility from a note such as `home; visible`; any other note stays a note."""
     match (note or "").rsplit("; ", 1):
         case [team, visibility] if visibility in VISIBILITIES:
             return {"team": team, "visibility": visibility}

@@ -1,8 +1,8 @@
-"""Subtitles: events to look at in any player, one cue an event.
+"""SRT subtitles: events to watch in any player, one cue per event.
 
-An instant is shown for a short while. The line after the label says `instant` or `span`, and the
-score to four decimals where it is not 1; times are rounded to the millisecond. Cues of another
-hand, which lack that line, are spans.
+An instant is shown for a short while. The line after the label is `instant` or `span`, and the
+score to four decimals if it is not 1; times are rounded to the millisecond. Cues from other tools,
+without that line, are spans.
 """
 
 import re
@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_alike, resolve
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_equal_rows, resolve
 from playhead.events.model import Event, VideoEvents
 from playhead.events.source import read_text
 from playhead.files import write_text
@@ -24,14 +24,14 @@ KIND = re.compile(r"(instant|span)(?: (\S+))?")
 
 
 def read(path: Path, reading: Reading | None = None) -> VideoEvents:
-    """Read the events of one video, which is named like the file without `.srt`."""
+    """Read the events of one video, whose name is the file name without `.srt`."""
     return resolve(parse(path), reading or Reading())[0]
 
 
 def write(events: VideoEvents, path: Path) -> None:
-    """Write cues in the order of their time; a label of several lines is refused."""
+    """Write cues in order of time. Raises LabelError for a label of several lines."""
     ordered = sorted(events.events, key=lambda event: event.start)
-    refuse_alike(
+    refuse_equal_rows(
         events.video,
         [(event.label, *_milliseconds(event), event.end is None) for event in ordered],
         "subtitles, in milliseconds",
@@ -41,7 +41,7 @@ def write(events: VideoEvents, path: Path) -> None:
 
 
 def parse(path: Path) -> tuple[RawVideo, ...]:
-    """What the cues say, not yet checked against a video."""
+    """Parse the cues, without checking them against a video."""
     blocks: list[list[tuple[int, str]]] = [[]]
     for number, line in enumerate(re.split(r"\r\n|\r|\n", read_text(path)), start=1):
         if line.strip():
@@ -62,7 +62,7 @@ def _parse_cue(path: Path, lines: list[tuple[int, str]]) -> RawEvent:
             f"{where}: needs a time as in 00:01:02,500 --> 00:01:03,000, got {lines[0][1][:40]!r}"
         )
     if len(lines) < 2:
-        raise LabelError(f"{where}: the cue has no text, its first line is the label")
+        raise LabelError(f"{where}: the cue has no text; its first line must be the label")
     parts = timing.groups()
     start, end = _seconds(parts[:4]), _seconds(parts[4:])
     kind = KIND.fullmatch(lines[2][1].strip()) if len(lines) > 2 else None

@@ -1,7 +1,7 @@
-"""Tables: labels of one's own as CSV, `video,label,time[,end,score]` or `video,label,frame[,...]`.
+"""CSV labels: `video,label,time[,end,score]` or `video,label,frame[,...]`.
 
-`time` and `end` are seconds; with `frame`, `end` is the frame after the last one. A row with a
-video and nothing else says that the video was looked at and nothing happens in it.
+`time` and `end` are seconds; with `frame`, `end` is the frame after the last one. A row with only a
+video means that it was annotated and has no events.
 """
 
 import csv
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from playhead.errors import LabelError
-from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_alike, resolve
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, refuse_equal_rows, resolve
 from playhead.events.model import Event, VideoEvents
 from playhead.events.source import MAX_FRAME, csv_rows, read_text
 from playhead.files import write_text
@@ -19,12 +19,12 @@ __all__ = ["parse", "read", "write"]
 
 
 def read(path: Path, reading: Reading | None = None) -> tuple[VideoEvents, ...]:
-    """Read a table of labels: one `VideoEvents` a video, videos in the order of their first row."""
+    """Read a table: one `VideoEvents` per video, in the order of their first rows."""
     return resolve(parse(path), reading or Reading())
 
 
 def write(videos: Sequence[VideoEvents], path: Path) -> None:
-    """Write labels by their time in seconds, exactly; a score column where a score is not 1."""
+    """Write labels with exact times in seconds, and a score column if any score is not 1."""
     events = [event for video in videos for event in video.events]
     columns = ["video", "label", "time"]
     if any(event.end is not None for event in events):
@@ -36,7 +36,7 @@ def write(videos: Sequence[VideoEvents], path: Path) -> None:
     writer.writerow(columns)
     for video in videos:
         rows = [(event.label, event.start, event.end) for event in video.events]
-        refuse_alike(video.video, rows, "CSV")
+        refuse_equal_rows(video.video, rows, "CSV")
         for event in video.events:
             writer.writerow(_cells(video.video, event, columns))
         if not video.events:
@@ -45,12 +45,12 @@ def write(videos: Sequence[VideoEvents], path: Path) -> None:
 
 
 def parse(path: Path) -> tuple[RawVideo, ...]:
-    """What the table says, not yet checked against a video."""
+    """Parse the table, without checking it against a video."""
     unit = _unit(path)
     events: dict[str, list[RawEvent]] = {}
     for where, row in csv_rows(path, ("video", "label", unit), ("end", "score")):
         if not row["video"]:
-            raise LabelError(f"{where}: names no video")
+            raise LabelError(f"{where}: has no video")
         labels = events.setdefault(row["video"], [])
         if any(row[column] for column in row if column != "video"):
             labels.append(_parse_row(where, row, unit))
@@ -61,7 +61,7 @@ def _unit(path: Path) -> str:
     lines = read_text(path).splitlines()
     header = [name.strip() for name in next(csv.reader(lines[:1]), [])]
     if "time" in header and "frame" in header:
-        raise LabelError(f"{path}: has both a time and a frame column; keep the one that is meant")
+        raise LabelError(f"{path}: has both a time and a frame column; keep one of them")
     return "frame" if "frame" in header else "time"
 
 
@@ -106,7 +106,7 @@ def _frame(where: str, column: str, cell: str) -> int:
 def _cells(video: str, event: Event, columns: Sequence[str]) -> list[str]:
     for name in (video, event.label):
         if name != name.strip():
-            raise LabelError(f"{name!r}: a CSV holds names without spaces around them; rename it")
+            raise LabelError(f"{name!r}: names in a CSV cannot have spaces around them; rename it")
     cells = [video, event.label, repr(float(event.start))]
     if "end" in columns:
         cells.append("" if event.end is None else repr(float(event.end)))

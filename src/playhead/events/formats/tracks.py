@@ -1,7 +1,7 @@
-"""Tracks: `X.tracks.npz`, everything that is to be hidden in one video, and what a person decided.
+"""Track files: `X.tracks.npz`, the tracks of one video and a reviewer's decisions on them.
 
-Numbers lie in columns, the boxes of all tracks one after another; the rest is JSON. Nothing in the
-file is a pickle, and nothing it declares is believed before it is compared with what is there.
+Numbers are in columns, with the boxes of all tracks concatenated; the rest is JSON. The file has no
+pickles, and all declared types and sizes are checked against the actual data.
 """
 
 import json
@@ -69,13 +69,15 @@ def _no_spans() -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrackFile:
-    """The tracks of one video, with what was not looked at and what a person chose.
+    """The tracks of one video, the frames that were not analysed, and a reviewer's decisions.
 
-    frames, width, height: of the video, as displayed; classes: every label that was looked for.
-    unseen: int32 (M, 2), half-open ranges of frames that were decoded but not analysed.
-    shown: ids of the tracks that stay visible. spans: float64 (S, 2), the half-open seconds in
-    which tracks are hidden; (0, 2) means everywhere. settings: how it was made, as JSON holds it.
-    Raises LabelError naming the video for anything in it that contradicts the rest.
+    frames, width, height: of the video, as displayed
+    classes: every label that was searched for
+    unseen: int32 (M, 2), half-open ranges of frames that were decoded but not analysed
+    shown: ids of the tracks that stay visible
+    spans: float64 (S, 2), half-open spans in seconds in which tracks are hidden; (0, 2): everywhere
+    settings: how the tracks were made, as a JSON object
+    Raises LabelError naming the video if the fields contradict each other.
     """
 
     video: str
@@ -91,13 +93,14 @@ class TrackFile:
 
     def __post_init__(self) -> None:
         if not self.video:
-            raise LabelError("tracks of a video without a name")
+            raise LabelError("the tracks need the name of their video")
         if min(self.frames, self.width, self.height) < 1:
             raise LabelError(
-                f"{self.video}: {self.frames} frames of {self.width}x{self.height} hold no tracks"
+                f"{self.video}: has {self.frames} frames of {self.width}x{self.height}; each needs "
+                "to be 1 or more"
             )
         if len(set(self.classes)) != len(self.classes) or not all(self.classes):
-            raise LabelError(f"{self.video}: a class is empty or named twice in {self.classes}")
+            raise LabelError(f"{self.video}: a class is empty or listed twice in {self.classes}")
         _check_ids(self)
         for track in self.tracks:
             _check_track(self, track)
@@ -105,20 +108,20 @@ class TrackFile:
 
 
 def write_tracks(path: Path, file: TrackFile) -> None:
-    """Write NPZ without pickles, whole or not at all; LabelError for settings JSON cannot hold."""
+    """Write a track file atomically. Raises LabelError if the settings are not JSON."""
     with atomic_path(path) as temporary:
         pack_tracks(temporary, file)
 
 
 def pack_tracks(path: Path, file: TrackFile) -> None:
-    """Write NPZ into `path` itself, which the caller gives its name; see `write_tracks`."""
+    """Write a track file into `path` directly, not atomically; see `write_tracks`."""
     columns = _columns(path, file)
     with path.open("wb") as target:
         np.savez_compressed(target, allow_pickle=False, **columns)
 
 
 def read_tracks(path: Path) -> TrackFile:
-    """Read a track file; LabelError naming it for a newer schema or anything it cannot hold."""
+    """Read a track file. Raises LabelError for a newer schema or invalid content."""
     try:
         with zipfile.ZipFile(path) as archive:
             meta = _parse_meta(path, _read_column(archive, "meta"))
@@ -134,10 +137,10 @@ def read_tracks(path: Path) -> TrackFile:
 
 
 def by_frame(file: TrackFile) -> Callable[[int], list[tuple[int, Box]]]:
-    """What to ask for the boxes of a frame: `(index in file.tracks, box)`, in order of the tracks.
+    """A function from a frame to its boxes: `(index in file.tracks, box)`, in order of the tracks.
 
-    An answer takes time with the boxes of that frame, not with the tracks; the index that it is
-    found by takes 12 bytes a box.
+    A call takes time proportional to the boxes of the frame, not to the tracks; the index takes 12
+    bytes per box.
     """
     frames = _joined([track.frames for track in file.tracks], np.int32)
     owners = np.repeat(np.arange(len(file.tracks), dtype=np.int32), _counts(file))
@@ -146,7 +149,7 @@ def by_frame(file: TrackFile) -> Callable[[int], list[tuple[int, Box]]]:
     frames, owners, rows = frames[order], owners[order], rows[order]
 
     def boxes_of(frame: int) -> list[tuple[int, Box]]:
-        # Of the same type: searchsorted would copy all frames to one that holds both.
+        # The same dtype, or searchsorted would copy all frames to a common one.
         ends = np.array((frame, frame + 1), np.int32)
         first, past = np.searchsorted(frames, ends).tolist()
         pairs = zip(owners[first:past].tolist(), rows[first:past].tolist(), strict=True)
@@ -193,7 +196,7 @@ def _counts(file: TrackFile) -> list[int]:
 
 
 def _joined(parts: list[NDArray[Any]], dtype: type[np.generic], width: int = 0) -> NDArray[Any]:
-    # An empty part gives the shape and the type where there is no track.
+    # The empty part gives the shape and dtype if there are no tracks.
     none = np.zeros((0, width) if width else 0, dtype)
     return np.concatenate([none, *parts]).astype(dtype, copy=False)
 
@@ -201,14 +204,16 @@ def _joined(parts: list[NDArray[Any]], dtype: type[np.generic], width: int = 0) 
 def _check_members(archive: zipfile.ZipFile) -> None:
     names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
     if sorted(names) != sorted(COLUMNS):
-        raise ValueError(f"it holds {', '.join(names[:16])}; needs {', '.join(COLUMNS)}")
+        raise ValueError(f"it has {', '.join(names[:16])}; needs {', '.join(COLUMNS)}")
     total = sum(info.file_size for info in archive.infolist())
     if total > MAX_BYTES:
-        raise ValueError(f"it unpacks to {total} bytes, {MAX_BYTES} are the most; split the video")
+        raise ValueError(
+            f"it unpacks to {total} bytes, but the limit is {MAX_BYTES}; split the video"
+        )
 
 
 def _read_column(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """The array of a member, its declared type and size compared with the bytes that are there."""
+    """The array of a member, with its declared type and size checked against its bytes."""
     try:
         info = archive.getinfo(f"{name}.npy")
     except KeyError as error:
@@ -216,17 +221,19 @@ def _read_column(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     if info.file_size > MAX_BYTES:
         raise ValueError(f"the column {name!r} unpacks to {info.file_size} bytes")
     with archive.open(info) as member:
-        # One byte more than declared makes zipfile compare the checksum, and never unpacks a bomb.
+        # One byte more than declared: zipfile checks the checksum and never unpacks a bomb.
         data = member.read(info.file_size + 1)
     start = 10 + int.from_bytes(data[8:10], "little")
     header = HEADER.fullmatch(data[10:start].decode("latin-1"))
     dtype, row = COLUMNS[name]
     if data[:8] != b"\x93NUMPY\x01\x00" or header is None or header[1] != dtype:
-        raise ValueError(f"the column {name!r} is no array of type {dtype}")
+        raise ValueError(f"the column {name!r} is not an array of type {dtype}")
     shape = tuple(int(size) for size in header[2].replace(",", " ").split())
     bytes_needed = math.prod(shape) * np.dtype(dtype).itemsize
     if shape[1:] != row or not shape or bytes_needed != len(data) - start:
-        raise ValueError(f"the column {name!r} declares the shape {shape}, which it does not hold")
+        raise ValueError(
+            f"the column {name!r} declares the shape {shape}, which does not match its bytes"
+        )
     return np.frombuffer(data, dtype, offset=start).reshape(shape)
 
 
@@ -234,20 +241,20 @@ def _parse_meta(path: Path, column: NDArray[np.uint8]) -> JsonEntry:
     try:
         values = json.loads(column.tobytes().decode("utf-8"), parse_constant=_refuse_constant)
     except RecursionError as error:
-        raise ValueError("its description is nested too deep") from error
+        raise ValueError("its JSON is nested too deep") from error
     meta = JsonEntry.of(values, str(path))
     schema = meta.whole("schema")
     if schema > SCHEMA:
         raise LabelError(
-            f"{path}: tracks of schema {schema}, this version reads up to {SCHEMA}; update playhead"
+            f"{path}: has schema {schema}, but this version reads up to {SCHEMA}; update playhead"
         )
     if sorted(meta.values) != sorted(META_KEYS):
-        raise LabelError(f"{path}: describes {sorted(meta.values)}; needs {sorted(META_KEYS)}")
+        raise LabelError(f"{path}: has the keys {sorted(meta.values)}; needs {sorted(META_KEYS)}")
     return meta
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _assemble(meta: JsonEntry, columns: Columns) -> TrackFile:
@@ -272,16 +279,19 @@ def _assemble(meta: JsonEntry, columns: Columns) -> TrackFile:
 def _split_tracks(classes: tuple[str, ...], columns: Columns) -> tuple[Track, ...]:
     ids, labels, counts = (columns[name] for name in ("ids", "labels", "counts"))
     parts = [columns[f"track_{name}"] for name in ("frames", "boxes", "scores", "origin")]
-    # Python's whole numbers do not overflow, whatever the file says.
+    # Python integers cannot overflow, whatever the counts.
     total = sum(counts.tolist())
     if not len(ids) == len(labels) == len(counts) or np.any(counts < 0):
         raise LabelError(f"{len(ids)} ids, {len(labels)} labels and {len(counts)} counts differ")
     if any(len(part) != total for part in parts):
         raise LabelError(
-            f"its tracks count {total} boxes, its columns hold {[len(part) for part in parts]}"
+            f"its tracks declare {total} boxes, but its columns have "
+            f"{[len(part) for part in parts]}"
         )
     if np.any(labels < 0) or np.any(labels >= len(classes)):
-        raise LabelError(f"a track has class number {labels.max()} of {len(classes)} classes")
+        raise LabelError(
+            f"a track has class index {labels.max()}, but there are {len(classes)} classes"
+        )
     bounds = np.concatenate(([0], np.cumsum(counts))).tolist()
     return tuple(
         Track(number, classes[label], *(part[first:past] for part in parts))
@@ -297,7 +307,9 @@ def _check_ids(file: TrackFile) -> None:
         raise LabelError(f"{file.video}: two of its {len(file.tracks)} tracks have the same id")
     unknown = sorted(file.shown - ids)
     if unknown:
-        raise LabelError(f"{file.video}: track {unknown[0]} is to stay visible, there is none")
+        raise LabelError(
+            f"{file.video}: track {unknown[0]} is to stay visible, but it does not exist"
+        )
 
 
 def _check_track(file: TrackFile, track: Track) -> None:
@@ -310,8 +322,8 @@ def _check_track(file: TrackFile, track: Track) -> None:
         raise LabelError(f"{name} has no box; leave it out")
     if track.frames[0] < 0 or track.frames[-1] >= file.frames:
         raise LabelError(
-            f"{name} goes from frame {track.frames[0]} to {track.frames[-1]}, the video has "
-            f"{file.frames} frames; it may be of another cut"
+            f"{name} goes from frame {track.frames[0]} to {track.frames[-1]}, but the video has "
+            f"{file.frames} frames; the tracks may belong to another cut"
         )
     corners = track.boxes
     whole = np.isfinite(corners).all(axis=1) & (corners[:, :2] < corners[:, 2:]).all(axis=1)
