@@ -81,7 +81,7 @@ def test_any_name_that_a_file_can_have_is_opened(
 
 
 def test_images_past_the_limit_are_refused(made: Made) -> None:
-    with pytest.raises(LimitError, match="160x96 are past the limit of 15359 pixels"):
+    with pytest.raises(LimitError, match="160x96 exceed the limit of 15359 pixels"):
         open_video(made("gop12.mp4"), max_pixels=160 * 96 - 1)
     open_video(made("gop12.mp4"), max_pixels=160 * 96).close()
 

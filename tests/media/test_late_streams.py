@@ -148,7 +148,7 @@ def test_a_track_that_is_announced_and_never_comes_is_left_out_and_it_is_said(
             data[at + 1 : at + 3] = b"\x1f\xff"
     source.write_bytes(data)
     done = rewrite(source, tmp_path / "b.mp4", untouched, FAST)
-    assert done.notes == ("sound track 1 is left out: nothing in it can be decoded",)
+    assert done.notes == ("sound track 1 is left out: it cannot be decoded",)
     assert inspect(tmp_path / "b.mp4").status == "ok"
     assert count_sound(source) == 0
 

@@ -198,7 +198,7 @@ def test_frames_are_written_into_the_callers_buffer(made: Made, pixels: str) -> 
 
 def test_wrong_use_is_named(made: Made) -> None:
     with open_video(made("gop12.mp4")) as video:
-        with pytest.raises(MediaError, match='"rgb" and "luma"'):
+        with pytest.raises(MediaError, match='"rgb" or "luma"'):
             video.read([0], pixels="gray")  # type: ignore[arg-type]
         with pytest.raises(MediaError, match="size is"):
             video.read([0], size=(0, 20))

@@ -92,7 +92,7 @@ def test_what_is_no_image_or_too_large_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     for name in ("text.jpg", "empty.jpg", "none.jpg", "."):
         for read in (read_still, still_size):
-            with pytest.raises(MediaError, match=r"is no image|is empty|no such|is a folder"):
+            with pytest.raises(MediaError, match=r"is not an image|is empty|no such|is a folder"):
                 read(tmp_path / name)
     Image.fromarray(noise(10, 10)).save(tmp_path / "p.png")
     with pytest.raises(LimitError, match="10x10"):

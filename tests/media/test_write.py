@@ -138,7 +138,7 @@ def test_a_full_disk_is_said_and_the_old_file_stays(tmp_path: Path, room: int, s
 
 def test_wrong_use_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    with pytest.raises(MediaError, match="known are h264"):
+    with pytest.raises(MediaError, match="choose from h264"):
         VideoWriter(path, 160, 96, 25, codec="realvideo")
     with pytest.raises(MediaError, match="give one of them"):
         VideoWriter(path, 160, 96, 25, times=[Fraction(0)])

@@ -1,8 +1,8 @@
-"""Exact frames and sound: read, written, checked for damage.
+"""Reading and writing video and sound: exact frames, exact times, damage reported.
 
-Frame k is the k-th frame that the decoder gives out, everywhere. Only this room knows how to find
-it, and only its table of times turns a frame into a time. To write one anew frame for frame see
-`playhead.media.rewrite`.
+Frame k is the k-th frame that the decoder outputs, everywhere. Only this package knows how to find
+it, and only its table of times turns a frame index into a time. To copy a video frame for frame
+with changed images see `playhead.media.rewrite`.
 """
 
 from playhead.media.audio import Audio, read_audio, stream_audio

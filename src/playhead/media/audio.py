@@ -1,7 +1,7 @@
-"""Sound: float32 samples with their channels kept, on the clock of the first video frame.
+"""Sound: float32 samples with all channels, timed from the first video frame.
 
-Sound that cannot be decoded leaves silence of its length, so that what follows keeps its time; the
-silent spans are noted.
+Sound that cannot be decoded is replaced by silence of the same length, so that later samples keep
+their times; the silent spans are listed in `missing`.
 """
 
 import itertools
@@ -27,14 +27,14 @@ from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, open_container,
 __all__ = ["Audio", "AudioBlock", "read_audio", "stream_audio"]
 
 _TOLERATED = 0.02
-"""Seconds: containers round the times of sound; a larger hole is a hole."""
-_LONGEST_HOLE = 3 * 3600
-"""Seconds: a larger hole is a broken time stamp, not lost sound."""
+"""Seconds: a smaller gap is rounding by the container, not missing sound."""
+_LONGEST_GAP = 3 * 3600
+"""Seconds: a larger gap is a broken time stamp, not missing sound."""
 
 
 @dataclass(frozen=True)
 class AudioBlock:
-    """Some samples in a row, float32 (channels, N), the first at `start` seconds.
+    """Consecutive samples, float32 (channels, N), the first at `start` seconds.
 
     missing: spans (start, end) in seconds that could not be decoded and are silence here
     """
@@ -62,13 +62,13 @@ class Audio:
 def read_audio(
     path: str | Path, *, rate: int | None = None, max_seconds: float = DEFAULT_LIMITS.max_seconds
 ) -> Audio:
-    """All sound of a file at once, at `rate` or its own; for long files see `stream_audio`.
+    """All sound of a file at `rate` or its native rate; for long files see `stream_audio`.
 
-    Raises MediaError for a file without sound, LimitError past `max_seconds`.
+    Raises MediaError if the file has no sound, LimitError if reading takes over `max_seconds`.
     """
     blocks = list(stream_audio(path, rate=rate, max_seconds=max_seconds))
     if not blocks:
-        raise MediaError(f"{path}: its sound cannot be decoded; it is empty or damaged")
+        raise MediaError(f"{path}: the sound cannot be decoded; it is empty or damaged")
     return Audio(
         np.concatenate([block.samples for block in blocks], axis=1),
         blocks[0].rate,
@@ -84,28 +84,31 @@ def stream_audio(
     seconds: float = 10.0,
     max_seconds: float = DEFAULT_LIMITS.max_seconds,
 ) -> Iterator[AudioBlock]:
-    """The sound of a file in blocks of `seconds` (the last may be shorter), in constant memory."""
+    """The sound of a file in blocks of `seconds` (the last may be shorter), in constant memory.
+
+    Raises MediaError if the file has no sound, LimitError if a block takes over `max_seconds`.
+    """
     path = Path(path)
     limits = Limits(max_seconds=max_seconds)
     clock = Clock(path, max_seconds)
     with open_container(path) as container, ExitStack() as stack:
         zero = _first_frame(container, path, limits, clock)
-        given, streams = container, list(container.streams.audio)
+        opened, streams = container, list(container.streams.audio)
         if not streams:
-            given, streams = next(late_sound(path, container), (container, []))
-            stack.callback(given.close)
+            opened, streams = next(late_sound(path, container), (container, []))
+            stack.callback(opened.close)
         if not streams:
-            raise MediaError(f"{path}: holds no sound; a file with an audio stream is needed")
-        frames = _decoded(given, streams[0], clock)
+            raise MediaError(f"{path}: has no sound; a file with an audio stream is needed")
+        frames = _decoded(opened, streams[0], clock)
         for block in _Blocks(path, zero, rate, seconds).of(frames):
             yield block
-            clock.restart()  # what the caller does with a block is not our time
+            clock.restart()  # the caller's time with a block does not count
 
 
 def _first_frame(
     container: InputContainer, path: Path, limits: Limits, clock: Clock
 ) -> float | None:
-    """Seconds of the first video frame on the container's clock; None for sound alone."""
+    """The container's time of the first video frame in seconds; None for a file of sound only."""
     images = (s for s in container.streams.video if not _is_cover(s.disposition))
     return table_of(path, limits, clock).start if any(images) else None
 
@@ -115,18 +118,18 @@ def _is_cover(disposition: int) -> bool:
 
 
 def _decoded(container: InputContainer, stream: AudioStream, clock: Clock) -> Iterator[AudioFrame]:
-    """Decoded frames; packets that cannot be read or decoded are left out."""
+    """Decoded frames; packets that cannot be read or decoded are skipped."""
     for packet in itertools.chain(packets_of(container, [stream]), [None]):
         clock.check()
         try:
             yield from stream.decode(packet)
         except av.error.FFmpegError:
-            # What is missing shows as a hole in the times of what follows.
+            # The missing samples show up as a gap before the next frame.
             continue
 
 
 class _Blocks:
-    """Cuts decoded frames into blocks on an even clock."""
+    """Cuts decoded frames into blocks of equal length."""
 
     def __init__(self, path: Path, zero: float | None, rate: int | None, seconds: float) -> None:
         self._path = path
@@ -162,26 +165,26 @@ class _Blocks:
         self._origin = first
         self._start = 0.0 if self._zero is None else first - self._zero
         self._consumed = 0.0
-        self._given = 0
+        self._emitted = 0
         return Resampler(frame.layout.name, self._rate)
 
     def _silence_before(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
-        """Silence where the times say that sound is missing, a block at a time."""
+        """Silence for a gap in the times, a block at a time."""
         assert self._rate is not None
         if frame.time is None:
             return
-        hole = float(frame.time) - self._origin - self._consumed
-        if hole <= _TOLERATED:
+        gap = float(frame.time) - self._origin - self._consumed
+        if gap <= _TOLERATED:
             return
-        if hole > _LONGEST_HOLE:
+        if gap > _LONGEST_GAP:
             raise MediaError(
-                f"{self._path}: sound jumps by {hole:.0f} s, more than {_LONGEST_HOLE} s: "
-                "its times are broken; remux the file"
+                f"{self._path}: the sound jumps by {gap:.0f} s, more than {_LONGEST_GAP} s, so its "
+                "time stamps are broken; remux the file"
             )
         begin = self._start + self._consumed
-        self._missing.append((begin, begin + hole))
-        self._consumed += hole
-        left, block = round(hole * self._rate), max(1, round(self._seconds * self._rate))
+        self._missing.append((begin, begin + gap))
+        self._consumed += gap
+        left, block = round(gap * self._rate), max(1, round(self._seconds * self._rate))
         while left > 0:
             yield np.zeros((self._channels, min(left, block)), np.float32)
             left -= block
@@ -203,11 +206,11 @@ class _Blocks:
     def _block(self, size: int) -> AudioBlock:
         assert self._rate is not None
         joined = np.concatenate(self._kept, axis=1)
-        start = self._start + self._given / self._rate
+        start = self._start + self._emitted / self._rate
         end = start + size / self._rate
         missing = tuple(span for span in self._missing if span[0] < end)
         self._missing = [span for span in self._missing if span[0] >= end]
         self._kept = [joined[:, size:]]
         self._waiting -= size
-        self._given += size
+        self._emitted += size
         return AudioBlock(start, joined[:, :size], self._rate, missing)

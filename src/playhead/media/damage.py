@@ -1,7 +1,7 @@
-"""Damage: which frames of a readable file cannot be trusted, and why.
+"""Damage: which frames of a readable file cannot be decoded correctly, and why.
 
-An image that was built on a lost one is not what was recorded, even where the decoder conceals the
-loss. So damage runs, in the order of decoding, from the lost packet to the next key frame.
+A frame predicted from a lost one is wrong even if the decoder conceals the loss. So damage extends,
+in decoding order, from the lost packet to the next key frame.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class DamageLog:
         self._reasons = [""]
 
     def mark(self, frames: NDArray[np.intp], reason: str) -> None:
-        """Add frames; of two reasons for one frame the first stays."""
+        """Add frames; a frame that is marked already keeps its first reason."""
         if reason not in self._reasons:
             self._reasons.append(reason)
         fresh = frames[self._why[frames] == 0]

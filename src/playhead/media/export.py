@@ -14,9 +14,9 @@ __all__ = ["write_frames"]
 def write_frames(
     video: str | Path, frames: Sequence[int], folder: str | Path, *, pixels: Pixels = "rgb"
 ) -> list[Path]:
-    """Write exactly these frames as `<stem>_<k, 6 digits>.png` and return the paths.
+    """Write these frames as `<stem>_<k, 6 digits>.png` and return the paths.
 
-    pixels: "rgb" gives colour, "luma" the stored Y plane as grey
+    pixels: "rgb" writes colour, "luma" the stored Y plane as grey
     """
     written = []
     with open_video(video) as opened:

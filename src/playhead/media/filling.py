@@ -1,8 +1,8 @@
-"""Filling: holes of an image, one plane at a time, from what lies around them (push-pull).
+"""Filling holes of an image plane from the samples around them (push-pull, "The Lumigraph", 1996).
 
-What is averaged to ever coarser grids until none has a hole comes back level by level: each hole is
-filled from the next coarser grid, interpolated ("The Lumigraph", 1996). Every value is a weighted
-mean of known ones and of nothing that a hole covers.
+Push: the known samples are averaged to coarser and coarser grids until no grid cell is unknown.
+Pull: level by level, unknown samples are interpolated from the next coarser grid. So every value is
+a weighted mean of known samples and never depends on a hidden one.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["RING", "fill", "push_pull", "spread"]
 
 RING = 2
-"""Samples around the mask from which `fill` is made, in width."""
+"""Width in samples of the ring around the mask that `fill` interpolates from."""
 
 Plane = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -23,22 +23,20 @@ Values = NDArray[np.float32]
 def fill(part: Plane, hidden: Mask, otherwise: int) -> None:
     """Fill the hidden samples of `part` smoothly from the ring of `RING` samples around them.
 
-    part: (h, w) with at least the ring around the hidden samples, as far as the plane reaches
-    otherwise: the value where there is no ring, because everything is hidden
-
-    Every value is a weighted mean of the ring's.
+    part: (h, w), which includes the ring around the hidden samples where the plane has one
+    otherwise: the value if there is no ring because everything is hidden
     """
     ring = spread(hidden, RING) & ~hidden
     if not ring.any():
         part[hidden] = otherwise
         return
-    # What is hidden is left out here, before anything is computed.
+    # Hidden samples are removed before anything is computed.
     values = push_pull(np.where(ring, part, 0).astype(np.float32), ring)
     np.copyto(part, np.rint(values).astype(part.dtype), where=hidden)
 
 
 def spread(mask: Mask, reach: int) -> Mask:
-    """The mask and all samples within `reach` of it, across, down and diagonally."""
+    """The mask dilated by `reach` samples in all eight directions."""
     return _spread_rows(_spread_rows(mask, reach).T, reach).T
 
 
@@ -51,9 +49,9 @@ def _spread_rows(mask: Mask, reach: int) -> Mask:
 
 
 def push_pull(values: Values, known: Mask) -> Values:
-    """`values` where `known`, elsewhere what the next coarser grid says.
+    """`values` where `known`, elsewhere interpolated from the next coarser grid.
 
-    (h, w), 0 where not known; some are known.
+    values: (h, w), 0 where unknown; known: (h, w), not all False
     """
     if known.all():
         return values
@@ -67,7 +65,7 @@ def push_pull(values: Values, known: Mask) -> Values:
 
 
 def _sum_of_four(values: Values) -> Values:
-    """Half as many rows and columns, rounded up; what would lie past the edge counts as 0."""
+    """Sums of 2x2 blocks, (h, w) → (h / 2, w / 2) rounded up; outside the edge counts as 0."""
     height, width = values.shape
     rows = values[::2].copy()
     rows[: height // 2] += values[1::2]
@@ -77,7 +75,7 @@ def _sum_of_four(values: Values) -> Values:
 
 
 def _doubled(values: Values) -> Values:
-    """Twice as many rows, linearly between the old ones: a quarter before and after each."""
+    """Twice as many rows by linear interpolation, a quarter of a row before and after each."""
     doubled = np.empty((2 * len(values), values.shape[1]), np.float32)
     doubled[0], doubled[-1] = values[0], values[-1]
     near, far = np.float32(0.75) * values, np.float32(0.25) * values

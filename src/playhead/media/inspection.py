@@ -1,4 +1,4 @@
-"""What a video holds, and whether all of it can be read: one full decoding pass."""
+"""Inspection of a video: its properties and its damage, by one full decoding pass."""
 
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -15,13 +15,13 @@ __all__ = ["VideoInfo", "inspect"]
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What `playhead info` says of a file; a failed one has a reason and zeros.
+    """What `playhead info` reports of a file; a failed one has a reason and zeros.
 
     status: ok, partial (some frames cannot be read) or failed (none can)
     duration: seconds from the first frame to the end of the last
     rate: frames per second, the mean where it varies
     rotation: degrees clockwise that reading turns the stored image by
-    timestamps: "container", or "synthesised" where the times are made from the rate
+    timestamps: "container", or "synthesised" if the times are computed from the rate
     """
 
     path: Path
@@ -39,7 +39,7 @@ class VideoInfo:
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON knows them; the rate both as a fraction and as a number."""
+        """The fields as a JSON object; the rate both as a fraction and as a number."""
         return asdict(self) | {
             "path": str(self.path),
             "rate": float(self.rate),
@@ -48,7 +48,7 @@ class VideoInfo:
         }
 
     def describe(self) -> str:
-        """The same in words, one thing a line."""
+        """The fields as text, one a line."""
         if self.status == "failed":
             return f"{self.path}\n  failed: {self.reason}"
         kind = "variable, mean" if self.variable_rate else "constant"
@@ -66,12 +66,12 @@ class VideoInfo:
 
 
 def inspect(path: str | Path, *, threads: int = 0) -> VideoInfo:
-    """Decode a video once and say what it holds; a file that cannot be read is `failed`."""
+    """Decode a video once and report its properties; an unreadable file has status `failed`."""
     path = Path(path)
-    found = _inspect(path, threads)
-    # With several threads it is not sharp which packet was refused, so damage is looked at again.
-    damaged = found.status != "ok" and found.frames > 0
-    return _inspect(path, threads=1) if damaged and threads != 1 else found
+    info = _inspect(path, threads)
+    # With several threads the refused packet is not known exactly, so damage is located again.
+    damaged = info.status != "ok" and info.frames > 0
+    return _inspect(path, threads=1) if damaged and threads != 1 else info
 
 
 def _inspect(path: Path, threads: int) -> VideoInfo:

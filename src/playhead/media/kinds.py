@@ -1,7 +1,7 @@
-"""Kinds: whether a file is an image or a video, told by its first bytes.
+"""File kinds: whether a file is an image or a video, by its first bytes.
 
-Only where they say nothing (an empty or damaged file, one that may not be read, a raw stream that
-begins anywhere) does the name count. Nothing is decoded, and of most files 512 bytes are read.
+The suffix counts only if the bytes are inconclusive (an empty, damaged or unreadable file, a raw
+stream that starts anywhere). Nothing is decoded, and 512 bytes of most files are read.
 """
 
 import os
@@ -35,7 +35,7 @@ _IMAGE_SUFFIXES = _RAW_SUFFIXES | {
 }
 # fmt: on
 _JPEG_STREAM_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
-"""JPEGs one after the other, which begin as one JPEG does."""
+"""Concatenated JPEGs, which begin as a single JPEG does."""
 
 _HEAD = 512
 
@@ -59,7 +59,7 @@ _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
     b"crx ": "camera raw",
 }
-"""Images in the container of MP4, by its major brand."""
+"""Images in an MP4 (ISO base media) container, by its major brand."""
 
 _VIDEOS = (
     b"FLV\x01",
@@ -77,19 +77,19 @@ _CONTAINERS = (
     b"OggS",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, as in WMV
 )
-"""What holds videos, and sound alone as well."""
+"""Containers of videos, and of files with only sound."""
 
 _BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"moof", b"styp", b"wide", b"free", b"skip"})
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
-"""What macOS keeps beside `photo.jpg` under the name `._photo.jpg`, and is no image."""
+"""Metadata that macOS stores beside `photo.jpg` as `._photo.jpg`; it is not an image."""
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Whether a file is an image or a video; None where neither its bytes nor its name says so.
+    """Whether a file is an image or a video; None if neither its bytes nor its suffix tell.
 
-    A GIF and a PNG that move are videos. An image or a video that cannot be read here is one all
-    the same: it is reading it that fails. Never raises for a file that is damaged or not there.
+    Animated GIFs and PNGs are videos. Formats that cannot be read here have a kind too: the error
+    comes when they are read. Never raises, not even for a damaged or missing file.
     """
     suffix = path.suffix.lower()
     match _content(path):
@@ -113,25 +113,25 @@ def is_image(path: Path) -> bool:
 
 
 def image_format(path: Path) -> str | None:
-    """The format of an image by its bytes, as Pillow names it where Pillow knows it, else in words.
+    """The format of an image by its bytes: Pillow's name, or plain words for other formats.
 
-    None where the bytes are of no image that is known.
+    None if the bytes are not those of a known image format.
     """
     content = _content(path)
     return None if content in ("video", "other") else content
 
 
 def _content(path: Path) -> str | None:
-    """The format of an image, `video`, `other` for what is neither, None for what is not known."""
+    """The format of an image, `video`, `other` for neither of them, None if unknown."""
     try:
-        if not path.is_file():  # opening a pipe would wait for who writes into it
+        if not path.is_file():  # opening a pipe would block until something is written
             return None
         with path.open("rb") as file:
             head = file.read(_HEAD)
             image = _image(path, head)
             if (image == "GIF" and _gif_moves(file)) or (image == "PNG" and _png_moves(file)):
                 return "video"
-    except OSError:  # who reads it later says why it cannot be read
+    except OSError:  # reading it later raises the error with its reason
         return None
     if image is not None:
         return image
@@ -158,7 +158,7 @@ def _image(path: Path, head: bytes) -> str | None:
 
 
 def _is_mp4(head: bytes) -> bool:
-    """Boxes begin with their size, of which the first byte is 0 but where they are huge."""
+    """A box begins with its size, whose first byte is 0 unless the box is huge."""
     return head[4:8] in _BOXES and (head[:1] == b"\0" or head[4:8] == b"mdat")
 
 
@@ -178,7 +178,7 @@ def _is_video_stream(head: bytes) -> bool:
 
 
 def _holds_video(path: Path) -> bool:
-    """Whether a container holds more than sound and its cover; True where it cannot be opened."""
+    """Whether a container has video other than cover art; True if it cannot be opened."""
     try:
         with open_container(path, probe=False) as container:
             return any(
@@ -190,7 +190,7 @@ def _holds_video(path: Path) -> bool:
 
 
 def _png_moves(file: BinaryIO) -> bool:
-    """Whether a PNG is animated, which it says before its pixels."""
+    """Whether a PNG is animated: an acTL chunk comes before the pixels."""
     file.seek(8)
     while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
         if head[4:] == b"acTL":

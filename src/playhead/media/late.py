@@ -1,7 +1,7 @@
-"""Late sound: tracks of a stream format that begin after the part that is read on opening.
+"""Late sound: sound tracks of MPEG streams that begin after the part FFmpeg probes on opening.
 
-MPEG transport and programme streams announce a track, or how it is coded, only where it begins.
-FFmpeg learns of tracks from the first megabytes, so the rest is opened part by part.
+MPEG transport and programme streams describe a track only where it begins, and FFmpeg probes the
+first megabytes. So the rest of the file is opened part by part to find further tracks.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _FORMATS = {"mpegts", "mpeg"}
 _PARTS = 16
 _STEP = 4 << 20
 _WINDOW = 2 * _STEP
-"""Bytes: windows overlap, so that a track which begins in one is found there from its start."""
+"""Bytes: windows overlap, so that each track is found from its start."""
 _PRECISION = 4096
-"""Bytes: a transport stream lists its tracks again after about as many."""
+"""Bytes: a transport stream repeats its list of tracks about this often."""
 
 
 def sound_streams(container: InputContainer) -> list[AudioStream]:
-    """The sound tracks of which enough is known to decode or copy them."""
+    """The sound tracks with enough known parameters to decode or copy them."""
     return [
         stream
         for stream in container.streams.audio
@@ -38,10 +38,10 @@ def sound_streams(container: InputContainer) -> list[AudioStream]:
 def late_sound(
     path: Path, container: InputContainer
 ) -> Iterator[tuple[InputContainer, list[AudioStream]]]:
-    """Sound tracks that `container`, opened at the start of the file, does not know.
+    """Sound tracks that are unknown to `container`, which was opened at the start of the file.
 
-    Each comes with a container in which it is to be read from the beginning, and which the caller
-    closes. A track that cannot be decoded is in none.
+    Each result is a container to read from its beginning, which the caller closes, and the tracks
+    to read from it. Tracks that cannot be decoded are left out.
     """
     if container.format.name not in _FORMATS:
         return
@@ -49,7 +49,7 @@ def late_sound(
     listed = {stream.id for stream in container.streams}
     size = path.stat().st_size
     step = _STEP
-    if container.format.name == "mpegts":  # of which only the list at the start of a part is read
+    if container.format.name == "mpegts":  # only the list at the start of a part is read
         step = max(_PRECISION, min(_STEP, size // _PARTS))
     for start in range(0, size, step):
         part = _opened(path, start)
@@ -57,7 +57,7 @@ def late_sound(
         if part is None or not fresh:
             continue
         if start and not {stream.id for stream in fresh} & listed:
-            # A new list of tracks stands before this, and what comes between would be lost.
+            # The new list of tracks lies before `start`; find it, or the sound up to here is lost.
             before, after = start - step, start
             while after - before > _PRECISION:
                 middle = (before + after) // 2
@@ -71,7 +71,7 @@ def late_sound(
 
 
 def count_sound(path: Path) -> int:
-    """How many sound tracks of a file can be decoded or copied, those that begin late counted."""
+    """How many sound tracks can be decoded or copied, including those that begin late."""
     with open_container(path) as container:
         count = len(sound_streams(container))
         for part, streams in late_sound(path, container):
@@ -81,7 +81,7 @@ def count_sound(path: Path) -> int:
 
 
 def _opened(path: Path, start: int) -> InputContainer | None:
-    """The file from this byte on; None where only damage or the end of the last packet follows."""
+    """The file opened at this byte; None if only damage or the rest of a packet follows."""
     try:
         return open_container(path, start=start, window=_WINDOW)
     except MediaError:

@@ -1,7 +1,7 @@
-"""NAL units: packets of H.264 and HEVC that hold no image.
+"""NAL units: H.264 and HEVC packets without an image.
 
 Some cameras end a video with a packet of a few bytes: a delimiter, or a unit that was cut after its
-header. A decoder gives out no image for it, so it is no frame, and its absence is no damage.
+header. The decoder outputs no image for it, so it is not a frame and does not count as damage.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from av.video.stream import VideoStream
 __all__ = ["ends_sequence", "holds_no_image"]
 
 _LONGEST = 64
-"""Bytes: packets of delimiters are shorter, so longer packets are not parsed."""
+"""Bytes: packets of delimiters are shorter; longer packets are not parsed."""
 _HEVC_END_OF_SEQUENCE = 36
 
 
 @dataclass(frozen=True)
 class _Syntax:
-    """The header of a unit in bytes, and the types of units that only separate images.
+    """Header size of a unit in bytes, and the types of units that only separate images.
 
     delimiters: access unit delimiter, end of sequence, end of stream, filler
+    length_offset: byte of the extradata that says how long the length field of a unit is
     """
 
     header: int
     delimiters: frozenset[int]
-    length_place: int
+    length_offset: int
 
 
 _SYNTAX = {
@@ -37,9 +38,9 @@ _SYNTAX = {
 
 
 def holds_no_image(packet: Packet[VideoStream]) -> bool:
-    """Whether a packet of H.264 or HEVC holds only delimiters, or units with nothing in them.
+    """Whether an H.264 or HEVC packet has only delimiters and empty units.
 
-    False for other codecs, and for a packet that the container holds incomplete: its image is lost.
+    False for other codecs, and for a packet marked corrupt: its image is lost.
     """
     name = packet.stream.codec_context.name
     syntax = _SYNTAX.get(name)
@@ -54,7 +55,7 @@ def holds_no_image(packet: Packet[VideoStream]) -> bool:
 
 
 def ends_sequence(packet: Packet[VideoStream]) -> bool:
-    """Whether a packet without an image tells an HEVC decoder to start anew after it."""
+    """Whether an HEVC packet without an image has an end-of-sequence unit."""
     name = packet.stream.codec_context.name
     return name == "hevc" and any(
         _type(name, unit) == _HEVC_END_OF_SEQUENCE for unit in _units(packet, _SYNTAX[name])
@@ -62,28 +63,28 @@ def ends_sequence(packet: Packet[VideoStream]) -> bool:
 
 
 def _length_size(packet: Packet[VideoStream], syntax: _Syntax) -> int:
-    """Bytes of the length in front of each unit; 0 where start codes (Annex B) separate them."""
+    """Bytes of the length field before each unit; 0 if units have start codes (Annex B)."""
     extradata = packet.stream.codec_context.extradata or b""
-    if len(extradata) <= syntax.length_place or extradata[0] != 1:
+    if len(extradata) <= syntax.length_offset or extradata[0] != 1:
         return 0
-    return (extradata[syntax.length_place] & 3) + 1
+    return (extradata[syntax.length_offset] & 3) + 1
 
 
 def _units(packet: Packet[VideoStream], syntax: _Syntax) -> list[bytes]:
-    """The units of a packet; none where it is not well formed."""
+    """The units of a packet; none if it is malformed."""
     data, prefix = bytes(packet), _length_size(packet, syntax)
     if not prefix:
         before, *parts = data.split(b"\0\0\1")
         parts = [part.rstrip(b"\0") for part in parts]
         return parts if all(parts) and not before.strip(b"\0") else []
-    units, place = [], 0
-    while place < len(data):
-        start = place + prefix
-        length = int.from_bytes(data[place:start])
+    units, offset = [], 0
+    while offset < len(data):
+        start = offset + prefix
+        length = int.from_bytes(data[offset:start])
         if not length or start + length > len(data):
             return []
         units.append(data[start : start + length])
-        place = start + length
+        offset = start + length
     return units
 
 

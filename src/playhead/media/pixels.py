@@ -1,8 +1,8 @@
-"""Pixels: from a decoded frame to luma or RGB in the caller's buffer.
+"""Pixel conversion: from a decoded frame to luma or RGB in the caller's buffer.
 
-Luma is the stored Y plane in limited range (black 16, white 235): full range is mapped into it,
-unspecified means limited, deeper pixels are rounded to 8 bits. RGB is full range, converted by the
-matrix that the frame names; where it names none by BT.601, as FFmpeg does.
+Luma is the stored Y plane in limited range (black 16, white 235): full range is converted to
+limited, unspecified is taken as limited, more than 8 bits are rounded to 8. RGB is full range, by
+the frame's own matrix, or by BT.601 if it is unspecified, as in FFmpeg.
 """
 
 import re
@@ -22,12 +22,12 @@ __all__ = ["Converter", "Pixels"]
 
 Pixels = Literal["rgb", "luma"]
 
-# Formats whose first plane is Y alone in the machine's byte order.
+# Formats whose first plane is Y only, in little-endian byte order.
 _Y_FIRST = re.compile(r"(yuvj?a?4\d\dp|gray|nv(12|16|21|24|20le))(\d+le)?")
 
 
 class Converter:
-    """Writes frames of one video as `pixels` at one size; its scaling contexts are kept."""
+    """Converts frames of one video to `pixels` at one size; scaling contexts are reused."""
 
     def __init__(self, layout: Layout, pixels: Pixels, size: tuple[int, int] | None) -> None:
         self._layout = layout
@@ -81,7 +81,7 @@ class Converter:
         return _plane(rgb, np.uint8, 3).reshape(height, width, 3)
 
     def _luma(self, frame: VideoFrame) -> tuple[NDArray[Any], int]:
-        """The Y plane at the stored orientation and wanted size, and its depth in bits."""
+        """The Y plane in the stored orientation at the output size, and its depth in bits."""
         depth = _depth_of_first_plane(frame.format.name)
         if depth is None or frame.planes[0].line_size < 0:
             frame = self._fallback.reformat(
@@ -94,7 +94,7 @@ class Converter:
         return plane, depth
 
     def _resized(self, plane: NDArray[Any], depth: int) -> NDArray[Any]:
-        """Scale the Y plane alone: as grey to grey no range is touched and no chroma scaled."""
+        """Scale only the Y plane: grey to grey keeps the range and needs no chroma."""
         width, height = self._stored
         grey = VideoFrame.from_numpy_buffer(
             plane, "gray" if depth == 8 else "gray16le", width=plane.shape[1]
@@ -120,7 +120,7 @@ def _is_full(frame: VideoFrame) -> bool:
 
 
 def _kernel(frame: VideoFrame, width: int, height: int) -> Interpolation:
-    """Area averaging to shrink, so that nothing between the samples is lost; else bicubic."""
+    """Area averaging to shrink, so that every source pixel counts; else bicubic."""
     if (frame.width, frame.height) == (width, height):
         return Interpolation.BILINEAR
     shrinks = width <= frame.width and height <= frame.height
@@ -128,7 +128,7 @@ def _kernel(frame: VideoFrame, width: int, height: int) -> Interpolation:
 
 
 def _plane(frame: VideoFrame, kind: type[np.generic], channels: int) -> NDArray[Any]:
-    """The first plane without its padding, a view: (H, W * channels)."""
+    """A view of the first plane without its padding: (H, W * channels)."""
     plane = frame.planes[0]
     row = plane.line_size // np.dtype(kind).itemsize
     values = np.frombuffer(memoryview(plane), kind, count=row * frame.height)
@@ -137,7 +137,7 @@ def _plane(frame: VideoFrame, kind: type[np.generic], channels: int) -> NDArray[
 
 @cache
 def _depth_of_first_plane(name: str) -> int | None:
-    """Bits of a pixel where the first plane is Y alone, else None."""
+    """Bits of a sample if the first plane is Y only, else None."""
     return VideoFormat(name).components[0].bits if _Y_FIRST.fullmatch(name) else None
 
 

@@ -1,7 +1,7 @@
-"""Planes: one image as arrays that can be written to, as it is stored and not as it is shown.
+"""The planes of an image as writable arrays, in the stored (not the displayed) orientation.
 
-Nothing is converted: what is not written to keeps its bits. A box of the displayed image becomes
-one of the stored image by `stored_box`, a colour becomes one value a plane by `values`.
+Nothing is converted, so samples that are not written to keep their bits. `stored_box` converts a
+box from displayed to stored coordinates, `values` a colour to one value per plane.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ __all__ = ["Kind", "Planes"]
 
 Kind = Literal["yuv", "rgb", "grey"]
 
-# Shares of red and blue in luma, by the matrix's number in ITU-T H.273; others count as BT.601,
-# as an unspecified matrix does everywhere in this room.
+# Weights of red and blue in luma, by the matrix's number in ITU-T H.273; others count as BT.601,
+# as an unspecified matrix does everywhere in this package.
 _LUMA_SHARES = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087)}
 _LUMA_SHARES |= {9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
 _BT601 = (0.299, 0.114)
@@ -29,13 +29,13 @@ _BT601 = (0.299, 0.114)
 
 @dataclass(eq=False)
 class Planes:
-    """One image as planes in the stored orientation; writing to them changes the image.
+    """The planes of one image in the stored orientation; writing to them changes the image.
 
-    planes: uint8 or uint16 (rows, columns), writable: Y, U, V or R, G, B, or Y alone
-    steps: for each plane (x, y): how many pixels one sample stands for; (2, 2) for halved chroma
+    planes: uint8 or uint16 (rows, columns), writable: Y, U, V or R, G, B, or only Y
+    steps: for each plane (x, y): pixels per sample; (2, 2) for the chroma of 4:2:0
     depth: bits of a sample
-    full_range: whether black and white are the ends of the range, not 16 and 235
-    matrix: number of the matrix between RGB and YUV in ITU-T H.273; 2 where it is not known
+    full_range: whether black and white are 0 and 255, not 16 and 235 (at 8 bits)
+    matrix: number of the matrix between RGB and YUV in ITU-T H.273; 2 if it is unknown
     layout: how the stored image becomes the displayed one
     """
 
@@ -49,16 +49,16 @@ class Planes:
 
     @classmethod
     def of_rgb(cls, array: NDArray[np.uint8]) -> Self:
-        """An image whose planes are views into an RGB array, uint8 (H, W, 3)."""
+        """Planes as views into an RGB array, uint8 (H, W, 3)."""
         if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
-            raise MediaError(f"the image is {array.dtype} {array.shape}; uint8 (H, W, 3) is RGB")
+            raise MediaError(f"the image is {array.dtype} {array.shape}; RGB needs uint8 (H, W, 3)")
         height, width, _ = array.shape
         planes = tuple(array[:, :, channel] for channel in range(3))
         return cls(planes, ((1, 1),) * 3, 8, "rgb", True, 0, Layout(width, height))
 
     @classmethod
     def of_frame(cls, frame: VideoFrame, layout: Layout) -> Self:
-        """A planar YUV or grey frame, made writable where the decoder still needs its pixels."""
+        """Planes of a planar YUV or grey frame, which is copied if the decoder still needs it."""
         frame.make_writable()
         depth = frame.format.components[0].bits
         planes = tuple(_plane(frame, index, depth) for index in range(len(frame.planes)))
@@ -71,7 +71,7 @@ class Planes:
         return cls(planes, steps, depth, kind, full, int(frame.colorspace), layout)
 
     def values(self, rgb: Sequence[int]) -> tuple[int, ...]:
-        """What each plane holds where the image has this colour, red, green, blue in 0..255."""
+        """The value in each plane of a colour (red, green, blue) in 0..255."""
         red, green, blue = (channel / 255 for channel in rgb)
         scale = (1 << self.depth) - 1
         if self.kind == "rgb":
@@ -89,7 +89,7 @@ class Planes:
     def stored_box(
         self, box: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float]:
-        """A box (x1, y1, x2, y2) of the displayed image in pixels of the stored one."""
+        """A box (x1, y1, x2, y2) in pixels of the displayed image → pixels of the stored image."""
         x1, y1, x2, y2 = box
         width, height = self.layout.displayed
         if self.layout.flip_x:
@@ -100,7 +100,7 @@ class Planes:
 
 
 def _plane(frame: VideoFrame, index: int, depth: int) -> NDArray[Any]:
-    """One plane without its padding, a view into the frame."""
+    """A view of one plane without its padding."""
     plane = frame.planes[index]
     kind = np.dtype(np.uint8 if depth == 8 else np.uint16)
     values = np.frombuffer(memoryview(plane), kind)

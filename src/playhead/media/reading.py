@@ -1,7 +1,7 @@
-"""Exact reading: where the decoder stands, and how it is brought to a frame.
+"""Exact seeking: a decoder with a known position, and how it gets to a frame.
 
-Decoding starts at a key frame whose packet the table knows. From there frames are counted; their
-identities only confirm the count, show what was lost, and reveal a landing that was wrong.
+Decoding starts at a key frame whose packet is in the table. From there frames are counted; their
+identities confirm the count, show which frames were lost, and reveal a seek to the wrong packet.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["Cursor", "Take"]
 Take = Callable[[int, VideoFrame], bool]
 
 _WORTH_A_SEEK = 8
-"""Frames: a key frame nearer ahead than this is reached faster by decoding on."""
+"""Frames: a key frame closer than this is reached faster by decoding than by seeking."""
 
 
 class _Way(NamedTuple):
-    """A way to a frame: decode on, seek or read up to a key frame `back` before, or start over."""
+    """How to get to a frame: decode on, seek or skip to the key frame `back` before, or restart."""
 
     kind: Literal["on", "seek", "skip", "start"]
     back: int = 0
@@ -46,12 +46,12 @@ _WAYS = (
 )
 
 
-class _DoubtError(Exception):
-    """Something is wrong in the first group of images after a landing: the landing may be."""
+class _BadSeekError(Exception):
+    """The first group of pictures after a seek has errors, so the seek itself may be wrong."""
 
 
 class Cursor:
-    """A decoder over one file that knows which frame comes out next."""
+    """A decoder of one file that knows which frame comes next."""
 
     def __init__(
         self, source: Source, table: FrameTable, damage: DamageLog, clock: Clock, limits: Limits
@@ -62,7 +62,7 @@ class Cursor:
         self._clock = clock
         self._limits = limits
         self._tainted: int | None = None
-        self._begin(source.packets(), first=0, sure=True)
+        self._begin(source.packets(), first=0, verified=True)
 
     def close(self) -> None:
         """Release the file."""
@@ -70,12 +70,12 @@ class Cursor:
         self._source.close()
 
     def bring(self, k: int, take: Take, *, taken: bool = False) -> bool:
-        """Decode up to frame k and hand it to `take`; False where it cannot be read.
+        """Decode up to frame k and pass it to `take`; False if it cannot be read.
 
-        take: called with every frame as it comes out, while its pixels are still near the
-            processor; it says whether it has used the frame, which is then let go. A frame counts
-            once `bring` has said True of it; until then it may be replaced by a second call.
-        taken: whether `take` has already used frame k since it was last brought elsewhere
+        take: called with every decoded frame while its pixels are still in the processor's cache;
+            returns whether it used the frame, which is then released. A frame is final once `bring`
+            has returned True for it; until then a second call may replace it.
+        taken: whether `take` has already used frame k in an earlier call
         """
         self._take = take
         if self._damage.covers(k):
@@ -84,33 +84,33 @@ class Cursor:
             try:
                 if way.kind == "on" or self._land(way, k):
                     return self._advance(k, final=way.kind == "start")
-            except _DoubtError:
+            except _BadSeekError:
                 continue
         return False
 
     def _ways(self, k: int, taken: bool) -> Iterator[_Way]:
-        place = self._table.key_before(k)
-        key = int(self._table.key_frames[place]) if place >= 0 else 0
+        position = self._table.key_before(k)
+        key = int(self._table.key_frames[position]) if position >= 0 else 0
         first = self._queue[0][0] if self._queue else self._next
-        clean = place < 0 or not self._spoilt_before(place)
+        clean = position < 0 or not self._spoilt_before(position)
         here = taken or (k, None) not in self._queue
         if first <= k and key <= self._next + _WORTH_A_SEEK and clean and here:
             yield _Way("on")
         for way in _WAYS:
-            if way.kind == "start" or way.back <= place:
+            if way.kind == "start" or way.back <= position:
                 yield way
 
     def _land(self, way: _Way, k: int) -> bool:
-        """Bring the decoder to a key frame at or before k; False where the landing is wrong."""
+        """Move the decoder to a key frame at or before k; False if the seek missed it."""
         if way.kind == "start":
             self._reopen()
-            self._begin(self._source.packets(), first=0, sure=True)
+            self._begin(self._source.packets(), first=0, verified=True)
             return True
-        place = self._table.key_before(k) - way.back
-        wanted = int(self._table.key_frames[place])
+        position = self._table.key_before(k) - way.back
+        wanted = int(self._table.key_frames[position])
         if way.kind == "skip" or self._tainted is not None:
             self._reopen()
-        if way.kind == "seek" and not self._source.seek(int(self._table.seek_points[place])):
+        if way.kind == "seek" and not self._source.seek(int(self._table.seek_points[position])):
             return False
         packets = self._source.packets()
         for packet in packets:
@@ -119,7 +119,7 @@ class Cursor:
                 continue
             landed = self._table.find(packet.pts)
             if landed == wanted:
-                self._begin(itertools.chain([packet], packets), first=wanted, sure=False)
+                self._begin(itertools.chain([packet], packets), first=wanted, verified=False)
                 return True
             if way.kind == "seek" and (landed is None or landed > wanted):
                 return False
@@ -137,22 +137,22 @@ class Cursor:
             reorder=self._table.reorder,
         )
 
-    def _begin(self, packets: Iterator[Packet[VideoStream]], *, first: int, sure: bool) -> None:
+    def _begin(self, packets: Iterator[Packet[VideoStream]], *, first: int, verified: bool) -> None:
         self._packets = packets
         self._next = first
         self._ended = False
-        self._doubtful_until = 0 if sure else self._table.next_key(first)
+        self._unverified_until = 0 if verified else self._table.next_key(first)
         self._trouble = "the data is damaged"
         self._recent: deque[Packet[VideoStream]] = deque(maxlen=max(1, self._source.threads))
         self._queue: deque[tuple[int, VideoFrame | None]] = deque()
 
     def _advance(self, k: int, *, final: bool) -> bool:
-        """Decode until frame k is out and what is known of it cannot change any more."""
-        place = self._table.key_before(k)
+        """Decode until frame k is out and no later packet can mark it as damaged."""
+        position = self._table.key_before(k)
         while self._next <= self._table.settled[k] and not self._ended:
             self._step()
-            if not final and place >= 0 and self._spoilt_before(place):
-                raise _DoubtError
+            if not final and position >= 0 and self._spoilt_before(position):
+                raise _BadSeekError
         while self._queue and self._queue[0][0] < k:
             self._queue.popleft()
         if self._damage.covers(k) or not self._queue or self._queue[0][0] != k:
@@ -162,18 +162,18 @@ class Cursor:
             self._take(k, frame)
         return True
 
-    def _spoilt_before(self, place: int) -> bool:
-        """Whether damage was met before this key frame, so that a new decoder must start there."""
-        return self._tainted is not None and self._tainted < self._table.key_frames[place]
+    def _spoilt_before(self, position: int) -> bool:
+        """Whether damage occurred before this key frame, so that it needs a new decoder."""
+        return self._tainted is not None and self._tainted < self._table.key_frames[position]
 
     def _step(self) -> None:
-        """Decode one packet, or at the end what the decoder still holds."""
+        """Decode one packet, or flush the decoder at the end."""
         self._clock.check()
         packet = next(self._packets, None)
         if packet is not None:
             self._recent.append(packet)
             if packet.is_corrupt:
-                self._spoil_packet(packet, "the container holds it incomplete")
+                self._spoil_packet(packet, "the container marks it as incomplete")
         try:
             frames = self._source.stream.codec_context.decode(packet)
         except av.error.FFmpegError as error:
@@ -188,18 +188,18 @@ class Cursor:
             self._next = len(self._table)
 
     def _blame_recent(self) -> None:
-        # With several threads an error belongs to one of the last packets, not known which.
+        # With several threads an error belongs to one of the last packets; which one is unknown.
         for packet in self._recent:
             self._spoil_packet(packet, self._trouble)
 
     def _spoil_packet(self, packet: Packet[VideoStream], reason: str) -> None:
-        # A packet that an edit list hides is still what the next frames are built on.
+        # Later frames may be predicted from a packet that an edit list hides.
         index = self._next if packet.is_discard else self._table.find(packet.pts)
         if index is not None and index < len(self._table):
             self._spoil(index, reason)
 
     def _accept(self, frame: VideoFrame) -> None:
-        """Give a decoded frame its number: the next one, unless its identity says otherwise."""
+        """Number a decoded frame: the next index, unless its identity says otherwise."""
         index = self._next
         if index >= len(self._table):
             return
@@ -215,7 +215,7 @@ class Cursor:
         self._queue.append((index, None if self._take(index, frame) else frame))
 
     def _lose(self, start: int, stop: int) -> None:
-        """Frames [start, stop) did not come out."""
+        """Mark frames [start, stop), which the decoder did not output."""
         for index in range(start, stop):
             self._spoil(index, self._trouble)
 
@@ -225,7 +225,7 @@ class Cursor:
         self._tainted = index
         if self._damage.covers(index):
             return
-        if index < self._doubtful_until:
-            raise _DoubtError
+        if index < self._unverified_until:
+            raise _BadSeekError
         self._damage.mark(self._table.built_on(index), reason)
         self._damage.mark(np.array([index]), reason)

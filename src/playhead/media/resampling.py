@@ -1,4 +1,4 @@
-"""Resampling: sound in one format, also where the format of the source changes on the way."""
+"""Resampling: sound in one format, even if the format of the source changes midway."""
 
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -7,24 +7,24 @@ __all__ = ["Resampler"]
 
 
 class Resampler:
-    """Brings frames of sound to float32 planes of one layout and rate.
+    """Converts frames of sound to float32 planes of one layout and rate.
 
-    A recording that was joined or switched may go from stereo to 5.1, or to another rate.
+    A joined or switched recording may go from stereo to 5.1, or to another rate.
     """
 
     def __init__(self, layout: str, rate: int) -> None:
         self._layout, self._rate = layout, rate
-        self._given: tuple[str, str, int] | None = None
+        self._source: tuple[str, str, int] | None = None
         self._resampler = AudioResampler("fltp", layout, rate)
 
     def resample(self, frame: AudioFrame | None) -> list[AudioFrame]:
-        """The frames that are ready after this one; None gives out what is left."""
+        """The frames that are ready after this one; None flushes the rest."""
         if frame is None:
             return self._resampler.resample(None)
-        given = frame.format.name, frame.layout.name, frame.sample_rate
+        source = frame.format.name, frame.layout.name, frame.sample_rate
         left: list[AudioFrame] = []
-        if self._given is not None and given != self._given:
+        if self._source is not None and source != self._source:
             left = self._resampler.resample(None)
             self._resampler = AudioResampler("fltp", self._layout, self._rate)
-        self._given = given
+        self._source = source
         return [*left, *self._resampler.resample(frame)]

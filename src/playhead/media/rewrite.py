@@ -1,8 +1,8 @@
-"""Rewriting: a video frame for frame, each image changed in place, everything else kept.
+"""Rewriting a video frame for frame: each image changed in place, everything else kept.
 
-The pixels that are not changed reach the encoder as they were decoded. Times are the source's own
-ticks; sound is copied. A frame that cannot be read is replaced by a marked one at its time, and on
-any error there is no output at all.
+Unchanged pixels reach the encoder as they were decoded. Times are kept in the source's own ticks;
+sound is copied. A frame that cannot be read is replaced by a marked image at its time. On any error
+no output is left.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from playhead.files import atomic_path
 from playhead.media.damage import Damage
 from playhead.media.planes import Planes
 from playhead.media.rewrite_clock import Schedule
-from playhead.media.rewrite_encoder import Look, add_video, without_settings
+from playhead.media.rewrite_encoder import ImageProperties, add_video, without_settings
 from playhead.media.rewrite_frames import Frames
 from playhead.media.rewrite_pixels import Fitter, marked_frame
 from playhead.media.rewrite_tracks import Tracks, kept_metadata
@@ -42,29 +42,29 @@ Change = Callable[[int, Planes], None]
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _MILLISECOND = Fraction(1, 1000)
 _COARSEST, _FINEST = 10_000, 10_000_000
-"""Ticks a second of an MP4 file: fewer round sound, more overflow its fields."""
+"""Ticks a second of an MP4 file: fewer would round sound, more overflow its fields."""
 _HELD_BACK = 2
 _WORST = 51
 _MOST_THREADS = 16
-"""More bring little, and each holds images of its own."""
+"""More threads gain little speed, and each needs memory for its own images."""
 _SLOWEST = Fraction(1, 1000)
 _BITEXACT = {"fflags": "+bitexact"}
-"""Without it the muxer writes its own version."""
+"""Keeps the muxer from writing its version into the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RewriteOptions:
-    """How a video is written again.
+    """How a rewritten video is encoded and what is kept.
 
     codec: h264, which plays everywhere, or hevc
     crf: quality, lower is better and larger; 19 is hard to tell from the source, 0 is
         lossless
     preset: the encoder's speed, as x264 names them
-    audio: every track kept, or none
-    keep_metadata: title, dates, place, languages, chapters; removed otherwise
+    audio: keep or remove every sound track
+    keep_metadata: title, dates, location, languages, chapters; removed otherwise
     keep_subtitles: subtitle tracks, and captions inside the images; removed otherwise
-    threads: of the decoder and of the encoder, 0 for one a core but 16 at most
-    Raises MediaError for a value that does not exist.
+    threads: of the decoder and of the encoder, 0 for one per core but 16 at most
+    Raises MediaError for an invalid value.
     """
 
     codec: Literal["h264", "hevc"] = "h264"
@@ -77,16 +77,16 @@ class RewriteOptions:
 
     def __post_init__(self) -> None:
         if self.codec not in {"h264", "hevc"}:
-            raise MediaError(f'codec is "{self.codec}"; h264 and hevc are known')
+            raise MediaError(f'codec is "{self.codec}"; choose h264 or hevc')
         if self.audio not in {"keep", "remove"}:
-            raise MediaError(f'audio is "{self.audio}"; keep and remove are known')
+            raise MediaError(f'audio is "{self.audio}"; choose keep or remove')
         if not 0 <= self.crf <= _WORST:
-            raise MediaError(f"crf is {self.crf}; 0, lossless, to {_WORST} is needed")
+            raise MediaError(f"crf is {self.crf}; choose from 0 (lossless) to {_WORST}")
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What was written: how many frames, which of them are marked, and what is not as it was."""
+    """The result of `rewrite`: frames written, those marked as unreadable, differences as notes."""
 
     frames: int
     marked: tuple[Damage, ...]
@@ -94,7 +94,7 @@ class Rewritten:
 
 
 def output_suffix(source: Path) -> str:
-    """The suffix of what `source` is rewritten to: its own where it can be, else `.mp4`."""
+    """The suffix of a rewritten `source`: its own if such files can be written, else `.mp4`."""
     suffix = source.suffix.lower()
     return suffix if suffix in _CONTAINERS else ".mp4"
 
@@ -108,16 +108,15 @@ def rewrite(
     *,
     opened: Video | None = None,
 ) -> Rewritten:
-    """Write `source` to `target` frame for frame, each image altered by `change` in place.
+    """Write `source` to `target` frame for frame, each image modified by `change` in place.
 
-    change: called for every frame k that can be read, in order, with its `Planes`; for those that
-        cannot be read a grey image with a cross is written instead
-    opened: the same file as it was opened before, where `change` was made from its frames
-    Attached images, attachments and data tracks (places, time codes) are never taken over.
-    Raises MediaError for a source that is no video or no file or that changes while it is read, or
-    a target that is the source or no .mp4, .m4v, .mov or .mkv; StorageError where the disk refuses;
-    and what `change` raises. In every case nothing is left and what stood at `target` before still
-    stands.
+    change: called with (k, Planes) for every readable frame k in order; for an unreadable frame a
+        grey image with a cross is written instead
+    opened: the same file opened earlier, if `change` depends on its frames
+    Attached images, attachments and data tracks (locations, time codes) are never copied.
+    Raises MediaError if the source is not a video file or changes while it is read, or if the
+    target is the source or not .mp4, .m4v, .mov or .mkv; StorageError if writing fails; and what
+    `change` raises. On any error an existing `target` stays as it was.
     """
     source, target = require_file(source), Path(target)
     _check_target(source, target)
@@ -128,7 +127,7 @@ def rewrite(
 
 
 class _ChangeError(Exception):
-    """An OSError of the caller's `change`, which would else be taken for one of the disk."""
+    """Carries an OSError of the caller's `change`, which is not an error of writing."""
 
     def __init__(self, error: OSError) -> None:
         self.error = error
@@ -173,7 +172,7 @@ def _check_target(source: Path, target: Path) -> None:
 
 
 class _Writing:
-    """One output file in the making."""
+    """The output file while it is being written."""
 
     def __init__(
         self,
@@ -190,7 +189,7 @@ class _Writing:
         self._fitter = Fitter(first)
         fitted = self._fitter.fit(first)
         aspect, order = sides.stream.sample_aspect_ratio, sides.stream.codec_context.field_order
-        self._look = Look(options.codec, fitted, beside, aspect, order)
+        self._properties = ImageProperties(options.codec, fitted, beside, aspect, order)
         kind = _CONTAINERS[target.suffix.lower()]
         self._schedule = Schedule.of(
             video.table,
@@ -206,7 +205,7 @@ class _Writing:
         )
         with self._refusing():
             self._add_streams(options)
-        # x265 does not say how many images it holds back.
+        # x265 does not report how many images it holds back.
         held = _HELD_BACK if options.codec == "hevc" else self._stream.codec_context.reorder_depth
         self._decoded = self._schedule.decoded(held)
         self._lengths = self._schedule.lengths()
@@ -214,24 +213,26 @@ class _Writing:
         self._mark: VideoFrame | None = None
 
     def notes(self) -> Iterator[str]:
-        """What is not as it was in the source, in words."""
+        """Differences from the source, in words."""
         yield from self._fitter.notes
-        yield from self._look.lost()
+        yield from self._properties.lost()
         yield from self._tracks.notes
-        videos = [one for one in self._sides.container.streams.video if not _is_attached(one)]
+        videos = [
+            stream for stream in self._sides.container.streams.video if not _is_attached(stream)
+        ]
         if len(videos) > 1:
             yield f"{len(videos) - 1} further video track(s) are left out"
         if self._table.missing:
             yield (
-                f"the source breaks off: {self._table.missing} frames that it promises are not "
-                "in it"
+                f"the source ends early: {self._table.missing} frames that its header promises are "
+                "missing"
             )
         matroska = self._container.format.name == "matroska"
         if matroska and not self._schedule.in_whole(_MILLISECOND):
-            yield "Matroska counts milliseconds: times are rounded by up to half of one"
+            yield "Matroska stores milliseconds: times are rounded by up to half a millisecond"
 
     def write(self, k: int, frame: VideoFrame | None, change: Change) -> None:
-        """Add frame k, changed, or the marked image where there is none."""
+        """Add frame k after `change`, or the marked image if `frame` is None."""
         layout = self._table.layout
         if frame is not None:
             frame = self._fitter.fit(frame)
@@ -240,11 +241,11 @@ class _Writing:
             except OSError as error:
                 raise _ChangeError(error) from error
         else:
-            self._mark = self._mark or marked_frame(self._look.frame, layout)
+            self._mark = self._mark or marked_frame(self._properties.frame, layout)
             frame = self._mark
         frame.pts, frame.time_base = k, 1 / self._rate
-        # The decoder's choice of images is not to be the encoder's; with nothing held back at
-        # the end, the last packet is the last image and can say how long it is shown.
+        # Do not let the decoder's picture types through to the encoder. Without B-frames at the
+        # end, the last packet is the last image and can carry its duration.
         ends = 0 < k >= len(self._table) - 2
         frame.pict_type = PictureType.P if ends else PictureType.NONE
         with self._refusing():
@@ -252,7 +253,7 @@ class _Writing:
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """Finish the file where the block ends well, else only let go of it."""
+        """Finish the file if the block succeeds, else only release it."""
         with ExitStack() as always, ExitStack() as failed:
             always.callback(self._tracks.close)
             failed.callback(self._release)
@@ -264,14 +265,14 @@ class _Writing:
             failed.pop_all()
         if self._written != len(self._table):
             raise MediaError(
-                f"{self._target}: the encoder gave {self._written} of {len(self._table)} frames; "
-                "try another codec"
+                f"{self._target}: the encoder returned {self._written} of {len(self._table)} "
+                "frames; try another codec"
             )
 
     def _add_streams(self, options: RewriteOptions) -> None:
         self._stream = add_video(
             self._container,
-            self._look,
+            self._properties,
             crf=options.crf,
             preset=options.preset,
             rate=self._rate,
@@ -291,10 +292,10 @@ class _Writing:
             self._keep_metadata()
 
     def _keep_metadata(self) -> None:
-        given, container = self._sides.container, self._container
+        source, container = self._sides.container, self._container
         self._stream.metadata.update(kept_metadata(self._sides.stream))
-        container.metadata.update(kept_metadata(given))
-        chapters = given.chapters()
+        container.metadata.update(kept_metadata(source))
+        chapters = source.chapters()
         for chapter in chapters:
             move = round(self._schedule.moved / Fraction(chapter["time_base"] or 1))
             chapter["start"], chapter["end"] = chapter["start"] + move, chapter["end"] + move
@@ -304,7 +305,9 @@ class _Writing:
         for packet in packets:
             k, turn = packet.pts, self._written
             if k is None or turn >= len(self._table):
-                raise MediaError(f"{self._target}: the encoder gave more frames than it got")
+                raise MediaError(
+                    f"{self._target}: the encoder returned more frames than it was given"
+                )
             ready = without_settings(packet) if turn == 0 else packet
             ready.time_base = self._schedule.tick
             ready.pts, ready.dts = int(self._schedule.shown[k]), int(self._decoded[turn])
@@ -315,7 +318,7 @@ class _Writing:
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
-        """Say errors of encoder and muxer in our words."""
+        """Turn errors of encoder and muxer into StorageError or MediaError."""
         try:
             yield
         except av.error.FFmpegError as error:
@@ -323,7 +326,7 @@ class _Writing:
             if isinstance(error, OSError):
                 raise StorageError(
                     f"{self._target}: writing failed ({words}); free space or choose another "
-                    "place; what stood there before still stands"
+                    "folder; an existing file there is unchanged"
                 ) from error
             raise MediaError(
                 f"{self._target}: writing failed ({words}); try another codec or container"
@@ -333,7 +336,7 @@ class _Writing:
         try:
             self._container.close()
         except av.error.FFmpegError:
-            # The file is about to be removed; why it failed has been said already.
+            # The file is about to be removed, and the first error is being raised.
             return
 
 
@@ -342,12 +345,12 @@ def _threads(options: RewriteOptions) -> int:
 
 
 def _is_attached(stream: VideoStream) -> bool:
-    """Whether a video stream is only an image that comes with the file."""
+    """Whether a video stream is an attached image, as cover art."""
     return bool(Disposition(stream.disposition) & Disposition.attached_pic)
 
 
 def _earliest(sides: Source, video: Video, kind: str, options: RewriteOptions) -> float | None:
-    """Seconds of the first thing taken over, on the source's clock; None to move nothing."""
+    """The earliest time of the kept streams in seconds of the source; None for no shift."""
     starts = [video.table.start]
     if options.audio == "keep":
         starts += [
@@ -355,12 +358,12 @@ def _earliest(sides: Source, video: Video, kind: str, options: RewriteOptions) -
             for stream in sides.container.streams.audio
             if stream.start_time is not None and stream.time_base is not None
         ]
-    # An edit list can hide what lies a little before 0: the beginning that a sound coder needs.
+    # An edit list can hide a little before 0: the priming samples of a sound codec.
     return None if kind != "matroska" and -1 < min(starts) <= 0 else min(starts)
 
 
 def _clock_options(kind: str, tick: Fraction) -> dict[str, str]:
-    """The whole file counts in ticks of its images, so that its edit list can be exact."""
+    """Options that make the whole file count in the images' ticks, for an exact edit list."""
     scale = tick.denominator
     while scale < _COARSEST:
         scale *= 2

@@ -1,6 +1,6 @@
-"""The clock of a rewritten video: every frame's time in whole ticks, and the order of decoding.
+"""Time stamps of a rewritten video: presentation and decoding times in whole ticks of the source.
 
-The ticks are the source's own, so that no time is rounded.
+So no time is rounded.
 """
 
 import math
@@ -19,12 +19,12 @@ _WHOLE = Fraction(1, 1000)
 
 @dataclass(frozen=True)
 class Schedule:
-    """When each of N frames is shown.
+    """The presentation times of N frames.
 
-    tick: seconds of one tick
-    shown: int64 (N,), ticks, on the source's clock moved by a whole number of them
+    tick: seconds per tick
+    shown: int64 (N,), ticks: the source's times plus a whole number of ticks
     last: ticks for which the last frame is shown
-    moved: seconds that everything of the source is moved by
+    moved: seconds by which all times of the source are shifted
     """
 
     tick: Fraction
@@ -34,10 +34,10 @@ class Schedule:
 
     @classmethod
     def of(cls, table: FrameTable, clock: Fraction, earliest: float | None) -> "Schedule":
-        """The schedule of a source whose table counts in `clock` seconds.
+        """The schedule of a source with a time base of `clock` seconds.
 
-        earliest: where what is first of the source lies on its clock, in seconds, which becomes 0;
-            None to move nothing
+        earliest: time of the source's first frame or sample in seconds, which becomes 0; None for
+            no shift
         """
         if table.timestamps == "container":
             tick, shown = clock, table.keys.astype(np.int64)
@@ -49,22 +49,22 @@ class Schedule:
         return cls(tick, shown + move, max(1, round(length / tick)), move * tick)
 
     def decoded(self, delay: int) -> NDArray[np.int64]:
-        """When each packet is decoded, in the order of decoding, where `delay` are held back.
+        """The decoding time of each packet in decoding order, for an encoder delay of `delay`.
 
-        Rising, and never after the packet is shown, also where the source repeats a time.
+        Rising, and never after the presentation time, even if the source repeats a time.
         """
         step = int(max(1, np.median(np.diff(self.shown)))) if len(self.shown) > 1 else self.last
         before = self.shown[0] + step * np.arange(-delay, 0, dtype=np.int64)
         late = np.concatenate((before, self.shown))[: len(self.shown)]
-        places = np.arange(len(late), dtype=np.int64)
-        ahead: NDArray[np.int64] = np.minimum.accumulate((late - places)[::-1])[::-1]
-        return ahead + places
+        ranks = np.arange(len(late), dtype=np.int64)
+        ahead: NDArray[np.int64] = np.minimum.accumulate((late - ranks)[::-1])[::-1]
+        return ahead + ranks
 
     def lengths(self) -> NDArray[np.int64]:
-        """For how many ticks each frame is shown."""
+        """The duration of each frame in ticks."""
         return np.append(np.diff(self.shown), self.last)
 
     def in_whole(self, unit: Fraction) -> bool:
-        """Whether every time lies on a clock of `unit` seconds, so that it can be kept there."""
+        """Whether every time is a whole multiple of `unit` seconds after the first."""
         scale = self.tick / unit
         return bool(np.all((self.shown - self.shown[0]) * scale.numerator % scale.denominator == 0))

@@ -1,6 +1,6 @@
-"""The encoder of a rewritten video: what the source says of its images is said again.
+"""The encoder of a rewritten video, with the source's colour, HDR and display properties.
 
-Of the encoder itself nothing is said: its settings would be written into the first image.
+x264 writes its version and settings into the first packet; they are removed.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from av.video.stream import VideoStream
 
 from playhead.media.sidedata import DISPLAY_MATRIX
 
-__all__ = ["Look", "add_video", "without_settings"]
+__all__ = ["ImageProperties", "add_video", "without_settings"]
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265"}
 _SMALL = 320 * 240
 _SETTINGS = bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef")
-"""The name under which x264 writes its version and settings."""
+"""UUID of the SEI message in which x264 writes its version and settings."""
 _START = re.compile(rb"\x00?\x00\x00\x01")
 _SEI, _UNREGISTERED = 6, 5
 _KEY_SECONDS, _LEAST, _MOST = 4, 12, 600
-"""A key frame every so many seconds, and bounds on the frames between two of them."""
+"""Seconds between key frames, and bounds on the frames between them."""
 _BOTTOM_FIRST = {3, 4}
-"""Orders of fields in which the lower one is shown first."""
+"""FFmpeg's field orders in which the bottom field is shown first."""
 _LOST = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision"}
 
 
 @dataclass(frozen=True)
-class Look:
-    """How images are to be shown: what a file says beside their pixels.
+class ImageProperties:
+    """How images are to be displayed: all that a file stores beside their pixels.
 
-    side_data: what came with the first image, by its kind
-    aspect: width of a pixel over its height, where the file says it
-    field_order: as FFmpeg numbers it, 0 for not known and 1 for none
+    side_data: side data of the first image, by its kind
+    aspect: width of a pixel over its height; None if the file does not say
+    field_order: as FFmpeg numbers it, 0 for unknown and 1 for progressive
     """
 
     codec: Literal["h264", "hevc"]
@@ -52,17 +52,17 @@ class Look:
 
     @property
     def interlaced(self) -> bool:
-        """Whether images are made of two fields that the encoder can keep apart."""
+        """Whether images are interlaced and the encoder can keep them so."""
         fits = self.codec == "h264" and self.frame.height % 4 == 0
         return self.frame.interlaced_frame and fits
 
     def matrix(self) -> list[int] | None:
-        """The display matrix, nine numbers, where the image is to be turned or mirrored."""
+        """The display matrix, nine numbers, if the image is to be rotated or mirrored."""
         stored = self.side_data.get(DISPLAY_MATRIX)
         return None if stored is None else list(struct.unpack("=9i", stored))
 
     def mastering(self) -> str | None:
-        """The mastering display in the words that x264 and x265 share."""
+        """The mastering display in the syntax of x264 and x265."""
         stored = self.side_data.get("MASTERING_DISPLAY_METADATA")
         if stored is None:
             return None
@@ -78,22 +78,22 @@ class Look:
         return f"G{green}B{blue}R{red}WP{white}L({brightest},{darkest})"
 
     def light_level(self) -> str | None:
-        """The brightest pixel and the brightest image, in candela a square metre."""
+        """MaxCLL and MaxFALL: the brightest pixel and the brightest image mean, in cd/m²."""
         stored = self.side_data.get("CONTENT_LIGHT_LEVEL")
         return None if stored is None else "{},{}".format(*struct.unpack("=2I", stored))
 
     def lost(self) -> list[str]:
-        """What cannot be kept, in words."""
+        """Properties that cannot be kept, in words."""
         names = {word for kind, word in _LOST.items() if kind in self.side_data}
         notes = [f"{name} brightness that changes with the scene is left out" for name in names]
         if self.frame.interlaced_frame and not self.interlaced:
-            notes.append("images of two fields are written as progressive ones")
+            notes.append("interlaced images are written as progressive")
         return sorted(notes)
 
 
 def add_video(
     container: OutputContainer,
-    look: Look,
+    properties: ImageProperties,
     *,
     crf: int,
     preset: str,
@@ -102,8 +102,8 @@ def add_video(
     threads: int,
     captions: bool,
 ) -> VideoStream:
-    """An opened encoder for images like `look.frame`; it counts frames, not seconds."""
-    codec, frame = look.codec, look.frame
+    """An opened encoder for images like `properties.frame`; its time base is one frame."""
+    codec, frame = properties.codec, properties.frame
     stream = cast(VideoStream, container.add_stream(_ENCODERS[codec], rate=rate))
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
@@ -111,39 +111,41 @@ def add_video(
     stream.time_base = tick
     context.colorspace, context.color_range = frame.colorspace, frame.color_range
     context.color_primaries, context.color_trc = frame.color_primaries, frame.color_trc
-    if look.aspect:
-        context.sample_aspect_ratio = look.aspect
+    if properties.aspect:
+        context.sample_aspect_ratio = properties.aspect
     context.gop_size = min(_MOST, max(_LEAST, round(_KEY_SECONDS * rate)))
     context.thread_count = 1 if frame.width * frame.height <= _SMALL else threads
     context.thread_type = "FRAME"
     context.flags |= Flags.bitexact
-    if look.interlaced:
+    if properties.interlaced:
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-        context.field_order = look.field_order
+        context.field_order = properties.field_order
     if codec == "hevc" and container.format.name != "matroska":
         context.codec_tag = "hvc1"
-    if (matrix := look.matrix()) is not None:
+    if (matrix := properties.matrix()) is not None:
         stream.set_display_matrix(matrix)
-    # With 10 bits the scale of quality begins below 0.
+    # With 10 bits, crf 0 is not lossless: the scale begins below 0.
     quality = {"qp": "0"} if codec == "h264" and not crf else {"crf": str(crf)}
     context.options = quality | {"preset": preset, "a53cc": str(int(captions))}
-    context.options |= _library_options(look, context.thread_count, lossless=not crf)
+    context.options |= _library_options(properties, context.thread_count, lossless=not crf)
     context.open()
     return stream
 
 
-def _library_options(look: Look, threads: int, *, lossless: bool) -> dict[str, str]:
-    mastering, light = look.mastering(), look.light_level()
-    match look.codec:
+def _library_options(
+    properties: ImageProperties, threads: int, *, lossless: bool
+) -> dict[str, str]:
+    mastering, light = properties.mastering(), properties.light_level()
+    match properties.codec:
         case "h264":
             names = {"mastering-display": mastering, "cll": light}
-            if look.interlaced:
-                names["bff" if look.field_order in _BOTTOM_FIRST else "tff"] = "1"
+            if properties.interlaced:
+                names["bff" if properties.field_order in _BOTTOM_FIRST else "tff"] = "1"
             return _joined("x264-params", names)
         case "hevc":
             names = {"log-level": "none", "info": "0", "pools": str(threads)}
             names |= {"lossless": "1"} if lossless else {}
-            small = min(look.frame.width, look.frame.height) < 64
+            small = min(properties.frame.width, properties.frame.height) < 64
             names |= {"ctu": "16", "min-cu-size": "8"} if small else {}
             return _joined("x265-params", names | {"master-display": mastering, "max-cll": light})
 
@@ -154,18 +156,20 @@ def _joined(name: str, values: dict[str, str | None]) -> dict[str, str]:
 
 
 def without_settings(packet: Packet[VideoStream]) -> Packet[VideoStream]:
-    """The packet without the unit in which x264 writes down its version and settings."""
+    """The packet without the SEI unit in which x264 writes its version and settings."""
     data = bytes(packet)
     if _SETTINGS not in data:
         return packet
     starts = [match.start() for match in _START.finditer(data)]
     units = [data[i:j] for i, j in zip(starts, [*starts[1:], len(data)], strict=True)]
-    result = cast("Packet[VideoStream]", av.Packet(b"".join(u for u in units if not _tells(u))))
+    result = cast(
+        "Packet[VideoStream]", av.Packet(b"".join(u for u in units if not _is_settings(u)))
+    )
     result.pts, result.dts, result.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
     result.time_base, result.stream = packet.time_base, packet.stream
     return result
 
 
-def _tells(unit: bytes) -> bool:
+def _is_settings(unit: bytes) -> bool:
     body = _START.sub(b"", unit, count=1)
     return body[0] & 31 == _SEI and body[1] == _UNREGISTERED and _SETTINGS in body[:24]

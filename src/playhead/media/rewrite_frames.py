@@ -1,4 +1,4 @@
-"""The frames of a video to be rewritten: each once and in order, and which cannot be read."""
+"""The frames of a video for rewriting: each once and in order, unreadable ones as None."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ __all__ = ["Frames"]
 
 
 class Frames:
-    """The frames of a video in order, None for those that cannot be read, and which those are."""
+    """Iterates over (k, frame) in order, with None for unreadable frames, and lists those."""
 
     def __init__(self, video: Video) -> None:
         self._path = video.path
@@ -28,7 +28,7 @@ class Frames:
             self._ahead.append((k, frame))
             if frame is not None:
                 return frame
-        raise MediaError(f"{self._path}: none of its frames can be read; nothing can be written")
+        raise MediaError(f"{self._path}: none of the frames can be read, so nothing can be written")
 
     def __iter__(self) -> Iterator[tuple[int, VideoFrame | None]]:
         while self._ahead:
@@ -45,8 +45,8 @@ class Frames:
         )
 
     def _read(self, video: Video) -> Iterator[tuple[int, VideoFrame | None]]:
-        # With several threads it is not sharp which packet was refused, so from the first damage
-        # on there is one.
+        # With several threads the refused packet is not known exactly, so from the first damage
+        # on a single thread decodes.
         for k, frame in video.decoded():
             if frame is None:
                 break
@@ -54,7 +54,7 @@ class Frames:
         else:
             return
         with open_video(self._path) as careful:
-            video.require_unchanged()  # else the frames of `careful` are others
+            video.require_unchanged()  # or the frames of `careful` differ
             for index, frame in careful.decoded(k):
                 if frame is None:
                     self._reasons[index] = _reason(careful, index)

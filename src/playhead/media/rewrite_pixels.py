@@ -1,7 +1,7 @@
-"""Pixels for the encoder: the format nearest to the source's that it takes, and marked images.
+"""Pixel formats for the encoder: the supported format nearest to the source's, and marked images.
 
-Nothing is converted where the encoder takes the format. Luma keeps its bits in all conversions
-but those from RGB and from more than 10 bits; chroma that is needed more finely is repeated.
+A supported format is not converted. Luma keeps its bits in all conversions except from RGB and from
+more than 10 bits; chroma is upsampled by repetition.
 """
 
 import re
@@ -20,15 +20,15 @@ __all__ = ["Fitter", "marked_frame"]
 
 _BT709 = 1
 _MARK = (128, 128, 128), (235, 235, 235)
-"""RGB of a marked image and of the cross on it."""
+"""RGB of a marked image and of its cross."""
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """What images of one format become.
+    """The conversion of images of one format.
 
-    planar: the format after conversion, before chroma is repeated
-    final: the format that the encoder gets
+    planar: the format after conversion, before chroma is upsampled
+    final: the format for the encoder
     matrix: whether RGB is converted to YUV
     """
 
@@ -39,7 +39,7 @@ class _Choice:
 
 
 class Fitter:
-    """Brings every frame into the format and size of the first one, as the encoder takes it."""
+    """Converts every frame to the encoder's format and the size of the first frame."""
 
     def __init__(self, first: VideoFrame) -> None:
         self._choice = _chosen(first.format.name, first.width, first.height)
@@ -51,15 +51,15 @@ class Fitter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was converted, in words."""
+        """The conversions made, in words."""
         return tuple(self._notes)
 
     def fit(self, frame: VideoFrame) -> VideoFrame:
-        """The frame itself where nothing is to be converted, else a new one."""
+        """The frame itself if nothing has to be converted, else a new one."""
         if (frame.width, frame.height) != self._size:
-            self._notes["images that change their size are scaled to that of the first"] = None
+            self._notes["images of another size are scaled to that of the first"] = None
         elif frame.format.name != self._source:
-            self._notes["images that change their format get that of the first"] = None
+            self._notes["images of another format are converted to that of the first"] = None
         planar, final = self._choice.planar, self._choice.final
         if (frame.width, frame.height, frame.format.name) != (*self._size, planar):
             frame = self._converted(frame)
@@ -68,27 +68,27 @@ class Fitter:
     def _converted(self, frame: VideoFrame) -> VideoFrame:
         same_size = (frame.width, frame.height) == self._size
         kernel = Interpolation.POINT if same_size else Interpolation.BICUBIC
-        given = frame.color_range
+        source_range = frame.color_range
         matrix = _chosen(frame.format.name, *self._size).matrix
         result = self._scaler.reformat(
             frame,
             *self._size,
             self._choice.planar,
             interpolation=kernel,
-            # Said to be the same, the range of YUV is not touched, whatever it is.
+            # Source and target range declared equal: the range of YUV is not changed.
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG if matrix else ColorRange.JPEG,
             dst_colorspace=Colorspace.ITU709 if matrix else None,
             threads=1,
         )
-        result.color_range = ColorRange.MPEG if matrix else given
+        result.color_range = ColorRange.MPEG if matrix else source_range
         if matrix:
             result.colorspace = _BT709
         return result
 
 
 def _chosen(name: str, width: int, height: int) -> _Choice:
-    """What the encoders take that is nearest to images of this format and size."""
+    """The supported format nearest to this format and size."""
     form = VideoFormat(name, 64, 64)
     colours = [part for part in form.components if not part.is_alpha]
     bits = max(part.bits for part in colours)
@@ -108,9 +108,9 @@ def _chosen(name: str, width: int, height: int) -> _Choice:
     depth = "10le" if bits > 8 else ""
     odd = (width % 2 and chroma != "444") or (height % 2 and chroma == "420")
     if odd:
-        notes.append(f"{width}x{height} is odd: written as 4:4:4 with its chroma repeated")
+        notes.append(f"{width}x{height} is odd: written as 4:4:4 with repeated chroma")
     elif len(colours) > 1 and not rgb and chroma not in name and re.search(r"4[14][01]", name):
-        notes.append(f"{name} is written as 4:{chroma[1]}:{chroma[2]} with its chroma repeated")
+        notes.append(f"{name} is written as 4:{chroma[1]}:{chroma[2]} with repeated chroma")
     final = f"{kind}{'444' if odd else chroma}p{depth}"
     plain = re.fullmatch(r"yuvj?4\d\dp(10le)?", name)
     planar = name if plain else f"{kind}{chroma}p{depth}"
@@ -118,7 +118,7 @@ def _chosen(name: str, width: int, height: int) -> _Choice:
 
 
 def _chroma(form: VideoFormat) -> str:
-    """The sampling that holds no less than the format's: 420, 422 or 444."""
+    """The coarsest sampling that loses nothing of the format's: 420, 422 or 444."""
     part = form.components[1]
     match 64 // part.width, 64 // part.height:
         case (1, _):
@@ -130,24 +130,24 @@ def _chroma(form: VideoFormat) -> str:
 
 
 def _with_repeated_chroma(frame: VideoFrame, name: str) -> VideoFrame:
-    """The frame with chroma as fine as in `name`: every sample as often as it counts."""
+    """The frame in format `name`, its chroma upsampled by repetition."""
     result = VideoFrame(frame.width, frame.height, name)
     result.color_range, result.colorspace = frame.color_range, frame.colorspace
     result.color_primaries, result.color_trc = frame.color_primaries, frame.color_trc
     size = Layout(frame.width, frame.height)
     source, target = Planes.of_frame(frame, size), Planes.of_frame(result, size)
-    for given, coarse, plane, fine in zip(
+    for samples, coarse, plane, fine in zip(
         source.planes, source.steps, target.planes, target.steps, strict=True
     ):
         rows, columns = (np.arange(count) for count in plane.shape)
-        plane[...] = given[np.ix_(rows * fine[1] // coarse[1], columns * fine[0] // coarse[0])]
+        plane[...] = samples[np.ix_(rows * fine[1] // coarse[1], columns * fine[0] // coarse[0])]
     return result
 
 
 def marked_frame(like: VideoFrame, layout: Layout) -> VideoFrame:
     """A grey image with a diagonal cross, in the format of `like` and with its properties.
 
-    It stands for an image that cannot be read and cannot be taken for one.
+    It replaces an image that cannot be read and is not mistaken for a real one.
     """
     # Going through another format is the only copy that keeps how the frame is interlaced.
     scaler = VideoReformatter()

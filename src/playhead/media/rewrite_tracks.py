@@ -1,7 +1,7 @@
-"""Sound and subtitles of a rewritten video: copied packet for packet where the container can.
+"""Sound and subtitles of a rewritten video: copied packet by packet if the container supports it.
 
-What the container cannot hold is encoded as AAC (sound) or left out (subtitles), and said. Parts
-that the source's edit list hides are not taken over: they are not in what is shown.
+Otherwise sound is encoded as AAC and subtitles are left out, with a note. Packets that the source's
+edit list hides are not copied, except a short preroll of sound.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from playhead.media.source import Source, packets_of
 
 __all__ = ["Tracks", "kept_metadata"]
 
-# What players of these containers play; FFmpeg would write more into them than is ever read.
+# Codecs that players support in these containers; FFmpeg would write others too.
 _SOUND_OF_MP4 = {"aac", "mp3", "mp2", "ac3", "eac3", "alac", "flac", "opus"}
 _SOUND_OF_MOV = {"aac", "mp3", "ac3", "eac3", "alac"}
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -35,15 +35,15 @@ _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "
 _BITS_A_CHANNEL = 96_000
 _OF_CONTAINER = {"encoder", "major_brand", "minor_version", "compatible_brands"}
 _PREROLL = Fraction(1, 10)
-"""Seconds of hidden sound that are taken over, from which a decoder starts."""
+"""Seconds of hidden sound that are copied, which a decoder needs to start."""
 _LEAST = Fraction(1, 1000)
-"""Seconds from one packet to the next where the clock jumps back: no container's is coarser."""
+"""Seconds between two packets if the clock jumps back: no container's tick is longer."""
 _HIDDEN = 64
-"""Packets that lie in them at most."""
+"""The most packets of hidden sound."""
 
 
 class _Copied:
-    """A track whose packets are taken over as they are, their times moved."""
+    """A track whose packets are copied with shifted times."""
 
     def __init__(self, source: Stream, container: OutputContainer, moved: Fraction) -> None:
         self.target = container.add_stream_from_template(source)
@@ -56,13 +56,13 @@ class _Copied:
         self._last: int | None = None
 
     def take(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
-        """What is to be written now that this packet has come."""
+        """The packets to write after this input packet."""
         time = self._timed(packet)
         if packet.is_discard:
             self._hidden.append((time, packet))
             return
         for before, hidden in self._hidden:
-            # Hidden sound counts only where shown sound starts after it at once.
+            # Hidden sound is kept only directly before the first shown sound.
             if not self._started and time - before <= _PREROLL / self._tick:
                 yield self._moved(hidden)
         self._hidden.clear()
@@ -70,11 +70,11 @@ class _Copied:
         yield self._moved(packet)
 
     def finish(self) -> Iterator[Packet[Any]]:
-        """What is left: nothing."""
+        """The remaining packets: none."""
         return iter(())
 
     def _timed(self, packet: Packet[Any]) -> int:
-        """Give a packet without times those that follow from the ones before; when it is shown."""
+        """Set missing times from the packets before; return the presentation time."""
         dts = packet.dts if packet.dts is not None else packet.pts
         packet.dts = self._end if dts is None else dts
         packet.pts = packet.dts if packet.pts is None else packet.pts
@@ -85,7 +85,7 @@ class _Copied:
         assert packet.dts is not None
         assert packet.pts is not None
         packet.dts += self._move
-        # A jump back on the source's clock can be in no container, nor two packets on one tick.
+        # No container allows decoding times that jump back or repeat.
         if self._last is not None and packet.dts <= self._last:
             packet.dts = self._last + self._least
         packet.pts = max(packet.pts + self._move, packet.dts)
@@ -95,7 +95,7 @@ class _Copied:
 
 
 class _Encoded:
-    """A track of sound that is decoded and encoded as AAC."""
+    """A sound track that is decoded and encoded as AAC."""
 
     def __init__(self, source: AudioStream, container: OutputContainer, moved: Fraction) -> None:
         self._source = source
@@ -112,17 +112,17 @@ class _Encoded:
         self._end: Fraction | None = None
 
     def take(self, packet: Packet[Any] | None) -> Iterator[Packet[Any]]:
-        """What is to be written now that this packet has come."""
+        """The packets to write after this input packet."""
         try:
             frames = self._source.codec_context.decode(packet)
         except av.error.FFmpegError:
-            # What is missing shows as a hole in the times of what follows.
+            # The missing samples show up as a gap before the next frame.
             return
         for frame in frames:
             yield from self._of(frame)
 
     def finish(self) -> Iterator[Packet[Any]]:
-        """What decoder, resampler and encoder still hold."""
+        """Flush decoder, resampler and encoder."""
         yield from self.take(None)
         for frame in self._resampler.resample(None):
             yield from self.target.encode(frame)
@@ -130,13 +130,13 @@ class _Encoded:
 
     def _of(self, frame: AudioFrame) -> Iterator[Packet[Any]]:
         if frame.pts is not None and frame.time_base is not None:
-            # Some containers count whole packets, which cannot be cut on their own clock.
+            # Some containers count in whole packets; count in samples, so that packets can be cut.
             moment = frame.pts * frame.time_base + self._moved
             frame.pts, frame.time_base = (
                 round(moment * frame.sample_rate),
                 Fraction(1, frame.sample_rate),
             )
-            # Where recordings overlap that were joined, the first one stays.
+            # Where joined recordings overlap, keep the first.
             start, length = Fraction(frame.pts) * frame.time_base, frame.samples * frame.time_base
             if self._end is not None and start < self._end:
                 if start + length / 2 <= self._end:
@@ -149,11 +149,11 @@ class _Encoded:
 
 
 _Tracks = dict[int, _Copied | _Encoded]
-"""The tracks of one container by the index of their stream in it."""
+"""The tracks of one container by the index of their stream."""
 
 
 class _Feed:
-    """The packets of one container that are taken over, and the tracks that they go to."""
+    """The kept packets of one input container, and the tracks they go to."""
 
     def __init__(self, container: InputContainer, tracks: _Tracks) -> None:
         streams = [stream for stream in container.streams if stream.index in tracks]
@@ -162,14 +162,14 @@ class _Feed:
         self.next = next(self._packets, None)
 
     def take(self, packet: Packet[Any]) -> list[Packet[Any]]:
-        """What is to be written of the next packet, which the one after it then follows."""
+        """The packets to write for the next input packet; advances to the one after it."""
         ready = list(self.tracks[packet.stream_index].take(packet))
         self.next = next(self._packets, None)
         return ready
 
 
 class Tracks:
-    """All tracks beside the image, written as far as the images have come; close it."""
+    """All tracks except the video, written in step with it; close it."""
 
     def __init__(
         self,
@@ -183,24 +183,22 @@ class Tracks:
     ) -> None:
         self.notes: list[str] = []
         self._container, self._moved = container, moved
-        given = source.container
-        late = [*late_sound(source.path, given)] if sound else []
+        opened = source.container
+        late = [*late_sound(source.path, opened)] if sound else []
         self._late = [part for part, _ in late]
-        tracks: dict[InputContainer, _Tracks] = {given: {}}
+        tracks: dict[InputContainer, _Tracks] = {opened: {}}
         begun = {stream.id for _, streams in late for stream in streams}
         numbers = itertools.count(1)
-        for stream in given.streams.audio if sound else ():
-            if stream in sound_streams(given):
-                self._add_sound(stream, next(numbers), tracks[given])
+        for stream in opened.streams.audio if sound else ():
+            if stream in sound_streams(opened):
+                self._add_sound(stream, next(numbers), tracks[opened])
             elif stream.id not in begun:
-                self.notes.append(
-                    f"sound track {next(numbers)} is left out: nothing in it can be decoded"
-                )
+                self.notes.append(f"sound track {next(numbers)} is left out: it cannot be decoded")
         for part, streams in late:
             for stream in streams:
                 self._add_sound(stream, next(numbers), tracks.setdefault(part, {}))
-        for number, text in enumerate(given.streams.subtitles if subtitles else (), 1):
-            self._add_subtitles(text, number, tracks[given])
+        for number, text in enumerate(opened.streams.subtitles if subtitles else (), 1):
+            self._add_subtitles(text, number, tracks[opened])
         for part, taken in tracks.items():
             for any_stream in part.streams if metadata else ():
                 if any_stream.index in taken:
@@ -208,12 +206,12 @@ class Tracks:
         self._feeds = [_Feed(part, taken) for part, taken in tracks.items()]
 
     def close(self) -> None:
-        """Release what was opened beside the source."""
+        """Release the containers opened for late tracks."""
         for part in self._late:
             part.close()
 
     def write(self, until: float | None) -> None:
-        """Write what comes before a time in seconds of the target, or all that is left."""
+        """Write packets up to a time in seconds of the target, or all that are left."""
         for feed in self._feeds:
             while feed.next is not None and (until is None or self._due(feed.next, until)):
                 self._container.mux(feed.take(feed.next))
@@ -232,22 +230,22 @@ class Tracks:
                 tracks[stream.index] = _Copied(stream, self._container, self._moved)
                 return
         except ValueError:
-            # The container says itself that it does not hold this kind of sound.
+            # The container does not support this codec.
             pass
         tracks[stream.index] = _Encoded(stream, self._container, self._moved)
-        self.notes.append(f"sound track {number} ({name}) is encoded anew as AAC")
+        self.notes.append(f"sound track {number} ({name}) is re-encoded as AAC")
 
     def _add_subtitles(self, stream: Stream, number: int, tracks: _Tracks) -> None:
         try:
             tracks[stream.index] = _Copied(stream, self._container, self._moved)
         except ValueError:
             self.notes.append(
-                f"subtitle track {number} is left out: this container does not hold its kind"
+                f"subtitle track {number} is left out: the container does not support its format"
             )
 
 
 def kept_metadata(of: Stream | InputContainer) -> dict[str, str]:
-    """What a file or track says of itself, less what is about the container it was in."""
+    """The metadata of a file or track without the keys about the source container."""
     return {name: text for name, text in of.metadata.items() if name not in _OF_CONTAINER}
 
 

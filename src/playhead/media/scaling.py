@@ -1,7 +1,7 @@
 """Scaling of RGB images in memory: to a size, or into a letterbox of a size.
 
-Each channel is scaled as a grey image: as one RGB image FFmpeg's scaler halves the colour
-first, which costs up to 40 levels. Area averaging to shrink, so that no pixel goes unseen.
+Each channel is scaled as a grey image, because FFmpeg's scaler subsamples the colour of RGB images
+first, an error of up to 40 levels. Shrinking averages areas, so that every pixel counts.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from playhead.errors import MediaError
 __all__ = ["GREY", "Letterbox", "letterbox", "resize"]
 
 GREY = 114
-"""What stands on a canvas where a detector's image ends, in training as in use."""
+"""Padding value of a detector's input, in training and in prediction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """Where an image lies in its letterbox: x there = x in the image · sx + dx."""
+    """Position of an image in its letterbox: x_letterbox = x_image * sx + dx, the same for y."""
 
     sx: float
     sy: float
@@ -30,10 +30,10 @@ class Letterbox:
 
 
 def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An image (H, W, 3) at size (width, height) → (height, width, 3).
+    """Resize an image, uint8 (H, W, 3), to size (width, height) → (height, width, 3).
 
-    A size that is smaller in both directions takes the mean over the area of each new pixel, to
-    about one level; another is interpolated. Raises MediaError for what is no uint8 RGB image.
+    Shrinking in both directions takes the mean over the area of each new pixel, to about one level;
+    otherwise bilinear. Raises MediaError if the image is not uint8 RGB.
     """
     height, width = _checked(image, size)
     if (width, height) == size:
@@ -43,7 +43,7 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     scaler = VideoReformatter()
     out = np.empty((size[1], size[0], 3), np.uint8)
     for channel in range(3):
-        # A copy even where the channel looks contiguous: one pixel has any strides it likes.
+        # Copy even a contiguous channel: the strides of a one-pixel image are arbitrary.
         grey = np.array(image[..., channel], order="C", copy=True)
         frame = VideoFrame.from_numpy_buffer(grey, "gray")
         plane = scaler.reformat(frame, *size, interpolation=kernel, threads=1).planes[0]
@@ -55,9 +55,9 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
 def letterbox(
     image: NDArray[np.uint8], size: tuple[int, int], *, fill: int = 0
 ) -> tuple[NDArray[np.uint8], Letterbox]:
-    """An image (H, W, 3) as large as fits into size (width, height), centred, aspect kept.
+    """Scale an image (H, W, 3) to fit into size (width, height), centred, aspect ratio kept.
 
-    The rest is `fill`. Returns the image of that size and where the given one lies in it.
+    The rest is `fill`. Returns the letterboxed image and the position of the image in it.
     """
     height, width = _checked(image, size)
     scale = min(size[0] / width, size[1] / height)
@@ -74,11 +74,11 @@ def _checked(image: NDArray[np.uint8], size: tuple[int, int]) -> tuple[int, int]
     """Height and width of an image that can be scaled to `size`."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise MediaError(
-            f"an image of {image.dtype} {image.shape}: scaling needs uint8 (height, width, 3)"
+            f"the image is {image.dtype} {image.shape}; scaling needs uint8 (height, width, 3)"
         )
     height, width = image.shape[:2]
     if min(width, height, *size) < 1:
         raise MediaError(
-            f"an image of {width}x{height} to {size[0]}x{size[1]}: no side may be empty"
+            f"cannot scale {width}x{height} to {size[0]}x{size[1]}; sides need at least 1 pixel"
         )
     return height, width

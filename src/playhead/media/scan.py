@@ -1,7 +1,7 @@
-"""Making the table of times: packets are read once, and the start is decoded to verify them.
+"""Building the frame table: packets are read once, and the start is decoded to verify them.
 
-The packets say which frames there are. Where the decoder's first frames contradict them, or where
-the container has no true presentation times, one decoding pass says it instead.
+The packets tell which frames exist. If the decoder's first frames contradict them, or the container
+has no true presentation times, the whole video is decoded once instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["file_state", "scan", "table_of"]
 _COMPLETE_HEADERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 
 _SLACK = 1.0
-"""Seconds by which a header's duration may pass the end of every stream: writers round."""
+"""Seconds by which a header's duration may exceed the end of every stream: writers round."""
 
 HEAD = 24
 """Frames that are decoded to verify the packets: more than any decoder reorders."""
@@ -39,7 +39,7 @@ HEAD = 24
 
 @dataclass
 class _Packets:
-    """The packets of a stream in the order of decoding."""
+    """The packets of a stream in decoding order."""
 
     keys: list[int] = field(default_factory=list)
     points: list[int] = field(default_factory=list)
@@ -51,7 +51,7 @@ class _Packets:
 
 @dataclass
 class _Decoded:
-    """What the decoder gave out: identities in order, and those of packets that it refused."""
+    """Output of the decoder: identities in order, and those of packets that it refused."""
 
     keys: list[int | None] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
@@ -61,18 +61,18 @@ class _Decoded:
 
 
 def table_of(path: Path, limits: Limits, clock: Clock) -> FrameTable:
-    """The table of a file, from the cache where it is known there."""
+    """The frame table of a file, from the cache if it is there."""
     table = load_table(path) if path.is_file() else None
     if table is None:
         before = file_state(path)
         table = scan(path, limits, clock)
-        if file_state(path) == before:  # a file that is still being copied has another table soon
+        if file_state(path) == before:  # not while the file is still being copied
             save_table(path, table)
     return table
 
 
 def file_state(path: Path) -> tuple[int, int] | None:
-    """The size and time of change of a file, which tell when it is written to; None for no file."""
+    """Size and modification time, to notice changes; None if there is no such file."""
     if not path.is_file():
         return None
     status = path.stat()
@@ -80,7 +80,7 @@ def file_state(path: Path) -> tuple[int, int] | None:
 
 
 def scan(path: Path, limits: Limits, clock: Clock) -> FrameTable:
-    """Read a file's packets and make its table. Raises MediaError where no frame can be had."""
+    """Read a file's packets and build its table. Raises MediaError if no frame can be decoded."""
     source = Source(path, "pts", limits=limits, every_stream=True)
     try:
         identity, ordered = _identity(source)
@@ -92,43 +92,43 @@ def scan(path: Path, limits: Limits, clock: Clock) -> FrameTable:
             ordered = False
             packets = _read_packets(source, clock)
         if not packets.total:
-            raise MediaError(f"{path}: holds a video stream without a single image")
+            raise MediaError(f"{path}: has a video stream without a single image")
         return _table(source, packets, ordered, limits, clock)
     finally:
         source.close()
 
 
 def _identity(source: Source) -> tuple[Identity, bool]:
-    """What identifies packets in this format, and whether sorting it gives the order shown."""
+    """What identifies packets in this format, and whether it sorts in presentation order."""
     if source.synthesised:
         return "pos", False
     if source.container.format.name == "avi":
-        # An AVI counts packets. Without reordering that is the time of a frame as well.
+        # AVI counts packets. Without B-frames the count is the presentation order too.
         return "dts", not source.stream.codec_context.has_b_frames
     return "pts", True
 
 
 def _read_packets(source: Source, clock: Clock) -> _Packets:
-    found = _Packets()
+    packets = _Packets()
     by_decoding = source.identity == "pts" and "matroska" not in source.container.format.name
     for packet, gap in source.packets_after_gaps():
         clock.check()
-        found.total += 1
+        packets.total += 1
         if packet.pts is None or packet.is_discard or _shows_nothing(packet):
             continue
-        found.keys.append(packet.pts)
-        # Matroska looks times of display up, the others times of decoding.
+        packets.keys.append(packet.pts)
+        # Matroska seeks by presentation time, the others by decoding time.
         use_dts = by_decoding and packet.dts is not None
-        found.points.append(packet.dts if use_dts and packet.dts is not None else packet.pts)
-        found.durations.append(packet.duration or 0)
-        found.random_access.append(packet.is_keyframe)
+        packets.points.append(packet.dts if use_dts and packet.dts is not None else packet.pts)
+        packets.durations.append(packet.duration or 0)
+        packets.random_access.append(packet.is_keyframe)
         if gap:
-            found.after_gap.append(packet.pts)
-    return found
+            packets.after_gap.append(packet.pts)
+    return packets
 
 
 def _shows_nothing(packet: Packet[VideoStream]) -> bool:
-    """Whether a packet gives no frame; a VP8 one that only helps to decode others has a bit off."""
+    """Whether a packet gives no frame, as a VP8 packet whose show_frame bit is 0."""
     hidden = packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10
     return hidden or holds_no_image(packet)
 
@@ -136,7 +136,7 @@ def _shows_nothing(packet: Packet[VideoStream]) -> bool:
 def _table(
     source: Source, packets: _Packets, ordered: bool, limits: Limits, clock: Clock
 ) -> FrameTable:
-    """Verify the packets by the decoder's first frames, or order them by all of its frames."""
+    """Verify the packets against the decoder's first frames, or order them by decoding all."""
     head = _decode(source.path, source.identity, limits, clock, HEAD if ordered else None)
     keys = np.array(packets.keys, np.int64)
     shown = np.sort(keys) if ordered else None
@@ -148,7 +148,7 @@ def _table(
         shown = _in_order_of_decoder(keys, head)
     if head.first is None or not len(shown):
         raise MediaError(
-            f"{source.path}: none of its {packets.total} images can be decoded; "
+            f"{source.path}: none of the {packets.total} images can be decoded; "
             "the file is damaged or its format is not supported"
         )
     return _assembled(source, packets, shown, head)
@@ -189,7 +189,7 @@ def _flushed(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStr
 
 
 def _verified(shown: NDArray[np.int64], head: _Decoded) -> NDArray[np.int64] | None:
-    """The sorted packets, less leading ones that cannot be decoded; None if they contradict."""
+    """The sorted packets without undecodable leading ones; None if the decoder disagrees."""
     if head.troubled:
         return shown
     if not head.keys or head.keys[0] is None:
@@ -200,18 +200,18 @@ def _verified(shown: NDArray[np.int64], head: _Decoded) -> NDArray[np.int64] | N
 
 
 def _in_order_of_decoder(packets: NDArray[np.int64], decoded: _Decoded) -> NDArray[np.int64]:
-    """Identities as given out; refused packets are put where their turn to be decoded was."""
-    given = [key for key in decoded.keys if key is not None]
-    if len(given) < len(decoded.keys) or len(set(given)) < len(given):
-        # Frames that cannot be told apart are only counted.
+    """Identities in output order, with refused packets inserted by their decoding order."""
+    output = [key for key in decoded.keys if key is not None]
+    if len(output) < len(decoded.keys) or len(set(output)) < len(output):
+        # Frames without unique identities are only counted.
         return np.arange(len(decoded.keys), dtype=np.int64)
-    rank = {int(key): place for place, key in enumerate(packets)}
-    lost = sorted((rank[key], key) for key in set(decoded.refused) - set(given) if key in rank)
+    rank = {int(key): turn for turn, key in enumerate(packets)}
+    lost = sorted((rank[key], key) for key in set(decoded.refused) - set(output) if key in rank)
     if lost:
-        turns = np.maximum.accumulate([rank.get(key, 0) for key in given] or [0])
-        for place, key in reversed(lost):
-            given.insert(int(np.searchsorted(turns, place)), key)
-    return np.array(given, np.int64)
+        turns = np.maximum.accumulate([rank.get(key, 0) for key in output] or [0])
+        for turn, key in reversed(lost):
+            output.insert(int(np.searchsorted(turns, turn)), key)
+    return np.array(output, np.int64)
 
 
 def _assembled(
@@ -229,13 +229,13 @@ def _assembled(
     else:
         timestamps, rate, variable = "synthesised", nominal, False
         times = np.arange(len(shown)) / float(nominal)
-    place = {key: index for index, key in enumerate(packets.keys)}
-    ranks = np.array([place.get(int(key), index) for index, key in enumerate(shown)], np.int32)
+    position = {key: index for index, key in enumerate(packets.keys)}
+    ranks = np.array([position.get(int(key), index) for index, key in enumerate(shown)], np.int32)
     key_frames, points = _access(packets, shown)
-    last = packets.durations[place[int(shown[-1])]] if int(shown[-1]) in place else 0
+    last = packets.durations[position[int(shown[-1])]] if int(shown[-1]) in position else 0
     missing = max(0, _missing(source, packets), _cut_off(source, rate))
-    if source.container.format.name == "avi" and not missing and int(shown[-1]) in place:
-        last = source.stream.frames - max(packets.keys)  # as long as the clock counts on
+    if source.container.format.name == "avi" and not missing and int(shown[-1]) in position:
+        last = source.stream.frames - max(packets.keys)  # until the last tick of the header
     known = timestamps == "container" and last > 0
     return FrameTable(
         keys=shown,
@@ -258,17 +258,17 @@ def _assembled(
 
 
 def _reorder(source: Source, head: _Decoded) -> int | None:
-    """How many images the decoder holds back, where headers alone tell all the rest."""
+    """The decoder's reorder delay, for formats whose headers tell everything else."""
     if source.container.format.name not in _COMPLETE_HEADERS:
         return None
     return max(head.reorder, source.stream.codec_context.reorder_depth)
 
 
 def _missing(source: Source, packets: _Packets) -> int:
-    """How many packets the container says it holds, less those that it does hold.
+    """How many packets the container's header promises beyond those in the file.
 
-    The index of an MP4 file lists what edit lists hide as well. An AVI counts ticks of its clock,
-    of which a copy of another file may leave some empty.
+    The index of an MP4 file includes packets that edit lists hide. AVI counts ticks of its clock,
+    some of which may be empty.
     """
     match source.container.format.name:
         case "mov,mp4,m4a,3gp,3g2,mj2":
@@ -281,9 +281,9 @@ def _missing(source: Source, packets: _Packets) -> int:
 
 
 def _cut_off(source: Source, rate: Fraction) -> int:
-    """About how many frames a Matroska file ends early by, against the duration in its header.
+    """About how many frames are missing at the end of a Matroska file, by its header's duration.
 
-    Every stream must end early: sound may go on for longer than images.
+    Every stream must end early, since sound may last longer than the images.
     """
     promised = source.container.duration
     if "matroska" not in source.container.format.name or promised is None:
@@ -299,23 +299,23 @@ def _rising(keys: NDArray[np.int64]) -> bool:
 def _access(
     packets: _Packets, shown: NDArray[np.int64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Frames that start decoding, and their seek points; one whose identity repeats does not."""
+    """Frames where decoding can start, and their seek points; only those of unique identity."""
     keys, counts = np.unique(shown, return_counts=True)
-    alone = set(keys[counts == 1].tolist())
+    unique = set(keys[counts == 1].tolist())
     point = {
         key: point
         for key, point, start in zip(
             packets.keys, packets.points, packets.random_access, strict=True
         )
-        if start and key in alone
+        if start and key in unique
     }
-    found = [(index, point[key]) for index, key in enumerate(shown.tolist()) if key in point]
-    frames, points = zip(*found, strict=True) if found else ((), ())
+    starts = [(index, point[key]) for index, key in enumerate(shown.tolist()) if key in point]
+    frames, points = zip(*starts, strict=True) if starts else ((), ())
     return np.array(frames, np.int32), np.array(points, np.int64)
 
 
 def _holes(source: Source, packets: _Packets, shown: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Frames whose packet follows a gap in the bytes of the file and in an even clock."""
+    """Frames whose packet follows a gap both in the bytes of the file and in its even times."""
     resynchronises = {"mpegts", "mpeg", "matroska,webm"}
     if not packets.after_gap or source.container.format.name not in resynchronises:
         return np.empty(0, np.int32)
@@ -331,7 +331,7 @@ def _holes(source: Source, packets: _Packets, shown: NDArray[np.int64]) -> NDArr
 def _rate(
     times: NDArray[np.float64], candidates: list[Fraction | None], tick: Fraction
 ) -> tuple[Fraction, bool]:
-    """The rate that explains every time to the rounding of a tick, else the mean and variable."""
+    """(rate, variable): the constant rate that fits every time within a tick, else the mean."""
     count = len(times)
     if count < 2 or times[-1] <= 0:
         return next((rate for rate in candidates if rate), Fraction(25)), False
@@ -346,7 +346,7 @@ def _rate(
 
 
 def _layout(frame: VideoFrame) -> Layout:
-    """The image's size and, from the display matrix, how it is turned and mirrored."""
+    """The image's size and, from the display matrix, its rotation and mirroring."""
     matrix = side_data(frame).get(DISPLAY_MATRIX)
     if matrix is None:
         return Layout(frame.width, frame.height)

@@ -1,4 +1,4 @@
-"""What comes with a decoded frame beside its pixels; copied, as a change of the frame moves it."""
+"""Side data of decoded frames, copied because changing a frame invalidates it."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -15,10 +15,10 @@ _TURNS = {90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), -180: (-1,
 
 
 def side_data(frame: VideoFrame) -> dict[str, bytes]:
-    """The data of each kind, under the name that FFmpeg gives it.
+    """The side data of a frame by FFmpeg's name of its kind.
 
-    Where one kind is unknown to PyAV it gives out none (EXIF in motion JPEG is such a kind), and
-    only by how much the image is turned is known.
+    PyAV raises for all of it if it does not know one kind (such as EXIF in motion JPEG); then only
+    the display matrix is returned, from the frame's rotation.
     """
     try:
         return {data.type.name: bytes(data) for data in cast(Iterable[SideData], frame.side_data)}

@@ -1,7 +1,7 @@
-"""Source: one opened file, its first real video stream, and its packets under limits.
+"""Source: an opened file, its first real video stream, and its packets, within limits.
 
-FFmpeg reads far more than video: play lists that name other files, text drawn as images, devices.
-Only formats that hold their own media are let in, and only from a local file.
+FFmpeg reads far more than video: playlists that name other files, text rendered as images, devices.
+Only formats that contain their own media are allowed, and only local files.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ __all__ = [
 ]
 
 Identity = Literal["pts", "dts", "pos"]
-"""What tells one packet from another, wherever reading starts: its presentation time where that
-is true, its decoding time (AVI) or its place in the file (raw streams) where it is not."""
+"""What identifies a packet wherever reading starts: its presentation time if the format has true
+ones, else its decoding time (AVI) or its byte position (raw streams)."""
 
-# Formats that hold their own media. Whatever else FFmpeg knows stays out.
+# Formats that contain their own media; all others of FFmpeg are refused.
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,h264,hevc,vvc,"
     "av1,obu,ivf,m4v,mjpeg,asf,flv,live_flv,ogg,mxf,nut,gif,apng,yuv4mpegpipe,dv,rm,wtv,gxf,"
@@ -49,14 +49,14 @@ _FORMATS = (
 )
 _READ_FAILURES = 16
 _NO_LIMIT = str(10**12)
-"""Microseconds; what is analysed is limited in bytes."""
+"""Microseconds; probing is limited in bytes instead."""
 _UNEXPLAINED = 2048
-"""Bytes between two images that are no sign of loss: headers of containers."""
+"""Bytes between two images that can be container headers and not lost data."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an untrusted file may cost: pixels of an image, and seconds that one call may take."""
+    """Limits for untrusted files: pixels per image, and seconds per call."""
 
     max_pixels: int = 8192 * 8192
     max_seconds: float = 3600.0
@@ -66,7 +66,7 @@ DEFAULT_LIMITS = Limits()
 
 
 class Clock:
-    """The time limit of one call; it is looked at between packets."""
+    """The time limit of one call, checked between packets."""
 
     def __init__(self, path: Path, max_seconds: float) -> None:
         self._path = path
@@ -74,7 +74,7 @@ class Clock:
         self.restart()
 
     def restart(self) -> None:
-        """A new call begins."""
+        """Start the time of a new call."""
         self._end = time.monotonic() + self._allowed
 
     def check(self) -> None:
@@ -87,9 +87,9 @@ class Clock:
 
 
 def require_file(path: str | Path) -> Path:
-    """The path of a file that can be read more than once; MediaError for what is none.
+    """The path, if it is a regular file, which can be read more than once.
 
-    Cameras, pipes and addresses give their images only once, and what reads twice needs a file.
+    Raises MediaError for a camera, a pipe or a URL, which give their frames only once.
     """
     text = os.fspath(path)
     if text == "-" or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", text):
@@ -97,20 +97,20 @@ def require_file(path: str | Path) -> Path:
             f"{text}: is a stream, not a file, and its frames are needed twice; "
             "save it to a file first"
         )
-    found = Path(path)
-    check_file(found, "video", empty=True)
-    if not found.is_file():
+    file = Path(path)
+    check_file(file, "video", empty=True)
+    if not file.is_file():
         raise MediaError(
             f"{path}: is a device or a pipe, not a file, and its frames are needed twice; "
             "save it to a file first"
         )
-    return found
+    return file
 
 
 def check_file(path: Path, wanted: str, *, empty: bool = False) -> None:
-    """Raise MediaError where there is no file, or one that is empty, unless `empty` is allowed.
+    """Raise MediaError if there is no such file, or it is empty and `empty` is not allowed.
 
-    wanted: what the caller needs, as `video`
+    wanted: the kind of file for the message, as `video`
     """
     try:
         if path.is_dir():
@@ -124,7 +124,7 @@ def check_file(path: Path, wanted: str, *, empty: bool = False) -> None:
 
 
 def denied(path: Path) -> MediaError:
-    """The error of a file that the user who runs this may not read."""
+    """The error for a file without read permission."""
     return MediaError(
         f"{path}: Permission denied; give the user who runs this the right to read the file"
     )
@@ -133,14 +133,14 @@ def denied(path: Path) -> MediaError:
 def open_container(
     path: Path, *, probe: bool = True, start: int = 0, window: int | None = None
 ) -> InputContainer:
-    """Open a local media file; without `probe` no image is decoded to learn what it holds.
+    """Open a local media file; without `probe` no image is decoded on opening.
 
     start: the byte at which reading starts, for formats that can be read from anywhere
-    window: bytes that are read to learn what the file holds; FFmpeg's own choice where None
-    Raises MediaError with what is wrong with the file.
+    window: bytes to probe for streams; FFmpeg's default if None
+    Raises MediaError if the file cannot be opened as media.
     """
     check_file(path, "video")
-    # `file:` keeps a name such as `concat:x` from being read as an address.
+    # `file:` keeps a name such as `concat:x` from being parsed as a URL.
     try:
         return av.open(
             f"file:{os.fspath(path)}",
@@ -162,9 +162,9 @@ def open_container(
 def packets_of(
     container: InputContainer, streams: Iterable[Stream], *, alone: bool = False
 ) -> Iterator[Packet[Stream]]:
-    """Packets of these streams in the order of the file, read on after what cannot be read.
+    """Packets of these streams in file order; reading continues after errors.
 
-    alone: the container passes over all other streams, which is faster
+    alone: the container skips all other streams, which is faster
     """
     streams = list(streams)
     if alone:
@@ -181,8 +181,8 @@ def packets_of(
         except av.error.FFmpegError:
             failures += 1
         except IndexError:
-            # A stream appeared that was unknown at opening. PyAV passes over its packets, and at
-            # the end, when all others have been given out, it may look for it in its own list.
+            # A stream appeared that was unknown on opening. PyAV skips its packets, but at the end
+            # of the file it may look the stream up in its list.
             return
 
 
@@ -191,11 +191,11 @@ def _words(error: Exception) -> str:
 
 
 class Source:
-    """An open file: packets of its video stream with their identity as `pts`, and their decoder.
+    """An open file: the packets of its video stream, with their identity as `pts`, and its decoder.
 
-    every_stream: whether the packets of other streams are read as well, not passed over
-    reorder: how many images the decoder holds back, where that is known already; nothing is
-        then decoded on opening
+    every_stream: whether the packets of other streams are read too, not skipped
+    reorder: the decoder's reorder delay in images if it is known; then nothing is decoded on
+        opening
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class Source:
         self.container.close()
 
     def seek(self, point: int) -> bool:
-        """Move to `point`, in units of the identity; False where the container cannot."""
+        """Seek to `point`, in units of the identity; False if the container cannot."""
         try:
             if self.identity == "pos":
                 self.container.seek(point, unsupported_byte_offset=True)
@@ -240,30 +240,30 @@ class Source:
         return True
 
     def _keep_order(self) -> None:
-        # A decoder that was opened unprobed, or has just been emptied, may not know how many
-        # images to hold back for those that are shown before them.
+        # A decoder that was opened without probing, or was just flushed, may not know its reorder
+        # delay.
         if self._reorder is not None:
             self.stream.codec_context.reorder_depth = self._reorder
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
-        """Packets to decode, in their order, read on after what cannot be read."""
+        """Packets in decoding order; reading continues after errors."""
         for packet in packets_of(self.container, [self.stream]):
             image = cast("Packet[VideoStream]", packet)
-            # For some packets without an image the decoder reports an error.
+            # The decoder reports an error for some packets without an image.
             if not holds_no_image(image) or ends_sequence(image):
                 yield self._identified(image)
 
     def packets_after_gaps(self) -> Iterator[tuple[Packet[VideoStream], bool]]:
-        """The same, each with whether bytes were passed over before it that no packet explains."""
-        place, explained = None, 0
+        """Packets as above, each with whether unexplained bytes were skipped before it."""
+        position, explained = None, 0
         self.ends = 0.0
         for packet in packets_of(self.container, self.container.streams):
             if packet.pts is not None and packet.time_base is not None:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 self.ends = max(self.ends, end)
             if packet.stream_index == self.stream.index:
-                passed = 0 if packet.pos is None or place is None else packet.pos - place
-                place, gap = packet.pos, passed > 1.25 * explained + _UNEXPLAINED
+                passed = 0 if packet.pos is None or position is None else packet.pos - position
+                position, gap = packet.pos, passed > 1.25 * explained + _UNEXPLAINED
                 explained = 0
                 yield self._identified(cast("Packet[VideoStream]", packet)), gap
             explained += packet.size
@@ -278,13 +278,15 @@ class Source:
     def _prepare(self, limits: Limits) -> None:
         context = self.stream.codec_context
         if context is None:
-            raise MediaError(f"{self.path}: no decoder is known for its video; convert it to H.264")
+            raise MediaError(
+                f"{self.path}: there is no decoder for its video codec; convert it to H.264"
+            )
         if context.width * context.height > limits.max_pixels:
             raise LimitError(
-                f"{self.path}: images of {context.width}x{context.height} are past the limit of "
+                f"{self.path}: images of {context.width}x{context.height} exceed the limit of "
                 f"{limits.max_pixels} pixels; open a file you trust with a higher max_pixels"
             )
-        # Decoders count the padding of their buffers in.
+        # Decoders include the padding of their buffers.
         padded = (context.width + 127 & ~127) * (context.height + 127 & ~127)
         context.options = {"max_pixels": str(max(limits.max_pixels, padded))}
         context.thread_count = self.threads
@@ -293,7 +295,7 @@ class Source:
 
     @property
     def synthesised(self) -> bool:
-        """Whether the format as such holds no presentation times."""
+        """Whether the container format has no presentation times."""
         return bool(Flags(self.container.format.flags) & Flags.no_timestamps)
 
 

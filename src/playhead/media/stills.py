@@ -1,10 +1,10 @@
-"""Stills: image files, read upright and refused where they are damaged, moving or too large.
+"""Stills: image files, read upright; damaged, animated and too large ones are refused.
 
-Read are JPEG, PNG, WebP, TIFF, BMP and GIF, told by their content, whatever their name. Pixels and
-sizes are those of the displayed image: the orientation that EXIF asks for is applied.
+Reads JPEG, PNG, WebP, TIFF, BMP and GIF by content, whatever the file name. Pixels and sizes are
+those of the displayed image: the EXIF orientation is applied.
 
-Samples of 16 bits in grey become 8 bits over the whole range, or over the range that the image
-uses where that is less than a quarter of it: 10 bits stored in 16 would be black otherwise.
+16-bit grey becomes 8-bit over the whole range, or over the range that the image uses if that is
+less than a quarter of it: 10 bits stored in 16 would be black otherwise.
 """
 
 import os
@@ -49,12 +49,12 @@ OTHER_COLOUR = frozenset({"CMYK", "YCbCr"})
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 _ORIENTATION = 0x112
 _SUBFILE, _PREVIEW = 0xFE, 1
-"""A tag of TIFF, and its bit that says that this image is a smaller one of another."""
+"""A TIFF tag, and its bit for a reduced version of another image."""
 WHOLE_RANGE = (0, 65535)
 _NARROW = 4
-"""A range of samples is narrow where it is less than one part in so many of another."""
+"""A range is narrow if it is at most one part in this many of another."""
 _ON_ITS_SIDE = frozenset({5, 6, 7, 8})
-# What Pillow raises for a file that is cut off, contradicts itself, or inflates without end.
+# What Pillow raises for truncated or corrupt files and decompression bombs.
 _UNREADABLE = (
     *(OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, IndexError),
     *(struct.error, OverflowError, AttributeError, ZeroDivisionError),
@@ -62,10 +62,10 @@ _UNREADABLE = (
 
 
 def read_still(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
-    """The pixels of an image as displayed, uint8 (H, W, 3) RGB; transparency is left out.
+    """The pixels of an image as displayed, uint8 (H, W, 3) RGB; transparency is dropped.
 
-    Raises MediaError for a file that is no such image, is cut off or moves; LimitError for one
-    with more pixels than `limits` allow, before any is decoded.
+    Raises MediaError if the file is not a readable image, is truncated or animated; LimitError,
+    before decoding, if it has more pixels than `limits` allow.
     """
     with opened_still(path, limits=limits) as opened:
         return rgb_and_alpha(upright(opened))[0]
@@ -74,20 +74,20 @@ def read_still(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uin
 def still_size(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
     """The (width, height) of an image as displayed, without decoding its pixels.
 
-    A file that is cut off after its header has a size all the same. Raises as `read_still` does.
+    A file that is truncated after its header still has a size. Raises as `read_still` does.
     """
     with opened_still(path, limits=limits) as opened:
         width, height = opened.size
-        # Of a TIFF the size is that of the displayed image from the start.
+        # Pillow already gives the displayed size of a TIFF.
         turned = opened.format != "TIFF" and _orientation(opened, path) in _ON_ITS_SIDE
         return (height, width) if turned else (width, height)
 
 
 @contextmanager
 def opened_still(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Image.Image]:
-    """The image in a file, opened and not yet decoded, which holds one image of known samples.
+    """A still image, opened and checked but not yet decoded.
 
-    What goes wrong inside the block, as in decoding, is raised as MediaError or LimitError.
+    Errors inside the block, as in decoding, are raised as MediaError or LimitError.
     """
     check_file(path, "image")
     with _reading(path, limits), Image.open(path, formats=_FORMATS) as opened:
@@ -114,16 +114,16 @@ def rgb_and_alpha(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uin
 
 
 def deep_grey(image: Image.Image) -> NDArray[np.uint16] | None:
-    """The samples of an image of 16 bits in grey, (H, W), writable; None where it is no such."""
+    """The samples of a 16-bit grey image, (H, W), writable; None for any other image."""
     return np.array(image, np.uint16) if image.mode.startswith("I;16") else None
 
 
 def tone_ranges(deep: NDArray[np.uint16]) -> tuple[tuple[int, int], ...]:
-    """The ranges (black, white) at which 16-bit samples are looked at, so that nothing stays dark.
+    """The ranges (black, white) in which to show 16-bit samples, so that nothing stays dark.
 
-    The first holds every sample: all 16 bits, or from the least to the greatest sample where that
-    is narrow. A second leaves out one sample in a thousand at each end, where that is narrow beside
-    the first: few bright pixels do not keep a dark image dark.
+    The first includes every sample: all 16 bits, or minimum to maximum if that is narrow. If the
+    0.1 % to 99.9 % percentiles are narrow compared with the first, they are a second range, so that
+    a few bright pixels do not keep a dark image dark.
     """
     least, greatest = int(deep.min()), int(deep.max())
     first = (least, greatest) if _is_narrow((least, greatest), WHOLE_RANGE) else WHOLE_RANGE
@@ -148,14 +148,14 @@ def is_deep(opened: Image.Image) -> bool:
 
 
 def _orientation(opened: Image.Image, path: Path) -> int:
-    if isinstance(opened, PngImageFile) and not _says_more_after_pixels(path):
-        # Of a PNG the method of its own class decodes every pixel, to reach what may stand behind.
+    if isinstance(opened, PngImageFile) and not _has_metadata_after_pixels(path):
+        # Pillow's PNG class would decode every pixel to find EXIF after them.
         return int(Image.Image.getexif(opened).get(_ORIENTATION, 1))
     return int(opened.getexif().get(_ORIENTATION, 1))
 
 
-def _says_more_after_pixels(path: Path) -> bool:
-    """Whether a PNG has EXIF or text behind its pixels, found by stepping from chunk to chunk."""
+def _has_metadata_after_pixels(path: Path) -> bool:
+    """Whether a PNG has EXIF or text chunks after its pixels."""
     seen_pixels = False
     with path.open("rb") as file:
         file.seek(8)
@@ -170,9 +170,9 @@ def _says_more_after_pixels(path: Path) -> bool:
 
 @contextmanager
 def _reading(path: Path, limits: Limits) -> Iterator[None]:
-    """Turn what Pillow raises into errors of this project.
+    """Turn Pillow's exceptions into MediaError or LimitError.
 
-    Its warnings are of its own limit, and of damage to metadata, all of which is left out.
+    Its warnings are ignored: they are about its own pixel limit and damaged metadata.
     """
     try:
         with warnings.catch_warnings():
@@ -184,7 +184,9 @@ def _reading(path: Path, limits: Limits) -> Iterator[None]:
         raise denied(path) from error
     except UnidentifiedImageError as error:
         known = image_format(path)
-        what = "is no image" if known in (None, *_FORMATS) else f"is an image ({known}), not one"
+        what = (
+            "is not an image" if known in (None, *_FORMATS) else f"is an image ({known}), not one"
+        )
         raise MediaError(
             f"{path}: {what} that can be read here; convert it to JPEG or PNG (WebP, TIFF, BMP and "
             "GIF are read too)"
@@ -210,7 +212,7 @@ def _too_large(path: Path, got: str, limits: Limits) -> LimitError:
 def _check_still(path: Path, opened: Image.Image) -> None:
     if isinstance(opened, TiffImageFile) and opened.tag_v2.get(_SUBFILE, 0) & _PREVIEW:
         raise MediaError(
-            f"{path}: begins with a preview, as a camera's raw file does, which cannot be read "
+            f"{path}: begins with a preview, as camera raw files do, which cannot be read "
             "here; convert it to JPEG or PNG"
         )
     frames = getattr(opened, "n_frames", 1)
@@ -219,12 +221,12 @@ def _check_still(path: Path, opened: Image.Image) -> None:
     if opened.format == "TIFF":
         raise MediaError(f"{path}: has {frames} pages; save each as a TIFF of its own")
     raise MediaError(
-        f"{path}: moves ({frames} frames); save it as a video (MP4), or each frame as a PNG"
+        f"{path}: is animated ({frames} frames); save it as a video (MP4), or each frame as a PNG"
     )
 
 
 def _check_mode(path: Path, opened: Image.Image) -> None:
-    """Before decoding: samples of 12 or 32 bits and the like have no agreed black and white."""
+    """Refuse samples of 12 or 32 bits and the like, which have no agreed black and white."""
     shallow = opened.mode.startswith("I;16") and not is_deep(opened)
     if shallow or opened.mode not in GREY | COLOUR | OTHER_COLOUR:
         raise MediaError(

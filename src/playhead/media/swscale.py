@@ -1,8 +1,8 @@
-"""RGB straight into the caller's memory, by the scaler that PyAV's wheel carries.
+"""Conversion to RGB directly into the caller's array, by the libswscale in PyAV's wheel.
 
-PyAV converts into a frame of its own, which then has to be copied: at 720p that costs as much as
-the conversion. This calls the same library with the caller's buffer as its target. Where it does
-not apply, `direct_scaler` says None and the copy is made.
+PyAV converts into a new frame, which then has to be copied: at 720p that costs as much as the
+conversion. This calls the same library with the caller's buffer as its target. Where that is not
+possible, `direct_scaler` returns None and the copy is made.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ _POINTERS, _STRIDES = ctypes.c_void_p * 4, ctypes.c_int * 4
 def direct_scaler(
     frame: VideoFrame, width: int, height: int, *, kernel: int, full: bool
 ) -> "DirectScaler | None":
-    """A scaler from images like `frame` to RGB of this size; None where it does not apply.
+    """A scaler from images like `frame` to RGB of this size; None if it is not possible.
 
     kernel: the interpolation, as PyAV numbers it; full: whether the frame's range is full
     """
@@ -55,15 +55,15 @@ class DirectScaler:
             *(kernel, None, None, None),
         )
         if not self._context:
-            raise MemoryError("the scaler could not be made")
+            raise MemoryError("libswscale could not create a scaling context")
         weakref.finalize(self, scale.sws_freeContext, self._context)
-        # FFmpeg's numbers of matrices are those of the scaler; unspecified means BT.601 to it.
+        # libswscale uses FFmpeg's matrix numbers; it takes unspecified as BT.601.
         matrix = scale.sws_getCoefficients(frame.colorspace)
-        one = 1 << 16
-        scale.sws_setColorspaceDetails(self._context, matrix, int(full), matrix, 1, 0, one, one)
+        unit = 1 << 16
+        scale.sws_setColorspaceDetails(self._context, matrix, int(full), matrix, 1, 0, unit, unit)
 
     def write(self, frame: VideoFrame, out: NDArray[np.uint8]) -> None:
-        """Convert into `out`, (H, W, 3) with rows in one piece."""
+        """Convert into `out`, uint8 (H, W, 3) with contiguous rows."""
         planes = frame.planes
         self._scale.sws_scale(
             self._context,
@@ -78,7 +78,7 @@ class DirectScaler:
 
 @cache
 def _libraries() -> tuple[Any, Any] | None:
-    """Libswscale and libavutil as PyAV has loaded them; None where its build hides them."""
+    """The libswscale and libavutil that PyAV has loaded; None if they are not found."""
     scale, util = _library("swscale"), _library("avutil")
     if scale is None or util is None:
         return None
@@ -105,6 +105,6 @@ def _library(name: str) -> ctypes.CDLL | None:
                 try:
                     return ctypes.CDLL(str(path))
                 except OSError:
-                    # Another build of PyAV: images are copied then.
+                    # Another build of PyAV; images are copied instead.
                     return None
     return None

@@ -1,7 +1,7 @@
-"""The table of times: for every frame of one file its time, and how to find it again.
+"""The frame table: for every frame of a file its time, and how to seek to it.
 
-Frame k is the k-th frame that the decoder gives out. The table is made once for a file (`scan.py`)
-and kept in the cache folder under the file's path, size and time of change.
+Frame k is the k-th frame that the decoder outputs. The table is built once per file (`scan.py`) and
+cached under the file's path, size and modification time.
 """
 
 import bisect
@@ -27,14 +27,14 @@ from playhead.media.source import Identity
 __all__ = ["FrameTable", "Layout", "load_table", "save_table"]
 
 SCHEMA = 8
-# RuntimeError: a damaged header can name an encryption or a compression that zipfile lacks.
+# RuntimeError: a damaged header can name an encryption or compression unknown to zipfile.
 _UNREADABLE = (EOFError, RuntimeError, BadZipFile, zlib.error)
 _ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points", "holes")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the stored image becomes the displayed one: transposed first, then mirrored."""
+    """From the stored to the displayed image: first transposed, then mirrored."""
 
     width: int
     height: int
@@ -50,7 +50,7 @@ class Layout:
 
     @property
     def rotation(self) -> int:
-        """Degrees clockwise that the stored image is turned by to be displayed."""
+        """Degrees clockwise by which the stored image is rotated for display."""
         if self.transpose:
             return 90 if self.flip_x else 270
         return 180 if self.flip_x and self.flip_y else 0
@@ -58,17 +58,17 @@ class Layout:
 
 @dataclass(frozen=True)
 class FrameTable:
-    """N frames in the order in which they are shown.
+    """N frames in presentation order.
 
-    keys: int64 (N,), what identifies a frame's packet (see `Identity`)
+    keys: int64 (N,), identity of each frame's packet (see `Identity`)
     times: float64 (N,), seconds from the first frame
-    rank: int32 (N,), the packet's place in the order of decoding
+    rank: int32 (N,), the packet's position in decoding order
     key_frames: int32 (K,), frames at which decoding can start, rising
-    seek_points: int64 (K,), where to send the container for each of them
-    start: seconds of the first frame on the container's own clock, which sound shares
-    reorder: images that the decoder holds back; None where only a probe of the file can tell
-    missing: packets that the container promises and the file does not hold
-    holes: int32, frames before whose packets others are missing from the file
+    seek_points: int64 (K,), where to seek in the container for each of them
+    start: time of the first frame in seconds of the container, which sound shares
+    reorder: the decoder's reorder delay in images; None if the file must be probed for it
+    missing: packets that the header promises but the file does not have
+    holes: int32, frames whose packets come after missing data
     """
 
     keys: NDArray[np.int64]
@@ -96,17 +96,17 @@ class FrameTable:
         return len(self.keys)
 
     def find(self, key: int | None) -> int | None:
-        """The frame whose packet is `key`; the first of them where a file repeats a time."""
+        """The frame whose packet is `key`, the first one if keys repeat; None if there is none."""
         if key is None:
             return None
-        place = int(np.searchsorted(self.keys, key, sorter=self._sorted))
-        if place == len(self.keys):
+        index = int(np.searchsorted(self.keys, key, sorter=self._sorted))
+        if index == len(self.keys):
             return None
-        frame = int(self._sorted[place])
+        frame = int(self._sorted[index])
         return frame if self.keys[frame] == key else None
 
     def key_before(self, frame: int) -> int:
-        """The place in `key_frames` of the last key frame at or before `frame`; -1 for none."""
+        """The index in `key_frames` of the last key frame at or before `frame`; -1 for none."""
         return bisect.bisect_right(self._key_list, frame) - 1
 
     @cached_property
@@ -114,33 +114,33 @@ class FrameTable:
         return [int(frame) for frame in self.key_frames]
 
     def next_key(self, frame: int) -> int:
-        """The first key frame after `frame`; the number of frames where there is none."""
-        place = self.key_before(frame) + 1
-        return int(self.key_frames[place]) if place < len(self.key_frames) else len(self)
+        """The first key frame after `frame`; the number of frames if there is none."""
+        index = self.key_before(frame) + 1
+        return int(self.key_frames[index]) if index < len(self.key_frames) else len(self)
 
     def built_on(self, frame: int) -> NDArray[np.intp]:
-        """The frames decoded from this one's packet on, up to the next key frame's own time."""
+        """The frames decoded from this frame's packet on, before the next key frame in time."""
         end = self.next_key(frame)
         start = min(frame, int(np.searchsorted(self.settled, frame)))
         return start + np.flatnonzero(self.rank[start:end] >= self.rank[frame])
 
     def spoilt_by_holes(self) -> NDArray[np.intp]:
-        """Frames next to data that is missing from the file, and what is built on it."""
+        """Frames beside missing data, and the frames predicted from them."""
         spoilt = np.zeros(len(self), np.bool_)
         for frame in self.holes.tolist():
             before = np.flatnonzero(self.rank == self.rank[frame] - 1)
             for cut in before.tolist():
                 spoilt[self.built_on(cut)] = True
             after = self.built_on(frame)
-            # A key frame needs nothing that is gone; those shown before it may.
+            # A key frame needs no missing data; frames shown before it may.
             spoilt[after[after < frame] if frame in self.key_frames else after] = True
         return np.flatnonzero(spoilt)
 
     @cached_property
     def settled(self) -> NDArray[np.int32]:
-        """For each frame the last frame in time whose packet is not decoded after its own.
+        """For each frame the last frame whose packet is decoded no later, int32 (N,), rising.
 
-        What is wrong with a frame is known when that one has come out. Rising, int32 (N,).
+        All damage to a frame is known once that frame is out.
         """
         order = np.argsort(self.rank, kind="stable").astype(np.int32)
         settled = np.empty(len(self), np.int32)
@@ -150,22 +150,22 @@ class FrameTable:
 
 
 def load_table(path: Path) -> FrameTable | None:
-    """The table of a file as kept in the cache; None where there is none that can be used."""
+    """The cached table of a file; None if there is no usable one."""
     try:
-        with np.load(_place(path), allow_pickle=False) as stored:
+        with np.load(_cache_path(path), allow_pickle=False) as stored:
             meta = json.loads(stored["meta"].tobytes())
             return _unpacked({name: stored[name] for name in _ARRAYS}, meta)
     except (*_UNREADABLE, StorageError, OSError, ValueError, KeyError, TypeError):
-        # A cache that does not read is as good as none: the table is made again.
+        # An unreadable cache file counts as missing: the table is built again.
         return None
 
 
 def save_table(path: Path, table: FrameTable) -> None:
-    """Keep a table in the cache; a cache that cannot be written costs time, not the work."""
+    """Store a table in the cache; errors of writing are ignored, as the table can be rebuilt."""
     simple = [entry.name for entry in fields(table) if entry.init and entry.name not in _ARRAYS]
     meta: dict[str, Any] = {name: getattr(table, name) for name in simple}
     meta |= {"schema": SCHEMA, "layout": asdict(table.layout), "rate": str(table.rate)}
-    with contextlib.suppress(StorageError), atomic_path(_place(path)) as temporary:
+    with contextlib.suppress(StorageError), atomic_path(_cache_path(path)) as temporary:
         np.savez(
             temporary,
             allow_pickle=False,
@@ -176,17 +176,17 @@ def save_table(path: Path, table: FrameTable) -> None:
 
 def _unpacked(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> FrameTable:
     if meta.pop("schema") != SCHEMA:
-        raise ValueError("a table of another schema")
+        raise ValueError("the table has another schema")
     if len({len(arrays[name]) for name in ("keys", "times", "rank")}) != 1:
-        raise ValueError("columns of different lengths")
+        raise ValueError("the columns differ in length")
     layout, rate = Layout(**meta.pop("layout")), Fraction(meta.pop("rate"))
     values: dict[str, Any] = {**arrays, **meta}
     return FrameTable(**values, layout=layout, rate=rate)
 
 
-def _place(path: Path) -> Path:
+def _cache_path(path: Path) -> Path:
     status = path.stat()
-    # The decoder's version takes part: what it gives out is what the table says.
+    # The decoder's version is included, because its output defines the frames.
     parts = (str(path.resolve()), status.st_size, status.st_mtime_ns, SCHEMA, av.__version__)
     name = hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
     return cache_folder() / "tables" / f"{name}.npz"

@@ -1,7 +1,7 @@
 """Video: a file as numbered frames with times, read exactly.
 
-Frame k is the k-th frame that the decoder gives out, however it is reached. Everything that turns
-a frame into a time or a time into a frame asks the table here.
+Frame k is the k-th frame that the decoder outputs, however it is reached. All conversions between
+frames and times use the table of the video.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,12 +33,12 @@ def open_video(
     max_pixels: int = DEFAULT_LIMITS.max_pixels,
     max_seconds: float = DEFAULT_LIMITS.max_seconds,
 ) -> "Video":
-    """Open a video and know all its frames; the first time reads the file once.
+    """Open a video and index all its frames; the first time reads the file once.
 
-    threads: decoding threads, 0 for one a core
+    threads: decoding threads, 0 for one per core
     max_pixels: the largest image that is decoded
     max_seconds: the longest that opening, one `read` or one step of a `stream` may take
-    Raises MediaError for what is no readable video, LimitError for what is past a limit.
+    Raises MediaError if the file is not a readable video, LimitError if it exceeds a limit.
 
     >>> from playhead import open_video
     >>> with open_video("match.mp4") as video:
@@ -59,7 +59,7 @@ def open_video(
 class Video:
     """An open video; close it, or use it as a context manager.
 
-    One Video serves one thread of one process: each worker opens its own.
+    Use a Video in only one thread of one process: each worker opens its own.
     """
 
     def __init__(
@@ -96,17 +96,17 @@ class Video:
 
     @property
     def table(self) -> FrameTable:
-        """What is known of every frame: its identity in the file, its time, its key frame."""
+        """The table of all frames: identity in the file, time, key frames."""
         return self._table
 
     @property
     def frames(self) -> int:
-        """How many frames there are."""
+        """The number of frames."""
         return len(self._table)
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Seconds from the first frame to each frame, float64 (frames,)."""
+        """The time of each frame in seconds from the first, float64 (frames,)."""
         return self._table.times
 
     @property
@@ -126,7 +126,7 @@ class Video:
 
     @property
     def timestamps(self) -> Literal["container", "synthesised"]:
-        """Where the times come from: the container, or made from the rate."""
+        """Whether the times come from the container or are computed from the rate."""
         return self._table.timestamps
 
     @property
@@ -141,30 +141,30 @@ class Video:
 
     @property
     def rotation(self) -> int:
-        """Degrees clockwise that reading turns the stored image by: 0, 90, 180 or 270."""
+        """Degrees clockwise by which reading rotates the stored image: 0, 90, 180 or 270."""
         return self._table.layout.rotation
 
     @property
     def has_audio(self) -> bool:
-        """Whether the file holds sound."""
+        """Whether the file has sound."""
         return self._table.has_audio
 
     @property
     def damage(self) -> tuple[Damage, ...]:
-        """Ranges of frames that are known, so far, to be unreadable; `inspect` finds them all."""
+        """Ranges of frames found unreadable so far; `check` finds them all."""
         known = self._log.ranges()
         if not self._table.missing:
             return known
         end = self.frames + self._table.missing
-        return (*known, Damage(self.frames, end, "the file does not hold them"))
+        return (*known, Damage(self.frames, end, "the file ends before them"))
 
     @property
     def missing(self) -> int:
-        """How many frames the container promises at its end that the file does not hold."""
+        """How many frames at the end the header promises but the file does not have."""
         return self._table.missing
 
     def nearest(self, times: NDArray[np.float64]) -> NDArray[np.int32]:
-        """For each time in seconds the nearest frame; of two equally near the earlier."""
+        """For each time in seconds the nearest frame; in a tie the earlier."""
         wanted = np.asarray(times, np.float64)
         if np.isnan(wanted).any():
             raise MediaError(f"{self.path}: a time is not a number; give seconds")
@@ -178,12 +178,12 @@ class Video:
         size: tuple[int, int] | None = None,
         out: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """Exactly these frames, in any order and with repeats.
+        """Read exactly these frames, in any order and with repeats.
 
-        pixels: "rgb" gives uint8 (N, H, W, 3), "luma" uint8 (N, H, W)
-        size: (width, height) to scale to; the displayed size where None
+        pixels: "rgb" returns uint8 (N, H, W, 3), "luma" uint8 (N, H, W)
+        size: (width, height) to scale to; the displayed size if None
         out: an array of that shape to write into, which is returned
-        Raises MediaError for a frame that does not exist, DamagedError for one that cannot be read.
+        Raises MediaError if a frame does not exist, DamagedError if one cannot be read.
         """
         self._clock.restart()
         wanted = self._checked(frames)
@@ -193,26 +193,24 @@ class Video:
             out = np.empty(shape, np.uint8)
         elif out.shape != shape or out.dtype != np.uint8:
             raise MediaError(
-                f"{self.path}: out is {out.dtype} {out.shape}, the frames need uint8 {shape}"
+                f"{self.path}: out is {out.dtype} {out.shape}; the frames need uint8 {shape}"
             )
-        places = {
-            int(wanted[place]): place for place in np.argsort(-wanted, kind="stable").tolist()
-        }
+        rows = {int(wanted[row]): row for row in np.argsort(-wanted, kind="stable").tolist()}
         written = set()
 
         def write(k: int, frame: VideoFrame) -> bool:
-            if k not in places:
+            if k not in rows:
                 return False
-            converter.write(frame, out[places[k]])
+            converter.write(frame, out[rows[k]])
             written.add(k)
             return True
 
-        for k in sorted(places):
+        for k in sorted(rows):
             if not self._cursor.bring(k, write, taken=k in written):
                 raise self._unreadable(k)
-        for place, k in enumerate(wanted.tolist()):
-            if places[k] != place:
-                out[place] = out[places[k]]
+        for row, k in enumerate(wanted.tolist()):
+            if rows[k] != row:
+                out[row] = out[rows[k]]
         return out
 
     def stream(
@@ -224,10 +222,10 @@ class Video:
         size: tuple[int, int] | None = None,
         wanted: NDArray[np.integer] | None = None,
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Readable frames of [start, stop) in order, each as (frame, image), in constant memory.
+        """Yield (k, image) for the readable frames of [start, stop) in order, in constant memory.
 
-        wanted: sorted frames to give out; the others are decoded as needed, never converted
-        Frames that cannot be read are left out and noted in `damage`.
+        wanted: sorted frames to yield; the others are decoded as needed, never converted
+        Frames that cannot be read are skipped and added to `damage`.
         """
         stop = self.frames if stop is None else min(stop, self.frames)
         converter = self._converter(pixels, size)
@@ -251,10 +249,9 @@ class Video:
                 del ready[old]
 
     def decoded(self, start: int = 0) -> Iterator[tuple[int, VideoFrame | None]]:
-        """Every frame from `start` on as the decoder gives it out, unconverted and in order.
+        """Yield (k, frame) from `start` on in order, unconverted; None if frame k cannot be read.
 
-        None stands for a frame that cannot be read. The decoder may still need the pixels of one:
-        `make_writable` before they are changed.
+        The decoder may still need the pixels of a frame: call `make_writable` before changing them.
         """
         ready: dict[int, VideoFrame] = {}
         for k in range(start, self.frames):
@@ -281,7 +278,7 @@ class Video:
                 advance(1)
 
     def require_unchanged(self) -> None:
-        """Raise MediaError where the file was written to after it was opened."""
+        """Raise MediaError if the file has changed since it was opened."""
         if file_state(self.path) != self._state:
             raise MediaError(
                 f"{self.path}: the file changed while it was read; wait until it is complete and "
@@ -308,7 +305,7 @@ class Video:
         for k in wanted[(wanted < 0) | (wanted >= self.frames)][:1]:
             raise MediaError(
                 f"{self.path}: frame {k} is past the last frame ({self.frames - 1}); the numbers "
-                "may be of another cut: see `playhead info`"
+                "may belong to another cut: see `playhead info`"
                 if k >= 0
                 else f"{self.path}: frame {k} does not exist; frames count from 0"
             )
@@ -322,7 +319,7 @@ class Video:
 
     def _converter(self, pixels: Pixels, size: tuple[int, int] | None) -> Converter:
         if pixels not in ("rgb", "luma"):
-            raise MediaError(f'{self.path}: pixels are "{pixels}"; "rgb" and "luma" are known')
+            raise MediaError(f'{self.path}: pixels are "{pixels}"; choose "rgb" or "luma"')
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise MediaError(
                 f"{self.path}: size is {size}; (width, height) of at least 1 is needed"

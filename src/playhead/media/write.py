@@ -1,7 +1,7 @@
-"""Writing video: numbered images and sound in, a whole file or none out.
+"""Writing video from images and sound, atomically: a complete file or none.
 
-Frames come at a constant rate, or each with its own time. Luma is written as the Y plane untouched;
-RGB is converted by BT.709 in limited range, and the file says so.
+Frames have a constant rate, or each its own time. Luma is written unchanged as the Y plane; RGB is
+converted by BT.709 in limited range, and tagged so.
 """
 
 from collections.abc import Sequence
@@ -36,17 +36,17 @@ _SMALL = 320 * 240
 
 
 class VideoWriter:
-    """Encodes frames into `path`, which appears only when the block ends well.
+    """Encodes frames into `path`, which appears only when the block succeeds.
 
         with VideoWriter(path, 448, 256, rate=25) as writer:
             writer.write(image)
 
-    rate: frames per second; None when every frame is written with its own time
-    times: the presentation times in seconds, one a frame, instead of a rate
+    rate: frames per second; None if every frame is written with its own time
+    times: the presentation times in seconds, one per frame, instead of a rate
     codec: h264, hevc, vp9 or mpeg4; crf: quality, lower is better and larger
     preset: the encoder's speed, as in x264; gop: frames between key frames
     audio: (float32 (channels, N), samples per second), starting with the first frame
-    Raises MediaError for a frame that does not fit, StorageError where the disk refuses.
+    Raises MediaError for a frame of the wrong shape or time, StorageError if writing fails.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class VideoWriter:
         self._stack.__exit__(kind, error, trace)
 
     def write(self, frame: NDArray[np.uint8], time: Fraction | float | None = None) -> None:
-        """Add a frame: uint8 (H, W, 3) RGB or (H, W) luma; `time` in seconds without a rate."""
+        """Add a frame: uint8 (H, W, 3) RGB or (H, W) luma; `time` in seconds if without a rate."""
         image = self._image(frame)
         moment = self._moment(time)
         image.pts, image.time_base = round(moment / self._tick), self._tick
@@ -104,7 +104,9 @@ class VideoWriter:
 
     def _check_arguments(self, codec: str, audio: tuple[NDArray[np.float32], int] | None) -> None:
         if codec not in _ENCODERS:
-            raise MediaError(f'{self._path}: codec is "{codec}"; known are {", ".join(_ENCODERS)}')
+            raise MediaError(
+                f'{self._path}: codec is "{codec}"; choose from {", ".join(_ENCODERS)}'
+            )
         if self._rate is not None and self._times is not None:
             raise MediaError(f"{self._path}: has a rate and times; give one of them")
         if self._rate is not None and self._rate <= 0:
@@ -131,7 +133,7 @@ class VideoWriter:
         nominal = self._rate or Fraction(25)
         video = cast(VideoStream, container.add_stream(_ENCODERS[codec], rate=nominal))
         video.width, video.height = self._width, self._height
-        # Halved chroma needs even sizes.
+        # 4:2:0 needs even sizes.
         odd = self._width % 2 or self._height % 2
         self._format = "yuv444p" if odd else "yuv420p"
         video.pix_fmt = self._format
@@ -200,7 +202,7 @@ class VideoWriter:
         )
 
     def _write_sound(self, until: Fraction | None) -> None:
-        """Encode sound up to a time, all that is left where it is None."""
+        """Encode sound up to a time, or all that is left if it is None."""
         if self._sound is None or self._audio is None:
             return
         samples, rate = self._sound
@@ -226,7 +228,7 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish the file, or where something went wrong only let go of it."""
+        """Finish the file, or only release it after an error."""
         if kind is None and self._count == 0:
             self._release()
             raise MediaError(f"{self._path}: not a single frame was written")
@@ -246,15 +248,15 @@ class VideoWriter:
         try:
             self._container.close()
         except av.error.FFmpegError:
-            # The file is about to be removed; why it failed has been said already.
+            # The file is about to be removed, and the first error is being raised.
             return
 
     def _refused(self, error: av.error.FFmpegError) -> Exception:
         words = error.strerror or str(error)
         if isinstance(error, OSError):
             return StorageError(
-                f"{self._path}: writing failed ({words}); free space or choose another place; "
-                "what stood there before still stands"
+                f"{self._path}: writing failed ({words}); free space or choose another folder; "
+                "an existing file there is unchanged"
             )
         return MediaError(f"{self._path}: the encoder refused frame {self._count}: {words}")
 
@@ -262,7 +264,7 @@ class VideoWriter:
 def _encoder_options(codec: str, options: dict[str, str]) -> dict[str, str]:
     match codec:
         case "h264":
-            # With its macroblock tree x264 does not repeat itself to the last bit.
+            # With its macroblock tree x264 is not deterministic.
             return {"x264-params": "mbtree=0"} | options
         case "hevc":
             return {"x265-params": "log-level=none"} | options
