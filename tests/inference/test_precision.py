@@ -28,7 +28,7 @@ def test_auto_is_bf16_only_where_the_processor_has_it(
 ) -> None:
     class Core:
         def get_property(self, device: str, name: str) -> list[str]:
-            return ["FP32", "BF16"]
+            return ["FP32", "BF16"]  # and no FP16
 
     monkeypatch.setattr(runtime, "native_bf16", lambda: native)
     monkeypatch.setattr(runtime, "openvino_core", Core)
@@ -36,6 +36,8 @@ def test_auto_is_bf16_only_where_the_processor_has_it(
     assert cpu_precision("auto") == taken
     assert torch_precision("auto", torch.device("cpu")) == taken
     assert cpu_precision("fp32") == "fp32"
+    with pytest.raises(PlayheadError, match="fp16: this processor does not compute in it"):
+        cpu_precision("fp16")
 
 
 def test_an_unknown_precision_names_the_known_ones() -> None:

@@ -71,7 +71,7 @@ def test_a_graph_that_is_none_is_a_bundle_error(bundle: Bundle, tmp_path: Path) 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_a_precision_is_what_the_caller_says_or_refused(bundle: Bundle, precision: str) -> None:
     if not cpu_has(precision.upper()):
-        with pytest.raises(PlayheadError, match=f"precision {precision}: this CPU"):
+        with pytest.raises(PlayheadError, match=f"precision {precision}: this processor"):
             open_backend(bundle, device="cpu", precision=precision)
         return
     exact = OpenVinoBackend(bundle, threads=1).run("encode", stacks(3))

@@ -166,21 +166,23 @@ def openvino_core() -> Any:
 
 
 def cpu_precision(choice: PrecisionChoice) -> Precision:
-    """What OpenVINO computes with on this processor, see `inference.precision`."""
-    if choice != "auto":
-        return choice
+    """What OpenVINO computes with on this processor, see `inference.precision`.
+
+    Raises PlayheadError for a precision that the processor lacks.
+    """
     able = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if native_bf16() and "BF16" in able else "fp32"
+    if choice == "auto":
+        return "bf16" if native_bf16() and "BF16" in able else "fp32"
+    if choice.upper() not in able:
+        raise PlayheadError(
+            f"precision {choice}: this processor does not compute in it; use auto or fp32"
+        )
+    return choice
 
 
 def cpu_options(threads: int, streams: int, precision: Precision) -> dict[str, Any]:
     """Everything explicit: results and speed must not hang on what OpenVINO guesses."""
     types = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
-    able = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if precision.upper() not in able:
-        raise PlayheadError(
-            f"precision {precision}: this CPU computes {', '.join(able)}; use fp32 instead"
-        )
     return {
         "INFERENCE_PRECISION_HINT": types[precision],
         "EXECUTION_MODE_HINT": "PERFORMANCE",

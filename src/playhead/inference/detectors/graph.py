@@ -19,6 +19,7 @@ from playhead.inference.runtime import (
     THREADS_PER_IMAGE,
     available_cores,
     cpu_options,
+    cpu_precision,
     openvino_core,
 )
 from playhead.inference.weights import weight_path
@@ -60,7 +61,7 @@ class Graph:
         self._path = weight_path(name)
         self._preparation = preparation
         self._threads = threads or available_cores()
-        self._precision: Precision = precision
+        self._precision: Precision = cpu_precision(precision)
         self._requests: OrderedDict[tuple[int, int, int], list[Any]] = OrderedDict()
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], ...]]:
