@@ -199,20 +199,20 @@ def test_few_decoders_stay_open_and_pickles_hold_none(good, broken, tmp_path):
     decoded = DecodedFrames([good, broken, good], SIZE, keep=2, folder=tmp_path)
     for video in (0, 1, 2, 0, 2, 1):
         assert numbers(decoded.read(video, np.array([5]))) == [5]
-    assert len(decoded._open.things) == 2
+    assert len(decoded._open.opened) == 2
     copy = pickle.loads(pickle.dumps(decoded))
-    assert not copy._open.things
+    assert not copy._open.opened
     assert numbers(copy.read(1, np.array([7]))) == [7]
 
 
 def test_a_forked_process_opens_its_own_decoder(good, tmp_path):
     decoded = DecodedFrames([good], SIZE, folder=tmp_path)
     decoded.read(0, np.array([5]))
-    parent, (ours, theirs) = decoded._open.things[0], multiprocessing.Pipe()
+    parent, (ours, theirs) = decoded._open.opened[0], multiprocessing.Pipe()
 
     def child():
         images = decoded.read(0, np.array([9]))
-        theirs.send((numbers(images), decoded._open.things[0] is parent))
+        theirs.send((numbers(images), decoded._open.opened[0] is parent))
 
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()

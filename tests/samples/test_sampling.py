@@ -99,7 +99,7 @@ def test_stage_three_weights_equal_the_recipe_written_out_frame_by_frame():
 
 
 def test_scores_of_another_grid_are_refused():
-    with pytest.raises(LabelError, match="same grid"):
+    with pytest.raises(LabelError, match="same video and grid"):
         sampling_weights([grid_of(100)], [at(10)], SamplingConfig(), scores=[np.zeros((99, 2))])
 
 

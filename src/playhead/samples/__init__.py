@@ -1,1 +1,1 @@
-"""From videos and labels to training samples."""
+"""Training samples from videos and labels: grids, windows, sampling, cache, augmentation."""

@@ -1,7 +1,4 @@
-"""The configuration of augmentation: how likely and how strong each change is. Torch-free.
-
-`transforms.py` carries it out.
-"""
+"""The configuration of augmentation, torch-free; `transforms.py` applies it."""
 
 from typing import Annotated, Self
 
@@ -15,12 +12,12 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class AugmentationConfig(Settings):
-    """How likely and how strong each change is; the defaults are the recipe's."""
+    """Probability and strength of each change; the defaults are the recipe's."""
 
     camera: Probability = Field(0.2, description="probability of a simulated camera move")
-    camera_degrees: float = Field(2.5, ge=0, description="largest angle at its two ends")
+    camera_degrees: float = Field(2.5, ge=0, description="largest angle at its start and end")
     camera_shift: tuple[float, float] = Field(
-        (0.1, 0.05), description="largest shift at its two ends, in widths and heights"
+        (0.1, 0.05), description="largest shift at its start and end, in widths and heights"
     )
     camera_zoom: tuple[float, float] = Field((0.95, 1.05), description="range of its scale")
 
@@ -31,21 +28,21 @@ class AugmentationConfig(Settings):
     crop_area: tuple[float, float] = Field((0.9, 1.0), description="share of the image kept")
     crop_aspect: float = Field(1.1, ge=1, description="largest change of width against height")
 
-    flip: Probability = Field(0.5, description="probability of left and right changing places")
+    flip: Probability = Field(0.5, description="probability of a horizontal flip")
 
-    sharpness: Probability = Field(0.2, description="probability of another sharpness")
+    sharpness: Probability = Field(0.2, description="probability of a change of sharpness")
     sharpness_range: tuple[float, float] = Field(
         (0.0, 2.0), description="0 smooths, 1 leaves it as it is, 2 sharpens"
     )
     blur: Probability = Field(0.2, description="probability of motion blur")
     blur_pixels: float = Field(
-        11, ge=1, description="longest trace of a point, in an image 1280 wide"
+        11, ge=1, description="longest blur, in pixels of an image 1280 wide"
     )
     blur_degrees: float = Field(7.5, ge=0, le=90, description="largest angle to the horizontal")
 
-    brightness: Probability = Field(0.3, description="probability of another brightness")
+    brightness: Probability = Field(0.3, description="probability of a change of brightness")
     brightness_change: float = Field(0.2, ge=0, le=1, description="largest, of the full range")
-    contrast: Probability = Field(0.3, description="probability of another contrast")
+    contrast: Probability = Field(0.3, description="probability of a change of contrast")
     contrast_range: tuple[float, float] = Field((0.8, 1.2), description="about the window's mean")
     posterise: Probability = Field(0.2, description="probability of fewer grey levels")
     posterise_bits: tuple[int, int] = Field((3, 7), description="fewest and most bits kept, of 8")

@@ -1,8 +1,8 @@
-"""Frames for training: from a memory-mapped cache at a small size, or straight from the videos.
+"""Frames for training: from a memory-mapped cache at a small size, or directly from the videos.
 
-Small training sizes are decoded once into one file per video; a window then costs microseconds
-instead of a seek. A cache file is complete or absent, and belongs to exactly one state of one video
-file at one size. Frames that could not be decoded are marked, never filled in.
+Videos are decoded once, at the training size, into one file each; a window then costs microseconds
+instead of a seek. A cache file is written atomically and belongs to one version of one video at one
+size. Frames that could not be decoded are marked, never filled in.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ Size = tuple[int, int]
 Points = NDArray[np.bool_]
 
 MAGIC = b"PHFRAME1"
-"""The end of every cache file; the digit rises when the layout changes."""
+"""The last bytes of every cache file; the digit is the version of the layout."""
 
 RESERVE = 64 * 2**20
-"""Bytes of a disk that a cache leaves free."""
+"""Bytes that the cache leaves free on its disk."""
 
 T = TypeVar("T")
 
@@ -45,18 +45,18 @@ class FrameSource(Protocol):
     """Width and height."""
 
     def __len__(self) -> int:
-        """How many videos there are."""
+        """The number of videos."""
 
     def readable(self, video: int) -> Points:
-        """Bool (N,), one a frame of the video: False where it cannot be decoded."""
+        """Bool (N,), one per frame of the video: False if it cannot be decoded."""
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """(T, H, W) or (T, H, W, 3): these frames, in order; DamagedError for an unreadable one."""
+        """These frames, (T, H, W) or (T, H, W, 3). Raises DamagedError if one is unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEstimate:
-    """What a cache will take: bytes still to write, bytes free on its disk, videos to decode."""
+    """The cost of a cache: bytes to write, bytes free on its disk, videos and frames to decode."""
 
     needed: int
     free: int
@@ -64,7 +64,7 @@ class CacheEstimate:
     frames: int
 
     def check(self, folder: Path) -> None:
-        """StorageError where the disk of `folder` is too full."""
+        """Raise StorageError if the disk of `folder` has too little space."""
         if self.needed + RESERVE > self.free:
             raise StorageError(
                 f"{folder}: the frame cache needs {self.needed / 1e6:,.0f} MB and "
@@ -76,7 +76,7 @@ class CacheEstimate:
 def estimate_cache(
     videos: Sequence[Path], size: Size, *, pixels: Pixels = "luma", folder: Path | None = None
 ) -> CacheEstimate:
-    """How much a cache of these videos at `size` would still take, and how much is free."""
+    """The space that a cache of these videos at `size` still needs, and the free space."""
     home = _home(folder)
     missing = _missing(videos, size, pixels, home)
     frames = 0
@@ -88,7 +88,7 @@ def estimate_cache(
 
 
 class CachedFrames:
-    """Frames from cache files, memory-mapped: processes share the pages, and hold only paths."""
+    """Frames from memory-mapped cache files, shared between processes."""
 
     def __init__(
         self, files: Sequence[Path], names: Sequence[str], size: Size, pixels: Pixels = "luma"
@@ -108,10 +108,10 @@ class CachedFrames:
         pixels: Pixels = "luma",
         folder: Path | None = None,
     ) -> "CachedFrames":
-        """Decode what is not cached yet, in constant memory, and open the cache.
+        """Decode the videos that are not cached yet, in constant memory, and open the cache.
 
-        size: width, height of the cached frames; folder: None for the user's cache folder.
-        Raises StorageError where the disk is too full, MediaError for a video that cannot be used.
+        size: (width, height) of the cached frames; folder: by default the user's cache folder
+        Raises StorageError if the disk is too full, MediaError if a video cannot be read.
         """
         home = _home(folder)
         missing = _missing(videos, size, pixels, home)
@@ -126,16 +126,16 @@ class CachedFrames:
         return len(self.files)
 
     def readable(self, video: int) -> Points:
-        """Bool (N,): False where a frame of the video could not be decoded."""
+        """Bool (N,): False if a frame of the video could not be decoded."""
         return self._open(video)[1]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """A copy of these frames; DamagedError where one could not be decoded."""
+        """A copy of these frames. Raises DamagedError if one could not be decoded."""
         pixels, readable = self._open(video)
         if frames.size and not 0 <= frames.min() <= frames.max() < len(pixels):
             raise MediaError(
-                f"{self.names[video]}: frames {frames.min()} to {frames.max()} were asked for, "
-                f"it has 0 to {len(pixels) - 1}"
+                f"{self.names[video]}: frames {frames.min()} to {frames.max()} were requested, "
+                f"but it has 0 to {len(pixels) - 1}"
             )
         if not readable[frames].all():
             raise DamagedError(
@@ -149,9 +149,9 @@ class CachedFrames:
 
 
 class DecodedFrames:
-    """Frames decoded from the videos when they are asked for; each process has its own decoders.
+    """Frames decoded from the videos on request; each process has its own decoders.
 
-    A first pass over each video finds its unreadable frames, and is remembered in the cache folder.
+    A first pass over each video finds its unreadable frames; the result is cached.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class DecodedFrames:
         keep: int = 8,
         folder: Path | None = None,
     ) -> None:
-        """size: width, height of the frames; keep: decoders that stay open in a process."""
+        """size: (width, height) of the frames; keep: the most decoders that stay open."""
         self.videos = tuple(videos)
         self.size = size
         self.pixels: Pixels = pixels
@@ -174,62 +174,62 @@ class DecodedFrames:
         return len(self.videos)
 
     def readable(self, video: int) -> Points:
-        """Bool (N,): False where a frame of the video cannot be decoded."""
+        """Bool (N,): False if a frame of the video cannot be decoded."""
         path = self.videos[video]
         target = cache_file(path, (0, 0), _home(self.folder), "luma")
         if not target.exists():
-            with progress(f"Looking for damage in {path.name}", None) as bar:
+            with progress(f"Checking {path.name} for damage", None) as bar:
                 _decode(path, target, (0, 0), "luma", advance=bar.advance)
         return _map(target, (0, 0), "luma")[1]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """These frames, decoded; DamagedError where one cannot be."""
+        """Decode these frames. Raises DamagedError if one cannot be decoded."""
         opened = self._open.get(video, lambda: open_video(self.videos[video]))
         wanted = [int(frame) for frame in frames]
         return opened.read(wanted, pixels=self.pixels, size=self.size)
 
 
 class _Recent(Generic[T]):
-    """The few most recently used of many things that are dear to open, for one process.
+    """An LRU cache of opened resources for one process.
 
-    Neither pickling nor forking carries an opened thing into another process.
+    After pickling or forking, the other process starts with an empty cache.
     """
 
     def __init__(self, limit: int, close: Callable[[T], None] | None = None) -> None:
         self.limit = limit
         self.close = close
-        self.things: OrderedDict[int, T] = OrderedDict()
+        self.opened: OrderedDict[int, T] = OrderedDict()
         self.process = os.getpid()
         self.inherited: list[OrderedDict[int, T]] = []
 
     def get(self, key: int, make: Callable[[], T]) -> T:
         if self.process != os.getpid():
-            # Kept, not closed: a decoder's threads do not live on in a forked child, and freeing
+            # Kept, not closed: the threads of a decoder do not exist in a forked child, and closing
             # it there would wait for them.
-            self.inherited.append(self.things)
-            self.things, self.process = OrderedDict(), os.getpid()
-        if key not in self.things:
-            self.things[key] = make()
-            if len(self.things) > self.limit:
-                _, oldest = self.things.popitem(last=False)
+            self.inherited.append(self.opened)
+            self.opened, self.process = OrderedDict(), os.getpid()
+        if key not in self.opened:
+            self.opened[key] = make()
+            if len(self.opened) > self.limit:
+                _, oldest = self.opened.popitem(last=False)
                 if self.close is not None:
                     self.close(oldest)
-        self.things.move_to_end(key)
-        return self.things[key]
+        self.opened.move_to_end(key)
+        return self.opened[key]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_Recent, (self.limit, self.close))
 
 
 def cache_file(video: Path, size: Size, home: Path, pixels: Pixels) -> Path:
-    """Where the frames of a video in its present state are cached at `size`."""
+    """The cache file of the current version of a video at `size`."""
     try:
         status = video.stat()
     except OSError as error:
         raise MediaError(f"{video}: cannot be read: {error.strerror}; check the path") from error
-    place = f"{video.resolve()}|{size[0]}x{size[1]}|{pixels}"
+    source = f"{video.resolve()}|{size[0]}x{size[1]}|{pixels}"
     state = f"{status.st_size}|{status.st_mtime_ns}|{MAGIC!r}"
-    return home / f"{_digest(place)}-{_digest(state)}.frames"
+    return home / f"{_digest(source)}-{_digest(state)}.frames"
 
 
 def _digest(text: str) -> str:
@@ -242,14 +242,13 @@ def _home(folder: Path | None) -> Path:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"{home}: cannot be made ({error.strerror}); set PLAYHEAD_CACHE to a folder you can "
-            "write"
+            f"{home}: cannot be created ({error.strerror}); set PLAYHEAD_CACHE to a writable folder"
         ) from error
     return home
 
 
 def _missing(videos: Sequence[Path], size: Size, pixels: Pixels, home: Path) -> dict[Path, Path]:
-    """The cache files that are still to be made, each with its video."""
+    """The missing cache files, each with its video."""
     files = {cache_file(path, size, home, pixels): path for path in videos}
     return {file: path for file, path in files.items() if not file.exists()}
 
@@ -270,9 +269,9 @@ def _decode(
     threads: int = 1,
     advance: Callable[[float], None] | None = None,
 ) -> None:
-    """Decode one video into a cache file: the frames, readable (N,), the magic.
+    """Decode one video into a cache file: frames, then `readable` (N,), then MAGIC.
 
-    At size (0, 0) no pixels are kept, only which frames are readable.
+    At size (0, 0) no pixels are stored, only `readable`.
     """
     with (
         open_video(path, threads=threads) as video,
@@ -298,7 +297,7 @@ def _write_pixels(
     file: BinaryIO,
     advance: Callable[[float], None] | None,
 ) -> None:
-    """Each frame at its place; where one is unreadable the file has a hole that is never read."""
+    """Write each frame at its offset; an unreadable frame leaves a hole that is never read."""
     for number, image in video.stream(pixels=pixels, size=size):
         file.seek(number * _frame_bytes(size, pixels))
         file.write(np.ascontiguousarray(image).data)
@@ -307,9 +306,9 @@ def _write_pixels(
 
 
 def _remove_stale(current: Path) -> None:
-    """Remove what was cached of earlier states of the same video at the same size."""
-    place = current.name.split("-")[0]
-    for file in current.parent.glob(f"{place}-*.frames"):
+    """Remove the cache files of earlier versions of the same video at the same size."""
+    source = current.name.split("-")[0]
+    for file in current.parent.glob(f"{source}-*.frames"):
         if file != current:
             with suppress(PermissionError):  # Windows: another process still reads it
                 file.unlink(missing_ok=True)
@@ -320,7 +319,7 @@ def _frame_bytes(size: Size, pixels: Pixels) -> int:
 
 
 def _map(file: Path, size: Size, pixels: Pixels) -> tuple[NDArray[np.uint8], Points]:
-    """The frames of a cache file and which are readable (N,), memory-mapped read-only."""
+    """The frames of a cache file and `readable` (N,), memory-mapped read-only."""
     area = _frame_bytes(size, pixels)
     try:
         whole = np.asarray(np.memmap(file, np.uint8, "r"))

@@ -1,8 +1,8 @@
-"""Training and validation windows by number: what the loader hands to training.
+"""Training and validation windows by index, as the loader reads them.
 
-A sample is `{"frames": uint8 (frames, H, W) or (frames, H, W, 3), "target": float32}`, the target
-that a job's function gives the middle of the window. A training sample is a function of (seed,
-epoch, index) alone; a validation sample of its index.
+A sample is `{"frames": uint8 (frames, H, W) or (frames, H, W, 3), "target": float32}`, with the
+target of the middle of the window from the job's target function. A training sample depends only on
+(seed, epoch, index), a validation sample only on its index.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,15 +36,15 @@ __all__ = [
 ]
 
 Transform = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
-"""Frames of a window as they are read, and a generator → the same shape."""
+"""Frames of a window and a random generator → frames of the same shape."""
 
 TargetFunction = Callable[[Grid, Sequence[Event]], NDArray[np.float32]]
-"""A grid of T points and the events of its video → float32 (T, ...), the target of each point."""
+"""Grid of T points and the events of its video → float32 (T, ...), the target of each point."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledVideos:
-    """Videos on their grids with their events: position v is the same video in all three."""
+    """Videos with their grids and events; index v is the same video in all three."""
 
     source: FrameSource
     grids: tuple[Grid, ...]
@@ -53,22 +53,22 @@ class LabelledVideos:
     target: TargetFunction
 
     def targets(self) -> list[NDArray[np.float32]]:
-        """float32 (T, ...) a video."""
+        """The targets of each video, float32 (T, ...)."""
         return [self.target(*pair) for pair in zip(self.grids, self.events, strict=True)]
 
     def usable(self) -> list[NDArray[np.bool_]]:
-        """Bool (T,) a video: where a window touches readable frames alone."""
+        """For each video bool (T,): whether a window there has only readable frames."""
         readable = [self.source.readable(video) for video in range(len(self.grids))]
         pairs = zip(self.grids, readable, strict=True)
         return [usable_points(*pair, self.window) for pair in pairs]
 
     def read(self, video: int, points: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The frames that these grid points of a video show."""
+        """The frames at these grid points of a video."""
         return self.source.read(video, self.grids[video].frames[points])
 
 
 class TrainingWindows:
-    """Random windows, `length` an epoch: drawn by weight, shifted in time, augmented."""
+    """Random windows, `length` per epoch: drawn by weight, jittered in time, augmented."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class TrainingWindows:
         transform: Transform | None = None,
         scores: Sequence[NDArray[np.float32] | None] | None = None,
     ) -> None:
-        """scores: out-of-fold scores on each video's grid, for hard examples; None for none."""
+        """scores: out-of-fold scores on each video's grid for hard-example mining, or None."""
         self.videos = videos
         self.length = length
         self.seed = seed
@@ -109,11 +109,11 @@ class TrainingWindows:
 
 
 class ValidationWindows:
-    """Every action and the empty midpoints between neighbours, as they are, in order.
+    """Every event and the empty midpoints between neighbouring events, in order, not augmented.
 
-    empty_seconds: a midpoint counts as empty with no event this near;
-    middles: (video, grid point) of each; those whose window touches unreadable frames are left out.
-    Raises LabelError where that leaves none.
+    empty_seconds: minimum distance of an empty midpoint from every event
+    middles: (video, grid point) of each window; windows with unreadable frames are left out
+    Raises LabelError if none is left.
     """
 
     def __init__(self, videos: LabelledVideos, *, empty_seconds: float = 0.28) -> None:
@@ -128,8 +128,8 @@ class ValidationWindows:
         ]
         if not self.middles:
             raise LabelError(
-                "nothing to validate on: no action of the validation videos, nor a point between, "
-                "can be read; choose other videos, or see `playhead info`"
+                "nothing to validate on: no event of the validation videos, nor a point between "
+                "two, can be read; choose other videos, or see `playhead info`"
             )
 
     def _points(self, video: int) -> NDArray[np.int32]:

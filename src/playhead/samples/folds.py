@@ -1,6 +1,6 @@
 """Folds: splits in which a whole group (match, play, series, person) stays on one side.
 
-Frames of one match look alike: a model that trained on the first half knows the second.
+Frames of one match are similar: a model trained on the first half already knows the second.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ __all__ = ["Fold", "chosen_fold", "grouped_folds", "refuse_leaks"]
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Positions of the videos on the two sides of a split, each rising."""
+    """Indices of the videos on the two sides of a split, each rising."""
 
     train: tuple[int, ...]
     validation: tuple[int, ...]
@@ -23,8 +23,8 @@ class Fold:
 def grouped_folds(groups: Sequence[str], count: int) -> tuple[Fold, ...]:
     """Split videos into folds of about equal size; `groups` names the group of each video.
 
-    Larger groups are placed first, each into the fold that has the fewest videos, so the outcome
-    depends on the groups alone. Raises LabelError for fewer groups than folds.
+    Groups are assigned by size, the largest first, each to the fold with the fewest videos, so the
+    result depends only on the groups. Raises LabelError if there are fewer groups than folds.
     """
     sizes = Counter(groups)
     if not 2 <= count <= len(sizes):
@@ -33,50 +33,55 @@ def grouped_folds(groups: Sequence[str], count: int) -> tuple[Fold, ...]:
             "lower the number of folds or label more groups"
         )
     loads = [0] * count
-    place: dict[str, int] = {}
+    fold_of: dict[str, int] = {}
     for group in sorted(sizes, key=lambda name: (-sizes[name], name)):
-        place[group] = loads.index(min(loads))
-        loads[place[group]] += sizes[group]
-    return tuple(_hold_out(groups, {g for g in place if place[g] == fold}) for fold in range(count))
+        fold_of[group] = loads.index(min(loads))
+        loads[fold_of[group]] += sizes[group]
+    return tuple(
+        _hold_out(groups, {g for g in fold_of if fold_of[g] == fold}) for fold in range(count)
+    )
 
 
 def chosen_fold(
     groups: Sequence[str], splits: Sequence[str | None], *, folds: int | None, fold: int = 0
 ) -> Fold:
-    """What trains and what validates: as the splits say, or fold `fold` of so many by groups.
+    """The training and validation videos: by the splits, or fold `fold` of `folds` by groups.
 
-    splits: train, valid, test, any other or None for each; with folds all but other splits than
-    train and valid are dealt out anew. Raises LabelError where a group lies on both sides, or in
-    another split as well, since that is there to be measured on.
+    splits: train, valid, test, any other name or None per video; with `folds`, all but other splits
+    are divided anew. Raises LabelError if a group is on both sides, or also in another split, which
+    is reserved for testing.
     """
-    used = _places(splits, {"train", "valid"} if folds is None else {None, "train", "valid"})
+    used = _indices(splits, {"train", "valid"} if folds is None else {None, "train", "valid"})
     for other in sorted({split or "train" for split in splits} - {"train", "valid"}):
-        apart = Fold(train=used, validation=_places(splits, {other}))
+        apart = Fold(train=used, validation=_indices(splits, {other}))
         refuse_leaks(groups, apart, names=("train or valid" if folds is None else "folds", other))
     if folds is None:
-        said = Fold(train=_places(splits, {"train"}), validation=_places(splits, {"valid"}))
-        refuse_leaks(groups, said)
-        return said
-    dealt = grouped_folds([groups[place] for place in used], folds)[fold]
+        fold_of_splits = Fold(
+            train=_indices(splits, {"train"}), validation=_indices(splits, {"valid"})
+        )
+        refuse_leaks(groups, fold_of_splits)
+        return fold_of_splits
+    dealt = grouped_folds([groups[index] for index in used], folds)[fold]
     return Fold(
-        train=tuple(used[place] for place in dealt.train),
-        validation=tuple(used[place] for place in dealt.validation),
+        train=tuple(used[index] for index in dealt.train),
+        validation=tuple(used[index] for index in dealt.validation),
     )
 
 
 def refuse_leaks(
     groups: Sequence[str], fold: Fold, *, names: tuple[str, str] = ("train", "valid")
 ) -> None:
-    """LabelError naming the groups that lie on both sides of a split, if there are any.
+    """Raise LabelError naming the groups that are on both sides of a split, if any.
 
-    names: of the two sides.
+    names: the names of the two sides
     """
     train = {groups[video] for video in fold.train}
     shared = sorted(train & {groups[video] for video in fold.validation})
     if shared:
         raise LabelError(
             f"{', '.join(shared)}: on both sides of the split ({names[0]}, and {names[1]}); a "
-            "group must be on one side, or the figures flatter: correct the group or split column"
+            "group must be on one side, or the metrics are too high: correct the column group or "
+            "split"
         )
 
 
@@ -89,5 +94,5 @@ def _hold_out(groups: Sequence[str], held: set[str]) -> Fold:
     return fold
 
 
-def _places(splits: Sequence[str | None], wanted: set[str | None]) -> tuple[int, ...]:
-    return tuple(place for place, split in enumerate(splits) if split in wanted)
+def _indices(splits: Sequence[str | None], wanted: set[str | None]) -> tuple[int, ...]:
+    return tuple(index for index, split in enumerate(splits) if split in wanted)

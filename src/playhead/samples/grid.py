@@ -1,9 +1,9 @@
-"""The time grid: the moments at which models see a video, whatever its own frame rate.
+"""The time grid: the times at which models sample a video, independent of its frame rate.
 
-Grid point i lies at i/rate and shows the nearest presented frame (ties: the earlier; repeats are
-fine). A `native` grid has one point a presented frame. Time stamps are rounded by their containers
-(Matroska to a millisecond), so ties and the end of a video are judged with a little slack: a
-25 fps video on a 25 fps grid shows frame i at point i, always.
+Grid point i is at i/rate and has the nearest frame (ties: the earlier; frames may repeat). A
+`native` grid has one point per frame. Containers round time stamps (Matroska to a millisecond), so
+ties and the end of a video have a small tolerance: on a 25 fps grid, point i of a 25 fps video is
+always frame i.
 """
 
 from dataclasses import dataclass
@@ -23,10 +23,12 @@ ROUNDING = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """T moments of one video.
+    """T sampling times of one video.
 
-    rate: points a second, None for a native grid; times: float64 (T,), seconds, rising;
-    frames: int32 (T,), the frame shown at each point, never falling; duration: of the video, s.
+    rate: points per second, None for a native grid
+    times: float64 (T,), seconds, rising
+    frames: int32 (T,), the frame at each point, never falling
+    duration: of the video in seconds
     """
 
     rate: Fraction | None
@@ -48,7 +50,7 @@ class Grid:
     def within(self, seconds: float, radius: float) -> tuple[int, int]:
         """The half-open range of points at most `radius` seconds from a time.
 
-        The point nearest to the time always belongs to it, however coarse the grid.
+        It always includes the nearest point, however coarse the grid.
         """
         reach = radius + ROUNDING
         start = int(np.searchsorted(self.times, seconds - reach, side="left"))
@@ -58,11 +60,12 @@ class Grid:
 
 
 def make_grid(times: NDArray[np.float64], duration: float, rate: GridRate) -> Grid:
-    """Lay a grid over a video.
+    """The grid of a video.
 
-    times: float64 (N,), seconds of its frames, rising from 0; duration: last time + last frame's
-    duration; rate: points a second, or "native" for every presented frame.
-    Raises MediaError for a video without frames, PlayheadError for a rate that is not positive.
+    times: float64 (N,), seconds of its frames, rising from 0
+    duration: end of the last frame in seconds
+    rate: points per second, or "native" for every frame
+    Raises MediaError if the video has no frames, PlayheadError if the rate is not positive.
     """
     if len(times) == 0:
         raise MediaError("a video without frames has no time grid")

@@ -1,7 +1,7 @@
-"""Batches for training, made by worker processes that hold no state.
+"""Batches for training, loaded by stateless worker processes.
 
-Batch b of an epoch holds the samples b*B ... b*B+B-1, and a sample is a function of (seed, epoch,
-index) alone: any number of workers gives the same batches, and an epoch can be entered anywhere.
+Batch b of an epoch has the samples b*B ... b*B+B-1, and a sample depends only on (seed, epoch,
+index): any number of workers gives the same batches, and an epoch can be resumed at any batch.
 """
 
 import signal
@@ -22,17 +22,17 @@ Batch = dict[str, torch.Tensor]
 
 
 class Samples(Protocol):
-    """Training samples by number: pure, and safe to use in several processes."""
+    """Training samples by index: pure, and safe to use in several processes."""
 
     def __len__(self) -> int:
-        """Samples of an epoch."""
+        """The number of samples of an epoch."""
 
     def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
-        """One sample; arrays of one name have one shape and type throughout."""
+        """One sample; arrays of the same name have the same shape and dtype in all samples."""
 
 
 def batch_count(samples: Samples, batch_size: int) -> int:
-    """Batches of an epoch, the last, possibly smaller one counted."""
+    """The number of batches of an epoch, including a smaller last one."""
     return -(-len(samples) // batch_size)
 
 
@@ -49,23 +49,26 @@ def batches(
 ) -> Iterator[Batch]:
     """The batches of one epoch from `start_step` on, each a dict of tensors (B, ...).
 
-    seed: of torch's generator in the workers, so that loading never draws from the global one;
-    workers: processes, 0 for none but this one; prefetch: batches that each worker holds ready;
-    pin: put batches into page-locked memory, for a GPU.
-    The workers have been started when this returns. An error of ours in a worker is raised here as
-    it was raised there.
+    seed: of torch's generator in the workers, so that loading never uses the global one
+    workers: worker processes; 0 loads in this process
+    prefetch: batches that each worker keeps ready
+    pin: put batches into page-locked memory, for a GPU
+    The workers have been started when this returns. A PlayheadError in a worker is raised here
+    unchanged.
     """
     stop = batch_count(samples, batch_size)
-    made = _Batches(samples, batch_size, epoch)
+    dataset = _Batches(samples, batch_size, epoch)
     if workers == 0:
-        loaded: Iterator[Batch | PlayheadError] = (made[step] for step in range(start_step, stop))
+        loaded: Iterator[Batch | PlayheadError] = (
+            dataset[step] for step in range(start_step, stop)
+        )
     else:
         loader = DataLoader(
-            made,
-            batch_size=None,  # an item of ours is a batch: each worker makes whole ones
+            dataset,
+            batch_size=None,  # an item is a whole batch
             sampler=range(start_step, stop),
             num_workers=workers,
-            collate_fn=_as_it_is,
+            collate_fn=_identity,
             prefetch_factor=prefetch,
             pin_memory=pin,
             worker_init_fn=_begin_worker,
@@ -84,7 +87,7 @@ def _raising(loaded: Iterator[Batch | PlayheadError]) -> Iterator[Batch]:
 
 
 class _Batches(Dataset[Batch | PlayheadError]):
-    """The batches of an epoch by number."""
+    """The batches of an epoch by index."""
 
     def __init__(self, samples: Samples, batch_size: int, epoch: int) -> None:
         self.samples = samples
@@ -92,7 +95,7 @@ class _Batches(Dataset[Batch | PlayheadError]):
         self.epoch = epoch
 
     def __getitem__(self, step: int) -> Batch | PlayheadError:
-        """Batch `step`, or the error that kept it from being made: torch would reword it."""
+        """Batch `step`, or the error that it raised: torch would reword it."""
         first = step * self.batch_size
         last = min(first + self.batch_size, len(self.samples))
         try:
@@ -104,11 +107,11 @@ class _Batches(Dataset[Batch | PlayheadError]):
         }
 
 
-def _as_it_is(batch: Any) -> Any:
+def _identity(batch: Any) -> Any:
     return batch
 
 
 def _begin_worker(_worker: int) -> None:
-    """One thread each, and Ctrl-C is for the parent to decide on: it ends its workers itself."""
+    """Use one thread, and ignore Ctrl-C: the parent ends its workers."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,8 +1,8 @@
-"""Sampling: which windows a model is trained on and validated on.
+"""Sampling of training and validation windows.
 
 Actions are rare, so a share of the training windows is drawn near them and the rest evenly from all
-other points; from a first model's out-of-fold scores, points that it mistook for actions are drawn
-more often. Windows that would touch unreadable frames have no weight, ever.
+other points; with out-of-fold scores of a first model, hard negatives are drawn more often. Windows
+with unreadable frames always have weight 0.
 """
 
 from collections.abc import Sequence
@@ -38,12 +38,14 @@ Points = NDArray[np.bool_]
 class SamplingConfig(Settings):
     """How training windows are drawn."""
 
-    action_share: float = Field(0.5, gt=0, le=1, description="of the windows lie near an action")
+    action_share: float = Field(
+        0.5, gt=0, le=1, description="share of the windows that are near an action"
+    )
     near_seconds: float = Field(0.36, ge=0, description="how near: 9 frames at 25 fps")
     clear_seconds: float = Field(
         1.08,
         ge=0,
-        description="out-of-fold scores closer to an action than this (27 frames) are not believed",
+        description="out-of-fold scores closer to an action than this (27 frames) are ignored",
     )
     class_weights: dict[str, float] | None = Field(
         None, description="weight of each class's actions; none: all 1"
@@ -63,22 +65,24 @@ class SamplingConfig(Settings):
             )
         for name, weight in (self.class_weights or {}).items():
             if weight <= 0:
-                raise ValueError(f"class_weights.{name} is {weight:g}, it must be positive")
+                raise ValueError(f"class_weights.{name} is {weight:g}, but must be positive")
         return self
 
 
 class ShiftConfig(Settings):
-    """Jitter of time: some frames of some windows are replaced by a neighbour."""
+    """Temporal jitter: some frames of some windows are replaced by a neighbour."""
 
-    probability: float = Field(0.25, ge=0, le=1, description="of a window to be shifted at all")
+    probability: float = Field(
+        0.25, ge=0, le=1, description="probability that a window is jittered"
+    )
     weights: tuple[float, float, float] = Field(
-        (0.2, 0.6, 0.2), description="of -1, 0 and +1 grid points, for each frame alone"
+        (0.2, 0.6, 0.2), description="probabilities of -1, 0 and +1 grid points, per frame"
     )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if min(self.weights) < 0 or abs(sum(self.weights) - 1) > 1e-9:
-            raise ValueError("weights must be three shares that add up to 1")
+            raise ValueError("weights must be three probabilities that add up to 1")
         return self
 
 
@@ -90,12 +94,12 @@ def sampling_weights(
     usable: Sequence[Points] | None = None,
     scores: Sequence[NDArray[np.float32] | None] | None = None,
 ) -> list[Weights]:
-    """The chance of each grid point of each video to be the middle of a training window.
+    """The probability of each grid point of each video to be the middle of a training window.
 
-    usable: bool (T,) a video, False where a window must not lie; scores: out-of-fold scores
-    float32 (T, C) or (T,) a video, NaN where nothing was seen, for a video without them None.
-    Returns float64 (T,) a video; over all videos they add up to 1.
-    Raises LabelError for labels without a class weight or past the end of their video.
+    usable: bool (T,) per video, False where no window may be
+    scores: out-of-fold scores per video, float32 (T, C) or (T,), NaN without a prediction; or None
+    Returns float64 (T,) per video; over all videos they add up to 1.
+    Raises LabelError for a label without a class weight or past the end of its video.
     """
     pairs = list(zip(grids, events, strict=True))
     masks = [np.ones(len(grid), bool) for grid in grids] if usable is None else usable
@@ -120,7 +124,7 @@ def sampling_weights(
 
 
 def action_weights(grid: Grid, events: Sequence[Event], config: SamplingConfig) -> Weights:
-    """float64 (T,): the class weight of the heaviest action near each point, 0 near none."""
+    """float64 (T,): the largest class weight of the actions near each point, else 0."""
     weights = np.zeros(len(grid))
     table = config.class_weights
     for event in events:
@@ -133,7 +137,7 @@ def action_weights(grid: Grid, events: Sequence[Event], config: SamplingConfig) 
 
 
 def _clear(grid: Grid, events: Sequence[Event], config: SamplingConfig) -> Points:
-    """Points, bool (T,), so far from every action that a score there is believed."""
+    """bool (T,): whether a point is far enough from every action for hard-example mining."""
     clear = np.ones(len(grid), dtype=bool)
     for event in events:
         start, stop = grid.within(event.start, config.clear_seconds)
@@ -142,23 +146,23 @@ def _clear(grid: Grid, events: Sequence[Event], config: SamplingConfig) -> Point
 
 
 def _hardest(scores: NDArray[np.float32] | None, points: int) -> Weights:
-    """float64 (T,): the highest score over the classes, 0 where nothing was seen."""
+    """float64 (T,): the highest score over the classes, 0 without a prediction."""
     if scores is None:
         return np.zeros(points)
     if len(scores) != points:
         raise LabelError(
-            f"out-of-fold scores at {len(scores)} points for a grid of {points}: they must come "
-            "from the same video on the same grid"
+            f"the out-of-fold scores have {len(scores)} points, the grid has {points}; they must "
+            "be of the same video and grid"
         )
     best = np.nan_to_num(scores.astype(np.float64), nan=0.0)
     return best.max(axis=1) if best.ndim == 2 else best
 
 
 def _balance(near: Weights, away: Points, clear: Points, hard: Weights, *, share: float) -> Weights:
-    """Give `share` of the mass to the points near actions, the rest to those away from them.
+    """Give `share` of the weight to the points near actions, the rest evenly to the others.
 
-    Away from actions the mass is even. At clear points a score above the even value replaces it,
-    then all clear points are scaled so that their mass stays what it was.
+    At clear points a score above the even weight replaces it; then all clear points are scaled so
+    that their total weight stays the same.
     """
     if not near.any():
         return away.astype(np.float64)
@@ -179,9 +183,10 @@ def _normal(weights: Weights) -> Weights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramesSampler:
-    """Draws the middles of training windows by weight; holds no state but the weights.
+    """Draws the middles of training windows by weight.
 
-    cumulative: float64 (points of all videos,); starts: int64 (videos,), where each video's begin.
+    cumulative: float64 (points of all videos,), the cumulative weights; starts: int64 (videos,),
+    the first point of each video; last: the last point with a weight
     """
 
     cumulative: NDArray[np.float64]
@@ -190,7 +195,7 @@ class FramesSampler:
 
     @classmethod
     def from_weights(cls, weights: Sequence[Weights]) -> Self:
-        """Prepare to draw by the weights of each video's grid points, as sampling_weights gives."""
+        """A sampler with the weights of each video's grid points from `sampling_weights`."""
         flat = np.concatenate(list(weights))
         if not flat.size or flat.min() < 0 or not np.isfinite(flat).all() or flat.max() == 0:
             raise LabelError("sampling weights must be finite, not negative, and some positive")
@@ -198,9 +203,9 @@ class FramesSampler:
         return cls(np.cumsum(flat), starts, int(np.flatnonzero(flat)[-1]))
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:
-        """A video and one of its grid points; one number of `rng` is used."""
-        place = rng.random() * self.cumulative[-1]
-        flat = min(int(np.searchsorted(self.cumulative, place, side="right")), self.last)
+        """Draw (video, grid point), with one number of `rng`."""
+        position = rng.random() * self.cumulative[-1]
+        flat = min(int(np.searchsorted(self.cumulative, position, side="right")), self.last)
         video = int(np.searchsorted(self.starts, flat, side="right")) - 1
         return video, flat - int(self.starts[video])
 
@@ -208,9 +213,9 @@ class FramesSampler:
 def shift_points(
     points: NDArray[np.int64], length: int, config: ShiftConfig, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Move each point of a window by -1, 0 or +1, now and then; it stays on its grid of `length`.
+    """Jitter the points of a window by -1, 0 or +1, clipped to its grid of `length` points.
 
-    The same amount of randomness is used whether or not the window is shifted.
+    The same random numbers are drawn whether or not the window is jittered.
     """
     chosen = rng.random() < config.probability
     moves = rng.choice((-1, 0, 1), size=len(points), p=config.weights)
@@ -218,14 +223,14 @@ def shift_points(
 
 
 def seen_points(spec: WindowSpec, shift: int = 1) -> NDArray[np.int64]:
-    """Grid points from a window's middle to all that it may show when frames shift by up to so."""
+    """Offsets from the middle of a window to all grid points it may have with `shift` of jitter."""
     return np.unique(spec.offsets[:, None] + np.arange(-shift, shift + 1))
 
 
 def usable_points(grid: Grid, readable: Points, spec: WindowSpec, shift: int = 1) -> Points:
-    """Points, bool (T,), where a window, its frames shifted or not, touches readable frames alone.
+    """bool (T,): whether a window at each point, jittered or not, has only readable frames.
 
-    readable: bool (N,), one for each frame of the video.
+    readable: bool (N,), per frame of the video
     """
     bad = ~readable[grid.frames]
     usable = np.ones(len(grid), dtype=bool)
@@ -239,10 +244,10 @@ def usable_points(grid: Grid, readable: Points, spec: WindowSpec, shift: int = 1
 def validation_points(
     grid: Grid, events: Sequence[Event], *, empty_seconds: float = 0.28
 ) -> NDArray[np.int32]:
-    """The middles of validation windows, rising: every action, and between neighbours nothing.
+    """The middles of validation windows, rising: every action, and empty points between them.
 
-    The midpoint between two neighbours counts as empty where it is more than `empty_seconds` from
-    both. A video without actions gives its own middle.
+    The midpoint of two neighbouring actions is used if it is more than `empty_seconds` from both. A
+    video without actions gives its own middle.
     """
     times = np.unique([event_time(grid, event) for event in events])
     if len(times) == 0:

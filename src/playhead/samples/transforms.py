@@ -1,9 +1,9 @@
-"""Augmentation: one random look and camera for each training window.
+"""Augmentation of training windows.
 
-Parameters are drawn once a window and hold for all of its frames; only the simulated camera move
-changes along it, as a pan does, and noise differs from pixel to pixel and frame to frame. All of
-the geometry is one resampling. Everything is drawn from the generator that is handed over, and no
-result depends on the number of threads.
+Parameters are drawn once per window and are the same for all of its frames; only the simulated
+camera move changes over time, as in a pan, and noise is independent per pixel. All geometric
+changes are one resampling. All random numbers come from the given generator, and no result depends
+on the number of threads.
 """
 
 import math
@@ -22,26 +22,26 @@ __all__ = ["Augmentation", "augment"]
 Matrix = NDArray[np.float64]
 
 FULL_WIDTH = 1280
-"""The recipe's images: lengths in pixels are for this width and scale with the image's."""
+"""Width for which lengths in pixels are given; they scale with the width of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """`augment` for arrays, as training windows want it; workers can be handed it."""
+    """`augment` for NumPy arrays, as a picklable transform of training windows."""
 
     config: AugmentationConfig
 
     def __call__(self, frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Luma (T, H, W), or colour (T, H, W, 3) → the same shape."""
+        """Luma (T, H, W) or colour (T, H, W, 3) → the same shape."""
         changed: NDArray[np.uint8] = augment(torch.from_numpy(frames), self.config, rng).numpy()
         return changed
 
 
 def augment(frames: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
-    """Change a window: luma (T, H, W) or colour (T, H, W, 3), uint8 or float32 in [0, 1].
+    """Augment a window: luma (T, H, W) or colour (T, H, W, 3), uint8 or float32 in [0, 1].
 
-    Returns the same shape, type and range; `frames` itself where nothing is changed, and never
-    writes into it. Colour is treated as three planes a frame, which change alike but for noise.
+    Returns the same shape, type and range, or `frames` itself if nothing changes; never writes into
+    `frames`. The three planes of a colour frame change alike, except for noise.
     """
     if frames.ndim == 4:
         planes = frames.permute(0, 3, 1, 2).flatten(0, 1)  # (T, H, W, 3) → (3 T, H, W)
@@ -67,7 +67,7 @@ def _happens(probability: float, rng: np.random.Generator) -> bool:
 
 
 def _unit(frames: Tensor) -> Tensor:
-    """Float32 in [0, 1], whatever it was."""
+    """uint8 or float32 → float32 in [0, 1]."""
     return frames.float().div_(255) if frames.dtype == torch.uint8 else frames
 
 
@@ -77,7 +77,7 @@ def _move(
     """Camera move, rotation, crop and flip as one resampling."""
     count, height, width = planes.shape
     flip = _happens(config.flip, rng)
-    steps = []  # each maps places in its output to places in its input
+    steps = []  # each maps output to input coordinates
     if _happens(config.crop, rng):
         steps.append(_crop(width, height, config, rng))
     if _happens(config.rotate, rng):
@@ -96,7 +96,7 @@ def _move(
 
 
 def _crop(width: int, height: int, config: AugmentationConfig, rng: np.random.Generator) -> Matrix:
-    """(3, 3): the whole image shows a part of the input. Places are pixels from the centre."""
+    """(3, 3): a random resized crop. Coordinates are pixels from the centre."""
     area = rng.uniform(*config.crop_area)
     aspect = config.crop_aspect ** rng.uniform(-1, 1)
     scale_x, scale_y = min(1, math.sqrt(area * aspect)), min(1, math.sqrt(area / aspect))
@@ -121,7 +121,7 @@ def _camera(
     zooms = np.linspace(zoom_ends[0], zoom_ends[1], count)
     cos, sin = np.cos(np.radians(poses[:, 2])), np.sin(np.radians(poses[:, 2]))
     whole = np.zeros((count, 3, 3))
-    # The way back: shift, then turn, then zoom, each undone.
+    # The inverse: undo shift, then rotation, then zoom.
     whole[:, :2, :2] = np.moveaxis(np.array([[cos, sin], [-sin, cos]]) / zooms, 2, 0)
     whole[:, :2, 2] = -np.einsum("tij,tj->ti", whole[:, :2, :2], poses[:, :2])
     whole[:, 2, 2] = 1
@@ -129,26 +129,26 @@ def _camera(
 
 
 def _resample(frames: Tensor, matrices: Matrix) -> Tensor:
-    """Bilinear: (T, H, W) seen through one or T matrices from output to input; outside is black."""
+    """Bilinear resampling of (T, H, W) by one or T output-to-input matrices; outside is black."""
     _, height, width = frames.shape
     x = torch.arange(width) - (width - 1) / 2
     y = torch.arange(height) - (height - 1) / 2
-    # grid_sample's places run from -1 to 1 over the width and over the height of the pixels.
+    # grid_sample's coordinates are -1 to 1 over the width and the height.
     scaled = matrices[:, :2] * np.array([[2 / width], [2 / height]])
     a, b, c = torch.from_numpy(scaled).float().unsqueeze(-1).unbind(2)  # each (1 or T, 2, 1)
-    places = torch.empty(len(matrices), height, width, 2)
+    coordinates = torch.empty(len(matrices), height, width, 2)
     for axis in (0, 1):
         across, down = x * a[:, axis], y * b[:, axis] + c[:, axis]
-        torch.add(across[:, None], down[:, :, None], out=places[..., axis])
+        torch.add(across[:, None], down[:, :, None], out=coordinates[..., axis])
     batch = frames[None] if len(matrices) == 1 else frames[:, None]
-    return F.grid_sample(batch, places, align_corners=False).view_as(frames)
+    return F.grid_sample(batch, coordinates, align_corners=False).view_as(frames)
 
 
 def _refocus(frames: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
     """Sharpness and motion blur."""
     if _happens(config.sharpness, rng):
         factor = rng.uniform(*config.sharpness_range)
-        smooth = (1 - factor) / 13  # the usual kernel: 1s round a 5, over 13
+        smooth = (1 - factor) / 13  # the usual kernel: 1s around a 5, over 13
         around = [(y, x, smooth) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
         frames = _correlate(_unit(frames), [*around, (0, 0, 5 * smooth + factor)])
         frames.clamp_(0, 1)
@@ -164,9 +164,9 @@ def _refocus(frames: Tensor, config: AugmentationConfig, rng: np.random.Generato
 
 
 def _correlate(frames: Tensor, taps: list[tuple[int, int, float]]) -> Tensor:
-    """Sum of shifted copies: (row, column, weight) each; edges repeat.
+    """Sum of shifted copies, (row, column, weight) each, with repeated edges.
 
-    Written as sums since a convolution's last bits may depend on the number of threads.
+    A convolution's last bits may depend on the number of threads.
     """
     _, height, width = frames.shape
     up = max(abs(row) for row, _, _ in taps)

@@ -1,4 +1,4 @@
-"""Pairs of views: two cameras that show the same moments, read as one video."""
+"""Pairs of views: two synchronous cameras, read as one video."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ __all__ = ["PairedFrames", "ViewPair", "partner_frames"]
 
 @dataclass(frozen=True, eq=False)
 class ViewPair:
-    """Two videos of a frame source, by number.
+    """Two videos of a frame source, by index.
 
-    partner: int32 (N,), for each of the N frames of the first the frame of the second that shows
-    the same moment, see `partner_frames`
+    partner: int32 (N,), for each of the N frames of the first the simultaneous frame of the second,
+    see `partner_frames`
     """
 
     first: int
@@ -41,10 +41,10 @@ class PairedFrames:
         return len(self.pairs)
 
     def readable(self, video: int) -> Points:
-        """Bool (N,): False where the frame of either view cannot be decoded."""
+        """Bool (N,): False if the frame of either view cannot be decoded."""
         pair = self.pairs[video]
-        seen: Points = self.source.readable(pair.first)
-        return seen & self.source.readable(pair.second)[pair.partner]
+        readable: Points = self.source.readable(pair.first)
+        return readable & self.source.readable(pair.second)[pair.partner]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         """These frames of the first view, and their partners of the second."""
@@ -59,6 +59,6 @@ def partner_frames(
     """int32 (N,): for each frame of one view the nearest frame of the other, the ends outside.
 
     first, second: float64 (N,) and (M,), the times of the frames of both views in seconds;
-    offset: what the second view shows at t, the first shows at t + offset.
+    offset: the moment at t in the second view is at t + offset in the first
     """
     return nearest(second, first - offset)

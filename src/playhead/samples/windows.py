@@ -1,6 +1,7 @@
-"""Windows: which grid points a model sees together, and what it should answer at each point.
+"""Windows: the grid points of one model input, and the target of each grid point.
 
-A window is named by its middle. Past an end of the video it repeats the first or last grid point.
+A window is identified by its middle. Beyond an end of the video it repeats the first or last grid
+point.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ __all__ = ["NearEvents", "WindowSpec", "class_indices", "event_time", "targets"]
 
 
 class WindowSpec(Settings):
-    """The shape of a window: how many frames, how far apart, how many make a stack."""
+    """The shape of a window: number of frames, their distance, frames per stack."""
 
     frames: int = Field(15, ge=1, description="frames of a window, odd: it has a middle")
     step: int = Field(2, ge=1, description="grid points between two frames of a window")
@@ -36,7 +37,7 @@ class WindowSpec(Settings):
 
     @property
     def stacks(self) -> int:
-        """How many stacks make a window."""
+        """The number of stacks of a window."""
         return self.frames // self.stack
 
     @property
@@ -45,9 +46,9 @@ class WindowSpec(Settings):
         return (np.arange(self.frames) - self.frames // 2) * self.step
 
     def window_points(self, centre: int, points: int) -> NDArray[np.int64]:
-        """(frames,): the grid points of the window round `centre`, on a grid of so many points.
+        """(frames,): the grid points of the window around `centre`, on a grid of `points` points.
 
-        Raises IndexError for a centre that is not on the grid.
+        Raises IndexError if the centre is not on the grid.
         """
         if not 0 <= centre < points:
             raise IndexError(f"grid point {centre} is not on a grid of {points} points")
@@ -55,7 +56,7 @@ class WindowSpec(Settings):
 
 
 def class_indices(events: Sequence[Event], classes: Sequence[str]) -> NDArray[np.int64]:
-    """(events,): the position of each event's label among the classes; LabelError for others."""
+    """(events,): the class index of each event. Raises LabelError for an unknown label."""
     known = {name: index for index, name in enumerate(classes)}
     for event in events:
         if event.label not in known:
@@ -68,9 +69,9 @@ def class_indices(events: Sequence[Event], classes: Sequence[str]) -> NDArray[np
 
 @dataclass(frozen=True, slots=True)
 class NearEvents:
-    """The usual targets of windows: 1 for each class with an event near the middle, see `targets`.
+    """The usual target function: 1 for each class with an event near the point, see `targets`.
 
-    Another function of a grid and its events may stand in its place.
+    Any other function of a grid and its events can replace it.
     """
 
     classes: tuple[str, ...]
@@ -84,12 +85,12 @@ class NearEvents:
 def targets(
     grid: Grid, events: Sequence[Event], classes: Sequence[str], radius_seconds: float = 0.28
 ) -> NDArray[np.float32]:
-    """float32 (T, classes): 1 where an event of the class starts within the radius of the point.
+    """float32 (T, classes): 1 if an event of the class starts within the radius of the point.
 
-    The radius counts inclusively: .28 s are the 7 frames on either side at 25 fps. Classes do not
-    hide each other: two events on one frame set two ones. The point nearest to an event is 1 even
-    on a grid coarser than the radius.
-    Raises LabelError for a label that is no class or lies past the end of the video.
+    The radius is inclusive: 0.28 s are 7 frames to either side at 25 fps. Classes are independent:
+    two events on one frame give two ones. The point nearest to an event is 1 even on a grid coarser
+    than the radius.
+    Raises LabelError if a label is not one of the classes, or past the end of the video.
     """
     values = np.zeros((len(grid), len(classes)), dtype=np.float32)
     for event, column in zip(events, class_indices(events, classes), strict=True):
@@ -99,10 +100,10 @@ def targets(
 
 
 def event_time(grid: Grid, event: Event) -> float:
-    """The start of an event, in seconds; LabelError where that is past the end of the video."""
+    """The start of an event in seconds. Raises LabelError if it is past the end of the video."""
     if event.start > grid.duration + ROUNDING:
         raise LabelError(
             f"{event.label} at {event.start} s is past the end of the video "
-            f"({grid.duration:.3f} s). Labels may be of another cut: see `playhead info`"
+            f"({grid.duration:.3f} s). The labels may belong to another cut: see `playhead info`"
         )
     return event.start
