@@ -153,7 +153,7 @@ def test_a_file_named_twice_is_done_once(tmp_path: Path) -> None:
 
 def test_a_folder_without_videos_is_wrong_use(tmp_path: Path) -> None:
     make(tmp_path, "notes.txt")
-    with pytest.raises(PlayheadError, match="holds no video"):
+    with pytest.raises(PlayheadError, match="has no video"):
         find_items([tmp_path])
 
 

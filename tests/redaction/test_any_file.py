@@ -159,7 +159,7 @@ def test_a_photo_beside_its_heic_is_no_clash_and_two_copies_of_one_name_are(
 
 def test_tracks_are_found_of_every_video_of_a_folder_and_of_nothing_else(tmp_path: Path) -> None:
     still(tmp_path / "a.jpg")
-    with pytest.raises(PlayheadError, match="holds no video;"):
+    with pytest.raises(PlayheadError, match="has no video;"):
         run(tmp_path, only_tracks=True)
     write(tmp_path / "made.mp4", 12).rename(tmp_path / "b.jpg")
     write(tmp_path / "c_redacted.mp4", 12)

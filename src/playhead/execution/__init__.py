@@ -1,1 +1,1 @@
-"""Execution: work on many files, each with a status; a bad file never ends the batch."""
+"""Batch processing of files, each with a status; a failed file does not end the batch."""

@@ -1,7 +1,7 @@
-"""Items: the files of a batch, and where the outputs of each go.
+"""Items: the input files of a batch, and their output paths.
 
-Outputs mirror the inputs' relative paths below their common folder, so two inputs never write to
-one place: where they would, nothing is started.
+Outputs mirror the inputs' relative paths below their common folder. If two inputs would write to
+the same path, that is an error before anything starts.
 """
 
 import os
@@ -25,7 +25,7 @@ class Item:
     stem: Path
 
     def target(self, out: Path | None) -> Path:
-        """Where its outputs go, without a suffix: below `out`, or beside it where that is None."""
+        """The output path without a suffix: below `out`, or beside the input if that is None."""
         return self.path.with_suffix("") if out is None else out / self.stem
 
 
@@ -37,14 +37,14 @@ def find_items(
     wanted: str = "video",
     key: Callable[[Path], Path] | None = None,
 ) -> list[Item]:
-    """The files that `paths` name, each once whatever its suffix, folders searched.
+    """The files in `paths`, without duplicates; folders are searched, named files always included.
 
-    Their common folder is `root`, or the deepest that holds every named folder and file.
-    accept: which files of a folder are taken; videos, by their names, where None
-    wanted: what these are, for the error message
-    key: what two inputs may not share, from their path; the path without suffix where None
-    Raises PlayheadError for a folder without such files or one that may not be listed, or two
-    inputs with one key.
+    root: the common folder; by default the deepest that contains all `paths`
+    accept: selects the files of a folder; by default videos, by suffix
+    wanted: the kind of these files, for the error message
+    key: maps a path to what must be unique; by default the path without its suffix
+    Raises PlayheadError if a folder has no such files or cannot be listed, or if two inputs have
+    the same key.
     """
     accept, key = accept or is_video, key or _without_suffix
     files = {_location(file): file for path in paths for file in _files(path, accept, wanted)}
@@ -63,7 +63,7 @@ def find_items(
 
 
 def is_video(file: Path) -> bool:
-    """Whether a file's name is that of a video."""
+    """Whether a file has the suffix of a video."""
     return file.suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -85,14 +85,14 @@ def _files(path: Path, accept: Callable[[Path], bool], wanted: str) -> list[Path
     listed = os.walk(path, onerror=refuse)
     inside = (Path(folder, name) for folder, _, names in listed for name in names)
     try:
-        found = sorted(
+        files = sorted(
             file for file in inside if not is_temporary(file) and file.is_file() and accept(file)
         )
     except PermissionError as error:  # a folder that may be listed but not entered
         refuse(error)
-    if not found:
-        raise PlayheadError(f"{path}: holds no {wanted}; name the files to take them anyway")
-    return found
+    if not files:
+        raise PlayheadError(f"{path}: has no {wanted}; name the files to use them anyway")
+    return files
 
 
 def _without_suffix(path: Path) -> Path:
@@ -100,7 +100,7 @@ def _without_suffix(path: Path) -> Path:
 
 
 def _location(file: Path) -> Path:
-    """Where a file lies, without `..`, under its own name (a link keeps its name)."""
+    """The absolute path of a file without `..`; a link keeps its own name."""
     return file.parent.resolve() / file.name
 
 

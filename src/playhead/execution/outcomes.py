@@ -1,4 +1,4 @@
-"""Outcomes: how each file of a batch ended, and what a command prints of it."""
+"""Outcomes: the result of each file of a batch, as JSON and as text."""
 
 import re
 import resource
@@ -13,7 +13,7 @@ __all__ = ["BatchResult", "FileOutcome", "exit_code", "peak_memory_bytes"]
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """How one file ended; `reason` says why if it is not ok, `notes` what else to know."""
+    """The result of one file; `reason` if it is not ok, `notes` for further information."""
 
     path: Path
     status: Literal["ok", "partial", "failed"]
@@ -34,10 +34,10 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """How every file ended, the seconds of all together, and the peak memory.
+    """The results of all files, the total time in seconds, and the peak memory.
 
-    peak_memory_bytes: of this process and of its workers, the sum of their peaks (resident sets):
-    an upper bound, since these need not coincide
+    peak_memory_bytes: sum of the peak resident sets of this process and its workers; an upper
+        bound, since the peaks need not coincide
     """
 
     files: tuple[FileOutcome, ...]
@@ -53,7 +53,7 @@ class BatchResult:
         }
 
     def describe(self) -> str:
-        """A line for each output, and one for each file that did not end well."""
+        """A line for each output, each note, and each file that is not ok."""
         lines = []
         for file in self.files:
             lines += [str(output) for output in file.outputs]
@@ -65,14 +65,14 @@ class BatchResult:
 
 
 def exit_code(outcomes: Sequence[FileOutcome]) -> int:
-    """0 where every file is ok, else 3."""
+    """0 if every file is ok, else 3."""
     return 0 if all(outcome.status == "ok" for outcome in outcomes) else 3
 
 
 def peak_memory_bytes() -> int:
-    """The most memory this process ever held (resident set)."""
+    """The peak resident set of this process."""
     status = Path("/proc/self/status")
-    if status.is_file():  # Linux's ru_maxrss also counts what the parent held when it forked
+    if status.is_file():  # Linux's ru_maxrss includes the parent's memory at the fork
         held = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(encoding="ascii"), re.MULTILINE)
         if held is not None:
             return int(held[1]) * 1024

@@ -1,4 +1,4 @@
-"""Output rules of every job: no input is ever replaced, no output without `--overwrite`."""
+"""Output rules of every job: inputs are never overwritten, outputs only with `--overwrite`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def check_outputs(
     overwrite: bool,
     remedy: str = "--overwrite replaces it",
 ) -> None:
-    """Refuse outputs that are an input, always, or that exist, unless `overwrite` is given."""
+    """Raise an error for an output that is an input, or that exists unless `overwrite`."""
     for output in outputs:
         if not output.exists():
             continue

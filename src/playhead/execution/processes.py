@@ -1,8 +1,8 @@
-"""The executor `processes`: worker processes that each open the work once and take file by file.
+"""The executor `processes`: worker processes that open the work once and process file by file.
 
-Each worker has a pipe of its own: paths go in, progress and outcomes come back. A worker that dies
-(killed for memory, a crash in a library) closes its pipe: its file fails, and a new worker takes
-its place. Interrupted, every worker is asked to end, and removes what is half written.
+Each worker has its own pipe: paths go in, progress and outcomes come back. If a worker dies (out of
+memory, a crash in a library), its pipe closes, its file fails, and a new worker replaces it. On an
+interrupt every worker is terminated and removes its partial outputs.
 """
 
 import logging
@@ -27,10 +27,10 @@ from playhead.progress import Progress
 __all__ = ["run_in_processes"]
 
 _END_SECONDS = 10.0
-"""A worker that was asked to end gets so long before it is killed."""
+"""Seconds that a worker has to terminate before it is killed."""
 
 _REPORT_SECONDS = 0.1
-"""Progress is reported this often."""
+"""Seconds between two progress reports."""
 
 _log = logging.getLogger("playhead")
 
@@ -38,9 +38,9 @@ _log = logging.getLogger("playhead")
 def run_in_processes(
     files: Sequence[tuple[Path, Path]], work: FileWork, workers: int, live: Progress
 ) -> tuple[list[FileOutcome], int]:
-    """The outcomes of files (path, target) in their order, and the workers' peak memory in bytes.
+    """The outcomes of files (path, target) in order, and the workers' peak memory in bytes.
 
-    Raises PlayheadError if a worker cannot open the work, or dies while it does.
+    Raises PlayheadError if a worker cannot open the work, or dies while opening it.
     """
     pending = deque(range(len(files)))
     outcomes: dict[int, FileOutcome] = {}
@@ -61,13 +61,13 @@ def run_in_processes(
         ends = monotonic() + _END_SECONDS
         for worker in team:
             worker.end(max(0.0, ends - monotonic()))
-    return [outcomes[number] for number in range(len(files))], sum(one.peak for one in team)
+    return [outcomes[number] for number in range(len(files))], sum(worker.peak for worker in team)
 
 
 class _Worker:
-    """A worker process as its parent sees it, and the one that takes its place if it dies.
+    """The parent's handle of a worker process, which is restarted if it dies.
 
-    file: the number of the file that it works on; peak: bytes of memory that it ever held
+    file: the index of its current file; peak: peak memory in bytes
     """
 
     connection: Connection
@@ -81,24 +81,24 @@ class _Worker:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it can be given a file."""
+        """Whether it is ready for a file."""
         return self._opened and self.file is None
 
     def give(self, pending: deque[int], files: Sequence[tuple[Path, Path]], live: Progress) -> None:
-        """Hand it the next file."""
+        """Send it the next file."""
         number = pending.popleft()
         try:
             self.connection.send(files[number])
-        except OSError:  # it died idle, which `receive` notices next
+        except OSError:  # it died while idle; `receive` notices that next
             pending.appendleft(number)
             return
         self.file, self._path, self._share = number, files[number][0], Share(live)
         live.advance(0, note=self._path.name)
 
     def receive(self) -> FileOutcome | None:
-        """Take what it sent; the outcome if its file has ended.
+        """Receive a message; return the outcome if its file is done.
 
-        Raises what it could not open the work for.
+        Raises the worker's error if it could not open the work.
         """
         try:
             kind, *content = self.connection.recv()
@@ -118,7 +118,7 @@ class _Worker:
         return None
 
     def end(self, seconds: float) -> None:
-        """Wait so long for its end, then kill it."""
+        """Wait for its end, then kill it."""
         self.process.join(seconds)
         self.process.kill()
         self.process.join()
@@ -158,8 +158,8 @@ class _Worker:
 
 @contextmanager
 def _interrupt_held_back() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: the parent ends them."""
-    resource_tracker.ensure_running()  # its start would unblock the signal
+    """Block SIGINT while starting processes, so that only the parent handles Ctrl-C."""
+    resource_tracker.ensure_running()  # starting it would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -168,7 +168,7 @@ def _interrupt_held_back() -> Iterator[None]:
 
 
 def _serve(connection: Connection, work: FileWork, debug: bool) -> None:
-    """The life of a worker: open the work, then process the files it is given."""
+    """Main function of a worker: open the work, then process the files it receives."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if debug:
@@ -179,7 +179,7 @@ def _serve(connection: Connection, work: FileWork, debug: bool) -> None:
     except PlayheadError as error:
         connection.send(("failed to open", PlayheadError(str(error))))
         return
-    except Exception:  # noqa: BLE001 - a defect, told to the parent with its traceback
+    except Exception:  # noqa: BLE001 - a bug, sent to the parent with its traceback
         connection.send(("failed to open", RuntimeError(traceback.format_exc())))
         return
     connection.send(("opened",))
@@ -196,14 +196,14 @@ def _serve(connection: Connection, work: FileWork, debug: bool) -> None:
 
 
 class _Report:
-    """The progress of one file, sent to the parent now and then."""
+    """The progress of one file, sent to the parent at intervals."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._steps, self._sent = 0.0, monotonic()
 
     def advance(self, steps: float = 1, note: str = "") -> None:
-        """Move on; the parent hears of it soon."""
+        """Advance; the parent is informed at the next interval."""
         self._steps += steps
         if monotonic() - self._sent >= _REPORT_SECONDS:
             self._connection.send(("progress", self._steps, note))

@@ -1,7 +1,7 @@
-"""The runner: work on every file of a batch, in this process or in several.
+"""The runner: process every file of a batch, in this process or in several.
 
-Work is plain data that opens what it needs (networks, a backend) once in each process. Whatever a
-file raises is that file's failure: a bad file never ends the batch.
+Work is picklable data that opens its resources (networks, a backend) once per process. An exception
+on a file makes only that file fail; the batch continues.
 """
 
 import time
@@ -19,23 +19,23 @@ from playhead.progress import Progress, progress
 __all__ = ["SERIAL", "Executor", "FileWork", "Share", "Work", "run_file", "run_items"]
 
 Work = Callable[[Path, Path, Progress], FileOutcome]
-"""Processes one file: its path, where its outputs go without a suffix (see `output_path`), and the
-progress of this file, from 0 to 1."""
+"""Processes one file: its path, its output path without a suffix (see `output_path`), and its
+progress from 0 to 1."""
 
 
 class FileWork(Protocol):
-    """Work on files as plain data: a frozen dataclass that can be pickled."""
+    """Work on files: a frozen dataclass that can be pickled."""
 
     def open(self) -> Work:
-        """Load what the work needs; called once in every process that works."""
+        """Load the resources of the work; called once in every process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """What runs a batch: `serial` is this process, `processes` are several workers.
+    """How a batch is run: `serial` in this process, `processes` in several workers.
 
-    workers: None is one for every two cores, two at least
-    Raises ConfigError for workers without `processes`.
+    workers: by default one for every two cores, at least two
+    Raises ConfigError if `workers` is given without `processes`.
     """
 
     kind: Literal["serial", "processes"] = "serial"
@@ -46,15 +46,15 @@ class Executor:
             raise ConfigError("--workers counts worker processes; add --executor processes")
 
     def worker_count(self, files: int) -> int:
-        """How many workers a batch of so many files gets."""
+        """The number of workers for a number of files."""
         if self.kind == "serial":
             return 1
         return max(1, min(files, self.workers or max(2, available_cores() // 2)))
 
     def threads(self, asked: int | None, files: int) -> int | None:
-        """The threads of each worker: those asked for, else an equal share of the cores.
+        """The threads of each worker: `asked`, else an equal share of the cores.
 
-        None, every core, in this process.
+        None means every core, for `serial`.
         """
         if asked is not None or self.kind == "serial":
             return asked
@@ -74,9 +74,9 @@ def run_items(
 ) -> BatchResult:
     """Run `work` on every item; the outcomes are in the order of the items.
 
-    out: the folder that outputs go below; None writes beside each input
-    An interruption ends the batch, and in this process a lack of memory. A worker process that dies
-    fails its file alone. What `work.open` raises is raised here.
+    out: the folder for outputs; None writes beside each input
+    An interrupt ends the batch, as does MemoryError in this process. If a worker process dies, only
+    its file fails. Raises what `work.open` raises.
     """
     started = time.monotonic()
     files = [(item.path, item.target(out)) for item in items]
@@ -100,24 +100,24 @@ def run_items(
 
 
 def run_file(path: Path, target: Path, work: Work, share: Progress) -> FileOutcome:
-    """Process one file; whatever it raises is its failure, but for an interruption."""
+    """Process one file; an exception other than an interrupt makes it fail."""
     with FileFailure(path) as failure:
         return work(path, target, share)
     return FileOutcome(path, "failed", reason=failure.reason)
 
 
 class Share:
-    """The progress of one file, so that one that fails early still counts as done."""
+    """The progress of one file; a file that fails early is completed by `finish`."""
 
     def __init__(self, whole: Progress) -> None:
         self._whole = whole
         self._done = 0.0
 
     def advance(self, steps: float = 1, note: str = "") -> None:
-        """Move on by a part of this file."""
+        """Advance by a part of this file."""
         self._done += steps
         self._whole.advance(steps, note)
 
     def finish(self) -> None:
-        """Move on to the end of this file."""
+        """Advance to the end of this file."""
         self.advance(1 - self._done)
