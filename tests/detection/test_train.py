@@ -286,7 +286,9 @@ def test_decisions_that_name_an_unknown_class_are_refused_before_training(
     drawn: Path, tmp_path: Path
 ) -> None:
     config = tiny_config(drawn, decisions={"thresholds": {"dog": 0.5}})
-    with pytest.raises(ConfigError, match="dog is not a class of it; known are disc, square"):
+    with pytest.raises(
+        ConfigError, match="dog is not a class of the detector; its classes are disc, square"
+    ):
         train_detector(config, tmp_path / "run")
     assert not (tmp_path / "run" / "log.jsonl").exists()
 

@@ -126,7 +126,7 @@ def test_a_bundle_that_finds_nothing_of_what_is_hidden_is_refused(tmp_path: Path
     bundle = write_detector_bundle(tmp_path / "street", ("dog", "car"))
     with pytest.raises(ConfigError, match="detects dog, car, and none of these is hidden; add"):
         resolve(config_of(bundle.folder, hide=["face"]))
-    with pytest.raises(BundleError, match="is no bundle"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         resolve(config_of(tmp_path, hide=["car"]))
 
 

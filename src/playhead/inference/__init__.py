@@ -1,1 +1,1 @@
-"""Trained models on disk and what runs them, without torch."""
+"""Trained models on disk, and running them without torch."""

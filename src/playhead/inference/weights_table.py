@@ -1,6 +1,6 @@
-"""The table of packaged weights: which file of which published package, and under which licence.
+"""The table of packaged weights: file, published package, version and licence.
 
-A row is pinned to one version and one SHA-256, so that what is fetched is what was tried.
+Each row is pinned to a version and a SHA-256, so that exactly the tested file is used.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["GROUPS", "WEIGHTS", "WeightFile"]
 class WeightFile:
     """One file inside one published package.
 
-    group: what it holds; bytes and sha256 are of what is kept: the member from byte `skip` on.
+    group: its content; bytes, sha256: of the extracted file, the member from byte `skip` on
     """
 
     name: str
@@ -33,7 +33,7 @@ class WeightFile:
 
     @property
     def file(self) -> str:
-        """The name that the file is kept under."""
+        """The name of the extracted file."""
         return self.keep_as or self.member.rpartition("/")[2]
 
     @property

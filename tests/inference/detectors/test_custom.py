@@ -191,13 +191,15 @@ def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "other", kind="windows")
     with pytest.raises(BundleError, match=r"a bundle of spotting \(kind windows\)"):
         BundleDetector(bundle)
-    with pytest.raises(BundleError, match="is no bundle"):
+    with pytest.raises(BundleError, match="is not a bundle"):
         BundleDetector(tmp_path)
 
 
 def test_decisions_about_a_class_that_is_not_found_are_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "b", post_processing={"thresholds": {"dog": 0.5}})
-    with pytest.raises(ConfigError, match="dog is not a class of it; known are car, plate"):
+    with pytest.raises(
+        ConfigError, match="dog is not a class of the detector; its classes are car, plate"
+    ):
         decisions_of(bundle)
     misspelt = write_detector_bundle(tmp_path / "c", post_processing={"overlaps": 0.5})
     with pytest.raises(ConfigError, match="did you mean overlap"):
@@ -208,7 +210,7 @@ def test_a_graph_of_other_strides_than_its_plan_is_refused(tmp_path: Path) -> No
     bundle = write_detector_bundle(tmp_path / "colours")
     plan = bundle.manifest.input | {"strides": [8, 32]}
     wrong = Bundle(bundle.folder, bundle.manifest.model_copy(update={"input": plan}))
-    with pytest.raises(BundleError, match=r"its strides or classes do not fit its graph"):
+    with pytest.raises(BundleError, match=r"its strides or classes do not match its graph"):
         BundleDetector(wrong, threads=1).detect([black(64, 64)], threshold=0.5)
 
 

@@ -157,7 +157,7 @@ def test_boxes_without_area_and_outside_the_image_are_dropped() -> None:
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_a_box_that_is_not_finite_is_an_error(wrong: float) -> None:
     found = Boxes(np.array([[0, 0, wrong, 4]], np.float32), np.ones(1, np.float32))
-    with pytest.raises(WeightsError, match="weights plates: gave out a box that is not finite"):
+    with pytest.raises(WeightsError, match="weights plates: returned a box that is not finite"):
         select("plates", found, (10, 20, 3), 0.5)
 
 

@@ -69,7 +69,7 @@ def test_every_detector_is_one_of_the_weights_that_redaction_fetches() -> None:
 
 
 def test_an_unknown_detector_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(PlayheadError, match="'yolo': unknown; known are centerface, blazeface"):
+    with pytest.raises(PlayheadError, match="'yolo' is unknown; choose from centerface, blazeface"):
         open_detector("yolo")
 
 
@@ -115,7 +115,7 @@ def test_images_of_any_size_are_answered_with_every_label(detector: Detector) ->
     "image", [np.zeros((8, 8), np.uint8), np.zeros((0, 8, 3), np.uint8), np.zeros((8, 8, 3))]
 )
 def test_what_is_no_rgb_image_is_refused(detector: Detector, image: NDArray[np.uint8]) -> None:
-    with pytest.raises(PlayheadError, match="detecting needs uint8"):
+    with pytest.raises(PlayheadError, match="detection needs uint8"):
         detector.detect([image], threshold=THRESHOLD)
 
 

@@ -99,7 +99,9 @@ def test_settings_change_what_becomes_of_candidates_without_the_bundles(tmp_path
         doubting = open_custom(own, threads=1, settings=["parents.plate=car", "orphan=0.5"])
         [found] = doubting.detect([image], threshold=0.2)
         assert found["plate"].scores.tolist() == pytest.approx([0.3], abs=1e-5)
-    with pytest.raises(ConfigError, match="lorry is not a class of it; known are car, plate"):
+    with pytest.raises(
+        ConfigError, match="lorry is not a class of the detector; its classes are car, plate"
+    ):
         open_custom(bundles, settings=["parents.plate=lorry"])
     with pytest.raises(ConfigError, match="did you mean overlap"):
         open_custom(bundles, settings=["overlaps=0.4"])

@@ -1,7 +1,7 @@
 """Detectors: packaged networks for faces, plates, people and cars, and custom detectors.
 
-Boxes are in pixels of the given image. They may reach past its edges where an object does: an
-ellipse in a box cut at the edge would leave the corners of a face visible.
+Boxes are in pixels of the input image. They may extend past its edges if the object does: an
+ellipse in a box clipped at the edge would leave the corners of a face visible.
 """
 
 from playhead.errors import PlayheadError
@@ -25,9 +25,9 @@ DETECTORS = ("centerface", "blazeface", "plates", "people", "objectron")
 def open_detector(
     name: str, *, threads: int | None = None, precision: Precision = "fp32"
 ) -> Detector:
-    """The detector of one packaged network; threads: None takes every core.
+    """Open a packaged detector by name; threads: None uses every core.
 
-    Raises WeightsError if its file is not fetched yet, PlayheadError for an unknown name.
+    Raises WeightsError if its file has not been fetched, PlayheadError for an unknown name.
     """
     match name:
         case "centerface":
@@ -51,4 +51,4 @@ def open_detector(
 
             return Objectron(threads=threads, precision=precision)
         case _:
-            raise PlayheadError(f"detector {name!r}: unknown; known are {', '.join(DETECTORS)}")
+            raise PlayheadError(f"detector {name!r} is unknown; choose from {', '.join(DETECTORS)}")

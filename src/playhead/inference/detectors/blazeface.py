@@ -1,4 +1,4 @@
-"""BlazeFace, full range: faces within about five metres, from the whole image at 192 pixels.
+"""BlazeFace, full range: faces within about five metres, on the whole image at 192 pixels.
 
 Anchors, letterbox and decoding are those of MediaPipe's published graph
 `face_detection_full_range`: one anchor of side 1 in the middle of every cell of a 48 x 48 grid.
@@ -26,7 +26,7 @@ _PREPARATION = Preparation(
 
 
 class BlazeFace:
-    """Faces, fast; a face needs about a twentieth of the image's longer side."""
+    """Fast face detector, for faces of at least about 1/20 of the image's longer side."""
 
     name = "blazeface"
     labels: tuple[str, ...] = ("face",)
@@ -37,12 +37,12 @@ class BlazeFace:
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """Faces of each RGB image (H, W, 3), in its pixels; they may reach over its edges."""
+        """Faces in each RGB image (H, W, 3), in its pixels; boxes may extend past its edges."""
         check_images(images)
-        placed = [letterbox(image, (SIDE, SIDE)) for image in images]
-        found = self._graph.run([image for image, _ in placed])
+        letterboxed = [letterbox(image, (SIDE, SIDE)) for image in images]
+        outputs = self._graph.run([image for image, _ in letterboxed])
         results = []
-        for (raw, logits), image, (_, box) in zip(found, images, placed, strict=True):
+        for (raw, logits), image, (_, box) in zip(outputs, images, letterboxed, strict=True):
             boxes = decode_blazeface(raw, logits, threshold)
             boxes = boxes.scaled(1 / box.sx, 1 / box.sy, -box.dx / box.sx, -box.dy / box.sy)
             results.append({"face": select(self.name, boxes, image.shape, OVERLAP)})

@@ -23,7 +23,7 @@ _PREPARATION = Preparation(axes="NCHW", outputs=("537", "538", "539"))
 
 
 class CenterFace:
-    """Faces, from the image at its own size: a small face is found where it has the pixels."""
+    """Face detector on the image at full resolution, also for small faces."""
 
     name = "centerface"
     labels: tuple[str, ...] = ("face",)
@@ -34,12 +34,12 @@ class CenterFace:
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """Faces of each RGB image (H, W, 3), in its pixels; they may reach over its edges."""
+        """Faces in each RGB image (H, W, 3), in its pixels; boxes may extend past its edges."""
         check_images(images)
         views = [padded(image, rounded_up(image.shape, MULTIPLE)) for image in images]
-        found = by_size(views, self._graph.run)
+        outputs = by_size(views, self._graph.run)
         results = []
-        for (heat, sides, offsets), image in zip(found, images, strict=True):
+        for (heat, sides, offsets), image in zip(outputs, images, strict=True):
             boxes = decode_centerface(heat, sides, offsets, threshold)
             results.append({"face": select(self.name, boxes, image.shape, OVERLAP)})
         return results

@@ -1,4 +1,4 @@
-"""What the detectors share: images grouped by size, and candidates reduced to what was found."""
+"""Shared by the detectors: batching by image size, padding, non-maximum suppression."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from playhead.errors import WeightsError
 __all__ = ["by_size", "padded", "rounded_up", "select", "sigmoid"]
 
 CANDIDATES = 4000
-"""The best candidates of one label that are compared with each other."""
+"""The most candidates of a label, by score, that non-maximum suppression compares."""
 
 Heads = tuple[NDArray[np.float32], ...]
 
@@ -20,7 +20,7 @@ def by_size(
     images: Sequence[NDArray[np.uint8]],
     run: Callable[[Sequence[NDArray[np.uint8]]], list[Heads]],
 ) -> list[Heads]:
-    """`run` once for all images of a size; the results in the order of the images."""
+    """Call `run` once per image size; return the results in the order of the images."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for k, image in enumerate(images):
         groups.setdefault(image.shape, []).append(k)
@@ -47,14 +47,14 @@ def rounded_up(shape: tuple[int, ...], multiple: int) -> tuple[int, int]:
 
 
 def select(name: str, candidates: Boxes, shape: tuple[int, ...], overlap: float) -> Boxes:
-    """Non-maximum suppression of the candidates that lie at least in part in the image.
+    """Non-maximum suppression of the candidates that are at least partly inside the image.
 
-    name: of the weights; shape: (H, W, ...) of the image; overlap: the IoU above which the lower
-    of two boxes goes. Raises WeightsError for a box of which a corner is not finite.
+    name: of the weights; shape: (H, W, ...) of the image; overlap: the largest IoU of two kept
+    boxes. Raises WeightsError if a box is not finite.
     """
     if not np.isfinite(candidates.boxes).all():
         raise WeightsError(
-            f"weights {name}: gave out a box that is not finite; "
+            f"weights {name}: returned a box that is not finite; "
             f"fetch them again with `playhead weights get {name}`"
         )
     height, width = shape[:2]

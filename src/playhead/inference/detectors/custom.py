@@ -41,11 +41,11 @@ __all__ = [
 PART = "model"
 
 BATCH_SIZE = 8
-"""Images that are passed to a backend at once."""
+"""Images per call of the backend."""
 
 
 class View(NamedTuple):
-    """An image as the model sees it: x in the view = x in the image times sx; padding is grey."""
+    """The model input of an image: x_view = x_image * sx; the padding is grey."""
 
     pixels: NDArray[np.uint8]
     size: tuple[int, int]
@@ -56,12 +56,12 @@ class View(NamedTuple):
 class BundleDetector:
     """Detects the classes of one bundle.
 
-    longest: pixels of the longer side of an image after scaling, None takes the bundle's
-    enlarge: whether smaller images are scaled up to it too, None does as in training
-    decisions: thresholds, suppression and parents, None takes the bundle's
+    longest: pixels of the longer side of a scaled image; by default the bundle's
+    enlarge: whether smaller images are scaled up to it too; by default as in training
+    decisions: thresholds, suppression and parents; by default the bundle's
     device, threads, precision, cuda_factory: see `open_backend`
-    Raises BundleError for a folder that is not the bundle of a detector, ConfigError for decisions
-    that name a class it does not detect.
+    Raises BundleError if the folder is not the bundle of a detector, ConfigError if decisions name
+    a class that it does not detect.
     """
 
     def __init__(
@@ -95,12 +95,12 @@ class BundleDetector:
 
     @property
     def precision(self) -> Precision:
-        """The numbers that it computes with."""
+        """The numeric precision it computes with."""
         return self._backend.precision
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:
-        """The bundle that it runs, as those of an ensemble."""
+        """The bundle, as a tuple like that of an ensemble."""
         return (self.bundle,)
 
     def detect(
@@ -108,74 +108,75 @@ class BundleDetector:
     ) -> list[dict[str, Boxes]]:
         """The boxes of every class in each RGB image (H, W, 3), in its pixels.
 
-        threshold: the minimum score of a box; None takes that of each class. Boxes may reach past
-        the edges of the image.
+        threshold: minimum score; None uses that of each class. Boxes may extend past the edges of
+        the image.
         Raises BundleError if the output of the graph has another shape or is not finite.
         """
         check_images(images)
         results: dict[int, dict[str, Boxes]] = {}
         groups: dict[tuple[int, ...], list[int]] = {}
-        for place, image in enumerate(images):
+        for index, image in enumerate(images):
             shape = view_shape(image.shape, self.longest, self._strides[-1], self._enlarge)
-            groups.setdefault(shape, []).append(place)
+            groups.setdefault(shape, []).append(index)
         for members in groups.values():
             for start in range(0, len(members), BATCH_SIZE):
-                places = members[start : start + BATCH_SIZE]
-                detected = self._detect_batch([images[place] for place in places], threshold)
-                results.update(zip(places, detected, strict=True))
-        return [results[place] for place in range(len(images))]
+                indices = members[start : start + BATCH_SIZE]
+                detected = self._detect_batch([images[index] for index in indices], threshold)
+                results.update(zip(indices, detected, strict=True))
+        return [results[index] for index in range(len(images))]
 
     def _detect_batch(
         self, images: list[NDArray[np.uint8]], threshold: float | None
     ) -> list[dict[str, Boxes]]:
-        """The same for images whose views have one shape."""
+        """Detections in images whose views have the same shape."""
         views = [
             view_of(image, self.longest, self._strides[-1], enlarge=self._enlarge)
             for image in images
         ]
-        answers = self._backend.run(PART, np.stack([view.pixels for view in views]))
-        self._check(answers, views[0].pixels.shape)
+        outputs = self._backend.run(PART, np.stack([view.pixels for view in views]))
+        self._check(outputs, views[0].pixels.shape)
         return [
-            self._decide(answer, view, threshold)
-            for answer, view in zip(answers, views, strict=True)
+            self._decide(output, view, threshold)
+            for output, view in zip(outputs, views, strict=True)
         ]
 
     def _decide(
-        self, answer: NDArray[np.float32], view: View, threshold: float | None
+        self, output: NDArray[np.float32], view: View, threshold: float | None
     ) -> dict[str, Boxes]:
         floors = floors_of(self.labels, self.decisions, threshold)
         height, width = view.pixels.shape[:2]
         middles, strides = cells(height, width, self._strides)
-        # A cell may predict an object beside it; one farther out in the padding means nothing.
+        # Cells next to the image may predict an object in it; cells farther out are ignored.
         near = (middles - strides[:, None] < view.size).all(axis=1)
-        chosen = near & (answer[:, 4:] >= floors).any(axis=1)
-        answer, middles = answer[chosen], middles[chosen]
-        corners = np.concatenate([middles - answer[:, :2], middles + answer[:, 2:4]], axis=1)
+        chosen = near & (output[:, 4:] >= floors).any(axis=1)
+        output, middles = output[chosen], middles[chosen]
+        corners = np.concatenate([middles - output[:, :2], middles + output[:, 2:4]], axis=1)
         boxes = corners / np.array([view.sx, view.sy, view.sx, view.sy], np.float32)
         # Boxes entirely outside the image are dropped.
         limits = np.array(view.size) / (view.sx, view.sy)
         seen = (boxes[:, 2:] > 0).all(axis=1) & (boxes[:, :2] < limits).all(axis=1)
-        return decide(boxes[seen], answer[seen, 4:], self.labels, self.decisions, threshold)
+        return decide(boxes[seen], output[seen, 4:], self.labels, self.decisions, threshold)
 
-    def _check(self, answers: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    def _check(self, outputs: NDArray[np.float32], shape: tuple[int, ...]) -> None:
         height, width = shape[:2]
         needed = len(cells(height, width, self._strides)[1]), 4 + len(self.labels)
-        if answers.shape[1:] != needed:
+        if outputs.shape[1:] != needed:
             raise BundleError(
-                f"{self.bundle.folder}: output {answers.shape[1:]} for an image of "
-                f"{width}x{height}, {needed} is needed; its strides or classes do not fit its graph"
+                f"{self.bundle.folder}: the output is {outputs.shape[1:]} for an image of "
+                f"{width}x{height}, but {needed} is needed; its strides or classes do not match "
+                "its graph"
             )
-        if not np.isfinite(answers).all():
+        if not np.isfinite(outputs).all():
             raise BundleError(
-                f"{self.bundle.folder}: output numbers that are not finite for an image of "
+                f"{self.bundle.folder}: the output has numbers that are not finite for an image of "
                 f"{width}x{height}; train it again, or in fp32"
             )
 
 
 def open_bundle(bundle: Bundle | Path) -> Bundle:
-    """The bundle of a detector, read from its folder if a path is given.
+    """The bundle of a detector, loaded if a path is given.
 
-    Raises BundleError for a bundle of another kind.
+    Raises BundleError if the bundle is of another kind.
     """
     opened = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     try:
@@ -187,9 +188,9 @@ def open_bundle(bundle: Bundle | Path) -> Bundle:
 
 
 def decisions_of(bundle: Bundle) -> DetectionDecisions:
-    """The thresholds, suppression and parents that a bundle records, defaults where it has none.
+    """The thresholds, suppression and parents in a bundle, else the defaults.
 
-    Raises ConfigError for a class that the bundle does not detect.
+    Raises ConfigError if they name a class that the bundle does not detect.
     """
     manifest = bundle.manifest
     decisions = validate(
@@ -200,7 +201,7 @@ def decisions_of(bundle: Bundle) -> DetectionDecisions:
 
 
 def describe_decisions(bundle: Bundle) -> str:
-    """The confidence threshold of each class, and which class lies in which."""
+    """The confidence threshold and the parent of each class, in words."""
     labels, decisions = bundle.manifest.classes, decisions_of(bundle)
     thresholds = ", ".join(f"{label} {decisions.threshold(label):g}" for label in labels)
     lines = [f"Confidence thresholds: {thresholds}."]
@@ -219,12 +220,13 @@ def check_classes(decisions: DetectionDecisions, classes: Sequence[str], *, sour
     unknown = sorted(named - set(classes))
     if unknown:
         raise ConfigError(
-            f"{source}: {', '.join(unknown)} is not a class of it; known are {', '.join(classes)}"
+            f"{source}: {', '.join(unknown)} is not a class of the detector; its classes are "
+            f"{', '.join(classes)}"
         )
 
 
 def checksum_of(bundle: Bundle) -> str:
-    """The SHA-256 over the checksums of all its files, which identifies a bundle."""
+    """The SHA-256 of SHA256SUMS, which identifies a bundle."""
     return sha256(bundle.folder / "SHA256SUMS")
 
 

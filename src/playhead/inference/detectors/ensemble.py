@@ -1,7 +1,7 @@
 """Ensembles: several custom detectors on the same images, their boxes fused.
 
-Each suppresses its own candidates; the boxes of one object become one, and only then are the scores
-of children without a parent lowered.
+Each detector runs its own non-maximum suppression; the boxes are fused, and then the scores of
+children without a parent are lowered.
 """
 
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ from playhead.inference.runtime import CudaFactory
 __all__ = ["CustomDetector", "Ensemble", "joint_decisions", "open_custom"]
 
 MEMBER_MINIMUM = 0.05
-"""The minimum score of a member's box, at most: an unsure box still helps to place a fused one."""
+"""The minimum score of a member's box, at most: low scores still improve the fused position."""
 
 
 class CustomDetector(Protocol):
-    """One bundle or several: a `Detector` with thresholds of its own.
+    """A detector of one or several bundles: a `Detector` with its own thresholds.
 
-    longest: the longest side of an image after scaling, of any of them, pixels
+    longest: pixels of the longest side of a scaled image, of any bundle
     """
 
     name: str
@@ -48,23 +48,23 @@ class CustomDetector(Protocol):
 
     @property
     def bundles(self) -> tuple[Bundle, ...]:
-        """The bundles that it runs."""
+        """The bundles of the detector."""
 
     @property
     def precision(self) -> Precision:
-        """The numbers that they compute with."""
+        """The numeric precision they compute with."""
 
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float | None
     ) -> list[dict[str, Boxes]]:
-        """As `Detector.detect`; `threshold` None takes that of each class."""
+        """As `Detector.detect`; `threshold` None uses that of each class."""
 
 
 class Ensemble:
-    """Several custom detectors as one, which detects every class that any of them knows.
+    """Several custom detectors as one, for all classes that any of them detects.
 
-    weights: of each member, equal by default; decisions: None takes those of the bundles joined,
-    see `joint_decisions`
+    decisions: by default those of the bundles joined, see `joint_decisions`
+    weights: one per member, equal by default
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Ensemble:
     ) -> None:
         self._members = tuple(members)
         self._weights = weights
-        self.bundles = tuple(one.bundle for one in self._members)
-        self.name = " + ".join(one.name for one in self._members)
-        self.labels = tuple(dict.fromkeys(chain.from_iterable(one.labels for one in members)))
-        self.longest = max(one.longest for one in self._members)
+        self.bundles = tuple(member.bundle for member in self._members)
+        self.name = " + ".join(member.name for member in self._members)
+        self.labels = tuple(dict.fromkeys(chain.from_iterable(member.labels for member in members)))
+        self.longest = max(member.longest for member in self._members)
         self.precision = self._members[0].precision
         self.decisions = decisions or joint_decisions(self.bundles)
 
@@ -88,16 +88,16 @@ class Ensemble:
     ) -> list[dict[str, Boxes]]:
         """The boxes of every class in each RGB image (H, W, 3), in its pixels.
 
-        threshold: the minimum score of a fused box; None takes that of each class.
+        threshold: minimum score of a fused box; None uses that of each class
         """
         floor = min(MEMBER_MINIMUM, float(floors_of(self.labels, self.decisions, threshold).min()))
-        seen = [one.detect(images, threshold=floor) for one in self._members]
-        return [self._fused(found, threshold) for found in zip(*seen, strict=True)]
+        by_member = [member.detect(images, threshold=floor) for member in self._members]
+        return [self._fused(detections, threshold) for detections in zip(*by_member, strict=True)]
 
     def _fused(
-        self, found: Sequence[dict[str, Boxes]], threshold: float | None
+        self, detections: Sequence[dict[str, Boxes]], threshold: float | None
     ) -> dict[str, Boxes]:
-        fused = fuse_classes(found, weights=self._weights)
+        fused = fuse_classes(detections, weights=self._weights)
         most = np.arange(self.decisions.most)
         kept = {label: fused[label].chosen(most[: len(fused[label])]) for label in self.labels}
         return above_thresholds(penalise_orphans(kept, self.decisions), self.decisions, threshold)
@@ -118,23 +118,26 @@ def open_custom(
 ) -> CustomDetector:
     """The detector of one bundle, or the ensemble of several.
 
-    hierarchy: False ignores the parents that bundles name, for a caller that merges the tiles of an
-    image first; settings: `key=value` over the joint decisions, see `joint_decisions`
-    The others: see `BundleDetector`. Raises BundleError for no bundle, or one twice, and what
-    `BundleDetector` raises.
+    hierarchy: False ignores the parents in the bundles, for a caller that first merges the tiles of
+        an image
+    settings: `key=value` overrides of the joint decisions, see `joint_decisions`
+    The others are as in `BundleDetector`. Raises BundleError for no bundles or a duplicate, and as
+    `BundleDetector` does.
     """
-    opened = [open_bundle(one) for one in bundles]
+    opened = [open_bundle(bundle) for bundle in bundles]
     if not opened:
         raise BundleError("a detector needs at least one bundle, got none")
-    places = [one.folder.resolve() for one in opened]
-    for place, one in zip(places, opened, strict=True):
-        if places.count(place) > 1:
-            raise BundleError(f"{one.folder}: is named twice; an ensemble needs different bundles")
+    folders = [bundle.folder.resolve() for bundle in opened]
+    for folder, bundle in zip(folders, opened, strict=True):
+        if folders.count(folder) > 1:
+            raise BundleError(
+                f"{bundle.folder}: is listed twice; an ensemble needs different bundles"
+            )
     joint = joint_decisions(opened, settings)
     flat = joint.model_copy(update={"parents": {}})
     members = [
         BundleDetector(
-            one,
+            bundle,
             longest=longest,
             enlarge=enlarge,
             decisions=flat if len(opened) > 1 or not hierarchy else joint,
@@ -143,7 +146,7 @@ def open_custom(
             precision=precision,
             cuda_factory=cuda_factory,
         )
-        for one in opened
+        for bundle in opened
     ]
     if len(members) == 1:
         return members[0]
@@ -151,23 +154,25 @@ def open_custom(
 
 
 def joint_decisions(bundles: Sequence[Bundle], settings: Sequence[str] = ()) -> DetectionDecisions:
-    """The decisions of several bundles joined: the threshold of a class is the mean of those that
-    know it, the parents are those of all, and the rest is that of the first.
+    """The joint decisions of several bundles: the threshold of a class is the mean over the bundles
+    that detect it, the parents are those of all, and the rest is that of the first.
 
-    settings: `key=value` over that, as overlap=0.5 or parents.plate=car
-    Raises ConfigError if two name different parents of one class, or a setting does not validate.
+    settings: `key=value` overrides, as overlap=0.5 or parents.plate=car
+    Raises ConfigError if two bundles disagree on the parent of a class, or a setting is invalid.
     """
-    recorded = [(one.manifest.classes, decisions_of(one)) for one in bundles]
+    recorded = [(bundle.manifest.classes, decisions_of(bundle)) for bundle in bundles]
     labels = dict.fromkeys(chain.from_iterable(classes for classes, _ in recorded))
     thresholds = {
         label: float(
-            np.mean([one.threshold(label) for classes, one in recorded if label in classes])
+            np.mean(
+                [decisions.threshold(label) for classes, decisions in recorded if label in classes]
+            )
         )
         for label in labels
     }
     parents: dict[str, str] = {}
-    for _, one in recorded:
-        for child, parent in one.parents.items():
+    for _, decisions in recorded:
+        for child, parent in decisions.parents.items():
             if parents.setdefault(child, parent) != parent:
                 raise ConfigError(
                     f"bundles disagree on the parent of {child}: {parents[child]} or {parent}; "

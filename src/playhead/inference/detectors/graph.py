@@ -1,7 +1,7 @@
-"""Graphs: a packaged network, compiled by OpenVINO for the size of the images it is given.
+"""Graphs: packaged networks, compiled by OpenVINO for each image size.
 
-Pixels go in as they are, uint8 RGB: what a network wants made of them (order of axes and of
-channels, mean, scale) is compiled into its graph.
+The input is uint8 RGB; preprocessing (layout, channel order, mean, scale) is compiled into the
+graph.
 """
 
 from collections import OrderedDict
@@ -27,12 +27,12 @@ from playhead.inference.weights import weight_path
 __all__ = ["Graph", "Preparation", "check_images"]
 
 SIZES_KEPT = 4
-"""Compiled sizes that are kept: an image, its tiles, and one to change over to."""
+"""The most compiled sizes that are kept: an image, its tiles, and another size."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """What a network wants of uint8 RGB pixels: (pixel - mean) / scale, in its order."""
+    """The preprocessing of uint8 RGB pixels: (pixel - mean) / scale, in the network's layout."""
 
     axes: Literal["NCHW", "NHWC"]
     outputs: tuple[str, ...]
@@ -43,10 +43,10 @@ class Preparation:
 
 
 class Graph:
-    """The network of one packaged file; a size is compiled when it is first run.
+    """A packaged network, compiled for each image size on first use.
 
-    threads: None means every core this process may use.
-    Raises WeightsError for a file that is not there, not the expected one, or cannot be run.
+    threads: by default every core this process may use
+    Raises WeightsError if the file is missing, changed, or cannot be run.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class Graph:
         self._requests: OrderedDict[tuple[int, int, int], list[Any]] = OrderedDict()
 
     def run(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[NDArray[np.float32], ...]]:
-        """Images (H, W, 3), all of one size → for each its outputs, without the batch axis.
+        """Images (H, W, 3) of the same size → the outputs of each, without the batch axis.
 
-        Raises WeightsError where an output holds a number that is not finite.
+        Raises WeightsError if an output is not finite.
         """
         if not images:
             return []
@@ -76,7 +76,7 @@ class Graph:
         requests = self._requests_of(height, width, streams)
         results = []
         for start in range(0, len(images), streams):
-            part = [np.ascontiguousarray(one[None]) for one in images[start : start + streams]]
+            part = [np.ascontiguousarray(image[None]) for image in images[start : start + streams]]
             running = list(zip(requests, part, strict=False))
             for request, image in running:
                 request.start_async([image], share_inputs=True)
@@ -86,18 +86,18 @@ class Graph:
         return results
 
     def _outputs(self, request: Any, height: int, width: int) -> tuple[NDArray[np.float32], ...]:
-        """Copies of one request's outputs, all numbers of which are finite."""
+        """Copies of the outputs of a request, checked to be finite."""
         count = len(self._preparation.outputs)
-        made = [np.array(request.get_output_tensor(k).data[0], np.float32) for k in range(count)]
-        if not all(np.isfinite(one).all() for one in made):
+        outputs = [np.array(request.get_output_tensor(k).data[0], np.float32) for k in range(count)]
+        if not all(np.isfinite(output).all() for output in outputs):
             raise WeightsError(
-                f"weights {self._name}: gave out numbers that are not finite for an image of "
+                f"weights {self._name}: the output is not finite for an image of "
                 f"{width}x{height}; fetch them again with `playhead weights get {self._name}`"
             )
-        return tuple(made)
+        return tuple(outputs)
 
     def _requests_of(self, height: int, width: int, streams: int) -> list[Any]:
-        """The requests for one size, one a stream; the size used longest ago makes room."""
+        """The requests for one size, one per stream, from an LRU cache of sizes."""
         key = (height, width, streams)
         if key not in self._requests:
             while len(self._requests) >= SIZES_KEPT:
@@ -121,18 +121,18 @@ class Graph:
 
 
 def check_images(images: Sequence[NDArray[np.uint8]]) -> None:
-    """Raise PlayheadError unless every image is uint8 (H, W, 3) with a pixel at least."""
+    """Raise PlayheadError unless every image is uint8 (H, W, 3) and not empty."""
     for image in images:
         rgb = image.ndim == 3 and image.shape[2] == 3
         if image.dtype != np.uint8 or not rgb or not image.size:
             raise PlayheadError(
-                f"an image of {image.dtype} {image.shape}: "
-                "detecting needs uint8 (height, width, 3), RGB, not empty"
+                f"the image is {image.dtype} {image.shape}; "
+                "detection needs uint8 (height, width, 3), RGB, not empty"
             )
 
 
 def _prepared(model: Any, preparation: Preparation, height: int, width: int) -> Any:
-    """The part of the model that its wanted outputs need, from uint8 RGB (1, H, W, 3)."""
+    """The model up to the wanted outputs, with input uint8 RGB (1, H, W, 3)."""
     import openvino
     from openvino.preprocess import PrePostProcessor
 

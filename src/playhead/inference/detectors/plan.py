@@ -1,4 +1,4 @@
-"""The input plan of a custom detector: how it sees images, and what its graph returns."""
+"""The input plan of a custom detector: the input and output of its graph."""
 
 from typing import ClassVar, Literal, Self
 
@@ -10,7 +10,7 @@ __all__ = ["DetectorPlan"]
 
 
 class DetectorPlan(InputPlan):
-    """How a detector sees images, each by itself and of any size.
+    """The input of a detector: single images of any size.
 
     Its graph takes uint8 RGB (B, H, W, 3), H and W multiples of the last stride, and returns
     (B, N, 4 + classes): for every cell of every stride, finest first, row by row, the distances in
@@ -21,7 +21,7 @@ class DetectorPlan(InputPlan):
 
     pixels: Literal["rgb"] = "rgb"
     longest: PositiveInt = Field(
-        description="pixels that the longer side of an image is scaled to unless told otherwise"
+        description="default size in pixels of the longer side of a scaled image"
     )
     enlarge: bool = Field(default=False, description="whether smaller images are scaled up to it")
     strides: tuple[PositiveInt, ...] = Field(
@@ -35,7 +35,7 @@ class DetectorPlan(InputPlan):
         return self
 
     def describe(self) -> str:
-        """What the model card says about the input."""
+        """The input in words, for the model card."""
         return f"{self.pixels} images, the longer side {self.longest} pixels"
 
     def output_shape(self, classes: int) -> tuple[int | None, ...]:

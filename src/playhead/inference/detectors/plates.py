@@ -1,10 +1,10 @@
-"""Number plates, looked for at several sizes of the image and, on request, once more in each car.
+"""Number plates, detected at several scales of the image and, on request, in a crop of each car.
 
-The network is a RetinaFace (2019) for plates: two square priors a cell on grids of
-stride 8, 16 and 32, box variances .1 and .2, four corners. It was trained on Chinese plates.
+The network is a RetinaFace (2019) for plates: two square priors per cell on grids of stride 8, 16
+and 32, box variances 0.1 and 0.2, four corners. It was trained on Chinese plates.
 
-Far larger than it learnt them it takes grass, coats and the roof of a car for plates, with scores
-up to .8, but at one size of the image only: what is wide must be seen at two.
+Far above the sizes of its training, grass, coats and car roofs get scores up to 0.8 as plates, but
+only at one scale: so a wide box must be detected at two scales.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ PRIORS = ((8, (24, 48)), (16, (96, 192)), (32, (384, 768)))
 VARIANCES = (0.1, 0.2)
 MULTIPLE = 32
 LARGER = 1.2
-"""An image so many times larger than the largest size is processed at its own size, too."""
+"""An image this many times larger than the largest size is processed at full size too."""
 
 _PREPARATION = Preparation(
     axes="NCHW", outputs=("loc", "conf"), mean=(104.0, 117.0, 123.0), bgr=True
@@ -41,12 +41,14 @@ _PREPARATION = Preparation(
 class PlateSearch:
     """At which scales plates are detected, and how their boxes are corrected.
 
-    sizes: longer sides, in pixels, that the image is scaled to; own: whether a much larger image is
-    also processed at its own size; widen: width and height of a box over those that the network
-    gives, which cuts plates short; wide: a wider box, as a share of the longer side of the image,
-    gets the second-best score of all scales, and is dropped if only one of several has it; crop:
-    longer side that the crop of a car is scaled to; car_threshold: minimum score of a car;
-    car_margin: how much is added around a car on each side, as a share of that side.
+    sizes: longer sides in pixels that the image is scaled to
+    own: whether a much larger image is also processed at full size
+    widen: factors of width and height, because the network's boxes are too small
+    wide: a box wider than this share of the image's longer side gets the second-best score of all
+        scales, and is dropped if only one of several scales has it
+    crop: longer side in pixels that the crop of a car is scaled to
+    car_threshold: minimum score of a car
+    car_margin: padding of a car on each side, as a share of that side
     """
 
     sizes: tuple[int, ...] = (640, 960)
@@ -59,7 +61,7 @@ class PlateSearch:
 
 
 class Plates:
-    """Number plates; with `cars`, a detector of cars, each car is searched again on its own."""
+    """Number plate detector; with a car detector `cars`, the crop of each car is searched too."""
 
     name = "plates"
     labels: tuple[str, ...] = ("plate",)
@@ -79,57 +81,59 @@ class Plates:
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """Plates of each RGB image (H, W, 3), in its pixels; they may reach over its edges."""
+        """Plates in each RGB image (H, W, 3), in its pixels; boxes may extend past its edges."""
         check_images(images)
-        seen: list[list[Boxes]] = [[] for _ in images]
+        by_image: list[list[Boxes]] = [[] for _ in images]
         for size in self._search.sizes:
-            for found, one in zip(self._look(images, size, threshold), seen, strict=True):
-                one.append(found)
+            for boxes, scales in zip(
+                self._candidates(images, size, threshold), by_image, strict=True
+            ):
+                scales.append(boxes)
         if self._search.own:
-            self._look_at_large(images, seen, threshold)
+            self._add_full_size(images, by_image, threshold)
         if self._cars is not None:
-            for image, one in zip(images, seen, strict=True):
-                one.extend(self._in_cars(image, self._cars, threshold))
+            for image, scales in zip(images, by_image, strict=True):
+                scales.extend(self._in_cars(image, self._cars, threshold))
         return [
-            {"plate": self._merged(looks, image.shape)}
-            for looks, image in zip(seen, images, strict=True)
+            {"plate": self._merged(scales, image.shape)}
+            for scales, image in zip(by_image, images, strict=True)
         ]
 
-    def _merged(self, looks: Sequence[Boxes], shape: tuple[int, ...]) -> Boxes:
-        """The plates of one image from the candidates of every look at it."""
-        found = [select(self.name, one, shape, OVERLAP) for one in looks]
-        plates = Boxes.joined(confirmed(found, self._search.wide * max(shape[:2])))
+    def _merged(self, scales: Sequence[Boxes], shape: tuple[int, ...]) -> Boxes:
+        """The plates of one image from its candidates at every scale."""
+        selected = [select(self.name, candidates, shape, OVERLAP) for candidates in scales]
+        plates = Boxes.joined(confirmed(selected, self._search.wide * max(shape[:2])))
         return _widened(select(self.name, plates, shape, OVERLAP), self._search.widen)
 
-    def _look_at_large(
-        self, images: Sequence[NDArray[np.uint8]], seen: list[list[Boxes]], threshold: float
+    def _add_full_size(
+        self, images: Sequence[NDArray[np.uint8]], by_image: list[list[Boxes]], threshold: float
     ) -> None:
-        """Add the candidates of images that every other look shrinks a good deal."""
-        least = LARGER * max(self._search.sizes, default=0)
-        for image, one in zip(images, seen, strict=True):
-            if max(image.shape) > least:
-                one.extend(self._look([image], max(image.shape), threshold))
+        """Add candidates at full size for images much larger than every other scale."""
+        min_side = LARGER * max(self._search.sizes, default=0)
+        for image, scales in zip(images, by_image, strict=True):
+            if max(image.shape) > min_side:
+                scales.extend(self._candidates([image], max(image.shape), threshold))
 
-    def _look(
+    def _candidates(
         self, images: Sequence[NDArray[np.uint8]], longest: int, threshold: float
     ) -> list[Boxes]:
-        """Candidates of each image when its longer side is `longest`, in its own pixels."""
-        views = [resize(one, _scaled_size(one.shape, longest)) for one in images]
+        """Candidates of each image at a longer side of `longest`, in the image's pixels."""
+        views = [resize(image, _scaled_size(image.shape, longest)) for image in images]
         filled = [padded(view, rounded_up(view.shape, MULTIPLE)) for view in views]
-        found = by_size(filled, self._graph.run)
+        outputs = by_size(filled, self._graph.run)
         return [
             self._placed(heads, filled[k].shape, view.shape, images[k].shape, threshold)
-            for k, (heads, view) in enumerate(zip(found, views, strict=True))
+            for k, (heads, view) in enumerate(zip(outputs, views, strict=True))
         ]
 
     def _in_cars(self, image: NDArray[np.uint8], cars: Detector, threshold: float) -> list[Boxes]:
         """Candidates from the crop of each car in one image, in the image's pixels."""
         search = self._search
-        found = cars.detect([image], threshold=search.car_threshold)[0]["car"]
-        windows = _windows(found.boxes, search.car_margin, image.shape)
+        detected = cars.detect([image], threshold=search.car_threshold)[0]["car"]
+        windows = _windows(detected.boxes, search.car_margin, image.shape)
         crops = [image[y1:y2, x1:x2] for x1, y1, x2, y2 in windows]
-        views = [resize(one, _scaled_size(one.shape, search.crop)) for one in crops]
-        # Squares: a crop of every shape would be compiled anew.
+        views = [resize(part, _scaled_size(part.shape, search.crop)) for part in crops]
+        # Squares, because the network is compiled for each input size.
         side = search.crop + -search.crop % MULTIPLE
         heads = self._graph.run([padded(view, (side, side)) for view in views])
         return [
@@ -174,7 +178,7 @@ def decode_plates(
     priors: NDArray[np.float32],
     threshold: float,
 ) -> Boxes:
-    """Locations (N, 4: x, y, width, height), shares (N, 2: none, plate), priors → candidates."""
+    """Locations (N, 4: x, y, w, h), probabilities (N, 2: none, plate), priors → candidates."""
     chosen = conf[:, 1] >= threshold
     loc, centres, sides = loc[chosen], priors[chosen, :2], priors[chosen, 2:]
     middle = centres + loc[:, :2] * VARIANCES[0] * sides
@@ -184,11 +188,10 @@ def decode_plates(
 
 
 def confirmed(scales: Sequence[Boxes], wide: float) -> list[Boxes]:
-    """The boxes of each scale, where those wider than `wide` pixels must be confirmed by another.
+    """The boxes of each scale; those wider than `wide` pixels must be confirmed by another scale.
 
-    The score of such a box becomes the lower of its own and the best that another scale gives the
-    same place, at an IoU of OVERLAP or more; without any it is dropped. A single scale stays as it
-    is.
+    The score of such a box becomes the minimum of its own and the best of another scale at an IoU
+    of at least OVERLAP; without any it is dropped. A single scale is returned unchanged.
     """
     if len(scales) < 2:
         return list(scales)
@@ -198,20 +201,20 @@ def confirmed(scales: Sequence[Boxes], wide: float) -> list[Boxes]:
     ]
 
 
-def _confirmed_by(found: Boxes, others: Boxes, wide: float) -> Boxes:
-    asked = found.boxes[:, 2] - found.boxes[:, 0] > wide
-    same = iou(found.boxes[asked], others.boxes) >= OVERLAP
+def _confirmed_by(boxes: Boxes, others: Boxes, wide: float) -> Boxes:
+    is_wide = boxes.boxes[:, 2] - boxes.boxes[:, 0] > wide
+    same = iou(boxes.boxes[is_wide], others.boxes) >= OVERLAP
     second = np.where(same, others.scores, -np.inf).max(axis=1, initial=-np.inf)
-    scores = found.scores.copy()
-    scores[asked] = np.minimum(scores[asked], second)
-    return Boxes(found.boxes, scores).chosen(scores > -np.inf)
+    scores = boxes.scores.copy()
+    scores[is_wide] = np.minimum(scores[is_wide], second)
+    return Boxes(boxes.boxes, scores).chosen(scores > -np.inf)
 
 
-def _widened(found: Boxes, factors: tuple[float, float]) -> Boxes:
-    """Boxes about the same centres with sides of `factors` (width, height) times their own."""
-    low, high = found.boxes[:, :2], found.boxes[:, 2:]
+def _widened(boxes: Boxes, factors: tuple[float, float]) -> Boxes:
+    """Boxes scaled by `factors` (width, height) about their centres."""
+    low, high = boxes.boxes[:, :2], boxes.boxes[:, 2:]
     middle, half = (low + high) / 2, (high - low) / 2 * np.array(factors, np.float32)
-    return Boxes(np.concatenate([middle - half, middle + half], axis=1), found.scores)
+    return Boxes(np.concatenate([middle - half, middle + half], axis=1), boxes.scores)
 
 
 def _windows(

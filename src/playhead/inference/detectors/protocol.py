@@ -1,4 +1,4 @@
-"""What a detector is: images in, boxes of each of its labels out."""
+"""The interface of detectors: images in, boxes of each label out."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,8 +20,8 @@ class Detector(Protocol):
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """For each image (H, W, 3), of any sizes: every label with its boxes, best first.
+        """For each image (H, W, 3), of any sizes: the boxes of every label, by descending score.
 
-        threshold: the minimum score of a box. Raises PlayheadError for another shape or type of
-        image, WeightsError if the network outputs numbers that are not finite.
+        threshold: minimum score of a box. Raises PlayheadError for another shape or type of image,
+        WeightsError if the output of the network is not finite.
         """

@@ -1,7 +1,7 @@
 """Single-shot detectors: people and vehicles, from the whole image stretched to 300 x 300.
 
 The Objectron package carries an SSD on Open Images whose anchors and box coder its published graph
-`object_detection_oid_v4` gives; the other network finds people alone and decodes inside its graph.
+`object_detection_oid_v4` gives; the other network detects only people and decodes inside its graph.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ RATIOS = (1.0, 2.0, 0.5, 3.0, 0.3333)
 CODER = np.array([10.0, 10.0, 5.0, 5.0], np.float32)
 
 CLASSES = {"person": (4,), "car": (18, 23)}
-"""Columns of the network's 24; `car` is the better of its car and its vehicle of any kind."""
+"""Columns of the network's 24 classes; `car` is the maximum of its car and vehicle."""
 
 _OBJECTRON = Preparation(
     axes="NHWC",
@@ -39,7 +39,7 @@ _PEOPLE = Preparation(axes="NHWC", outputs=("detection_boxes:0", "detection_scor
 
 
 class Objectron:
-    """People, and cars and other vehicles."""
+    """Detector of people and of cars and other vehicles."""
 
     name = "objectron"
     labels: tuple[str, ...] = tuple(CLASSES)
@@ -50,11 +50,11 @@ class Objectron:
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """People and cars of each RGB image (H, W, 3), in its pixels."""
+        """People and cars in each RGB image (H, W, 3), in its pixels."""
         check_images(images)
-        found = self._graph.run([resize(image, (SIDE, SIDE)) for image in images])
+        outputs = self._graph.run([resize(image, (SIDE, SIDE)) for image in images])
         results = []
-        for (encoded, logits), image in zip(found, images, strict=True):
+        for (encoded, logits), image in zip(outputs, images, strict=True):
             height, width = image.shape[:2]
             boxes, scores = decode_ssd(encoded), sigmoid(logits)
             results.append(
@@ -74,7 +74,7 @@ class Objectron:
 
 
 class People:
-    """People, upright above all: the network was trained on pedestrians."""
+    """Detector of people, mostly upright: the network was trained on pedestrians."""
 
     name = "people"
     labels: tuple[str, ...] = ("person",)
@@ -85,13 +85,13 @@ class People:
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float
     ) -> list[dict[str, Boxes]]:
-        """People of each RGB image (H, W, 3), in its pixels."""
+        """People in each RGB image (H, W, 3), in its pixels."""
         check_images(images)
-        found = self._graph.run([resize(image, (SIDE, SIDE)) for image in images])
+        outputs = self._graph.run([resize(image, (SIDE, SIDE)) for image in images])
         results = []
-        for (corners, scores), image in zip(found, images, strict=True):
+        for (corners, scores), image in zip(outputs, images, strict=True):
             height, width = image.shape[:2]
-            # The graph gives y before x, as shares of the image.
+            # The graph returns y before x, relative to the image.
             boxes = Boxes(corners[:, [1, 0, 3, 2]], scores).above(threshold).scaled(width, height)
             results.append({"person": select(self.name, boxes, image.shape, OVERLAP)})
         return results

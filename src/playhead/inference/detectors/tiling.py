@@ -1,9 +1,9 @@
 """Tiling: small objects are detected in tiles at full resolution, large ones in the whole image.
 
-Tiles overlap, so that a box smaller than the overlap lies wholly inside one of them. A box that a
-tile's inner edge cuts is a piece of one that a neighbour or the whole image may have. If one has
-it, the piece is dropped and only raises its score: a network may be surer of a part at full
-resolution than of the whole at a lower one.
+Tiles overlap, so that a box smaller than the overlap is entirely inside one of them. A box cut by
+the inner edge of a tile may be part of a box of a neighbour or of the whole image. If so, the part
+is dropped, and the whole box takes the higher of both scores: a part at full resolution may score
+higher than the whole at a lower one.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ NEAR_EDGE = 0.02
 """A box that comes this near to a tile's inner edge, as a share of the tile, may be cut by it."""
 
 SAME = 0.5
-"""A cut box is a piece of a whole one that covers this share of it."""
+"""A cut box is part of a whole box that covers at least this share of it."""
 
 OVERLAP = 0.4
 
@@ -40,10 +40,12 @@ def detect_tiled(
 ) -> dict[str, Boxes]:
     """The detections in the whole image (H, W, 3) and in its tiles, merged.
 
-    tile: side of a tile in pixels; overlap: pixels that neighbours share at least, from 0 to below
-    `tile`; threshold: the minimum score. The whole is scaled down until its longer side is that of
-    a tile; an image that fits one tile is processed once, as it is.
-    Raises PlayheadError for a tile or an overlap out of its range, and what the detector raises.
+    tile: side of a tile in pixels
+    overlap: minimum pixels shared by neighbouring tiles, 0 <= overlap < tile
+    threshold: minimum score
+    The whole image is scaled down to a longer side of `tile`; an image that fits into one tile is
+    processed once, unscaled.
+    Raises PlayheadError for an invalid tile or overlap, and what the detector raises.
     """
     check_images([image])
     height, width = image.shape[:2]
@@ -52,9 +54,11 @@ def detect_tiled(
     if len(windows) == 1:
         return whole
     views = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in windows]
-    found = detector.detect(views, threshold=threshold)
+    detections = detector.detect(views, threshold=threshold)
     return {
-        label: _merged(whole[label], [one[label] for one in found], windows, (width, height))
+        label: _merged(
+            whole[label], [detected[label] for detected in detections], windows, (width, height)
+        )
         for label in whole
     }
 
@@ -80,9 +84,9 @@ def _detect_shrunk(
     height, width = image.shape[:2]
     scale = min(1.0, longest / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    found = detector.detect([resize(image, size)], threshold=threshold)[0]
+    detected = detector.detect([resize(image, size)], threshold=threshold)[0]
     back = width / size[0], height / size[1]
-    return {label: boxes.scaled(*back) for label, boxes in found.items()}
+    return {label: boxes.scaled(*back) for label, boxes in detected.items()}
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:
@@ -95,23 +99,23 @@ def _starts(length: int, tile: int, overlap: int) -> list[int]:
 
 
 def _merged(
-    whole: Boxes, found: list[Boxes], windows: list[Window], size: tuple[int, int]
+    whole: Boxes, detections: list[Boxes], windows: list[Window], size: tuple[int, int]
 ) -> Boxes:
-    """Whole boxes, suppressed among themselves, and the cut ones that none of them explains."""
-    sure, cut = [], []
-    for boxes, window in zip(found, windows, strict=True):
+    """Uncut boxes after suppression, and the cut boxes that are not part of them."""
+    uncut, cut = [], []
+    for boxes, window in zip(detections, windows, strict=True):
         touching = _touches_inner_edge(boxes, window, size)
         placed = boxes.scaled(1, 1, window[0], window[1])
-        sure.append(placed.chosen(~touching))
+        uncut.append(placed.chosen(~touching))
         cut.append(placed.chosen(touching))
-    # Of equal scores the earlier stays: that of a tile, which is the sharper.
-    kept = nms(Boxes.joined([*sure, whole]), OVERLAP)
+    # In a tie of scores the earlier box stays: that of a tile, at the higher resolution.
+    kept = nms(Boxes.joined([*uncut, whole]), OVERLAP)
     kept, pieces = _explained(kept, Boxes.joined(cut))
     return nms(Boxes.joined([kept, pieces]), OVERLAP)
 
 
 def _explained(whole: Boxes, pieces: Boxes) -> tuple[Boxes, Boxes]:
-    """Whole boxes, each as sure as the surest piece that it explains, and the other pieces."""
+    """Whole boxes with the highest score of themselves and their parts, and the other parts."""
     if not len(whole):
         return whole, pieces
     shares = cover(pieces.boxes, whole.boxes)

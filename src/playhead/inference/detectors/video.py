@@ -1,8 +1,8 @@
 """Detection over a video: sampled frames are read ahead and detected in batches.
 
-A frame is sampled every so many seconds, and at least every so many frames. A sampled frame that
-cannot be decoded, or on which a network fails, leaves everything up to the sampled frames around it
-unseen.
+Frames are sampled at an interval in seconds, and optionally at most every n frames. If a sampled
+frame cannot be decoded, or a network fails on it, all frames up to the neighbouring sampled frames
+are unseen.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,10 +28,10 @@ Frame = tuple[int, NDArray[np.uint8]]
 
 
 class FrameDetector(Protocol):
-    """What runs over a video, such as an `ObjectDetector`."""
+    """A detector for videos, such as `ObjectDetector`."""
 
     def read_size(self, width: int, height: int) -> tuple[int, int]:
-        """The (width, height) at which frames are to be read."""
+        """The (width, height) at which to read frames."""
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
         """For each RGB image (H, W, 3) the boxes of every label, in its pixels."""
@@ -39,12 +39,12 @@ class FrameDetector(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoDetections:
-    """What was detected in a video.
+    """The detections in a video.
 
-    frames: int32 (D,), the sampled frames that were detected, rising
-    boxes: for each label D Boxes, one a frame, in pixels of the displayed frame
-    unseen: int32 (M, 2), half-open ranges of frames about which nothing is known
-    reason: why frames are unseen, empty if none is
+    frames: int32 (D,), the sampled frames that were analysed, rising
+    boxes: for each label D Boxes, one per frame, in pixels of the displayed frame
+    unseen: int32 (M, 2), half-open ranges of frames without information
+    reason: why frames are unseen, empty if there are none
     """
 
     frames: NDArray[np.int32]
@@ -63,7 +63,7 @@ def detect_video(
 ) -> VideoDetections:
     """Detect in the first frame, in the last, and in sampled frames between; see `sampled_frames`.
 
-    progress: advances by 1 in all
+    progress: advances by 1 in total
     Raises PlayheadError if detection failed on every sampled frame.
     """
     schedule = sampled_frames(video.times, every_seconds, every_frames)
@@ -96,10 +96,10 @@ def detect_video(
 def sampled_frames(
     times: NDArray[np.float64], every_seconds: float, every_frames: int | None
 ) -> NDArray[np.int32]:
-    """The frames to sample: int32, rising, the first and the last of the video among them.
+    """The frames to sample: int32, rising, including the first and the last of the video.
 
     Neighbours are at most `every_seconds` apart, unless they are consecutive, and at most
-    `every_frames`, where that is given. `every_seconds` 0 samples every frame.
+    `every_frames` apart, if given. `every_seconds` 0 samples every frame.
     """
     if every_seconds == 0 or len(times) < 2:
         return np.arange(len(times), dtype=np.int32)
