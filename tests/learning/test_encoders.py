@@ -143,7 +143,7 @@ def test_a_broken_file_is_an_error_of_ours(suffix: str, content: bytes, tmp_path
 
 def test_a_file_that_holds_no_state_dict_is_an_error(tmp_path: Path) -> None:
     torch.save([1, 2, 3], tmp_path / "list.pth")
-    with pytest.raises(WeightsError, match="holds no state dict"):
+    with pytest.raises(WeightsError, match="has no state dict"):
         create_encoder("resnet18", str(tmp_path / "list.pth"))
 
 

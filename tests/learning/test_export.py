@@ -183,7 +183,7 @@ def test_the_torch_backend_in_bf16_gives_float32_near_it(exported: Bundle) -> No
 
 
 def test_the_torch_backend_refuses_weights_of_another_network(exported: Bundle) -> None:
-    with pytest.raises(BundleError, match="not those of the network"):
+    with pytest.raises(BundleError, match="do not match the network"):
         CudaBackend(exported, lambda manifest: (Whole(), PLAN), device="cpu")
 
 

@@ -147,7 +147,7 @@ def test_best_weights_that_were_lost_come_back_on_resuming(tmp_path: Path) -> No
 def test_a_folder_that_holds_a_run_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     run(tmp_path, epochs=2)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(PlayheadError, match="holds a training run already; resume it with"):
+    with pytest.raises(PlayheadError, match="has a training run already; resume it with"):
         run(tmp_path, epochs=2)
     assert {path: path.read_bytes() for path in before} == before
 

@@ -154,7 +154,7 @@ def test_only_changed_labels_of_the_test_split_leave_a_run_resumable(
         assert finished.code == 0, finished.err
     else:
         assert finished.code == 2
-        reason = f"the files or labels of {side} are not those that the run began with"
+        reason = f"the files or labels of {side} have changed since the run began"
         message = f"{one_epoch.folder}: cannot resume with other data: {reason}"
         assert message in finished.err
 

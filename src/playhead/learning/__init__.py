@@ -2,6 +2,6 @@
 
 import os
 
-# Threads of torch spin while they wait, on cores that the loader and other programs need: on two
-# busy cores training is some four times as fast when they sleep. Read when torch is first imported.
+# Waiting threads of torch spin on cores that the loader and other programs need: on two busy cores
+# training is about four times as fast if they sleep. Read when torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

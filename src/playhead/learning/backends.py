@@ -1,4 +1,4 @@
-"""Backends in torch, for modules that must be importable where torch is not installed."""
+"""Torch backends, for modules that must be importable without torch."""
 
 import importlib.util
 
@@ -10,7 +10,7 @@ __all__ = ["cuda_detector"]
 
 
 def cuda_detector(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
-    """The CUDA backend of a detector; None where torch is missing or sees no CUDA device."""
+    """The CUDA backend of a detector; None if torch or a CUDA device is missing."""
     if importlib.util.find_spec("torch") is None:
         return None
     from playhead.learning.cuda import open_cuda

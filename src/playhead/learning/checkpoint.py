@@ -1,9 +1,9 @@
-"""Where a run stands: everything that resuming needs, in one file that is replaced as a whole.
+"""Checkpoints: all state needed to resume a run, in one file that is replaced atomically.
 
-`checkpoint/state.safetensors` holds the weights, their average, the best ones and the optimiser's
-state as tensors, and the position, the tallies and the configuration as JSON in its header. One
-file and one rename: a crash at any moment leaves the old state or the new one, never a mixture.
-No generator is stored, since the loop seeds torch before every step from (seed, step).
+`checkpoint/state.safetensors` has the weights, their average, the best weights and the optimiser's
+state as tensors, and the position, tallies and configuration as JSON in its header. A crash at any
+moment leaves either the old or the new state. No random state is stored, since the loop seeds torch
+before every step from (seed, step).
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 SCHEMA = 1
-# What may differ on resuming, because the weights do not depend on it.
+# Settings that may differ on resuming, because the weights do not depend on them.
 _FREE_SETTINGS = frozenset({"workers", "checkpoint_seconds"})
 _DATA = "data_checksums"
 
@@ -49,14 +49,14 @@ class Tally:
     waited: float = 0.0
 
     def add(self, loss: float, samples: int, seconds: float, waited: float) -> None:
-        """Count one step: its mean loss, its samples, its time and the part spent on waiting."""
+        """Add one step: its mean loss, samples, time, and time spent waiting for data."""
         self.loss += loss * samples
         self.samples += samples
         self.seconds += seconds
         self.waited += waited
 
     def figures(self) -> dict[str, float]:
-        """Mean loss, speed, and the share of time spent on waiting for data."""
+        """Mean loss, speed, and the share of time spent waiting for data."""
         return {
             "loss": self.loss / max(self.samples, 1),
             "samples_per_second": round(self.samples / max(self.seconds, 1e-9), 2),
@@ -66,7 +66,7 @@ class Tally:
 
 @dataclass
 class Best:
-    """The epoch whose weights are kept, and what its validation measured."""
+    """The best epoch, whose weights are kept, and its validation metrics."""
 
     epoch: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Best:
 
 @dataclass
 class Position:
-    """Epoch (from 1) and steps of it that are done; past the last epoch the run is finished."""
+    """Epoch (from 1) and completed steps of it; past the last epoch the run is finished."""
 
     epoch: int = 1
     step: int = 0
@@ -88,7 +88,7 @@ class Position:
 
 @dataclass
 class Checkpoint:
-    """One consistent state of a run; `tensors` are named `group/name`."""
+    """The complete state of a run; `tensors` are named `group/name`."""
 
     position: Position
     tensors: dict[str, Tensor]
@@ -96,7 +96,7 @@ class Checkpoint:
     scaler: dict[str, Any]
 
     def group(self, name: str) -> dict[str, Tensor]:
-        """The tensors of one group, under their own names."""
+        """The tensors of one group, without the prefix."""
         prefix = f"{name}/"
         return {
             key.removeprefix(prefix): tensor
@@ -106,22 +106,25 @@ class Checkpoint:
 
 
 def checkpoint_path(folder: Path) -> Path:
-    """The file of a run folder that holds its checkpoint."""
+    """The checkpoint file of a run folder."""
     return folder / "checkpoint" / "state.safetensors"
 
 
 def prepare_folder(folder: Path, *, resume: bool) -> None:
-    """Refuse a folder whose run is not to be resumed, or cannot be; clear half-written files."""
+    """Check that a folder can be begun or resumed, and remove temporary files.
+
+    Raises PlayheadError if it has a run and `resume` is False, or has a log without a checkpoint.
+    """
     log, begun = folder / "log.jsonl", checkpoint_path(folder).exists()
     logged = log.exists() and log.stat().st_size > 0
     if (begun or logged) and not resume:
         raise PlayheadError(
-            f"{folder}: holds a training run already; resume it with --resume, "
+            f"{folder}: has a training run already; resume it with --resume, "
             "or give another folder with --out"
         )
     if logged and not begun:
         raise PlayheadError(
-            f"{folder}: holds the log of a training run but not its checkpoint "
+            f"{folder}: has the log of a training run but not its checkpoint "
             f"({checkpoint_path(folder).relative_to(folder)}), so it cannot be resumed; "
             "give another folder with --out"
         )
@@ -133,7 +136,7 @@ def prepare_folder(folder: Path, *, resume: bool) -> None:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint of `folder`; StorageError leaves the old one as it was."""
+    """Replace the checkpoint of `folder`. On StorageError the old one is kept."""
     header = {
         "schema": SCHEMA,
         "position": dataclasses.asdict(checkpoint.position),
@@ -144,7 +147,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint | None:
-    """The checkpoint of `folder`, or None where none was written yet."""
+    """The checkpoint of `folder`, or None if there is none yet."""
     path = checkpoint_path(folder)
     if not path.exists():
         return None
@@ -152,7 +155,7 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     schema = header.get("schema") if isinstance(header, dict) else None
     if schema != SCHEMA:
         raise PlayheadError(
-            f"{path}: is a checkpoint of schema {schema}, this version reads {SCHEMA}; "
+            f"{path}: has schema {schema}, but this version reads {SCHEMA}; "
             "resume with the version that began the run"
         )
     try:
@@ -170,10 +173,10 @@ def conditions(
     identity: Mapping[str, Any] | None,
     data: Mapping[str, Iterable[str]] | None = None,
 ) -> dict[str, Any]:
-    """What must be the same on resuming, as plain JSON data.
+    """All that must be the same on resuming, as plain JSON data.
 
-    A section `training` of `identity` is the same configuration once more, and left out.
-    data: for each side (train, valid) a line for each file and its labels; checksums are kept.
+    identity: further configuration; its section `training` is replaced by that of `config`
+    data: for each side (train, valid) a line per file and its labels, stored as a checksum
     """
     values = config.model_dump(mode="json", exclude=set(_FREE_SETTINGS))
     others: dict[str, Any] = _plain(dict(identity or {}))
@@ -182,7 +185,7 @@ def conditions(
 
 
 def refuse_differences(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    """ConfigError that names every setting, and each side of the data, in which a run differs."""
+    """Raise ConfigError naming every setting and side of the data that has changed."""
     before, now = dict(_flat(old)), dict(_flat(new))
     names = [name for name in {**before, **now} if before.get(name, ...) != now.get(name, ...)]
     if not names:
@@ -196,7 +199,7 @@ def refuse_differences(folder: Path, old: dict[str, Any], new: dict[str, Any]) -
     other = "another configuration" if changes else "other data"
     if sides:
         changes.append(
-            f"the files or labels of {' and '.join(sides)} are not those that the run began with"
+            f"the files or labels of {' and '.join(sides)} have changed since the run began"
         )
     raise ConfigError(
         f"{folder}: cannot resume with {other}: {'; '.join(changes)}; "

@@ -1,7 +1,7 @@
-"""The CUDA backend: a bundle's parts in torch, rebuilt from its safetensors.
+"""The CUDA backend: the parts of a bundle in torch, rebuilt from its safetensors.
 
-The graphs in a bundle are for OpenVINO; here the same parts run as the modules they came from.
-Only the job knows which network a bundle holds, so the job passes a function that builds it.
+The ONNX graphs in a bundle are for OpenVINO; here the same parts run as torch modules. Only the job
+knows the network of a bundle, so it passes a function that builds it.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,19 @@ from playhead.learning.parts import ExportPart
 __all__ = ["Build", "CudaBackend", "open_cuda"]
 
 Build = Callable[[BundleManifest], tuple[nn.Module, InputPlan]]
-"""The network of a manifest, its weights still random, and its input plan."""
+"""Manifest → (network with random weights, input plan)."""
 
 
 def open_cuda(bundle: Bundle, precision: PrecisionChoice, build: Build) -> "CudaBackend | None":
-    """The CUDA backend, or None where torch sees no CUDA device."""
+    """The CUDA backend, or None if torch has no CUDA device."""
     return CudaBackend(bundle, build, precision=precision) if torch.cuda.is_available() else None
 
 
 class CudaBackend:
     """Runs the parts of a bundle in torch, by default on the first CUDA device.
 
-    bf16 and fp16 are torch's autocast; fp32 is the whole of it (no TF32). Results are float32.
-    Raises BundleError where the weights are not those of the network that `build` makes.
+    bf16 and fp16 use torch's autocast; fp32 is without TF32. Results are float32.
+    Raises BundleError if the weights do not match the network of `build`.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class CudaBackend:
 
     @torch.inference_mode()
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """One part on one batch: arrays in, float32 arrays out."""
+        """Run one part on a batch: arrays in, float32 arrays out."""
         if part not in self._parts:
             raise BundleError(f"has no part {part!r}; its parts are {', '.join(self._parts)}")
         batch = torch.from_numpy(np.ascontiguousarray(inputs)).to(self._device)
@@ -71,7 +71,7 @@ class CudaBackend:
 
 
 def _channels_last(tensor: Tensor) -> Tensor:
-    """Channels innermost for images and 2D kernels, which is what tensor cores are fed."""
+    """Channels-last layout of images and 2D kernels, as tensor cores need it."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 
@@ -85,6 +85,5 @@ def _load(model: nn.Module, bundle: Bundle) -> None:
         raise BundleError(f"{bundle.weights}: cannot be read: {error}") from error
     except RuntimeError as error:
         raise BundleError(
-            f"{bundle.weights}: its weights are not those of the network that the bundle names: "
-            f"{error}"
+            f"{bundle.weights}: the weights do not match the network that the bundle names: {error}"
         ) from error

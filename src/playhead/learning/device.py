@@ -1,4 +1,4 @@
-"""Where a model trains, and in which numbers."""
+"""Device and precision of training."""
 
 import torch
 
@@ -9,7 +9,7 @@ __all__ = ["torch_precision", "training_device"]
 
 
 def training_device(name: str) -> torch.device:
-    """The device called auto, cpu or cuda; PlayheadError for one that torch does not see."""
+    """The device auto, cpu or cuda. Raises PlayheadError if it is unknown or missing."""
     match name:
         case "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -20,11 +20,11 @@ def training_device(name: str) -> torch.device:
         case "cuda":
             raise PlayheadError("device cuda: torch sees no CUDA device; use --device cpu")
         case _:
-            raise PlayheadError(f"device {name!r}: is none of auto, cpu, cuda")
+            raise PlayheadError(f"device {name!r} is unknown; choose from auto, cpu, cuda")
 
 
 def torch_precision(choice: PrecisionChoice, device: torch.device) -> Precision:
-    """What torch computes with: `auto` is bf16 where the device has it natively, else fp32."""
+    """The precision of torch: `auto` is bf16 if the device supports it natively, else fp32."""
     if choice != "auto":
         return choice
     if device.type == "cuda":

@@ -1,6 +1,6 @@
-"""2D encoders: `small` (our own) or any timm model, and where their weights come from.
+"""2D encoders: `small` or any timm model, and their pretrained weights.
 
-A timm encoder never starts at random unless `weights: none` says so.
+A timm encoder starts at random only with `weights: none`.
 """
 
 import difflib
@@ -31,8 +31,8 @@ State = dict[str, Tensor]
 class Encoder(nn.Module):
     """A 2D network with one output map.
 
-    channels: of the map; stride: pixels of the image to one of the map; mean, std: one number
-    for each input channel, what the pretrained weights expect (0 and 1: values as they are).
+    channels, stride: of the map
+    mean, std: per input channel, the normalisation of the pretrained weights (0 and 1: none)
     """
 
     def __init__(
@@ -63,12 +63,12 @@ def create_encoder(
     small_channels: int = 48,
     drop_path: float = 0.0,
 ) -> Encoder:
-    """The encoder `name` with its start.
+    """Create the encoder `name` with its initial weights.
 
     weights: `none` (drawn from torch's generator), the name of packaged weights, `hub` (timm's own
     download), or the path of a .pth or .safetensors file; `small` takes none.
-    stride: which map of a timm model is the output; deeper layers are left out.
-    Raises ConfigError for a network that does not exist, WeightsError for weights that do not.
+    stride: of the output map of a timm model; deeper layers are dropped
+    Raises ConfigError for an unknown network, WeightsError if the weights do not exist or fit.
     """
     if name == "small":
         small = SmallEncoder(in_channels, small_channels)
@@ -91,10 +91,10 @@ def create_encoder(
 
 
 class Pyramid(nn.Module):
-    """A 2D network with a map at each of several strides, as detectors need.
+    """A 2D network with a map at each of several strides, for detectors.
 
-    channels: of each map; strides: pixels of the image to one of the map, rising
-    mean, std: one number for each colour, what the pretrained weights expect
+    channels, strides: of each map, strides rising
+    mean, std: per colour, the normalisation of the pretrained weights
     """
 
     def __init__(self, network: Any, strides: tuple[int, ...]) -> None:
@@ -112,10 +112,10 @@ class Pyramid(nn.Module):
 
 
 def create_pyramid(name: str, weights: str | None, strides: tuple[int, ...]) -> Pyramid:
-    """The timm encoder `name` with its start and a map at each stride; see `create_encoder`.
+    """Create the timm encoder `name` with a map at each stride; see `create_encoder`.
 
-    Raises ConfigError for a network that does not exist or has no map at a stride, or `small`,
-    which has a single one; WeightsError for weights that do not exist or fit.
+    Raises ConfigError for an unknown network, one without a map at a stride, or `small`, which has
+    only one map; WeightsError if the weights do not exist or fit.
     """
     if name == "small":
         raise ConfigError("encoder small has one map; a pyramid needs a timm model")
@@ -145,17 +145,17 @@ def _started(name: str, weights: str | None, options: Mapping[str, Any]) -> Any:
             state = _by_order(name, _read(weight_path(packaged)), packaged)
         case path:
             state = _by_name(name, _read(_file(name, Path(path))), path)
-    with _unheard("timm.models._builder"):
+    with _silenced("timm.models._builder"):
         return _create(
             name, pretrained=True, pretrained_cfg_overlay={"state_dict": state}, **options
         )
 
 
 @contextmanager
-def _unheard(logger: str) -> Iterator[None]:
-    """Keep timm from warning of the classifier's keys, which an encoder has no use for.
+def _silenced(logger: str) -> Iterator[None]:
+    """Silence timm's warnings about the classifier's keys, which an encoder does not need.
 
-    Keys that it does need have been checked by then.
+    The needed keys have been checked before.
     """
     noisy = logging.getLogger(logger)
     level = noisy.level
@@ -182,7 +182,7 @@ def _known(name: str) -> None:
 
 
 def _level(name: str, stride: int) -> int:
-    """The index of the deepest map at `stride`, found without memory or random numbers."""
+    """The index of the deepest map at `stride`, without using memory or random numbers."""
     with torch.device("meta"):
         strides = list(_create(name, features_only=True).feature_info.reduction())
     if stride not in strides:
@@ -194,7 +194,7 @@ def _level(name: str, stride: int) -> int:
 
 
 def _cut_after_map(network: Any) -> None:
-    """Leave out blocks past the map; timm does so itself for all but its EfficientNet family."""
+    """Drop blocks past the map; timm does so itself except for its EfficientNet family."""
     folder, _, last = network.feature_info.module_name()[-1].rpartition(".")
     if folder == "blocks" and isinstance(getattr(network, "blocks", None), nn.Sequential):
         network.blocks = network.blocks[: int(last) + 1]
@@ -212,7 +212,7 @@ def _from_hub(name: str, options: Mapping[str, Any]) -> Any:
         reason = str(error).splitlines()[0]
         raise WeightsError(
             f"weights hub: timm could not load {name} ({reason}); is the hub reachable? "
-            "A file of your own or packaged weights (`playhead weights list`) serve as well"
+            "Use a file or packaged weights (`playhead weights list`) instead"
         ) from error
 
 
@@ -226,7 +226,7 @@ def _file(name: str, path: Path) -> Path:
 
 
 def _read(path: Path) -> State:
-    """The tensors of a file; never anything that would run code."""
+    """The tensors of a file, read without running code from it."""
     try:
         if path.suffix == ".safetensors":
             state: Any = safetensors.torch.load_file(path)
@@ -241,18 +241,18 @@ def _read(path: Path) -> State:
         if isinstance(state, dict) and isinstance(state.get(inner), dict):
             state = state[inner]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path}: holds no state dict; save one as .safetensors")
+        raise WeightsError(f"{path}: has no state dict; save one as .safetensors")
     return state
 
 
 def _expected(name: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the whole timm model with its ImageNet head, in order."""
+    """Names and shapes of the complete timm model with its ImageNet head, in order."""
     with torch.device("meta"):
         return _shapes(_create(name).state_dict())
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Without the counters of batch norm, which some files lack and nothing here needs."""
+    """Names and shapes without batch norm counters, which some files lack and are not needed."""
     return {
         key: tuple(value.shape)
         for key, value in state.items()
@@ -261,42 +261,42 @@ def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 
 
 def _by_order(name: str, state: State, source: str) -> State:
-    """Other names for the same layers: the n-th tensor is the n-th, if every shape agrees."""
-    expected, found = _expected(name), _shapes(state)
+    """Match tensors by order, for files with other names; every shape must agree."""
+    expected, actual = _expected(name), _shapes(state)
     nothing: tuple[str, tuple[int, ...]] = ("nothing", ())
     for (key, shape), (other, got) in zip_longest(
-        expected.items(), found.items(), fillvalue=nothing
+        expected.items(), actual.items(), fillvalue=nothing
     ):
         if shape != got:
             raise WeightsError(
-                f"weights {source} do not fit encoder {name}: {other} {got} stands where "
+                f"weights {source} do not fit encoder {name}: has {other} {got} where "
                 f"{key} {shape} is needed"
             )
-    return {key: state[other] for key, other in zip(expected, found, strict=True)}
+    return {key: state[other] for key, other in zip(expected, actual, strict=True)}
 
 
 def _by_name(name: str, state: State, source: str) -> State:
-    """The same names and shapes; only the head, which no encoder uses, may differ or be missing."""
-    expected, found = _expected(name), _shapes(state)
+    """Match tensors by name and shape; the unused head may differ or be missing."""
+    expected, actual = _expected(name), _shapes(state)
     needed = _used(name, expected)
     problems = {
-        "are missing": [key for key in needed if key not in found],
+        "are missing": [key for key in needed if key not in actual],
         "have another shape": [
-            key for key in needed if found.get(key, expected[key]) != expected[key]
+            key for key in needed if actual.get(key, expected[key]) != expected[key]
         ],
-        "belong to no layer": [key for key in found if key not in expected],
+        "belong to no layer": [key for key in actual if key not in expected],
     }
-    told = [f"{_some(keys)} {what}" for what, keys in problems.items() if keys]
-    if told:
-        raise WeightsError(f"weights {source} do not fit encoder {name}: {'; '.join(told)}")
+    details = [f"{_some(keys)} {what}" for what, keys in problems.items() if keys]
+    if details:
+        raise WeightsError(f"weights {source} do not fit encoder {name}: {'; '.join(details)}")
     return {
-        key: state[key] if found.get(key) == shape else torch.zeros(shape)
+        key: state[key] if actual.get(key) == shape else torch.zeros(shape)
         for key, shape in expected.items()
     }
 
 
 def _used(name: str, keys: Iterable[str]) -> list[str]:
-    """Those of the whole model's keys that its feature maps need."""
+    """The keys of the complete model that its feature maps need."""
     with torch.device("meta"):
         features = _create(name, features_only=True).state_dict()
     plain = {key.removeprefix("model.").replace(".", "_") for key in features}

@@ -1,7 +1,7 @@
 """Export: from a torch model to a bundle that runs without torch.
 
-A model names its parts by `export_parts(plan)`; each becomes one ONNX graph. A bundle whose graphs
-do not return what the model returns is never written.
+A model defines its parts by `export_parts(plan)`; each becomes one ONNX graph. The outputs of the
+graphs are compared with the model's before the bundle is written.
 """
 
 import copy
@@ -33,7 +33,7 @@ from playhead.learning.state import save_weights
 __all__ = ["TOLERANCE", "export_bundle"]
 
 TOLERANCE = 1e-4
-"""How far the outputs of a graph may lie from the model's, in fp32."""
+"""The largest difference of a graph's outputs from the model's, in fp32."""
 
 
 def export_bundle(
@@ -47,11 +47,11 @@ def export_bundle(
     metrics: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> Bundle:
-    """Write `model` as a bundle; nothing is left behind if that fails.
+    """Write `model` as a bundle, atomically.
 
-    model: has `export_parts(plan) -> list[ExportPart]`; it is not changed.
-    Raises BundleError where a graph's outputs differ from the model's by more than TOLERANCE, or
-    are not those of so many classes.
+    model: has `export_parts(plan) -> list[ExportPart]`; it is not modified
+    Raises BundleError if a graph's outputs differ from the model's by more than TOLERANCE, or do
+    not match the number of classes.
     """
     frozen: Any = copy.deepcopy(model).cpu().float().eval()
     parts: list[ExportPart] = frozen.export_parts(plan)
@@ -78,7 +78,7 @@ def export_bundle(
 def _write_graph(part: ExportPart, folder: Path) -> Part:
     with torch.inference_mode():
         output = part.module(part.example)
-        # The open axes of the output: those that change with the size of the input.
+        # The dynamic axes of the output: those that change with the size of the input.
         other = part.module(_of_other_size(part))
     changed = [a != b for a, b in zip(output.shape, other.shape, strict=True)]
     _write_onnx(part, folder / f"{part.name}.onnx")
@@ -90,7 +90,7 @@ def _write_graph(part: ExportPart, folder: Path) -> Part:
 
 
 def _of_other_size(part: ExportPart) -> Tensor:
-    """An input with the next larger size on every dynamic axis, of values of the example."""
+    """An input with the next larger size on every dynamic axis, with values of the example."""
     sizes = list(part.example.shape)
     for axis, multiple in part.dynamic_axes.items():
         sizes[axis] += multiple
@@ -100,7 +100,7 @@ def _of_other_size(part: ExportPart) -> Tensor:
 
 
 def _write_onnx(part: ExportPart, path: Path) -> None:
-    """One graph in one file, without the exporter's notes (they hold paths of this machine)."""
+    """Write a graph to one file, without the exporter's metadata (local paths)."""
     dynamic: dict[int, Any] = {}
     for axis, multiple in part.dynamic_axes.items():
         size = torch.export.Dim(f"axis{axis}", min=1)
@@ -134,8 +134,8 @@ def _spec(array: Tensor, dynamic: set[int]) -> ArraySpec:
 def _check_graph(part: ExportPart, backend: OpenVinoBackend) -> None:
     """Compare torch with OpenVINO on an input of another size than the graph was traced with.
 
-    Each channel of the last axis has its own scale, so that distances in pixels do not hide an
-    error of probabilities: absolute up to 1, beyond relative to the channel's largest value.
+    The difference is absolute for values up to 1, else relative to the largest value of the channel
+    (last axis), so that distances in pixels do not hide an error of probabilities.
     """
     inputs = _of_other_size(part)
     with torch.inference_mode():

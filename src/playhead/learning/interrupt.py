@@ -1,7 +1,7 @@
-"""Ctrl-C that never falls in the middle of a step, or of starting a process.
+"""Ctrl-C handling that never interrupts a step or the start of a process.
 
-There the first Ctrl-C waits for the end; anywhere else (waiting for data, validating) it takes
-effect at once. A second one is never held back.
+There the first Ctrl-C is postponed to the end; elsewhere (waiting for data, validation) it takes
+effect at once. A second Ctrl-C is never postponed.
 """
 
 import signal
@@ -15,7 +15,7 @@ __all__ = ["CtrlC"]
 
 
 class CtrlC:
-    """A context manager that owns SIGINT; `whole` says whether the state is between two steps."""
+    """A context manager that handles SIGINT; `whole` is False within a step."""
 
     def __init__(self) -> None:
         self.whole = True
@@ -24,20 +24,20 @@ class CtrlC:
         self._before: Any = None
 
     def __enter__(self) -> "CtrlC":
-        # Only the main thread may set handlers; elsewhere Ctrl-C keeps its meaning.
+        # Only the main thread may set handlers; elsewhere Ctrl-C is unchanged.
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._on_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._give_back()
+        self._restore()
 
     @contextmanager
     def postponed(self) -> Iterator[None]:
-        """A stretch at whose end Ctrl-C takes effect.
+        """Postpone Ctrl-C to the end of the block.
 
-        Python loses an exception that a handler raises while a process is being forked, and a
-        new process has this handler until it sets its own.
+        Python loses an exception that a handler raises during a fork, and a new process has this
+        handler until it sets its own.
         """
         self._postpone = True
         try:
@@ -49,19 +49,19 @@ class CtrlC:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """A stretch that is done wholly or, on an error, leaves `whole` False."""
+        """Postpone Ctrl-C; if the block raises, `whole` stays False."""
         with self.postponed():
             self.whole = False
             yield
             self.whole = True
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._give_back()
+        self._restore()
         self._asked = True
         if not self._postpone:
             raise KeyboardInterrupt
 
-    def _give_back(self) -> None:
+    def _restore(self) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             self._before = None

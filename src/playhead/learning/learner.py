@@ -1,7 +1,6 @@
-"""What a run changes: the weights, their average, the optimiser's state, the scaler of fp16.
+"""The trainable state: weights, their average, the optimiser's state, the fp16 gradient scaler.
 
-A step reads as two calls, `gradients` and `apply`; `tensors` and `restore` are all of it that a
-checkpoint holds.
+A step is `gradients`, then `apply`; `tensors` and `restore` are for checkpoints.
 """
 
 import math
@@ -24,7 +23,7 @@ Loss = Callable[[nn.Module, Batch], Tensor]
 
 
 class Learner:
-    """A model, and everything that learns with it."""
+    """A model with its average, optimiser and gradient scaler."""
 
     def __init__(self, model: nn.Module, config: TrainingConfig, device: torch.device) -> None:
         self.config, self.device = config, device
@@ -39,25 +38,25 @@ class Learner:
 
     @property
     def kept_model(self) -> nn.Module:
-        """The weights that are validated and kept: the average, or the plain ones without it."""
+        """The model that is validated and kept: the average if there is one."""
         return self.model if self.average is None else self.average.model
 
     def gradients(self, group: list[Batch], loss: Loss) -> tuple[float, float]:
-        """The gradient of the mean over all samples of a group, clipped; its loss and norm."""
+        """Compute the clipped gradient of the mean loss over a group of batches → (loss, norm)."""
         total = sum(map(batch_samples, group))
         self.optimiser.zero_grad(set_to_none=True)
         summed = torch.zeros((), device=self.device)
         for batch in group:
             with self._autocast():
                 value = loss(self.model, batch)
-            # A smaller last batch counts for less, so that every sample counts the same.
+            # A smaller last batch has less weight, so that every sample counts the same.
             share = value * (batch_samples(batch) / total)
             torch.autograd.backward(self.scaler.scale(share))
             summed += share.detach()
         self.scaler.unscale_(self.optimiser)
         largest = self.config.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self.trainable.values(), largest)
-        # One transfer for both numbers: each would stop and wait for a GPU.
+        # One transfer for both numbers, since each synchronises with the GPU.
         value, gradient = torch.stack([summed.float(), norm.float()]).tolist()
         return value, gradient
 
@@ -71,7 +70,7 @@ class Learner:
             self.average.update(step)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All state, named `model/…`, `ema/…`, `optimiser/<parameter>/…`."""
+        """All tensors of the state, named `model/…`, `ema/…`, `optimiser/<parameter>/…`."""
         groups = {"model": self.model.state_dict()}
         if self.average is not None:
             groups["ema"] = self.average.model.state_dict()
@@ -81,7 +80,7 @@ class Learner:
         return {f"{group}/{k}": v for group, state in groups.items() for k, v in state.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], scaler: dict[str, Any]) -> None:
-        """Take over the state that `tensors` gave; ConfigError where it is of another model."""
+        """Load the state from `tensors`. Raises ConfigError if it is of another model."""
         _copy_into(self.model, "model/", tensors)
         if self.average is not None:
             _copy_into(self.average.model, "ema/", tensors)
@@ -111,7 +110,7 @@ def _channels_last(model: nn.Module) -> None:
 
 @torch.no_grad()
 def _copy_into(model: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
-    """Copy in place, so that every tensor keeps its layout, on which last bits may depend."""
+    """Copy in place, to keep the memory layout of every tensor, which can affect the last bits."""
     own = {prefix + name: tensor for name, tensor in model.state_dict().items()}
     saved = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     wrong = sorted(own.keys() ^ saved.keys())

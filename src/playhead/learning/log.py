@@ -1,11 +1,10 @@
-"""The log of a run: one JSON object a line, cut back on resuming to where the checkpoint was.
+"""The log of a run: one JSON object per line, truncated to the checkpoint on resuming.
 
-A line of kind `step` speaks of the steps since the last one, of kind `epoch` of the whole epoch:
-epoch (from 1), step (over the whole run), loss, rate, samples_per_second, data_wait (the share of
-time spent on waiting for samples), seconds (of training, over the whole run); a step's also has
-gradient (its norm before clipping, of the last step); an epoch's metrics, validation_seconds, best.
-A run that began with the weights of another has a first line of kind `start`, which says what of
-them was loaded.
+A line of kind `step` covers the steps since the last one, of kind `epoch` the whole epoch: epoch
+(from 1), step (over the whole run), loss, rate, samples_per_second, data_wait (share of time spent
+waiting for samples), seconds (of training, over the whole run). A step also has gradient (norm
+before clipping, of the last step); an epoch has metrics, validation_seconds, best. A run that
+started from other weights has a first line of kind `start` with what was loaded.
 """
 
 import json
@@ -20,9 +19,9 @@ __all__ = ["append_row", "cut_back", "read_rows"]
 
 
 def append_row(path: Path, row: dict[str, Any]) -> int:
-    """Append one line and return the length of the file; numbers that are not finite become null.
+    """Append one line and return the length of the file; non-finite numbers become null.
 
-    Raises StorageError where the disk refuses.
+    Raises StorageError if writing fails.
     """
     line = json.dumps(_finite(row), allow_nan=False) + "\n"
     try:
@@ -35,7 +34,7 @@ def append_row(path: Path, row: dict[str, Any]) -> int:
 
 
 def cut_back(path: Path, length: int) -> None:
-    """Drop what lies past `length` bytes; a file that is shorter loses only a broken last line."""
+    """Truncate to `length` bytes and to the last complete line."""
     if not path.exists():
         return
     content = path.read_bytes()
@@ -45,13 +44,13 @@ def cut_back(path: Path, length: int) -> None:
     try:
         os.truncate(path, whole)
     except OSError as error:
-        raise StorageError(f"{path}: cannot be cut back: {error.strerror or error}") from error
+        raise StorageError(f"{path}: cannot be truncated: {error.strerror or error}") from error
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Every whole line of a log; a last line without its end is still being written.
+    """Every complete line of a log; an incomplete last line is still being written.
 
-    Raises PlayheadError for a file that is not there or is no log.
+    Raises PlayheadError if the file is missing or not a log.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)

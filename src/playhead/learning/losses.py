@@ -1,6 +1,6 @@
-"""Losses of multi-label classification, on logits, as means over every sample and class.
+"""Losses for multi-label classification on logits, as means over samples and classes.
 
-Both compute in fp32 whatever the precision of the logits, and take targets anywhere in [0, 1].
+Both compute in fp32 for any precision of the logits, and accept targets in [0, 1].
 """
 
 import torch
@@ -13,7 +13,7 @@ __all__ = ["bce", "classification_loss", "focal"]
 
 
 def classification_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> Tensor:
-    """logits, targets: (B, C) → the scalar loss that `config` names."""
+    """logits, targets: (B, C) → the scalar loss selected by `config`."""
     match config.kind:
         case "bce":
             return bce(logits, targets)
@@ -37,7 +37,7 @@ def focal(
     """
     logits, targets = logits.float(), targets.float()
     negatives = 1 - targets
-    # Both without a subtraction, which would round to 0 where the model is sure.
+    # Without 1 - p, which would round to 0 for confident predictions.
     entropy = targets * functional.softplus(-logits) + negatives * functional.softplus(logits)
     missed = targets * torch.sigmoid(-logits) + negatives * torch.sigmoid(logits)
     # Below the smallest normal number the power's derivative is infinite for gamma < 1.

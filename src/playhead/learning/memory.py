@@ -1,7 +1,7 @@
-"""Memory of a training on a CPU: what tensors free is kept for the next step.
+"""Memory reuse for training on a CPU.
 
-By default glibc gives every array of over 32 MiB back to the system when it is freed. Each step
-frees and takes the same large activations, and pays for their pages anew every time.
+By default glibc returns every freed array of over 32 MiB to the system. Each training step frees
+and allocates the same large activations, and would pay for new pages every time.
 """
 
 import ctypes
@@ -11,17 +11,17 @@ __all__ = ["keep_freed_memory"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in glibc's malloc.h
 _LARGEST = 1 << 30
-"""Bytes of an array that is still kept, and of free memory at the end of the heap."""
+"""Bytes: the largest array that is kept, and the most free memory at the end of the heap."""
 
 
 def keep_freed_memory() -> bool:
-    """Let this process reuse what it frees, from now on; whether its C library could be told.
+    """Make this process keep freed memory; return whether its C library supports that.
 
-    Only glibc is; the peak of memory stays, but after it less is given back.
+    Only glibc does. The peak memory is the same, but less is returned to the system after it.
     """
     if sys.platform != "linux":
         return False
-    told = getattr(ctypes.CDLL(None), "mallopt", None)
-    if told is None:  # another C library
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # another C library
         return False
-    return all(told(which, _LARGEST) for which in (_MMAP_THRESHOLD, _TRIM_THRESHOLD))
+    return all(mallopt(which, _LARGEST) for which in (_MMAP_THRESHOLD, _TRIM_THRESHOLD))

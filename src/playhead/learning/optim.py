@@ -1,7 +1,7 @@
-"""What is updated, how fast: parameter groups, the optimiser, the rate of every step.
+"""Parameter groups, optimiser and learning rate schedule.
 
-Frozen means frozen: a module whose parameters are all frozen stays in evaluation mode, so its
-batch norms keep their statistics and its drop-out and drop path are off.
+A module whose parameters are all frozen stays in evaluation mode, so its batch norms keep their
+statistics and its dropout and drop path are off.
 """
 
 import math
@@ -19,7 +19,7 @@ __all__ = ["build_optimiser", "param_groups", "rate_at", "training_mode"]
 def param_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """The trainable parameters in two groups: with weight decay, and without (norms, biases).
 
-    A parameter of at most one dimension is a bias, a norm's scale or a single learnt number.
+    Parameters of at most one dimension are biases, scales of norms or single learnt numbers.
     """
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     decayed = [parameter for parameter in trainable if parameter.ndim > 1]
@@ -32,7 +32,7 @@ def param_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def build_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """The optimiser over the trainable parameters; ConfigError where there are none."""
+    """The optimiser of the trainable parameters. Raises ConfigError if there are none."""
     groups = param_groups(model, config.weight_decay)
     if not groups:
         raise ConfigError("every parameter of the model is frozen: leave some to be trained")
@@ -46,8 +46,8 @@ def build_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Opt
 def rate_at(step: int, steps_per_epoch: int, config: TrainingConfig) -> float:
     """The learning rate of step `step` (from 0 over the whole run).
 
-    It rises linearly to `rate`, reached by the last step of the warm-up, then falls along half a
-    cosine to `final_rate`, reached by the last step of all.
+    It rises linearly to `rate`, reached at the last step of the warm-up, then falls along half a
+    cosine to `final_rate`, reached at the last step.
     """
     total = config.epochs * steps_per_epoch
     warmup = round(config.warmup_epochs * steps_per_epoch)

@@ -1,4 +1,4 @@
-"""The parts of a model that a bundle holds, each a graph from one array to another."""
+"""The exportable parts of a model, each a graph from one array to another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,14 @@ __all__ = ["ExportPart", "SplitModel", "noise_images", "split_parts"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExportPart:
-    """One graph of a bundle, named by a model's `export_parts(plan)`.
+    """One graph of a bundle, from a model's `export_parts(plan)`.
 
-    name: of the part and its file; module: one tensor → one tensor, in evaluation mode, with what
-    comes before and after the network (as the division by 255 and the sigmoid); example: an input
-    with realistic values; dynamic_axes: each axis of the input that may have another size, the
-    batch among them, and the number that its size must be a multiple of.
+    name: of the part and its file
+    module: one tensor → one tensor, in evaluation mode, including pre- and postprocessing (such as
+        the division by 255 and the sigmoid)
+    example: an input with realistic values
+    dynamic_axes: each axis of the input with a variable size, including the batch, and the number
+        that its size must be a multiple of
     """
 
     name: str
@@ -28,12 +30,12 @@ class ExportPart:
 
 
 def noise_images(*shape: int) -> Tensor:
-    """Seeded uint8 noise; torch's own generator is left alone."""
+    """Seeded uint8 noise, without using torch's global generator."""
     return torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
 
 class SplitModel(Protocol):
-    """A model of windows in two parts: a 2D part for each stack, and one over all stacks."""
+    """A model of windows in two parts: a 2D part per stack, and a fusion of all stacks."""
 
     def encode(self, stacks: Tensor) -> Tensor:
         """stacks: (N, ...) in [0, 1] → maps (N, ...)."""
@@ -45,7 +47,7 @@ class SplitModel(Protocol):
 def split_parts(model: SplitModel, example: Tensor, *, stacks: int) -> list[ExportPart]:
     """The parts `encode` and `fuse`, so that a stream of windows computes each stack once.
 
-    example: uint8, two stacks of frames; stacks: how many make a window.
+    example: uint8, two stacks of frames; stacks: the number of stacks per window
     """
     encode, fuse = _Encode(model).eval(), _Fuse(model).eval()
     with torch.inference_mode():

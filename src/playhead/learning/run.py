@@ -1,6 +1,6 @@
 """A training run: one folder from the first step to the bundle, the same for every job.
 
-A job's `train.py` says what differs: the data, the network, the loss and the metric.
+A job's `train.py` provides the data, the network, the loss and the metric.
 """
 
 import shutil
@@ -35,7 +35,7 @@ Config = TypeVar("Config", bound="RunConfig")
 
 
 class RunConfig(Protocol):
-    """What a run needs of a job's configuration, which is a `Settings`."""
+    """The part of a job's configuration that a run uses."""
 
     @property
     def job(self) -> str: ...
@@ -49,10 +49,12 @@ class RunConfig(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a training run left, and how good it is on the validation data.
+    """The outputs of a training run, and its validation metrics.
 
-    details: what else the JSON document holds; summary: the metrics in words; notes: lines that
-    come first; files: how the closing prediction of each validation video ended.
+    details: further fields of the JSON document
+    summary: the metrics in words
+    notes: lines printed first
+    files: outcomes of the final prediction of each validation video
     """
 
     job: str
@@ -81,7 +83,7 @@ class TrainResult:
         }
 
     def describe(self) -> str:
-        """A few lines for a person."""
+        """The result as a few lines of text."""
         return "\n".join(
             (
                 *self.notes,
@@ -94,12 +96,13 @@ class TrainResult:
 
 
 class TrainingRun(Generic[Config]):
-    """A run folder that is begun, or resumed: it trains one model and exports it.
+    """A new or resumed run folder, in which one model is trained and exported.
 
-    config: with the precision that `auto` stands for, which a resumed run keeps; begun: whether an
-    earlier process has written a checkpoint; device: where the model trains.
-    Seeds torch's generator, so that the model built next starts with weights of the seed.
-    Raises PlayheadError for a folder that holds a run and is not resumed, or holds none and is.
+    config: with `auto` replaced by the actual precision, which a resumed run keeps
+    begun: whether an earlier process has written a checkpoint
+    device: the device of the training
+    Seeds torch's generator, so that the model built next has the random weights of the seed.
+    Raises PlayheadError if the folder has a run and `resume` is False, or has none and it is True.
     """
 
     def __init__(
@@ -114,7 +117,9 @@ class TrainingRun(Generic[Config]):
         self.begun = checkpoint_path(folder).exists()
         self.device = training_device(device)
         precision: PrecisionChoice = torch_precision(config.training.precision, self.device)
-        if self.begun and config.training.precision == "auto":  # as it was begun, maybe elsewhere
+        if (
+            self.begun and config.training.precision == "auto"
+        ):  # as it began, perhaps on another machine
             precision = _begun_precision(folder)
         training = config.training.model_copy(update={"precision": precision})
         self.config = config.model_copy(update={"training": training})
@@ -127,11 +132,11 @@ class TrainingRun(Generic[Config]):
 
     @property
     def has_bundle(self) -> bool:
-        """Whether the bundle holds the best weights."""
+        """Whether the bundle has the best weights."""
         return _has_bundle(self.folder)
 
     def say(self, text: str) -> None:
-        """Print a line for a person, unless an earlier process of this run has."""
+        """Print a line on standard error, unless the run is resumed."""
         if not self.begun:
             print(f"playhead: {text}", file=sys.stderr)
 
@@ -146,11 +151,12 @@ class TrainingRun(Generic[Config]):
         start: Mapping[str, Any] | None = None,
         config: Config | None = None,
     ) -> FitResult:
-        """Train `model` in place, see `learning.training.fit`; it ends with its best weights.
+        """Train `model` in place and leave it with its best weights; see `learning.training.fit`.
 
-        data: for each side (train, valid) a line for each file and its labels, which must not
-        change until the run is resumed; start: what the log says of the weights it begins with;
-        config: the configuration with what the data added, to be kept in the run folder.
+        data: for each side (train, valid) a line per file and its labels, which must be the same on
+            resuming
+        start: a row of the log about the initial weights
+        config: the configuration completed from the data, for the run folder
         """
         document = (config or self.config).model_dump(mode="json")
         if not self.begun:  # else the folder has the configuration that the run was begun with
@@ -172,14 +178,14 @@ class TrainingRun(Generic[Config]):
     def export(
         self, model: nn.Module, plan: InputPlan, classes: tuple[str, ...], fitted: FitResult
     ) -> None:
-        """Write the run's bundle; nothing is done where it holds the best weights already."""
-        if not self.has_bundle:  # else its thresholds may be a person's choice by now
+        """Write the bundle of the run, unless it has the best weights already."""
+        if not self.has_bundle:  # else keep its thresholds, which the user may have changed
             metrics = {**fitted.metrics, "epoch": fitted.best_epoch}
             _export(Rebuilt(model, self.config, plan, classes), self.bundle, metrics)
 
 
 class Rebuilt(NamedTuple):
-    """What a bundle is made of."""
+    """The inputs of a bundle export."""
 
     model: nn.Module
     config: RunConfig
@@ -194,10 +200,10 @@ def export_run(
     epoch: int | None,
     rebuild: Callable[[Path], Rebuilt],
 ) -> Path:
-    """Make a bundle of a run's best weights, or of an epoch that was kept; its folder.
+    """Export a run's best weights, or those of a kept epoch, as a bundle; return its folder.
 
-    rebuild: reads config.yaml and builds the network, with random weights.
-    The best weights keep the thresholds and figures of the run's own bundle.
+    rebuild: reads config.yaml and builds the network with random weights
+    A bundle of the best weights keeps the thresholds and metrics of the run's bundle.
     """
     if epoch is None and _has_bundle(run):
         with new_bundle_folder(out) as temporary:
@@ -207,8 +213,8 @@ def export_run(
     if not path.is_file():
         kept = ", ".join(sorted(file.name for file in run.glob("*.safetensors"))) or "none"
         raise PlayheadError(
-            f"{path}: is not there; weights of this run are {kept}. "
-            "Name epochs to keep with training.keep_epochs"
+            f"{path}: there is no such file; the run has {kept}. "
+            "Set training.keep_epochs to keep epochs"
         )
     rebuilt = rebuild(run / "config.yaml")
     load_weights(rebuilt.model, path)
@@ -237,7 +243,7 @@ def _begun_precision(run: Path) -> PrecisionChoice:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         return parse_precision(str(document["training"]["precision"]))
     except (OSError, KeyError, TypeError, *BAD_YAML) as error:
-        raise PlayheadError(f"{path}: names no training.precision; begin a new run") from error
+        raise PlayheadError(f"{path}: has no training.precision; begin a new run") from error
 
 
 def _has_bundle(run: Path) -> bool:
@@ -246,7 +252,7 @@ def _has_bundle(run: Path) -> bool:
 
 
 def _logged_metrics(run: Path, epoch: int | None) -> dict[str, Any]:
-    """What the log says of an epoch, or of the best one."""
+    """The logged metrics of an epoch, or of the best one."""
     rows = [row for row in read_rows(run / "log.jsonl") if row["kind"] == "epoch"]
     chosen = [row for row in rows if row["best"]] if epoch is None else rows[epoch - 1 : epoch]
     if not chosen:

@@ -1,4 +1,4 @@
-"""A model's weights on disk: safetensors only, written whole or not at all, never a pickle."""
+"""Weights on disk: only safetensors, never pickles, written atomically."""
 
 import json
 from collections import Counter
@@ -17,13 +17,13 @@ from playhead.files import atomic_path
 
 __all__ = ["LoadedWeights", "load_weights", "read_tensors", "save_weights", "write_tensors"]
 
-# One header entry holds all that is no tensor: safetensors allows text only.
+# One header entry holds all other data: safetensors allows only text.
 _HEADER = "playhead"
 
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """What became of each name: loaded, absent from the file, unknown or of another shape."""
+    """The names of tensors: loaded, missing in the file, unexpected, or of another shape."""
 
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
@@ -41,7 +41,7 @@ class LoadedWeights:
         }
 
     def describe(self, path: Path) -> str:
-        """One line for a person: what was loaded, and what was left as it was initialised."""
+        """One line of text: what was loaded, and what was left as initialised."""
         counts = self.to_json(path)
         line = f"loaded {counts['loaded']} of {counts['tensors']} tensors from {path}"
         for key, text in (("left", "left as initialised"), ("unused", "not used from the file")):
@@ -51,16 +51,16 @@ class LoadedWeights:
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the parameters and buffers of `model`; StorageError leaves the old file as it was."""
+    """Write the parameters and buffers of `model`. On StorageError the old file is kept."""
     write_tensors(path, model.state_dict())
 
 
 def load_weights(model: nn.Module, path: Path, *, strict: bool = True) -> LoadedWeights:
     """Read weights into `model`, matched by name and shape.
 
-    Raises WeightsError where the file cannot be read, where `strict` and anything differs, and
-    where nothing at all matches; ConfigError where a frozen tensor of the model is not loaded,
-    since training would never change it.
+    Raises WeightsError if the file cannot be read, nothing matches, or anything differs and
+    `strict` is True; ConfigError if a frozen tensor of the model is not loaded, since training
+    would never change it.
     """
     tensors, _ = read_tensors(path)
     own = model.state_dict()
@@ -72,7 +72,7 @@ def load_weights(model: nn.Module, path: Path, *, strict: bool = True) -> Loaded
         reshaped=tuple(name for name in own if name in tensors and name not in set(same)),
     )
     if not same or (strict and (report.missing or report.unexpected or report.reshaped)):
-        raise WeightsError(f"{path}: {_mismatch(report)}; these weights are of another model")
+        raise WeightsError(f"{path}: {_mismatch(report)}; the weights are of another model")
     _refuse_frozen_left(model, report, path)
     with torch.no_grad():
         for name in same:
@@ -81,12 +81,12 @@ def load_weights(model: nn.Module, path: Path, *, strict: bool = True) -> Loaded
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Any = None) -> None:
-    """Write tensors, and `header` as JSON beside them, into one file, whole or not at all."""
+    """Write tensors and a `header` as JSON into one file, atomically."""
     seen: set[int] = set()
     plain: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         value = tensor.detach().to("cpu").contiguous()
-        # Tied weights share memory, which the format refuses.
+        # Tied weights share memory, which safetensors refuses.
         plain[name] = value.clone() if value.numel() and value.data_ptr() in seen else value
         seen.add(plain[name].data_ptr())
     metadata = None if header is None else {_HEADER: json.dumps(header)}
@@ -98,7 +98,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Any = None)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
-    """Every tensor of a safetensors file, and the header that `write_tensors` gave it (or None)."""
+    """The tensors of a safetensors file, and the header from `write_tensors` (or None)."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -114,7 +114,7 @@ def _refuse_frozen_left(model: nn.Module, report: LoadedWeights, path: Path) -> 
         flags = [parameter.requires_grad for parameter in module.parameters()]
         if flags and not any(flags):
             frozen |= {name for name, _ in module.named_buffers(prefix)}
-    # Only some files have the counters of batch norm, and nothing computes with them.
+    # Batch norm counters are only in some files and are not used.
     frozen = {name for name in frozen if not name.endswith("num_batches_tracked")}
     left = [name for name in (*report.missing, *report.reshaped) if name in frozen]
     if not left:
@@ -129,7 +129,7 @@ def _refuse_frozen_left(model: nn.Module, report: LoadedWeights, path: Path) -> 
 
 
 def _counts(names: Iterable[str]) -> dict[str, int]:
-    """How many tensors each part of a model has: a part is the first word of a tensor's name."""
+    """The number of tensors per part of a model: the first word of a tensor's name."""
     return dict(Counter(name.partition(".")[0] for name in names))
 
 

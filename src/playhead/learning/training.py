@@ -1,9 +1,9 @@
-"""The training loop that every job shares: plain torch, resumable to the bit.
+"""The training loop that every job shares: plain torch, resumable bit for bit.
 
-Torch's generator is seeded before every step from (seed, step), and the samples are a function of
-(seed, epoch, index): so weights, optimiser and position are all that the future depends on. Jobs
-give a loss and a validation; the loop keeps the average of the weights, the best of them, the log
-and the checkpoints. Epochs count from 1 everywhere: in the log, the files and the samples.
+Torch's generator is seeded before every step from (seed, step), and samples depend only on (seed,
+epoch, index): so the state is only weights, optimiser and position. Jobs provide a loss and a
+validation; the loop keeps the average of the weights, the best weights, the log and checkpoints.
+Epochs count from 1 everywhere: in the log, the files and the samples.
 """
 
 import math
@@ -46,16 +46,17 @@ __all__ = ["Batch", "FitResult", "Loss", "Samples", "Validate", "fit"]
 
 Validate = Callable[[nn.Module, int], dict[str, float]]
 
-# A scaler that has halved its scale this often in a row will find none that works.
+# If the scaler halves its scale this often in a row, no scale works.
 _MOST_SKIPS = 30
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a training run ended with.
+    """The result of a training run.
 
-    metrics: of the best epoch, empty where nothing validates. seconds: of training, over every
-    process that worked on the run. data_wait: the share of them spent on waiting for samples.
+    metrics: of the best epoch, empty without a validation
+    seconds: of training, over all processes of the run
+    data_wait: the share of them spent waiting for samples
     """
 
     folder: Path
@@ -84,17 +85,17 @@ def fit(
 ) -> FitResult:
     """Train `model` in place and leave it with its best weights, in evaluation mode.
 
-    loss(model, batch) gives the mean over the batch; batches are on `device` already.
-    validate(model, epoch) gives metrics of the averaged weights, without gradients.
-    identity: whatever else must not change on resuming (the job's configuration as plain data).
-    data: for each side (train, valid) a line for each file and its labels, which must be the same.
-    start: what the log says of the weights that a new run begins with.
+    loss(model, batch): the mean over the batch, which is on `device`
+    validate(model, epoch): metrics of the averaged weights, called without gradients
+    identity: further data that must be the same on resuming (the job's configuration)
+    data: for each side (train, valid) a line per file and its labels, which must be the same too
+    start: a row of the log about the initial weights of a new run
     Writes log.jsonl, checkpoint/, best.safetensors and epoch_N.safetensors into `folder`.
 
-    Raises PlayheadError where `folder` holds a run and `resume` is False, or the loss is not
-    finite; ConfigError where a run to be resumed was begun with other settings or data;
-    StorageError where the disk refuses, which leaves the last checkpoint whole. On Ctrl-C a
-    checkpoint is written and KeyboardInterrupt goes on.
+    Raises PlayheadError if `folder` has a run and `resume` is False, or the loss is not finite;
+    ConfigError if a resumed run began with other settings or data; StorageError if writing fails,
+    which keeps the last checkpoint. On Ctrl-C a checkpoint is written before KeyboardInterrupt is
+    raised.
     """
     device = torch.device(device)
     prepare_folder(folder, resume=resume)
@@ -113,7 +114,7 @@ def fit(
 
 
 class _Run:
-    """A run in memory: between two steps, position and learner together are its whole state."""
+    """A run in memory; between two steps, position and learner are its complete state."""
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class _Run:
         return self.config.epochs * self.steps_per_epoch
 
     def begin(self, conditions: dict[str, Any], start: Mapping[str, Any] | None) -> None:
-        """Take up the checkpoint of the folder, or write the first one."""
+        """Load the checkpoint of the folder, or write the first one."""
         self.conditions = conditions
         checkpoint = read_checkpoint(self.folder)
         if checkpoint is None:
@@ -167,14 +168,14 @@ class _Run:
         self.begun = time.monotonic(), self.steps_done
 
     def train(self) -> None:
-        """From the position to the end of the last epoch."""
+        """Train from the position to the end of the last epoch."""
         while not self.finished:
             if self.position.step < self.steps_per_epoch:
                 self.train_epoch()
             self.end_epoch()
 
     def train_epoch(self) -> None:
-        """The steps of this epoch that are still to be done."""
+        """Do the remaining steps of this epoch."""
         position, config = self.position, self.config
         training_mode(self.learner.model)
         with self.ctrl_c.postponed():
@@ -206,7 +207,7 @@ class _Run:
         }
 
     def step(self, group: list[Batch], started: float, waited: float) -> None:
-        """One update of the weights from a group of batches, and its place in the log."""
+        """Update the weights with a group of batches, and log it."""
         number, position = self.steps_done, self.position
         if not group:
             raise PlayheadError(
@@ -227,7 +228,7 @@ class _Run:
             position.interval = Tally()
 
     def refuse_non_finite(self, loss: float, gradient: float, rate: float) -> None:
-        """A gradient that overflows fp16 is skipped by the scaler; all else is an error."""
+        """Raise PlayheadError if not finite, except for fp16 overflows, which the scaler skips."""
         if math.isfinite(loss) and math.isfinite(gradient):
             self.position.skipped = 0
             return
@@ -243,7 +244,7 @@ class _Run:
         )
 
     def end_epoch(self) -> None:
-        """Validate, keep what is to be kept, and write the checkpoint that begins the next."""
+        """Validate, keep the weights if they are the best, and write the checkpoint."""
         position, kept = self.position, self.learner.kept_model
         started = time.perf_counter()
         metrics = self.measure()
@@ -261,11 +262,11 @@ class _Run:
             self.write_log("epoch", position.whole_epoch, **more, metrics=metrics or {})
             position.epoch, position.step = position.epoch + 1, 0
             position.interval, position.whole_epoch = Tally(), Tally()
-            # The files above are made again by whoever resumes from before this line.
+            # After a crash before this line, resuming writes the files above again.
             self.save()
 
     def measure(self) -> dict[str, float] | None:
-        """The metrics of this epoch, or None where it is not validated."""
+        """The metrics of this epoch, or None if it is not validated."""
         epoch, select = self.position.epoch, self.config.select
         due = epoch % self.config.validate_every == 0 or epoch == self.config.epochs
         if self.validate is None or not due:
@@ -276,13 +277,13 @@ class _Run:
             metrics = {name: float(value) for name, value in self.validate(model, epoch).items()}
         if select is not None and select not in metrics:
             raise ConfigError(
-                f"training.select is {select}, which the validation does not measure: choose one "
+                f"training.select is {select}, which the validation does not return; choose one "
                 f"of {', '.join(sorted(metrics)) or 'none at all'}"
             )
         return metrics
 
     def is_best(self, metrics: dict[str, float] | None) -> bool:
-        """Whether this epoch beats the best so far: of equals the earlier, without any the last."""
+        """Whether this epoch is the best: ties keep the earlier, no metric takes the last."""
         select, old = self.config.select, self.position.best.metrics
         if self.validate is None or select is None:
             return True
@@ -300,7 +301,7 @@ class _Run:
         position.log_bytes = append_row(self.log, row)
 
     def show(self, bar: Progress) -> None:
-        """Move the bar on, with the loss, the rate and the time that the whole run has left."""
+        """Advance the bar, with the loss, the rate and the remaining time of the run."""
         since, first = self.begun
         pace = (time.monotonic() - since) / (self.steps_done - first)
         left = int(pace * (self.steps - self.steps_done))
@@ -310,7 +311,7 @@ class _Run:
         bar.advance(1, f"loss {loss:.4f}  rate {rate:.2e}  {clock} left in all")
 
     def save(self) -> None:
-        """Write the checkpoint of this moment."""
+        """Write a checkpoint."""
         tensors = self.learner.tensors() | {f"best/{k}": v for k, v in self.best.items()}
         scaler = self.learner.scaler.state_dict()
         write_checkpoint(self.folder, Checkpoint(self.position, tensors, self.conditions, scaler))
@@ -321,7 +322,7 @@ class _Run:
         self.saved = self.position.epoch, self.position.step
 
     def stop_early(self) -> None:
-        """After Ctrl-C: save if the state is whole, and say from where the run goes on."""
+        """After Ctrl-C: save if the state is complete, and print where the run can be resumed."""
         if self.ctrl_c.whole:
             self.save()
         epoch, step = self.saved
@@ -332,7 +333,7 @@ class _Run:
         )
 
     def result(self) -> FitResult:
-        """The figures of the finished run; the model gets its best weights."""
+        """The result of the finished run; loads the best weights into the model."""
         load_weights(self.learner.model, self.best_path)
         self.learner.model.eval()
         figures = self.position.whole_run.figures()
@@ -357,7 +358,7 @@ def _steps_per_epoch(samples: Samples, config: TrainingConfig) -> int:
 def _seed(seed: int, step: int, device: torch.device) -> None:
     """Seed torch's generators for one step; neighbouring steps share nothing."""
     value = int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]) >> 1
-    # Not torch.manual_seed: where CUDA is there but unused, it formats a traceback every time.
+    # Not torch.manual_seed: with an unused CUDA device it formats a traceback every time.
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
         torch.cuda.manual_seed_all(value)
@@ -365,7 +366,7 @@ def _seed(seed: int, step: int, device: torch.device) -> None:
 
 @contextmanager
 def _torch_settings(config: TrainingConfig, device: torch.device) -> Iterator[None]:
-    """Threads and determinism of the run, given back afterwards."""
+    """Set threads and determinism of torch for the run, and restore them afterwards."""
     if config.precision == "fp16" and device.type != "cuda":
         raise ConfigError("training.precision is fp16, which needs CUDA: use bf16 or fp32 here")
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
@@ -374,10 +375,10 @@ def _torch_settings(config: TrainingConfig, device: torch.device) -> Iterator[No
     memory: Any = torch.utils.deterministic
     tuned, fill = cudnn.benchmark, memory.fill_uninitialized_memory
     torch.set_num_threads(config.threads or threads)
-    # Free on a CPU; on CUDA slow or refused, and only a CPU promises equal bits.
+    # Free on a CPU; on CUDA it is slow or unsupported, and only a CPU run is bit-exact.
     torch.use_deterministic_algorithms(strict or device.type == "cpu", warn_only=True)
     cudnn.benchmark = device.type == "cuda"
-    # With it on, every fresh tensor is filled first; nothing here reads one before writing it.
+    # Filling new tensors is not needed: nothing here reads one before writing it.
     memory.fill_uninitialized_memory = False
     try:
         yield

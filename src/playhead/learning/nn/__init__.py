@@ -1,1 +1,1 @@
-"""Blocks that the models of several jobs share."""
+"""Network blocks shared by several jobs."""

@@ -1,4 +1,4 @@
-"""Blocks that the jobs' networks are built of; each keeps the size of the map it gets.
+"""Building blocks of the jobs' networks; each keeps the size of its input map.
 
 Shapes: 2D maps are (N, C, h, w), 3D maps (B, C, S, h, w) with S stacks in time order.
 """
@@ -57,7 +57,7 @@ class DropPath(nn.Module):
 
 
 class SqueezeExcite3d(nn.Module):
-    """Weigh each channel by what all of time and space hold."""
+    """Squeeze and excitation: weights each channel by global means over time and space."""
 
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class SqueezeExcite3d(nn.Module):
 
 
 class InvertedResidual3d(nn.Module):
-    """Widen by 1x1x1, mix by a depthwise 3x3x3, weigh channels, narrow, add to the input."""
+    """Expand 1x1x1, depthwise 3x3x3, squeeze and excitation, project, add to the input."""
 
     def __init__(self, channels: int, *, expansion: int, squeeze: int, drop_path: float) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""The detector: an encoder, a feature pyramid, and a decoupled head that needs no anchors.
+"""The detector: an encoder, a feature pyramid, and a decoupled, anchor-free head.
 
-Every cell of every map answers for itself: what is here, and where are the edges of its box. Small
-objects are found on the fine maps, large ones on the coarse.
+Every cell of every map predicts class logits and the distances to the edges of its box. Small
+objects are detected on the fine maps, large ones on the coarse maps.
 """
 
 import math
@@ -32,13 +32,13 @@ __all__ = [
 ]
 
 PRIOR = 0.01
-"""The probability that every cell begins with: nearly all of them see background."""
+"""The initial probability of every cell, since nearly all cells are background."""
 
 FIRST_SIDE = 3.0
-"""Cells across the box that every cell begins with."""
+"""The initial box size of every cell, in cells."""
 
 LARGEST = 6.0
-"""No box is wider than exp(this) cells."""
+"""The largest log of a box side in cells."""
 
 
 class DetectorNetwork(nn.Module):
@@ -64,16 +64,16 @@ class DetectorNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """images: (B, 3, H, W) in [0, 1], sides multiples of the last stride → (B, N, 4 + C).
 
-        N cells: of the finest map first, row by row. For each the pixels from its middle to the
-        left, top, right and bottom edge of its box, then C logits.
+        N cells: finest map first, row by row. For each, the distances in pixels from its centre
+        to the left, top, right and bottom edges of its box, then C logits.
         """
         images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         maps = self.pyramid(self.encoder(images))  # at strides 8, 16, 32
-        answers = [
-            head(one, stride)
-            for head, one, stride in zip(self.heads, maps, self.strides, strict=True)
+        outputs = [
+            head(level, stride)
+            for head, level, stride in zip(self.heads, maps, self.strides, strict=True)
         ]
-        return torch.cat([one.flatten(2).transpose(1, 2) for one in answers], 1)
+        return torch.cat([output.flatten(2).transpose(1, 2) for output in outputs], 1)
 
     def for_images(self) -> nn.Module:
         """The network as a bundle runs it: uint8 (B, H, W, 3) → the same, with probabilities."""
@@ -87,22 +87,22 @@ class DetectorNetwork(nn.Module):
 
 
 class FeaturePyramid(nn.Module):
-    """What is meant goes down to the fine maps, where it is goes up to the coarse ones.
+    """A top-down path of semantic features, then a bottom-up path of precise positions.
 
-    Its convolutions and the heads' are dense: of depthwise ones a short training makes far less.
+    Its convolutions and the heads' are dense: depthwise ones learn far less in a short training.
     """
 
     def __init__(self, inputs: Sequence[int], channels: int) -> None:
         super().__init__()
         steps = len(inputs) - 1
-        self.lateral = nn.ModuleList(ConvNorm(one, channels) for one in inputs)
+        self.lateral = nn.ModuleList(ConvNorm(width, channels) for width in inputs)
         self.down = nn.ModuleList(ConvNorm(channels, channels, 3) for _ in range(steps))
         self.reduce = nn.ModuleList(ConvNorm(channels, channels, 3, stride=2) for _ in range(steps))
         self.up = nn.ModuleList(ConvNorm(channels, channels, 3) for _ in range(steps))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """maps: finest first, each half as large as the one before → as many, all of one width."""
-        levels = [lateral(one) for lateral, one in zip(self.lateral, maps, strict=True)]
+        """maps: finest first, each half as large as the one before → as many, of equal width."""
+        levels = [lateral(features) for lateral, features in zip(self.lateral, maps, strict=True)]
         for index in reversed(range(len(self.down))):
             coarse = F.interpolate(levels[index + 1], scale_factor=2.0, mode="nearest")
             levels[index] = self.down[index](levels[index] + coarse)
@@ -112,7 +112,7 @@ class FeaturePyramid(nn.Module):
 
 
 class Head(nn.Module):
-    """One branch for what, one for where, as in "YOLOX" (2021); the map decides for each cell."""
+    """Decoupled head: a branch for classes and one for boxes, as in "YOLOX" (2021)."""
 
     def __init__(self, channels: int, blocks: int, classes: int) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class Head(nn.Module):
         logits = self.logits(self.what(maps))
         shift, side = self.box(self.where(maps)).float().chunk(2, 1)
         half = side.clamp(max=LARGEST).exp() / 2
-        # An edge may lie before the cell's middle, as both of a box between two cells do.
+        # Distances may be negative, if the centre of the cell is outside of the box.
         return torch.cat([stride * (half - shift), stride * (half + shift), logits.float()], 1)
 
 
@@ -154,9 +154,9 @@ def build_detector(config: DetectorNetworkConfig, classes: int) -> DetectorNetwo
 
 
 def build_from_manifest(manifest: BundleManifest) -> tuple[DetectorNetwork, DetectorPlan]:
-    """The network of a bundle, its weights still random, and its input plan.
+    """The network of a bundle with random weights, and its input plan.
 
-    Raises ConfigError for a bundle that does not say which network it holds.
+    Raises ConfigError if the manifest has no configuration of the network.
     """
     values: Any = manifest.training.get("model")
     config = validate(DetectorNetworkConfig, values, source="training.model of the bundle")
@@ -167,9 +167,9 @@ def build_from_manifest(manifest: BundleManifest) -> tuple[DetectorNetwork, Dete
 def take_over_weights(
     model: DetectorNetwork, classes: tuple[str, ...], bundle: Bundle
 ) -> tuple[str, ...]:
-    """Load a bundle's weights; those of a class by its name, a new class keeps its random ones.
+    """Load the weights of a bundle, classes by name; new classes keep their random weights.
 
-    Returns the classes that were known. Raises WeightsError for a bundle of another network.
+    Returns the classes that were loaded. Raises WeightsError if the bundle has another network.
     """
     tensors, _ = read_tensors(bundle.weights)
     current = model.state_dict()
@@ -184,7 +184,7 @@ def take_over_weights(
         )
         if not fits or old is None or further:
             raise WeightsError(
-                f"{bundle.folder}: its {name if not further else further[0]} is not that of this "
+                f"{bundle.folder}: its {name if not further else further[0]} does not match this "
                 "network; start.bundle needs one trained with the same model section"
             )
         if not last:
@@ -198,15 +198,15 @@ def take_over_weights(
 def cells_of(
     height: int, width: int, strides: Sequence[int], device: torch.device | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The middles (N, 2) as x, y and strides (N,) of all cells of an image, as `forward` has."""
+    """The centres (N, 2) as x, y and the strides (N,) of all cells, in the order of `forward`."""
     middles, sides = cells(height, width, tuple(strides))
     return torch.tensor(middles, device=device), torch.tensor(sides, device=device)
 
 
 def _freeze(network: nn.Module, blocks: int) -> None:
-    """Freeze the encoder's stem and its first blocks, which see edges and colours anywhere.
+    """Freeze the encoder's stem and its first blocks, which detect generic edges and colours.
 
-    Raises ConfigError for more blocks than the encoder has.
+    Raises ConfigError if the encoder has fewer blocks.
     """
     if not blocks:
         return
@@ -216,7 +216,7 @@ def _freeze(network: nn.Module, blocks: int) -> None:
     stages = list(inner) if isinstance(inner, nn.Sequential) else [children[name] for name in names]
     if blocks > len(stages):
         raise ConfigError(
-            f"model.frozen_blocks is {blocks}, this encoder has {len(stages)} blocks; freeze fewer"
+            f"model.frozen_blocks is {blocks}, but the encoder has {len(stages)}; freeze fewer"
         )
     first = next(name for name in children if name == "blocks" or name in names)
     stem = list(children.values())[: list(children).index(first)]

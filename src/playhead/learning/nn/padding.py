@@ -1,8 +1,8 @@
-"""Padding of strided convolutions as a constant, where the sizes of maps divide by their strides.
+"""Constant padding of strided convolutions, for maps whose sides are multiples of the stride.
 
-Networks that came from TensorFlow pad "same": by what the size of a map needs, so that no pixel of
-it is left out. Of maps that a stride divides, that is the same for all. As a formula of the size it
-grows with every convolution, until an exporter with sizes left open does not come to an end.
+Networks from TensorFlow use "same" padding, which depends on the size of the map. If the stride
+divides the size, it is constant. As a formula of a dynamic size it grows with every convolution,
+until the exporter does not terminate.
 """
 
 import torch
@@ -14,9 +14,9 @@ __all__ = ["pad_by_constants"]
 
 
 def pad_by_constants(network: nn.Module) -> None:
-    """Make every convolution that pads "same" pad by a constant; names and weights stay.
+    """Replace "same" padding by constant padding in place; names and weights stay.
 
-    It computes the same as before where the stride of each divides both sides of its input.
+    The result is the same if the stride of each convolution divides both sides of its input.
     """
     for name, module in list(network.named_modules()):
         if isinstance(module, Conv2dSame):

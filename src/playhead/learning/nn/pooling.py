@@ -1,4 +1,4 @@
-"""Generalised-mean pooling: between the mean (p = 1) and the maximum (p → ∞), with p learnt."""
+"""Generalised-mean pooling, from mean (p = 1) to maximum (p → ∞), with a learnt p."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,10 @@ __all__ = ["GeM"]
 
 
 class GeM(nn.Module):
-    """(mean of xᵖ over the map) to the power 1/p, one p for all channels.
+    """(mean of xᵖ over the map) to the power 1/p, with one p for all channels.
 
-    Values below `floor` count as `floor`: a power of a negative number is none. Always in fp32,
-    since cubes overflow half precision from 41 on.
+    Values are clamped to `floor`, since powers of negative numbers are undefined. Always in fp32,
+    since cubes overflow half precision from 41.
     """
 
     def __init__(self, p: float = 3.0, floor: float = 1e-6) -> None:

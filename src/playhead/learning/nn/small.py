@@ -1,6 +1,6 @@
 """A small 2D encoder for images of about 112x64 on a CPU.
 
-It stays at stride 8: at this size a ball covers a few pixels, and maps at stride 16 learn nothing.
+Its stride is 8: at this size a ball covers a few pixels, and maps at stride 16 learn nothing.
 """
 
 from torch import nn
