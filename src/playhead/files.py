@@ -1,8 +1,8 @@
-"""Files and folders: written atomically, hashed, and kept inside the folder the user named.
+"""Files and folders: atomic writing, checksums, and paths confined to a folder.
 
-Until it is complete, a file or folder has a temporary name that only Playhead uses and that names
-the process writing it. So leftovers of killed processes can be told from files that are still being
-written, and are removed.
+Until it is complete, a file or folder has a temporary name that only Playhead uses and that
+identifies the process writing it. So leftovers of killed processes are distinguished from files
+that are still being written, and are removed.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ _TEMPORARY = re.compile(
     r"-(?P<final>[0-9a-f]{8})-[a-z0-9_]{8}\.partial(\.[^.]*)?"
 )
 _REPLACED = "replaced"
-"""In the temporary folder of `new_folder`, what stood at the final path while it is replaced."""
+"""In the temporary folder of `new_folder`, the old content of the final path during replacement."""
 
 _DAY = 86_400.0
 """Seconds without a change after which a temporary file of another machine is a leftover."""
@@ -121,7 +121,7 @@ def is_temporary(path: Path) -> bool:
 
 
 def was_cut_short(final: Path) -> bool:
-    """Whether a process was killed while it wrote `final`, and left its temporary file behind."""
+    """Whether a killed process has left a temporary file for `final`."""
     return any(name == _short_hash(final.name) for _, name in _left_behind(final.parent))
 
 
@@ -145,14 +145,14 @@ def remove_leftovers(folder: Path) -> None:
 def write_text(final: Path, text: str) -> None:
     """Write text to `final` as UTF-8, atomically.
 
-    Raises StorageError if the text cannot be encoded, as a file name of undecodable bytes cannot.
+    Raises StorageError if the text cannot be encoded, as for a file name of undecodable bytes.
     """
     try:
         written = text.encode()
     except UnicodeEncodeError as error:
         around = text[max(0, error.start - 30) : error.end + 30]
         raise StorageError(
-            f"{final}: would hold a name that is not UTF-8, in {around!r}; rename that file"
+            f"{final}: would have a name that is not UTF-8, in {around!r}; rename that file"
         ) from error
     with atomic_path(final) as temporary:
         temporary.write_bytes(written)
@@ -167,7 +167,7 @@ def sha256(path: Path) -> str:
 def fingerprint(path: Path) -> str:
     """A checksum of a file's size, its first and its last megabyte.
 
-    Enough to notice that another file took its place, at a cost that does not grow with its length.
+    It detects a replaced file, at a cost that does not depend on its size.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -186,12 +186,12 @@ def inside(folder: Path, relative: str) -> Path:
     except ValueError as error:  # a NUL character
         raise PlayheadError(f"{relative!r}: is not a valid path ({error})") from error
     if not path.is_relative_to(root):
-        raise PlayheadError(f"{relative}: leads out of {folder}; use a path inside it")
+        raise PlayheadError(f"{relative}: is outside of {folder}; use a path inside it")
     return path
 
 
 def cache_folder() -> Path:
-    """The folder for files that can be made again; `PLAYHEAD_CACHE` overrides the default."""
+    """The folder for files that can be recreated; `PLAYHEAD_CACHE` overrides the default."""
     return _user_folder("PLAYHEAD_CACHE", platformdirs.user_cache_path("playhead", False))
 
 
@@ -243,15 +243,15 @@ def _left_behind(folder: Path) -> Iterator[tuple[Path, str]]:
             lives = _started(int(parts["process"], 16)) == int(parts["started"], 16)
         else:
             lives = time.time() - status.st_mtime < _DAY
-        ours = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+        is_plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
         # The processes of another user may be invisible.
-        if ours and status.st_uid == os.geteuid() and not lives:
+        if is_plain and status.st_uid == os.geteuid() and not lives:
             yield path, parts["final"]
 
 
 @cache
 def _machine() -> str:
-    """Identifies where process numbers are valid: this machine since its boot, or a container."""
+    """Identifies the scope of process numbers: this machine since its boot, or a container."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
         return _short_hash(boot + str(Path("/proc/self/ns/pid").readlink()))
@@ -260,7 +260,7 @@ def _machine() -> str:
 
 
 def _started(process: int) -> int | None:
-    """When a process started, which a later one with its number did not; None if it is dead."""
+    """The start time of a process, to tell it from a later one with its number; None if dead."""
     try:
         status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Output: what a command prints, as plain lines or as the one JSON document of `--json`."""
+"""Output of commands: plain lines and tables, or the one JSON document of `--json`."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ def print_json(document: object) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows of equal keys in aligned columns, numbers to the right; nothing for no rows."""
+    """Print rows with equal keys as aligned columns, numbers to the right; nothing without rows."""
     if not rows:
         return
     titles = list(rows[0])

@@ -1,4 +1,4 @@
-"""Progress on standard error: live in a terminal, else a plain line about every ten seconds."""
+"""Progress on standard error: a bar in a terminal, else a line about every ten seconds."""
 
 import sys
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ from typing import Protocol
 __all__ = ["INTERVAL", "Progress", "progress", "restart"]
 
 INTERVAL = 10.0
-"""Seconds between two lines where standard error is not a terminal; shorter tasks have none."""
+"""Seconds between two lines if standard error is not a terminal; shorter tasks have none."""
 
 
 class Progress(Protocol):
-    """What a long task reports to."""
+    """The progress of a long task."""
 
     def advance(self, steps: float = 1, note: str = "") -> None:
-        """Move on by `steps`; a `note` (loss, rate, file name) replaces the last one."""
+        """Advance by `steps`; a `note` (loss, rate, file name) replaces the last one."""
 
 
 class _Pace:
-    """When the next line is due, over all tasks: many short ones in a row are one long work."""
+    """When the next line is due, over all tasks: many short ones in a row count as one."""
 
     def __init__(self) -> None:
         self.restart()
@@ -48,12 +48,12 @@ _pace = _Pace()
 
 
 def restart() -> None:
-    """A new command begins: the time of earlier tasks does not count."""
+    """Start a new command; the time of earlier tasks does not count."""
     _pace.restart()
 
 
 class _Lines:
-    """A task whose progress is said in plain lines, as in the log of a batch job."""
+    """A task with progress in plain lines, as in the log of a batch job."""
 
     def __init__(self, task: str, total: float | None) -> None:
         self._task, self._total = task, total
@@ -64,10 +64,10 @@ class _Lines:
     def advance(self, steps: float = 1, note: str = "") -> None:
         self._done += steps
         self._note = note or self._note
-        if self._first is None:  # a task that is resumed begins with what was done before
+        if self._first is None:  # a resumed task starts at its earlier progress
             self._first = (monotonic(), self._done)
         if _pace.is_due():
-            with suppress(OSError):  # a reader that went away does not end the work
+            with suppress(OSError):  # a closed pipe does not end the work
                 sys.stderr.write(self._line() + "\n")
 
     def _line(self) -> str:
@@ -90,9 +90,9 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def progress(task: str, total: float | None) -> Iterator[Progress]:
-    """Show one task with its time left; `total` None means the end is not known.
+    """Show the progress and remaining time of one task; `total` None means unknown.
 
-    Bars do not nest: open one at a time.
+    Bars cannot be nested: open one at a time.
     """
     if not sys.stderr.isatty():
         _pace.begin()

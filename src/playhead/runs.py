@@ -1,4 +1,4 @@
-"""Runs: what the run folders under a folder say of themselves."""
+"""Summaries of training runs from their run folders."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ __all__ = ["RunSummary", "job_of", "list_runs"]
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One training run: how far it came and how good it was."""
+    """The progress and the best metric of a training run."""
 
     run: str
     job: str
@@ -33,7 +33,7 @@ class RunSummary:
 def list_runs(folder: Path) -> list[RunSummary]:
     """Every run folder under `folder` (one with config.yaml and log.jsonl), by name.
 
-    Raises PlayheadError for a folder that is not there, or one whose files are not a run's.
+    Raises PlayheadError if the folder does not exist, or has files that are not those of a run.
     """
     if not folder.is_dir():
         raise PlayheadError(
@@ -44,13 +44,13 @@ def list_runs(folder: Path) -> list[RunSummary]:
 
 
 def job_of(run: Path) -> str:
-    """The job that a run folder is of; PlayheadError for a folder that is none."""
+    """The job of a run folder. Raises PlayheadError if it is not a run folder."""
     try:
         config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
         return str(config["job"])
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         raise PlayheadError(
-            f"{run}: is no run folder, its config.yaml names no job; name one that `train` wrote"
+            f"{run}: is not a run folder: its config.yaml has no job; name one that `train` wrote"
         ) from error
 
 
@@ -80,9 +80,9 @@ def _summary(run: Path, root: Path) -> RunSummary:
 
 
 def _best(rows: Sequence[dict[str, Any]], metric: str | None, direction: str) -> float | None:
-    """The best value of a metric in the log; one that was not finite stands there as null."""
-    found = [(row.get("metrics") or {}).get(metric) for row in rows]
-    values = [float(value) for value in found if value is not None]
+    """The best value of a metric in the log, which has null for non-finite values."""
+    logged = [(row.get("metrics") or {}).get(metric) for row in rows]
+    values = [float(value) for value in logged if value is not None]
     if not values:
         return None
     return max(values) if direction == "max" else min(values)

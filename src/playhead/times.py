@@ -1,6 +1,6 @@
-"""Times: which frames a moment or a span belongs to, and rates as exact fractions.
+"""Times: the frames at a time or in a span, and rates as exact fractions.
 
-Times in tables and labels carry rounding, so a tie is judged with a microsecond of slack.
+Times in tables and labels are rounded, so ties have a tolerance of a microsecond.
 """
 
 from fractions import Fraction
@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["GridRate", "display_ends", "displayed_frames", "nearest", "parse_grid_rate"]
 
 TIE = 1e-6
-"""Seconds within which two distances count as equal: above the noise of floats."""
+"""Seconds within which two distances count as equal, above float rounding."""
 
 GridRate = Fraction | Literal["native"]
-"""Grid points a second; `native` has one for every presented frame."""
+"""Grid points per second; `native` has one for every frame."""
 
 
 def nearest(times: NDArray[np.float64], seconds: ArrayLike) -> NDArray[np.int32]:
@@ -43,20 +43,20 @@ def displayed_frames(
 ) -> range:
     """The frames that are displayed at some moment of [start, end), in seconds.
 
-    These are the frame on display at `start` and all that begin before `end`; none where the video
-    has ended by `start`. An overlap of less than a microsecond is rounding, and does not count.
+    These are the frame displayed at `start` and all that begin before `end`; none if the video has
+    ended by `start`. An overlap of less than a microsecond is rounding and does not count.
     times: float64 (N,), never falling; duration: seconds until the last frame's end
     """
     if start >= duration - TIE:
         return range(0)
     on_display = int(np.searchsorted(times, start + TIE, side="right")) - 1
-    # Frames that repeat this time are displayed for no time at all, but they can be looked at.
+    # Frames that repeat this time have no duration, but they can be stepped to in a player.
     first = min(max(on_display, 0), int(np.searchsorted(times, start - TIE)))
     return range(first, max(first + 1, int(np.searchsorted(times, end - TIE))))
 
 
 def parse_grid_rate(text: str) -> GridRate:
-    """`25`, `30000/1001` or `native`; ValueError for anything else, as validators want it."""
+    """Parse `25`, `30000/1001` or `native`. Raises ValueError otherwise, as validators need."""
     if text == "native":
         return "native"
     try:
