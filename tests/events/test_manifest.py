@@ -77,7 +77,11 @@ def test_what_is_wrong_with_a_manifest_is_named_with_its_line(folder):
         "videos/none.mp4,,,,,",
         match="line 3.*'videos/none.mp4': there is no such file",
     )
-    refused(folder, "videos/a.mp4,none.csv,,,,", match="line 2.*labels 'none.csv' is not there")
+    refused(
+        folder,
+        "videos/a.mp4,none.csv,,,,",
+        match="line 2.*labels 'none.csv': there is no such file",
+    )
     refused(folder, good, good, match="line 3.*twice.*line 2")
     refused(folder, good, "./videos/../videos/a.mp4,,,,,", match="line 3.*twice.*line 2")
     refused(folder, ",labels.csv,,,,", match="line 2.*no video")
@@ -187,5 +191,5 @@ def test_a_manifest_without_labels_has_no_events(folder):
         read_events(manifest(folder, "videos/a.mp4,,,,,"))
     with pytest.raises(LabelError, match="has no labels"):
         read_row(ManifestRow(folder / "videos/a.mp4"))
-    with pytest.raises(LabelError, match="is not there"):
+    with pytest.raises(LabelError, match="there is no such file"):
         read_row(ManifestRow(folder / "videos/a.mp4", folder / "gone.csv"))

@@ -142,7 +142,7 @@ def test_what_does_not_fit_the_truth_is_refused() -> None:
         frame_map(truth, [_video(video="b")])
     with pytest.raises(LabelError, match="unknown class 'serve' true"):
         frame_map(truth, [], classes=["bounce"])
-    with pytest.raises(PlayheadError, match="0 frames or more, got -1"):
+    with pytest.raises(PlayheadError, match="the tolerance is -1; it must be 0 frames or more"):
         frame_map(truth, truth, tolerances=[-1])
 
 

@@ -176,7 +176,7 @@ def test_predictions_for_a_video_without_truth_are_refused() -> None:
 def test_a_video_given_twice_is_refused() -> None:
     with pytest.raises(LabelError, match="appears twice in the ground truth"):
         soccernet_map([_video(), _video()], [], rate=25)
-    with pytest.raises(LabelError, match="given twice in the predictions"):
+    with pytest.raises(LabelError, match="appears twice in the predictions"):
         soccernet_map([_video()], [_video(), _video()], rate=25)
 
 

@@ -137,7 +137,7 @@ def action_weights(grid: Grid, events: Sequence[Event], config: SamplingConfig) 
 
 
 def _clear(grid: Grid, events: Sequence[Event], config: SamplingConfig) -> Points:
-    """bool (T,): whether a point is far enough from every action for hard-example mining."""
+    """Bool (T,): whether a point is far enough from every action for hard-example mining."""
     clear = np.ones(len(grid), dtype=bool)
     for event in events:
         start, stop = grid.within(event.start, config.clear_seconds)
@@ -228,7 +228,7 @@ def seen_points(spec: WindowSpec, shift: int = 1) -> NDArray[np.int64]:
 
 
 def usable_points(grid: Grid, readable: Points, spec: WindowSpec, shift: int = 1) -> Points:
-    """bool (T,): whether a window at each point, jittered or not, has only readable frames.
+    """Bool (T,): whether a window at each point, jittered or not, has only readable frames.
 
     readable: bool (N,), per frame of the video
     """
