@@ -86,7 +86,7 @@ def test_bundles_that_contradict_each_other_or_themselves_are_refused(tmp_path: 
     )
     with pytest.raises(ConfigError, match="disagree on the parent of plate: car or lorry"):
         open_custom([one, other])
-    with pytest.raises(BundleError, match="is named twice"):
+    with pytest.raises(BundleError, match="is listed twice"):
         open_custom([one, one.folder])
     with pytest.raises(BundleError, match="at least one bundle"):
         open_custom([])
