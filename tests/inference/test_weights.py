@@ -259,7 +259,9 @@ def test_what_is_not_there_is_asked_for_with_command_size_and_licence(shelf: Pat
 def test_an_unknown_name_is_answered_with_the_known_ones(
     ask: Callable[[str], object], shelf: Path
 ) -> None:
-    with pytest.raises(WeightsError, match="mobilenet_v2: there are no such .*mobilenet-v2"):
+    with pytest.raises(
+        WeightsError, match="mobilenet_v2: there are no such packaged weights.*mobilenet-v2"
+    ):
         ask("mobilenet_v2")
 
 
