@@ -76,7 +76,7 @@ def test_cells_and_how_sure_they_shall_be_are_those_of_a_slow_count(seed: int) -
         (cells.double(), steps.double()),
         torch.tensor(true),
         torch.tensor(labels),
-        most=4,
+        max_cells=4,
     )
     owner, shares, weights = by_hand(boxes, sure, (cells.numpy(), steps.numpy()), truth, 4)
     for cell in range(count):

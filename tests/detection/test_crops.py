@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from playhead.detection.crops import crops_of
-from playhead.detection.labels.read import UnseenImage, of_split, read_image_set, read_pair
+from playhead.detection.evaluate import read_sets
+from playhead.detection.labels.pairing import pair
+from playhead.detection.labels.read import UnseenImage, of_split, read_image_set
 from playhead.metrics.mistakes import find_mistakes
 from tests.detection.labels.image_files import draw
 
@@ -42,7 +44,9 @@ def test_an_image_outside_the_folder_of_the_set_is_never_opened(
     path, _ = case(tmp_path, place, monkeypatch)
     (path.parent / "none.csv").write_text("image,label,score,x1,y1,x2,y2\n")
     images = path.parent / "images" if named else None
-    truth, found = read_pair(path, path.parent / "none.csv", images=images)
+    truth = read_image_set(path, images=images)
+    empty = read_image_set(path.parent / "none.csv", images=images, like=truth)
+    found = pair(truth, empty)
     [crop] = crops_of(find_mistakes(truth, found, thresholds=0.5), truth, found)
     assert crop.pixels is None
     assert crop.reason == "not in the image folder"
@@ -55,7 +59,7 @@ def test_its_name_still_pairs_detections_with_it(
     path, name = case(tmp_path, place, monkeypatch)
     rows = path.parent / "rows.csv"
     rows.write_text(f"image,label,score,x1,y1,x2,y2\n{name},car,.5,4,4,34,34\n")
-    truth, found = read_pair(path, rows)
+    truth, found, _ = read_sets(path, rows)
     assert found.images[0].boxes.tolist() == truth.images[0].boxes.tolist()
     assert all(isinstance(one, UnseenImage) for one in (*truth.images, *found.images))
 

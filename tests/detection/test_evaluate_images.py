@@ -188,7 +188,7 @@ def test_a_coco_document_with_crowds_is_measured_as_pycocotools_measures_its_fil
     assert any(one["iscrowd"] for one in document["annotations"])
     for classes in (None, truth.classes):
         sets = read_sets(tmp_path / "truth.json", tmp_path / "found.json", classes=classes)
-        made = measure_images(sets.truth, sets.found).metrics()
+        made = measure_images(sets.truth, sets.predictions).metrics()
         names = ("ap50_95", "ap50", "ap_small", "ap_medium", "ap_large")
         own = [made[name] for name in names]
         assert own == pytest.approx(evaluation.stats[[0, 1, 3, 4, 5]].tolist(), abs=1e-6)

@@ -63,7 +63,7 @@ def test_a_cut_out_of_an_image_that_is_held_out_is_refused(tmp_path: Path) -> No
         "drawn-000.png", "drawn-001.png",
     }  # fmt: skip
     as_split(manifest, 3, "valid")
-    with pytest.raises(LabelError, match=r"is made of .*set/images/drawn-003\.png"):
+    with pytest.raises(LabelError, match=r"synthesised from .*set/images/drawn-003\.png"):
         split(manifest, tmp_path / "more")
 
 
@@ -80,7 +80,7 @@ def test_a_synthesised_image_in_the_manifest_itself_is_held_against_its_record(
     whole = tmp_path / "manifest.csv"
     whole.write_text("\n".join(rows) + "\n")
     assert len(split_images(tiny_config(whole).data).train) == 8 + 2
-    with pytest.raises(LabelError, match="trains and is made of"):
+    with pytest.raises(LabelError, match="a training image that was synthesised from"):
         for fold in (0, 1):  # the images that were pasted from lie in both
             split_images(tiny_config(whole, data={"folds": 2, "fold": fold}).data)
 
@@ -101,21 +101,23 @@ def test_a_record_without_checksums_goes_by_the_name_of_the_background(
     assert split(drawn, tmp_path / "more") == 8 + 2
     document["images"]["1"]["background"] = "drawn-009.png"
     path.write_text(json.dumps(document))
-    with pytest.raises(LabelError, match=r"pasted_0_000001\.jpg.*is made of .*drawn-009\.png"):
+    with pytest.raises(
+        LabelError, match=r"pasted_0_000001\.jpg.*synthesised from .*drawn-009\.png"
+    ):
         split(drawn, tmp_path / "more")
 
 
 def test_synthesised_images_without_their_record_are_refused(drawn: Path, tmp_path: Path) -> None:
     synthesise(drawn, tmp_path / "more", count=1)
     (tmp_path / "more" / "synthesis.json").unlink()
-    with pytest.raises(LabelError, match="synthesis.json does not say what it is made of"):
+    with pytest.raises(LabelError, match="synthesis.json has no entry for it"):
         split(drawn, tmp_path / "more")
     (tmp_path / "more" / "synthesis.json").write_text('{"schema": 3}')
     with pytest.raises(ConfigError, match=r"synthesis\.json"):
         split(drawn, tmp_path / "more")
 
 
-@pytest.mark.parametrize(("number", "what"), [(8, "validate"), (10, "are in another split")])
+@pytest.mark.parametrize(("number", "what"), [(8, "validation"), (10, "another split")])
 def test_an_image_of_more_that_is_held_out_is_refused(
     drawn: Path, tmp_path: Path, number: int, what: str
 ) -> None:
@@ -125,7 +127,7 @@ def test_an_image_of_more_that_is_held_out_is_refused(
         f"video,labels,group,view,split,offset\nimages/{name}.png,labels/{name}.txt,,,train,\n"
     )
     config = tiny_config(drawn, data={"more": [str(other)]})
-    with pytest.raises(LabelError, match=rf"{name}\.png: train and {what} both"):
+    with pytest.raises(LabelError, match=rf"{name}\.png: in both training and {what}"):
         split_images(config.data)
 
 

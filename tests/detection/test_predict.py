@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from playhead.detection.predict import PredictOptions, open_bundles, predict_set, predicted
+from playhead.detection.predict import PredictOptions, iter_predictions, open_bundles, predict_set
 from playhead.errors import BundleError, LabelError, MediaError
 from playhead.events.images import ImageSet, LabelledImage
 from playhead.inference.bundle import Bundle
@@ -100,7 +100,7 @@ def test_an_image_that_cannot_be_read_is_named_and_spares_the_others(
     paths[9].unlink()
     with pytest.raises(MediaError, match=r"4\.png"):
         predict_set([bundle], paths, ONE_THREAD)
-    seen = list(predicted(open_bundles([bundle], ONE_THREAD), paths, 0.3))
+    seen = list(iter_predictions(open_bundles([bundle], ONE_THREAD), paths, 0.3))
     for number, (one, box) in enumerate(zip(seen, boxes, strict=True)):
         if number in (4, 9):
             assert isinstance(one, MediaError)
@@ -116,7 +116,7 @@ def test_an_image_of_another_size_than_its_labels_is_refused(
     paths, _ = painted(tmp_path, 1)
     [one] = truth_of(paths).images
     wrong = ImageSet(("dog",), (replace(one, size=(97, 64)),))
-    with pytest.raises(LabelError, match="has 96x64 pixels, its labels are of 97x64"):
+    with pytest.raises(LabelError, match="has 96x64 pixels, but its labels are for 97x64"):
         predict_set([bundle], wrong, ONE_THREAD)
 
 
@@ -174,7 +174,7 @@ def test_an_image_on_which_the_network_fails_spares_the_others(
         return found
 
     monkeypatch.setattr(OpenVinoBackend, "run", broken)
-    seen = list(predicted(open_bundles([bundle], ONE_THREAD), paths, 0.3))
+    seen = list(iter_predictions(open_bundles([bundle], ONE_THREAD), paths, 0.3))
     for number, (one, box) in enumerate(zip(seen, boxes, strict=True)):
         if number % 5 == 3:
             assert isinstance(one, BundleError)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playhead.detection.labels.read import read_image_set, read_pair
+from playhead.detection.evaluate import read_sets
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.labels.write import write_images, write_set
 from playhead.detection.predict import PredictOptions
 from playhead.detection.predict_files import predict_files
@@ -41,7 +42,7 @@ def image(path: Path, column: int) -> tuple[float, ...]:
 
 
 def truth(folder: Path) -> ImageSet:
-    """A set as normalising writes it: two images of one name in two folders, and a third."""
+    """A set as normalising writes it: two images with one name in two folders, and a third."""
     images = []
     for number, name in enumerate(("a/x.png", "b/x.png", "y.png")):
         path = folder / "images" / name
@@ -78,7 +79,7 @@ def test_every_format_says_the_same_and_pairs_with_the_truth(
     }
     assert (out / "labels" / "a" / "x.txt").is_file()
     for path in (out / "labels", out / "predictions.coco.json", out / "submission.csv"):
-        true, found = read_pair(tmp_path / "set", path)
+        true, found, _ = read_sets(tmp_path / "set", path)
         assert [one.path for one in true.images] == [one.path for one in known.images]
         for one, other in zip(known.images, found.images, strict=True):
             np.testing.assert_allclose(other.boxes, one.boxes, atol=0.01)
@@ -93,7 +94,7 @@ def test_only_the_images_of_a_split_are_looked_at(tmp_path: Path, bundle: Path) 
     assert [Path(one["path"]).parent.name for one in result["files"]] == ["b", "images"]
     names = [one.path.as_posix() for one in read_image_set(out).images]
     assert [name.removeprefix(f"{out}/") for name in names] == ["b/x.png", "y.png"]
-    _, found = read_pair(tmp_path / "set", out, split="test")
+    _, found, _ = read_sets(tmp_path / "set", out, split="test")
     assert found.count() == {"car": 2, "plate": 0}
 
 
@@ -138,7 +139,11 @@ def test_no_output_of_an_earlier_run_stays_beside_those_of_this_one(
     before = _files(out)
     second = ("detection", "predict", bundle, tmp_path / "two", "--out", out, "--format", "csv")
     refused = run(*second)
-    assert (refused.code, "is of an earlier run" in refused.err, _files(out)) == (2, True, before)
+    assert (refused.code, "was written by an earlier run" in refused.err, _files(out)) == (
+        2,
+        True,
+        before,
+    )
     playhead(*second, "--overwrite")
     assert _files(out) == {"submission.csv", "thresholds.yaml", "notes.md"}
     assert not (out / "labels").exists()
@@ -158,7 +163,7 @@ def test_labels_without_scores_are_never_replaced_or_removed(
             "detection", "predict", bundle, tmp_path / "set", "--out", out, "--overwrite"
         )
         assert finished.code == 2
-        assert "so no prediction wrote it" in finished.err or "labelled set" in finished.err
+        assert "so it may be ground truth" in finished.err or "labelled data set" in finished.err
         assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
@@ -183,7 +188,8 @@ def test_formats_add_up_however_they_are_named(tmp_path: Path, bundle: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [(" lead.png", "without spaces around"), ("caf\udce9.png", "not UTF-8")]
+    ("name", "message"),
+    [(" lead.png", "leading or trailing spaces"), ("caf\udce9.png", "not UTF-8")],
 )
 def test_a_name_that_a_format_cannot_hold_is_refused_before_any_image_is_looked_at(
     tmp_path: Path, bundle: Path, name: str, message: str
@@ -240,7 +246,7 @@ def test_tracks_of_a_video_hold_detections_and_what_is_interpolated_between_them
             writer.write(pixels)
     out = tmp_path / "found"
     result = playhead_json("detection", "predict", bundle, tmp_path / "v.mp4", "--out", out)
-    assert result["files"][0]["notes"] == ["found: 1 car, 0 plate"]
+    assert result["files"][0]["notes"] == ["tracks: 1 car, 0 plate"]
     file = read_tracks(out / "v.tracks.npz")
     [track] = file.tracks
     assert track.frames.tolist() == list(range(8, 17))
@@ -284,7 +290,7 @@ def test_an_ensemble_fuses_and_weights_are_checked(tmp_path: Path, bundle: Path)
     assert both[1]["score"] == pytest.approx(0.4, abs=1e-5)
     for wrong in ("1", "1,0", "1,x"):
         finished = run(*arguments, "--weights", wrong, "--overwrite")
-        assert (finished.code, "2 bundles need as many numbers" in finished.err) == (2, True)
+        assert (finished.code, "2 bundles need 2 numbers" in finished.err) == (2, True)
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path, bundle: Path) -> None:
@@ -292,7 +298,7 @@ def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path: Path, bundl
     options = ("--out", tmp_path / "found", "--format", "xml")
     finished = run("detection", "predict", bundle, tmp_path / "0.png", *options)
     assert finished.code == 2
-    assert "known are yolo, voc, coco, csv" in finished.err
+    assert "choose from yolo, voc, coco, csv" in finished.err
 
 
 def street_video(path: Path) -> None:
@@ -381,7 +387,7 @@ def test_results_that_cannot_be_numbered_are_refused_before_any_image_is_looked_
     def look(*_: Any) -> None:
         raise AssertionError("an image was looked at")
 
-    monkeypatch.setattr("playhead.detection.predict_files.predicted", look)
+    monkeypatch.setattr("playhead.detection.predict_files.iter_predictions", look)
     arguments = (bundle, tmp_path / "photos", "--out", tmp_path / "found", "--ids", ids)
     finished = run("detection", "predict", *arguments)
     assert finished.code == 2

@@ -12,7 +12,7 @@ from scipy.ndimage import binary_erosion
 from playhead.config import validate
 from playhead.detection.sample_cache import ImageCache
 from playhead.detection.sample_settings import ImageAugmentation
-from playhead.detection.samples import TrainingImages
+from playhead.detection.samples import TrainingImages, _permutation
 from playhead.errors import LabelError, MediaError
 from playhead.events.images import ImageSet, LabelledImage
 from playhead.samples.loader import batches
@@ -92,7 +92,7 @@ def test_a_box_follows_its_white_rectangle_to_within_two_pixels(
 def test_labels_stay_with_their_boxes(tmp_path: Path) -> None:
     images = a_set(tmp_path)
     made = samples(images, mosaic=0, scale=(1, 1), flip=0)
-    order = made._order(1)
+    order = _permutation(len(made), made.seed, 1)
     for index in range(len(made)):
         sample = made.sample(1, index)
         labels = sample["labels"][sample["labels"] >= 0]
@@ -168,7 +168,7 @@ def test_images_are_seen_by_their_longer_side_as_in_use(tmp_path: Path) -> None:
     made = samples(ImageSet(("white",), tuple(shown)), mosaic=0, scale=(1, 1), least_visible=0)
     scales: dict[int, list[float]] = {}
     for epoch in range(1, 9):
-        for index, number in enumerate(made._order(epoch)):
+        for index, number in enumerate(_permutation(len(made), made.seed, epoch)):
             for x1, _, x2, _ in boxes_of(made.sample(epoch, index)):
                 if x1 > 0.1 and x2 < SIZE[0] - 0.1:
                     scales.setdefault(int(number), []).append((x2 - x1) / 20)

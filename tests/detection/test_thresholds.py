@@ -92,7 +92,7 @@ def test_what_is_written_into_the_bundle_is_whole_and_keeps_all_else(
     street: Path, bundle: Path
 ) -> None:
     args = ("--truth", street, "--precision", 0.9, "--write", "--threads", 1)
-    assert playhead("detection", "thresholds", bundle, *args).endswith(f"written into {bundle}\n")
+    assert playhead("detection", "thresholds", bundle, *args).endswith(f"saved to {bundle}\n")
     verify_bundle(bundle)
     decisions = decisions_of(load_bundle(bundle))
     assert decisions.thresholds == {"car": 0.8, "plate": 0.2}
@@ -110,10 +110,10 @@ def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
     assert not result.choices["car"].reached
     assert result.choices["car"].chosen.recall == 0
     assert result.notes()[0] == (
-        "car: a recall of 0.9 is out of reach, nothing true is found at any score; its threshold "
-        "stays 0.3. Train longer, or on more images of it"
+        "car: a recall of 0.9 cannot be reached, no detection is correct at any score; its "
+        "threshold is unchanged (0.3). Train longer, or on more images of it"
     )
-    assert result.notes()[-1].startswith("nothing was written into")
+    assert result.notes()[-1].startswith("nothing was saved to")
     assert result.to_json()["written"] is None
     assert decisions_of(load_bundle(bundle)).thresholds == {"plate": 0.7}
 
@@ -123,11 +123,13 @@ def test_a_goal_out_of_reach_is_said_with_what_comes_nearest_and_is_not_written(
     [
         (
             Goal(recall=0.9),
-            "a recall of 0.9 is out of reach, 0.5 is the highest, at 0.1 with a precision of 0.5",
+            "a recall of 0.9 cannot be reached, the highest is 0.5 at a threshold of 0.1, with a "
+            "precision of 0.5",
         ),
         (
             Goal(precision=0.9),
-            "a precision of 0.9 is out of reach, 0.5 is the highest, at 0.1 with a recall of 0.5",
+            "a precision of 0.9 cannot be reached, the highest is 0.5 at a threshold of 0.1, with "
+            "a recall of 0.5",
         ),
     ],
 )
@@ -145,8 +147,8 @@ def test_a_goal_out_of_reach_is_answered_with_what_there_is_and_what_to_do(
     search = ThresholdSearch(images=2, choices=choices, left=(), folder=None)
     [note] = search.notes()
     assert note == (
-        f"car: {said}; its threshold stays. The best F1 is 0.5 at 0.1: leave the goal out to take "
-        "it, ask for less, or train longer or on more images of it"
+        f"car: {said}; its threshold is unchanged. The best F1 is 0.5 at 0.1: omit the goal to use "
+        "it, lower the goal, or train longer or on more images of it"
     )
 
 
@@ -157,7 +159,7 @@ def test_classes_without_true_boxes_are_said_and_stay_as_they_are(
     args = ("--truth", street, "--threads", 1, "--write")
     told = playhead("detection", "thresholds", bundle, *args)
     assert "no true boxes of dog" in told
-    assert told.endswith(f"written into {bundle} except for dog\n")
+    assert told.endswith(f"saved to {bundle}, except for dog\n")
     assert list(decisions_of(load_bundle(bundle)).thresholds) == ["car"]
     found = playhead_json("detection", "thresholds", bundle, *args)
     assert found["without_boxes"] == ["dog"]
@@ -221,16 +223,16 @@ def test_classes_threshold_intervals_and_page_are_asked_for_by_options(
     assert result["per_class"]["plate"]["threshold"] == 0.25
     assert set(result["intervals"]) == {"plate", "all"}
     assert result["report"] == str(page)
-    assert "found beside set" in page.read_text()
+    assert "found evaluated on set" in page.read_text()
 
 
 def test_a_run_is_shown_in_a_report_alone_and_must_be_one(street: Path, tmp_path: Path) -> None:
     predictions(street, tmp_path / "found", "csv")
     asked = ("detection", "evaluate", "--truth", street, "--predictions", tmp_path / "found")
     alone = run(*asked, "--run", tmp_path)
-    assert (alone.code, "name one with --report" in alone.err) == (2, True), alone.err
+    assert (alone.code, "add --report PAGE" in alone.err) == (2, True), alone.err
     none = run(*asked, "--run", tmp_path, "--report", tmp_path / "page.html")
-    assert (none.code, "is no run folder" in none.err) == (2, True), none.err
+    assert (none.code, "is not a run folder" in none.err) == (2, True), none.err
 
 
 def test_a_bundle_of_another_job_is_refused_as_such(street: Path, tmp_path: Path) -> None:
@@ -246,7 +248,7 @@ def test_the_help_of_detect_does_not_ask_for_images() -> None:
 def test_training_without_a_set_names_the_setting(tmp_path: Path) -> None:
     finished = run("detection", "train", "small", "--out", tmp_path / "run")
     assert finished.code == 2
-    assert "data.manifest: manifest.csv: there is no such file" in finished.err
+    assert "data.manifest: manifest.csv does not exist" in finished.err
     assert "--set data.manifest=" in finished.err
 
 
@@ -375,7 +377,7 @@ def test_predictions_of_another_split_are_refused_and_missing_ones_are_counted(
         paths = ("--truth", street, "--split", "valid", *classes, "--predictions")
         refused = run("detection", "evaluate", *paths, tmp_path / "test")
         assert refused.code == 2
-        assert "of none of the 2 images" in refused.err
+        assert "for any of the 2 images" in refused.err
         told = playhead_json("detection", "evaluate", *paths, tmp_path / "valid")
         assert (told["images"], told["without_prediction"]) == (2, 1)
         assert "1 of 2 images has no prediction" in playhead(

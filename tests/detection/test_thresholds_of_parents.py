@@ -12,7 +12,7 @@ from playhead.decisions.detection_config import DetectionDecisions
 from playhead.detection.evaluate import measure_images
 from playhead.detection.labels.read import read_image_set
 from playhead.detection.labels.write import write_images, write_set
-from playhead.detection.predict import PredictOptions, doubted, predict_set
+from playhead.detection.predict import PredictOptions, apply_hierarchy, predict_set
 from playhead.detection.thresholds import (
     Choice,
     Goal,
@@ -65,7 +65,7 @@ def test_a_child_is_chosen_under_the_threshold_that_its_parent_gets() -> None:
     choices = choose_thresholds(truth, found, decisions=DECISIONS)
     assert list(choices) == ["plate", "car"]
     assert choices["car"].chosen.threshold == 0.5
-    # The plate in the car of .5 keeps its .8, the other is doubted down to .35.
+    # The plate in the car of .5 keeps its .8, the other is lowered to .35.
     assert choices["plate"].chosen.threshold == 0.8
     # The bundle as it is believes no car of .5, and finds both plates: .4 and .35 are above .3.
     before = choices["plate"].before
@@ -117,7 +117,7 @@ def test_the_figures_are_those_that_the_chosen_thresholds_have_in_use(seed: int)
     truth, found = images(classes, true), images(classes, seen)
     choices = choose_thresholds(truth, found, decisions=decisions)
     used = with_thresholds(decisions, choices)
-    told = measure_images(truth, doubted(found, used), thresholds=used.thresholds).classes
+    told = measure_images(truth, apply_hierarchy(found, used), thresholds=used.thresholds).classes
     assert {label: one.chosen for label, one in choices.items()} == {
         label: told[label].chosen for label in choices
     }
@@ -168,7 +168,7 @@ def test_raw_predictions_doubted_afterwards_are_those_that_the_bundle_doubts(
     raw = predict_set([bundle], truth, PredictOptions(threads=1, hierarchy=False))
     expected = predict_set([bundle], truth, PredictOptions(threads=1))
     assert raw.images[2].scores.max() == pytest.approx(179 / 255, abs=1e-5)
-    for one, other in zip(doubted(raw, DECISIONS).images, expected.images, strict=True):
+    for one, other in zip(apply_hierarchy(raw, DECISIONS).images, expected.images, strict=True):
         assert other.path == one.path
         np.testing.assert_array_equal(one.labels, other.labels)
         np.testing.assert_array_equal(one.boxes, other.boxes)
@@ -179,5 +179,5 @@ def test_saved_predictions_are_refused_where_they_were_doubted_already(tmp_path:
     folder = street(tmp_path / "set")
     bundle = write_detector_bundle(tmp_path / "bundle", post_processing=DECISIONS.model_dump())
     write_images(read_image_set(folder), tmp_path / "found", ["csv"], predictions=True)
-    with pytest.raises(ConfigError, match=r"plate .* car.*leave --predictions out"):
+    with pytest.raises(ConfigError, match=r"plate .* car.*omit --predictions"):
         search_thresholds(bundle.folder, folder, Goal(), predictions=tmp_path / "found")

@@ -155,7 +155,7 @@ def test_which_classes_of_a_bundle_go_on_is_said_and_logged(
         training={"epochs": 1},
     )
     learn(config, tmp_path / "run")
-    said = "classes that go on: square; classes that begin anew: none"
+    said = "classes with loaded weights: square; new classes: none"
     assert f"loaded the weights of {trained / 'bundle'}; {said}" in capsys.readouterr().err
     first = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[0])
     assert (first["kind"], first["kept_classes"], first["new_classes"]) == ("start", ["square"], [])
@@ -225,12 +225,14 @@ def test_folds_keep_groups_together(drawn: Path) -> None:
 
 
 def test_an_image_that_trains_and_validates_is_refused(drawn: Path) -> None:
-    with pytest.raises(LabelError, match="split valid; all of them would train"):
+    with pytest.raises(
+        LabelError, match="split valid, but all of its images are used for training"
+    ):
         split_images(tiny_config(drawn, data={"more": [str(drawn)]}).data)
     text = drawn.read_text().replace(",valid,", ",train,")
     again = drawn.with_name("again.csv")
     again.write_text(text)
-    with pytest.raises(LabelError, match="train and validate both"):
+    with pytest.raises(LabelError, match="in both training and validation"):
         split_images(tiny_config(drawn, data={"more": [str(again)]}).data)
     with pytest.raises(ConfigError, match="use the split column"):
         tiny_config(drawn, data={"more": [str(again)], "folds": 2})
@@ -256,7 +258,7 @@ def test_an_image_that_is_not_as_large_as_its_labels_say_is_refused(tmp_path: Pa
     categories = [{"id": 1, "name": "disc"}, {"id": 2, "name": "square"}]
     document = {"images": images, "annotations": [box | {"iscrowd": 0}], "categories": categories}
     coco.write_text(json.dumps(document))
-    with pytest.raises(LabelError, match="displayed in 48x96 pixels, its labels are of 96x48"):
+    with pytest.raises(LabelError, match="has 48x96 pixels, but its labels are for 96x48"):
         split_images(tiny_config(manifest, data={"more": [str(coco)]}).data)
 
 
@@ -267,7 +269,7 @@ def test_images_that_labels_name_and_that_are_not_there_are_said(tmp_path: Path)
     categories = [{"id": 1, "name": "disc"}, {"id": 2, "name": "square"}]
     document = {"images": images, "annotations": [box | {"iscrowd": 0}], "categories": categories}
     (tmp_path / "coco.json").write_text(json.dumps(document))
-    with pytest.raises(LabelError, match=r"1 of 7 images are missing, the first is .*elsewhere"):
+    with pytest.raises(LabelError, match=r"1 of 7 images are missing \(first: .*elsewhere"):
         split_images(tiny_config(manifest, data={"more": [str(tmp_path / "coco.json")]}).data)
 
 
@@ -278,7 +280,7 @@ def test_nothing_to_validate_on_is_said(drawn: Path) -> None:
         for line in drawn.read_text().splitlines()
     ]
     empty.write_text("\n".join(rows) + "\n")
-    with pytest.raises(LabelError, match="no box to validate on"):
+    with pytest.raises(LabelError, match="the validation images have no box"):
         split_images(tiny_config(empty).data)
 
 

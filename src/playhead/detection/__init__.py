@@ -1,6 +1,6 @@
-"""A detector of one's own: prepare labels, train, predict, measure."""
+"""Detection: prepare labels, train a custom detector, predict, evaluate."""
 
 __all__ = ["WEIGHTS"]
 
 WEIGHTS = ("mobilenet-v2", "plates", "objectron")
-"""What `playhead weights get detection` fetches."""
+"""Names of the weights that `playhead weights get detection` downloads."""

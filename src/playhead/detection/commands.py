@@ -20,8 +20,23 @@ Inputs = Annotated[
     list[Path], typer.Argument(readable=False, help="Videos, images, or folders of them.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Truth = Annotated[Path, typer.Option(help="Ground truth: a manifest, or a folder of labels.")]
+Split = Annotated[str | None, typer.Option(help="Only the images of this split. Default: all.")]
+Images = Annotated[
+    Path | None, typer.Option(help="The image folder, if the images are not beside the labels.")
+]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        min=32, help="Longer side, in pixels, to resize images to. Default: as in training."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value over the configuration; may be repeated."),
+]
 Device = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes CUDA where it is there.")
+    Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses CUDA if it is available.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Default: every core.")]
@@ -32,32 +47,26 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Default: every core.")
     "--recall 0.9 --write"
 )
 def thresholds(
-    truth: Annotated[Path, typer.Option(help="Labelled images that did not train.")],
+    truth: Annotated[Path, typer.Option(help="Labelled images that were not used for training.")],
     bundle: Annotated[
-        Path | None, typer.Argument(help="The bundle; not needed for --predictions alone.")
+        Path | None, typer.Argument(help="The bundle; not needed with --predictions.")
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="What was found in them, instead of running the bundle.")
+        Path | None, typer.Option(help="Saved predictions, to use instead of running the bundle.")
     ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Only the images of this split. Default: all.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="The folder of the images, where not beside the labels.")
-    ] = None,
+    split: Split = None,
+    images: Images = None,
     recall: Annotated[
-        float | None, typer.Option(help="The highest threshold that finds this share.")
+        float | None, typer.Option(help="Choose the highest threshold with this recall.")
     ] = None,
     precision: Annotated[
-        float | None, typer.Option(help="The lowest threshold with this share of right boxes.")
+        float | None, typer.Option(help="Choose the lowest threshold with this precision.")
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Put those that reach their goal into the bundle.")
+        bool, typer.Option("--write", help="Save thresholds that reach the goal to the bundle.")
     ] = False,
-    size: Annotated[
-        int | None, typer.Option(min=32, help="Pixels of the longer side. Default: the bundle's.")
-    ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option()] = "auto",
+    size: Size = None,
+    device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -65,7 +74,7 @@ def thresholds(
     from playhead.detection.predict import PredictOptions
     from playhead.detection.thresholds import Goal, search_thresholds
 
-    found = search_thresholds(
+    search = search_thresholds(
         bundle,
         truth,
         Goal(recall=recall, precision=precision),
@@ -76,30 +85,31 @@ def thresholds(
         write=write,
     )
     if as_json:
-        print_json(found.to_json())
+        print_json(search.to_json())
         return
-    print_table(found.rows())
-    for note in found.notes():
+    print_table(search.rows())
+    for note in search.notes():
         typer.echo(note)
 
 
-@app.command(epilog="Example: playhead detection predict bundle photos --out found")
+@app.command(epilog="Example: playhead detection predict bundle photos --out predictions")
 def predict(
     bundle: Annotated[Path, typer.Argument(help="A custom detector: the folder of its bundle.")],
     inputs: Inputs,
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
     others: Annotated[
         list[Path] | None,
-        typer.Option("--with", help="A further bundle; boxes of all are fused; repeatable."),
+        typer.Option("--with", help="A further bundle to ensemble with; repeatable."),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="How far each bundle is trusted: 2,1. Default: equally.")
+        str | None, typer.Option(help="Weight of each bundle in the ensemble: 2,1. Default: equal.")
     ] = None,
     formats: Annotated[
         list[str] | None,
         typer.Option(
             "--format",
-            help="Of yolo, voc, coco, csv, for images; repeatable. Default: yolo,coco,csv.",
+            help="Output format for images: yolo, voc, coco, csv; repeatable. "
+            "Default: yolo,coco,csv.",
         ),
     ] = None,
     threshold: Annotated[
@@ -107,36 +117,33 @@ def predict(
         typer.Option(
             min=0.001,
             max=1.0,
-            help="Least score. Default: 0.001 in images; in videos as the bundles say.",
+            help="Minimum score. Default: 0.001 for images; the bundle's thresholds for videos.",
         ),
     ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=32, help="Longest side of the image that the detector gets. Default: the bundle's."
-        ),
-    ] = None,
+    size: Size = None,
     enlarge: Annotated[
         bool | None,
         typer.Option(
             "--enlarge/--no-enlarge",
-            help="Enlarge smaller images to that size. Default: as in training.",
+            help="Also enlarge smaller images to that size. Default: as in training.",
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="As overlap=0.5 or parents.plate=car; may be repeated."),
+        typer.Option(
+            "--set", help="Post-processing: overlap=0.5 or parents.plate=car; repeatable."
+        ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Inputs are labelled sets: only images of this split.")
+        str | None, typer.Option(help="Only images of this split; inputs must be labelled sets.")
     ] = None,
     ids: Annotated[
-        Path | None, typer.Option(help="The COCO document that results are numbered by.")
+        Path | None, typer.Option(help="A COCO file whose image and category ids to use.")
     ] = None,
     device: Device = "auto",
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "fp16"],
-        typer.Option(help="auto: bf16 where the processor has it, else fp32."),
+        typer.Option(help="auto: bf16 if the processor supports it, else fp32."),
     ] = "auto",
     overwrite: Overwrite = False,
     threads: Threads = None,
@@ -144,9 +151,9 @@ def predict(
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Find objects with a custom detector: images become label files, videos become tracks.
+    """Detect objects with a custom detector: label files for images, tracks for videos.
 
-    The executor is that of videos; images are detected in batches on every core.
+    --executor applies to videos; images run in batches on every core.
     """
     from playhead.detection.predict import PredictOptions, parse_weights
     from playhead.detection.predict_files import (
@@ -188,16 +195,15 @@ def train(
     config: Annotated[
         str, typer.Argument(help="small, medium, large, street-demo, or a path to YAML.")
     ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="key=value over the configuration; may be repeated."),
+    settings: Settings = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The run folder.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a detector of one's own on labelled images, export it, report on the validation."""
+    """Train a custom detector on labelled images, export it, and report on the validation set."""
     from playhead.detection.config import find_config, load_detector_config
     from playhead.errors import ConfigError, needs_extra
 
@@ -206,8 +212,8 @@ def train(
     manifest = loaded.data.manifest
     if manifest is not None and not manifest.exists():
         raise ConfigError(
-            f"data.manifest: {manifest}: there is no such file; name the labelled set to train on, "
-            "as in --set data.manifest=set/manifest.csv"
+            f"data.manifest: {manifest} does not exist; give the labelled set to train on, for "
+            "example --set data.manifest=set/manifest.csv"
         )
     with needs_extra("training", "train"):
         from playhead.detection.train import train_detector
@@ -220,30 +226,32 @@ def train(
 @app.command(epilog="Example: playhead detection synthesise street-set --out more --count 500")
 def synthesise(
     source: Annotated[
-        Path, typer.Argument(metavar="SET", help="A labelled set, as normalise writes it.")
+        Path, typer.Argument(metavar="SET", help="A labelled set written by normalise.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="A new folder, or one to go on with.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="A new folder, or an earlier synthesis to continue.")
+    ],
     count: Annotated[int, typer.Option(min=1, help="Number of new images.")],
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random draws.")] = 0,
     start: Annotated[
-        int | None, typer.Option(min=0, help="Number of the first. Default: after the last.")
+        int | None, typer.Option(min=0, help="Number of the first image. Default: after the last.")
     ] = None,
     blending: Annotated[
-        str | None, typer.Option(help="Of none, feather, poisson, drawn from. Default: all three.")
+        str | None,
+        typer.Option(help="Blending modes to draw from: none, feather, poisson. Default: all."),
     ] = None,
     backgrounds: Annotated[
         Path | None,
-        typer.Option(help="Images without objects. Default: those of the set, objects filled."),
+        typer.Option(help="Images without objects. Default: the set's, with objects filled in."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="The split to cut up. Default: train, or all if not split.")
+        str | None,
+        typer.Option(help="The split to cut objects from. Default: train, or all if unsplit."),
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, as in count=[1,3]; repeatable.")
-    ] = None,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """Cut labelled objects out and paste them elsewhere: any number of new labelled images."""
+    """Cut labelled objects out and paste them onto backgrounds: new labelled training images."""
     from playhead.detection.synthesis.config import make_synthesis_config
     from playhead.detection.synthesis.synthesise import synthesise as synthesise_set
 
@@ -271,45 +279,46 @@ def normalise(
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="Labels (YOLO, VOC, COCO, CSV) as PATH, or CLASS=PATH; or one YAML file of them.",
+            help="Labels (YOLO, VOC, COCO, CSV) as PATH or CLASS=PATH; or one YAML file.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", help="The folder of the set, written whole or not at all.")
+        Path, typer.Option("--out", help="The data set's folder, written whole or not at all.")
     ],
     images: Annotated[
         Path | None, typer.Option(help="The images of all sources. Default: beside the labels.")
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Of the set, in order: car,plate. Default: all there are.")
+        str | None, typer.Option(help="Classes to keep, in order: car,plate. Default: all.")
     ] = None,
     renamed: Annotated[
-        list[str] | None, typer.Option("--map", help="old=new, or old= to leave out; repeatable.")
+        list[str] | None,
+        typer.Option("--map", help="Rename a class: old=new; drop it: old=; repeatable."),
     ] = None,
     group_by: Annotated[
-        str | None, typer.Option(help="Regular expression for the part of a name that is a group.")
+        str | None,
+        typer.Option(help="Regular expression that takes an image's group from its name."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="train=.7,valid=.15, by whole groups; what is left is test.")
+        str | None,
+        typer.Option(help="Shares of whole groups: train=.7,valid=.15; the rest is test."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Another seed gives other splits.")
+        int | None, typer.Option(min=0, help="Seed of the random draws. Default: 0.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write the report here too, also of a dry run.")
+        Path | None, typer.Option(help="Also write the report here, even for a dry run.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Report everything, write no set.")
+        bool, typer.Option("--dry-run", help="Report everything, write no data set.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a set that this command wrote.")
+        bool, typer.Option("--overwrite", help="Replace a data set that this command wrote.")
     ] = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, as in min_size=8; repeatable.")
-    ] = None,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """Make one data set out of several label sources: merged, repaired, each repair counted."""
+    """Merge label sources into one data set, repairing labels and counting every repair."""
     from playhead.detection.normalise import normalise as normalise_sources
     from playhead.detection.normalise.config import normalise_options
     from playhead.detection.normalise.write import check_report, write_report
@@ -335,46 +344,42 @@ def normalise(
 
 @app.command(
     epilog="Example: playhead detection evaluate --truth street-set --split test "
-    "--predictions found --report page.html"
+    "--predictions predictions --report page.html"
 )
 def evaluate(
-    truth: Annotated[Path, typer.Option(help="Labelled images: a manifest, or a labelled folder.")],
+    truth: Truth,
     predictions: Annotated[
         Path, typer.Option(help="Predictions in any format: a folder, .json or .csv.")
     ],
-    split: Annotated[
-        str | None, typer.Option(help="Only the images of this split. Default: all.")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="The folder of the images, if not beside the labels.")
-    ] = None,
+    split: Split = None,
+    images: Images = None,
     classes: Annotated[
-        str | None, typer.Option(help="Only these classes, as in car,plate. Default: all.")
+        str | None, typer.Option(help="Only these classes: car,plate. Default: all.")
     ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
             min=0.001,
             max=1.0,
-            help="Confidence of precision, recall, confusion. Default: the bundle's, which "
-            "`predict` records; else the best F1 in these images, which flatters.",
+            help="Confidence threshold for precision, recall, confusion. Default: the bundle's, "
+            "recorded by `predict`; else the best F1 on these images, which is optimistic.",
         ),
     ] = None,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="95 % intervals of AP, over groups.")
+        bool, typer.Option("--intervals", help="95 % bootstrap intervals of AP, over groups.")
     ] = False,
     beside: Annotated[
-        Path | None, typer.Option(help="Other predictions, to compare AP with.")
+        Path | None, typer.Option(help="Other predictions to compare AP with.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write a page of curves, confusion, worst mistakes.")
+        Path | None, typer.Option(help="Write an HTML page: curves, confusion, worst mistakes.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="The run folder whose training the page shows.")
+        Path | None, typer.Option(help="A run folder; the page shows its training curves.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare predictions with labelled images as COCO does: AP50, AP50-95, precision, recall."""
+    """Evaluate predictions against ground truth as COCO does: AP50, AP50-95, precision, recall."""
     from playhead.detection.evaluate_files import evaluate_images
 
     measured = evaluate_images(

@@ -25,35 +25,37 @@ __all__ = [
 
 
 class DataConfig(Settings):
-    """Which images, which labels, and how they are cut into training and validation."""
+    """Which images and labels, and how they are split into training and validation."""
 
     manifest: Path = Field(
-        description="a set of `detection normalise`, or labels in any layout; a relative path "
-        "counts from the working folder",
+        description="a data set written by `detection normalise`, or labels in any layout; "
+        "relative paths start at the working folder",
     )
     more: tuple[Path, ...] = Field(
         default=(),
-        description="further manifests, of `detection synthesise` say, whose images all train",
+        description="further manifests, such as those of `detection synthesise`; all of their "
+        "images are used for training",
     )
     classes: tuple[str, ...] | None = Field(
-        default=None, description="those to learn, in their order; none: all of the set"
+        default=None, description="classes to train on, in order; none: every class of the set"
     )
     size: tuple[PositiveInt, PositiveInt] = Field(
         default=(416, 416),
-        description="width and height of what the network sees in training; the longer side of a "
-        "image is brought to the longer of them, in use as well",
+        description="width and height of the network's input in training; the longer side of an "
+        "image is resized to the longer of them, also in prediction",
     )
-    enlarge: bool = Field(default=False, description="bring smaller images to that size too")
+    enlarge: bool = Field(default=False, description="also enlarge smaller images to that size")
     cache_megabytes: int = Field(
         default=2000,
         ge=0,
-        description="decoded images kept in memory at most, a quarter of it for validation; 0 "
-        "decodes anew",
+        description="memory limit for decoded images, a quarter of it for validation; 0: no cache",
     )
     folds: int | None = Field(
-        default=None, ge=2, description="none: the manifest's split column decides; else groups do"
+        default=None,
+        ge=2,
+        description="number of folds of whole groups; none: use the manifest's split column",
     )
-    fold: int = Field(default=0, ge=0, description="the fold that validates, from 0")
+    fold: int = Field(default=0, ge=0, description="the validation fold, from 0")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -61,32 +63,32 @@ class DataConfig(Settings):
             raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
         if self.more and self.folds is not None:
             raise ValueError(
-                "more images may be made of those that a fold validates on: use the split column "
-                "instead of folds"
+                "data.more cannot be combined with folds, because its images may be synthesised "
+                "from images of the validation fold: use the split column instead"
             )
         if self.classes is not None and len(set(self.classes)) != len(self.classes):
-            raise ValueError("a class is named twice")
+            raise ValueError(f"a class is listed twice: {', '.join(self.classes)}")
         return self
 
 
 class DetectionLossConfig(Settings):
-    """What a detector is trained by."""
+    """The weights of the loss terms, and how many cells are assigned to a box."""
 
-    class_weight: float = Field(default=1.0, gt=0, description="of how sure the cells are")
-    box_weight: float = Field(default=2.5, ge=0, description="of where the boxes are")
-    cells: int = Field(default=10, ge=1, description="cells that learn one true box at most")
+    class_weight: float = Field(default=1.0, gt=0, description="weight of the classification loss")
+    box_weight: float = Field(default=2.5, ge=0, description="weight of the box (GIoU) loss")
+    cells: int = Field(default=10, ge=1, description="most cells assigned to one true box")
 
 
 class StartConfig(Settings):
-    """A detector to go on from, with other data or classes."""
+    """A trained detector whose weights a run starts from, with other data or classes."""
 
-    bundle: Path = Field(description="folder of a bundle that `detection train` made")
+    bundle: Path = Field(description="folder of a bundle exported by `detection train`")
 
 
 class DetectorConfig(Settings):
     """Everything that a run of `playhead detection train` depends on."""
 
-    job: Literal["detection"] = Field(default="detection", description="the job it is for")
+    job: Literal["detection"] = Field(default="detection", description="always detection")
     data: DataConfig
     augmentation: ImageAugmentation = ImageAugmentation()
     model: DetectorNetworkConfig = DetectorNetworkConfig()
@@ -96,7 +98,7 @@ class DetectorConfig(Settings):
     decisions: DetectionDecisions = DetectionDecisions()
 
     def with_classes(self, classes: tuple[str, ...]) -> "DetectorConfig":
-        """The same with these classes, and no others, to learn."""
+        """A copy that trains on exactly these classes."""
         data = self.data.model_copy(update={"classes": classes})
         return self.model_copy(update={"data": data})
 
@@ -121,10 +123,10 @@ class DetectorConfig(Settings):
 
 
 def find_config(name: str) -> Path:
-    """The path of a packaged configuration, or of a file of the user's own."""
+    """The path of a packaged configuration (`small`, ...), or of the user's YAML file."""
     return config.find_config(name, "playhead.detection")
 
 
 def load_detector_config(path: Path, settings: Sequence[str] = ()) -> DetectorConfig:
-    """Read a configuration and apply settings; relative paths count from the working folder."""
+    """Read a configuration and apply `key=value` settings; relative paths start at the cwd."""
     return load_config(DetectorConfig, path, settings)

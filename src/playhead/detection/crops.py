@@ -1,4 +1,4 @@
-"""Crops: the worst mistakes of a detector, cut out of their images.
+"""Crops of a detector's worst mistakes, for the report.
 
 For each class and each kind of mistake, the false positives with the highest scores and the largest
 missed objects. A mistake has no crop if its image is missing or is not the annotated one.

@@ -1,4 +1,4 @@
-"""The data of a detector: labelled images, some to train and some to validate."""
+"""The data of a training run: labelled images, split into training and validation."""
 
 from dataclasses import dataclass
 
@@ -18,23 +18,20 @@ from playhead.samples.folds import chosen_fold
 
 __all__ = ["Sides", "images_of", "split_images", "training_images"]
 
-ROOM = 1.5
-"""Images are kept so much larger than the network sees them, since some are enlarged."""
+CACHE_SCALE = 1.5
+"""Images are cached at up to this multiple of the input size, since augmentation enlarges some."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The images that train and those that validate, whole groups on one side."""
+    """The training and the validation images; a group is never in both."""
 
     train: ImageSet
     valid: ImageSet
 
 
 def images_of(config: DataConfig) -> ImageSet:
-    """Every image of the data set.
-
-    Raises LabelError for classes that the set does not know.
-    """
+    """Every image of the data set. Raises LabelError for classes that it does not have."""
     images = read_image_set(config.manifest)
     if config.classes is None:
         return images
@@ -42,94 +39,95 @@ def images_of(config: DataConfig) -> ImageSet:
 
 
 def split_images(config: DataConfig) -> Sides:
-    """Cut the set as its split column says, or into folds of whole groups.
+    """Split the set by its split column, or into folds of whole groups.
 
-    Raises LabelError where a side is empty, a group lies on both, or a class has no box to train
-    on: it could never be found.
+    Raises LabelError if a side is empty, a group is on both sides, or a class has no training box.
     """
     images = images_of(config)
-    groups = [one.group for one in images.images]
-    splits = [one.split for one in images.images]
+    groups = [image.group for image in images.images]
+    splits = [image.split for image in images.images]
     fold = chosen_fold(groups, splits, folds=config.folds, fold=config.fold)
     if not fold.train or not fold.validation:
         raise LabelError(
-            f"{len(fold.train)} images train and {len(fold.validation)} validate; needs some of "
-            "each: fill the split column with train and valid, or set data.folds"
+            f"the split gives {len(fold.train)} training and {len(fold.validation)} validation "
+            "images, but both are needed: fill the split column with train and valid, or set "
+            "data.folds"
         )
     train = _with_more(images.chosen(fold.train), config)
     sides = Sides(train, images.chosen(fold.validation))
-    others = [place for place, split in enumerate(splits) if split not in (None, "train", "valid")]
+    others = [k for k, split in enumerate(splits) if split not in (None, "train", "valid")]
     _check(sides, images.chosen(others))
     return sides
 
 
 def _with_more(train: ImageSet, config: DataConfig) -> ImageSet:
-    """The images that train, and those of further manifests, by the same classes."""
+    """The training images and those of `data.more`, with the same classes."""
     further = [
-        one
+        image
         for path in config.more
-        for one in read_image_set(path).of_classes(train.classes, source=path).images
+        for image in read_image_set(path).of_classes(train.classes, source=path).images
     ]
-    others = {one.split for one in further} - {None, "train"}
+    others = {image.split for image in further} - {None, "train"}
     if others:
         raise LabelError(
-            f"data.more holds images of the split {', '.join(sorted(map(str, others)))}; all of "
-            "them would train: name manifests of images to train on"
+            f"data.more has images of the split {', '.join(sorted(map(str, others)))}, but all of "
+            "its images are used for training; give manifests of training images only"
         )
     return ImageSet(train.classes, (*train.images, *further))
 
 
 def _check(sides: Sides, others: ImageSet) -> None:
-    """Raise LabelError for what would make a training wrong or its figures flatter.
+    """Raise LabelError for data that would make the training useless or its metrics optimistic.
 
-    others: the images of further splits, which are there to be measured on
+    others: the images of further splits, such as test
     """
     empty = [label for label, count in sides.train.count().items() if count == 0]
     if empty:
         raise LabelError(
-            f"no box of {', '.join(empty)} to train on; label some, or name the other classes "
-            "in data.classes"
+            f"the training images have no box of {', '.join(empty)}; label some, or list the other "
+            "classes in data.classes"
         )
     if not any(sides.valid.count().values()):
-        raise LabelError("no box to validate on: label some of the images that validate")
-    refuse_unseen(sides.train, "the images that train")
-    refuse_unseen(sides.valid, "the images that validate")
-    for side, what in ((sides.valid, "validate"), (others, "are in another split")):
+        raise LabelError("the validation images have no box; label some of them")
+    refuse_unseen(sides.train, "the training images")
+    refuse_unseen(sides.valid, "the validation images")
+    for side, name in ((sides.valid, "validation"), (others, "another split")):
         shared = sorted(_keys(sides.train) & _keys(side))
         if shared:
             raise LabelError(
-                f"{', '.join(shared[:3])}: train and {what} both; a whole group must be on one side"
+                f"{', '.join(shared[:3])}: in both training and {name}; put each whole group into "
+                "one split"
             )
     refuse_made_of(sides.train, (*sides.valid.images, *others.images))
-    for one in (*sides.train.images, *sides.valid.images):
-        shown = still_size(one.path)
-        if shown != one.size:
+    for image in (*sides.train.images, *sides.valid.images):
+        size = still_size(image.path)
+        if size != image.size:
             raise LabelError(
-                f"{one.path}: is displayed in {shown[0]}x{shown[1]} pixels, its labels are of "
-                f"{one.size[0]}x{one.size[1]}: normalise the set again"
+                f"{image.path}: the image has {size[0]}x{size[1]} pixels, but its labels are for "
+                f"{image.size[0]}x{image.size[1]}; normalise the set again"
             )
 
 
 def _keys(images: ImageSet) -> set[str]:
-    """The files of a set, and the groups that somebody named."""
-    files = {f"image {one.path.resolve()}" for one in images.images}
-    named = {one.group for one in images.images if one.group != one.path.stem}
-    return files | {f"group {name}" for name in named}
+    """The files of a set, and its groups other than an image's own name."""
+    files = {f"image {image.path.resolve()}" for image in images.images}
+    groups = {image.group for image in images.images if image.group != image.path.stem}
+    return files | {f"group {name}" for name in groups}
 
 
 def training_images(images: ImageSet, config: DetectorConfig) -> TrainingImages:
-    """The samples of a run; images are read into memory here, up to the limit."""
+    """The training samples; fills the image cache, up to its limit."""
     largest = max(config.data.size) * config.augmentation.multi_scale[1]
     cache = ImageCache(
-        [one.path for one in images.images],
-        longest=round(ROOM * largest),
+        [image.path for image in images.images],
+        longest=round(CACHE_SCALE * largest),
         limit=config.data.cache_megabytes * 750_000,
     )
     cut_paste = config.augmentation.cut_paste
     bank = None
     if cut_paste is not None:
-        shown = (_shown(one, cache.read(k)) for k, one in enumerate(images.images))
-        bank = CutoutBank(shown, cut_paste, seed=config.training.seed)
+        labelled = (_as_cached(image, cache.read(k)) for k, image in enumerate(images.images))
+        bank = CutoutBank(labelled, cut_paste, seed=config.training.seed)
     return TrainingImages(
         images=images,
         cache=cache,
@@ -144,8 +142,8 @@ def training_images(images: ImageSet, config: DetectorConfig) -> TrainingImages:
     )
 
 
-def _shown(one: LabelledImage, kept: NDArray[np.uint8]) -> Labelled:
-    """A kept image with its boxes in its pixels, and their labels."""
-    height, width = kept.shape[:2]
-    factors = np.tile([width / one.size[0], height / one.size[1]], 2)
-    return kept, one.boxes * factors, one.labels
+def _as_cached(image: LabelledImage, pixels: NDArray[np.uint8]) -> Labelled:
+    """A cached image, its boxes scaled to its pixels, and their labels."""
+    height, width = pixels.shape[:2]
+    factors = np.tile([width / image.size[0], height / image.size[1]], 2)
+    return pixels, image.boxes * factors, image.labels

@@ -1,8 +1,8 @@
-"""Measuring what was found in labelled images: figures of every class, and their means.
+"""Evaluation of detections in labelled images: metrics of every class, and their means.
 
-Average precision as COCO counts it. Precision and recall hold at a threshold: one that is given, or
-the class's own with the best F1. The latter is chosen on the very images that are measured and so
-flatters; where each threshold comes from is part of the result.
+Average precision follows COCO. Precision and recall hold at a threshold: a given one, or the best
+F1 of the class. The latter is chosen on the evaluated images themselves, so it is optimistic; the
+result records where each threshold comes from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from playhead.inference.bundle import Bundle
 from playhead.inference.detectors.custom import decisions_of
 from playhead.metrics.confusion import Thresholds
 from playhead.metrics.curves import F1, Curve, hits_curve
-from playhead.metrics.detection import ClassDetection, measure_classes
+from playhead.metrics.detection import measure_classes
 from playhead.metrics.matching import ScoredHits
 from playhead.metrics.thresholds import at_threshold, best_f1_threshold
 
@@ -47,19 +47,19 @@ SOURCES: dict[ThresholdSource, str] = {
     "configuration gives them",
     "evaluated images": "chosen on these same images for the best F1, so that these figures are "
     "optimistic",
-    "default": f"{DEFAULT_THRESHOLD}, the default, since no detection is right",
+    "default": f"{DEFAULT_THRESHOLD}, the default, since no detection is correct",
 }
-"""What each source means, as the end of a sentence on thresholds."""
+"""How `threshold_note` describes each source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassFigures:
-    """How one class fared; NaN where it has no boxes.
+    """The metrics of one class; NaN if it has no true boxes.
 
-    boxes: true ones that count; images: with such a box; chosen: at the threshold of the class
-    source: where that threshold comes from
-    small, medium, large: AP50-95 of boxes up to 32², to 96², and beyond
-    by_overlap: AP at overlaps .5, .55 to .95; hits: at overlap .5, for curves
+    boxes: true boxes, without crowds; images: that have such a box
+    chosen: precision, recall and F1 at the threshold; source: where the threshold comes from
+    small, medium, large: AP50-95 of boxes up to 32² pixels, up to 96², and larger
+    by_overlap: AP at IoU .5, .55, ... .95; hits: at IoU .5, for curves
     """
 
     boxes: int
@@ -75,17 +75,17 @@ class ClassFigures:
     hits: ScoredHits = field(repr=False)
 
     @property
-    def believed(self) -> float:
-        """The threshold of the class; the default one where nothing was a hit."""
+    def threshold(self) -> float:
+        """The threshold of the class; the default if no detection is correct."""
         return DEFAULT_THRESHOLD if self.chosen.threshold is None else self.chosen.threshold
 
     @property
     def curve(self) -> Curve:
-        """Precision and recall over the threshold."""
+        """Precision and recall as functions of the threshold."""
         return hits_curve(self.hits)
 
     def columns(self) -> dict[str, Any]:
-        """As a plain mapping; what cannot be said is None."""
+        """As a plain mapping; undefined values are None."""
         known = self.boxes > 0
         return {
             "boxes": self.boxes,
@@ -103,7 +103,7 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageEvaluation:
-    """How what was found in `images` images compares with the truth, by class."""
+    """The metrics of the predictions on `images` images, by class."""
 
     images: int
     classes: dict[str, ClassFigures]
@@ -111,46 +111,49 @@ class ImageEvaluation:
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """Where each class is believed."""
-        return {label: one.believed for label, one in self.classes.items()}
+        """The confidence threshold of each class."""
+        return {label: figures.threshold for label, figures in self.classes.items()}
 
     def metrics(self) -> dict[str, float]:
-        """Means over the classes that have boxes: ap50, ap50_95, precision, recall, f1, by size.
+        """Means over the classes with true boxes: ap50, ap50_95, precision, recall, f1, ap_small...
 
-        NaN where no class has any.
+        NaN if no class has any.
         """
-        known = [one for one in self.classes.values() if one.boxes]
+        known = [figures for figures in self.classes.values() if figures.boxes]
         return {
-            "ap50": _mean([one.ap50 for one in known]),
-            "ap50_95": _mean([one.ap50_95 for one in known]),
-            "precision": _mean([one.chosen.precision for one in known]),
-            "recall": _mean([one.chosen.recall for one in known]),
-            "f1": _mean([one.chosen.f1 for one in known]),
-            "ap_small": _mean([one.small for one in known]),
-            "ap_medium": _mean([one.medium for one in known]),
-            "ap_large": _mean([one.large for one in known]),
+            "ap50": _mean([figures.ap50 for figures in known]),
+            "ap50_95": _mean([figures.ap50_95 for figures in known]),
+            "precision": _mean([figures.chosen.precision for figures in known]),
+            "recall": _mean([figures.chosen.recall for figures in known]),
+            "f1": _mean([figures.chosen.f1 for figures in known]),
+            "ap_small": _mean([figures.small for figures in known]),
+            "ap_medium": _mean([figures.medium for figures in known]),
+            "ap_large": _mean([figures.large for figures in known]),
         }
 
     def to_json(self) -> dict[str, Any]:
-        """As a plain mapping; what cannot be said is null."""
+        """As a plain mapping; undefined values are None."""
         document = {
             "job": "detection",
             "images": self.images,
             "metrics": {name: number(value) for name, value in self.metrics().items()},
             "per_class": {
-                label: {**one.columns(), "threshold_source": one.source}
-                for label, one in self.classes.items()
+                label: {**figures.columns(), "threshold_source": figures.source}
+                for label, figures in self.classes.items()
             },
         }
         if self.intervals:
             document["intervals"] = {
-                label: {name: [number(one.low), number(one.high)] for name, one in rows.items()}
-                for label, rows in self.intervals.items()
+                label: {
+                    name: [number(interval.low), number(interval.high)]
+                    for name, interval in intervals.items()
+                }
+                for label, intervals in self.intervals.items()
             }
         return document
 
     def threshold_note(self) -> str:
-        """A sentence on where the thresholds come from; it names classes where they differ."""
+        """A sentence on where the thresholds come from, by class if the sources differ."""
         by_source: dict[ThresholdSource, list[str]] = {}
         for label, figures in self.classes.items():
             by_source.setdefault(figures.source, []).append(label)
@@ -161,18 +164,20 @@ class ImageEvaluation:
         return f"Thresholds of precision, recall, F1 and confusion: {'; '.join(parts)}."
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each class, and one for all of them where they are several."""
-        rows = [{"class": label, **one.columns()} for label, one in self.classes.items()]
+        """A row for each class, and a row of means if there are several."""
+        rows = [{"class": label, **figures.columns()} for label, figures in self.classes.items()]
         if len(rows) > 1:
             means = {name: number(value) for name, value in self.metrics().items()}
-            boxes = sum(one.boxes for one in self.classes.values())
+            boxes = sum(figures.boxes for figures in self.classes.values())
             rows.append({**rows[0], **means, "class": ALL, "boxes": boxes, "threshold": None})
         return [{**row, **self._range(str(row["class"]))} for row in rows]
 
     def _range(self, label: str) -> dict[str, str | None]:
         return {
-            f"{name} in": None if np.isnan(one.low) else f"{one.low:.3f} to {one.high:.3f}"
-            for name, one in self.intervals.get(label, {}).items()
+            f"{name} in": (
+                None if np.isnan(interval.low) else f"{interval.low:.3f} to {interval.high:.3f}"
+            )
+            for name, interval in self.intervals.get(label, {}).items()
         }
 
 
@@ -183,21 +188,35 @@ def measure_images(
     thresholds: Thresholds | None = None,
     source: ThresholdSource = "given",
 ) -> ImageEvaluation:
-    """Compare what was found with the truth; both hold the same images in one order.
+    """Evaluate predictions against the ground truth; both sets list the same images in one order.
 
-    thresholds: for precision and recall, one for all or by class; where none is given, the one with
-    the best F1 in these images. source: where the given ones come from
-    True boxes of score 0 are crowds, which are neither missed nor found.
-    Raises LabelError for sets that do not belong together; `labels.pairing` makes them.
+    thresholds: for precision and recall, one for all or by class; a class without one gets the
+    threshold with the best F1 on these images. source: where the given thresholds come from
+    True boxes of score 0 are crowds: predictions on them are ignored, and they are never missed.
+    Raises LabelError if the sets have other images or classes; `labels.pairing` aligns them.
     """
-    measured = measure_classes(truth, predictions)
-    return ImageEvaluation(
-        images=len(truth),
-        classes={
-            label: _figures(one, _threshold(thresholds, label), source)
-            for label, one in measured.items()
-        },
-    )
+    classes: dict[str, ClassFigures] = {}
+    for label, measured in measure_classes(truth, predictions).items():
+        given = thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
+        if given is None:
+            chosen = best_f1_threshold(measured.hits)
+        else:
+            chosen = at_threshold(measured.hits, given)
+        best: ThresholdSource = "default" if chosen.threshold is None else "evaluated images"
+        classes[label] = ClassFigures(
+            boxes=measured.boxes,
+            images=len(np.unique(measured.ranked.truths)),
+            ap50=measured.ap50,
+            ap50_95=measured.ap50_95,
+            small=measured.small,
+            medium=measured.medium,
+            large=measured.large,
+            chosen=chosen,
+            source=best if given is None else source,
+            by_overlap=tuple(measured.ap[0].tolist()),
+            hits=measured.hits,
+        )
+    return ImageEvaluation(images=len(truth), classes=classes)
 
 
 def measure_bundle(
@@ -207,7 +226,7 @@ def measure_bundle(
     *,
     source: ThresholdSource = "bundle",
 ) -> tuple[ImageSet, ImageEvaluation]:
-    """Run a bundle on labelled images; its predictions, and their figures at its thresholds."""
+    """Run a bundle on labelled images; its predictions, and their metrics at its thresholds."""
     predictions = predict_set([bundle], truth, options)
     decisions = decisions_of(bundle)
     thresholds = {label: decisions.threshold(label) for label in truth.classes}
@@ -215,13 +234,13 @@ def measure_bundle(
 
 
 class PairedSets(NamedTuple):
-    """A true set and what was found in its images, in the same order of images and classes.
+    """The ground truth and the predictions, with the same images and classes in the same order.
 
-    unpredicted: images that the predictions do not speak of, which count as without finds
+    unpredicted: number of images that the predictions do not list; they have no detections here
     """
 
     truth: ImageSet
-    found: ImageSet
+    predictions: ImageSet
     unpredicted: int
 
 
@@ -233,65 +252,37 @@ def read_sets(
     images: Path | None = None,
     classes: Sequence[str] | None = None,
 ) -> PairedSets:
-    """Read a true set and what was found in it.
+    """Read the ground truth and the predictions for it.
 
-    split: only its images; images: the folder that holds them
-    classes: only these; without it, predictions of a class that the truth does not know are refused
-    Raises LabelError for labels that are wrong or do not belong together, or where not one of the
-    images asked for was predicted.
+    split: only the images of this split; images: the folder of the images
+    classes: only these; if None, predictions of a class that the truth does not have are refused
+    Raises LabelError for invalid labels, labels that do not belong together, or predictions that
+    list none of the requested images.
     """
     everything = read_image_set(truth, images=images, crowds=True)
     ids = truth if truth.suffix.lower() == ".json" else None
-    made = read_image_set(predictions, images=images, like=everything, ids=ids)
+    loaded = read_image_set(predictions, images=images, like=everything, ids=ids)
     whole = everything if classes is None else everything.of_classes(classes, source=truth)
-    found = pair(whole, made, ignore_classes=classes is not None)
-    # By the numbers of a document every image is named, also those without a result.
-    spoken = {one.path for one in made.images if ids is None or len(one.labels)}
-    real = whole if split is None else of_split(whole, split, truth)
-    missing = sum(one.path not in spoken for one in real.images)
-    if missing == len(real):
+    paired = pair(whole, loaded, ignore_classes=classes is not None)
+    # The ids of a COCO document list every image, also those without a result.
+    listed = {image.path for image in loaded.images if ids is None or len(image.labels)}
+    wanted = whole if split is None else of_split(whole, split, truth)
+    missing = sum(image.path not in listed for image in wanted.images)
+    if missing == len(wanted):
         raise LabelError(
-            f"{predictions}: holds predictions of none of the {missing} images of {truth}"
-            f"{'' if split is None else f' in the split {split}'}; predict those first"
+            f"{predictions}: has no predictions for any of the {missing} images of {truth}"
+            f"{'' if split is None else f' in the split {split}'}; run `detection predict` on them "
+            "first"
         )
-    places = [place for place, one in enumerate(whole.images) if split in (None, one.split)]
-    return PairedSets(real, found.chosen(places), missing)
-
-
-def _figures(
-    measured: ClassDetection, threshold: float | None, source: ThresholdSource
-) -> ClassFigures:
-    hits = measured.hits
-    if threshold is None:
-        chosen = best_f1_threshold(hits)
-        source = "default" if chosen.threshold is None else "evaluated images"
-    else:
-        chosen = at_threshold(hits, threshold)
-    return ClassFigures(
-        boxes=measured.boxes,
-        images=len(np.unique(measured.ranked.truths)),
-        ap50=measured.ap50,
-        ap50_95=measured.ap50_95,
-        small=measured.small,
-        medium=measured.medium,
-        large=measured.large,
-        chosen=chosen,
-        source=source,
-        by_overlap=tuple(measured.ap[0].tolist()),
-        hits=hits,
-    )
-
-
-def _threshold(thresholds: Thresholds | None, label: str) -> float | None:
-    return thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
+    indices = [k for k, image in enumerate(whole.images) if split in (None, image.split)]
+    return PairedSets(wanted, paired.chosen(indices), missing)
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The mean of the values that are known."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
 
 
 def number(value: float) -> float | None:
-    """A figure with four digits, None for one that is not known."""
+    """A metric rounded to four digits, None for NaN."""
     return None if np.isnan(value) else round(float(value), 4)

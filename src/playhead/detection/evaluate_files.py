@@ -1,4 +1,4 @@
-"""Evaluating files: saved predictions against labels, with a page where that is asked for."""
+"""Evaluation of files: saved predictions against labels, with an HTML report on request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,10 +29,10 @@ __all__ = ["EvaluatedFiles", "evaluate_images"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedFiles:
-    """Figures, what is taken for what at their thresholds, and the page if one was written.
+    """The metrics, the confusion matrix at their thresholds, and the page if one was written.
 
-    beside: how much higher the figures are than those of other predictions, empty without any
-    unpredicted: images without a prediction, in which nothing counts as found
+    beside: difference of AP to other predictions, empty if there are none
+    unpredicted: number of images that the predictions do not list
     """
 
     result: ImageEvaluation
@@ -52,28 +52,31 @@ class EvaluatedFiles:
             document["beside"] = {
                 label: {
                     name: {
-                        "difference": number(one.value),
-                        "in": [number(one.low), number(one.high)],
+                        "difference": number(interval.value),
+                        "in": [number(interval.low), number(interval.high)],
                     }
-                    for name, one in rows.items()
+                    for name, interval in intervals.items()
                 }
-                for label, rows in self.beside.items()
+                for label, intervals in self.beside.items()
             }
         return document if self.report is None else {**document, "report": str(self.report)}
 
     def notes(self) -> list[str]:
-        """A sentence on the thresholds, and one on images without a prediction if there are."""
-        count = self.unpredicted
-        has = "has" if count == 1 else "have"
-        told = f"{count} of {self.result.images} images {has} no prediction"
-        unpredicted = [f"{told}: nothing counts as found there"] if count else []
-        return [self.result.threshold_note(), *unpredicted]
+        """A sentence on the thresholds, and one on images without predictions if there are any."""
+        notes = [self.result.threshold_note()]
+        if self.unpredicted:
+            has = "has" if self.unpredicted == 1 else "have"
+            notes.append(
+                f"{self.unpredicted} of {self.result.images} images {has} no prediction: every "
+                "object in them counts as missed"
+            )
+        return notes
 
     def beside_rows(self) -> list[dict[str, Any]]:
-        """A row for each class: how much higher the figures are, and where that lies."""
+        """A row for each class: the difference of each AP, and its interval."""
         return [
-            {"class": label, **_columns("ap50", rows), **_columns("ap50_95", rows)}
-            for label, rows in self.beside.items()
+            {"class": label, **_columns("ap50", intervals), **_columns("ap50_95", intervals)}
+            for label, intervals in self.beside.items()
         ]
 
 
@@ -90,59 +93,55 @@ def evaluate_images(
     report: Path | None = None,
     run: Path | None = None,
 ) -> EvaluatedFiles:
-    """Compare predictions in any format with labelled images.
+    """Evaluate predictions in any format against labelled images.
 
-    threshold: of precision and recall; None takes those that `detection predict` recorded beside
-    the predictions, else that of each class with the best F1 in these images
-    beside: predictions of another detector in the same images, that these are compared with
-    report: where to write a page; run: the run folder whose training it shows
-    Raises LabelError for labels that are wrong or do not belong together, PlayheadError for
-    intervals of less than two groups, ConfigError for a run without a report or that is none, or
-    recorded thresholds that cannot be read.
+    threshold: for precision and recall; None takes the thresholds that `detection predict` recorded
+    beside the predictions, else the best F1 of each class on these images
+    beside: predictions of another detector on the same images, to compare AP with
+    report: where to write an HTML page; run: a run folder, whose training curves the page shows
+    Raises LabelError for invalid labels or labels that do not belong together, PlayheadError for
+    intervals over fewer than two groups, ConfigError for a run without a report, a folder that is
+    not a run, or recorded thresholds that cannot be read.
     """
-    if run is not None:
-        _check_run(run, report)
-    real, found, unpredicted = read_sets(
+    if run is not None and report is None:
+        raise ConfigError(f"--run {run}: needs a page to show the training in; add --report PAGE")
+    if run is not None and not (run / "config.yaml").is_file():
+        raise ConfigError(
+            f"--run {run}: has no config.yaml, so it is not a run folder; give the --out of "
+            "`detection train`"
+        )
+    real, predicted, unpredicted = read_sets(
         truth, predictions, split=split, images=images, classes=classes
     )
     recorded = read_thresholds(predictions) if threshold is None else None
     result = measure_images(
         real,
-        found,
+        predicted,
         thresholds=threshold if recorded is None else recorded,
         source="given" if recorded is None else "bundle",
     )
     if intervals:
-        result = replace(result, intervals=image_intervals(real, found))
+        result = replace(result, intervals=image_intervals(real, predicted))
     differences: Intervals = {}
     if beside is not None:
         same, others, _ = read_sets(truth, beside, split=split, images=images, classes=classes)
-        differences = image_differences(same, found, others)
+        differences = image_differences(same, predicted, others)
     if report is not None:
-        title = f"{predictions.resolve().name} beside {truth.resolve().name}"
-        write_detector_report(real, found, report, title=title, run=run, result=result)
+        title = f"{predictions.resolve().name} evaluated on {truth.resolve().name}"
+        write_detector_report(real, predicted, report, title=title, run=run, result=result)
     return EvaluatedFiles(
         result=result,
-        confusion=confusion_matrix(real, found, thresholds=result.thresholds),
+        confusion=confusion_matrix(real, predicted, thresholds=result.thresholds),
         beside=differences,
         report=report,
         unpredicted=unpredicted,
     )
 
 
-def _check_run(run: Path, report: Path | None) -> None:
-    if report is None:
-        raise ConfigError(f"--run {run}: shows a training in a report; name one with --report")
-    if not (run / "config.yaml").is_file():
-        raise ConfigError(
-            f"--run {run}: is no run folder, it has no config.yaml; name the --out of a training"
-        )
-
-
-def _columns(name: str, rows: Mapping[str, Interval]) -> dict[str, Any]:
-    one = rows[name]
-    known = not np.isnan(one.low)
+def _columns(name: str, intervals: Mapping[str, Interval]) -> dict[str, Any]:
+    interval = intervals[name]
+    known = not np.isnan(interval.low)
     return {
-        f"{name} higher by": number(one.value),
-        f"{name} in": f"{one.low:+.3f} to {one.high:+.3f}" if known else None,
+        f"{name} higher by": number(interval.value),
+        f"{name} in": f"{interval.low:+.3f} to {interval.high:+.3f}" if known else None,
     }

@@ -1,7 +1,7 @@
-"""Intervals: how far the figures of a detector would move with other images of the same kind.
+"""Bootstrap confidence intervals of a detector's AP, and of the difference of two detectors.
 
-Whole groups of images are drawn with replacement, since images of a group resemble each other.
-Two detectors are compared on the same draws: their difference moves less than either of them.
+Whole groups of images are resampled, since images of a group resemble each other. Two detectors are
+compared on the same resamples, which makes the interval of their difference narrower.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ from playhead.metrics.detection import ClassDetection, measure_classes, resample
 __all__ = ["ALL", "Intervals", "image_differences", "image_intervals"]
 
 ALL = "all"
-"""The name of the mean over the classes."""
+"""The row of the means over the classes."""
 
 FIGURES = ("ap50", "ap50_95")
 
 Intervals = dict[str, dict[str, Interval]]
-"""By class, and for `all` of them, those of ap50 and ap50_95; NaN where nothing is known."""
+"""By class, and for `all`: the intervals of ap50 and ap50_95; NaN where undefined."""
 
 
 def image_intervals(
@@ -34,10 +34,10 @@ def image_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> Intervals:
-    """The percentile interval of each figure; both sets hold the same images in one order.
+    """The percentile interval of each AP; both sets list the same images in one order.
 
-    A draw without any box of a class says nothing about it. Raises PlayheadError for fewer than two
-    groups, LabelError for sets that do not belong together.
+    A resample without a true box of a class is ignored for that class. Raises PlayheadError for
+    fewer than two groups, LabelError for sets of other images or classes.
     """
     figures = partial(_figures, measure_classes(truth, predictions))
     draws = _draws(truth, resamples, level, seed)
@@ -54,16 +54,15 @@ def image_differences(
     level: float = 0.95,
     seed: int = 0,
 ) -> Intervals:
-    """How much higher each figure of `predictions` is than that of `others`, with its interval.
+    """The AP of `predictions` minus that of `others`, with its interval.
 
-    An interval without 0 says that the one is better than the other, on images like these.
+    If the interval excludes 0, one of them is better on images like these.
     Raises as `image_intervals` does.
     """
-    both = [measure_classes(truth, found) for found in (predictions, others)]
+    first, second = (measure_classes(truth, compared) for compared in (predictions, others))
 
     def difference(times: NDArray[np.integer]) -> NDArray[np.float64]:
-        first, second = (_figures(one, times) for one in both)
-        return first - second
+        return _figures(first, times) - _figures(second, times)
 
     drawn = np.array([difference(times) for times in _draws(truth, resamples, level, seed)])
     return _intervals(truth.classes, difference(_once(truth)), drawn, level)
@@ -74,12 +73,12 @@ def _once(truth: ImageSet) -> NDArray[np.intp]:
 
 
 def _draws(truth: ImageSet, resamples: int, level: float, seed: int) -> Iterator[NDArray[np.intp]]:
-    """For each resample how often each image is drawn: with its group, as often as that."""
+    """For each resample, how often each image is drawn: as often as its group."""
     groups = {name: n for n, name in enumerate(dict.fromkeys(p.group for p in truth.images))}
     if len(groups) < 2 or resamples < 1 or not 0 < level < 1:
         raise PlayheadError(
-            "intervals need at least 2 groups of images, 1 resample and a level between 0 and 1, "
-            f"got {len(groups)} groups, {resamples} resamples and level {level}"
+            f"got {len(groups)} groups of images, {resamples} resamples and level {level}; "
+            "intervals need at least 2 groups, 1 resample and a level between 0 and 1"
         )
     member = np.array([groups[image.group] for image in truth.images])
     rng = np.random.default_rng(seed)
@@ -91,9 +90,9 @@ def _draws(truth: ImageSet, resamples: int, level: float, seed: int) -> Iterator
 def _figures(
     measured: Mapping[str, ClassDetection], times: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """AP50 and AP50-95 of each class and of their mean, (classes + 1, 2), NaN where unknown."""
-    found = np.array([resampled_ap(one, times) for one in measured.values()])
-    rows = np.stack([found[:, 0], found.mean(axis=1)], axis=1)
+    """AP50 and AP50-95 of each class and of their mean, (classes + 1, 2), NaN where undefined."""
+    ap = np.array([resampled_ap(of_class, times) for of_class in measured.values()])
+    rows = np.stack([ap[:, 0], ap.mean(axis=1)], axis=1)
     known = rows[~np.isnan(rows[:, 0])]
     mean = known.mean(axis=0) if len(known) else np.full(2, np.nan)
     return np.concatenate([rows, mean[None]])
@@ -105,10 +104,10 @@ def _intervals(
     """whole: (classes + 1, 2); drawn: (resamples, classes + 1, 2)."""
     return {
         name: {
-            figure: _interval(whole[place, column], drawn[:, place, column], level)
+            figure: _interval(whole[row, column], drawn[:, row, column], level)
             for column, figure in enumerate(FIGURES)
         }
-        for place, name in enumerate((*classes, ALL))
+        for row, name in enumerate((*classes, ALL))
     }
 
 

@@ -1,7 +1,7 @@
-"""Leaks: images that train and are made of images that are held out to be measured on.
+"""Leaks: training images that were synthesised from validation or test images.
 
 `synthesise` cuts objects out of images and pastes them into others. Its record has the checksum of
-every file that went into an image, so a copy under another name is recognised too.
+every source file of an image, so a renamed copy is recognised too.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ __all__ = ["refuse_made_of"]
 
 
 def refuse_made_of(train: ImageSet, held_out: Sequence[LabelledImage]) -> None:
-    """LabelError for a training image that was synthesised out of one that is held out.
+    """Raise LabelError for a training image that was synthesised from a held-out image.
 
-    held_out: the images that validate, and those of other splits. A record of schema 1 has no
-    checksums: there the file name of the background decides. Raises LabelError also for
+    held_out: the validation images, and those of other splits. A record of schema 1 has no
+    checksums, so the file name of the background is compared. Raises LabelError also for
     synthesised images without their record, whose sources are unknown.
     """
     synthesised = _synthesised(train.images)
@@ -37,14 +37,14 @@ def refuse_made_of(train: ImageSet, held_out: Sequence[LabelledImage]) -> None:
             shared = [by_name[name]] if name in by_name else []
         if shared:
             raise LabelError(
-                f"{path}: trains and is made of {shared[0].path}, which is held out "
-                f"({shared[0].split or 'valid'}): the figures would flatter; synthesise from the "
-                "images that train and backgrounds that are not held out"
+                f"{path}: a training image that was synthesised from {shared[0].path}, which is "
+                f"held out ({shared[0].split or 'valid'}), so metrics would be optimistic; "
+                "synthesise again, from training images and backgrounds that are not held out"
             )
 
 
 def _synthesised(images: Sequence[LabelledImage]) -> list[tuple[Path, dict[str, Any]]]:
-    """The synthesised ones of some images, each with its entry in the record of its folder."""
+    """The synthesised images among these, each with its entry in the record of its folder."""
     records: dict[Path, dict[str, dict[str, Any]]] = {}
     synthesised = []
     for image in images:
@@ -57,8 +57,8 @@ def _synthesised(images: Sequence[LabelledImage]) -> list[tuple[Path, dict[str, 
             synthesised.append((image.path, entry))
         elif is_synthesised(image.path.name):
             raise LabelError(
-                f"{image.path}: has the name of a synthesised image, but {path} does not say what "
-                f"it is made of, so it may be made of images that are held out; put {RECORD} of "
-                "the synthesis there, or synthesise again"
+                f"{image.path}: is named like a synthesised image, but {path} has no entry for it, "
+                f"so its source images are unknown; put the {RECORD} of the synthesis there, or "
+                "synthesise again"
             )
     return synthesised

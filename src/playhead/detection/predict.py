@@ -1,7 +1,7 @@
-"""Predicting: what own detectors find in images, to be measured or handed in.
+"""Prediction: run custom detectors on images.
 
-Scores go down to `LEAST`, so that thresholds can be chosen and curves drawn later without the
-network. Never imports torch but where the CUDA backend is asked for.
+Detections are kept down to `MIN_SCORE`, so that thresholds can be chosen and curves drawn later
+without the network. Imports torch only if the CUDA backend is requested.
 """
 
 import math
@@ -27,38 +27,38 @@ from playhead.media.stills import read_still
 from playhead.progress import progress
 
 __all__ = [
-    "LEAST",
+    "MIN_SCORE",
     "PredictOptions",
-    "doubted",
+    "apply_hierarchy",
+    "iter_predictions",
     "open_bundles",
     "parse_weights",
     "predict_set",
-    "predicted",
 ]
 
-LEAST = 0.001
-"""The least score that is kept: what lies below moves no figure by more than rounding does."""
+MIN_SCORE = 0.001
+"""Detections with lower scores are dropped; they change no metric by more than rounding."""
 
-TOGETHER = 8
-"""Images that are read ahead while the ones before them are looked at."""
+BATCH_SIZE = 8
+"""Images that are detected together, while the next ones are read."""
 
-Seen = NDArray[np.uint8] | PlayheadError
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictOptions:
     """How bundles are run.
 
-    threshold: the least score of a box; None takes that of each class, as the bundles say
-    longest: pixels that the longer side of an image is brought to; None takes the bundles' own
-    enlarge: bring smaller images to it too; None does as in training
-    weights: how far each bundle is trusted
-    settings: `key=value` over what the bundles say becomes of candidates, as overlap=0.5
-    hierarchy: False leaves scores as they are where the bundles name parents, see `doubted`
-    every_seconds, every_frames: how often a frame of a video is sampled, see `sampled_frames`
+    threshold: minimum score; None takes the threshold of each class from the bundles
+    longest: longer side, in pixels, that images are resized to; None: as in training
+    enlarge: also enlarge smaller images to it; None: as in training
+    weights: of each bundle in the ensemble
+    settings: `key=value` over the bundles' post-processing, such as overlap=0.5
+    hierarchy: False leaves out the effect of parent classes on scores, see `apply_hierarchy`
+    every_seconds, every_frames: detection interval in a video, see `sampled_frames`
     """
 
-    threshold: float | None = LEAST
+    threshold: float | None = MIN_SCORE
     longest: int | None = None
     enlarge: bool | None = None
     weights: tuple[float, ...] | None = None
@@ -72,7 +72,7 @@ class PredictOptions:
 
 
 def open_bundles(bundles: Sequence[Bundle | Path], options: PredictOptions) -> CustomDetector:
-    """The detector of one bundle or the ensemble of several, on the device that is asked for."""
+    """Open one bundle, or several as an ensemble, on the requested device."""
     return open_custom(
         bundles,
         longest=options.longest,
@@ -94,152 +94,148 @@ def predict_set(
     *,
     task: str = "predicting",
 ) -> ImageSet:
-    """What the bundles find in each image, in the order of the images.
+    """The detections of the bundles in each image, in the order of the images.
 
-    images: a set, of which paths, groups and splits are kept and labels are not looked at, or
-    the paths of image files. The classes are those of the bundles; boxes end at the image's
-    edges. Raises MediaError for an image that cannot be read, LabelError for one that has not
-    the size that its set says.
+    images: a set (paths, groups and splits are kept, labels are ignored), or paths of image files
+    The classes are those of the bundles; boxes are clipped to the image. Raises MediaError for an
+    image that cannot be read, LabelError for one of another size than in its set.
     """
     options = options or PredictOptions()
     detector = open_bundles(bundles, options)
     known: tuple[LabelledImage, ...] | None = None
     if isinstance(images, ImageSet):
-        refuse_unseen(images, "the set to look at")
+        refuse_unseen(images, "the set to predict")
         known = images.images
-        paths = [one.path for one in known]
+        paths = [image.path for image in known]
     else:
         paths = list(images)
-    made = []
+    predicted = []
     with progress(task, len(paths)) as live:
-        for place, found in enumerate(predicted(detector, paths, options.threshold)):
-            if isinstance(found, PlayheadError):
-                raise found
-            made.append(found if known is None else _as(known[place], found))
-            live.advance(1, note=found.path.name)
-    return ImageSet(detector.labels, tuple(made))
+        for k, result in enumerate(iter_predictions(detector, paths, options.threshold)):
+            if isinstance(result, PlayheadError):
+                raise result
+            if known is None:
+                predicted.append(result)
+            else:
+                image = known[k]
+                if all(image.size) and image.size != result.size:  # (0, 0) is an unknown size
+                    raise LabelError(
+                        f"{image.path}: the image has {result.size[0]}x{result.size[1]} pixels, "
+                        f"but its labels are for {image.size[0]}x{image.size[1]}; normalise the "
+                        "set again"
+                    )
+                predicted.append(
+                    replace(result, path=image.path, group=image.group, split=image.split)
+                )
+            live.advance(1, note=result.path.name)
+    return ImageSet(detector.labels, tuple(predicted))
 
 
-def doubted(found: ImageSet, decisions: DetectionDecisions) -> ImageSet:
-    """What was predicted without the hierarchy, as these decisions doubt it; `LEAST` still holds.
+def apply_hierarchy(predictions: ImageSet, decisions: DetectionDecisions) -> ImageSet:
+    """Lower the scores of children outside their parents, in predictions made without it.
 
-    The detector doubts before boxes end at the image's edges, which tells for a child that passes
-    one. Raises ConfigError for a parent that is no class of the set.
+    `decisions` names the parents; detections below `MIN_SCORE` are dropped. The detector itself
+    does this before it clips boxes to the image, which matters for a child across the edge.
+    Raises ConfigError for a parent that is not a class of the set.
     """
     if not decisions.parents:
-        return found
-    return ImageSet(
-        found.classes, tuple(_doubted(one, found.classes, decisions) for one in found.images)
-    )
+        return predictions
+    images = []
+    for image in predictions.images:
+        boxes = Boxes(image.boxes.astype(np.float32), image.scores)
+        by_class = {
+            label: boxes.chosen(image.labels == number)
+            for number, label in enumerate(predictions.classes)
+        }
+        lowered = penalise_orphans(by_class, decisions)
+        kept = {label: boxes.above(MIN_SCORE) for label, boxes in lowered.items()}
+        images.append(_with_boxes(image, kept, predictions.classes))
+    return ImageSet(predictions.classes, tuple(images))
 
 
-def _doubted(
-    one: LabelledImage, labels: tuple[str, ...], decisions: DetectionDecisions
-) -> LabelledImage:
-    every = Boxes(one.boxes.astype(np.float32), one.scores)
-    seen = {label: every.chosen(one.labels == place) for place, label in enumerate(labels)}
-    known = penalise_orphans(seen, decisions)
-    return _filled(one, {label: boxes.above(LEAST) for label, boxes in known.items()}, labels)
-
-
-def predicted(
+def iter_predictions(
     detector: CustomDetector, paths: Sequence[Path], threshold: float | None
 ) -> Iterator[LabelledImage | PlayheadError]:
-    """For each image file what was found in it, or why nothing could be, in their order.
+    """The detections in each image file, or the error that prevented them, in order.
 
-    Labels are places in `detector.labels`.
+    Labels index `detector.labels`.
     """
-    groups = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
+    batches = [paths[start : start + BATCH_SIZE] for start in range(0, len(paths), BATCH_SIZE)]
     with ThreadPoolExecutor(1) as reader:
-        coming = [reader.submit(_read, group) for group in groups[:1]]
-        for place, group in enumerate(groups):
-            seen = coming.pop().result()
-            coming = [reader.submit(_read, one) for one in groups[place + 1 : place + 2]]
-            yield from _look(detector, group, seen, threshold)
-
-
-def _look(
-    detector: CustomDetector, paths: Sequence[Path], seen: list[Seen], threshold: float | None
-) -> Iterator[LabelledImage | PlayheadError]:
-    readable = [one for one in seen if not isinstance(one, PlayheadError)]
-    found = iter(_detect(detector, readable, threshold))
-    for path, one in zip(paths, seen, strict=True):
-        if isinstance(one, PlayheadError):
-            yield one
-            continue
-        boxes = next(found)
-        if isinstance(boxes, PlayheadError):
-            yield boxes
-        else:
-            yield _labelled(path, one.shape, boxes, detector.labels)
+        pending = [reader.submit(_read, batch) for batch in batches[:1]]
+        for k, batch in enumerate(batches):
+            images = pending.pop().result()
+            pending = [reader.submit(_read, following) for following in batches[k + 1 : k + 2]]
+            readable = [image for image in images if not isinstance(image, PlayheadError)]
+            detections = iter(_detect(detector, readable, threshold))
+            for path, image in zip(batch, images, strict=True):
+                if isinstance(image, PlayheadError):
+                    yield image
+                    continue
+                boxes = next(detections)
+                if isinstance(boxes, PlayheadError):
+                    yield boxes
+                else:
+                    yield _labelled(path, image.shape, boxes, detector.labels)
 
 
 def _detect(
-    detector: CustomDetector, images: list[NDArray[np.uint8]], threshold: float | None
+    detector: CustomDetector, images: list[Pixels], threshold: float | None
 ) -> list[dict[str, Boxes] | PlayheadError]:
-    """All images at once; one by one where that fails, since one may be to blame."""
+    """Detect all images at once; if that fails, one by one, so that one cannot spoil the others."""
     try:
         return list(detector.detect(images, threshold=threshold))
     except PlayheadError as error:
         if len(images) == 1:
             return [error]
-    return [one for image in images for one in _detect(detector, [image], threshold)]
+    return [result for image in images for result in _detect(detector, [image], threshold)]
 
 
-def _read(paths: Sequence[Path]) -> list[Seen]:
-    """The pixels of each image, or why there are none."""
-    seen: list[Seen] = []
+def _read(paths: Sequence[Path]) -> list[Pixels | PlayheadError]:
+    images: list[Pixels | PlayheadError] = []
     for path in paths:
         try:
-            seen.append(read_still(path))
+            images.append(read_still(path))
         except PlayheadError as error:
-            seen.append(error)
+            images.append(error)
         except OSError as error:
-            seen.append(MediaError(f"{path}: cannot be read: {error.strerror or error}"))
-    return seen
+            images.append(MediaError(f"{path}: cannot be read: {error.strerror or error}"))
+    return images
 
 
 def _labelled(
-    path: Path, shape: tuple[int, ...], found: dict[str, Boxes], labels: tuple[str, ...]
+    path: Path, shape: tuple[int, ...], detections: dict[str, Boxes], labels: tuple[str, ...]
 ) -> LabelledImage:
-    """Boxes of each class as one image's, cut at its edges, class by class, best first."""
+    """The detections of one image, clipped to it, ordered by class and then by score."""
     height, width = shape[:2]
     empty = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)
-    one = _filled(LabelledImage(path, (width, height), *empty), found, labels)
-    boxes = np.clip(one.boxes, 0, [width, height, width, height])
-    inside = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
-    return replace(one, boxes=boxes[inside], labels=one.labels[inside], scores=one.scores[inside])
+    image = _with_boxes(LabelledImage(path, (width, height), *empty), detections, labels)
+    boxes = np.clip(image.boxes, 0, [width, height, width, height])
+    kept = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
+    return replace(image, boxes=boxes[kept], labels=image.labels[kept], scores=image.scores[kept])
 
 
-def _filled(one: LabelledImage, found: dict[str, Boxes], labels: tuple[str, ...]) -> LabelledImage:
-    """The image with these boxes of each class, class by class."""
-    every = Boxes.joined([found[label] for label in labels])
-    places = np.repeat(
-        np.arange(len(labels), dtype=np.int32), [len(found[label]) for label in labels]
+def _with_boxes(
+    image: LabelledImage, detections: dict[str, Boxes], labels: tuple[str, ...]
+) -> LabelledImage:
+    """The image with these boxes, class by class."""
+    boxes = Boxes.joined([detections[label] for label in labels])
+    numbers = np.repeat(
+        np.arange(len(labels), dtype=np.int32), [len(detections[label]) for label in labels]
     )
-    return replace(one, boxes=every.boxes.astype(np.float64), labels=places, scores=every.scores)
-
-
-def _as(true: LabelledImage, found: LabelledImage) -> LabelledImage:
-    """What was found, as that image of the set; a size of (0, 0) is not known there."""
-    if all(true.size) and true.size != found.size:
-        raise LabelError(
-            f"{true.path}: has {found.size[0]}x{found.size[1]} pixels, its labels are of "
-            f"{true.size[0]}x{true.size[1]}; normalise the set again"
-        )
-    return replace(found, path=true.path, group=true.group, split=true.split)
+    return replace(image, boxes=boxes.boxes.astype(np.float64), labels=numbers, scores=boxes.scores)
 
 
 def parse_weights(text: str, count: int) -> tuple[float, ...]:
-    """`2,1` as the weights of so many bundles; ConfigError for what is none."""
+    """`2,1` as the weights of `count` bundles; ConfigError for anything else."""
     try:
-        weights = tuple(float(one) for one in text.split(","))
+        weights = tuple(float(weight) for weight in text.split(","))
     except ValueError:
         weights = ()
-    usable = all(math.isfinite(one) and one > 0 for one in weights)
+    usable = all(math.isfinite(weight) and weight > 0 for weight in weights)
     if len(weights) != count or not usable:
         raise ConfigError(
-            f"--weights {text}: {count} bundles need as many numbers above 0, as in "
+            f"--weights {text}: {count} bundles need {count} numbers above 0, such as "
             f"{','.join(['1'] * count)}"
         )
     return weights

@@ -1,7 +1,7 @@
-"""Predicting files: images into label files, results and a submission; videos into track files.
+"""Prediction of files: label files, COCO results and a CSV for images; track files for videos.
 
-Outputs name an image by its path below the folder that holds all inputs, so that two images of the
-same name stay apart. A file that cannot be read ends as failed and is in none of the outputs.
+Outputs name an image by its path relative to the folder that holds all inputs, so that images with
+the same file name stay apart. A file that cannot be read is reported as failed and left out.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from playhead.detection.labels import csv
 from playhead.detection.labels.coco import Ids
 from playhead.detection.labels.read import read_image_set
 from playhead.detection.labels.write import KINDS, is_text, label_names, names_of, write_images
-from playhead.detection.predict import LEAST, PredictOptions, open_bundles, predicted
+from playhead.detection.predict import MIN_SCORE, PredictOptions, iter_predictions, open_bundles
 from playhead.detection.predict_earlier import earlier_files, remove_files
 from playhead.detection.predict_videos import predict_videos, track_path
 from playhead.detection.recorded_thresholds import RECORD, write_thresholds_of
@@ -37,9 +37,9 @@ DEFAULT_KINDS = ("yolo", "coco", "csv")
 
 @dataclass(frozen=True, slots=True)
 class PredictedFiles:
-    """How every file ended, and what was written about all images together.
+    """The outcome of every input file, and the outputs that cover all images.
 
-    files: of the whole set; count: detections of each class at the thresholds of the bundles
+    files: such outputs; count: detections of each class at the thresholds of the bundles
     """
 
     result: BatchResult
@@ -55,7 +55,7 @@ class PredictedFiles:
         }
 
     def describe(self) -> str:
-        """A line for each file of the whole set and each track file, then what went wrong."""
+        """A line for each output that covers all images and each track file, then the failures."""
         images = sum(is_image(file.path) and file.status == "ok" for file in self.result.files)
         lines = [str(path) for path in self.files]
         if images:
@@ -78,16 +78,16 @@ def predict_files(
     overwrite: bool = False,
     executor: Executor = SERIAL,
 ) -> PredictedFiles:
-    """Predict every image and video that `inputs` name; folders are searched.
+    """Run bundles on every image and video in `inputs`; folders are searched.
 
-    options: their threshold is that of images and videos; without one images keep every score down
-    to a thousandth, and tracks start at the thresholds of the bundles.
-    kinds: the formats of images: yolo, voc, coco, csv; split: inputs are labelled sets, of which
-    only these images are predicted; ids: the COCO document that results are numbered by.
-    overwrite: replace outputs that exist, and remove what else an earlier run wrote of images
-    executor: of videos
-    Raises PlayheadError before any work if outputs exist and `overwrite` is not given, names clash,
-    or `out` holds labels that no prediction wrote.
+    options: without a threshold, detections in images are kept down to a score of 0.001, and tracks
+    start at the thresholds of the bundles.
+    kinds: output formats for images: yolo, voc, coco, csv; split: inputs are labelled sets, of
+    which only these images are predicted; ids: a COCO document whose ids the results get.
+    overwrite: replace existing outputs, and remove other image outputs of an earlier run
+    executor: for videos
+    Raises PlayheadError before any work if outputs exist and `overwrite` is not set, names clash,
+    or `out` has labels that may be ground truth.
     """
     options = options or PredictOptions(threshold=None)
     check_folder(out)
@@ -109,11 +109,14 @@ def predict_files(
         if ids is not None and "coco" in kinds:
             _check_numbers(ids, names_of(images, root), detector.labels)
         predictions, outcomes = _predict_images(detector, images, labels, options)
-        count = _count(predictions, detector)
-        # The record goes first and comes last: it never lies beside predictions of another run.
+        for number, label in enumerate(detector.labels):
+            threshold = detector.decisions.threshold(label)
+            scores = (image.scores[image.labels == number] for image in predictions)
+            count[label] = sum(int((of_image >= threshold).sum()) for of_image in scores)
+        # Removed first and written last, the record never lies beside predictions of another run.
         remove_files([*earlier, out / RECORD], out)
-        known = ImageSet(detector.labels, tuple(predictions))
-        written = write_images(known, out, kinds, root=root, predictions=True, ids=ids)
+        predicted = ImageSet(detector.labels, tuple(predictions))
+        written = write_images(predicted, out, kinds, root=root, predictions=True, ids=ids)
         written.append(write_thresholds_of(detector, out))
         peak = peak_memory_bytes()
     if videos:
@@ -129,40 +132,40 @@ def predict_files(
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
-    """`yolo,csv` as kinds; ConfigError names the known ones."""
-    kinds = tuple(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
-    unknown = [one for one in kinds if one not in KINDS]
+    """`yolo,csv` as formats; ConfigError lists the valid ones."""
+    kinds = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
         raise ConfigError(
-            f"--format {text}: {', '.join(unknown) or 'nothing'} is not a format of images; known "
-            f"are {', '.join(KINDS)}"
+            f"--format {text}: unknown format {', '.join(unknown) or '(empty)'}; choose from "
+            f"{', '.join(KINDS)}"
         )
     return kinds
 
 
 def _items(inputs: Sequence[Path], split: str | None) -> tuple[list[Item], Path]:
-    """The files to predict, and the folder that images are named below."""
-    named = list(inputs)
+    """The files to predict, and the folder that image names are relative to."""
+    paths = list(inputs)
     if split is not None:
-        named = [one.path for place in inputs for one in read_image_set(place, split).images]
+        paths = [image.path for path in inputs for image in read_image_set(path, split).images]
     items = find_items(
-        named,
+        paths,
         accept=lambda path: kind_of(path) is not None,
         wanted="video or image",
-        key=lambda place: place if is_image(place) else place.with_suffix(""),
+        key=lambda path: path if is_image(path) else path.with_suffix(""),
     )
-    place = items[0].path.parent.resolve() / items[0].path.name
-    root = place.parents[len(items[0].stem.parts) - 1]
-    images = [item.path.parent.resolve() for item in items if is_image(item.path)]
+    first = items[0].path.parent.resolve() / items[0].path.name
+    root = first.parents[len(items[0].stem.parts) - 1]
+    folders = [item.path.parent.resolve() for item in items if is_image(item.path)]
     within = root / "images"
     # The folder `images` of a set is not part of the names of its images.
-    return items, within if all(one.is_relative_to(within) for one in images) else root
+    return items, within if all(folder.is_relative_to(within) for folder in folders) else root
 
 
 def _check_names(
     images: Sequence[Path], root: Path, out: Path, kinds: Sequence[str], *, overwrite: bool
 ) -> tuple[dict[Path, tuple[Path, ...]], list[Path]]:
-    """The label files of each image, and what to remove; refuse what clashes or exists."""
+    """The label files of each image, and stale files; raises if names clash or outputs exist."""
     if not images:
         return {}, []
     names = names_of(images, root)
@@ -171,11 +174,11 @@ def _check_names(
     unwritable = [name for name in names if not is_text(name)]
     if unwritable and set(kinds) - {"yolo"}:
         raise LabelError(
-            f"{unwritable[0]!r}: its name is not UTF-8; rename it, or use --format yolo"
+            f"{unwritable[0]!r}: the file name is not UTF-8; rename it, or use --format yolo"
         )
     folders = {"yolo": ("labels", ".txt"), "voc": ("Annotations", ".xml")}
     whole = {"yolo": "classes.txt", "coco": "predictions.coco.json", "csv": "submission.csv"}
-    places: dict[Path, tuple[Path, ...]] = dict.fromkeys(images, ())
+    labels: dict[Path, tuple[Path, ...]] = dict.fromkeys(images, ())
     coming = [out / RECORD, *(out / whole[kind] for kind in kinds if kind in whole)]
     for kind in kinds:
         if kind in folders:
@@ -183,25 +186,25 @@ def _check_names(
             files = [out / folder / name for name in label_names(names, suffix)]
             coming += files
             for path, file in zip(images, files, strict=True):
-                places[path] += (file,)
+                labels[path] += (file,)
     earlier = earlier_files(out, coming, overwrite=overwrite)
     check_outputs(images, coming, overwrite=overwrite)
-    return places, earlier
+    return labels, earlier
 
 
 def _check_numbers(ids: Path, names: Sequence[str], labels: Sequence[str]) -> None:
-    """Refuse a document that results of these images and classes cannot be numbered by."""
-    known = Ids.read(ids)
-    for what, asked, there in (
-        ("image", names, known.images.values()),
-        ("class", labels, known.classes.values()),
+    """Raise LabelError if the document does not have ids for these images and classes."""
+    document = Ids.read(ids)
+    for kind, needed, known in (
+        ("image", names, document.images.values()),
+        ("class", labels, document.classes.values()),
     ):
-        missing = set(asked).difference(there)
-        unknown = [one for one in asked if one in missing]
-        if unknown:
+        unknown = set(needed).difference(known)
+        missing = [name for name in needed if name in unknown]
+        if missing:
             raise LabelError(
-                f"{ids}: has no {what} {', '.join(unknown[:3])}; results are numbered by the "
-                f"names in it, as {', '.join(list(there)[:3]) or 'none'}"
+                f"{ids}: has no {kind} {', '.join(missing[:3])}, whose id the results need; it has "
+                f"{', '.join(list(known)[:3]) or 'none'}"
             )
 
 
@@ -211,12 +214,12 @@ def _predict_images(
     labels: dict[Path, tuple[Path, ...]],
     options: PredictOptions,
 ) -> tuple[list[LabelledImage], list[FileOutcome]]:
-    """The predictions of each image that can be read, and how each ended."""
+    """The predictions for each image that can be read, and the outcome of each image."""
     predictions: list[LabelledImage] = []
     outcomes = []
-    threshold = LEAST if options.threshold is None else options.threshold
+    threshold = MIN_SCORE if options.threshold is None else options.threshold
     with progress("predicting", len(images)) as live:
-        results = predicted(detector, images, threshold)
+        results = iter_predictions(detector, images, threshold)
         for path, result in zip(images, results, strict=True):
             if isinstance(result, PlayheadError):
                 for stale in labels[path]:  # a failure must not pass for its earlier output
@@ -227,13 +230,3 @@ def _predict_images(
                 outcomes.append(FileOutcome(path, "ok", labels[path]))
             live.advance(1, note=path.name)
     return predictions, outcomes
-
-
-def _count(predictions: Sequence[LabelledImage], detector: CustomDetector) -> Counter[str]:
-    """How many detections of each class reach its threshold."""
-    count = Counter(dict.fromkeys(detector.labels, 0))
-    for number, label in enumerate(detector.labels):
-        least = detector.decisions.threshold(label)
-        reached = (image.scores[image.labels == number] >= least for image in predictions)
-        count[label] = sum(int(scores.sum()) for scores in reached)
-    return count

@@ -1,4 +1,4 @@
-"""Predicting videos: the tracks of every class of the custom detectors, `X.tracks.npz`."""
+"""Prediction of videos: detections of custom detectors, tracked, as `X.tracks.npz`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -36,27 +36,27 @@ def predict_videos(
     overwrite: bool,
     executor: Executor,
 ) -> BatchResult:
-    """Write the tracks of every video; one bad file never ends the batch."""
+    """Write the tracks of every video; a bad file never stops the batch."""
     threads = executor.threads(options.threads, len(items))
     work = TrackingWork(tuple(bundles), replace(options, threads=threads), overwrite)
     return run_items(items, out, work, task="tracking", executor=executor)
 
 
 def track_path(target: Path) -> Path:
-    """The track file of a video, from where its outputs go without a suffix."""
+    """The track file of a video; target: its output path without a suffix."""
     return output_path(target, SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingWork:
-    """The prediction of videos as plain data."""
+    """The settings of a worker as plain data; `open` loads the detectors in the worker."""
 
     bundles: tuple[Path, ...]
     options: PredictOptions
     overwrite: bool
 
     def open(self) -> Work:
-        """Load the custom detectors."""
+        """Load the detectors."""
         options, tracking = self.options, TrackConfig()
         opened = [open_bundle(path) for path in self.bundles]
         decisions = joint_decisions(opened, options.settings)
@@ -86,7 +86,7 @@ class TrackingWork:
 
 @dataclass(frozen=True, slots=True)
 class _Tracking:
-    """Tracks of one video after the other with the same detector."""
+    """Tracks one video after another with the same detector."""
 
     work: TrackingWork
     detector: ObjectDetector
@@ -118,7 +118,9 @@ class _Tracking:
                 unseen=detections.unseen,
                 settings={
                     "playhead": __version__,
-                    "detectors": {one.folder.resolve().name: checksum_of(one) for one in bundles},
+                    "detectors": {
+                        bundle.folder.resolve().name: checksum_of(bundle) for bundle in bundles
+                    },
                     "thresholds": self.thresholds,
                     "precision": self.detector.precisions,
                     "fingerprint": fingerprint(path),
@@ -128,7 +130,7 @@ class _Tracking:
             problem = _problem(video, detections)
         count = Counter(dict.fromkeys(self.thresholds, 0))
         count.update(track.label for track in tracks)
-        note = "found: " + ", ".join(f"{number} {label}" for label, number in count.items())
+        note = "tracks: " + ", ".join(f"{number} {label}" for label, number in count.items())
         return FileOutcome(path, "partial" if problem else "ok", (output,), problem, (note,))
 
     def _tracks(self, detections: VideoDetections, video: Video) -> tuple[Track, ...]:
@@ -148,17 +150,17 @@ class _Tracking:
 
 
 def _problem(video: Video, detections: VideoDetections) -> str | None:
-    """What could not be seen of a video; None if all was."""
-    damaged = [(one.start, one.stop) for one in video.damage if one.start < video.frames]
+    """Which frames could not be searched, and why; None if all were."""
+    damaged = [(span.start, span.stop) for span in video.damage if span.start < video.frames]
     reason = f" ({detections.reason})" if detections.reason else ""
     problems = []
     if damaged:
         problems.append(f"frames {_ranges(damaged)} cannot be decoded")
     if len(detections.unseen):
         unseen = _ranges(detections.unseen.tolist())
-        problems.append(f"nothing is known of frames {unseen}{reason}")
+        problems.append(f"frames {unseen} were not searched{reason}")
     if video.missing:
-        problems.append(f"its last {video.missing} frames are not in the file")
+        problems.append(f"the last {video.missing} frames are missing from the file")
     return "; ".join(problems) or None
 
 

@@ -1,6 +1,6 @@
-"""The thresholds that a detector had when it predicted, kept beside its predictions.
+"""`thresholds.yaml`: the thresholds of the detector that predicted, kept beside its predictions.
 
-Evaluation needs them: thresholds chosen on the evaluated images would flatter precision and recall.
+Evaluation uses them, since thresholds chosen on the evaluated images would give optimistic results.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ RECORD = "thresholds.yaml"
 
 
 class BundleNote(Settings):
-    """Which bundle predicted: the name of its folder and the SHA-256 of its checksums."""
+    """A bundle that predicted: the name of its folder and the SHA-256 of its checksums."""
 
     name: str
     sha256: str
@@ -34,7 +34,7 @@ class ThresholdRecord(Settings):
 
 
 def write_thresholds_of(detector: CustomDetector, folder: Path) -> Path:
-    """Record a detector's thresholds in the folder of its predictions; the path of the record."""
+    """Write a detector's thresholds into the folder of its predictions; returns the path."""
     record = ThresholdRecord(
         bundles=[
             BundleNote(name=bundle.folder.resolve().name, sha256=checksum_of(bundle))
@@ -48,9 +48,9 @@ def write_thresholds_of(detector: CustomDetector, folder: Path) -> Path:
 
 
 def read_thresholds(predictions: Path) -> dict[str, float] | None:
-    """The recorded thresholds of predictions, None where there is no record.
+    """The recorded thresholds of predictions, None without a record.
 
-    predictions: the folder that `detection predict` wrote, or a file or folder of labels in it.
+    predictions: the output folder of `detection predict`, or a file or folder of labels in it.
     Raises ConfigError for a record that cannot be read.
     """
     path = predictions.resolve()

@@ -1,6 +1,6 @@
-"""The report of a detector: its figures by class, its curves, and its worst mistakes as crops.
+"""The report of a detector: metrics by class, curves, and crops of its worst mistakes.
 
-One HTML file that loads nothing. It holds crops of the images, and says so at the top.
+One self-contained HTML file. It contains crops of the images, and says so at the top.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ PACKAGE = "playhead.detection"
 THRESHOLDS = np.linspace(0.01, 1, 100)
 RECALLS = np.linspace(0, 1, 101)
 MAX_LINES = 8
-"""Lines of a chart, each with a colour of its own."""
+"""Most lines in a chart, each in its own colour."""
 
 TILES = {
     "mAP50": "ap50",
@@ -65,13 +65,13 @@ def write_detector_report(
     thresholds: Thresholds | None = None,
     result: ImageEvaluation | None = None,
 ) -> Path:
-    """Write the report and return its path; both sets hold the same images in one order.
+    """Write the report and return its path; both sets list the same images in one order.
 
     run: a run folder, for its training curves and configuration
     config: YAML, instead of the configuration of the run
-    thresholds: confidence thresholds, one for all or by class; the best F1 of these images if None
-    result: what `measure_images` returned for these sets, if it was called already
-    Raises LabelError for sets that do not belong together, PlayheadError for a run without a log.
+    thresholds: confidence thresholds, one for all or by class; the best F1 on these images if None
+    result: the result of `measure_images` for these sets, if it was called already
+    Raises LabelError for sets of other images or classes, PlayheadError for a run without a log.
     """
     result = result or measure_images(truth, predictions, thresholds=thresholds)
     metrics = result.to_json()["metrics"]
@@ -148,7 +148,7 @@ def write_detector_report(
 
 
 def _precision_line(label: str, curve: Curve) -> Line:
-    """The best precision at each recall or above, None beyond the last: its mean is AP50."""
+    """The highest precision at each recall or above, None beyond the last; its mean is AP50."""
     envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
     indices = np.searchsorted(curve.recall, RECALLS, side="left")
     precision = [round(float(envelope[i]), 4) if i < len(envelope) else None for i in indices]
@@ -175,11 +175,11 @@ def _missing_note(truth: ImageSet) -> str:
 def _mistake(
     crop: Crop, names: Sequence[str], truth: ImageSet, predictions: ImageSet
 ) -> dict[str, Any]:
-    """One mistake for the script of the page: its crop, its boxes, and a description."""
+    """One mistake for the page's script: its crop, its boxes, and a description."""
     mistake = crop.mistake
     annotated, predicted = truth.images[mistake.image], predictions.images[mistake.image]
     true = None if mistake.true is None else annotated.boxes[mistake.true]
-    found = None if mistake.found is None else predicted.boxes[mistake.found]
+    detection = None if mistake.found is None else predicted.boxes[mistake.found]
     x, y, width, height = crop.window
     low, high = np.array([x, y]), np.array([x + width, y + height])
     others = [
@@ -196,7 +196,7 @@ def _mistake(
         "src": None if crop.pixels is None else image_uri(crop.pixels),
         "reason": crop.reason,
         "true": None if true is None else _rounded(true, 1),
-        "found": None if found is None else _rounded(found, 1),
+        "found": None if detection is None else _rounded(detection, 1),
         "others": others,
     }
 

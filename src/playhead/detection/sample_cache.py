@@ -1,7 +1,7 @@
-"""Decoded images in memory, up to a limit.
+"""A cache of decoded training images, up to a memory limit.
 
-What fits is decoded once, before training; the rest anew each time it is asked for. Nothing is put
-out again: drawn at random, what was put out would be the next to be asked for.
+Images that fit are decoded once, before training; the others each time they are needed. Nothing is
+evicted: with random access, eviction would not help.
 """
 
 import os
@@ -22,10 +22,10 @@ Bytes = NDArray[np.uint8]
 
 
 class ImageCache:
-    """Images by number, RGB uint8 (H, W, 3), none with a side longer than `longest`.
+    """Images by index, RGB uint8 (H, W, 3), shrunk to sides of at most `longest` pixels.
 
-    limit: bytes that are kept; workers that are forked share them
-    Raises MediaError, from `read` or from the start, for an image that cannot be read.
+    limit: bytes of the cache; forked workers share it
+    The constructor and `read` raise MediaError for an image that cannot be read.
     """
 
     def __init__(self, paths: Sequence[Path], *, longest: int, limit: int) -> None:
@@ -40,16 +40,16 @@ class ImageCache:
 
     @property
     def kept(self) -> int:
-        """How many images are in memory."""
+        """Number of cached images."""
         return len(self._kept)
 
     def read(self, number: int) -> Bytes:
-        """One image; it is shared and must not be changed."""
+        """One image; it is shared and must not be modified."""
         kept = self._kept.get(number)
         return self._decode(number) if kept is None else kept
 
     def _fill(self, limit: int) -> None:
-        """In the order of their numbers, so that what is kept hangs on nothing else."""
+        """Fill the cache in index order, so that its content is deterministic."""
         with (
             ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
             progress("Reading images", total=len(self)) as bar,

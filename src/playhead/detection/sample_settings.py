@@ -1,4 +1,4 @@
-"""The configuration of what happens to images in training. Torch-free; `images.py` does it."""
+"""The configuration of image augmentation in training; `samples.py` applies it."""
 
 from typing import Annotated, Self
 
@@ -13,29 +13,31 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class ImageAugmentation(Settings):
-    """How likely and how strong each change is."""
+    """The probability and the strength of each augmentation."""
 
-    mosaic: Probability = Field(0.5, description="probability of four images in one")
-    plain_epochs: int = Field(
-        1, ge=0, description="last epochs without mosaic, of images as they will be seen"
-    )
+    mosaic: Probability = Field(0.5, description="probability of a mosaic of four images")
+    plain_epochs: int = Field(1, ge=0, description="number of last epochs without mosaic")
     scale: tuple[float, float] = Field(
-        (0.6, 1.6), description="range of an image's size beside the one that just fits"
+        (0.6, 1.6), description="range of the scale, relative to an image that just fits"
     )
     least_visible: float = Field(
-        0.3, ge=0, le=1, description="share of a box that must be left for it to stay"
+        0.3, ge=0, le=1, description="minimum share of a box inside the crop for it to be kept"
     )
-    least_pixels: float = Field(2.0, ge=0, description="shorter side at which a box stays")
+    least_pixels: float = Field(2.0, ge=0, description="minimum shorter side of a kept box, pixels")
     multi_scale: tuple[float, float] = Field(
-        (1.0, 1.0), description="range of a batch's size beside data.size"
+        (1.0, 1.0), description="range of a batch's size relative to data.size"
     )
-    flip: Probability = Field(0.5, description="probability of left and right changing places")
-    brightness: float = Field(0.2, ge=0, le=1, description="largest change, of the full range")
-    contrast: float = Field(0.3, ge=0, lt=1, description="largest change about the mean, share")
-    saturation: float = Field(0.4, ge=0, le=1, description="largest change of colourfulness, share")
-    balance: float = Field(0.1, ge=0, lt=1, description="largest change of each colour, share")
+    flip: Probability = Field(0.5, description="probability of a horizontal flip")
+    brightness: float = Field(
+        0.2, ge=0, le=1, description="largest shift of brightness, as a share of the full range"
+    )
+    contrast: float = Field(0.3, ge=0, lt=1, description="largest relative change of contrast")
+    saturation: float = Field(0.4, ge=0, le=1, description="largest relative change of saturation")
+    balance: float = Field(
+        0.1, ge=0, lt=1, description="largest relative change of each colour channel"
+    )
     cut_paste: CutPasteConfig | None = Field(
-        default=None, description="objects cut out of other images, pasted in; null: none"
+        default=None, description="paste objects cut out of other images; null: no pasting"
     )
 
     @model_validator(mode="after")
@@ -43,5 +45,8 @@ class ImageAugmentation(Settings):
         for name in ("scale", "multi_scale"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
-                raise ValueError(f"{name} must rise from above 0, it is {low:g} to {high:g}")
+                raise ValueError(
+                    f"{name} is {low:g} to {high:g}, but needs two numbers above 0, the smaller "
+                    "first"
+                )
         return self

@@ -1,7 +1,7 @@
-"""Images as training samples: mosaics, cut and paste, other sizes, other light.
+"""Training samples: images with mosaic, scaling, cut and paste, flips and colour jitter.
 
-A sample is a function of (seed, epoch, index) alone. Boxes follow every change of the image; one
-of which too little is left goes.
+A sample depends on (seed, epoch, index) alone. Boxes are transformed with the image; a box of which
+too little remains visible is dropped.
 """
 
 import math
@@ -22,10 +22,10 @@ from playhead.errors import LabelError
 from playhead.events.images import ImageSet
 from playhead.media.scaling import GREY
 
-__all__ = ["TrainingImages", "place"]
+__all__ = ["TrainingImages", "draw_image"]
 
-_EDGES = (0.3, 0.7)
-"""Where the corner of the four images of a mosaic lies, in shares of the canvas."""
+_CENTRE = (0.3, 0.7)
+"""Range of the point where the four images of a mosaic meet, as shares of the canvas."""
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
-    """A canvas (H, W, 3) and the boxes on it."""
+    """A composed image (H, W, 3) and its boxes."""
 
     canvas: Bytes
     boxes: Floats
@@ -44,7 +44,7 @@ class _Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Drawn:
-    """An image with the boxes in its pixels, and what it will be scaled by."""
+    """An image, its boxes in its own pixels, and the factor to scale it by."""
 
     image: Bytes
     scale: float
@@ -64,9 +64,9 @@ class _Drawn:
 class TrainingImages:
     """Samples `image` uint8 (3, H, W), `boxes` float32 (M, 4) and `labels` int64 (M,).
 
-    All samples of a batch have one size and one M; places without a box have the label -1.
-    size: width and height of a sample before `multi_scale`; an image's longer side is brought to
-    the longer of them, a smaller image only with `enlarge`; multiple: of the sides
+    All samples of a batch have one size and one M; rows without a box have the label -1.
+    size: width and height of a sample before `multi_scale`; an image's longer side is resized to
+    the longer of them, a smaller image only with `enlarge`; multiple: that sides are rounded to
     bank: cut-outs to paste
     plain_from: the first epoch without mosaics; batch_size: of the loader
     """
@@ -81,13 +81,16 @@ class TrainingImages:
     multiple: int = 32
     enlarge: bool = False
     bank: CutoutBank | None = None
-    most: int = field(init=False)
+    max_boxes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        counts = sorted(len(one.labels) for one in self.images.images)
-        if not counts or counts[-1] == 0:
-            raise LabelError("there is no labelled object in the images to train on")
-        object.__setattr__(self, "most", 4 * counts[-1] + self._pasted_most())
+        most = max((len(image.labels) for image in self.images.images), default=0)
+        if most == 0:
+            raise LabelError("the training images have no labelled object; label some")
+        pasted = 0
+        if self.bank is not None and self.settings.cut_paste is not None:
+            pasted = self.bank.most_labels * self.settings.cut_paste.count[1]
+        object.__setattr__(self, "max_boxes", 4 * most + pasted)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -95,17 +98,23 @@ class TrainingImages:
     def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
         """Sample `index` of epoch `epoch` (from 1)."""
         rng = np.random.default_rng([self.seed, epoch, index])
-        scene = self._composed(rng, epoch, self._order(epoch)[index], self._size(epoch, index))
+        number = int(_permutation(len(self), self.seed, epoch)[index])
+        size = self._size(epoch, index)
+        if epoch >= self.plain_from or rng.random() >= self.settings.mosaic:
+            scene = self._single(rng, number, size)
+        else:
+            others = rng.integers(len(self), size=3).tolist()
+            scene = self._mosaic(rng, [number, *others], size)
         if self.bank is not None and self.settings.cut_paste is not None:
             pasted = paste_into(
                 rng, scene.canvas, scene.boxes, scene.labels, self.bank, self.settings.cut_paste
             )
             scene = _Scene(*pasted)
         if rng.random() < self.settings.flip:
-            scene = _mirrored(scene)
-        canvas = _other_light(rng, scene.canvas, self.settings)
-        boxes = np.zeros((self.most, 4), np.float32)
-        labels = np.full(self.most, -1, np.int64)
+            scene = _flipped(scene)
+        canvas = _jittered(rng, scene.canvas, self.settings)
+        boxes = np.zeros((self.max_boxes, 4), np.float32)
+        labels = np.full(self.max_boxes, -1, np.int64)
         boxes[: len(scene.boxes)], labels[: len(scene.labels)] = scene.boxes, scene.labels
         return {
             "image": np.ascontiguousarray(canvas.transpose(2, 0, 1)),
@@ -113,17 +122,8 @@ class TrainingImages:
             "labels": labels,
         }
 
-    def _pasted_most(self) -> int:
-        """The most labels that cut and paste can add to an image."""
-        if self.bank is None or self.settings.cut_paste is None:
-            return 0
-        return self.bank.most_labels * self.settings.cut_paste.count[1]
-
-    def _order(self, epoch: int) -> NDArray[np.intp]:
-        return _permutation(len(self), self.seed, epoch)
-
     def _size(self, epoch: int, index: int) -> Size:
-        """One size for all samples of a batch."""
+        """The size of a sample, the same for all samples of a batch."""
         low, high = self.settings.multi_scale
         if low == high == 1:
             return self.size
@@ -135,88 +135,82 @@ class TrainingImages:
         )
         return width, height
 
-    def _composed(self, rng: np.random.Generator, epoch: int, number: int, size: Size) -> _Scene:
-        if epoch >= self.plain_from or rng.random() >= self.settings.mosaic:
-            return self._alone(rng, number, size)
-        others = rng.integers(len(self), size=3).tolist()
-        return self._mosaic(rng, [number, *others], size)
-
-    def _alone(self, rng: np.random.Generator, number: int, size: Size) -> _Scene:
-        """One image, larger or smaller than in use, anywhere that it fills or stays in."""
+    def _single(self, rng: np.random.Generator, number: int, size: Size) -> _Scene:
+        """One image at a random scale and position; of an image larger than the canvas, a crop."""
         canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
-        one = self._drawn(rng, number, size)
-        # Anywhere in the room there is; of an image that is larger, any part of it.
+        drawn = self._drawn(rng, number, size)
         corner = (
-            float(rng.random()) * (size[0] - one.width),
-            float(rng.random()) * (size[1] - one.height),
+            float(rng.random()) * (size[0] - drawn.width),
+            float(rng.random()) * (size[1] - drawn.height),
         )
-        return _joined(canvas, [self._placed(canvas, one, corner, (0, 0, *size))])
+        return _joined(canvas, [self._placed(canvas, drawn, corner, (0, 0, *size))])
 
     def _mosaic(self, rng: np.random.Generator, numbers: Sequence[int], size: Size) -> _Scene:
-        """Four images that meet in a point, each with a corner there."""
+        """Four images that meet in one point."""
         canvas = np.full((size[1], size[0], 3), GREY, np.uint8)
-        x, y = (round(side * rng.uniform(*_EDGES)) for side in size)
+        x, y = (round(side * rng.uniform(*_CENTRE)) for side in size)
         parts = []
         for quarter, number in enumerate(numbers):
             right, below = quarter % 2, quarter // 2
-            one = self._drawn(rng, number, size)
-            corner = (x if right else x - one.width, y if below else y - one.height)
+            drawn = self._drawn(rng, number, size)
+            corner = (x if right else x - drawn.width, y if below else y - drawn.height)
             upper = (x if right else 0, y if below else 0)
             lower = (size[0] if right else x, size[1] if below else y)
-            parts.append(self._placed(canvas, one, corner, (*upper, *lower)))
+            parts.append(self._placed(canvas, drawn, corner, (*upper, *lower)))
         return _joined(canvas, parts)
 
     def _drawn(self, rng: np.random.Generator, number: int, size: Size) -> _Drawn:
-        """An image and its scale: by its longer side as in use, then larger or smaller."""
+        """An image and its scale: that of prediction times a random factor."""
         low, high = self.settings.scale
         factor = math.exp(rng.uniform(math.log(low), math.log(high)))
-        image, one = self.cache.read(number), self.images.images[number]
-        fitting = max(size) / max(one.size)
+        pixels, image = self.cache.read(number), self.images.images[number]
+        fitting = max(size) / max(image.size)
         if not self.enlarge:
             fitting = min(fitting, 1.0)
-        kept = image.shape[1] / one.size[0], image.shape[0] / one.size[1]
-        return _Drawn(image, fitting * factor / max(kept), one.boxes * np.tile(kept, 2), one.labels)
+        cached = pixels.shape[1] / image.size[0], pixels.shape[0] / image.size[1]
+        scale = fitting * factor / max(cached)
+        return _Drawn(pixels, scale, image.boxes * np.tile(cached, 2), image.labels)
 
     def _placed(
         self,
         canvas: Bytes,
-        one: _Drawn,
+        drawn: _Drawn,
         corner: tuple[float, float],
         region: tuple[int, int, int, int],
     ) -> tuple[Floats, Labels]:
-        """Draw an image into a region of the canvas; its boxes there."""
-        place(canvas, one.image, one.scale, corner, region)
-        boxes = one.boxes * one.scale + np.tile(np.asarray(corner, float), 2)
+        """Draw an image into a region of the canvas; the boxes that remain there."""
+        draw_image(canvas, drawn.image, drawn.scale, corner, region)
+        boxes = drawn.boxes * drawn.scale + np.tile(np.asarray(corner, float), 2)
         low, high = np.tile(region[:2], 2), np.tile(region[2:], 2)
         clipped = np.clip(boxes, low, high)
         sides = clipped[:, 2:] - clipped[:, :2]
-        left = np.prod(sides, 1) / np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], 1), 1e-9)
-        stays = left >= self.settings.least_visible
-        stays &= sides.min(1, initial=np.inf) >= self.settings.least_pixels
-        return clipped[stays], one.labels[stays]
+        visible = np.prod(sides, 1) / np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], 1), 1e-9)
+        kept = visible >= self.settings.least_visible
+        kept &= sides.min(1, initial=np.inf) >= self.settings.least_pixels
+        return clipped[kept], drawn.labels[kept]
 
 
 @lru_cache(maxsize=2)
 def _permutation(count: int, seed: int, epoch: int) -> NDArray[np.intp]:
-    """The order of an epoch, which each of its samples asks for."""
+    """The shuffled order of an epoch; cached, since every sample of the epoch needs it."""
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
-def place(
+def draw_image(
     canvas: Bytes,
     image: Bytes,
     scale: float,
     corner: tuple[float, float],
     region: tuple[int, int, int, int],
 ) -> None:
-    """Draw `image` times `scale` with its top left at `corner` (x, y), within `region` alone."""
+    """Draw `image`, scaled, with its top left at `corner` (x, y), clipped to `region`."""
     height, width = image.shape[:2]
     x1, y1 = max(round(corner[0]), region[0]), max(round(corner[1]), region[1])
     x2 = min(round(corner[0] + width * scale), region[2])
     y2 = min(round(corner[1] + height * scale), region[3])
     if x1 >= x2 or y1 >= y2:
         return
-    shown = [
+    source = [
         min(max((edge - start) / scale, 0.0), float(side))
         for edge, start, side in zip(
             (x1, y1, x2, y2), (*corner, *corner), (width, height) * 2, strict=True
@@ -224,9 +218,9 @@ def place(
     ]
     part = Image.fromarray(image).resize(
         (x2 - x1, y2 - y1),
-        # As sharp as the mean over each new pixel, which shrinks images in use.
+        # Box filtering, as prediction shrinks images.
         Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR,
-        box=(shown[0], shown[1], shown[2], shown[3]),
+        box=(source[0], source[1], source[2], source[3]),
     )
     canvas[y1:y2, x1:x2] = np.asarray(part)
 
@@ -236,7 +230,7 @@ def _joined(canvas: Bytes, parts: Sequence[tuple[Floats, Labels]]) -> _Scene:
     return _Scene(canvas, np.concatenate(boxes), np.concatenate(labels))
 
 
-def _mirrored(scene: _Scene) -> _Scene:
+def _flipped(scene: _Scene) -> _Scene:
     width = scene.canvas.shape[1]
     x1, y1, x2, y2 = scene.boxes.T
     return _Scene(
@@ -244,8 +238,8 @@ def _mirrored(scene: _Scene) -> _Scene:
     )
 
 
-def _other_light(rng: np.random.Generator, canvas: Bytes, settings: ImageAugmentation) -> Bytes:
-    """Brightness, contrast, each colour and colourfulness changed at random."""
+def _jittered(rng: np.random.Generator, canvas: Bytes, settings: ImageAugmentation) -> Bytes:
+    """The image with random brightness, contrast, colour balance and saturation."""
     balance = 1 + settings.balance * rng.uniform(-1, 1, 3)
     contrast = 1 + settings.contrast * rng.uniform(-1, 1)
     brightness = 255 * settings.brightness * rng.uniform(-1, 1)
@@ -254,5 +248,5 @@ def _other_light(rng: np.random.Generator, canvas: Bytes, settings: ImageAugment
     values = canvas * gain + np.float32(GREY * (1 - contrast) + brightness)
     grey = values.mean(2, keepdims=True)
     values = grey + (values - grey) * saturation
-    seen: Bytes = np.clip(np.rint(values, out=values), 0, 255, out=values).astype(np.uint8)
-    return seen
+    jittered: Bytes = np.clip(np.rint(values, out=values), 0, 255, out=values).astype(np.uint8)
+    return jittered

@@ -1,9 +1,8 @@
-"""Choosing the thresholds of a detector: by the best F1, or by a precision or recall to be reached.
+"""Search of confidence thresholds: the best F1 of each class, or a required precision or recall.
 
-They are chosen on images that did not train, class by class, from saved predictions or by running
-the bundle, and written into its post-processing where that is asked for. What lies in something is
-doubted by where its parent is believed, so parents come first and children follow under the
-thresholds that their parents get.
+Thresholds are chosen on images that were not used for training, class by class, from saved
+predictions or by running the bundle, and can be saved to its post-processing. The score of a child
+class depends on the threshold of its parent, so parents come first.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,7 +14,7 @@ from playhead.decisions.detection_config import DetectionDecisions
 from playhead.decisions.hierarchy import parents_first
 from playhead.detection.evaluate import read_sets
 from playhead.detection.labels.read import read_image_set
-from playhead.detection.predict import PredictOptions, doubted, predict_set
+from playhead.detection.predict import PredictOptions, apply_hierarchy, predict_set
 from playhead.errors import ConfigError, LabelError
 from playhead.events.images import ImageSet
 from playhead.inference.bundle import Bundle, note_in_bundle
@@ -43,7 +42,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """What a threshold is for: at least this recall or precision, or else the best F1.
+    """The goal of a threshold: at least this recall or precision, or by default the best F1.
 
     Raises ConfigError for both at once, or a share outside (0, 1].
     """
@@ -53,7 +52,7 @@ class Goal:
 
     def __post_init__(self) -> None:
         if self.recall is not None and self.precision is not None:
-            raise ConfigError("thresholds are for a recall or for a precision, not for both")
+            raise ConfigError("got both a recall and a precision; give one of them as the goal")
         for name, value in (("recall", self.recall), ("precision", self.precision)):
             if value is not None and not 0 < value <= 1:
                 raise ConfigError(f"{name} must be above 0 and at most 1, got {value:g}")
@@ -66,11 +65,11 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The threshold of one class.
+    """The threshold chosen for one class.
 
-    boxes: true ones; chosen: what is had with it, or what comes nearest where the goal is out of
-    reach; before: what is had with the threshold that the bundle has, None without a bundle
-    goal: what was asked for; best: the best F1
+    boxes: number of true boxes
+    chosen: the metrics at the threshold, or the nearest ones if the goal was not reached
+    before: the metrics at the bundle's threshold, None without a bundle; best: at the best F1
     """
 
     boxes: int
@@ -95,31 +94,31 @@ class Choice:
         return columns
 
     def advice(self) -> str:
-        """What there is, and what to do, where the goal is out of reach."""
-        stays = "its threshold stays"
+        """For a class that does not reach its goal: what is possible, and what to do."""
+        unchanged = "its threshold is unchanged"
         if self.before is not None:
-            stays += f" {self.before.threshold:g}"
+            unchanged += f" ({self.before.threshold:g})"
         if self.best.threshold is None:
             return (
-                f"{self.goal} is out of reach, nothing true is found at any score; {stays}. "
-                "Train longer, or on more images of it"
+                f"{self.goal} cannot be reached, no detection is correct at any score; "
+                f"{unchanged}. Train longer, or on more images of it"
             )
         of, other = ("recall", "precision") if self.goal.recall else ("precision", "recall")
         most, rest = getattr(self.chosen, of), getattr(self.chosen, other)
         return (
-            f"{self.goal} is out of reach, {most:.3g} is the highest, at "
-            f"{self.chosen.threshold:g} with a {other} of {rest:.3g}; {stays}. The best F1 is "
-            f"{self.best.f1:.3g} at {self.best.threshold:g}: leave the goal out to take it, ask "
-            "for less, or train longer or on more images of it"
+            f"{self.goal} cannot be reached, the highest is {most:.3g} at a threshold of "
+            f"{self.chosen.threshold:g}, with a {other} of {rest:.3g}; {unchanged}. The best F1 is "
+            f"{self.best.f1:.3g} at {self.best.threshold:g}: omit the goal to use it, lower the "
+            "goal, or train longer or on more images of it"
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdSearch:
-    """The choice for each class.
+    """The choices for all classes.
 
-    left: classes without true boxes, of which nothing can be said; folder: of the bundle that the
-    choices were to be written into, None where that was not asked for
+    left: classes without true boxes, for which no threshold can be chosen
+    folder: of the bundle to save thresholds to, None if that was not requested
     """
 
     images: int
@@ -129,7 +128,7 @@ class ThresholdSearch:
 
     @property
     def written(self) -> Path | None:
-        """The bundle that was changed; None where nothing was asked for or nothing was reached."""
+        """The bundle that was changed, if any."""
         return self.folder if reached_thresholds(self.choices) else None
 
     def to_json(self) -> dict[str, Any]:
@@ -137,31 +136,32 @@ class ThresholdSearch:
         return {
             "job": "detection",
             "images": self.images,
-            "per_class": {label: one.columns() for label, one in self.choices.items()},
+            "per_class": {label: choice.columns() for label, choice in self.choices.items()},
             "without_boxes": list(self.left),
             "written": None if self.written is None else str(self.written),
         }
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each class."""
-        return [{"class": label, **one.columns()} for label, one in self.choices.items()]
+        return [{"class": label, **choice.columns()} for label, choice in self.choices.items()]
 
     def notes(self) -> list[str]:
-        """Sentences on what stays as it is, and on what was written."""
-        unreached = [label for label, one in self.choices.items() if not one.reached]
+        """Sentences on classes that keep their threshold, and on what was saved."""
+        unreached = [label for label, choice in self.choices.items() if not choice.reached]
         notes = []
         if self.left:
-            notes.append(f"no true boxes of {', '.join(self.left)}: nothing can be said of them")
+            notes.append(
+                f"no true boxes of {', '.join(self.left)}: no threshold can be chosen for them"
+            )
         notes += [f"{label}: {self.choices[label].advice()}" for label in unreached]
-        if self.folder is not None:
-            notes.append(self._told(self.folder, [*self.left, *unreached]))
+        if self.written is not None:
+            unchanged = ", ".join([*self.left, *unreached])
+            notes.append(
+                f"saved to {self.written}" + (f", except for {unchanged}" if unchanged else "")
+            )
+        elif self.folder is not None:
+            notes.append(f"nothing was saved to {self.folder}: no class reaches its goal")
         return notes
-
-    def _told(self, folder: Path, others: list[str]) -> str:
-        """What became of the bundle, whose other classes stay as they are."""
-        if self.written is None:
-            return f"nothing was written into {folder}: no class reaches its goal"
-        return f"written into {folder}" + (f" except for {', '.join(others)}" if others else "")
 
 
 def search_thresholds(
@@ -175,29 +175,35 @@ def search_thresholds(
     options: PredictOptions | None = None,
     write: bool = False,
 ) -> ThresholdSearch:
-    """Choose thresholds on labelled images, and write them into the bundle `folder` if asked to.
+    """Choose thresholds on labelled images, and save them to the bundle `folder` if `write` is set.
 
-    predictions: what was found in them; without it, the bundle is run
-    Raises ConfigError where there is nothing to run or to write into, and as the parts do.
+    predictions: saved predictions for the images; if None, the bundle is run
+    Raises ConfigError if there is no bundle to run or to save to, or if it names parent classes and
+    `predictions` are given; and as `read_sets`, `predict_set` and `choose_thresholds` do.
     """
     if folder is None and (predictions is None or write):
         raise ConfigError(
-            "needs a bundle: name its folder first" + (" to write into" if write else "")
+            "no bundle is given; give its folder " + ("to save to" if write else "to run it")
         )
     bundle = None if folder is None else open_bundle(folder)
     decisions = None if bundle is None else decisions_of(bundle)
     if predictions is not None:
-        _check_not_doubted(folder, decisions)
-        real, found, _ = read_sets(truth, predictions, split=split, images=images)
+        if decisions is not None and decisions.parents:
+            pairs = ", ".join(f"{child} in {parent}" for child, parent in decisions.parents.items())
+            raise ConfigError(
+                f"{folder}: has parent classes ({pairs}), so saved scores depend on the thresholds "
+                "they were predicted with; omit --predictions, so that the bundle is run"
+            )
+        real, predicted, _ = read_sets(truth, predictions, split=split, images=images)
         if bundle is not None:
-            own = bundle.manifest.classes
-            found = found.of_classes([label for label in found.classes if label in own])
+            known = bundle.manifest.classes
+            predicted = predicted.of_classes([name for name in predicted.classes if name in known])
     else:
         assert bundle is not None
         real = read_image_set(truth, split, images=images, crowds=True)
         options = replace(options or PredictOptions(), hierarchy=False)
-        found = predict_set([bundle], real, options)
-    choices = choose_thresholds(real, found, goal, decisions=decisions)
+        predicted = predict_set([bundle], real, options)
+    choices = choose_thresholds(real, predicted, goal, decisions=decisions)
     if folder is not None and write:
         write_thresholds(folder, choices)
     classes = real.classes if bundle is None else bundle.manifest.classes
@@ -211,37 +217,43 @@ def search_thresholds(
 
 def choose_thresholds(
     truth: ImageSet,
-    found: ImageSet,
+    predictions: ImageSet,
     goal: Goal | None = None,
     *,
     decisions: DetectionDecisions | None = None,
     keep: Collection[str] = (),
 ) -> dict[str, Choice]:
-    """A threshold for each class that has true boxes, the best F1 where no goal is said.
+    """A threshold for each class that has true boxes; without a goal, that of the best F1.
 
-    found: predictions in the same images in the same order, made without the hierarchy
-    (`PredictOptions(hierarchy=False)`) where `decisions` name parents; of any classes.
-    decisions: those of the detector, with the thresholds it has. keep: classes that keep theirs and
-    are not among the choices; a parent that does not reach its goal keeps its own too.
-    Raises LabelError where no class has any true box, or for sets that do not belong together.
+    predictions: for the same images in the same order, of any classes; predicted without the
+    hierarchy (`PredictOptions(hierarchy=False)`) if `decisions` names parents
+    decisions: the detector's, with its current thresholds
+    keep: classes to leave out, which keep their thresholds, like a parent that misses its goal
+    Raises LabelError if no class has a true box, or for sets of other images.
     """
-    used = decisions or DetectionDecisions()
-    before = found if decisions is None else doubted(found, decisions)
-    asked = [one for one in truth.classes if one in found.classes and one not in keep]
+    goal, used = goal or Goal(), decisions or DetectionDecisions()
+    before = predictions if decisions is None else apply_hierarchy(predictions, decisions)
+    searched = [name for name in truth.classes if name in predictions.classes and name not in keep]
     children = parents_first(used.parents)
     choices = {}
-    for label in sorted(asked, key=lambda one: children.index(one) if one in children else -1):
-        measured = _measured(label, truth, doubted(found, used) if label in children else found)
+    for label in sorted(
+        searched, key=lambda name: children.index(name) if name in children else -1
+    ):
+        scored = apply_hierarchy(predictions, used) if label in children else predictions
+        measured = _measured(label, truth, scored)
         if not measured.boxes:
             continue
-        wanted = goal or Goal()
-        chosen, reached = _chosen(measured.hits, wanted)
+        at_present = None
+        if decisions is not None:
+            hits = _measured(label, truth, before).hits
+            at_present = at_threshold(hits, decisions.threshold(label))
+        chosen, reached = _chosen(measured.hits, goal)
         choices[label] = Choice(
             boxes=measured.boxes,
             chosen=chosen,
             reached=reached,
-            before=None if decisions is None else _before(label, truth, before, decisions),
-            goal=wanted,
+            before=at_present,
+            goal=goal,
             best=best_f1_threshold(measured.hits),
         )
         if reached:
@@ -249,23 +261,23 @@ def choose_thresholds(
             used = used.model_copy(update={"thresholds": thresholds})
     if not choices and not keep:
         raise LabelError(
-            f"the {len(truth)} true images have no box of {', '.join(found.classes)}; "
-            "thresholds need some"
+            f"the ground truth ({len(truth)} images) has no box of "
+            f"{', '.join(predictions.classes)}; thresholds need some"
         )
-    return {label: choices[label] for label in asked if label in choices}
+    return {label: choices[label] for label in searched if label in choices}
 
 
 def reached_thresholds(choices: Mapping[str, Choice]) -> dict[str, float]:
     """The thresholds of the classes that reach their goal."""
     return {
-        label: one.chosen.threshold
-        for label, one in choices.items()
-        if one.reached and one.chosen.threshold is not None
+        label: choice.chosen.threshold
+        for label, choice in choices.items()
+        if choice.reached and choice.chosen.threshold is not None
     }
 
 
 def write_thresholds(folder: Path, choices: dict[str, Choice]) -> Bundle:
-    """Put the thresholds that reach their goal into a bundle; all others stay as they are."""
+    """Save the thresholds that reach their goal to a bundle; all others are unchanged."""
     bundle = open_bundle(folder)
     reached = reached_thresholds(choices)
     if not reached:
@@ -274,37 +286,21 @@ def write_thresholds(folder: Path, choices: dict[str, Choice]) -> Bundle:
     return note_in_bundle(folder, post_processing={"thresholds": {**known, **reached}})
 
 
-def _check_not_doubted(folder: Path | None, decisions: DetectionDecisions | None) -> None:
-    """Refuse saved predictions of a hierarchy: their doubt is that of the old thresholds."""
-    parents = {} if decisions is None else decisions.parents
-    if parents:
-        said = ", ".join(f"{child} in {parent}" for child, parent in parents.items())
-        raise ConfigError(
-            f"{folder}: looks for {said}, and saved scores depend on the thresholds they were "
-            "predicted with; leave --predictions out, so that the bundle is run"
-        )
-
-
-def _measured(label: str, truth: ImageSet, found: ImageSet) -> ClassDetection:
-    return measure_classes(truth.of_classes([label]), found.of_classes([label]))[label]
-
-
-def _before(label: str, truth: ImageSet, found: ImageSet, decisions: DetectionDecisions) -> F1:
-    """What is had with the threshold that the detector has."""
-    return at_threshold(_measured(label, truth, found).hits, decisions.threshold(label))
+def _measured(label: str, truth: ImageSet, predictions: ImageSet) -> ClassDetection:
+    return measure_classes(truth.of_classes([label]), predictions.of_classes([label]))[label]
 
 
 def _chosen(hits: ScoredHits, goal: Goal) -> tuple[F1, bool]:
-    """The figures at the threshold of a goal, or nearest to it, and whether they reach it."""
+    """The metrics at the threshold that reaches the goal, or nearest to it; whether it does."""
     if goal.recall is not None:
-        found = threshold_of_recall(hits, goal.recall)
+        reached = threshold_of_recall(hits, goal.recall)
         most = float(hits_curve(hits).recall.max(initial=0))
         nearest = threshold_of_recall(hits, most) if most else None
     elif goal.precision is not None:
-        found = threshold_of_precision(hits, goal.precision)
+        reached = threshold_of_precision(hits, goal.precision)
         most = float(hits_curve(hits).precision.max(initial=0))
         nearest = threshold_of_precision(hits, most) if most else None
     else:
         best = best_f1_threshold(hits)
         return best, best.threshold is not None
-    return found or nearest or best_f1_threshold(hits), found is not None
+    return reached or nearest or best_f1_threshold(hits), reached is not None

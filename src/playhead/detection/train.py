@@ -1,4 +1,4 @@
-"""Training a detector: from a configuration to a run folder with a bundle and a report."""
+"""Training of a detector: from a configuration to a run folder with a bundle and a report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ __all__ = ["FittedDetector", "export_run", "fit_detector", "train_detector"]
 class FittedDetector:
     """A detector with its best weights, and the images of its run.
 
-    known: the classes whose weights came from the bundle that it started from, None without one
+    known: the classes whose weights were loaded from `start.bundle`, None without one
     """
 
     model: DetectorNetwork
@@ -43,33 +43,33 @@ class FittedDetector:
 def train_detector(
     config: DetectorConfig, folder: Path, *, resume: bool = False, device: str = "auto"
 ) -> TrainResult:
-    """Train, keep the best weights, export them, predict and report on the validation images.
+    """Train, export the best weights, choose thresholds, and report on the validation images.
 
-    Raises PlayheadError for labels, images or weights that cannot be used, before any training.
+    Raises PlayheadError before training if labels, images or weights cannot be used.
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
     trained = fit_detector(run)
     valid, classes = trained.sides.valid, trained.sides.train.classes
-    if not run.has_bundle:  # else its thresholds may be a person's choice by now
+    if not run.has_bundle:  # the thresholds of an existing bundle may have been set by hand
         run.export(trained.model, plan_of(config), classes, trained.fitted)
         choose = PredictOptions(device=device, threads=config.training.threads, hierarchy=False)
-        found = predict_set([run.bundle], valid, choose)
+        scored = predict_set([run.bundle], valid, choose)
         fixed = config.decisions.thresholds
-        choices = choose_thresholds(valid, found, decisions=config.decisions, keep=fixed)
+        choices = choose_thresholds(valid, scored, decisions=config.decisions, keep=fixed)
         thresholds = {**reached_thresholds(choices), **fixed}
         note_in_bundle(run.bundle, post_processing={"thresholds": thresholds})
-    # Measured as a user would predict.
+    # Evaluated with the settings of `detection predict`.
     options = PredictOptions(device=device, threads=config.training.threads)
-    found, result = measure_bundle(
+    predictions, result = measure_bundle(
         load_bundle(run.bundle), valid, options, source="validation images"
     )
     metrics = result.metrics()
     note_in_bundle(run.bundle, metrics=metrics)
     report = write_detector_report(
         valid,
-        found,
+        predictions,
         run.folder / "report.html",
-        title=f"A detector of {', '.join(classes)}",
+        title=f"Detector of {', '.join(classes)}",
         run=run.folder,
         result=result,
     )
@@ -92,7 +92,7 @@ def train_detector(
 
 
 def fit_detector(run: TrainingRun[DetectorConfig]) -> FittedDetector:
-    """Only the training; the run folder holds its log, its checkpoint and its best weights."""
+    """Train only; writes the log, the checkpoint and the best weights to the run folder."""
     config = run.config
     sides = split_images(config.data)
     classes, valid = sides.train.classes, sides.valid
@@ -124,20 +124,20 @@ def fit_detector(run: TrainingRun[DetectorConfig]) -> FittedDetector:
         validate=lambda model, epoch: validation.measure(model),
         data={"train": label_rows(sides.train), "valid": label_rows(valid)},
         start=start,
-        # A bundle of this run has these classes, whatever becomes of the data set.
+        # The run keeps its classes even if the data set changes later.
         config=config.with_classes(classes),
     )
     return FittedDetector(model, fitted, sides, known)
 
 
 def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
-    """Make a bundle of a run's best weights, or of an epoch that was kept; its folder."""
+    """Export a bundle of a run's best weights, or of a kept epoch; returns its folder."""
 
     def rebuild(path: Path) -> Rebuilt:
         config = load_detector_config(path)
         classes = config.data.classes
         if classes is None:
-            raise ConfigError(f"{path}: names no data.classes; train again")
+            raise ConfigError(f"{path}: has no data.classes, so the model is unknown; train again")
         model = build_detector(config.model.without_start(), len(classes))
         return Rebuilt(model, config, plan_of(config), classes)
 
@@ -145,7 +145,7 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
 
 
 def plan_of(config: DetectorConfig) -> DetectorPlan:
-    """How a bundle of this configuration sees images."""
+    """The input plan of a bundle of this configuration."""
     return DetectorPlan(
         longest=max(config.data.size), enlarge=config.data.enlarge, strides=config.model.strides
     )
@@ -153,4 +153,4 @@ def plan_of(config: DetectorConfig) -> DetectorPlan:
 
 def _started_from(classes: tuple[str, ...], known: tuple[str, ...]) -> str:
     new = ", ".join(label for label in classes if label not in known) or "none"
-    return f"classes that go on: {', '.join(known) or 'none'}; classes that begin anew: {new}"
+    return f"classes with loaded weights: {', '.join(known) or 'none'}; new classes: {new}"

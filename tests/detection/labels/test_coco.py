@@ -95,23 +95,32 @@ def test_a_box_that_cannot_be_used_is_counted_and_its_image_never_passes_for_an_
             lambda d: d["images"].__setitem__(0, "a.jpg"),
             "image 1: needs a JSON object, got 'a.jpg'",
         ),
-        (lambda d: d["images"][0].update(id=None), "image 1: 'id' needs a whole number or a text"),
+        (lambda d: d["images"][0].update(id=None), "image 1: 'id' must be an integer or a string"),
         (lambda d: d["images"][0].pop("file_name"), "image 1: needs 'file_name'"),
         (lambda d: d["images"][0].update(file_name=""), "image 1: 'file_name' needs text"),
         (lambda d: d["images"][0].update(width=None), "image 1: 'width' needs a number, got None"),
         (lambda d: d["images"][0].update(height="tall"), "image 1: 'height' needs a number"),
-        (lambda d: d["images"][1].update(id=1), "image 2: 'b.jpg' has the id 1 of 'a.jpg'"),
+        (lambda d: d["images"][1].update(id=1), "image 2: 'b.jpg' and 'a.jpg' share the id 1"),
         (lambda d: d["categories"][0].pop("name"), "category 1: needs 'name'"),
-        (lambda d: d["categories"][0].update(id=[]), "category 1: 'id' needs a whole number or"),
+        (lambda d: d["categories"][0].update(id=[]), "category 1: 'id' must be an integer or"),
         (lambda d: d["categories"].__setitem__(0, "car"), "category 1: needs a JSON object"),
         (
             lambda d: d["categories"].append({"id": 1, "name": "bus"}),
-            "category 3: 'bus' has the id 1 of 'car', so its boxes may be of either",
+            "category 3: 'bus' and 'car' share the id 1, so boxes may belong to either",
         ),
         (lambda d: d["annotations"].append(7), "annotation 3: needs a JSON object, got 7"),
-        (lambda d: d["annotations"][0].pop("image_id"), "annotation 1: 'image_id' needs a whole"),
-        (lambda d: d["annotations"][0].update(image_id=True), "annotation 1: 'image_id' needs a"),
-        (lambda d: d["annotations"][0].pop("category_id"), "annotation 1: 'category_id' needs a"),
+        (
+            lambda d: d["annotations"][0].pop("image_id"),
+            "annotation 1: 'image_id' must be an integer",
+        ),
+        (
+            lambda d: d["annotations"][0].update(image_id=True),
+            "annotation 1: 'image_id' must be an",
+        ),
+        (
+            lambda d: d["annotations"][0].pop("category_id"),
+            "annotation 1: 'category_id' must be an",
+        ),
         (
             lambda d: d["annotations"][0].update(iscrowd="no"),
             "annotation 1: 'iscrowd' needs 0 or 1",
@@ -119,11 +128,11 @@ def test_a_box_that_cannot_be_used_is_counted_and_its_image_never_passes_for_an_
         (lambda d: d["annotations"][0].update(iscrowd=2), "annotation 1: 'iscrowd' needs 0 or 1"),
         (
             lambda d: [one.update(image_id=f"x{one['image_id']}") for one in d["annotations"]],
-            "no annotation has the image_id of one of its 2 images; give both the same ids",
+            "no annotation has the image_id of one of the 2 images; use the same ids for both",
         ),
         (
             lambda d: [one.update(image_id=str(one["image_id"])) for one in d["annotations"]],
-            "no annotation has the image_id of one of its 2 images; give both the same ids",
+            "no annotation has the image_id of one of the 2 images; use the same ids for both",
         ),
     ],
 )
@@ -149,7 +158,7 @@ def test_an_annotation_of_an_image_that_was_removed_is_counted_and_no_image_is_h
     report = run(tmp_path / "out", path, unlabelled=unlabelled)
     assert found(report) == {
         "annotation of an unknown image": 1,
-        "image that an unused label may be of": 2,
+        "image that an unused label may belong to": 2,
     }
     assert {name: len(boxes) for name, boxes in boxes_of(tmp_path / "out").items()} == {"b.jpg": 1}
 
@@ -211,9 +220,9 @@ def test_an_annotation_is_no_crowd_unless_it_says_one(value: object, tmp_path: P
     ("value", "said"),
     [
         (7, "result 1: needs a JSON object, got 7"),
-        ({"image_id": None}, "result 1: 'image_id' needs a whole number or a text"),
-        ({"category_id": None}, "result 1: 'category_id' needs a whole number or a text"),
-        ({"file_name": "b.jpg"}, "result 2: 'a.jpg' has the id 1 of 'b.jpg'"),
+        ({"image_id": None}, "result 1: 'image_id' must be an integer or a string"),
+        ({"category_id": None}, "result 1: 'category_id' must be an integer or a string"),
+        ({"file_name": "b.jpg"}, "result 2: 'a.jpg' and 'b.jpg' share the id 1"),
     ],
 )
 def test_a_wrong_entry_of_results_is_refused(value: object, said: str, tmp_path: Path) -> None:

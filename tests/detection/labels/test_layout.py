@@ -177,7 +177,7 @@ def test_a_layout_brings_its_splits_and_classes_to_reading_training_and_normalis
     by_split = {image.split: image.path for image in read.images}
     assert [image.path for image in sides.train.images] == [by_split["train"]]
     assert [image.path for image in sides.valid.images] == [by_split["valid"]]
-    made = run(tmp_path / "out", root).made
+    made = run(tmp_path / "out", root).images
     assert made.count() == {"car": 2}
     assert sorted(str(image.split) for image in made.images) == ["train", "valid"]
 
@@ -195,7 +195,7 @@ def test_each_document_of_coco_finds_the_image_of_its_own_split(tmp_path: Path) 
 def test_a_list_of_a_split_overrides_the_name_of_a_folder(tmp_path: Path) -> None:
     text = "train: valid/images\nval: train/images\nnames: [car]\n"
     root = yaml_set(tmp_path / "set", text)
-    for images in (read_image_set(root), run(tmp_path / "out", root).made):
+    for images in (read_image_set(root), run(tmp_path / "out", root).images):
         splits = {image.path.stem: image.split for image in images.images}
         assert splits == {"a": "valid", "b": "train"}
 
@@ -213,12 +213,12 @@ def test_a_data_yaml_is_read_by_its_path(given: str, tmp_path: Path) -> None:
     [
         ("train: train/images\nval: vald/images", r"val: there is no vald/images under .*correct"),
         ("train: ../../elsewhere\nval: valid/images", r"train: .*elsewhere lies outside .*set"),
-        ("train: .\nval: valid/images", r"b\.jpg is in valid and in train"),
+        ("train: .\nval: valid/images", r"b\.jpg is listed in both valid and train"),
         ("train: {a: b}\nval: valid/images", r"train: needs a folder or a list of files"),
         ("train: [[a]]\nval: valid/images", r"train: needs a folder or a list of files"),
         (
             "train: list.txt\nval: valid/images",
-            r"list\.txt: line 1: c\.jpg can be .*add its folder",
+            r"list\.txt: line 1: c\.jpg matches .*add the image's folder",
         ),
     ],
 )
@@ -302,7 +302,7 @@ def test_a_note_beside_labels_of_another_format_is_passed_over(tmp_path: Path) -
 def test_a_folder_of_yolo_and_voc_is_refused(xml: str, tmp_path: Path) -> None:
     put(tmp_path, "a.txt", "b.txt")
     put(tmp_path, xml, text=VOC)
-    said = rf"has labels of YOLO \(2, the first is a\.txt\) and of VOC \(1, the first is {xml}\)"
+    said = rf"has both YOLO labels \(2, first a\.txt\) and VOC labels \(1, first {xml}\)"
     with pytest.raises(LabelError, match=said):
         read_image_set(tmp_path)
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from playhead.detection.evaluate import read_sets
 from playhead.detection.labels.pairing import pair
-from playhead.detection.labels.read import read_image_set, read_pair
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.labels.write import write_images, write_set
 from playhead.errors import LabelError
 from playhead.events.images import ImageSet
@@ -62,7 +63,7 @@ def test_an_accented_letter_is_the_same_in_one_piece_and_in_two() -> None:
 def test_where_both_spellings_are_images_a_name_is_ambiguous() -> None:
     both = ("caf\u00e9.jpg", "cafe\u0301.jpg")
     truth = ImageSet(("car",), tuple(labelled(ROOT / "images" / one, [], []) for one in both))
-    with pytest.raises(LabelError, match="can be .*name the image with its folder"):
+    with pytest.raises(LabelError, match="matches .*add the image's folder"):
         pair(truth, found(*both, label=1))
 
 
@@ -76,12 +77,12 @@ def test_labels_and_sizes_become_those_of_the_truth_and_missing_images_empty() -
 
 def test_an_unknown_image_is_refused() -> None:
     for name in ("z.jpg", "c/a.jpg", "b/c.png"):
-        with pytest.raises(LabelError, match="does not have"):
+        with pytest.raises(LabelError, match="the ground truth does not"):
             pair(TRUE, found(name))
 
 
 def test_an_unknown_class_is_refused_or_left_out_only_where_it_has_boxes() -> None:
-    with pytest.raises(LabelError, match="boxes of dog; the truth has car, plate"):
+    with pytest.raises(LabelError, match="boxes of dog, but the ground truth only has car, plate"):
         pair(TRUE, found("a.jpg", label=2))
     assert corners(pair(TRUE, found("a.jpg", label=2), ignore_classes=True)) == [[], [], []]
 
@@ -90,25 +91,25 @@ def test_a_name_that_could_be_several_images_is_refused() -> None:
     true = ImageSet(
         ("car", "plate"), tuple(labelled(ROOT / s / "images" / "a.jpg", [], []) for s in ("x", "y"))
     )
-    with pytest.raises(LabelError, match=r"a\.jpg: can be .*name the image with its folder"):
+    with pytest.raises(LabelError, match=r"a\.jpg: matches .*add the image's folder"):
         pair(true, found("a.jpg"))
     assert corners(pair(true, found("y/a.jpg"))) == [[], [0]]
 
 
 def test_two_predictions_of_one_image_are_refused() -> None:
-    with pytest.raises(LabelError, match=r"images/b/c\.jpg: the predictions name .* twice"):
+    with pytest.raises(LabelError, match=r"images/b/c\.jpg: the predictions list .* twice"):
         pair(TRUE, found("b/c.jpg", "images/b/c.jpg"))
 
 
 def test_a_short_name_and_the_whole_name_of_one_image_are_refused() -> None:
     """Of a part of a set: `c.jpg` may be an image of the other part, and not `b/c.jpg`."""
-    with pytest.raises(LabelError, match=r"b/c\.jpg: the predictions name .*b/c\.jpg twice"):
+    with pytest.raises(LabelError, match=r"b/c\.jpg: the predictions list .*b/c\.jpg twice"):
         pair(TRUE, found("c.jpg", "b/c.jpg"))
 
 
 def test_predictions_of_another_size_are_refused() -> None:
     other = ImageSet(("car",), (labelled(Path("a.jpg"), [], [], size=(32, 24)),))
-    with pytest.raises(LabelError, match="32x24 pixels, the image has 64x48"):
+    with pytest.raises(LabelError, match="32x24 pixels, but the image has 64x48"):
         pair(TRUE, other)
 
 
@@ -121,7 +122,7 @@ def test_a_split_is_compared_with_predictions_of_the_whole_set(tmp_path: Path) -
     write_set(whole, tmp_path)
     write_images(whole, tmp_path / "out", ["csv", "yolo"], predictions=True)
     for name in ("submission.csv", "labels", "."):
-        true, predicted = read_pair(tmp_path, tmp_path / "out" / name, split="valid")
+        true, predicted, _ = read_sets(tmp_path, tmp_path / "out" / name, split="valid")
         assert [one.split for one in true.images] == ["valid"]
         assert len(predicted.images[0].labels) == 1
 

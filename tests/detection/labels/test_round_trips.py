@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playhead.detection.labels.read import read_image_set, read_pair
+from playhead.detection.evaluate import read_sets
+from playhead.detection.labels.pairing import pair
+from playhead.detection.labels.read import read_image_set
 from playhead.detection.labels.write import KINDS, write_images, write_set
 from playhead.errors import LabelError, StorageError
 from playhead.events.images import ImageSet, LabelledImage
@@ -92,7 +94,8 @@ def test_predictions_are_read_and_paired_as_they_were_written(
     found, out = data.draw(sets(images)), tmp_path_factory.mktemp("out")
     write_set(certain(found), images.parent)
     write_images(found, out, [kind], root=images, predictions=True)
-    true, again = read_pair(images.parent, out / FILES[kind, True])
+    true = read_image_set(images.parent)
+    again = pair(true, read_image_set(out / FILES[kind, True], like=true))
     assert [one.path for one in again.images] == [one.path for one in true.images]
     assert same(found, again)
 
@@ -110,7 +113,7 @@ def test_a_written_set_keeps_groups_and_splits(tmp_path: Path) -> None:
         assert [(one.group, one.split) for one in read.images] == [("g", "train"), ("g", "valid")]
         assert same(read, ImageSet(("car",), rows))
     assert len(read_image_set(tmp_path, split="valid")) == 1
-    with pytest.raises(LabelError, match="its images are of train, valid"):
+    with pytest.raises(LabelError, match="its splits are train, valid"):
         read_image_set(tmp_path, split="test")
 
 
@@ -143,9 +146,9 @@ def test_results_are_numbered_after_the_document_they_answer(tmp_path: Path) -> 
     ]
     (tmp_path / "bare.json").write_text(json.dumps(bare))
     for name in ("bare.json", "predictions.coco.json"):
-        _, again = read_pair(tmp_path / "truth.json", tmp_path / name)
+        _, again, _ = read_sets(tmp_path / "truth.json", tmp_path / name)
         assert [one.labels.tolist() for one in again.images] == [[], [1, 0]]
-    with pytest.raises(LabelError, match="name the COCO document"):
+    with pytest.raises(LabelError, match="give the COCO document"):
         read_image_set(tmp_path / "bare.json")
 
 
@@ -191,7 +194,7 @@ def test_scores_are_written_so_that_the_same_float_is_read(tmp_path: Path) -> No
 
 
 def test_an_unknown_format_is_answered_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match="known are yolo, voc, coco, csv"):
+    with pytest.raises(LabelError, match="choose from yolo, voc, coco, csv"):
         write_images(ImageSet((), ()), tmp_path, ["pascal"])
 
 

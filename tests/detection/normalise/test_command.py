@@ -28,7 +28,7 @@ def test_the_command_makes_a_set_and_says_what_it_did(tmp_path: Path) -> None:
         *("--classes", "car,face", "--split", "train=.5,valid=.5", "--map", "face=face"),
     )
     assert "duplicate" in out
-    assert "reaches over the edge" in out
+    assert "extends past the edge" in out
     assert "10 images in 10 groups with 21 boxes" in out
     read = read_image_set(tmp_path / "set", split="train")
     assert len(read) == 5
@@ -57,7 +57,7 @@ def test_an_image_whose_name_is_not_utf_8_is_left_out_and_counted(tmp_path: Path
         finished = run_command(*asked, "--report", str(report), *dry)
         assert finished.code == 3, finished.err
         assert json.loads(report.read_text())["images"] == 1
-        assert "its name is not UTF-8" in report.read_text()
+        assert "the file name is not UTF-8" in report.read_text()
     assert [one.path.name for one in read_image_set(tmp_path / "set").images] == ["a.jpg"]
 
 
@@ -65,7 +65,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_a_set_is_made(tmp_pat
     root = yolo(tmp_path / "source", {"a": GOOD})
     asked = ("detection", "normalise", str(root), "--out", str(tmp_path / "set"))
     finished = run_command(*asked, "--report", str(root / "report.json"))
-    assert (finished.code, "lies in the source" in finished.err) == (2, True)
+    assert (finished.code, "is inside the source" in finished.err) == (2, True)
     assert not (tmp_path / "set").exists()
 
 
@@ -105,7 +105,7 @@ def test_the_table_says_first_what_is_lost_and_where(tmp_path: Path) -> None:
     finished = run_command("detection", "normalise", str(root), "--out", str(tmp_path / "set"))
     lines = finished.out.splitlines()
     order = [
-        *("unreadable image", "not finite", "unknown class", "reaches over the edge"),
+        *("unreadable image", "not finite", "unknown class", "extends past the edge"),
         *("duplicate", "score", "label without boxes"),
     ]
     places = [next(k for k, line in enumerate(lines) if name in line) for name in order]

@@ -16,9 +16,9 @@ def test_groups_and_splits_of_a_manifest_stay_unless_the_source_says_others(tmp_
     (tmp_path / "set" / "manifest.csv").write_text(
         "video,labels,group,split\npics/a.jpg,,match 1,valid\n"
     )
-    with pytest.raises(LabelError, match="name them with --classes"):
+    with pytest.raises(LabelError, match="give the classes with --classes"):
         run(tmp_path / "out", tmp_path / "set")
-    [image] = run(tmp_path / "out", tmp_path / "set", classes=["car"]).made.images
+    [image] = run(tmp_path / "out", tmp_path / "set", classes=["car"]).images.images
     assert (image.path.as_posix(), image.group, image.split) == (
         "pics/a.jpg",
         "match 1",
@@ -26,7 +26,7 @@ def test_groups_and_splits_of_a_manifest_stay_unless_the_source_says_others(tmp_
     )
     (tmp_path / "all.yaml").write_text("sources: [{path: set, group: mine, split: test}]\n")
     config = load_normalise_config([str(tmp_path / "all.yaml")], {"classes": ["car"]})
-    [image] = normalise(config, tmp_path / "out2").made.images
+    [image] = normalise(config, tmp_path / "out2").images.images
     assert (image.group, image.split) == ("mine", "test")
 
 
@@ -47,8 +47,8 @@ def test_classes_are_mapped_by_number_and_name_and_left_out(tmp_path: Path) -> N
         "map: {license-plate: plate, Person: person}\nclasses: [plate, car]\n"
     )
     report = normalise(load_normalise_config([str(tmp_path / "all.yaml")], {}), tmp_path / "out")
-    assert report.made.count() == {"plate": 1, "car": 1}
-    assert found(report) == {"class not asked for": 2}
+    assert report.images.count() == {"plate": 1, "car": 1}
+    assert found(report) == {"class not requested": 2}
 
 
 def test_the_command_line_goes_over_the_file(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_command_line_goes_over_the_file(tmp_path: Path) -> None:
 
 def test_a_configuration_stands_alone(tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text("sources: [{path: set}]\n")
-    with pytest.raises(ConfigError, match="write the others into it"):
+    with pytest.raises(ConfigError, match="add the other sources to it"):
         load_normalise_config([str(tmp_path / "all.yaml"), "set"], {})
 
 
@@ -87,12 +87,12 @@ def test_numbers_that_nothing_names_are_refused_with_three_remedies(tmp_path: Pa
     [
         (["=x"], {}, "PATH or CLASS=PATH"),
         (["none.yaml"], {}, "no such configuration"),
-        ([], {}, "names no source"),
-        (["set"], {"split": {"train": 0.7, "valid": 0.7}}, "at most 1 in all, got 1.4"),
-        (["set"], {"split": {"train": 0.7, "test": 0.1}}, "with test they need 1"),
-        (["set"], {"group_by": "("}, "no regular expression"),
-        (["set"], {"classes": ["a", "a"]}, "named twice"),
-        (["dog=set"], {"classes": ["cat"]}, "of class 'dog', which is none of cat"),
+        ([], {}, "has no label source"),
+        (["set"], {"split": {"train": 0.7, "valid": 0.7}}, "their sum at most 1, got 1.4"),
+        (["set"], {"split": {"train": 0.7, "test": 0.1}}, "with test must add up to 1"),
+        (["set"], {"group_by": "("}, "not a valid regular expression"),
+        (["set"], {"classes": ["a", "a"]}, "listed twice"),
+        (["dog=set"], {"classes": ["cat"]}, "class 'dog' is not one of the classes cat"),
         (["set"], {"duplicates": 2}, "less than or equal to 1"),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_map_of_a_class_that_no_source_has_is_warned_of_with_those_there_are(
     report = run(tmp_path / "out", root, map={"Car": "vehicle", "plate": "sign"})
     [warning] = report.warnings
     assert "no source has a class Car to map; known are car, plate" in warning
-    assert report.made.classes == ("car", "sign")
+    assert report.images.classes == ("car", "sign")
 
 
 def test_a_map_reaches_the_class_that_a_source_is_given(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_map_reaches_the_class_that_a_source_is_given(tmp_path: Path) -> None:
         report = run(
             tmp_path / f"out{len(known)}", f"car={root}", map={"car": "vehicle"}, classes=known
         )
-        assert report.made.count() == {"vehicle": 1}
+        assert report.images.count() == {"vehicle": 1}
         assert not report.warnings
-    with pytest.raises(ConfigError, match="of class 'vehicle', which is none of car"):
+    with pytest.raises(ConfigError, match="class 'vehicle' is not one of the classes car"):
         load_normalise_config([f"car={root}"], {"map": {"car": "vehicle"}, "classes": ["car"]})

@@ -40,7 +40,7 @@ def test_an_image_whose_boxes_are_all_broken_is_not_held_empty(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
-        ("a.xml", VOC.format(48, 64), "size of another shape than the image"),
+        ("a.xml", VOC.format(48, 64), "declared size with another aspect ratio"),
         ("a.txt", "0 1.4 .5 .25 .5\n", "outside the image"),
         ("a.txt", "7 .5 .5 .25 .5\n", "unknown class"),
         ("a.txt", "0 .5 .5 .01 .5\n", "too small"),
@@ -61,7 +61,7 @@ def test_an_image_of_which_no_box_is_usable_is_left_out_with_a_warning(
     report = run(tmp_path / "out", good, source)
     assert found(report, 1) == {kind: 1, "labels without a usable box": 1}
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
-    assert [w for w in report.warnings if "1 image is left out" in w and "no box" in w]
+    assert [w for w in report.warnings if "1 image is left out, without a usable box" in w]
 
 
 def test_an_image_with_nothing_but_classes_that_are_not_asked_for_has_no_objects(
@@ -69,7 +69,7 @@ def test_an_image_with_nothing_but_classes_that_are_not_asked_for_has_no_objects
 ) -> None:
     root = yolo(tmp_path / "set", {"a": "1 .5 .5 .25 .5\n", "b": GOOD})
     report = run(tmp_path / "out", root, classes=["car"])
-    assert found(report) == {"class not asked for": 1}
+    assert found(report) == {"class not requested": 1}
     [row] = report.repair_rows()
     assert row["first"] == "labels/a.txt: line 1: class plate"
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {
@@ -115,7 +115,7 @@ def test_images_that_no_label_speaks_of_are_left_out_unless_they_are_held_empty(
     assert found(report) == {"image without a label": 1}
     assert "without a label were left out (1)" in report.warnings[0]
     report = run(tmp_path / "out2", root, unlabelled="empty")
-    assert found(report) == {"image without a label, taken as empty": 1}
+    assert found(report) == {"image without a label, kept as empty": 1}
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out2").items()} == {
         "a.jpg": 1,
         "b.jpg": 0,
@@ -134,7 +134,7 @@ def test_an_image_whose_voc_file_cannot_be_read_is_not_held_empty(
     assert found(report) == {
         "unreadable label file": 1,
         "labels without a usable box": 1,
-        "image without a label, taken as empty": 1,
+        "image without a label, kept as empty": 1,
     }
     assert {name: len(one) for name, one in boxes_of(tmp_path / "out").items()} == {
         "b.jpg": 1,
@@ -163,8 +163,8 @@ def test_no_image_that_a_label_may_mean_is_held_empty(tmp_path: Path) -> None:
     draw(root / "images" / "a.png", seed=9)
     report = run(tmp_path / "out", root, unlabelled="empty")
     assert found(report) == {
-        "label that fits several images": 1,
-        "image that an unused label may be of": 2,
+        "label that matches several images": 1,
+        "image that an unused label may belong to": 2,
     }
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 

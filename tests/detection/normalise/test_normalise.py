@@ -45,7 +45,7 @@ def test_boxes_of_one_image_scattered_over_folders_are_merged_with_the_class_of_
         "a.jpg": [("face", [24, 12, 40, 36]), ("car", [0, 0, 32, 24])],
         "b.jpg": [("car", [0, 0, 64, 48])],
     }
-    assert report.made.classes == ("face", "car")
+    assert report.images.classes == ("face", "car")
     assert (tmp_path / "out" / "classes.txt").read_text() == "face\ncar\n"
     assert not report.warnings  # one of the sources tells the faces of every image
 
@@ -56,7 +56,7 @@ def test_a_class_that_the_labels_of_other_images_do_not_know_is_warned_of(
     both = yolo(tmp_path / "both", {"a": f"{GOOD}1 .5 .5 .2 .2\n"})
     cars = yolo(tmp_path / "cars", {"b": GOOD}, classes="car\n", seed=5)
     [warning] = run(tmp_path / "out", both, cars).warnings
-    assert "plate is labelled in 1 of 2 images only" in warning
+    assert "plate is labelled in only 1 of 2 images" in warning
 
 
 def test_images_that_are_held_empty_lack_no_class(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_every_format_is_merged_into_the_same_boxes(tmp_path: Path) -> None:
         ("0 1.4 .5 .25 .5", "outside the image", None),
         ("0 .5 .5 .01 .5", "too small", None),
         ("0 .5 .5 .25 .5 .9", "score", [24, 12, 40, 36]),
-        ("0 1 .5 .25 .5", "reaches over the edge", [56, 12, 64, 36]),
+        ("0 1 .5 .25 .5", "extends past the edge", [56, 12, 64, 36]),
         ("0 .375 .25 .625 .25 .625 .75", "polygon", [24, 12, 40, 36]),
     ],
 )
@@ -175,7 +175,7 @@ def test_a_label_finds_its_image_however_an_accent_is_written(tmp_path: Path) ->
 def test_where_both_spellings_are_images_a_label_is_ambiguous(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"cafe\u0301": GOOD, "caf\u00e9": GOOD, "b": GOOD})
     report = run(tmp_path / "out", root)
-    assert found(report)["label that fits several images"] == 2
+    assert found(report)["label that matches several images"] == 2
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 
 
@@ -208,7 +208,7 @@ def test_two_images_of_one_name_are_kept_apart(tmp_path: Path) -> None:
         "one/a.jpg": [("car", [24, 12, 40, 36])],
         "two/a.jpg": [("plate", [0, 0, 32, 24])],
     }
-    assert found(report, 1) == {"two images of one name": 1}
+    assert found(report, 1) == {"two images with one name": 1}
 
 
 def test_names_that_differ_in_their_suffix_or_case_alone_are_kept_apart(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_label_that_fits_two_images_is_left_out_and_said(tmp_path: Path) -> No
     root = yolo(tmp_path / "set", {"a": GOOD, "b": GOOD})
     draw(root / "images" / "a.png", seed=9)
     report = run(tmp_path / "out", root)
-    assert found(report)["label that fits several images"] == 1
+    assert found(report)["label that matches several images"] == 1
     assert list(boxes_of(tmp_path / "out")) == ["b.jpg"]
 
 
@@ -262,7 +262,7 @@ def test_duplicates_are_of_one_class_and_at_the_overlap_that_was_set(tmp_path: P
 
 def test_a_class_without_boxes_is_kept_and_warned_of(tmp_path: Path) -> None:
     report = run(tmp_path / "out", yolo(tmp_path / "set", {"a": GOOD}))
-    assert report.made.count() == {"car": 1, "plate": 0}
+    assert report.images.count() == {"car": 1, "plate": 0}
     assert ["no box of plate" in warning for warning in report.warnings] == [True]
 
 
@@ -271,7 +271,7 @@ def test_yolo_in_pixels_is_not_read_and_says_so(tmp_path: Path) -> None:
     report = run(tmp_path / "out", root)
     assert found(report)["pixels instead of fractions"] == 1
     [row] = [row for row in report.repair_rows() if row["found"] == "pixels instead of fractions"]
-    assert row["first"].startswith(".../a.txt: line 1: has 32, not a fraction of a side")
+    assert row["first"].startswith(".../a.txt: line 1: 32 is not a fraction of a side")
     (tmp_path / "px.yaml").write_text("sources: [{path: set, units: pixels}]\n")
     with pytest.raises(ConfigError, match="units is not a setting"):
         load_normalise_config([str(tmp_path / "px.yaml")], {})
@@ -281,8 +281,8 @@ def test_yolo_in_pixels_is_not_read_and_says_so(tmp_path: Path) -> None:
     ("size", "kind", "box"),
     [
         ((64, 48), None, [24, 12, 40, 36]),
-        ((128, 96), "size other than the image's", [12, 6, 20, 18]),
-        ((48, 64), "size of another shape than the image", None),
+        ((128, 96), "declared size of another scale", [12, 6, 20, 18]),
+        ((48, 64), "declared size with another aspect ratio", None),
     ],
 )
 def test_boxes_of_an_image_that_was_resized_follow_it_and_others_are_left_out(

@@ -54,14 +54,14 @@ def test_a_folder_that_holds_something_is_kept_unless_it_is_such_a_set(tmp_path:
     assert boxes_of(tmp_path / "out") == {"a.jpg": [("plate", [24, 12, 40, 36])]}
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter.txt").touch()
-    with pytest.raises(ConfigError, match="is no set that `normalise` wrote"):
+    with pytest.raises(ConfigError, match="was not written by `normalise`"):
         normalise(config_of(root), tmp_path / "home", overwrite=True)
 
 
 @pytest.mark.parametrize("place", ["set", "set/out", "."])
 def test_a_folder_in_or_around_a_source_is_refused(place: str, tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"a": GOOD})
-    with pytest.raises(ConfigError, match="lies in a source or around it"):
+    with pytest.raises(ConfigError, match="is inside a source or contains it"):
         normalise(config_of(root), tmp_path / place, overwrite=True)
 
 

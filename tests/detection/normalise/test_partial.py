@@ -34,8 +34,8 @@ def test_hands_that_label_other_classes_in_other_images_of_one_folder_are_warned
 ) -> None:
     plates, cars = hand(tmp_path, "plate", range(20)), hand(tmp_path, "car", range(20, 39))
     plate, car = warnings(tmp_path, plates, cars)
-    assert "plate is labelled in 20 of 39 images only" in plate
-    assert "car is labelled in 19 of 39 images only" in car
+    assert "plate is labelled in only 20 of 39 images" in plate
+    assert "car is labelled in only 19 of 39 images" in car
 
 
 def test_two_names_of_one_thing_in_two_halves_are_warned_of_until_one_is_mapped(
@@ -43,8 +43,8 @@ def test_two_names_of_one_thing_in_two_halves_are_warned_of_until_one_is_mapped(
 ) -> None:
     first, second = hand(tmp_path, "plate", range(30)), hand(tmp_path, "number", range(30, 60))
     one, two = warnings(tmp_path, first, second)
-    assert "plate is labelled in 30 of 60 images only" in one
-    assert "number is labelled in 30 of 60 images only" in two
+    assert "plate is labelled in only 30 of 60 images" in one
+    assert "number is labelled in only 30 of 60 images" in two
     assert "--map" in one
     assert not warnings(tmp_path / "again", *two_hands_of_one_class(tmp_path / "again"))
 
@@ -60,7 +60,7 @@ def test_a_source_that_shares_a_class_but_no_image_does_not_speak_for_another(
     cars, plates = hand(tmp_path, "car", range(20)), hand(tmp_path, "plate", range(20))
     more = hand(tmp_path, "car-b", range(20, 40))
     [plate] = warnings(tmp_path, cars, plates, more)
-    assert "plate is labelled in 20 of 40 images only" in plate
+    assert "plate is labelled in only 20 of 40 images" in plate
 
 
 @pytest.mark.parametrize("share", [1.0, 0.9, 0.6, 0.4])
@@ -116,8 +116,8 @@ def test_a_source_of_several_classes_speaks_for_its_own_images_alone(tmp_path: P
     for place in range(15):
         (several / f"{place}.txt").write_text(GOOD)
     car, plate = warnings(tmp_path, faces, str(several))
-    assert "car is labelled in 15 of 30 images only" in car
-    assert "plate is labelled in 15 of 30 images only" in plate
+    assert "car is labelled in only 15 of 30 images" in car
+    assert "plate is labelled in only 15 of 30 images" in plate
     # Leaving one of them out does not make it a folder of one class.
     assert len(warnings(tmp_path, faces, str(several), classes=["face", "car"])) == 1
     for place in range(15, 27):

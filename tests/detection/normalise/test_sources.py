@@ -43,7 +43,9 @@ def test_labels_of_two_formats_are_refused_until_the_format_is_named(tmp_path: P
     root = voc(tmp_path / "set", "a", "b")
     draw(root / "c.jpg", seed=5)
     (root / "c.txt").write_text(GOOD)
-    with pytest.raises(LabelError, match=r"YOLO \(1, .* c\.txt\) and of VOC \(2, .* a\.xml\)"):
+    with pytest.raises(
+        LabelError, match=r"YOLO labels \(1, first c\.txt\) and VOC labels \(2, first a\.xml\)"
+    ):
         run(tmp_path / "out", root)
     sources = tmp_path / "sources.yaml"
     sources.write_text(
@@ -58,7 +60,9 @@ def test_a_label_outside_the_folders_of_labels_is_refused(tmp_path: Path) -> Non
     (root / "extra").mkdir()
     (root / "extra" / "q.txt").write_text(GOOD)
     draw(root / "extra" / "q.jpg", seed=3)
-    with pytest.raises(LabelError, match=r"extra/q\.txt: is a label outside the folders `labels`"):
+    with pytest.raises(
+        LabelError, match=r"extra/q\.txt: is a label file outside the folders `labels`"
+    ):
         run(tmp_path / "out", root, unlabelled="empty")
 
 
@@ -92,7 +96,7 @@ def test_a_class_that_cannot_be_written_is_refused_by_a_dry_run_too(
     root = yolo(tmp_path / "set", {"a": GOOD}, classes="")
     (root / "data.yaml").write_text(f"names: [{json.dumps(name)}]\n")
     for dry_run in (True, False):
-        with pytest.raises(LabelError, match="a class is one line"):
+        with pytest.raises(LabelError, match="a class name is one line"):
             normalise(config_of(root), tmp_path / "out", dry_run=dry_run)
     assert not (tmp_path / "out").exists()
     source = tmp_path / "sources.yaml"
@@ -106,10 +110,10 @@ def test_an_image_in_two_lists_of_voc_is_refused(tmp_path: Path) -> None:
     lists.mkdir(parents=True)
     (lists / "train.txt").write_text("a\n")
     (lists / "val.txt").write_text("b\na\n")
-    with pytest.raises(LabelError, match=r"val\.txt: .*a\.jpg is in valid and in train"):
+    with pytest.raises(LabelError, match=r"val\.txt: .*a\.jpg is listed in both valid and train"):
         run(tmp_path / "out", root)
     (lists / "val.txt").write_text("b\n")
-    made = run(tmp_path / "out", root).made
+    made = run(tmp_path / "out", root).images
     assert [(one.path.name, one.split) for one in made.images] == [
         ("a.jpg", "train"),
         ("b.jpg", "valid"),
@@ -148,10 +152,10 @@ def test_a_label_of_an_image_that_is_a_dead_link_has_no_image(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("set/labels/s.json", "lies in the source"),
-        ("set/labels/a.txt", "lies in the source"),
-        ("letter.txt", "exists and is no report"),
-        ("labels.json", "exists and is no report"),
+        ("set/labels/s.json", "is inside the source"),
+        ("set/labels/a.txt", "is inside the source"),
+        ("letter.txt", "exists and is not a report"),
+        ("labels.json", "exists and is not a report"),
     ],
 )
 def test_a_report_never_takes_the_place_of_anything_else(

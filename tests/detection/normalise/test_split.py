@@ -89,7 +89,7 @@ def test_what_the_shares_leave_over_is_the_test_split(tmp_path: Path) -> None:
 def test_splits_of_the_sources_stay_and_a_group_in_two_of_them_is_warned_of(tmp_path: Path) -> None:
     root = yolo(tmp_path / "set", {"train/m1_a": GOOD, "valid/m1_b": GOOD, "valid/m2_a": GOOD})
     report = run(tmp_path / "out", root, group_by=r"m\d", classes=["car"])
-    assert [one.split for one in report.made.images] == ["train", "valid", "valid"]
+    assert [one.split for one in report.images.images] == ["train", "valid", "valid"]
     assert [
         "1 group with images in more than one split (first m1)" in w for w in report.warnings
     ] == [True]
@@ -111,7 +111,7 @@ def test_the_split_that_a_source_is_given_holds_and_the_others_are_dealt_out(
         "sources: [{path: ours}, {path: theirs, split: test}]\n"
         "classes: [car]\nsplit: {train: .8, valid: .2}\n",
     )
-    made = normalise(config, tmp_path / "out").made
+    made = normalise(config, tmp_path / "out").images
     split = {one.path.stem: one.split for one in made.images}
     assert [split[f"b{k}"] for k in range(4)] == ["test"] * 4
     assert Counter(split[f"a{k}"] for k in range(10)) == {"train": 8, "valid": 2}
@@ -126,7 +126,7 @@ def test_images_of_the_group_of_one_whose_split_holds_go_with_it(tmp_path: Path)
         "classes: [car]\nsplit: {train: .5, valid: .5}\ngroup_by: m\\d\n",
     )
     report = normalise(config, tmp_path / "out")
-    split = {one.path.stem: one.split for one in report.made.images}
+    split = {one.path.stem: one.split for one in report.images.images}
     assert {name for name, of_name in split.items() if of_name == "test"} == {
         *("m3_0", "m3_1", "m3_x")
     }
@@ -145,7 +145,7 @@ def test_a_group_in_two_splits_that_hold_is_warned_of_with_a_remedy_that_helps(
     )
     [warning] = normalise(config, tmp_path / "out").warnings
     assert "(first m1)" in warning
-    assert "give the sources that share a group one split" in warning
+    assert "give the sources that share a group the same split" in warning
 
 
 def test_of_two_splits_given_to_an_image_the_first_holds_and_is_said(tmp_path: Path) -> None:
@@ -155,5 +155,5 @@ def test_of_two_splits_given_to_an_image_the_first_holds_and_is_said(tmp_path: P
         "sources: [{path: one}, {path: one, split: test}, {path: one, split: train}]\n",
     )
     report = normalise(config, tmp_path / "out")
-    assert [one.split for one in report.made.images] == ["test"]
+    assert [one.split for one in report.images.images] == ["test"]
     assert [found(report, k).get("image in two splits", 0) for k in range(3)] == [0, 0, 1]

@@ -114,7 +114,7 @@ def test_of_an_object_pasted_without_poisson_every_pixel_is_its_own(blending: Bl
 
 
 def test_a_paste_over_the_edge_is_refused() -> None:
-    with pytest.raises(PlayheadError, match="reaches out"):
+    with pytest.raises(PlayheadError, match="extends past"):
         paste(_noise(0), _cutout(), (101, 0), "none")
 
 

@@ -201,7 +201,7 @@ def test_backgrounds_alone_show_no_object(source: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "out" / "images").iterdir():
         assert _reds(np.asarray(Image.open(path))) == 0
     assert done.boxes == {"car": 0, "plate": 0}
-    assert "6 of 6 images are background alone" in done.notes
+    assert "6 of 6 images are background without objects" in done.notes
 
 
 def test_backgrounds_that_are_not_cleaned_keep_their_labels(source: Path, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_set_split_without_train_asks_for_a_split(tmp_path: Path) -> None:
 
 def test_a_set_without_boxes_is_refused(tmp_path: Path) -> None:
     source = _write_set(tmp_path / "set", {"a": [], "b": []})
-    with pytest.raises(LabelError, match="no box"):
+    with pytest.raises(LabelError, match="none of its 2 images has a box"):
         synthesise(source, tmp_path / "out", count=1)
     assert not (tmp_path / "out").exists()
 
@@ -287,7 +287,7 @@ def test_where_objects_leave_no_background_another_folder_is_asked_for(tmp_path:
 
 def test_a_folder_without_images_is_no_backgrounds(source: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LabelError, match="holds no images"):
+    with pytest.raises(LabelError, match="has no images"):
         synthesise(source, tmp_path / "out", count=1, backgrounds=tmp_path / "empty")
 
 
@@ -335,7 +335,7 @@ def test_another_set_does_not_go_into_the_same_folder(source: Path, tmp_path: Pa
 def test_a_folder_of_something_else_is_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "letter.txt").write_text("dear")
-    with pytest.raises(ConfigError, match="something other than a synthesis"):
+    with pytest.raises(ConfigError, match="is not a synthesis"):
         synthesise(source, tmp_path / "out", count=1)
 
 
@@ -346,7 +346,7 @@ def test_a_folder_in_the_set_around_it_or_in_the_backgrounds_is_refused(
 ) -> None:
     _write_image(tmp_path / "lawns" / "0.png", [], 3)
     before = _sums(tmp_path)
-    with pytest.raises(ConfigError, match="in the set or the backgrounds, or around"):
+    with pytest.raises(ConfigError, match="is inside the set or the backgrounds, or contains"):
         synthesise(tmp_path / named, tmp_path / place, count=1, backgrounds=tmp_path / "lawns")
     assert _sums(tmp_path) == before
 
@@ -367,14 +367,14 @@ def test_what_would_fade_into_snow_is_counted_and_recorded_as_feather(
         )
         rows = [row for one in _record(done.out)["images"].values() for row in one["pasted"]]
         assert {row["blending"] for row in rows} == {word}
-        faded = f"{len(rows)} pastes would have faded under poisson and got a feather"
+        faded = f"{len(rows)} pastes were feathered, since poisson blending would have faded them"
         assert (faded in done.notes) == (word == "feather")
 
 
 def test_a_damaged_record_is_refused(source: Path, tmp_path: Path) -> None:
     synthesise(source, tmp_path / "out", count=1)
     (tmp_path / "out" / "synthesis.json").write_text("{}")
-    with pytest.raises(ConfigError, match="no record of a synthesis"):
+    with pytest.raises(ConfigError, match="not a record of a synthesis"):
         synthesise(source, tmp_path / "out", count=1)
 
 

@@ -1,5 +1,5 @@
-"""Labelled images: boxes in still images. `read` and `write` are the way in and out.
+"""Boxes in still images: label formats. Start with `read` and `write`.
 
-`layout` tells what a folder holds, `yolo`, `voc`, `coco` and `csv` parse one format each, `pairing`
-matches labels to image files and predictions to the ground truth.
+`layout` detects what a folder contains, `yolo`, `voc`, `coco` and `csv` parse one format each, and
+`pairing` matches labels to image files and predictions to the ground truth.
 """

@@ -1,6 +1,6 @@
-"""CSV of boxes: `image,label,score,x1,y1,x2,y2`, as competitions ask for it.
+"""CSV of boxes: `image,label,score,x1,y1,x2,y2`, a common format of competitions.
 
-Corners are pixels of the displayed image. A row with an image alone means that it has no objects.
+Corners are pixels of the displayed image. A row with only an image means that it has no objects.
 """
 
 import csv
@@ -39,7 +39,7 @@ def parse(path: Path, report: Report) -> ParsedLabels:
     for where, cells in csv_rows(path, _REQUIRED, ("score",)):
         name = cells.pop("image").replace("\\", "/")
         if not name:
-            raise LabelError(f"{where}: names no image")
+            raise LabelError(f"{where}: the image column is empty; give the image's file name")
         of_image = boxes.setdefault(name, [])
         if any(cells.values()):
             of_image.append(_parse_row(int(where.rpartition(" ")[2]), cells, where, report))
@@ -56,7 +56,7 @@ def parse(path: Path, report: Report) -> ParsedLabels:
     return ParsedLabels(None, images)
 
 
-def _parse_row(place: int, cells: dict[str, str], where: str, report: Report) -> ParsedBox | None:
+def _parse_row(line: int, cells: dict[str, str], where: str, report: Report) -> ParsedBox | None:
     if not cells["label"]:
         report(Problem.UNKNOWN_CLASS, where, "has a box without a label")
         return None
@@ -65,17 +65,23 @@ def _parse_row(place: int, cells: dict[str, str], where: str, report: Report) ->
     if numbers is None:
         return None
     x1, y1, x2, y2, score = numbers
-    given = score if cells.get("score") else None
-    return checked_box(place, cells["label"], (x1, y1, x2, y2), given, where=where, report=report)
+    return checked_box(
+        line,
+        cells["label"],
+        (x1, y1, x2, y2),
+        score if cells.get("score") else None,
+        where=where,
+        report=report,
+    )
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raise LabelError for a name with spaces around it, which a CSV cannot hold."""
+    """Raise LabelError for a name with leading or trailing spaces, which a CSV cannot represent."""
     for name in names:
         if name != name.strip():
             raise LabelError(
-                f"{name!r}: a CSV holds names without spaces around them; rename it, or choose "
-                "another format"
+                f"{name!r}: has leading or trailing spaces, which a CSV cannot represent; rename "
+                "it, or choose another format"
             )
 
 

@@ -1,9 +1,9 @@
-"""Layout: which files of a folder are labels, in which format, of which images, in which split.
+"""Layout: which files of a folder are labels, in which format, for which images, in which split.
 
-Understood without any option are the layouts that tools export: `train/images` with `train/labels`,
+Detected without options are the layouts that tools export: `train/images` with `train/labels`,
 `images/train` with `labels/train`, a `data.yaml` of YOLO with its lists of folders or files, COCO's
 `annotations/instances_train.json` with `train/`, `train2017/` or `images/train/`, and VOC's
-`JPEGImages`, `Annotations` and `ImageSets/Main`. What could be read in two ways is refused.
+`JPEGImages`, `Annotations` and `ImageSets/Main`. An ambiguous layout is refused.
 """
 
 import os
@@ -44,7 +44,7 @@ _OTHER_TEXTS = frozenset(
         *("autosplit_train.txt", "autosplit_val.txt", "autosplit_test.txt"),
     }
 )
-"""Texts that often lie beside labels and are none, unless an image has the same name."""
+"""Text files that often lie beside labels; they are labels only if an image has the same name."""
 _YAML_SPLITS = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
 _VOC_SPLITS = {"train": "train", "val": "valid", "test": "test"}
 
@@ -53,8 +53,8 @@ _VOC_SPLITS = {"train": "train", "val": "valid", "test": "test"}
 class LabelLayout:
     """The label files of a source.
 
-    folder: that names are relative to; files: of labels, all in one format
-    images: the images that they can be of; data_yaml: the one that was named, if one was
+    folder: that names are relative to; files: label files, all in one format
+    images: the images that they may belong to; data_yaml: the given `data.yaml`, if any
     """
 
     format: str
@@ -72,15 +72,15 @@ def find_layout(
     index: ImageIndex | None = None,
     without: Path | None = None,
 ) -> LabelLayout:
-    """What a file or a folder of labels holds.
+    """Detect the label files and the images of a file or folder.
 
     images: the folder of the images, by default beside the labels; index: the images themselves
-    without: a folder whose images are passed over
-    Raises LabelError for a path without labels, labels of several formats, or a folder that cannot
+    without: a folder whose images are ignored
+    Raises LabelError for a path without labels, labels in several formats, or a folder that cannot
     be listed.
     """
     if not path.exists():
-        raise LabelError(f"{path}: there is no such file or folder")
+        raise LabelError(f"{path}: no such file or folder; give the labels' path")
     data_yaml = None
     if path.is_file() and path.suffix.lower() in (".yaml", ".yml"):
         path, format, data_yaml = path.parent, "yolo", path
@@ -103,17 +103,19 @@ def find_layout(
         case "coco":
             documents = _of_suffix(files, ".json")
             instances = [file for file in documents if file.stem.startswith("instances")]
-            files = instances or documents  # beside these lie captions and keypoints of the same
+            files = instances or documents  # the others are captions and keypoints
         case "csv":
             tables = (path / SUBMISSION, path / _BOXES)
             files = [next((table for table in tables if table.is_file()), tables[0])]
         case _:
-            raise LabelError(f"{path}: {format!r} is no format; known are {', '.join(FORMATS)}")
+            raise LabelError(
+                f"{path}: unknown label format {format!r}; choose from {', '.join(FORMATS)}"
+            )
     return LabelLayout(format, path, files, index, data_yaml)
 
 
 def _format_by_name(path: Path) -> str:
-    """The format of a file by its suffix, of a folder by a table in it; auto for other folders."""
+    """The format by a file's suffix or a folder's manifest or CSV; auto for other folders."""
     if path.is_dir():
         known = ((MANIFEST, "manifest"), (SUBMISSION, "csv"))
         return next((format for name, format in known if (path / name).is_file()), "auto")
@@ -128,21 +130,22 @@ def _format_by_name(path: Path) -> str:
             header = read_text(path).partition("\n")[0]
             return "manifest" if "labels" in {cell.strip() for cell in header.split(",")} else "csv"
     raise LabelError(
-        f"{path}: {path.suffix!r} is the suffix of no format; known are {', '.join(FORMATS)}"
+        f"{path}: no label format has the suffix {path.suffix!r}; known formats are "
+        f"{', '.join(FORMATS)}"
     )
 
 
 def _format_of_folder(folder: Path, files: Sequence[Path], index: ImageIndex) -> str:
-    """YOLO or VOC, else COCO, else CSV; LabelError for both of the former, and for no labels."""
+    """YOLO or VOC, else COCO, else CSV; LabelError for YOLO with VOC, and for no labels."""
     annotations, documents = _of_suffix(files, ".xml"), _of_suffix(files, ".json")
     texts = _yolo_files(folder, files, index)
-    if annotations or documents:  # beside those a text without an image is a note
+    if annotations or documents:  # then a text file without an image is a note, not labels
         texts = [text for text in texts if index.find(_name(text, folder))]
     if texts and annotations:
         raise LabelError(
-            f"{folder}: has labels of YOLO ({len(texts)}, the first is {texts[0].name}) and of VOC "
-            f"({len(annotations)}, the first is {annotations[0].name}); give the folder of one of "
-            "them, or name the `format` of each source of `normalise` in a file of sources"
+            f"{folder}: has both YOLO labels ({len(texts)}, first {texts[0].name}) and VOC labels "
+            f"({len(annotations)}, first {annotations[0].name}); give the folder of one format, or "
+            "set the `format` of each source in a YAML file for `normalise`"
         )
     if texts or annotations:
         return "yolo" if texts else "voc"
@@ -153,13 +156,13 @@ def _format_of_folder(folder: Path, files: Sequence[Path], index: ImageIndex) ->
     if yolo.read_classes([folder]) is not None:
         return "yolo"
     raise LabelError(
-        f"{folder}: holds no labels of images; looked for {MANIFEST}, {SUBMISSION}, {_BOXES}, "
-        "label files of YOLO (.txt), of VOC (.xml) and documents of COCO (.json)"
+        f"{folder}: has no labels; needs {MANIFEST}, {SUBMISSION}, {_BOXES}, YOLO files (.txt), "
+        "VOC files (.xml) or COCO documents (.json)"
     )
 
 
 def _yolo_files(folder: Path, files: Sequence[Path], index: ImageIndex) -> list[Path]:
-    """The label files of YOLO: those in folders `labels`, or all texts where there is none."""
+    """The YOLO label files: those in folders `labels`, or all text files if there are none."""
     texts = [
         file
         for file in _of_suffix(files, ".txt")
@@ -173,21 +176,21 @@ def _yolo_files(folder: Path, files: Sequence[Path], index: ImageIndex) -> list[
     for file in set(texts).difference(inner):
         if index.find(_name(file, folder)):
             raise LabelError(
-                f"{file}: is a label outside the folders `labels`; move it into one, or make its "
-                "folder a source of its own"
+                f"{file}: is a label file outside the folders `labels`; move it into one, or make "
+                "its folder a separate source"
             )
     return inner
 
 
 def walk(root: Path) -> list[Path]:
-    """The files under a folder, sorted; hidden ones are left out, links to folders followed once.
+    """The files under a folder, sorted; skips hidden ones, follows each linked folder once.
 
     Raises LabelError for a folder that cannot be listed.
     """
 
     def refuse(error: OSError) -> None:
         raise LabelError(
-            f"{error.filename}: cannot be listed: {error.strerror}; allow reading it, or move it "
+            f"{error.filename}: cannot be listed: {error.strerror}; make it readable, or move it "
             "out"
         )
 
@@ -195,7 +198,7 @@ def walk(root: Path) -> list[Path]:
     seen = set(root.resolve().parents)
     for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
         real = Path(folder).resolve()
-        if real in seen:  # a link back
+        if real in seen:  # a link to a parent
             folders.clear()
             continue
         seen.add(real)
@@ -207,25 +210,25 @@ def walk(root: Path) -> list[Path]:
 
 
 def image_files(root: Path) -> list[Path]:
-    """The image files under a folder, sorted; hidden ones are left out."""
+    """The image files under a folder, sorted; skips hidden ones."""
     return [path for path in walk(root) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
 
 
 def find_images(path: Path, images: Path | None, without: Path | None = None) -> ImageIndex:
-    """The images that labels in `path` can be of: those in `images`, or else beside the labels.
+    """The images that labels in `path` may belong to: in `images`, or else beside the labels.
 
-    Beside them is in the same folder; where that holds none, in `images` or `JPEGImages` next to
-    it, or in the folder above one that is called `labels` or `annotations`.
-    without: a folder whose images are passed over
+    Beside the labels means the same folder; if that has no images, `images` or `JPEGImages` next to
+    it, or the parent of a folder called `labels` or `annotations`.
+    without: a folder whose images are ignored
     """
     if images is not None and not images.is_dir():
-        raise LabelError(f"{images}: is no folder; name the one that holds the images")
+        raise LabelError(f"{images}: is not a folder; give the folder of the images")
     folder = images or (path if path.is_dir() else path.parent)
     files = image_files(folder)
     if not files and images is None:
         above = folder.absolute().parent
         beside = (above / name for name in ("images", "JPEGImages"))
-        other = next((place for place in beside if place.is_dir()), None)
+        other = next((path for path in beside if path.is_dir()), None)
         if other is None and folder.absolute().name.lower() in {"labels", "annotations"}:
             other = above
         if other is not None:
@@ -238,14 +241,15 @@ def find_images(path: Path, images: Path | None, without: Path | None = None) ->
 def listed_splits(layout: LabelLayout) -> dict[Path, str]:
     """The split of each image that a `data.yaml` or a list in `ImageSets/Main` names.
 
-    Raises LabelError for an image in two splits, or a list that cannot be used.
+    Raises LabelError for an image in two splits, or an invalid list.
     """
     splits: dict[Path, str] = {}
     for where, split, paths in _lists(layout):
         for path in paths:
             if splits.setdefault(path, split) != split:
                 raise LabelError(
-                    f"{where}: {path} is in {split} and in {splits[path]}; an image is in one split"
+                    f"{where}: {path} is listed in both {split} and {splits[path]}; keep it in one "
+                    "of them"
                 )
     return splits
 
@@ -276,8 +280,8 @@ def _yaml_images(
 ) -> Sequence[Path]:
     """The images of an entry of `data.yaml`: a folder, or a list of files.
 
-    It is relative to `path`, or else to the file; Roboflow writes `../train/images` for a folder
-    beside the file.
+    Relative to `path`, or else to the file; Roboflow writes `../train/images` for a folder beside
+    the file.
     """
     if not isinstance(entry, str):
         raise LabelError(f"{where}: needs a folder or a list of files, got {entry!r:.60}")
@@ -285,41 +289,41 @@ def _yaml_images(
     bases = [root / text for text in (document.get("path"), ".") if isinstance(text, str)]
     plain = entry.replace("\\", "/")
     texts = (plain, re.sub(r"^(\.\./)+", "", plain))
-    places = [_normal(base / text) for base in bases for text in texts]
-    existing = [place for place in places if place.exists()]
-    place = next((place for place in existing if place.is_relative_to(root)), None)
-    if place is None and existing:
+    candidates = [_normal(base / text) for base in bases for text in texts]
+    existing = [path for path in candidates if path.exists()]
+    listed = next((path for path in existing if path.is_relative_to(root)), None)
+    if listed is None and existing:
         raise LabelError(
-            f"{where}: {entry} lies outside {root}; put {data_yaml.name} into the folder that "
-            "holds the images and the labels"
+            f"{where}: {entry} lies outside {root}; move {data_yaml.name} to the folder that "
+            "contains the images and the labels"
         )
-    if place is None:
+    if listed is None:
         elsewhere = index.root is None or not index.root.absolute().is_relative_to(root)
-        if elsewhere or where.endswith(": test"):  # which exports name without having one
+        if elsewhere or where.endswith(": test"):  # exports often list a test folder they lack
             return []
         raise LabelError(f"{where}: there is no {entry} under {root}; correct it, or remove it")
-    if place.is_file():
-        return _listed(place, index)
-    return [path for path in index.paths if _normal(path).is_relative_to(place)]
+    if listed.is_file():
+        return _listed(listed, index)
+    return [path for path in index.paths if _normal(path).is_relative_to(listed)]
 
 
 def _listed(file: Path, index: ImageIndex) -> list[Path]:
-    """The images that a list names, one a line; images that are not there are passed over."""
+    """The images in a list, one a line; missing images are ignored."""
     listed = []
     text = read_text(file) if file.stat().st_size else ""
     for number, line in enumerate(text.split("\n"), start=1):
-        found = index.find(line.strip()) if line.strip() else []
-        if len(found) > 1:
-            names = ", ".join(map(str, found[:3]))
+        matches = index.find(line.strip()) if line.strip() else []
+        if len(matches) > 1:
+            names = ", ".join(map(str, matches[:3]))
             raise LabelError(
-                f"{file}: line {number}: {line.strip()} can be {names}; add its folder"
+                f"{file}: line {number}: {line.strip()} matches {names}; add the image's folder"
             )
-        listed += found
+        listed += matches
     return listed
 
 
 def _normal(path: Path) -> Path:
-    """An absolute path without `..`; links stay, since images often lie on another disk."""
+    """An absolute path without `..`; links are kept, since images are often on another disk."""
     return Path(os.path.normpath(path.absolute()))
 
 

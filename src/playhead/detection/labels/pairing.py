@@ -1,8 +1,7 @@
-"""Pairing: labels with the image files they are of, and predictions with the ground truth.
+"""Pairing: labels with image files, and predictions with the ground truth.
 
-Names are compared from their end: of the images with the same file name the one that shares most
-folders with a name is meant, without the folders `images` and `labels`. Where several share as
-many, the name is ambiguous.
+Names are compared from the end: of the images with the same file name, the one that shares most
+folders with the name matches (folders `images` and `labels` are ignored). A tie is ambiguous.
 """
 
 from collections import defaultdict
@@ -29,7 +28,7 @@ __all__ = ["ImageIndex", "pair"]
 
 
 class _Key(NamedTuple):
-    """A name in the parts that are compared; own: those behind the last folder `images`."""
+    """The compared parts of a name; own: the parts after the last folder `images`."""
 
     parts: tuple[str, ...]
     own: tuple[str, ...]
@@ -38,9 +37,9 @@ class _Key(NamedTuple):
 
 
 class ImageIndex:
-    """The images of a set, found by the names that label files give them.
+    """The images of a set, searched by the names in label files.
 
-    paths: of the images; root: the folder that names are relative to, none for whole paths
+    paths: of the images; root: the folder that names are relative to, None for whole paths
     """
 
     def __init__(self, paths: Iterable[Path], root: Path | None = None) -> None:
@@ -53,9 +52,9 @@ class ImageIndex:
             self._by_stem[key.parts[-1:]].append((key, path))
 
     def find(self, name: str, split: str | None = None) -> list[Path]:
-        """The images that a label can be of: one at best, none, or several.
+        """The images that match a label's name: ideally one, or none, or several.
 
-        split: that the label is in, by default by its folders; images in another do not match.
+        split: of the label, by default from its folders; images in another split do not match.
         """
         key = _key(Path(name))
         split = split or key.split
@@ -64,35 +63,35 @@ class ImageIndex:
         )
 
     def find_whole(self, name: str) -> Path | None:
-        """The image whose path ends in `name`, or in what stands behind its folder `images`.
+        """The image whose path ends in `name`, or in the part of it after a folder `images`.
 
-        Raises LabelError where that could be several.
+        Raises LabelError if several match.
         """
         path = Path(name)
         for whole in (path.absolute(), path.resolve() if path.is_absolute() else path):
             if whole in self._exact:
                 return self._exact[whole]
         key = _key(path)
-        found = self._nearest(
+        matches = self._nearest(
             key,
             lambda other, shared: shared >= len(key.own) and key.suffix in ("", other.suffix),
         )
-        if len(found) > 1:
-            names = ", ".join(map(str, found[:3]))
-            raise LabelError(f"{name}: can be {names}; name the image with its folder")
-        return found[0] if found else None
+        if len(matches) > 1:
+            names = ", ".join(map(str, matches[:3]))
+            raise LabelError(f"{name}: matches {names}; add the image's folder to the name")
+        return matches[0] if matches else None
 
     def _nearest(self, key: _Key, fits: Callable[[_Key, int], bool]) -> list[Path]:
-        """Of the images that fit those that share most with a name from its end."""
-        best, found = (0, False, False), list[Path]()
+        """Of the images that fit, those that share most of the name, from the end."""
+        best, nearest = (0, False, False), list[Path]()
         for other, path in self._by_stem.get(key.parts[-1:], ()):
             pairs = zip(reversed(key.parts), reversed(other.parts), strict=False)
             shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
             rank = (shared, other.own == key.own, other.suffix == key.suffix)
             if fits(other, shared) and rank >= best:
-                found = [path] if rank > best else [*found, path]
+                nearest = [path] if rank > best else [*nearest, path]
                 best = rank
-        return found
+        return nearest
 
 
 def _key(path: Path) -> _Key:
@@ -108,20 +107,20 @@ def _key(path: Path) -> _Key:
 def pair(truth: ImageSet, predictions: ImageSet, *, ignore_classes: bool = False) -> ImageSet:
     """The predictions in the order of the truth's images and classes, with its paths and sizes.
 
-    An image that the predictions do not name has no boxes.
-    ignore_classes: leave out classes that the truth does not have, instead of refusing them.
-    Raises LabelError for predictions of an image or a class that the truth does not have, of an
-    image of another size, or twice of one image.
+    An image without predictions has no boxes.
+    ignore_classes: drop classes that the truth does not have, instead of raising
+    Raises LabelError for predictions of an image or a class that the truth does not have, of
+    another image size, or for one image twice.
     """
     numbers = {name: number for number, name in enumerate(truth.classes)}
     used = [name for name, count in predictions.count().items() if count]
     unknown = [name for name in used if name not in numbers]
     if unknown and not ignore_classes:
         raise LabelError(
-            f"the predictions have boxes of {', '.join(unknown)}; the truth has "
+            f"the predictions have boxes of {', '.join(unknown)}, but the ground truth only has "
             f"{', '.join(truth.classes)}"
         )
-    # One more, so that a set without classes has something to index.
+    # The extra -1 lets a set without classes be indexed.
     new: NDArray[np.int32] = np.array(
         [*(numbers.get(name, -1) for name in predictions.classes), -1], np.int32
     )
@@ -132,21 +131,22 @@ def pair(truth: ImageSet, predictions: ImageSet, *, ignore_classes: bool = False
         path = index.find_whole(str(image.path))
         if path is None:
             raise LabelError(
-                f"{image.path}: the predictions are of an image that the truth does not have"
+                f"{image.path}: the predictions list this image, but the ground truth does not; "
+                "compare sets with the same images"
             )
         if predicted.setdefault(path, image) is not image:
-            raise LabelError(f"{image.path}: the predictions name {path} twice")
+            raise LabelError(f"{image.path}: the predictions list {path} twice; keep one of them")
         if all(image.size) and all(sizes[path]) and image.size != sizes[path]:
             raise LabelError(
-                f"{image.path}: the predictions are of {image.size[0]}x{image.size[1]} pixels, the "
-                f"image has {sizes[path][0]}x{sizes[path][1]}; predict on the image itself"
+                f"{image.path}: the predictions are for {image.size[0]}x{image.size[1]} pixels, "
+                f"but the image has {sizes[path][0]}x{sizes[path][1]}; predict on the original"
             )
     empty = (np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32))
     images = []
     for true in truth.images:
-        image_of = predicted.get(true.path)
+        match = predicted.get(true.path)
         boxes, labels, scores = (
-            empty if image_of is None else (image_of.boxes, image_of.labels, image_of.scores)
+            empty if match is None else (match.boxes, match.labels, match.scores)
         )
         labels = new[labels]
         known = labels >= 0

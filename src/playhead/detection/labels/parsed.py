@@ -1,7 +1,7 @@
-"""Parsed labels: what label files contain, before they are matched to image files.
+"""Parsed labels: the content of label files, before they are matched to image files.
 
-A parser passes each problem to a `Report` and continues where it can. Strict reading gives it
-`refuse`, which raises at the first one; `detection normalise` counts them.
+A parser passes each problem to a `Report` and continues if it can. Strict reading passes `refuse`,
+which raises at the first problem; `detection normalise` counts them.
 """
 
 import math
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Problem(StrEnum):
-    """What a parser can find wrong, as a report names it."""
+    """The problems of a parser, as named in reports."""
 
     CROWD = "crowd annotation"
     POLYGON = "polygon"
@@ -44,24 +44,24 @@ class Problem(StrEnum):
 
 
 Report = Callable[[Problem, str, str], None]
-"""Takes a problem, its place (`file: line 3`), and what was given and is needed."""
+"""Takes a problem, its position (`file: line 3`), and what was given and is needed."""
 
 
 def refuse(problem: Problem, where: str, what: str) -> None:
-    """The report of strict reading: LabelError for every problem but a crowd annotation."""
+    """The report of strict reading: LabelError for every problem except a crowd annotation."""
     if problem is not Problem.CROWD:
         raise LabelError(f"{where}: {what}")
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedBox:
-    """A box as a file has it.
+    """A box as in the file.
 
-    place: number of its line, object or annotation; label: number or name of its class
-    corners: x1, y1, x2, y2; score: None where the file has none
+    index: number of its line, object or annotation; label: number or name of its class
+    corners: x1, y1, x2, y2; score: None if the file has none
     """
 
-    place: int
+    index: int
     label: int | str
     corners: tuple[float, float, float, float]
     score: float | None = None
@@ -69,12 +69,12 @@ class ParsedBox:
 
 @dataclass(frozen=True, slots=True)
 class ParsedImage:
-    """What one file says about one image.
+    """The labels of one image in one file.
 
     name: path of the image under the root of the source, with or without its suffix
-    unit: what `ParsedBox.place` counts; size: (width, height) as the file declares it
-    fractions: the corners are fractions of the sides of the image, not pixels
-    path: the image file, where the labels name it; broken: some boxes could not be parsed
+    unit: what `ParsedBox.index` counts; size: (width, height) as declared in the file
+    fractions: the corners are fractions of the image's sides, not pixels
+    path: the image file, if the labels give it; broken: some boxes could not be parsed
     """
 
     name: str
@@ -89,16 +89,16 @@ class ParsedImage:
     broken: bool = False
 
     def where(self, box: ParsedBox) -> str:
-        """The place of a box, as `file: line 3`."""
-        return f"{self.file}: {self.unit} {box.place}"
+        """The position of a box, as `file: line 3`."""
+        return f"{self.file}: {self.unit} {box.index}"
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedLabels:
     """All labels of a source.
 
-    classes: None where labels are numbers that nothing names
-    splits: of image files, where lists name them; these override the `split` of an image
+    classes: None if labels are numbers without names
+    splits: of image files in split lists; these override the `split` of an image
     """
 
     classes: tuple[str, ...] | None
@@ -107,7 +107,7 @@ class ParsedLabels:
 
 
 def label_lines(path: Path, report: Report) -> list[tuple[int, str]] | None:
-    """The lines of a text file that are not blank, numbered from 1; None for an unreadable file."""
+    """The non-blank lines of a text file, numbered from 1; None if it cannot be read."""
     try:
         text = read_text(path) if path.stat().st_size else ""
     except (OSError, LabelError) as error:
@@ -119,21 +119,21 @@ def label_lines(path: Path, report: Report) -> list[tuple[int, str]] | None:
 
 
 def finite_numbers(values: Iterable[Any], where: str, report: Report) -> list[float] | None:
-    """The values as finite numbers; None, with a report, where one is not."""
-    given = list(values)
+    """The values as finite numbers; None, and a report, if one is not."""
+    values = list(values)
     try:
-        numbers = [float(value) for value in given]
+        numbers = [float(value) for value in values]
     except (TypeError, ValueError, OverflowError):
-        report(Problem.NOT_A_NUMBER, where, f"needs numbers, got {_short(given)}")
+        report(Problem.NOT_A_NUMBER, where, f"needs numbers, got {_short(values)}")
         return None
     if not all(map(math.isfinite, numbers)):
-        report(Problem.NOT_FINITE, where, f"needs finite numbers, got {_short(given)}")
+        report(Problem.NOT_FINITE, where, f"needs finite numbers, got {_short(values)}")
         return None
     return numbers
 
 
 def checked_box(
-    place: int,
+    index: int,
     label: int | str,
     corners: tuple[float, float, float, float],
     score: float | None,
@@ -141,13 +141,13 @@ def checked_box(
     where: str,
     report: Report,
 ) -> ParsedBox | None:
-    """The box; None, with a report, where it has no area."""
+    """The box; None, and a report, if it has no area."""
     x1, y1, x2, y2 = corners
     if not (x1 < x2 < math.inf and y1 < y2 < math.inf):
         size = f"{x2 - x1:g} x {y2 - y1:g}"
         report(Problem.NO_AREA, where, f"the box has no area ({size}); remove it")
         return None
-    return ParsedBox(place, label, corners, score)
+    return ParsedBox(index, label, corners, score)
 
 
 def _short(values: Sequence[Any]) -> str:

@@ -1,7 +1,7 @@
-"""Reading labelled images, ground truth or predictions, in any format.
+"""Reading of labelled images, ground truth or predictions, in any format.
 
-`read_image_set` is strict: LabelError names the file and the line of whatever is wrong. `playhead
-detection normalise` repairs what can be repaired; it starts from `parse_labels`.
+`read_image_set` is strict: LabelError names the file and the line of the first problem. `playhead
+detection normalise` repairs labels instead; it starts from `parse_labels`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from playhead.detection.labels.layout import (
     listed_splits,
 )
 from playhead.detection.labels.names import plain_name, split_of, split_of_stem, without_suffix
-from playhead.detection.labels.pairing import ImageIndex, pair
+from playhead.detection.labels.pairing import ImageIndex
 from playhead.detection.labels.parsed import (
     ParsedImage,
     ParsedLabels,
@@ -36,27 +36,26 @@ __all__ = [
     "of_split",
     "parse_labels",
     "read_image_set",
-    "read_pair",
     "refuse_unseen",
 ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnseenImage(LabelledImage):
-    """An image that labels name and whose file is not in the folder of the images.
+    """An image in the labels whose file is not in the image folder.
 
-    Its path is the name in the labels, which pairs it with predictions. Whatever file that leads
-    to, wherever the program was started, does not belong to the set and must not be opened.
+    Its path is the name in the labels, used to pair it with predictions. If a file happens to exist
+    at that path, it does not belong to the set and must not be opened.
     """
 
 
 def refuse_unseen(images: ImageSet, source: Path | str) -> None:
-    """Raise LabelError where labels name images whose files are missing."""
+    """Raise LabelError if files of images are missing."""
     unseen = [image for image in images.images if isinstance(image, UnseenImage)]
     if unseen:
         raise LabelError(
-            f"{source}: {len(unseen)} of {len(images)} images are missing, the first is "
-            f"{unseen[0].path}; put them into the folder of the images"
+            f"{source}: {len(unseen)} of {len(images)} images are missing (first: "
+            f"{unseen[0].path}); add them to the image folder"
         )
 
 
@@ -73,15 +72,15 @@ def read_image_set(
     """Read the labels or predictions in `path`.
 
     path: a set (a folder with `manifest.csv`), a folder of YOLO or VOC labels, a `data.yaml`, a
-    COCO document or list of results, a CSV of boxes, or a folder that holds one of these.
-    split: only the images of this one. classes: all classes, in order.
-    images: the folder of the images; without it they are looked for beside the labels.
-    like: the ground truth that predictions are for: it gives the images and their sizes, and the
-    classes where the predictions name none. ids: the COCO document whose ids results have.
-    crowds: keep those of COCO, as boxes of score 0, which evaluation neither misses nor counts.
-    A size is (0, 0) where neither the labels nor an image file gives it.
-    Raises LabelError naming file and line of whatever is wrong, MediaError for an image whose size
-    is needed and cannot be read.
+    COCO document or list of results, a CSV of boxes, or a folder that contains one of these
+    split: only the images of this split; classes: all classes, in order
+    images: the folder of the images, by default beside the labels
+    like: the ground truth that predictions are for; gives the images and their sizes, and the
+    classes if the predictions do not name them; ids: the COCO document whose ids the results have
+    crowds: keep COCO crowds, as boxes of score 0, which evaluation ignores
+    A size is (0, 0) if neither the labels nor an image file gives it.
+    Raises LabelError with file and line of the first problem, MediaError for an image whose size is
+    needed and cannot be read.
 
     >>> import pathlib, tempfile
     >>> rows = pathlib.Path(tempfile.mkdtemp(), "submission.csv")
@@ -107,35 +106,35 @@ def read_image_set(
             size = still_size(file)
         if image.fractions and size is None:
             raise LabelError(
-                f"{image.file}: there is no image {image.name!r} under {root}; YOLO needs its "
-                "size: give the folder of the images"
+                f"{image.file}: there is no image {image.name!r} under {root}, whose size YOLO "
+                "labels need; give the folder of the images"
             )
         file = file or (images or Path()) / image.name
         first = parsed_of.setdefault(file, image)
         if first is not image:
             raise LabelError(
-                f"{image.file}: has labels of {file}, and so has {first.file}; "
-                "`playhead detection normalise` merges them"
+                f"{image.file} and {first.file} both have labels of {file}; merge them with "
+                "`playhead detection normalise`"
             )
         kind = LabelledImage if seen else UnseenImage
         known = replace(image, path=file, split=labels.splits.get(file, image.split), size=size)
         labelled.append(_image(kind, known, numbers, root if seen else None))
     if layout.format == "yolo" and like is None and (path.is_dir() or path == layout.data_yaml):
-        for file in layout.images.paths:  # one without a label file has no objects
+        for file in layout.images.paths:  # an image without a label file has no objects
             if file not in parsed_of and root is not None:
                 of_file = labels.splits.get(file, split_of(file.relative_to(root)))
                 size = still_size(file)
                 empty = ParsedImage("", file, (), size=size, split=of_file, path=file)
                 labelled.append(_image(LabelledImage, empty, numbers, root))
         labelled.sort(key=lambda labelled_image: labelled_image.path)
-    read = ImageSet(tuple(numbers), tuple(labelled))
-    return read if split is None else of_split(read, split, path)
+    whole = ImageSet(tuple(numbers), tuple(labelled))
+    return whole if split is None else of_split(whole, split, path)
 
 
 def _class_numbers(
     path: Path, labels: ParsedLabels, classes: Sequence[str] | None, like: ImageSet | None
 ) -> dict[str, int]:
-    """The number of each class; LabelError where there are only numbers, or a class twice."""
+    """The number of each class; LabelError if classes have no names, or one is listed twice."""
     names = list(classes or ())
     if not names:
         used = {box.label for image in labels.images for box in image.boxes}
@@ -143,40 +142,42 @@ def _class_numbers(
         names = [*listed, *sorted({name for name in used if isinstance(name, str)} - {*listed})]
         if not names and used:
             raise LabelError(
-                f"{path}: its classes are numbers without names; put a classes.txt beside the "
+                f"{path}: the classes are numbers without names; add a classes.txt beside the "
                 "labels, or name the classes"
             )
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
     if twice is not None:
         raise LabelError(
-            f"{path}: names the class {twice} twice among its {len(names)}; name each once, or let "
-            "`playhead detection normalise` make both numbers one class"
+            f"{path}: lists the class {twice} twice among {len(names)} classes; list it once, or "
+            "merge both numbers with `playhead detection normalise`"
         )
     return {name: number for number, name in enumerate(names)}
 
 
 def _find_file(image: ParsedImage, layout: LabelLayout, *, whole: bool) -> Path | None:
-    """The file of an image, or None; LabelError where it could be several.
+    """The file of an image, or None; LabelError if several match.
 
-    whole: only the image whose path ends in the name, as predictions name it
+    whole: only the image whose path ends in the name, as for predictions
     """
     if image.path is not None:
         return image.path
     if whole:
         return layout.images.find_whole(image.name)
-    found = layout.images.find(image.name, image.split)
-    if len(found) > 1:
-        names = ", ".join(map(str, found[:3]))
-        raise LabelError(f"{image.file}: {image.name!r} can be {names}; keep one, or its folder")
-    return found[0] if found else None
+    matches = layout.images.find(image.name, image.split)
+    if len(matches) > 1:
+        names = ", ".join(map(str, matches[:3]))
+        raise LabelError(
+            f"{image.file}: {image.name!r} matches {names}; keep one of them, or add the folder"
+        )
+    return matches[0] if matches else None
 
 
 def _image(
     kind: type[LabelledImage], image: ParsedImage, numbers: Mapping[str, int], root: Path | None
 ) -> LabelledImage:
-    """The image with its boxes in pixels; LabelError for an unknown class or a score off 0 to 1.
+    """The image with its boxes in pixels; LabelError for an unknown class or an invalid score.
 
-    root: that its file is named relative to, where labels name no group
+    root: folder that the default group, the image's name, is relative to
     """
     file, size = image.path or Path(image.name), image.size or (0, 0)
     labels, scores = [], []
@@ -184,10 +185,10 @@ def _image(
         label = box.label if isinstance(box.label, int) else numbers.get(box.label, -1)
         if not 0 <= label < len(numbers):
             known = ", ".join(f"{number} {name}" for name, number in numbers.items())
-            raise LabelError(f"{image.where(box)}: has the class {box.label!r}; known are {known}")
+            raise LabelError(f"{image.where(box)}: unknown class {box.label!r}; known are {known}")
         score = 1.0 if box.score is None else box.score
         if not 0 <= score <= 1:
-            raise LabelError(f"{image.where(box)}: a score is from 0 to 1, got {score:g}")
+            raise LabelError(f"{image.where(box)}: the score must be from 0 to 1, got {score:g}")
         labels.append(label)
         scores.append(score)
     boxes = np.array([box.corners for box in image.boxes], np.float64).reshape(-1, 4)
@@ -203,36 +204,15 @@ def _image(
     )
 
 
-def read_pair(
-    truth: Path | str,
-    predictions: Path | str,
-    *,
-    split: str | None = None,
-    images: Path | str | None = None,
-) -> tuple[ImageSet, ImageSet]:
-    """Read the ground truth and its predictions, the latter in the order of the former.
-
-    Raises LabelError as `read_image_set` and `pair` do. Predictions may cover the whole set where
-    one `split` is asked for.
-    """
-    whole = read_image_set(truth, images=images, crowds=True)
-    ids = Path(truth) if Path(truth).suffix.lower() == ".json" else None
-    paired = pair(whole, read_image_set(predictions, images=images, like=whole, ids=ids))
-    if split is None:
-        return whole, paired
-    places = [place for place, image in enumerate(whole.images) if image.split == split]
-    return of_split(whole, split, Path(truth)), paired.chosen(places)
-
-
 def of_split(images: ImageSet, split: str, path: Path) -> ImageSet:
-    """The images of one split; LabelError, with the splits of the set, where it has none."""
-    places = [place for place, image in enumerate(images.images) if image.split == split]
-    if not places:
+    """The images of one split; LabelError, listing the splits of the set, if there are none."""
+    indices = [k for k, image in enumerate(images.images) if image.split == split]
+    if not indices:
         known = sorted({image.split for image in images.images if image.split})
         raise LabelError(
-            f"{path}: has no split {split!r}; its images are of {', '.join(known) or 'none'}"
+            f"{path}: has no split {split!r}; its splits are {', '.join(known) or '(none)'}"
         )
-    return images.chosen(places)
+    return images.chosen(indices)
 
 
 def parse_labels(
@@ -243,12 +223,12 @@ def parse_labels(
     ids: coco.Ids | None = None,
     crowds: bool = False,
 ) -> ParsedLabels:
-    """The labels in the files of a layout.
+    """Parse the files of a layout.
 
-    first_pixel: of VOC, 1 as it defines or 0; ids: what the ids in COCO results mean
-    crowds: keep those of COCO, as boxes of score 0
-    Raises LabelError where a file about many images (CSV, JSON, a list of classes or of images) is
-    broken; what is wrong with one image or box goes to `report`.
+    first_pixel: number of the first pixel in VOC, 1 by its definition, or 0
+    ids: the ids in COCO results; crowds: keep COCO crowds, as boxes of score 0
+    Raises LabelError if a file about many images (CSV, JSON, a list of classes or of images) is
+    broken; problems with one image or box go to `report`.
     """
     folder, files = layout.folder, layout.files
     classes: tuple[str, ...] | None = None
@@ -266,12 +246,12 @@ def parse_labels(
         case _:
             documents = []
             for file in files:
-                place = file.relative_to(folder)
-                split = split_of(place) or split_of_stem(file.stem)
+                relative = file.relative_to(folder)
+                split = split_of(relative) or split_of_stem(file.stem)
                 document = coco.parse(file, report, ids, crowds=crowds, split=split)
-                documents.append((place.parent, document))
+                documents.append((relative.parent, document))
             classes = tuple(
-                dict.fromkeys(name for _, one in documents for name in one.classes or ())
+                dict.fromkeys(name for _, document in documents for name in document.classes or ())
             )
             images = [
                 replace(image, name=plain_name(parent / image.name))
@@ -283,8 +263,8 @@ def parse_labels(
 
 def _parse_file(file: Path, folder: Path, report: Report, first_pixel: int = 1) -> ParsedImage:
     """A label file of YOLO or VOC, which describes one image."""
-    place = file.relative_to(folder)
-    name, split = without_suffix(plain_name(place)), split_of(place)
+    relative = file.relative_to(folder)
+    name, split = without_suffix(plain_name(relative)), split_of(relative)
     if file.suffix.lower() == ".txt":
         return yolo.parse_file(file, name, report, split=split)
     return voc.parse_file(file, name, report, first_pixel=first_pixel, split=split)
@@ -301,23 +281,25 @@ def _parse_manifest(path: Path, report: Report, first_pixel: int) -> list[Parsed
         except PlayheadError as error:
             raise LabelError(f"{where}: {error}") from error
         if file is None:
-            raise LabelError(f"{where}: names no image")
+            raise LabelError(f"{where}: the video column is empty; give the image's path")
         if lines.setdefault(file, where) != where:
-            raise LabelError(f"{where}: {cells['video']} stands there twice ({lines[file]})")
+            raise LabelError(
+                f"{where}: {cells['video']} is listed twice ({lines[file]}); remove one row"
+            )
         if not file.is_file():
-            report(Problem.MISSING_IMAGE, where, f"there is no image {cells['video']!r}")
+            report(Problem.MISSING_IMAGE, where, f"image {cells['video']!r} does not exist")
             continue
         if labels is None:
             image = ParsedImage("", path, ())
         elif not labels.is_file():
-            report(Problem.UNREADABLE_LABELS, where, f"there are no labels {cells['labels']!r}")
+            report(Problem.UNREADABLE_LABELS, where, f"label file {cells['labels']!r} is missing")
             image = ParsedImage("", path, (), broken=True)
         elif labels.suffix.lower() in (".txt", ".xml"):
             image = _parse_file(labels, labels.parent, report, first_pixel)
         else:
             raise LabelError(
-                f"{where}: {cells['labels']!r}: an image has a label file of YOLO (.txt) or VOC "
-                "(.xml); a manifest of videos is no set of images"
+                f"{where}: {cells['labels']!r} is not a label file of an image; needs YOLO (.txt) "
+                "or VOC (.xml)"
             )
         images.append(
             replace(

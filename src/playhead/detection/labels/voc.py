@@ -1,8 +1,8 @@
-"""VOC: an XML file an image, its boxes in pixels.
+"""VOC: one XML file an image, boxes in pixels.
 
-Pixels are counted as the development kit of Pascal VOC counts them: the first is 1, and `xmax` and
-`ymax` are the last ones in the box. So x1 is xmin - 1 and x2 is xmax. Tools that count from 0 and
-mean half-open boxes are read with `first_pixel=0`. Truncated and difficult objects are objects.
+Pixels count from 1 as in the Pascal VOC development kit, and `xmax` and `ymax` are inclusive: x1 is
+xmin - 1 and x2 is xmax. Labels with half-open boxes from 0 are read with `first_pixel=0`. Truncated
+and difficult objects are kept.
 """
 
 import re
@@ -26,7 +26,7 @@ __all__ = ["label_text", "parse_file"]
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _MAX_BYTES = 1 << 26
-"""Of a label file, which describes one image."""
+"""Size limit of a label file, which describes one image."""
 
 
 def parse_file(
@@ -34,8 +34,8 @@ def parse_file(
 ) -> ParsedImage:
     """The objects of a file.
 
-    name: of the image, from the path of the label file; the suffix comes from `<filename>`, where
-    that has the same stem
+    name: of the image, from the path of the label file; the suffix comes from `<filename>` if its
+    stem is the same
     """
     try:
         root = _parse_xml(path)
@@ -63,10 +63,10 @@ def parse_file(
 
 
 class _Builder(ElementTree.TreeBuilder):
-    """Refuses a document type, which can hold entities that expand without end."""
+    """Refuses a document type, which can define entities that expand without end."""
 
     def doctype(self, *_: str | None) -> None:
-        raise LabelError("declares a document type, which no label file needs; remove it")
+        raise LabelError("declares a document type, which is not supported; remove it")
 
 
 def _parse_xml(path: Path) -> ElementTree.Element:
@@ -75,7 +75,7 @@ def _parse_xml(path: Path) -> ElementTree.Element:
     if not data:
         raise LabelError("the file is empty; needs <annotation>")
     if len(data) > _MAX_BYTES:
-        raise LabelError(f"longer than {_MAX_BYTES} bytes, no label file is")
+        raise LabelError(f"longer than {_MAX_BYTES} bytes, the limit for a label file")
     root = ElementTree.fromstring(data, ElementTree.XMLParser(target=_Builder()))
     if root.tag != "annotation":
         raise LabelError(f"needs <annotation>, has <{root.tag}>")
@@ -96,8 +96,8 @@ def _parse_object(
         return None
     x1, y1, x2, y2, confidence = numbers
     corners = (x1 - first_pixel, y1 - first_pixel, x2, y2)
-    given = None if score is None else confidence
-    return checked_box(number, name, corners, given, where=where, report=report)
+    kept_score = None if score is None else confidence
+    return checked_box(number, name, corners, kept_score, where=where, report=report)
 
 
 def _size(root: ElementTree.Element) -> tuple[int, int] | None:
@@ -109,7 +109,7 @@ def _size(root: ElementTree.Element) -> tuple[int, int] | None:
 
 
 def label_text(image: LabelledImage, classes: tuple[str, ...], *, scores: bool) -> str:
-    """The XML file of an image; `scores` gives each object a `score`, which VOC does not know."""
+    """The XML file of an image; `scores` adds a `score` to each object, which VOC does not have."""
     width, height = image.size
     lines = [
         "<annotation>",
@@ -131,5 +131,5 @@ def label_text(image: LabelledImage, classes: tuple[str, ...], *, scores: bool) 
 
 def _escaped(text: str) -> str:
     if re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", text):
-        raise LabelError(f"{text!r}: XML cannot hold this name; rename it")
+        raise LabelError(f"{text!r}: has characters that XML cannot represent; rename it")
     return escape(text)

@@ -1,7 +1,7 @@
-"""Writing labelled images, ground truth or predictions, in any format.
+"""Writing of labelled images, ground truth or predictions, in any format.
 
-An image is named by its path relative to a root, so that two of one file name in different folders
-do not clash.
+An image's name is its path relative to a root, so that equal file names in different folders do not
+clash.
 """
 
 import os
@@ -31,13 +31,13 @@ def write_images(
     predictions: bool = False,
     ids: Path | None = None,
 ) -> list[Path]:
-    """Write a set in these formats into the folder `out`, each file whole or not at all.
+    """Write a set in these formats to the folder `out`, each file whole or not at all.
 
     yolo: `labels/<name>.txt` and `classes.txt`; voc: `Annotations/<name>.xml`
     coco: `annotations.coco.json`, or `predictions.coco.json`; csv: `boxes.csv`, or `submission.csv`
     root: the folder that images are named relative to, see `names_of`
-    predictions: scores are written, and COCO is a list of results; with `ids` numbered as there
-    Returns the paths. Raises LabelError for an unknown format, and names that clash.
+    predictions: write scores, and COCO as a list of results, with the ids of the document `ids`
+    Returns the paths. Raises LabelError for an unknown format or names that clash.
     """
     names = names_of([image.path for image in images.images], root)
     written: list[Path] = []
@@ -63,14 +63,14 @@ def write_images(
                 path = out / (SUBMISSION if predictions else "boxes.csv")
                 written.append(_write(path, csv.boxes_text(images, names)))
             case _:
-                raise LabelError(f"{kind!r} is no format of labels; known are {', '.join(KINDS)}")
+                raise LabelError(f"unknown label format {kind!r}; choose from {', '.join(KINDS)}")
     return written
 
 
 def write_set(images: ImageSet, folder: Path) -> Path:
     """Write `labels`, `classes.txt` and `manifest.csv` for images that lie in `folder/images`.
 
-    Returns the manifest. Raises LabelError for no images, or one that lies elsewhere.
+    Returns the manifest. Raises LabelError for no images, or one outside that folder.
     """
     names = names_of([image.path for image in images.images], folder / "images")
     labels = _write_yolo(images, folder, names, False)
@@ -83,11 +83,11 @@ def write_set(images: ImageSet, folder: Path) -> Path:
 
 
 def names_of(paths: Sequence[Path], root: Path | None = None) -> tuple[str, ...]:
-    """The name of each image, in order, no two the same.
+    """A unique name for each image, in order.
 
-    Relative to `root`; without one what stands after the last folder `images`, and where that is no
-    name for each, relative to the folder that holds them all.
-    Raises LabelError for an image outside `root`, or one that stands there twice.
+    Relative to `root`; without one, the path after the last folder `images`, or, if those are not
+    unique, relative to the common folder.
+    Raises LabelError for an image outside `root`, or one that is listed twice.
     """
     if root is not None:
         names = tuple(_relative(path, root) for path in paths)
@@ -101,8 +101,8 @@ def names_of(paths: Sequence[Path], root: Path | None = None) -> tuple[str, ...]
     for path, name in zip(paths, names, strict=True):
         if first.setdefault(name, path) is not path:
             raise LabelError(
-                f"{path} and {first[name]} would both be called {name}; name the folder that "
-                "holds all images, or leave one out"
+                f"{path} and {first[name]} would both be named {name}; give the folder that "
+                "contains all images, or leave one out"
             )
     return names
 
@@ -110,7 +110,7 @@ def names_of(paths: Sequence[Path], root: Path | None = None) -> tuple[str, ...]
 def label_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
     """The name of the label file of each image.
 
-    Raises LabelError where two would share one, as those of `a.jpg` and `a.png`.
+    Raises LabelError if two would share one, such as `a.jpg` and `a.png`.
     """
     first: dict[str, str] = {}
     for name in names:
@@ -124,7 +124,7 @@ def label_names(names: Sequence[str], suffix: str) -> tuple[str, ...]:
 
 
 def is_text(name: str) -> bool:
-    """Whether a name is UTF-8; one of other bytes can stand in a file system and in no file."""
+    """Whether a file name is valid UTF-8, which is needed to write it to a text file."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -136,7 +136,7 @@ def _relative(path: Path, root: Path) -> str:
     for file, folder in ((path, root), (path.resolve(), root.resolve())):
         if file.is_relative_to(folder):
             return file.relative_to(folder).as_posix()
-    raise LabelError(f"{path}: lies outside {root}; name the folder that holds all images")
+    raise LabelError(f"{path}: lies outside {root}; give the folder that contains all images")
 
 
 def _write(path: Path, text: str) -> Path:
@@ -159,7 +159,7 @@ def _write_each(
     names: Sequence[str],
     text_of: Callable[[LabelledImage], str],
 ) -> list[Path]:
-    """Each label file whole or not at all, without waiting for the disk: there are many."""
+    """Write each label file whole or not at all, without fsync, since there are many."""
     texts = [text_of(image) for image in images.images]
     paths = [inside(folder, name) for name in names]
     for path, text in zip(paths, texts, strict=True):
@@ -169,7 +169,7 @@ def _write_each(
             temporary.write_text(text, encoding="utf-8", newline="\n")
             temporary.replace(path)
         except OSError as error:
-            with suppress(OSError):  # where there is no such folder either
+            with suppress(OSError):  # the folder may not exist either
                 temporary.unlink(missing_ok=True)
             raise StorageError(f"{path}: writing failed: {error.strerror or error}") from error
     return paths

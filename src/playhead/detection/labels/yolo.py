@@ -1,7 +1,7 @@
-"""YOLO: a text file an image, each line `class cx cy w h [score]`.
+"""YOLO: one text file an image, each line `class cx cy w h [score]`.
 
 `class` counts from 0 in `classes.txt` or `data.yaml`; the centre and the sides of the box are
-fractions of the sides of the displayed image. A file without lines means an image without objects.
+fractions of the displayed image's sides. An empty file means an image without objects.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ _LARGEST_FRACTION = 1.5
 
 
 def parse_file(path: Path, name: str, report: Report, *, split: str | None = None) -> ParsedImage:
-    """The boxes of a label file as fractions of the sides of the image; name: of the image."""
+    """The boxes of a label file, as fractions of the image's sides; name: of the image."""
     lines = label_lines(path, report)
     parsed = [
         _parse_line(number, line.split(), f"{path}: line {number}", report)
@@ -59,7 +59,7 @@ def _parse_line(number: int, cells: list[str], where: str, report: Report) -> Pa
         return None
     label, *values = values
     if label != int(label) or label < 0:
-        what = f"a class is a whole number from 0, got {cells[0]}"
+        what = f"a class must be an integer from 0, got {cells[0]}"
         report(Problem.UNKNOWN_CLASS, where, what)
         return None
     polygon = len(values) >= 6 and len(values) % 2 == 0
@@ -68,13 +68,13 @@ def _parse_line(number: int, cells: list[str], where: str, report: Report) -> Pa
         return None
     largest = max(map(abs, values if polygon else values[:4]))
     if largest > _LARGEST_FRACTION:
-        what = f"has {largest:g}, not a fraction of a side; YOLO labels in pixels are not read"
+        what = f"{largest:g} is not a fraction of a side; YOLO labels in pixels are not supported"
         report(Problem.IN_PIXELS, where, what)
         return None
     score = None
     if polygon:
         what = f"has a polygon of {len(values) // 2} points, needs 5 columns"
-        report(Problem.POLYGON, where, f"{what}; `detection normalise` makes it a box")
+        report(Problem.POLYGON, where, f"{what}; convert it with `detection normalise`")
         xs, ys = values[::2], values[1::2]
         corners = min(xs), min(ys), max(xs), max(ys)
     else:
@@ -85,12 +85,12 @@ def _parse_line(number: int, cells: list[str], where: str, report: Report) -> Pa
 
 
 def label_text(image: LabelledImage, *, scores: bool) -> str:
-    """The label file of an image, with ten digits a fraction; `scores` adds the sixth column."""
+    """The label file of an image, with ten digits a number; `scores` adds the sixth column."""
     width, height = image.size
     if len(image.boxes) and min(width, height) < 1:
         raise LabelError(
-            f"{image.path}: YOLO needs the size of the image, which is not known; give the "
-            "folder of the images"
+            f"{image.path}: the image size is unknown, and YOLO labels need it; give the folder of "
+            "the images"
         )
     x1, y1, x2, y2 = image.boxes.T
     columns = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
@@ -104,7 +104,7 @@ def label_text(image: LabelledImage, *, scores: bool) -> str:
 def read_classes(folders: Sequence[Path], data_yaml: Path | None = None) -> tuple[str, ...] | None:
     """The classes in `classes.txt`, `obj.names` or `data.yaml` of the first folder that has one.
 
-    data_yaml: read instead of these. None where nothing names classes.
+    data_yaml: read instead of these. Returns None if there is no such file.
     Raises LabelError for a list that is empty or has a gap.
     """
     for folder in folders if data_yaml is None else ():
@@ -123,14 +123,14 @@ def read_classes(folders: Sequence[Path], data_yaml: Path | None = None) -> tupl
         raise LabelError(f"{data_yaml}: needs `names`, a list of classes or a mapping from 0 on")
     for name in names:
         if not isinstance(name, str) or not name:
-            raise LabelError(f"{data_yaml}: needs `names`, each a text, got {name!r:.60}")
+            raise LabelError(f"{data_yaml}: each of `names` must be a string, got {name!r:.60}")
     return tuple(name.strip() for name in names)
 
 
 def _listed_classes(path: Path) -> tuple[str, ...]:
     lines = label_lines(path, refuse) or []
     if not lines:
-        raise LabelError(f"{path}: names no class; needs one a line")
+        raise LabelError(f"{path}: lists no class; write one a line")
     if lines[-1][0] != len(lines):
         raise LabelError(
             f"{path}: has a blank line between classes, which would shift their numbers; remove it"
@@ -140,14 +140,14 @@ def _listed_classes(path: Path) -> tuple[str, ...]:
 
 def find_data_yaml(folders: Sequence[Path]) -> Path | None:
     """The `data.yaml` of the first folder that has one."""
-    places = (folder / name for folder in folders for name in _DATA_YAML)
-    return next((place for place in places if place.is_file()), None)
+    candidates = (folder / name for folder in folders for name in _DATA_YAML)
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def read_data_yaml(path: Path) -> dict[str, Any]:
-    """The content of a `data.yaml`; LabelError where it is no mapping in YAML."""
+    """The content of a `data.yaml`; LabelError if it is not a YAML mapping."""
     try:
-        # Every value as text: YAML makes numbers and truths of such names as 1 and no.
+        # Every value as text: YAML would turn names such as 1 and no into numbers and booleans.
         document: Any = yaml.load(path.read_text(encoding="utf-8-sig"), yaml.BaseLoader)
     except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
@@ -164,7 +164,9 @@ def write_classes(classes: Sequence[str], folder: Path) -> None:
 
 
 def check_classes(classes: Sequence[str]) -> None:
-    """Raise LabelError for a name that `classes.txt` cannot hold."""
+    """Raise LabelError for a name that `classes.txt` cannot represent."""
     for name in classes:
         if not name.strip() or name != name.strip() or "\n" in name or "\r" in name:
-            raise LabelError(f"{name!r}: a class is one line without spaces around it; rename it")
+            raise LabelError(
+                f"{name!r}: a class name is one line without leading or trailing spaces; rename it"
+            )

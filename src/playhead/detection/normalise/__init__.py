@@ -1,8 +1,8 @@
-"""Normalising: labels of several sources and formats become one set, every repair counted.
+"""Normalisation: merge label sources of any format into one data set, and count every repair.
 
-All labels of one image are merged; what is wrong is repaired where that is safe and left out where
-it is not. The sources stay as they are: images are copied. The folder that is written is whole, or
-it is not there.
+All labels of an image are merged; problems are repaired if that is safe, else the labels are left
+out. The sources are not changed: images are copied. The output folder is written whole or not at
+all.
 """
 
 from collections.abc import Sequence
@@ -35,28 +35,30 @@ __all__ = ["normalise"]
 def normalise(
     config: NormaliseConfig, out: Path, *, dry_run: bool = False, overwrite: bool = False
 ) -> NormaliseReport:
-    """Make one set of the sources in the folder `out`; a dry run only reports what it would do.
+    """Merge the sources into a data set in the folder `out`; a dry run only reports.
 
-    Raises ConfigError for an `out` that holds something else, or lies in a source; LabelError for a
-    source without labels, a class that cannot be written, or where no image is left; StorageError
-    where the disk refuses.
+    Raises ConfigError for an `out` with other content or inside a source; LabelError for a source
+    without labels, a class name that cannot be written, or if no image is left; StorageError if
+    writing fails.
     """
     check_out(config, out, overwrite=overwrite)
     sources = read_sources(config, out)
-    classes = config.classes or tuple(dict.fromkeys(c for one in sources for c in one.classes()))
+    classes = config.classes or tuple(
+        dict.fromkeys(name for source in sources for name in source.classes())
+    )
     check_classes(classes)
-    images = read_images(match_images(sources, config), config)
-    made, files = _assembled(images, classes, config)
-    warnings = warnings_of(config, made, sources, images)
+    merged = read_images(match_images(sources, config), config)
+    images, files = _assembled(merged, classes, config)
+    warnings = warnings_of(config, images, sources, merged)
     reports = [source.report for source in sources]
-    if not made.images:
+    if not images.images:
         raise LabelError(
             f"no image is left of {', '.join(report.name for report in reports)}: "
             f"{'; '.join(warnings) or 'their labels are empty'}"
         )
-    if not made.classes:
-        raise LabelError("no source has a box or names a class; name them with --classes")
-    report = NormaliseReport(None if dry_run else out, made, reports, warnings)
+    if not images.classes:
+        raise LabelError("no source has a box or a class name; give the classes with --classes")
+    report = NormaliseReport(None if dry_run else out, images, reports, warnings)
     if not dry_run:
         write_normalised(report, files, out)
     return report
@@ -65,11 +67,11 @@ def normalise(
 def _assembled(
     images: Sequence[MergedImage], classes: Sequence[str], config: NormaliseConfig
 ) -> tuple[ImageSet, list[Path]]:
-    """The set, its paths those under `images`, and the file of each of its images."""
+    """The set, with paths relative to its folder `images`, and the source file of each image."""
     boxes_of = {image.path: merge_boxes(image, config) for image in images}
-    number = {name: place for place, name in enumerate(classes)}
+    number = {name: k for k, name in enumerate(classes)}
     groups: dict[str, str] = {}
-    made: dict[str, tuple[LabelledImage, Path]] = {}
+    by_name: dict[str, tuple[LabelledImage, Path]] = {}
     kept = [image for image in images if boxes_of[image.path] is not None]
     for name, image in unique_names(kept).items():
         boxes, labels = boxes_of[image.path] or (np.zeros((0, 4)), [])
@@ -85,30 +87,30 @@ def _assembled(
             boxes=boxes,
             labels=np.array([number[label] for label in labels], np.int32),
             scores=np.ones(len(labels), np.float32),
-            # The same pixels under another name are in one group, or a split would leak.
+            # Copies under other names are in one group, or a split would leak.
             group=groups.setdefault(image.digest, group),
             split=image.given_split if config.split else image.given_split or image.split,
         )
-        made[name] = labelled, image.path
-    ordered = [made[name] for name in sorted(made)]
+        by_name[name] = labelled, image.path
+    ordered = [by_name[name] for name in sorted(by_name)]
     assembled = ImageSet(tuple(number), tuple(labelled for labelled, _ in ordered))
     return _with_splits(assembled, config), [path for _, path in ordered]
 
 
-def _with_splits(made: ImageSet, config: NormaliseConfig) -> ImageSet:
-    """The set with a split for each image that has none: that of its group, or by the shares."""
+def _with_splits(unsplit: ImageSet, config: NormaliseConfig) -> ImageSet:
+    """The set with a split for each image without one: that of its group, or by the shares."""
     if not config.split:
-        return made
+        return unsplit
     splits: dict[str, str] = {}
-    for image in made.images:
+    for image in unsplit.images:
         if image.split is not None:
             splits.setdefault(image.group, image.split)
-    left = [image for image in made.images if image.group not in splits]
+    left = [image for image in unsplit.images if image.group not in splits]
     if left:
-        classes = len(made.classes)
+        classes = len(unsplit.classes)
         counts = np.array([np.bincount(image.labels, minlength=classes) for image in left])
         groups = [image.group for image in left]
         shares = assign_splits(groups, counts.reshape(-1, classes), config.shares(), config.seed)
         splits |= dict(zip(groups, shares, strict=True))
-    images = (replace(one, split=one.split or splits[one.group]) for one in made.images)
-    return ImageSet(made.classes, tuple(images))
+    images = (replace(image, split=image.split or splits[image.group]) for image in unsplit.images)
+    return ImageSet(unsplit.classes, tuple(images))

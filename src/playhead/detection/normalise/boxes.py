@@ -1,4 +1,4 @@
-"""Boxes of one image: of classes of the set, inside the image, with an area, each once."""
+"""Merging of an image's boxes: mapped classes, clipped to the image, without duplicates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from playhead.detection.normalise.sources import LabelSource, MergedImage
 __all__ = ["merge_boxes"]
 
 _SAME_SHAPE = 0.01
-"""Difference in height over width up to which two sizes are of one image, scaled."""
+"""Relative difference in aspect ratio up to which a declared size is the image's size, scaled."""
 _ROUNDING = 0.01
-"""Pixels over the edge that are no repair."""
+"""Pixels past the edge that do not count as a repair."""
 
 
 _Corners = tuple[float, float, float, float]
@@ -34,11 +34,11 @@ class _Box:
 def merge_boxes(
     image: MergedImage, settings: NormaliseConfig
 ) -> tuple[NDArray[np.float64], list[str]] | None:
-    """The boxes (N, 4) of an image and their classes, over all labels that it has.
+    """The boxes (N, 4) of an image and their classes, from all of its labels.
 
-    Boxes are clipped to the image; of two of a class with an IoU of `settings.duplicates` or more
-    the one of the earlier source stays. Every change is counted. None for an image that shows
-    objects of which no box can be used: it must not pass for one without objects.
+    Boxes are clipped to the image; of two boxes of a class with an IoU of `settings.duplicates` or
+    more, that of the earlier source is kept. Every change is counted. Returns None if the image has
+    objects but no usable box: it must not pass for an image without objects.
     """
     boxes: list[_Box] = []
     unusable: tuple[LabelSource, ParsedImage] | None = None
@@ -61,7 +61,7 @@ def merge_boxes(
 def _usable_boxes(
     source: LabelSource, parsed: ParsedImage, size: tuple[int, int], min_size: float
 ) -> tuple[list[_Box], bool]:
-    """The boxes that a source has of an image, and whether some of its objects were lost."""
+    """The boxes of one source for an image, and whether some of its objects were lost."""
     report, lost = source.report, parsed.broken
     report.read += len(parsed.boxes)
     if not parsed.boxes and not lost:
@@ -99,7 +99,7 @@ def _usable_boxes(
 def _scale(
     source: LabelSource, parsed: ParsedImage, size: tuple[int, int]
 ) -> tuple[float, float] | None:
-    """From the numbers of a file to pixels of the image; None where its shape is another."""
+    """The factors from a file's coordinates to pixels; None if its aspect ratio is another."""
     if parsed.fractions:
         return float(size[0]), float(size[1])
     if parsed.size is None or parsed.size == size:
@@ -116,7 +116,7 @@ def _scale(
 def _clipped(
     corners: tuple[float, ...], size: tuple[int, int], min_size: float
 ) -> tuple[_Corners | None, Repair | None, str]:
-    """The part of a box inside the image, None where too little is left; the repair, and why."""
+    """The part of a box inside the image, None if too little is left; the repair; its details."""
     x1, y1, x2, y2 = corners
     left, top = max(x1, 0.0), max(y1, 0.0)
     right, bottom = min(x2, float(size[0])), min(y2, float(size[1]))
@@ -137,11 +137,11 @@ def _without_duplicates(boxes: Sequence[_Box], least: float) -> list[_Box]:
     corners = np.array([box.corners for box in boxes], np.float64)
     overlaps = iou(corners, corners)
     kept: list[int] = []
-    for place, box in enumerate(boxes):
-        same = (k for k in kept if boxes[k].label == box.label and overlaps[k, place] >= least)
+    for index, box in enumerate(boxes):
+        same = (k for k in kept if boxes[k].label == box.label and overlaps[k, index] >= least)
         twin = next(same, None)
         if twin is None:
-            kept.append(place)
+            kept.append(index)
         else:
             box.source.report.add(Repair.DUPLICATE, box.where, f"of {boxes[twin].where}")
-    return [boxes[place] for place in kept]
+    return [boxes[index] for index in kept]

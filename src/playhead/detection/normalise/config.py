@@ -1,4 +1,4 @@
-"""What becomes one set: the sources, their classes, and what counts as wrong."""
+"""The configuration of normalisation: the sources, their classes, and how labels are repaired."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ __all__ = [
 ]
 
 REST = "test"
-"""The split of the images that the shares leave over."""
+"""The split of the images that the given shares do not cover."""
 
 _YAML = frozenset({".yaml", ".yml"})
 
 
 class SourceConfig(Settings):
-    """Labels of images in one format."""
+    """One source of labels, in one format."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -39,55 +39,53 @@ class SourceConfig(Settings):
     name: str = Field(
         default="",
         pattern=r"^([^./\\][^/\\]*)?$",
-        description="in reports and folders; by default the name of its folder",
+        description="name in reports and folders; by default the name of its folder",
     )
     images: Path | None = Field(default=None, description="folder of the images")
     class_: str | None = Field(
-        default=None, alias="class", description="the class of every box, whatever its label is"
+        default=None, alias="class", description="class of every box, overriding its label"
     )
     classes: dict[int | str, str | None] = Field(
         default_factory=dict,
-        description="number or name of a class: its new name, null to leave it out",
+        description="number or name of a class: its new name, or null to drop it",
     )
     first_pixel: Literal[0, 1] = Field(
-        default=1, description="VOC: number of the first pixel; 0 means half-open boxes from 0"
+        default=1, description="VOC: number of the first pixel; 0: half-open boxes from 0"
     )
-    split: str | None = Field(default=None, description="of every image of this source")
-    group: str | None = Field(default=None, description="of every image of this source")
+    split: str | None = Field(default=None, description="split of every image of this source")
+    group: str | None = Field(default=None, description="group of every image of this source")
 
 
 class NormaliseConfig(Settings):
-    """Sources, and how they become one set."""
+    """The sources, and how they are merged into one data set."""
 
     sources: tuple[SourceConfig, ...] = Field(
-        default=(), description="labels, at least one; where two differ the earlier one counts"
+        default=(), description="label sources, at least one; earlier ones take precedence"
     )
     images: Path | None = Field(default=None, description="folder of the images of all sources")
-    classes: tuple[str, ...] = Field(
-        default=(), description="of the set, in order; boxes of others are left out; none: all"
-    )
+    classes: tuple[str, ...] = Field(default=(), description="classes to keep, in order; none: all")
     map: dict[str, str | None] = Field(
-        default_factory=dict, description="old name of a class: new name, in every source"
+        default_factory=dict, description="old class name: new name, for every source"
     )
     duplicates: float = Field(
-        default=0.9, gt=0, le=1, description="IoU from which two boxes of a class are one"
+        default=0.9, gt=0, le=1, description="IoU at which two boxes of a class are duplicates"
     )
-    min_size: float = Field(
-        default=1.0, ge=0, description="shorter side of a box in pixels; smaller are left out"
-    )
+    min_size: float = Field(default=1.0, ge=0, description="minimum shorter side of a box, pixels")
     unlabelled: Literal["leave", "empty"] = Field(
         default="leave",
-        description="images without a label: leave them out, or take them as empty of objects",
+        description="images without labels: leave them out, or keep them as images without objects",
     )
     group_by: str | None = Field(
-        default=None, description="regular expression on an image's name; its first group or all"
+        default=None,
+        description="regular expression on an image's name; its first group, or the whole match, "
+        "is the image's group",
     )
     split: dict[str, float] = Field(
-        default_factory=dict, description=f"share of each split; what is left over is {REST}"
+        default_factory=dict, description=f"share of each split; the rest is {REST}"
     )
-    seed: int = Field(default=0, ge=0, description="of the assignment to splits")
+    seed: int = Field(default=0, ge=0, description="seed of the assignment to splits")
     check: Literal["pixels", "header"] = Field(
-        default="pixels", description="pixels: decode every image; header: read its header alone"
+        default="pixels", description="pixels: decode every image; header: read its header only"
     )
 
     @field_validator("group_by")
@@ -96,33 +94,33 @@ class NormaliseConfig(Settings):
         try:
             re.compile(value or "")
         except re.error as error:
-            raise ValueError(f"is no regular expression ({error})") from error
+            raise ValueError(f"is not a valid regular expression ({error})") from error
         return value
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if not self.sources:
-            raise ValueError("names no source of labels; give each a path under `sources`")
+            raise ValueError("has no label source; list at least one, with its path, in `sources`")
         total = sum(self.split.values())
         if any(share <= 0 for share in self.split.values()) or total > 1 + 1e-9:
             raise ValueError(
-                f"the shares of splits are above 0 and at most 1 in all, got {total:g}"
+                f"each share of a split must be above 0, and their sum at most 1, got {total:g}"
             )
         if REST in self.split and total < 1 - 1e-9:
-            raise ValueError(f"the shares of splits add up to {total:g}, with {REST} they need 1")
+            raise ValueError(f"the shares of splits with {REST} must add up to 1, got {total:g}")
         if len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"a class is named twice: {', '.join(self.classes)}")
+            raise ValueError(f"a class is listed twice: {', '.join(self.classes)}")
         for source in self.sources:
             name = source.class_ and self.map.get(source.class_, source.class_)
             if self.classes and name and name not in self.classes:
                 raise ValueError(
-                    f"{source.path}: is to be of class {name!r}, which is none of "
+                    f"{source.path}: its class {name!r} is not one of the classes "
                     f"{', '.join(self.classes)}"
                 )
         return self
 
     def shares(self) -> dict[str, float]:
-        """The share of every split, what is left over included."""
+        """The share of every split, including the rest."""
         left = 1 - sum(self.split.values())
         return self.split | ({REST: left} if left > 1e-9 else {})
 
@@ -133,24 +131,26 @@ def load_normalise_config(
     """The configuration of a command line: sources, or one YAML file, with `options` over it.
 
     A source is `PATH` or `CLASS=PATH`. Paths in a YAML file are relative to it.
-    options: by field; None leaves the field as it is. Raises ConfigError naming every mistake.
+    options: by field; None leaves the field unchanged. Raises ConfigError listing every mistake.
     """
-    given = {key: value for key, value in options.items() if value is not None}
-    alone = next((text for text in sources if _is_config(text)), None)
-    if alone is not None and len(sources) > 1:
-        raise ConfigError(f"{alone}: a configuration names all sources; write the others into it")
-    if alone is None:
-        values: dict[str, Any] = {**given, "sources": [_source(text) for text in sources]}
+    changes = {key: value for key, value in options.items() if value is not None}
+    file = next((text for text in sources if _is_config(text)), None)
+    if file is not None and len(sources) > 1:
+        raise ConfigError(
+            f"{file}: a configuration file must be the only argument; add the other sources to it"
+        )
+    if file is None:
+        values: dict[str, Any] = {**changes, "sources": [_source(text) for text in sources]}
         for setting in settings:
             override(values, setting)
         return validate(NormaliseConfig, values, source="normalise")
-    path = Path(alone)
+    path = Path(file)
     values = load_config(NormaliseConfig, path, settings).model_dump(by_alias=True)
     for part in (values, *values["sources"]):
         for key in ("path", "images"):
             if part.get(key) is not None:
                 part[key] = path.parent / part[key]
-    return validate(NormaliseConfig, values | given, source=alone)
+    return validate(NormaliseConfig, values | changes, source=file)
 
 
 def normalise_options(
@@ -162,7 +162,7 @@ def normalise_options(
     split: str | None,
     **options: Any,
 ) -> NormaliseConfig:
-    """The configuration that the options of the command line ask for.
+    """The configuration from the options of the command line.
 
     classes: `car,plate`; renamed: `old=new` each; split: `train=.7,valid=.15`; options: by field
     """
@@ -171,7 +171,7 @@ def normalise_options(
     for text in renamed:
         old, equals, new = (part.strip() for part in text.partition("="))
         if not old or not equals:
-            raise ConfigError(f"--map {text}: needs old=new, or old= to leave a class out")
+            raise ConfigError(f"--map {text}: needs old=new, or old= to drop a class")
         options.setdefault("map", {})[old] = new or None
     for part in () if split is None else split.split(","):
         name, _, share = (text.strip() for text in part.partition("="))
@@ -180,7 +180,7 @@ def normalise_options(
         except ValueError:
             name = ""
         if not name:
-            raise ConfigError(f"--split {split}: needs the form train=.7,valid=.15")
+            raise ConfigError(f"--split {split}: needs shares, such as train=.7,valid=.15")
     return load_normalise_config(sources, options, settings)
 
 
@@ -189,7 +189,7 @@ def _source(text: str) -> dict[str, str]:
     if not equals or Path(text).exists():
         return {"path": text}
     if not label or not path:
-        raise ConfigError(f"{text}: a source is PATH or CLASS=PATH, as in face=labels/faces")
+        raise ConfigError(f"{text}: a source is PATH or CLASS=PATH, such as face=labels/faces")
     return {"path": path, "class": label}
 
 
@@ -199,7 +199,7 @@ def _is_config(text: str) -> bool:
     if path.suffix.lower() not in _YAML or ("=" in text and not path.exists()):
         return False
     if not path.is_file():
-        raise ConfigError(f"{path}: there is no such configuration file")
+        raise ConfigError(f"{path}: no such configuration file; give its path")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, *BAD_YAML):

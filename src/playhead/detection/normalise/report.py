@@ -1,4 +1,4 @@
-"""What was repaired, left out or only noticed while labels became one set, counted by kind."""
+"""The report of normalisation: what was repaired, left out or noticed, counted by kind."""
 
 import sys
 from collections.abc import Sequence
@@ -14,32 +14,32 @@ from playhead.output import print_error, print_table
 __all__ = ["OUTCOMES", "Kind", "NormaliseReport", "Repair", "SourceReport", "counted"]
 
 _EXAMPLES = 5
-"""Places that are kept of each kind."""
+"""Most examples of each kind in the report."""
 _WIDTH = 60
-"""Of the first place of a kind in the printed table."""
+"""Most characters of an example in the printed table."""
 
 
 class Repair(StrEnum):
-    """What comes to light once labels are matched to their images, as a report names it."""
+    """The findings once labels are matched to their images, as named in reports."""
 
     UNREADABLE_IMAGE = "unreadable image"
     NO_USABLE_BOX = "labels without a usable box"
-    UNSURE = "image that an unused label may be of"
+    UNSURE = "image that an unused label may belong to"
     NO_LABEL = "image without a label"
-    AMBIGUOUS = "label that fits several images"
-    WRONG_SHAPE = "size of another shape than the image"
+    AMBIGUOUS = "label that matches several images"
+    WRONG_SHAPE = "declared size with another aspect ratio"
     OUTSIDE = "outside the image"
     TOO_SMALL = "too small"
     OTHER_SPLIT = "image in two splits"
     NO_GROUP = "name without a group"
-    CLIPPED = "reaches over the edge"
-    SCALED = "size other than the image's"
+    CLIPPED = "extends past the edge"
+    SCALED = "declared size of another scale"
     DUPLICATE = "duplicate"
-    UNWANTED = "class not asked for"
+    UNWANTED = "class not requested"
     SCORE = "score"
     EMPTY = "label without boxes"
-    TAKEN_EMPTY = "image without a label, taken as empty"
-    SAME_NAME = "two images of one name"
+    TAKEN_EMPTY = "image without a label, kept as empty"
+    SAME_NAME = "two images with one name"
     COPY = "the same image twice"
     OTHER_NAME = "the same image under two names"
 
@@ -64,8 +64,8 @@ OUTCOMES: dict[Kind, str] = {
     Problem.UNKNOWN_CLASS: "box left out",
     Repair.OUTSIDE: "box left out",
     Repair.TOO_SMALL: "box left out",
-    Repair.OTHER_SPLIT: "the first one counts",
-    Repair.NO_GROUP: "a group of its own",
+    Repair.OTHER_SPLIT: "the first one is used",
+    Repair.NO_GROUP: "separate group",
     Repair.CLIPPED: "clipped",
     Repair.SCALED: "boxes scaled",
     Problem.POLYGON: "replaced by the box around it",
@@ -79,17 +79,17 @@ OUTCOMES: dict[Kind, str] = {
     Repair.COPY: "labels merged",
     Repair.OTHER_NAME: "kept, in one group",
 }
-"""What became of each kind of case, the greatest loss first."""
+"""The consequence of each kind, the greatest loss first."""
 _FAILURES: tuple[Kind, ...] = (Problem.UNREADABLE_LABELS, Repair.UNREADABLE_IMAGE)
 
 
 @dataclass(slots=True)
 class SourceReport:
-    """What one source gave, and what became of it.
+    """The findings in one source.
 
     roots: the folders of its labels and images
-    labels: label files, or images of a document; read and kept: boxes
-    cases: of each kind the number, and the first places with what was wrong there
+    labels: number of label files, or of images of a document; read and kept: numbers of boxes
+    cases: for each kind, the number and the first examples
     """
 
     name: str
@@ -102,7 +102,7 @@ class SourceReport:
     cases: dict[Kind, tuple[int, list[str]]] = field(default_factory=dict)
 
     def add(self, kind: Kind, where: str, what: str = "") -> None:
-        """Count one case; the first few are kept as examples."""
+        """Count one case; the first few are stored as examples."""
         count, examples = self.cases.get(kind, (0, []))
         if count < _EXAMPLES:
             text = f"{where}: {what}" if what else where
@@ -114,7 +114,7 @@ class SourceReport:
         return sum(self.cases[kind][0] for kind in kinds if kind in self.cases)
 
     def first(self, kind: Kind) -> str:
-        """The first place of a kind, without the folder of the source, cut to fit a terminal."""
+        """The first example of a kind, without the folder of the source, cut to fit a terminal."""
         text = self.cases[kind][1][0]
         for root in (*self.roots, *(root.resolve() for root in self.roots)):
             text = text.removeprefix(f"{root}/")
@@ -141,13 +141,13 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True)
 class NormaliseReport:
-    """The set that sources became, and all that happened on the way.
+    """The merged data set, and the findings in all sources.
 
     out: the folder that was written, None for a dry run
     """
 
     out: Path | None
-    made: ImageSet
+    images: ImageSet
     sources: Sequence[SourceReport]
     warnings: Sequence[str]
 
@@ -157,10 +157,10 @@ class NormaliseReport:
             "job": "detection",
             "out": None if self.out is None else str(self.out),
             "dry_run": self.out is None,
-            "images": len(self.made),
-            "groups": len({image.group for image in self.made.images}),
-            "boxes": sum(self.made.count().values()),
-            "classes": self.made.count(),
+            "images": len(self.images),
+            "groups": len({image.group for image in self.images.images}),
+            "boxes": sum(self.images.count().values()),
+            "classes": self.images.count(),
             "failed_files": self.failed,
             "splits": {
                 split: {"images": len(part), "boxes": sum(part.count().values())}
@@ -172,21 +172,18 @@ class NormaliseReport:
 
     @property
     def failed(self) -> int:
-        """How many files could not be read at all."""
+        """Number of files that could not be read."""
         return sum(source.total(*_FAILURES) for source in self.sources)
 
     def describe(self) -> str:
-        """What was made, in a line."""
-        groups = counted(len({image.group for image in self.made.images}), "group")
-        boxes = counted(sum(self.made.count().values()), "box", "es")
-        text = f"{counted(len(self.made), 'image')} in {groups} with {boxes}"
+        """A summary of the set, in a line."""
+        groups = counted(len({image.group for image in self.images.images}), "group")
+        boxes = counted(sum(self.images.count().values()), "box", "es")
+        text = f"{counted(len(self.images), 'image')} in {groups} with {boxes}"
         return f"{text}: nothing was written" if self.out is None else f"{self.out}: {text}"
 
     def repair_rows(self) -> list[dict[str, Any]]:
-        """A row for each kind of case and source, the greatest loss first.
-
-        A single source is not named.
-        """
+        """A row for each kind and source, the greatest loss first; a single source is not named."""
         rows = []
         for kind, outcome in OUTCOMES.items():
             for source in self.sources:
@@ -202,31 +199,31 @@ class NormaliseReport:
         parts = {split: part.count() for split, part in self._splits().items()}
         return [
             {"class": name, "boxes": count} | {split: part[name] for split, part in parts.items()}
-            for name, count in self.made.count().items()
+            for name, count in self.images.count().items()
         ]
 
     def _splits(self) -> dict[str, ImageSet]:
-        images = self.made.images
+        images = self.images.images
         names = sorted({image.split for image in images if image.split})
         return {
-            name: self.made.chosen([k for k, image in enumerate(images) if image.split == name])
+            name: self.images.chosen([k for k, image in enumerate(images) if image.split == name])
             for name in names
         }
 
     def print(self) -> None:
-        """Print every repair, the warnings, and the boxes of each class."""
+        """Print every finding, the warnings, and the boxes of each class."""
         print_table(self.repair_rows())
         for warning in self.warnings:
             print_error(f"warning: {warning}")
         print_table(self.class_rows())
         sys.stdout.write(f"{self.describe()}\n")
-        totals = {kind: sum(one.total(kind) for one in self.sources) for kind in _FAILURES}
+        totals = {kind: sum(source.total(kind) for source in self.sources) for kind in _FAILURES}
         if self.failed:
             kinds = ", ".join(f"{kind}: {count}" for kind, count in totals.items() if count)
             files = counted(self.failed, "file")
             sys.stdout.write(f"exit code 3: {files} could not be read ({kinds})\n")
 
 
-def counted(number: int, thing: str, plural: str = "s") -> str:
-    """A number of things in words, as `1 box`."""
-    return f"{number} {thing}{'' if number == 1 else plural}"
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """A number with its noun: `1 box`, `2 boxes`."""
+    return f"{number} {noun}{'' if number == 1 else plural}"

@@ -1,4 +1,4 @@
-"""Sources: parsed labels of several origins, matched to the images that they are of."""
+"""Sources: parsed labels of several origins, matched to their images."""
 
 import hashlib
 from collections import defaultdict
@@ -30,9 +30,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LabelSource:
-    """The labels of one source, and what is reported about it.
+    """The labels of one source, and its report.
 
-    numbered: the classes that its numbers count; settings: of the set
+    numbered: the class names of its class numbers; settings: of the whole set
     """
 
     config: SourceConfig
@@ -43,38 +43,38 @@ class LabelSource:
     numbered: Sequence[str]
 
     def class_of(self, label: int | str) -> str | None:
-        """The class in the set of a label of the source; None for one that is left out.
+        """The class in the set for a label of the source; None for a dropped class.
 
-        Raises IndexError for a number that nothing names.
+        Raises IndexError for a number without a name.
         """
-        given, name = self.config.classes, self.config.class_
-        key = next((key for key in (label, str(label)) if key in given), None)
+        renamed, name = self.config.classes, self.config.class_
+        key = next((key for key in (label, str(label)) if key in renamed), None)
         if name is None and key is not None:
-            name = given[key]
+            name = renamed[key]
         elif name is None:
             name = self.numbered[label] if isinstance(label, int) else label
-            name = given.get(name, name)
+            name = renamed.get(name, name)
         if name is not None:
             name = self.settings.map.get(name, name)
         wanted = self.settings.classes
         return None if wanted and name not in wanted else name
 
     def name_of(self, label: int | str) -> int | str:
-        """What the source calls a class, its number where nothing names it."""
+        """The source's name of a class, or its number if it has no name."""
         named = isinstance(label, int) and label < len(self.numbered)
         return self.numbered[int(label)] if named else label
 
     def used_names(self) -> list[str]:
-        """The classes that its boxes have by name."""
+        """The class names that its boxes use."""
         boxes = (box for image in self.labels.images for box in image.boxes)
         return sorted({box.label for box in boxes if isinstance(box.label, str)})
 
     def own_classes(self) -> list[str]:
-        """What the source calls its classes, before `map`."""
+        """The source's names of its classes, before `map`."""
         if self.config.class_ is not None:
             return [self.config.class_]
-        given = (name for name in self.config.classes.values() if name is not None)
-        return list(dict.fromkeys([*self.numbered, *given, *self.used_names()]))
+        renamed = (name for name in self.config.classes.values() if name is not None)
+        return list(dict.fromkeys([*self.numbered, *renamed, *self.used_names()]))
 
     def classes(self) -> list[str]:
         """The classes of the set that this source labels."""
@@ -91,11 +91,11 @@ class LabelSource:
 
 @dataclass(slots=True)
 class MergedImage:
-    """An image of the set, and the labels that the sources have of it.
+    """An image of the set, and its labels in all sources.
 
-    name: under the folder of images; source: the first one that has it
+    name: relative to the folder of images; source: the first source that has it
     size: as displayed; digest: of the file
-    split: from folders, lists and manifests; given_split: of the source, which overrides it
+    split: from folders, lists and manifests; given_split: set in the source, which overrides it
     """
 
     path: Path
@@ -109,7 +109,7 @@ class MergedImage:
     group: str = ""
 
     def take_splits(self, split: str | None, given: str | None, source: LabelSource) -> None:
-        """Take the splits that a source has for the image; the first one of each kind counts."""
+        """Set the splits of the image from a source, unless an earlier source did."""
         known, new = (self.given_split, given) if given else (self.split, split)
         if known and new and known != new:
             source.report.add(Repair.OTHER_SPLIT, str(self.path), f"{known}, then {new}")
@@ -118,12 +118,12 @@ class MergedImage:
 
 
 def read_sources(settings: NormaliseConfig, out: Path) -> list[LabelSource]:
-    """Parse the labels of every source; images under `out` are passed over.
+    """Parse the labels of every source; images under `out` are ignored.
 
     Raises LabelError for a source without labels, or whose classes are numbers without names.
     """
     sources: list[LabelSource] = []
-    indexes: dict[Path, ImageIndex] = {}  # sources with one folder of images share its index
+    indexes: dict[Path, ImageIndex] = {}  # shared by sources with the same image folder
     names: set[str] = set()
     for config in settings.sources:
         images = config.images or settings.images
@@ -141,15 +141,15 @@ def read_sources(settings: NormaliseConfig, out: Path) -> list[LabelSource]:
         roots = [layout.folder, *([layout.images.root] if layout.images.root else [])]
         report = SourceReport(name, config.path, layout.format, roots)
         labels = parse_labels(layout, report.add, first_pixel=config.first_pixel)
-        # A manifest's rows without an image are labels too.
+        # A manifest's rows without an image count as labels too.
         report.labels = len(labels.images) + report.total(Problem.MISSING_IMAGE)
         numbered = labels.classes or settings.classes
         source = LabelSource(config, settings, layout, labels, report, numbered)
-        numbers = any(isinstance(box.label, int) for one in labels.images for box in one.boxes)
+        numbers = any(isinstance(box.label, int) for image in labels.images for box in image.boxes)
         if numbers and config.class_ is None and not numbered and not config.classes:
             raise LabelError(
-                f"{config.path}: its classes are numbers without names; write CLASS={config.path} "
-                "where all are of one class, put a classes.txt beside the labels, or name --classes"
+                f"{config.path}: the classes are numbers without names; write CLASS={config.path} "
+                "if all boxes are of one class, add a classes.txt, or give --classes"
             )
         sources.append(source)
     return sources
@@ -162,11 +162,11 @@ def _name_of(path: Path) -> str:
 
 
 def match_images(sources: Sequence[LabelSource], settings: NormaliseConfig) -> list[MergedImage]:
-    """The images that the labels are of, in the order in which they come up first.
+    """The labelled images, in the order of their first labels.
 
-    Images without a label are counted, and taken as empty where `unlabelled` says so; but not those
-    that an ambiguous label may be of, nor any where a document has boxes of images that it does not
-    name.
+    Images without a label are counted, and kept as empty if `unlabelled` is `empty`; except images
+    that an ambiguous label may belong to, and all of them if a document has boxes of images that it
+    does not list.
     """
     images: dict[Path, MergedImage] = {}
     unsure: set[Path] = set()
@@ -210,25 +210,25 @@ def _image(path: Path, name: str, source: LabelSource) -> MergedImage:
 
 
 def _find(parsed: ParsedImage, source: LabelSource, unsure: set[Path]) -> Path | None:
-    found = source.layout.images.find(parsed.name, parsed.split)
-    if len(found) == 1:
-        return found[0]
+    matches = source.layout.images.find(parsed.name, parsed.split)
+    if len(matches) == 1:
+        return matches[0]
     one_image = parsed.file.suffix.lower() in {".txt", ".xml"}
     where = str(parsed.file) if one_image else parsed.name
-    if found:
-        unsure.update(path.resolve() for path in found)
-        names = ", ".join(str(path) for path in found[:3])
-        source.report.add(Repair.AMBIGUOUS, where, f"{parsed.name!r} can be {names}")
+    if matches:
+        unsure.update(path.resolve() for path in matches)
+        names = ", ".join(str(path) for path in matches[:3])
+        source.report.add(Repair.AMBIGUOUS, where, f"{parsed.name!r} matches {names}")
     else:
         source.report.add(Problem.MISSING_IMAGE, where, f"no image {parsed.name!r}")
     return None
 
 
 def read_images(images: Sequence[MergedImage], settings: NormaliseConfig) -> list[MergedImage]:
-    """The images that can be read, each with its size and digest; copies are merged.
+    """The readable images, with size and digest; copies are merged.
 
-    The same file under the same name becomes one image with the labels of both. Under another name
-    it stays an image, which `digest` keeps in one group with the first.
+    Copies with the same name become one image with the labels of both. Copies with other names stay
+    separate images; their `digest` keeps them in one group.
     """
     merged: dict[tuple[str, str], MergedImage] = {}
     first_of: dict[str, MergedImage] = {}
@@ -238,7 +238,7 @@ def read_images(images: Sequence[MergedImage], settings: NormaliseConfig) -> lis
             report = image.source.report
             try:
                 if not is_text(image.name):
-                    raise MediaError(f"{image.path}: its name is not UTF-8; rename it")
+                    raise MediaError(f"{image.path}: the file name is not UTF-8; rename it")
                 if settings.check == "pixels":
                     height, width = read_still(image.path).shape[:2]
                     image.size = width, height
@@ -262,9 +262,9 @@ def read_images(images: Sequence[MergedImage], settings: NormaliseConfig) -> lis
 
 
 def unique_names(images: Sequence[MergedImage]) -> dict[str, MergedImage]:
-    """The images by names that differ, also without their suffix, case and spelling of accents.
+    """The images by unique names, which differ even without suffix, case and Unicode form.
 
-    Images of one name get the name of their source before it, and then a number behind it.
+    Images with the same name get the name of their source as a prefix, then a number as a suffix.
     """
     count: defaultdict[str, int] = defaultdict(int)
     for image in images:

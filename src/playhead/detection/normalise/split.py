@@ -1,9 +1,9 @@
-"""Groups and splits: a group is in one split, and each split has its share.
+"""Assignment of groups to splits: each group is in one split, and each split gets its share.
 
-Groups are assigned one after another, the largest first, each to the split where it leaves the
-least error between wanted and actual shares (squared, over the wanted share) of images and of the
-boxes of every class alike. Then single groups move while that makes the error less. Groups of one
-size come in an order that only the seed and their names decide.
+Groups are assigned greedily, the largest first, each to the split that minimises the squared error
+between wanted and actual shares (divided by the wanted share), summed over images and the boxes of
+every class. Then single groups move while that lowers the error. Groups of equal size are ordered
+by a hash of the seed and their names.
 """
 
 import hashlib
@@ -17,15 +17,15 @@ __all__ = ["assign_splits", "group_of"]
 
 _PASSES = 20
 _LEAST_GAIN = 1e-12
-"""Of an error: below it a group stays, so that rounding never decides."""
+"""Smallest gain for which a group moves, so that rounding errors never decide."""
 
 
 def group_of(name: str, expression: str) -> str | None:
-    """The first group of a regular expression in an image's name, or all that it matches."""
-    found = re.search(expression, name)
-    if found is None:
+    """The first group of a regular expression in an image's name, or the whole match."""
+    match = re.search(expression, name)
+    if match is None:
         return None
-    return (found[1] if found.re.groups else found[0]) or None
+    return (match[1] if match.re.groups else match[0]) or None
 
 
 def assign_splits(
@@ -38,9 +38,9 @@ def assign_splits(
     names = sorted(
         set(groups), key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
     )
-    place = {group: row for row, group in enumerate(names)}
-    owners = np.array([place[group] for group in groups], np.intp)
-    # (G, 1 + C): the share of all images, and of all boxes of each class, that each group has.
+    rows = {group: row for row, group in enumerate(names)}
+    owners = np.array([rows[group] for group in groups], np.intp)
+    # (G, 1 + C): each group's share of all images, and of all boxes of each class.
     columns = np.concatenate([np.ones((len(counts), 1)), counts], axis=1).astype(np.float64)
     weights = np.zeros((len(names), columns.shape[1]))
     np.add.at(weights, owners, columns)

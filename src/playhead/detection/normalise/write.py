@@ -1,4 +1,4 @@
-"""Writing a set, whole or not at all, and its report; nothing else is ever replaced."""
+"""Writing of a data set, whole or not at all, and of its report; other files are not replaced."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ REPORT = "report.json"
 
 
 def check_out(config: NormaliseConfig, out: Path, *, overwrite: bool) -> None:
-    """Raise ConfigError for an `out` in or around a source, or that holds something else."""
+    """Raise ConfigError for an `out` in or around a source, or with other content."""
     whole = out.resolve()
     for source in config.sources:
         for path in (source.path, source.images, config.images):
@@ -30,27 +30,29 @@ def check_out(config: NormaliseConfig, out: Path, *, overwrite: bool) -> None:
                 continue
             other = path.resolve()
             if whole.is_relative_to(other) or other.is_relative_to(whole):
-                raise ConfigError(f"{out}: lies in a source or around it ({path}); name another")
+                raise ConfigError(
+                    f"{out}: is inside a source or contains it ({path}); choose another --out"
+                )
     if not out.exists():
         return
     if not out.is_dir():
-        raise ConfigError(f"{out}: is a file; name a folder to write the set into")
+        raise ConfigError(f"{out}: is a file; give a folder for the data set")
     if not any(out.iterdir()):
         return
     if not overwrite:
-        raise ConfigError(f"{out}: is not empty; name another folder, or use --overwrite")
+        raise ConfigError(f"{out}: is not empty; choose another folder, or use --overwrite")
     if not ((out / MANIFEST).is_file() and (out / REPORT).is_file()):
         raise ConfigError(
-            f"{out}: is no set that `normalise` wrote ({MANIFEST} and {REPORT} are missing), "
-            "and is not replaced; name another folder"
+            f"{out}: was not written by `normalise` (no {MANIFEST} and {REPORT}), so it is not "
+            "replaced; choose another folder"
         )
 
 
 def write_normalised(report: NormaliseReport, files: Sequence[Path], out: Path) -> None:
     """Copy the images and write labels, manifest and report; `out` is replaced at the end.
 
-    files: of the images of the set, in their order. Raises StorageError where writing fails; `out`
-    then is what it was.
+    files: the source file of each image, in order. Raises StorageError if writing fails; `out` is
+    then unchanged.
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -61,13 +63,13 @@ def write_normalised(report: NormaliseReport, files: Sequence[Path], out: Path) 
     try:
         images = []
         with progress("copying images", len(files)) as bar:
-            for image, file in zip(report.made.images, files, strict=True):
+            for image, file in zip(report.images.images, files, strict=True):
                 target = new / "images" / image.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
                 images.append(replace(image, path=target))
                 bar.advance(1, file.name)
-        write_set(ImageSet(report.made.classes, tuple(images)), new)
+        write_set(ImageSet(report.images.classes, tuple(images)), new)
         write_report(report, new / REPORT)
         if out.exists():
             out.rename(old)
@@ -81,19 +83,19 @@ def write_normalised(report: NormaliseReport, files: Sequence[Path], out: Path) 
 
 
 def write_report(report: NormaliseReport, path: Path) -> None:
-    """Write the report as one JSON document, over an earlier report at most.
+    """Write the report as one JSON document; replaces only an earlier report.
 
-    Raises ConfigError for a path in a source, or of a file that is no report.
+    Raises ConfigError for a path inside a source, or an existing file that is not a report.
     """
     check_report((source.path for source in report.sources), path)
     write_text(path, json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
 
 
 def check_report(sources: Iterable[Path], path: Path) -> None:
-    """Raise ConfigError for a report that would lie in a source, or replace what is no report."""
+    """Raise ConfigError for a report inside a source, or that would replace another file."""
     for source in sources:
         if path.resolve().is_relative_to(source.resolve()):
-            raise ConfigError(f"{path}: lies in the source {source}; name another file for it")
+            raise ConfigError(f"{path}: is inside the source {source}; choose another file")
     if not path.exists():
         return
     try:
@@ -101,4 +103,4 @@ def check_report(sources: Iterable[Path], path: Path) -> None:
     except (OSError, RecursionError, ValueError):
         document = None
     if not isinstance(document, dict) or not {"job", "dry_run", "sources"} <= document.keys():
-        raise ConfigError(f"{path}: exists and is no report; name another file for it")
+        raise ConfigError(f"{path}: exists and is not a report; choose another file")

@@ -1,9 +1,9 @@
 """Backgrounds: images without their objects, every labelled hole filled from its surroundings.
 
-`texture` makes up a hole from pieces of the rest, however large it is. `grain` is quick and as good
-where holes are small: colours by push-pull from the ring around the hole, and over them the fine
-structure of the surroundings, mirrored at its edge. `smooth` leaves that out: a blob that a network
-may learn to recognise. Nothing of the covered object is left in a hole.
+`texture` fills holes of any size with patches of the rest of the image. `grain` is faster and as
+good for small holes: push-pull colours from a ring around the hole, plus the fine structure of the
+surroundings, mirrored at its edge. `smooth` omits the fine structure, which leaves a blob that a
+network may learn to recognise. Nothing of the covered object is left in a hole.
 """
 
 import math
@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 Floats32 = NDArray[np.float32]
 
 _RING = 4
-_CONTEXT = 64  # least pixels around all holes that are used
+_CONTEXT = 64  # minimum pixels around the holes that are used
 _GRAIN = 4.0  # pixels: finer structure than this is mirrored
 _MIRRORS = 3
 _EMPTY = 128
@@ -36,10 +36,10 @@ def clean_background(
     margin: float = 0.1,
     filling: Filling = "texture",
 ) -> Bytes:
-    """The image, RGB (H, W, 3), with each of (N, 4) boxes filled from around it; a new array.
+    """A copy of the image, RGB (H, W, 3), with each of (N, 4) boxes filled from its surroundings.
 
-    margin: around a box on each side, as a share of that side, two pixels at least; what is filled
-    reaches that far. Where too little is left for a texture, `grain` takes its place.
+    margin: filled on each side of a box too, as a share of that side, at least two pixels
+    If too little of the image is left for `texture`, `grain` is used.
     """
     hidden = hidden_by(boxes, image.shape[:2], margin)
     cleaned = image.copy()
@@ -63,7 +63,7 @@ def hidden_by(boxes: NDArray[np.floating], shape: tuple[int, ...], margin: float
 
 
 def _around(hidden: Mask) -> tuple[slice, slice]:
-    """The rectangle that holds all holes, and as much again on every side."""
+    """The bounding rectangle of all holes, extended by its own size on every side."""
     parts = []
     for length, some in zip(hidden.shape, (hidden.any(axis=1), hidden.any(axis=0)), strict=True):
         first, last = np.flatnonzero(some)[[0, -1]].tolist()
@@ -97,10 +97,10 @@ def _mirrored_grain(known: Floats32, hidden: Mask) -> Floats32:
 
 
 def _mirror_images(hidden: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where the mirror image of each hidden pixel lies, at the nearest point of the hole's edge.
+    """The pixel that mirrors each hidden pixel at the nearest point of the hole's edge.
 
-    One that falls outside the image is reflected back into it; one that falls into a hole is
-    mirrored again, a few times.
+    Positions outside the image are reflected back into it; positions in a hole are mirrored again,
+    a few times.
     """
     nearest = scipy.ndimage.distance_transform_edt(
         hidden, return_distances=False, return_indices=True

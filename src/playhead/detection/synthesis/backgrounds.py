@@ -1,4 +1,4 @@
-"""Backgrounds of new images: those of a set with their objects filled, or a folder of others."""
+"""Backgrounds of new images: a set's images with their objects filled in, or a folder of images."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ __all__ = ["Background", "Backgrounds"]
 
 Bytes = NDArray[np.uint8]
 
-_COARSE = 256  # longer side at which the share of holes is measured
-_OTHERS = 20  # further draws where a background cannot be read
+_COARSE = 256  # longer side at which the filled share is measured
+_TRIES = 20  # draws before giving up on unreadable backgrounds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """An image to paste into; `boxes` and `labels` are those of its own objects that stayed."""
+    """An image to paste into; `boxes` and `labels` are those of its remaining objects."""
 
     name: str
     path: Path
@@ -38,9 +38,10 @@ class Background:
 
 @dataclass(slots=True, eq=False)
 class Backgrounds:
-    """Images to paste into, read when they are drawn; some filled ones are kept.
+    """Images to paste into, read when drawn; filled ones are cached up to `background_mb`.
 
-    failed: what could not be read, by name; filled_too_far: images left out as mostly hole
+    failed: errors of unreadable images, by name; filled_too_far: number of images left out because
+    objects cover too much of them
     """
 
     images: tuple[LabelledImage, ...]
@@ -56,54 +57,51 @@ class Backgrounds:
 
     @classmethod
     def of_set(cls, labelled: ImageSet, config: SynthesisConfig) -> Self:
-        """The images of a set of which the holes leave enough.
-
-        Raises LabelError where that is none.
-        """
+        """The images of a set that objects do not cover too far; LabelError if there are none."""
         usable = tuple(
             image for image in labelled.images if _filled_share(image, config) <= config.filled_most
         )
         if not usable:
             raise LabelError(
-                f"in each of {len(labelled)} images the objects take more than "
-                f"{config.filled_most:.0%}; give --backgrounds, a folder of images without "
-                "objects, or raise filled_most"
+                f"objects cover more than {config.filled_most:.0%} of each of {len(labelled)} "
+                "images, so none can be a background; give --backgrounds, a folder of images "
+                "without objects, or raise filled_most"
             )
         names = names_of([image.path for image in usable])
         return cls(usable, names, config, filled_too_far=len(labelled) - len(usable))
 
     @classmethod
     def of_folder(cls, folder: Path, config: SynthesisConfig) -> Self:
-        """All images under a folder, as they are. Raises LabelError where there are none."""
+        """All images under a folder, unchanged; LabelError if there are none."""
         paths = image_files(folder)
         if not paths:
-            raise LabelError(f"{folder}: holds no images; name a folder of backgrounds")
+            raise LabelError(f"{folder}: has no images; give a folder of backgrounds")
         nothing = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.float32)
         images = tuple(LabelledImage(path, (0, 0), *nothing) for path in paths)
         return cls(images, names_of(paths, folder), config)
 
     def checksum(self) -> str:
-        """Of their names; in a set, what they hold is in the checksum of the set."""
+        """A checksum of their names; the content of a set is in the checksum of the set."""
         return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
 
     def draw(self, rng: np.random.Generator) -> Background:
-        """One of them, another where it cannot be read; MediaError after 20 of those."""
+        """A random background; draws again if it cannot be read, MediaError after 20 failures."""
         clean = bool(rng.random() < self.config.clean)
-        places = rng.integers(len(self.images), size=_OTHERS)
-        for place in places.tolist():
+        indices = rng.integers(len(self.images), size=_TRIES)
+        for index in indices.tolist():
             try:
-                return self._read(place, clean=clean)
+                return self._read(index, clean=clean)
             except MediaError as error:
-                self.failed[self.names[place]] = str(error)
+                self.failed[self.names[index]] = str(error)
         raise MediaError(
             f"{len(self.failed)} of {len(self.images)} backgrounds cannot be read, the last: "
-            f"{self.failed[self.names[place]]}"
+            f"{self.failed[self.names[index]]}"
         )
 
-    def _read(self, place: int, *, clean: bool) -> Background:
-        image, name = self.images[place], self.names[place]
-        if clean and place in self._kept:
-            return Background(name, image.path, self._kept[place], *_nothing())
+    def _read(self, index: int, *, clean: bool) -> Background:
+        image, name = self.images[index], self.names[index]
+        if clean and index in self._kept:
+            return Background(name, image.path, self._kept[index], *_nothing())
         pixels, factor = _shrunk(read_still(image.path), self.config.size)
         if not clean:
             return Background(name, image.path, pixels, image.boxes * factor, image.labels)
@@ -111,7 +109,7 @@ class Backgrounds:
             pixels, image.boxes * factor, margin=self.config.margin, filling=self.config.filling
         )
         if pixels.nbytes <= self._room:
-            self._kept[place] = pixels
+            self._kept[index] = pixels
             self._room -= pixels.nbytes
         return Background(name, image.path, pixels, *_nothing())
 
@@ -121,7 +119,7 @@ def _nothing() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
 
 
 def _shrunk(pixels: Bytes, longest: int) -> tuple[Bytes, NDArray[np.float64]]:
-    """An image no longer than `longest` on a side, and what its boxes (N, 4) are multiplied by."""
+    """An image of at most `longest` pixels a side, and the factors for its boxes (N, 4)."""
     high, wide, _ = pixels.shape
     ratio = longest / max(high, wide)
     if ratio >= 1:

@@ -1,7 +1,7 @@
-"""Blending: how a rectangle of pixels is blended into another image.
+"""Blending of a rectangle of pixels into an image.
 
-`none` leaves a hard edge, `feather` a soft one, `poisson` keeps the gradients of what is pasted and
-the colours of the image around it. A network that meets all three has no edge to rely on.
+`none` leaves a hard edge, `feather` a soft one, `poisson` keeps the gradients of the pasted pixels
+and the colours of the image around them. Mixing all three, a network cannot rely on edge artefacts.
 """
 
 import numpy as np
@@ -20,8 +20,8 @@ _LEAST_RAMP = 2
 def feather_mask(size: tuple[int, int], core: Bounds) -> Floats32:
     """The weight of a paste at each of its pixels: float32 (height, width) above 0 up to 1.
 
-    size: (width, height). core: `x1, y1, x2, y2` within which all is 1; from there to the edge it
-    falls smoothly. Where the core ends less than two pixels from the edge, it is soft there itself.
+    size: (width, height). core: `x1, y1, x2, y2` with weight 1; from there to the edge, the weight
+    falls smoothly. If the core ends less than two pixels from the edge, the ramp starts inside it.
     """
     (width, height), (x1, y1, x2, y2) = size, core
     rows = _ramp(height, y1, height - y2)
@@ -37,10 +37,10 @@ def mixed(target: Bytes, source: Bytes, mask: Floats32) -> Bytes:
 def poisson(target: Bytes, source: Bytes) -> Bytes:
     """Gradient-domain blending over a whole rectangle, both (h, w, 3).
 
-    The edge of one pixel is the target's; inside, the discrete Laplacian is the source's. Solved
-    exactly: what is added to the source is the harmonic function that makes up for the difference
-    along the edge, and the sine transform turns its equation into a division. A rectangle less than
-    3 pixels wide or high is all edge. ("Poisson Image Editing", 2003.)
+    The border of one pixel is the target's; inside, the discrete Laplacian is the source's. Solved
+    exactly: the harmonic function with the border's difference is added to the source; the sine
+    transform (DST-I) turns its equation into a division. A rectangle less than 3 pixels wide or
+    high is all border. ("Poisson Image Editing", 2003.)
     """
     height, width, _ = source.shape
     if min(height, width) < 3:
@@ -51,11 +51,11 @@ def poisson(target: Bytes, source: Bytes) -> Bytes:
 
 
 def contrast_left(pasted: Bytes, source: Bytes, core: Bounds) -> float:
-    """How much of the contrast of `source` there is in `pasted`, both (h, w, 3): 1 all, 0 none.
+    """The share of the contrast of `source` left in `pasted`, both (h, w, 3): 1 all, 0 none.
 
-    core: `x1, y1, x2, y2` of the object, whose outline counts too. Computed as the slope of one
-    image's steps from pixel to pixel over the other's, so what the image below adds does not
-    count. Poisson loses contrast where it would need more than white or less than black.
+    core: `x1, y1, x2, y2` of the object; its outline counts too. Computed as the regression slope
+    of the pixel differences of one image on the other's, so that structure of the target does not
+    count. Poisson blending loses contrast where it would exceed white or black.
     """
     x1, y1, x2, y2 = core
     part = np.s_[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1]
@@ -68,12 +68,12 @@ def contrast_left(pasted: Bytes, source: Bytes, core: Bounds) -> float:
 
 
 def quick_side(length: int) -> int:
-    """The greatest side up to `length` for which `poisson` is quick, 3 at least."""
+    """The largest side up to `length` for which `poisson` is fast, at least 3."""
     return max(int(scipy.fft.prev_fast_len(max(length - 1, 2), real=True)) + 1, 3)
 
 
 def _harmonic(edge: Floats32) -> Floats32:
-    """The function without curvature that has this edge (C, h, w), inside (C, h - 2, w - 2)."""
+    """The harmonic function with this border (C, h, w); its interior is (C, h - 2, w - 2)."""
     channels, high, wide = edge.shape
     sums = np.zeros((channels, high - 2, wide - 2), np.float32)
     sums[:, 0] += edge[:, 0, 1:-1]
@@ -88,7 +88,7 @@ def _harmonic(edge: Floats32) -> Floats32:
 
 
 def _sines(values: Floats32) -> Floats32:
-    """The sine transform (DST-I) of each channel, which undoes itself but for its scale."""
+    """The sine transform (DST-I) of each channel; up to a scale, it is its own inverse."""
     return np.asarray(scipy.fft.dstn(values, type=1, axes=(1, 2), overwrite_x=True), np.float32)
 
 
@@ -99,9 +99,9 @@ def _own_values(count: int) -> Floats32:
 
 
 def _ramp(length: int, before: int, after: int) -> Floats32:
-    place = np.arange(length, dtype=np.float32) + np.float32(0.5)
+    centres = np.arange(length, dtype=np.float32) + np.float32(0.5)
     rise = np.minimum(
-        place / max(before, _LEAST_RAMP), (length - place) / max(after, _LEAST_RAMP)
+        centres / max(before, _LEAST_RAMP), (length - centres) / max(after, _LEAST_RAMP)
     ).clip(0, 1)
     ramp: Floats32 = (rise * rise * (3 - 2 * rise)).astype(np.float32)
     return ramp

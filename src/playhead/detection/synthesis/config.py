@@ -1,4 +1,4 @@
-"""The configuration of synthesis: cut and paste into whole new images."""
+"""The configuration of synthesis: cut and paste into new images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,33 +12,32 @@ __all__ = ["SynthesisConfig", "make_synthesis_config"]
 
 
 class SynthesisConfig(CutPasteConfig):
-    """What cut and paste needs, and what is pasted into."""
+    """Cut and paste, and the backgrounds."""
 
     probability: Share = Field(
-        1.0, description="of pasting anything; the other images are background alone"
+        1.0, description="probability of pasting anything; other images are only background"
     )
-    count: tuple[int, int] = Field((2, 6), description="fewest and most cut-outs in an image")
+    count: tuple[int, int] = Field((2, 6), description="minimum and maximum cut-outs in an image")
     clean: Share = Field(
         1.0,
         description="probability of removing a background's own objects; else they stay, labelled",
     )
     filling: Filling = Field(
-        "texture", description="of the holes: pieces of the rest; grain is quick, smooth a blob"
+        "texture",
+        description="how holes are filled: texture (patches of the rest), grain (faster), smooth",
     )
     filled_most: float = Field(
-        0.7, gt=0, le=1, description="share of a background that filled holes may take"
+        0.7, gt=0, le=1, description="largest share of a background that may be filled holes"
     )
     size: int = Field(1280, ge=64, description="longer side of an image; larger ones are shrunk")
-    quality: int = Field(95, ge=1, le=100, description="of the JPEGs that are written")
-    background_mb: float = Field(
-        256.0, ge=0, description="megabytes of filled backgrounds that are kept for another time"
-    )
+    quality: int = Field(95, ge=1, le=100, description="JPEG quality of the new images")
+    background_mb: float = Field(256.0, ge=0, description="cache of filled backgrounds, megabytes")
 
 
 def make_synthesis_config(settings: Sequence[str], blending: str | None = None) -> SynthesisConfig:
-    """The defaults with `key=value` settings over them; blending: names with commas between.
+    """The defaults with `key=value` settings over them; blending: comma-separated names.
 
-    Raises ConfigError naming every mistake.
+    Raises ConfigError listing every mistake.
     """
     values: dict[str, Any] = {}
     for setting in settings:

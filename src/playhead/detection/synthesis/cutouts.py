@@ -1,7 +1,7 @@
 """Cut-outs: labelled objects with a margin around them, and a bank of them of bounded size.
 
-Objects inside an object move along with it: a cut-out of a car carries the label of its plate. A
-cut-out that would show a good part of another object, unlabelled, is not made.
+Objects inside an object are part of its cut-out: a cut-out of a car has the label of its plate. An
+object is not cut out if its cut-out would show much of another, unlabelled object.
 """
 
 import heapq
@@ -30,7 +30,7 @@ _LEAST_MARGIN = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutout:
-    """An object, the objects inside it, and a margin around it as far as the image reached.
+    """An object, the objects inside it, and a margin around it, within the image.
 
     pixels: RGB (h, w, 3)
     boxes: float64 (1 + P, 4) in `pixels`: the object's, then those of the objects inside it
@@ -71,14 +71,16 @@ def cut_out(
     """Cut the object `which` of (N, 4) boxes out of an image, RGB (H, W, 3).
 
     margin: around it on each side, as a share of that side, two pixels at least
-    inside: share of another box that must lie in the object's for it to move along
+    inside: share of another box that must lie inside the object's for it to be included
     Raises LabelError for a box without area in the image.
     """
     high, wide, _ = image.shape
     edges = np.array([wide, high, wide, high], np.float64)
     own = np.clip(np.asarray(boxes[which], np.float64), 0, edges)
     if not (own[:2] < own[2:]).all():
-        raise LabelError(f"box {boxes[which]} has no area inside an image of {wide}x{high}")
+        raise LabelError(
+            f"box {boxes[which]} has no area inside an image of {wide}x{high}; remove it"
+        )
     around = np.maximum(margin * (own[2:] - own[:2]), _LEAST_MARGIN)
     left, top = np.floor(np.maximum(own[:2] - around, 0)).astype(int).tolist()
     right, low = np.ceil(np.minimum(own[2:] + around, (wide, high))).astype(int).tolist()
@@ -112,12 +114,12 @@ def scaled(cutout: Cutout, size: tuple[int, int], *, mirror: bool = False) -> Cu
 
 
 class CutoutBank:
-    """Cut-outs to draw from, within `memory_mb`; depends on the images, their order and the seed.
+    """Cut-outs to draw from, within `memory_mb`; depends only on images, their order and the seed.
 
     labelled: images, RGB (H, W, 3), each with its boxes (N, 4) in pixels and labels (N,)
-    Beyond the limit a random cut-out of the class with the most memory is dropped, so that frequent
+    Above the limit, a random cut-out of the class with the most memory is dropped, so that frequent
     classes never crowd out rare ones.
-    left_out: how many boxes were not kept, by reason
+    left_out: number of boxes that were not kept, by reason
     """
 
     def __init__(
@@ -153,20 +155,23 @@ class CutoutBank:
 
     @property
     def nbytes(self) -> int:
-        """The memory that the pixels take."""
+        """The memory of the pixels."""
         return self._bytes.total()
 
     @property
     def most_labels(self) -> int:
-        """The most labels that one cut-out brings along."""
+        """The maximum number of labels in one cut-out."""
         return max((len(cutout.labels) for cutout in self), default=0)
 
     def count(self) -> dict[int, int]:
-        """How many cut-outs there are, by the class of the object itself."""
+        """The number of cut-outs, by the class of the object itself."""
         return {label: len(self._cutouts[label]) for label in sorted(self._cutouts)}
 
     def draw(self, rng: np.random.Generator, balance: float) -> Cutout:
-        """One of them: a class, then a cut-out of it. balance: 0 as they came, 1 classes alike."""
+        """A random class, then a random cut-out of it.
+
+        balance: 0 draws classes as often as they were seen, 1 all equally often
+        """
         labels = sorted(self._cutouts)
         weights = np.array([self._seen[label] for label in labels], np.float64) ** (1 - balance)
         at = np.searchsorted(np.cumsum(weights), rng.random() * weights.sum(), side="right")
@@ -195,7 +200,7 @@ class CutoutBank:
 
 
 def _refused(boxes: Floats, which: int, config: CutPasteConfig) -> str:
-    """Why a box is not cut out; empty where it is."""
+    """Why a box is not cut out; empty if it is."""
     own = boxes[[which]]
     if not (own[:, 2:] - own[:, :2]).min() >= config.least:
         return "small"

@@ -1,6 +1,6 @@
 """Occlusion: the visible part of a box under rectangles that were pasted over it.
 
-Exact: the plane is cut at every edge, so each cell is wholly covered or wholly free.
+Exact: the plane is divided at every edge, so each cell is wholly covered or wholly free.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ Floats = NDArray[np.float64]
 def visible_part(box: Floats, covers: Floats) -> tuple[float, Floats]:
     """The share of `box` (4,) that none of `covers` (M, 4) covers, and the bounds of that part.
 
-    Where a whole side is covered, the bounds are smaller than the box; else they are the box.
-    A box of which nothing is left, or without area, has the share 0 and no area.
+    If a whole side is covered, the bounds are smaller than the box; else they are the box. A box
+    that is wholly covered or has no area gives the share 0 and bounds without area.
     """
     shown = np.clip(covers, np.tile(box[:2], 2), np.tile(box[2:], 2))
     across = np.unique(np.concatenate([box[[0, 2]], shown[:, 0], shown[:, 2]]))

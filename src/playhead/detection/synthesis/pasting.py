@@ -3,9 +3,9 @@
     bank = CutoutBank(labelled_images, config)
     image, boxes, labels = paste_into(rng, image, boxes, labels, bank, config)
 
-All randomness comes from `rng`, so the same generator gives the same pixels. Places are not made to
-look likely: random ones suffice ("Cut, Paste and Learn", 2017), and
-blending drawn anew for each cut-out leaves no kind of edge to rely on.
+All randomness comes from `rng`, so the same generator gives the same pixels. Positions are random,
+not realistic, which suffices ("Cut, Paste and Learn", 2017); the blending mode is drawn for each
+cut-out, so that a network cannot rely on edge artefacts.
 """
 
 from dataclasses import dataclass, replace
@@ -35,11 +35,11 @@ Labels = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """One cut-out that was pasted.
+    """One pasted cut-out.
 
-    box: the object's, in pixels, before anything covers it
-    blending: as it was pasted; faded: poisson was drawn and would have left too little contrast
-    origin: which of the bank's images it was cut from
+    box: of the object, in pixels, before later pastes cover it
+    blending: the mode used; faded: poisson was drawn but would have left too little contrast
+    origin: index of the bank's image that it was cut from
     """
 
     label: int
@@ -53,7 +53,7 @@ class Pasted:
 
 
 class Scene:
-    """A copy of an image to paste into, the boxes in it, and what covers them.
+    """A copy of an image to paste into, the boxes in it, and the pastes that cover them.
 
     image: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,)
     """
@@ -68,25 +68,22 @@ class Scene:
         self._covers = np.zeros((0, 4))
 
     def covered_most(self, boxes: Floats) -> Floats:
-        """Of each of (M, 4) boxes, the greatest share that it would cover of a box there → (M,)."""
+        """For each of (M, 4) boxes, the largest share of an existing box that it covers → (M,)."""
         most: Floats = cover(self._boxes, boxes).max(axis=0, initial=0.0)
         return most
 
     def paste(
         self,
         cutout: Cutout,
-        place: tuple[int, int],
+        corner: tuple[int, int],
         blending: Blending,
         *,
         contrast_least: float = 0.0,
     ) -> Blending:
-        """Paste a cut-out and its labels over what is there, its upper left pixel at `place`.
-
-        Returns how it was blended, as `paste` does.
-        """
-        covered, used = paste(self.image, cutout, place, blending, contrast_least=contrast_least)
+        """Paste a cut-out and its labels with its top left at `corner`; returns the mode used."""
+        covered, used = paste(self.image, cutout, corner, blending, contrast_least=contrast_least)
         self._covers = np.vstack([self._covers, covered])
-        self._boxes = np.vstack([self._boxes, cutout.boxes + np.tile(place, 2)])
+        self._boxes = np.vstack([self._boxes, cutout.boxes + np.tile(corner, 2)])
         self._labels = np.concatenate([self._labels, cutout.labels])
         layers = np.full(len(cutout.labels), len(self._covers))
         self._layers = np.concatenate([self._layers, layers])
@@ -95,8 +92,8 @@ class Scene:
     def labels_left(self, *, hidden_most: float, least_part: float) -> tuple[Floats, Labels]:
         """The visible part of each box under later pastes: (M, 4) and (M,), in order.
 
-        A box is dropped where more than `hidden_most` of it is covered; a pasted or partly covered
-        one also where its shorter side is below `least_part`.
+        A box is dropped if more than `hidden_most` of it is covered; a pasted or partly covered one
+        also if its shorter side is below `least_part`.
         """
         left, kept = self._boxes.copy(), np.ones(len(self._boxes), bool)
         for row, (box, layer) in enumerate(zip(self._boxes, self._layers, strict=True)):
@@ -113,24 +110,24 @@ class Scene:
 def paste(
     image: Bytes,
     cutout: Cutout,
-    place: tuple[int, int],
+    corner: tuple[int, int],
     blending: Blending,
     *,
     contrast_least: float = 0.0,
 ) -> tuple[NDArray[np.float64], Blending]:
-    """Paste a cut-out into `image` itself, its upper left pixel at `place`.
+    """Paste a cut-out into `image` in place, with its top left pixel at `corner` (x, y).
 
-    `none` pastes the object's box alone, `feather` fades over the margin around it, `poisson` takes
-    the margin in whole; where that leaves less than `contrast_least` of the cut-out's contrast, as
-    of a white plate on snow, `feather` takes its place.
-    Returns the box (4,) of what is covered now, and how the cut-out was blended.
-    Raises PlayheadError where the cut-out reaches over the edge of the image.
+    `none` pastes the object's box only, `feather` fades out over the margin around it, `poisson`
+    includes the whole margin; if that leaves less than `contrast_least` of the cut-out's contrast,
+    as for a white plate on snow, `feather` is used.
+    Returns the covered box (4,) and the blending mode used.
+    Raises PlayheadError if the cut-out extends past the edge of the image.
     """
-    (x, y), (high, wide, _) = place, cutout.pixels.shape
+    (x, y), (high, wide, _) = corner, cutout.pixels.shape
     if not (0 <= x <= image.shape[1] - wide and 0 <= y <= image.shape[0] - high):
         raise PlayheadError(
-            f"a cut-out of {wide}x{high} at {x}, {y} reaches out of an image of "
-            f"{image.shape[1]}x{image.shape[0]}; paste it within"
+            f"a cut-out of {wide}x{high} at {x}, {y} extends past an image of "
+            f"{image.shape[1]}x{image.shape[0]}; choose a corner further inside"
         )
     part = image[y : y + high, x : x + wide]
     if blending == "poisson":
@@ -157,8 +154,8 @@ def paste_into(  # noqa: PLR0917
 ) -> tuple[Bytes, Floats, Labels]:
     """The augmentation: with `probability`, cut-outs of `bank` pasted into the image.
 
-    image: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,). Returned are new
-    ones: first the visible parts of the boxes that were there, then what was pasted.
+    image: RGB (H, W, 3); boxes: (N, 4) in pixels; labels: (N,). Returns new arrays: the visible
+    parts of the existing boxes first, then the pasted ones.
     """
     scene = Scene(image, boxes, labels)
     if rng.random() < config.probability:
@@ -170,33 +167,33 @@ def paste_into(  # noqa: PLR0917
 def paste_some(
     rng: np.random.Generator, scene: Scene, bank: CutoutBank, config: CutPasteConfig
 ) -> tuple[Pasted, ...]:
-    """Paste as many cut-outs as `count` draws into a scene; one that finds no place is left out."""
+    """Paste a random number of cut-outs, from `count`; one without a free position is left out."""
     wanted = int(rng.integers(config.count[0], config.count[1] + 1))
-    pasted = (_paste_one(rng, scene, bank, config) for _ in range(wanted if len(bank) else 0))
+    pasted = (_paste_cutout(rng, scene, bank, config) for _ in range(wanted if len(bank) else 0))
     return tuple(paste for paste in pasted if paste is not None)
 
 
-def _paste_one(
+def _paste_cutout(
     rng: np.random.Generator, scene: Scene, bank: CutoutBank, config: CutPasteConfig
 ) -> Pasted | None:
-    # Drawn before anything is decided: later random numbers do not depend on what failed.
+    # All random numbers are drawn first, so that later ones do not depend on what failed.
     cutout = bank.draw(rng, config.balance)
     relative = float(rng.uniform(*config.scale))
     mirrored = bool(rng.random() < config.mirror)
     gain = float(1 + rng.uniform(-config.brightness, config.brightness))
     blending = config.blendings[int(rng.integers(len(config.blendings)))]
-    where = rng.random((config.tries, 2))
+    positions = rng.random((config.tries, 2))
     size = _drawn_size(cutout, relative, scene.image.shape[:2], config)
     if size is None:
         return None
     if blending == "poisson":
         size = quick_side(size[0]), quick_side(size[1])
     ready = _brighter(scaled(cutout, size, mirror=mirrored), gain)
-    place = _free_place(scene, ready, where, config.overlap_most)
-    if place is None:
+    corner = _free_corner(scene, ready, positions, config.overlap_most)
+    if corner is None:
         return None
-    used = scene.paste(ready, place, blending, contrast_least=config.contrast_least)
-    x1, y1, x2, y2 = (ready.boxes[0] + np.tile(place, 2)).tolist()
+    used = scene.paste(ready, corner, blending, contrast_least=config.contrast_least)
+    x1, y1, x2, y2 = (ready.boxes[0] + np.tile(corner, 2)).tolist()
     scale = size[0] / cutout.pixels.shape[1]
     box, faded = (x1, y1, x2, y2), used != blending
     return Pasted(cutout.label, box, used, scale, mirrored, gain, faded, cutout.origin)
@@ -205,7 +202,7 @@ def _paste_one(
 def _drawn_size(
     cutout: Cutout, relative: float, shape: tuple[int, ...], config: CutPasteConfig
 ) -> tuple[int, int] | None:
-    """The pixels (width, height) that a cut-out gets; None where no allowed size fits."""
+    """The size (width, height) to paste a cut-out at; None if no allowed size fits."""
     high, wide, _ = cutout.pixels.shape
     least = config.least / float((cutout.boxes[0, 2:] - cutout.boxes[0, :2]).min())
     room = config.largest * min(shape[0] / high, shape[1] / wide)
@@ -216,16 +213,16 @@ def _drawn_size(
     return max(int(wide * factor), 1), max(int(high * factor), 1)
 
 
-def _free_place(
-    scene: Scene, cutout: Cutout, where: Floats, overlap_most: float
+def _free_corner(
+    scene: Scene, cutout: Cutout, positions: Floats, overlap_most: float
 ) -> tuple[int, int] | None:
-    """The first of places (T, 2), in shares of the room there is, that covers no box too far."""
+    """The first of positions (T, 2), as shares of the free range, that covers no box too far."""
     room = np.array(scene.image.shape[1::-1]) - cutout.pixels.shape[1::-1]
-    places = np.minimum(where * (room + 1), room).astype(np.int64)
-    fine = scene.covered_most(cutout.boxes[0] + np.tile(places, (1, 2))) <= overlap_most
-    if not fine.any():
+    corners = np.minimum(positions * (room + 1), room).astype(np.int64)
+    free = scene.covered_most(cutout.boxes[0] + np.tile(corners, (1, 2))) <= overlap_most
+    if not free.any():
         return None
-    x, y = places[int(fine.argmax())].tolist()
+    x, y = corners[int(free.argmax())].tolist()
     return x, y
 
 

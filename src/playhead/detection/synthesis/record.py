@@ -1,7 +1,7 @@
-"""The record of a synthesis, `synthesis.json`: what was pasted where, and out of what.
+"""The record of a synthesis, `synthesis.json`: what was pasted where, and from which files.
 
-A folder holds images of one set, with one configuration and one seed. Since schema 2 each image has
-the checksums of the files it is made of, so that it never trains while one of them is held out.
+A folder has images of one set, one configuration and one seed. Since schema 2, each image has the
+checksums of its source files, so that leaks into validation or test images are detected.
 """
 
 import hashlib
@@ -35,9 +35,9 @@ _READ = (1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the images of a synthesis have in common, and each of them by its number.
+    """The inputs of a synthesis, and its images by number.
 
-    source: a checksum of the labels that were cut out; backgrounds: one of what was pasted into
+    source: checksum of the labels that were cut out; backgrounds: checksum of the backgrounds
     """
 
     classes: tuple[str, ...]
@@ -53,28 +53,25 @@ class Record:
         return max(self.images, default=-1) + 1
 
     def with_existing(self, out: Path) -> Self:
-        """The same record with the images that `out` holds already.
-
-        Raises ConfigError where `out` holds something that does not belong to it.
-        """
+        """The record with the images already in `out`; ConfigError if `out` has other content."""
         path = out / RECORD
         if not path.is_file():
             if out.exists() and (not out.is_dir() or any(out.iterdir())):
-                raise ConfigError(f"{out}: holds something other than a synthesis; name a new one")
+                raise ConfigError(f"{out}: is not a synthesis; choose a new folder")
             return self
         existing = read_record(path)
         for name in ("classes", "source", "backgrounds", "seed", "settings"):
             new, old = getattr(self, name), getattr(existing, name)
             if new == old:
                 continue
-            difference = f"{old} there, {new} now"
+            difference = f"was {old}, now {new}"
             if isinstance(old, dict):
                 keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
-                pairs = (f"{key} {old.get(key)} there, {new.get(key)} now" for key in keys)
+                pairs = (f"{key} was {old.get(key)}, now {new.get(key)}" for key in keys)
                 difference = ", ".join(pairs)
             raise ConfigError(
-                f"{out}: holds a synthesis with other {name} ({difference}); continue with the "
-                "same, or name a new folder"
+                f"{out}: is a synthesis with other {name} ({difference}); continue with the same, "
+                "or choose a new folder"
             )
         return replace(self, images=existing.images)
 
@@ -87,10 +84,7 @@ class Record:
         *,
         made_of: Sequence[str],
     ) -> None:
-        """Record what image `number` is made of.
-
-        made_of: the SHA-256 of the files of its background and of what was cut out for it
-        """
+        """Add image `number`; made_of: the SHA-256 of its background and its cut-outs' images."""
         rows = [
             {
                 "label": self.classes[paste.label],
@@ -122,9 +116,10 @@ class Record:
 
 
 def checksum(labelled: ImageSet) -> str:
-    """Of the names, sizes and labels of a set."""
+    """A checksum of the names, sizes and labels of a set."""
     rows = "\n".join((*labelled.classes, *label_rows(labelled)))
-    return hashlib.sha256(rows.encode(errors="surrogateescape")).hexdigest()  # names of any bytes
+    # File names may have bytes that are not UTF-8.
+    return hashlib.sha256(rows.encode(errors="surrogateescape")).hexdigest()
 
 
 def label_rows(labelled: ImageSet) -> Iterator[str]:
@@ -145,14 +140,16 @@ def is_synthesised(name: str) -> bool:
 
 
 def read_record(path: Path) -> Record:
-    """The record of a synthesis; ConfigError for a file that is none, or of a newer schema."""
+    """Read the record of a synthesis; ConfigError for another file, or a newer schema."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         schema = document.pop("schema")
         images = {int(number): entry for number, entry in document.pop("images").items()}
         record = Record(**document | {"classes": tuple(document["classes"]), "images": images})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: is no record of a synthesis ({error})") from error
+        raise ConfigError(f"{path}: is not a record of a synthesis ({error})") from error
     if schema not in _READ:
-        raise ConfigError(f"{path}: has schema {schema}, this version knows {_SCHEMA}")
+        raise ConfigError(
+            f"{path}: has schema {schema}, but this version reads up to {_SCHEMA}; update playhead"
+        )
     return record

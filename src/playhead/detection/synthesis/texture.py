@@ -1,11 +1,11 @@
-"""Texture: holes of an image, however large, filled with pieces of the rest of it.
+"""Texture synthesis: fill holes of any size with patches of the rest of the image.
 
-Every patch over the hole is matched to the most similar patch of the surroundings; then every pixel
-becomes the mean of the matches of the patches over it; and again, from coarse to fine ("Space-Time
-Completion of Video", 2007, with the search of "PatchMatch", 2009). At last each pixel is copied
-from the match of its patch, so what is filled is as sharp as the rest.
+Every patch over the hole is matched to the most similar known patch; then every pixel becomes the
+mean of the matches of the patches over it; this repeats from coarse to fine ("Space-Time Completion
+of Video", 2007, with the search of "PatchMatch", 2009). At the end each pixel is copied from the
+match of its patch, so the filled area is as sharp as the rest.
 
-Randomness comes from a fixed seed: an image is always filled alike.
+The random seed is fixed, so an image is always filled the same way.
 """
 
 from dataclasses import dataclass
@@ -28,22 +28,19 @@ Places = NDArray[np.intp]  # (2, N): rows and columns
 _REACH = 2
 """A patch has 2 · _REACH + 1 pixels a side."""
 
-_LONGEST = 220  # pixels of the longer side where patches are searched last
-_SHORTEST = 40  # and where they are searched first, or less
-_ROUNDS = (
-    8,
-    5,
-    3,
-)  # of searching and averaging, the coarsest level first; the last holds for all further ones
+_LONGEST = 220  # largest longer side of the finest level, pixels
+_SHORTEST = 40  # largest longer side of the coarsest level
+# Rounds of search and averaging, the coarsest level first; the last value is for all finer levels.
+_ROUNDS = (8, 5, 3)
 _JUMPS = (8, 4, 2, 1)  # distances over which matches are propagated
 _LEAST_SOURCES = 24
-_TRUST = 1.3  # a patch counts so much less with each pixel from the edge of the hole
+_TRUST = 1.3  # a patch's weight is divided by this for each pixel from the edge of the hole
 
 
 def textured(image: Bytes, hidden: Mask) -> Bytes | None:
-    """The image, RGB (H, W, 3), with the hidden pixels (H, W) made of pieces of the rest.
+    """The image, RGB (H, W, 3), with the hidden pixels (H, W) filled from the rest.
 
-    None where too little of the image is left to take pieces from.
+    None if too little of the image is left.
     """
     step, levels = _levels(image, hidden)
     if not levels:
@@ -60,8 +57,8 @@ def textured(image: Bytes, hidden: Mask) -> Bytes | None:
 class _Level:
     """The image at one size.
 
-    pixels: float32 (h, w, 3), 0 where hidden; hidden: (h, w); sources: middles of known patches
-    targets: places of all patches that touch a hole; trust: how much each counts
+    pixels: float32 (h, w, 3), 0 where hidden; hidden: (h, w); sources: centres of known patches
+    targets: centres of all patches that touch a hole; trust: their weights
     """
 
     pixels: Floats32
@@ -77,25 +74,25 @@ class _Level:
         inside[_REACH:-_REACH, _REACH:-_REACH] = True
         targets = np.stack(np.nonzero(spread(hidden, _REACH)))
         depth = np.asarray(scipy.ndimage.distance_transform_edt(hidden), np.float32)
-        # Far inside all count alike and little, so that no weight becomes zero.
+        # Far inside the hole the weight is constant, so that none becomes zero.
         trust = np.maximum(_TRUST ** -np.maximum(depth - 1, 0), 1e-3)
         return cls(pixels, hidden, sources & inside, targets, trust[targets[0], targets[1]])
 
     @property
     def longest(self) -> int:
-        """Of the two sides."""
+        """The longer side."""
         return int(max(self.hidden.shape))
 
     def random_sources(self, rng: np.random.Generator, count: int) -> Places:
-        """`count` sources, uniformly drawn."""
+        """`count` uniformly drawn sources."""
         sources = np.stack(np.nonzero(self.sources))
         return sources[:, rng.integers(sources.shape[1], size=count)]
 
 
 def _levels(image: Bytes, hidden: Mask) -> tuple[int, list[_Level]]:
-    """The image at the size that is searched last, then its halves as long as sources are left.
+    """The scale of the finest level (image pixels a pixel), and the levels from fine to coarse.
 
-    Before them, how many pixels of the image across one pixel of the first has.
+    Each level has half the size of the one before, as long as enough sources are left.
     """
     known, whole = (~hidden).astype(np.float32), np.ones(hidden.shape, np.float32)
     sums, step = image * known[..., None], 1
@@ -104,7 +101,7 @@ def _levels(image: Bytes, hidden: Mask) -> tuple[int, list[_Level]]:
         if max(known.shape) > _LONGEST:
             step *= 2
         else:
-            # A pixel of which any part is hidden, is hidden.
+            # A pixel is hidden if any part of it is.
             gone = known < whole
             level = _Level.of(np.where(gone[..., None], 0, sums / whole[..., None]), gone)
             if np.count_nonzero(level.sources) < _LEAST_SOURCES:
@@ -116,7 +113,7 @@ def _levels(image: Bytes, hidden: Mask) -> tuple[int, list[_Level]]:
 
 
 def _halved(values: Floats32) -> Floats32:
-    """Sums of two by two; what would lie past the edge counts as 0."""
+    """Sums of 2x2 pixels; pixels past the edge count as 0."""
     pad = [(0, values.shape[0] % 2), (0, values.shape[1] % 2)] + [(0, 0)] * (values.ndim - 2)
     even = np.pad(values, pad)
     halved: Floats32 = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
@@ -124,7 +121,7 @@ def _halved(values: Floats32) -> Floats32:
 
 
 def _matched(rng: np.random.Generator, levels: list[_Level]) -> Places:
-    """Where each pixel of the finest of `levels` is copied from → (2, h, w)."""
+    """The source of each pixel of the finest level → (2, h, w)."""
     coarsest, *finer = reversed(levels)
     matches = coarsest.random_sources(rng, coarsest.targets.shape[1])
     matches = _improved(rng, coarsest, matches, _smooth(coarsest), _ROUNDS[0])
@@ -140,7 +137,7 @@ def _matched(rng: np.random.Generator, levels: list[_Level]) -> Places:
 def _improved(
     rng: np.random.Generator, level: _Level, matches: Places, filled: Floats32, rounds: int
 ) -> Places:
-    """Better sources for the targets of a level, after rounds of searching and averaging."""
+    """Better sources for the targets of a level, after rounds of search and averaging."""
     known = level.sources[level.targets[0], level.targets[1]]
     matches[:, known] = level.targets[:, known]
     for number in range(rounds):
@@ -192,10 +189,10 @@ def _averaged(level: _Level, matches: Places, weights: Floats32) -> Floats32:
 
 @dataclass(slots=True, eq=False)
 class _Search:
-    """For each target the best source so far; `matches` (2, N) is changed in place.
+    """The best source of each target so far; `matches` (2, N) is changed in place.
 
-    patches: (h w, 3pp) of the image as it is filled now; wanted: (N, 3pp) of the targets
-    numbers: (h, w) of the targets, -1 elsewhere; best: squared differences (N,)
+    patches: (h w, 3pp) of the current image; wanted: (N, 3pp) of the targets
+    numbers: (h, w) index of each target, -1 elsewhere; best: squared differences (N,)
     """
 
     level: _Level
@@ -219,7 +216,7 @@ class _Search:
         return search
 
     def propagate(self, jumps: tuple[int, ...]) -> None:
-        """Try what lies beside the matches of the targets so far away, up, down and sideways."""
+        """Try the sources implied by the matches of targets at these distances, in 4 directions."""
         for jump in jumps:
             for dy, dx in ((0, jump), (0, -jump), (jump, 0), (-jump, 0)):
                 step = np.array([[dy], [dx]])
@@ -230,7 +227,7 @@ class _Search:
                 self._try(which, self.matches[:, others] - step)
 
     def search_randomly(self, rng: np.random.Generator) -> None:
-        """Try places around the matches, ever closer."""
+        """Try random sources around the matches, within a shrinking radius."""
         reach = self.level.longest
         all_targets = np.arange(self.matches.shape[1])
         while reach >= 1:
@@ -240,7 +237,7 @@ class _Search:
             reach //= 3
 
     def similarity(self) -> Floats32:
-        """The weight of each match: 1 for an identical one, near 0 for one that is not alike."""
+        """The weight of each match: 1 for an identical patch, near 0 for a very different one."""
         scale = 2 * (np.percentile(self.best, 75) + 1e-3)
         return np.asarray(np.exp(-self.best / scale) + 1e-4, np.float32)
 
