@@ -42,7 +42,7 @@ def test_auto_is_bf16_only_where_the_processor_has_it(
 
 def test_an_unknown_precision_names_the_known_ones() -> None:
     with pytest.raises(
-        PlayheadError, match="'int8': is unknown; choose from auto, fp32, bf16, fp16"
+        PlayheadError, match="'int8' is unknown; choose from auto, fp32, bf16, fp16"
     ):
         parse_precision("int8")
 
