@@ -123,8 +123,8 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        (None, "schema None, this version reads 1"),
-        ({"schema": 2}, "schema 2, this version reads 1"),
+        (None, "schema None, but this version reads 1"),
+        ({"schema": 2}, "schema 2, but this version reads 1"),
         ({"schema": 1, "position": {"epoch": 1}}, "header is damaged"),
     ],
 )
