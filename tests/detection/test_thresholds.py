@@ -344,6 +344,19 @@ def test_recorded_thresholds_that_cannot_be_read_are_one_plain_line(
     assert f"{record}: a mistake in the configuration: thresholds.car" in finished.err
 
 
+def test_predictions_that_a_threshold_cut_are_evaluated_with_a_warning(
+    street: Path, tmp_path: Path
+) -> None:
+    predictions(street, tmp_path / "found", "csv")
+    record = tmp_path / "found" / "thresholds.yaml"
+    paths = ("--truth", street, "--predictions", tmp_path / "found")
+    record.write_text("bundles: []\nthresholds: {car: 0.3}\nminimum_score: 0.3\n")
+    finished = run("detection", "evaluate", *paths)
+    assert (finished.code, "no detection below a score of 0.3" in finished.err) == (0, True)
+    record.write_text("bundles: []\nthresholds: {car: 0.3}\n")
+    assert "no detection below" not in run("detection", "evaluate", *paths).err
+
+
 @pytest.mark.slow
 def test_measuring_choosing_and_the_page_work_without_torch(
     street: Path, bundle: Path, tmp_path: Path

@@ -212,3 +212,13 @@ def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> No
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StorageError, match="cannot write"), new_bundle_folder(tmp_path / "file/b"):
         pass
+
+
+def test_the_folder_of_a_run_is_answered_with_that_of_its_bundle(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    shutil.copytree(bundle.folder, tmp_path / "run" / "bundle")
+    with pytest.raises(BundleError, match=r"that of the run is .*run/bundle"):
+        load_bundle(tmp_path / "run")
+    with pytest.raises(BundleError, match="there is no such folder"):
+        load_bundle(tmp_path / "nothing")

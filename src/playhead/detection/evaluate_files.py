@@ -18,11 +18,12 @@ from playhead.detection.intervals import (
     image_differences,
     image_intervals,
 )
-from playhead.detection.recorded_thresholds import read_thresholds
+from playhead.detection.recorded_thresholds import read_record
 from playhead.detection.report import write_detector_report
 from playhead.errors import ConfigError
 from playhead.metrics.bootstrap import Interval
 from playhead.metrics.confusion import Confusion, confusion_matrix
+from playhead.output import print_error
 
 __all__ = ["EvaluatedFiles", "evaluate_images"]
 
@@ -113,7 +114,13 @@ def evaluate_images(
     real, predicted, unpredicted = read_sets(
         truth, predictions, split=split, images=images, classes=classes
     )
-    recorded = read_thresholds(predictions) if threshold is None else None
+    record = read_record(predictions)
+    if record is not None and record.minimum_score is not None:
+        print_error(
+            f"warning: {predictions}: has no detection below a score of {record.minimum_score:g}, "
+            "so average precision comes out too low; predict without --threshold to evaluate"
+        )
+    recorded = record.thresholds if record is not None and threshold is None else None
     result = measure_images(
         real,
         predicted,

@@ -117,7 +117,7 @@ def predict_files(
         remove_files([*earlier, out / RECORD], out)
         predicted = ImageSet(detector.labels, tuple(predictions))
         written = write_images(predicted, out, kinds, root=root, predictions=True, ids=ids)
-        written.append(write_thresholds_of(detector, out))
+        written.append(write_thresholds_of(detector, out, minimum_score=options.threshold))
         peak = peak_memory_bytes()
     if videos:
         tracked = predict_videos(

@@ -175,7 +175,11 @@ def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
     """
     folder = Path(path)
     if not (folder / _MANIFEST).is_file():
-        raise BundleError(f"{folder}: is not a bundle: it has no {_MANIFEST}")
+        if not folder.exists():
+            raise BundleError(f"{folder}: there is no such folder; name that of a bundle")
+        inner = folder / "bundle"
+        hint = f"; that of the run is {inner}" if (inner / _MANIFEST).is_file() else ""
+        raise BundleError(f"{folder}: is not a bundle: it has no {_MANIFEST}{hint}")
     if verify:
         verify_bundle(folder)
     bundle = Bundle(folder, _read_manifest(folder / _MANIFEST))
@@ -191,6 +195,8 @@ def verify_bundle(path: str | Path) -> list[str]:
     Raises BundleError naming the first file that is missing, changed, not listed, or outside.
     """
     folder = Path(path)
+    if not (folder / _SUMS).is_file():
+        raise BundleError(f"{folder}: is not a bundle: it has no {_SUMS}")
     listed = _read_sums(folder)
     for name, expected in listed.items():
         file = _inside(folder, name)
