@@ -32,10 +32,14 @@ __all__ = [
     "Source",
     "check_file",
     "denied",
+    "is_missing",
     "open_container",
     "packets_of",
     "require_file",
 ]
+
+_STREAM = re.compile(r"-$|[a-zA-Z][a-zA-Z0-9+.-]+:/")
+"""Standard input, or a URL."""
 
 Identity = Literal["pts", "dts", "pos"]
 """What identifies a packet wherever reading starts: its presentation time if the format has true
@@ -86,13 +90,18 @@ class Clock:
             )
 
 
+def is_missing(path: Path) -> bool:
+    """Whether a path names nothing, and is not a URL or standard input either."""
+    return not path.exists() and not _STREAM.match(os.fspath(path))
+
+
 def require_file(path: str | Path) -> Path:
     """The path, if it is a regular file, which can be read more than once.
 
     Raises MediaError for a camera, a pipe or a URL, which give their frames only once.
     """
     text = os.fspath(path)
-    if text == "-" or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", text):
+    if _STREAM.match(text):
         raise MediaError(
             f"{text}: is a stream, not a file, and its frames are needed twice; "
             "save it to a file first"

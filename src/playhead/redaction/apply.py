@@ -19,7 +19,7 @@ from playhead.progress import Progress, progress
 from playhead.redaction.edits import apply_edits, checked_spans, is_drawn, read_edits
 from playhead.redaction.outcome import outcome_of
 from playhead.redaction.resolved import ResolvedRedaction, recorded_redaction
-from playhead.redaction.resume import recorded_copy
+from playhead.redaction.resume import recorded_copy, refuse_foreign_tracks
 from playhead.redaction.review import write_review
 from playhead.redaction.run import check_same, output_of, remove_stale, render
 
@@ -116,6 +116,9 @@ def find_tracks(video: Path, tracks: Path | None) -> Path:
             f"{path}: no such track file; `playhead redaction detect` writes it, and "
             "--tracks names one in another place"
         )
+    if tracks is None:
+        remedy = "run `playhead redaction detect`, and name its tracks with --tracks"
+        refuse_foreign_tracks(path, remedy)
     return path
 
 

@@ -94,8 +94,8 @@ def is_done(source: Path, outputs: Sequence[Path]) -> bool:
     return True
 
 
-def refuse_foreign_tracks(output: Path) -> None:
-    """Raise PlayheadError if a whole track file is in the way that no redaction made.
+def refuse_foreign_tracks(output: Path, remedy: str = "write elsewhere with --out") -> None:
+    """Raise PlayheadError if `output` is a whole track file that no redaction made.
 
     Generated videos lie beside their ground truth under this very name.
     """
@@ -107,6 +107,5 @@ def refuse_foreign_tracks(output: Path) -> None:
         return
     if "config" not in settings:
         raise PlayheadError(
-            f"{output}: holds tracks that no redaction made, ground truth perhaps; write elsewhere "
-            "with --out"
+            f"{output}: holds tracks that no redaction made, ground truth perhaps; {remedy}"
         )

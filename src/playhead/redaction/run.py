@@ -25,7 +25,7 @@ from playhead.media import Damage, Video, open_video
 from playhead.media.kinds import image_format, is_image, kind_of
 from playhead.media.planes import Planes
 from playhead.media.rewrite import RewriteOptions, Rewritten, output_suffix, rewrite
-from playhead.media.source import require_file
+from playhead.media.source import is_missing, require_file
 from playhead.progress import Progress
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.detect import RedactionDetector, drop_implausible, tracks_of
@@ -81,11 +81,12 @@ def redact_files(
         `ok` with a note; those of which only a part is there, or parts that do not belong
         together, end `failed`
     only_tracks: stop at the track files, to be reviewed before anything is rendered
+    A missing file fails by itself.
     Raises PlayheadError before any work if outputs exist and `overwrite` is not given, or if an
     input is not a file (a camera, a pipe), since it is read twice.
     """
     for path in paths:
-        if not path.is_dir():
+        if not path.is_dir() and not is_missing(path):  # what is missing fails by itself
             require_file(path)
     if out is not None:
         check_folder(out)
