@@ -79,8 +79,8 @@ def test_what_was_decided_stays_is_said_and_can_be_undone(street: Path) -> None:
     redacted = street.parent / "street_redacted.mp4"
     playhead("redaction", "apply", street, "--keep", "0", "--only", "0-1")
     said = playhead("redaction", "apply", street, "--overwrite")
-    assert "left visible: tracks 0 (--keep none" in said
-    assert "hidden only in 0-1 s (--only all" in said
+    assert "left visible: tracks 0 (undo with --keep none" in said
+    assert "hidden only in 0-1 s (undo with --only all" in said
     assert bright_frames(redacted) == list(range(FRAMES))
     playhead("redaction", "apply", street, "--keep", "none", "--only", "all", "--overwrite")
     assert not bright_frames(redacted)
@@ -107,12 +107,12 @@ def test_edits_are_applied_and_go_into_the_track_file(street: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--keep", "7"), "7 is not a track of street.mp4; it has 1"),
+        (("--keep", "7"), "7 is not a track of street.mp4, which has 1"),
         (("--keep", "a"), "a is not a track"),
         (("--keep", "²"), "² is not a track"),
-        (("--only", "100-200"), "has no frame in it"),
-        (("--only", "3"), "needs seconds from-to"),
-        (("--only", "3-2"), "needs seconds from-to"),
+        (("--only", "100-200"), "has no frame;"),
+        (("--only", "3"), "needs a span in seconds"),
+        (("--only", "3-2"), "needs a span in seconds"),
         (("--tracks", "none.npz"), "none.npz: no such track file"),
         (("--set", "mask.scale=0"), "mask.scale"),
         (("--edits", "none.json"), "none.json"),
@@ -134,7 +134,7 @@ def test_tracks_of_another_file_of_the_same_length_are_refused(street: Path) -> 
     tracks = street.with_suffix(".tracks.npz")
     finished = run("redaction", "apply", other, "--tracks", tracks)
     assert finished.code == 2
-    assert "is another file than street.mp4" in finished.err
+    assert "is not the file street.mp4" in finished.err
     assert not other.with_name("other_redacted.mp4").exists()
 
 
@@ -160,7 +160,7 @@ def test_tracks_of_an_earlier_version_are_refused_with_what_to_do(street: Path) 
     write_tracks(path, replace(file, settings={**file.settings, "config": config}))
     finished = run("redaction", "apply", street)
     assert finished.code == 2
-    assert "written by an earlier version of Playhead" in finished.err
+    assert "settings of an earlier version of Playhead" in finished.err
     assert "detect again with `playhead redaction detect --overwrite`" in finished.err
 
 

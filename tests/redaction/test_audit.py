@@ -78,7 +78,10 @@ def test_a_copy_that_hides_nothing_is_exposed_in_every_frame(tmp_path: Path) -> 
     assert not report.passed
     assert report.classes == {
         "face": ClassAudit(
-            audited="independent", hidden_by="centerface", network="blazeface", looked=FRAMES
+            audited="independent",
+            hidden_by="centerface",
+            network="blazeface",
+            frames_audited=FRAMES,
         )
     }
 

@@ -70,7 +70,7 @@ def test_a_plate_that_the_network_finds_only_when_it_looks_again_fails_the_audit
     plate = report["classes"]["plate"]
     frames = [one["frame"] for one in report["exposures"]]
     assert (plate["audited"], plate["network"]) == ("same network", "plates")
-    assert plate["exposed_track_frames"] == plate["looked"] == len(frames)
+    assert plate["exposed_track_frames"] == plate["frames_audited"] == len(frames)
     assert frames == [0, 6, 12, 18, 24, 30, 36, 39]  # every quarter of a second, and the last
     assert Again.opened.config.detection.tile == 480
     assert Again.opened.threshold("plate") == pytest.approx(0.2)
@@ -134,7 +134,7 @@ def test_every_says_how_often_the_same_network_looks_too(tmp_path: Path) -> None
 
 
 def looked(report: dict[str, Any]) -> dict[str, int]:
-    return {label: one["looked"] for label, one in report["classes"].items()}
+    return {label: one["frames_audited"] for label, one in report["classes"].items()}
 
 
 @pytest.mark.slow
@@ -166,7 +166,9 @@ def test_a_class_that_is_accepted_and_was_not_hidden_is_refused_before_any_work(
     source = write(tmp_path / "a.mp4")
     finished = run("redaction", "run", source, "--audit", "--accept-unaudited", "car")
     assert finished.code == 2
-    assert "--accept-unaudited car: is not hidden; name one of face, plate" in finished.err
+    assert (
+        "--accept-unaudited car: this class is not hidden; choose from face, plate" in finished.err
+    )
     unasked = run("redaction", "run", source, "--accept-unaudited", "plate")
     assert (unasked.code, "add --audit" in unasked.err) == (2, True)
     assert not (tmp_path / "a_redacted.mp4").exists()
@@ -198,7 +200,7 @@ def test_a_copy_that_an_earlier_run_made_otherwise_is_not_passed_by_this_audit(
     document = playhead_json(*again, code=3)
     assert document["audits"] == {}
     [reason] = document["not_audited"].values()
-    assert "an earlier run wrote its copy with other settings" in reason
+    assert "an earlier run redacted it with other settings" in reason
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])

@@ -63,7 +63,7 @@ def test_what_a_custom_detector_hid_is_audited_by_the_packaged_network_that_know
 def test_a_class_that_only_a_custom_detector_knows_is_audited_by_it_where_it_is_at_hand() -> None:
     away = redaction_of("dog", "head", hide=["dog", "head"])
     assert {one for one, _ in planned(away).values()} == {"none", "independent"}
-    assert "name its folder with --bundle" in audit_plan(away)["dog"].reason
+    assert "give it with --bundle" in audit_plan(away)["dog"].reason
     here = away.located([Path("runs/street")])
     assert planned(here) == {
         "dog": ("same network", "street"),
@@ -82,7 +82,7 @@ def test_only_a_hidden_class_can_be_accepted() -> None:
     plan = audit_plan(redaction_of(hide=["head", "plate"]), accept=["head"])
     assert [label for label, one in plan.items() if one.accepted] == ["head"]
     with pytest.raises(
-        ConfigError, match="--accept-unaudited car: is not hidden; name one of face"
+        ConfigError, match="--accept-unaudited car: this class is not hidden; choose from face"
     ):
         audit_plan(redaction_of(hide=["face"]), accept=["car"])
 

@@ -7,18 +7,20 @@ import pytest
 
 from playhead.redaction.audit_report import AuditReport, Check, ClassAudit, ExposedObject
 
-FACE = ClassAudit(audited="independent", hidden_by="centerface", network="blazeface", looked=1200)
+FACE = ClassAudit(
+    audited="independent", hidden_by="centerface", network="blazeface", frames_audited=1200
+)
 PLATE = ClassAudit(
     audited="same network",
     hidden_by="plates",
     network="plates",
     reason="no other network finds plates",
-    looked=100,
+    frames_audited=100,
 )
 HEAD = ClassAudit(audited="none", hidden_by="centerface, people", reason="no network finds heads")
 AGAIN = (
-    "checked by the network that hid them (plates), in tiles and at a lower score; what it cannot "
-    "see it misses again"
+    "checked by the network that hid them (plates), in tiles and at a lower threshold; objects that "
+    "it cannot detect are missed again"
 )
 
 
@@ -71,7 +73,7 @@ def test_each_class_has_a_sentence_that_says_which_network_checked_it_in_how_man
             False,
         ),
         (
-            {"face": replace(FACE, looked=600)},
+            {"face": replace(FACE, frames_audited=600)},
             "nothing exposed was found, but not every frame was checked",
             True,
             False,
@@ -83,7 +85,7 @@ def test_each_class_has_a_sentence_that_says_which_network_checked_it_in_how_man
             False,
         ),
         (
-            {"plate": replace(PLATE, looked=0)},
+            {"plate": replace(PLATE, frames_audited=0)},
             "NOT AUDITED: no network checked plates",
             False,
             False,
@@ -120,7 +122,7 @@ def test_accepting_a_class_excuses_no_exposure_and_no_failed_check() -> None:
 def test_exposures_are_counted_by_class_and_track() -> None:
     found = [exposure(0, k) for k in range(10)] + [exposure(1, 5), exposure(1, 6)]
     found.append(exposure(2, 7, label="person"))
-    person = replace(FACE, network="objectron", looked=600)
+    person = replace(FACE, network="objectron", frames_audited=600)
     both = report(exposures=found, classes={"face": FACE, "person": person})
     assert not both.passed
     assert both.verdict() == (
@@ -148,7 +150,7 @@ def test_the_document_of_an_audit_is_json_that_names_every_class_and_every_expos
         "network": "plates",
         "reason": "no other network finds plates",
         "accepted": False,
-        "looked": 100,
+        "frames_audited": 100,
         "exposed_track_frames": 0,
     }
 
@@ -179,5 +181,5 @@ def test_an_audit_in_words_begins_with_the_headline() -> None:
 def test_a_verdict_counts_one_as_one_and_an_image_as_an_image(
     changes: dict[str, object], said: str
 ) -> None:
-    once = {"face": replace(FACE, looked=1)}
+    once = {"face": replace(FACE, frames_audited=1)}
     assert report(classes=once, **changes).verdict()[0].startswith(said)

@@ -94,7 +94,7 @@ def test_a_track_file_names_the_bundle_by_its_checksum_and_no_place(tmp_path: Pa
     }
     assert str(tmp_path) not in json.dumps(settings)
     # It is rendered where the bundle is not.
-    bundle.folder.rename(tmp_path / "elsewhere")
+    bundle.folder.rename(tmp_path / "choose another folder")
     playhead("redaction", "apply", source, "--style", "fill")
     assert reddest(tmp_path / "a_redacted.mp4") < 60
     assert str(tmp_path) not in json.dumps(read_tracks(tmp_path / "a.tracks.npz").settings)
@@ -113,18 +113,18 @@ def test_a_class_that_nobody_finds_is_answered_with_all_that_are_found(tmp_path:
     bundle = write_detector_bundle(tmp_path / "street", ("dog", "car"))
     finished = run("redaction", "run", source, "--hide", "cat", "--bundle", bundle.folder)
     assert finished.code == 2
-    assert "--hide cat: cat is not a class; known are face, plate, person, head, car, dog" in (
+    assert "--hide cat: unknown class cat; choose from face, plate, person, head, car, dog" in (
         finished.err
     )
     assert (
-        "known are face, plate, person, head, car"
+        "choose from face, plate, person, head, car"
         in run("redaction", "run", source, "--hide", "dog").err
     )
 
 
 def test_a_bundle_that_finds_nothing_of_what_is_hidden_is_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("dog", "car"))
-    with pytest.raises(ConfigError, match="detects dog, car, and none of these is hidden; add"):
+    with pytest.raises(ConfigError, match="detects dog, car, but none of these is hidden; add"):
         resolve(config_of(bundle.folder, hide=["face"]))
     with pytest.raises(BundleError, match="is not a bundle"):
         resolve(config_of(tmp_path, hide=["car"]))
@@ -151,7 +151,7 @@ def test_thresholds_are_those_of_the_bundle_unless_one_is_said(
 
 def test_a_threshold_of_a_class_that_is_none_is_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
-    with pytest.raises(ConfigError, match="thresholds: dgo is not a class; known are .*, dog"):
+    with pytest.raises(ConfigError, match="thresholds: unknown class dgo; choose from .*, dog"):
         resolve(config_of(bundle.folder, hide=["dog"], detection={"thresholds": {"dgo": 0.5}}))
 
 
@@ -254,14 +254,17 @@ def test_a_bundle_that_fails_hides_everything_or_gives_nothing(
     result = playhead_json("redaction", "run", source, *options, code=3)
     assert result["files"][0]["status"] == "partial"
     assert "numbers that are not finite" in result["files"][0]["reason"]
-    assert "hidden whole" in result["files"][0]["reason"]
+    assert "wholly hidden" in result["files"][0]["reason"]
 
 
 def test_a_bundle_that_was_changed_since_it_was_named_is_refused(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
     redaction = resolve(config_of(bundle.folder, hide=["dog"]))
     write_detector_bundle(tmp_path / "street", ("dog",), post_processing={"overlap": 0.5})
-    with pytest.raises(BundleError, match="not the custom detectors that were named, street"):
+    with pytest.raises(
+        BundleError,
+        match="the checksums are not those of the custom detectors of the redaction, street",
+    ):
         RedactionDetector(redaction)
 
 
@@ -279,7 +282,10 @@ def test_a_class_that_only_a_bundle_knows_is_audited_by_it_in_tiles(tmp_path: Pa
     arguments = ("redaction", "audit", source, tmp_path / "a_redacted.mp4")
     finished = run(*arguments)
     assert finished.code == 4
-    assert "dogs: not audited (its custom detector, street, is not at hand; name" in finished.out
+    assert (
+        "dogs: not audited (the folder of its custom detector, street, is unknown; give"
+        in finished.out
+    )
     playhead(*arguments, "--bundle", bundle.folder)
     same = write(tmp_path / "same.mp4")
     tracks = ("--tracks", tmp_path / "a.tracks.npz")
@@ -299,11 +305,15 @@ def test_another_bundle_than_the_one_that_hid_is_refused_by_an_audit(tmp_path: P
     playhead("redaction", "run", source, "--hide", "dog", "--bundle", bundle.folder)
     arguments = ("redaction", "audit", source, tmp_path / "a_redacted.mp4")
     finished = run(*arguments, "--bundle", other.folder)
-    assert (finished.code, "not the custom detectors that were named, street" in finished.err) == (
+    assert (
+        finished.code,
+        "the checksums are not those of the custom detectors of the redaction, street"
+        in finished.err,
+    ) == (
         2,
         True,
     )
-    with pytest.raises(ConfigError, match="no custom detector was used here"):
+    with pytest.raises(ConfigError, match="the redaction used no custom detector"):
         resolve(RedactionConfig()).located([other.folder])
 
 

@@ -307,22 +307,22 @@ BOX = {"label": "face", "start": 1, "end": 2, "box": [0, 0, 9, 9]}
     ("entries", "said"),
     [
         ({"schema": 2}, "schema 2"),
-        ({"video": "other.mp4"}, "edits of other.mp4"),
+        ({"video": "other.mp4"}, "the edits are of other.mp4"),
         ({"video": "../street.mp4"}, "without a path"),
         ({"video": "..\\street.mp4"}, "without a path"),
         ({"video": ""}, "'video'"),
         ({"kept": [1]}, "unknown key 'kept'"),
         ({"keep": 3}, "'keep' needs a list"),
-        ({"keep": [99]}, "'keep' names track 99"),
-        ({"hide": [99]}, "'hide' names track 99"),
-        ({"keep": ["1"]}, "'keep' needs ids"),
-        ({"keep": [True]}, "'keep' needs ids"),
-        ({"keep": [1.5]}, "'keep' needs ids"),
-        ({"keep": [1], "hide": [1]}, "track 1 is in 'keep' and in 'hide'"),
+        ({"keep": [99]}, "'keep' lists track 99"),
+        ({"hide": [99]}, "'hide' lists track 99"),
+        ({"keep": ["1"]}, "'keep' must list ids"),
+        ({"keep": [True]}, "'keep' must list ids"),
+        ({"keep": [1.5]}, "'keep' must list ids"),
+        ({"keep": [1], "hide": [1]}, "track 1 is in both 'keep' and 'hide'"),
         ({"boxes": [BOX, 3]}, "box 2: needs a JSON object"),
         ({"boxes": [BOX | {"label": ""}]}, "box 1: 'label'"),
         ({"boxes": [BOX | {"label": "dog"}]}, "box 1: unknown label 'dog'; known are face, plate"),
-        ({"tracks": "0123456789abcdef"}, "of the tracks 0123456789abcdef, these are"),
+        ({"tracks": "0123456789abcdef"}, "of the tracks 0123456789abcdef, but these are"),
         ({"tracks": None}, "'tracks'"),
         ({"boxes": [BOX | {"start": -1}]}, "box 1: from -1 s to 2 s"),
         ({"boxes": [BOX | {"end": 1}]}, "box 1: from 1 s to 1 s"),
@@ -335,8 +335,8 @@ BOX = {"label": "face", "start": 1, "end": 2, "box": [0, 0, 9, 9]}
         ({"boxes": [BOX | {"box": [0, 0, 9, 10**400]}]}, "box 1: 'box' needs four numbers"),
         ({"boxes": [BOX | {"box": [9, 9, 9, 20]}]}, "box 1: 'box' (9, 9, 9, 20) has no area"),
         ({"boxes": [BOX | {"box": [9, 9, 0, 0]}]}, "has no area"),
-        ({"boxes": [BOX | {"box": [640, 0, 700, 9]}]}, "box 1: (640, 0, 700, 9) lies outside"),
-        ({"boxes": [BOX | {"end_box": [0, -9, 9, 0]}]}, "box 1: (0, -9, 9, 0) lies outside"),
+        ({"boxes": [BOX | {"box": [640, 0, 700, 9]}]}, "box 1: (640, 0, 700, 9) is outside"),
+        ({"boxes": [BOX | {"end_box": [0, -9, 9, 0]}]}, "box 1: (0, -9, 9, 0) is outside"),
         ({"boxes": [BOX | {"score": 1}]}, "box 1: unknown key 'score'"),
         ({"spans": [[0, 1], [2, 2]]}, "span 2: from 2 s to 2 s"),
         ({"spans": [[-1, 1]]}, "span 1: from -1 s"),
@@ -423,7 +423,7 @@ def test_a_drawn_track_is_not_kept_by_its_number(tmp_path: Path) -> None:
 
 
 def test_times_of_another_cut_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match="300 frames, the video has 299"):
+    with pytest.raises(LabelError, match="300 frames, but the video has 299"):
         apply_edits(street(), read_edits(saved(tmp_path)), TIMES[:-1], DURATION)
 
 

@@ -98,7 +98,7 @@ def test_tracks_of_different_videos_are_not_compared(tmp_path: Path) -> None:
     write_tracks(tmp_path / "a.tracks.npz", TRUTH)
     shorter = TrackFile(video="a.mp4", frames=19, width=200, height=100, classes=("face",))
     write_tracks(tmp_path / "b.tracks.npz", shorter)
-    with pytest.raises(LabelError, match="different videos"):
+    with pytest.raises(LabelError, match="the tracks of the same video"):
         evaluate_tracks(tmp_path / "a.tracks.npz", tmp_path / "b.tracks.npz")
 
 
@@ -117,5 +117,5 @@ def test_classes_that_have_nothing_in_common_are_refused(tmp_path: Path) -> None
     write_tracks(tmp_path / "a.tracks.npz", TRUTH)
     other = TrackFile(video="a.mp4", frames=20, width=200, height=100, classes=("car",))
     write_tracks(tmp_path / "b.tracks.npz", other)
-    with pytest.raises(LabelError, match="no class is in both"):
+    with pytest.raises(LabelError, match="need a class in common"):
         evaluate_tracks(tmp_path / "a.tracks.npz", tmp_path / "b.tracks.npz")

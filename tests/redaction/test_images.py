@@ -163,7 +163,7 @@ def test_a_further_image_inside_a_jpeg_is_left_out_and_said_so(tmp_path: Path) -
     Image.fromarray(smooth()).save(path, "MPO", save_all=True, append_images=[second])
     pixels, info = read_image(path)
     assert pixels.shape == (48, 64, 3)
-    assert info.notes == ("1 further image(s) inside the file were left out",)
+    assert info.notes == ("1 further image(s) in the file were dropped",)
     with Image.open(copy_of(path)) as image:
         assert (image.format, getattr(image, "n_frames", 1)) == ("JPEG", 1)
 
@@ -393,7 +393,7 @@ def test_the_source_is_never_written_over(tmp_path: Path) -> None:
     os.link(path, tmp_path / "hard.png")
     pixels, info = read_image(path)
     for name in ("p.png", "link.png", "hard.png"):
-        with pytest.raises(ConfigError, match="is the image that was read"):
+        with pytest.raises(ConfigError, match="is the source image"):
             write_image(tmp_path / name, pixels, info)
 
 

@@ -18,13 +18,15 @@ from playhead.redaction.audit_report import AuditReport, Check, ClassAudit, Expo
 from playhead.redaction.report import write_redaction_report
 from playhead.redaction.report_data import Moment, RedactedVideo, RedactionReport
 
-FACE = ClassAudit(audited="independent", hidden_by="centerface", network="blazeface", looked=1200)
+FACE = ClassAudit(
+    audited="independent", hidden_by="centerface", network="blazeface", frames_audited=1200
+)
 PLATE = ClassAudit(
     audited="same network",
     hidden_by="plates",
     network="plates",
     reason="no other network finds plates",
-    looked=100,
+    frames_audited=100,
 )
 HEAD = ClassAudit(audited="none", hidden_by="centerface, people", reason="no network finds heads")
 
@@ -106,7 +108,11 @@ WRITERS: list[Callable[[Path, str], Path]] = [
             redacted=text,
             classes={
                 text: ClassAudit(
-                    audited="independent", hidden_by=text, network=text, reason=text, looked=3
+                    audited="independent",
+                    hidden_by=text,
+                    network=text,
+                    reason=text,
+                    frames_audited=3,
                 )
             },
             checks=[Check(name=text, ok=False, detail=text)],
@@ -184,7 +190,7 @@ def test_a_link_names_a_file_with_spaces_and_signs(tmp_path: Path) -> None:
             "unsure",
         ),
         (
-            {"classes": {"face": replace(FACE, looked=1199)}},
+            {"classes": {"face": replace(FACE, frames_audited=1199)}},
             "Nothing exposed was found, but not every frame was checked",
             "unsure",
         ),
@@ -195,7 +201,7 @@ def test_a_link_names_a_file_with_spaces_and_signs(tmp_path: Path) -> None:
         ),
         ({"classes": {"face": FACE, "head": HEAD}}, "NOT AUDITED: no network checked heads", "bad"),
         (
-            {"classes": {"face": replace(FACE, looked=0)}},
+            {"classes": {"face": replace(FACE, frames_audited=0)}},
             "NOT AUDITED: no network checked faces",
             "bad",
         ),

@@ -82,7 +82,7 @@ def test_a_person_close_to_the_camera_is_hidden_and_the_covered_frames_are_said(
     shown = brightest(outcome.outputs[0])
     assert max(shown[8:13]) < 30
     assert not any("implausible" in one for one in outcome.notes)
-    [note] = [one for one in outcome.notes if "covered whole" in one]
+    [note] = [one for one in outcome.notes if "wholly covered" in one]
     start, end = (int(number) for number in note.split(": ")[1].split("-"))
     assert start <= 8
     assert end >= 12
@@ -237,4 +237,4 @@ def test_people_who_are_covered_pass_the_audit_and_visible_ones_do_not(
             street, copy, file, live
         )
     exposed = {one.frame for one in report.exposures}
-    assert len(exposed) == (0 if covered else report.classes["person"].looked)
+    assert len(exposed) == (0 if covered else report.classes["person"].frames_audited)

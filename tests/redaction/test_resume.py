@@ -163,7 +163,7 @@ def test_outputs_that_exist_are_refused_before_any_work_and_the_way_on_is_named(
     finished = command("redaction", "run", tmp_path, "--hide", "face")
     assert finished.code == 2
     assert "a_redacted.mp4: exists already" in finished.err
-    assert "--skip-existing goes on with a batch that was stopped" in finished.err
+    assert "--skip-existing to continue a stopped batch" in finished.err
 
 
 def test_tracks_that_wait_for_review_are_not_replaced_and_the_other_clips_go_on(
@@ -180,7 +180,7 @@ def test_tracks_that_wait_for_review_are_not_replaced_and_the_other_clips_go_on(
         "b": "failed",
         "c": "ok",
     }
-    assert "`playhead redaction apply` renders these tracks" in str(result["b"].reason)
+    assert "render these tracks with `playhead redaction apply`" in str(result["b"].reason)
     assert tracks.read_bytes() == reviewed
     assert not (tmp_path / "b_redacted.mp4").exists()
     playhead("redaction", "apply", tmp_path / "b.mp4")
@@ -193,7 +193,7 @@ def test_a_copy_without_its_tracks_is_not_replaced_unasked(tmp_path: Path) -> No
     (tmp_path / "a_redacted.mp4").write_bytes(b"mine")
     [file] = go_on(tmp_path).files
     assert file.status == "failed"
-    assert "exists without a.tracks.npz; --overwrite" in str(file.reason)
+    assert "exists without a.tracks.npz; use --overwrite" in str(file.reason)
     assert (tmp_path / "a_redacted.mp4").read_bytes() == b"mine"
     assert [file.status for file in go_on(tmp_path, overwrite=True).files] == ["ok"]
 
@@ -204,12 +204,15 @@ def test_outputs_that_do_not_belong_together_are_not_taken_for_done(tmp_path: Pa
     assert not done_anew(tmp_path)
     playhead("redaction", "detect", source, "--hide", "face", "--overwrite")
     [file] = go_on(tmp_path).files
-    assert (file.status, "was not made from a.tracks.npz" in str(file.reason)) == ("failed", True)
+    assert (file.status, "was not rendered from a.tracks.npz" in str(file.reason)) == (
+        "failed",
+        True,
+    )
     playhead("redaction", "apply", source, "--overwrite")
     assert not done_anew(tmp_path)
     write(source, FRAMES - 5)
     [file] = go_on(tmp_path).files
-    assert (file.status, "made from another file" in str(file.reason)) == ("failed", True)
+    assert (file.status, "belongs to another file" in str(file.reason)) == ("failed", True)
 
 
 def test_outputs_of_an_earlier_version_that_are_both_there_are_done(tmp_path: Path) -> None:
@@ -241,6 +244,6 @@ def test_ground_truth_beside_a_video_is_never_replaced(
     before = truth.read_bytes()
     finished = command("redaction", "run", source, "--hide", "face", *options)
     assert finished.code == 2
-    assert "tracks that no redaction made" in finished.err
+    assert "was not written by a redaction" in finished.err
     assert truth.read_bytes() == before
     playhead("redaction", "run", source, "--hide", "face", "--out", tmp_path / "out")

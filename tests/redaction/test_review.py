@@ -256,7 +256,7 @@ def test_earlier_decisions_are_on_the_page_again(street: Path, tmp_path: Path) -
 
 def test_tracks_of_another_video_are_refused(street: Path, tmp_path: Path) -> None:
     for changes in ({"video": "other.mp4"}, {"frames": 61}, {"width": 320}):
-        with pytest.raises(LabelError, match=r"street\.tracks\.npz: tracks of"):
+        with pytest.raises(LabelError, match=r"street\.tracks\.npz: the tracks are of"):
             reviewed(street, tmp_path, tracks(**changes))
 
 

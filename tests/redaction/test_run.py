@@ -74,7 +74,7 @@ def test_a_network_that_fails_leaves_its_frames_hidden_whole(
     networks(lambda look: look == 2)  # looks at frames 16, 20, 24, 28
     [file] = run(write(tmp_path / "street.mp4")).files
     assert file.status == "partial"
-    assert "frames 13-31 were not detected" in str(file.reason)
+    assert "frames 13-31 were not searched" in str(file.reason)
     assert "the planted fault" in str(file.reason)
     levels = brightest(tmp_path / "street_redacted.mp4")
     assert max(levels[13:32]) < 25  # black
@@ -128,7 +128,7 @@ def test_a_file_that_breaks_off_is_partial(tmp_path: Path) -> None:
     broken.write_bytes(data[: len(data) * 6 // 10])
     [file] = run(broken).files
     assert file.status == "partial"
-    assert "frames are not in the file" in str(file.reason)
+    assert "frames are missing from the file" in str(file.reason)
     assert max(brightest(tmp_path / "broken_redacted.mkv")) < DARK
 
 
@@ -153,7 +153,7 @@ def test_an_output_that_is_another_input_is_refused(tmp_path: Path) -> None:
 
 def test_tracks_alone_are_of_videos_only(tmp_path: Path) -> None:
     Image.fromarray(draw(3)).save(tmp_path / "a.png")
-    with pytest.raises(PlayheadError, match="tracks are of videos"):
+    with pytest.raises(PlayheadError, match="a still image has no tracks"):
         run(tmp_path / "a.png", only_tracks=True)
     write(tmp_path / "b.mp4")
     assert [file.path.name for file in run(tmp_path, only_tracks=True).files] == ["b.mp4"]
@@ -240,7 +240,7 @@ def test_frames_that_cannot_be_decoded_are_marked_and_no_face_is_beside_them(
     assert damage
     [file] = run(source).files
     assert file.status == "partial"
-    assert "a marked frame replaces each" in str(file.reason)
+    assert "replaced by marked frames" in str(file.reason)
     levels = brightest(tmp_path / "street_redacted.mp4")
     assert len(levels) == FRAMES
     marked = [k for span in damage for k in range(span.start, span.stop)]
@@ -264,7 +264,7 @@ def test_a_video_without_faces_is_written_and_says_so(tmp_path: Path) -> None:
 def test_an_output_that_exists_is_refused_before_any_work(tmp_path: Path) -> None:
     first, second = write(tmp_path / "a.mp4"), write(tmp_path / "b.mp4")
     (tmp_path / "b_redacted.mp4").write_bytes(b"mine")
-    with pytest.raises(PlayheadError, match="b_redacted.mp4: exists already; --overwrite"):
+    with pytest.raises(PlayheadError, match="b_redacted.mp4: exists already; use --overwrite"):
         run(first, second)
     assert not (tmp_path / "a_redacted.mp4").exists()
     assert (tmp_path / "b_redacted.mp4").read_bytes() == b"mine"
@@ -332,7 +332,7 @@ def test_tracks_of_another_video_are_refused(tmp_path: Path) -> None:
     short = write(tmp_path / "short.mp4", 12)
     finished = command("redaction", "apply", short, "--tracks", tmp_path / "long.tracks.npz")
     assert finished.code == 2
-    assert "of another video" in finished.err
+    assert "give the tracks of this video" in finished.err
     assert not (tmp_path / "short_redacted.mp4").exists()
 
 

@@ -12,4 +12,4 @@ WEIGHTS = (
     "clip-bikes",
     "clip-carphone",
 )
-"""What `playhead weights get redaction` fetches."""
+"""Names of the weights that `playhead weights get redaction` downloads."""

@@ -1,4 +1,4 @@
-"""Reviewing and applying: from a track file to a page, and from a person's edits to a video."""
+"""Review and apply: write the review page of a track file; render a video with a person's edits."""
 
 import re
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class LoadedTracks(NamedTuple):
 
 
 def load_tracks(video: Path, tracks: Path | None, settings: Sequence[str]) -> LoadedTracks:
-    """The track file of a video, with settings over those that it was made with."""
+    """The track file of a video, with `settings` over the recorded configuration."""
     require_file(video)
     path = find_tracks(video, tracks)
     file = read_tracks(path)
@@ -63,11 +63,11 @@ def apply_tracks(
     out: Path | None,
     overwrite: bool,
 ) -> BatchResult:
-    """Render a video from its track file, which then says what was decided.
+    """Render a video from its track file, and record the edits in the track file.
 
     keep: numbers of tracks to leave visible, or `none`; only: time spans outside of which nothing
-    is hidden, or `all`; both replace what the file says.
-    Raises LabelError for tracks of another video, or edits that name what is not there.
+    is hidden, or `all`; both replace the choices in the file.
+    Raises LabelError for tracks of another video, or edits of unknown tracks.
     """
     if out is not None:
         check_folder(out)
@@ -107,14 +107,14 @@ class _Applying:
 
 
 def find_tracks(video: Path, tracks: Path | None) -> Path:
-    """The track file of a video; PlayheadError with the command that writes it if it is missing."""
+    """The track file of a video; PlayheadError if it is missing."""
     if is_image(video):
-        raise PlayheadError(f"{video}: is an image, without tracks; `redaction run` redacts it")
+        raise PlayheadError(f"{video}: is an image and has no tracks; use `redaction run`")
     path = tracks or output_path(video.with_suffix(""), SUFFIX)
     if not path.is_file():
         raise PlayheadError(
-            f"{path}: no such track file; `playhead redaction detect` writes it, and "
-            "--tracks names one in another place"
+            f"{path}: no such track file; write it with `playhead redaction detect`, or give its "
+            "path with --tracks"
         )
     if tracks is None:
         remedy = "run `playhead redaction detect`, and name its tracks with --tracks"
@@ -147,8 +147,8 @@ def _numbers(keep: str, file: TrackFile) -> list[int]:
     wrong = [word for word in words if not word.isdecimal() or int(word) not in known]
     if wrong:
         raise LabelError(
-            f"--keep {keep}: {', '.join(wrong)} is not a track of {file.video}; it has "
-            f"{len(known)}, numbered from 0 as `playhead redaction review` shows them"
+            f"--keep {keep}: {', '.join(wrong)} is not a track of {file.video}, which has "
+            f"{len(known)}; see their numbers with `playhead redaction review`"
         )
     return [int(word) for word in words]
 
@@ -156,5 +156,5 @@ def _numbers(keep: str, file: TrackFile) -> list[int]:
 def _span(text: str) -> tuple[float, float]:
     match = _SPAN.fullmatch(text.strip())
     if match is None or float(match[1]) >= float(match[2]):
-        raise ConfigError(f"--only {text}: needs seconds from-to, as in 0-12.5")
+        raise ConfigError(f"--only {text}: needs a span in seconds, such as 0-12.5")
     return float(match[1]), float(match[2])

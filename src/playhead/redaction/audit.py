@@ -1,6 +1,6 @@
-"""The leak audit: networks run on the copy, if possible others than those that hid.
+"""The leak audit: run detectors on the redacted copy, if possible other ones than redacted it.
 
-`audit_networks` chooses the network of each class, `audit_findings` tells which detections are
+`audit_networks` chooses the network of each class, `audit_findings` decides which detections are
 exposures.
 """
 
@@ -32,53 +32,55 @@ from playhead.redaction.resolved import ResolvedRedaction
 __all__ = ["AuditConfig", "Auditor"]
 
 AGAIN = 2 / 3
-"""The part of the threshold at which a network hid that counts when it audits the copy."""
+"""Threshold of an audit by the same network, relative to its threshold in the redaction."""
 
 Image = NDArray[np.uint8]
 
 
 class AuditConfig(Settings):
-    """How closely the audit detects."""
+    """Thresholds and sampling of the audit."""
 
     face: float = Field(
-        default=0.65, gt=0, le=1, description="the score at which a detected face is an exposure"
+        default=0.65, gt=0, le=1, description="score from which a detected face is an exposure"
     )
     person: float = Field(
-        default=0.4, gt=0, le=1, description="the same of people, whose network gives low scores"
+        default=0.4, gt=0, le=1, description="the same for people, whose network scores lower"
     )
     plate: float = Field(
-        default=0.65, gt=0, le=1, description="the same of plates, if a custom detector hid them"
+        default=0.65, gt=0, le=1, description="the same for plates hidden by a custom detector"
     )
     car: float = Field(
-        default=0.65, gt=0, le=1, description="the same of cars, if a custom detector hid them"
+        default=0.65, gt=0, le=1, description="the same for cars hidden by a custom detector"
     )
     again: float | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="the same of a class that only the network that hid detects; null: two thirds "
-        "of the threshold at which it hid",
+        description="the same for a class that only the redacting network detects; null: two "
+        "thirds of its threshold in the redaction",
     )
     every_seconds: float = Field(
-        default=0.0, ge=0, description="detect in a frame this often; 0: in every frame"
+        default=0.0, ge=0, description="detection interval in seconds; 0: every frame"
     )
     again_every_seconds: float = Field(
-        default=0.25, ge=0, description="the same of a class that only the network that hid detects"
+        default=0.25,
+        ge=0,
+        description="the same for a class that only the redacting network detects",
     )
     tile: int = Field(
-        default=480, ge=96, description="detect in the whole and in tiles of this many pixels"
+        default=480, ge=96, description="detect in the whole frame and in tiles of this many pixels"
     )
-    overlap: int = Field(default=96, ge=0, description="pixels that neighbouring tiles share")
+    overlap: int = Field(default=96, ge=0, description="overlap of neighbouring tiles, pixels")
 
 
 class Auditor:
-    """Audits redacted copies, if possible with networks that did not hide in them.
+    """Audits redacted copies, if possible with other networks than redacted them.
 
-    redaction: that of the copies, which decides the networks of the audit and whether a detection
-    counts where the original was changed; accept: hidden classes that may stay unaudited; skip:
-    those that shall
-    Raises WeightsError if a network is not fetched, ConfigError for an accepted class that is not
-    hidden, BundleError if a custom detector is not the one that hid.
+    redaction: of the copies; decides which networks audit, and whether a detection counts where the
+    original was changed; accept: hidden classes that may stay unaudited; skip: classes to leave
+    unaudited
+    Raises WeightsError if a network is not downloaded, ConfigError for an accepted class that is
+    not hidden, BundleError if a custom detector is not the one of the redaction.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class Auditor:
             else None
         )
 
-    def check_made(self, tracks: TrackFile) -> None:
+    def check_settings(self, tracks: TrackFile) -> None:
         """Raise PlayheadError if `tracks` were detected with other settings than this audit's."""
         recorded, config = tracks.settings, tracks.settings.get("config")
         if not isinstance(config, dict):
@@ -120,8 +122,8 @@ class Auditor:
             same &= recorded.get(part) == self._recorded[part]
         if not same:
             raise PlayheadError(
-                f"{tracks.video}: an earlier run wrote its copy with other settings; audit it by "
-                "these with `playhead redaction audit`, or redact it again with --overwrite"
+                f"{tracks.video}: an earlier run redacted it with other settings; audit that copy "
+                "with `playhead redaction audit`, or redact it again with --overwrite"
             )
 
     def video(
@@ -129,7 +131,7 @@ class Auditor:
     ) -> AuditReport:
         """Audit the frames of `redacted`, which must be those of `original`.
 
-        tracks: what was hidden, for what a person chose to leave visible; None: nothing was
+        tracks: of the redaction, with what a person chose to leave visible; None: nothing
         Raises MediaError if the two do not have the same frames.
         """
         audited: Counter[str] = Counter()
@@ -158,14 +160,14 @@ class Auditor:
     def image(self, original: Path, redacted: Path) -> AuditReport:
         """Audit one redacted image, which must have the size of `original`.
 
-        Every view of it is audited; what one view exposes is not counted again in another.
+        Every view of it is audited; an object exposed in one view is not counted in another.
         """
         before, after = read_image(original), read_image(redacted)
         (height, width), (other_height, other_width) = before[0].shape[:2], after[0].shape[:2]
         if (height, width) != (other_height, other_width):
             raise MediaError(
-                f"{redacted}: has {other_width}x{other_height} pixels, {original} has "
-                f"{width}x{height}; it is not a redacted copy of it"
+                f"{redacted}: has {other_width}x{other_height} pixels, but {original} has "
+                f"{width}x{height}; give the redacted copy of this image"
             )
         findings = AuditFindings(self._style, lambda frame: NO_BOXES, self._confirmation)
         audited: Counter[str] = Counter()
@@ -179,10 +181,7 @@ class Auditor:
         return replace(report, still=True)
 
     def _schedule(self, times: NDArray[np.float64]) -> dict[Audited, NDArray[np.int32]]:
-        """The sampled frames of each kind of audit.
-
-        No bound in frames: the sample is what was asked for, and the report says how large it is.
-        """
+        """The sampled frames of each kind of audit; the report states how many they are."""
         none = np.zeros(0, np.int32)
         every, again = self._config.every_seconds, self._config.again_every_seconds
         return {
@@ -191,7 +190,7 @@ class Auditor:
         }
 
     def _detect(self, image: Image) -> dict[str, Boxes]:
-        """The detections of the networks that did not hide."""
+        """The detections of the independent networks."""
         results = {}
         for label, detector in self._detectors.items():
             detected = detect_tiled(
@@ -205,7 +204,7 @@ class Auditor:
         return results
 
     def _detect_again(self, image: Image) -> dict[str, Boxes]:
-        """The detections of the networks that hid, in tiles and at lower scores."""
+        """The detections of the redacting networks, in tiles and at lower scores."""
         if self._again is None:
             return {}
         detected = self._again.detect_still(image)
@@ -225,7 +224,8 @@ class Auditor:
             redacted=redacted.name,
             frames=frames,
             classes={
-                label: replace(plan, looked=audited[label]) for label, plan in self._plan.items()
+                label: replace(plan, frames_audited=audited[label])
+                for label, plan in self._plan.items()
             },
             exposures=tuple(findings.exposures),
             crops=findings.crops,
@@ -236,7 +236,7 @@ class Auditor:
 
 
 def _original(video: Video, frame: int) -> Image | None:
-    """A frame of the original; None if it cannot be read: the copy has a marked one there."""
+    """A frame of the original; None if it cannot be read (the copy has a marked frame there)."""
     try:
         image: Image = video.read([frame])[0]
         return image

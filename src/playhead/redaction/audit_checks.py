@@ -1,4 +1,4 @@
-"""What an audit checks besides the pixels: that a copy is the same video without metadata."""
+"""Checks of an audit besides the pixels: same frames and sound, no metadata."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from playhead.redaction.config import WriteConfig
 __all__ = ["check_image", "check_same", "check_video"]
 
 # fmt: off
-# What files say of themselves, not of who filmed what where.
+# Metadata of the file format, which says nothing about who filmed what where.
 _HARMLESS = frozenset({
     "major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id",
     "language", "duration",
@@ -26,31 +26,29 @@ _IMAGE_HARMLESS = frozenset({
     "transparency", "compression", "resolution", "interlace", "background", "loop", "timestamp",
     "progressive", "progression", "adobe", "adobe_transform", "aspect", "chromaticity",
 })
-# The tags of a TIFF that say how its pixels are stored, from ImageWidth to the colour profile.
+# TIFF tags that describe how pixels are stored, from ImageWidth to the colour profile.
 _TIFF_STRUCTURE = frozenset({
     254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284,
     292, 293, 296, 317, 318, 319, 320, 322, 323, 324, 325, 338, 339, 530, 531, 532, 34675,
 })
 # fmt: on
 _SAME_TIME = 0.001
-"""Seconds: containers round times, Matroska to milliseconds."""
+"""Tolerance in seconds: containers round times, Matroska to milliseconds."""
 
 
 def check_same(original: Video, redacted: Video) -> None:
     """Raise MediaError if `redacted` cannot be compared with `original` frame by frame."""
-    for what, one, other in (
-        ("frames", original.frames, redacted.frames),
-        ("pixels", (original.width, original.height), (redacted.width, redacted.height)),
-    ):
-        if one != other:
-            raise MediaError(
-                f"{redacted.path}: has {other} {what}, {original.path} has {one}; it is not a "
-                "redacted copy of it"
-            )
+    expected = f"{original.frames} frames of {original.width}x{original.height}"
+    actual = f"{redacted.frames} frames of {redacted.width}x{redacted.height}"
+    if actual != expected:
+        raise MediaError(
+            f"{redacted.path}: has {actual}, but {original.path} has {expected}; give the redacted "
+            "copy of this video"
+        )
 
 
 def check_video(original: Video, redacted: Video, write: WriteConfig) -> list[Check]:
-    """Times, sound, further streams and metadata of a copy, but for what was asked to be kept."""
+    """Check times, sound, further streams and metadata of a copy, except what `write` keeps."""
     apart = float(np.abs(original.times - redacted.times).max())
     return [
         Check(
@@ -63,7 +61,7 @@ def check_video(original: Video, redacted: Video, write: WriteConfig) -> list[Ch
 
 
 def check_image(redacted: Path) -> list[Check]:
-    """That a redacted image carries nothing but its pixels and its colour profile."""
+    """Check that a redacted image has only its pixels and its colour profile."""
     with Image.open(redacted) as opened:
         described = set(opened.getexif()) - (_TIFF_STRUCTURE if opened.format == "TIFF" else set())
         carried = set(opened.info) | ({"exif"} if described else set())
@@ -74,8 +72,8 @@ def _check_streams(original: Path, redacted: Path, write: WriteConfig) -> Iterat
     wanted = count_sound(original) if write.audio == "keep" else 0
     with open_container(redacted) as after:
         got = len(after.streams.audio)
-        others = {str(one.type) for one in after.streams} - {"video", "audio"}
-        words = set(after.metadata).union(*(one.metadata for one in after.streams))
+        others = {str(stream.type) for stream in after.streams} - {"video", "audio"}
+        words = set(after.metadata).union(*(stream.metadata for stream in after.streams))
     yield Check(name="sound tracks", ok=got == wanted, detail=f"{got}, {wanted} expected")
     if not write.keep_subtitles:
         yield _check_words("further streams", others)

@@ -1,4 +1,4 @@
-"""Auditing files: a pair that the user names, or every output of a run."""
+"""Audits of files: a given pair of original and copy, or every output of a run."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -36,11 +36,12 @@ def audit_pair(
 ) -> tuple[AuditReport, Path]:
     """Audit one copy and write its page.
 
-    tracks: the track file that says which network hid; where None the one beside the copy or the
-    original. Images have none: there the default is taken to have hidden.
-    hide: the classes to look for; those that were hidden besides are reported as unaudited
-    bundles: the folders of the custom detectors that hid; accept: classes that may stay unaudited
-    Raises PlayheadError if a video has no track file, which says what detected.
+    tracks: the track file, which records the networks; by default the one beside the copy or the
+    original. Images have none, so the default networks are assumed.
+    hide: the classes to audit; other hidden classes are reported as unaudited
+    bundles: folders of the custom detectors of the redaction
+    accept: classes that may stay unaudited
+    Raises PlayheadError if a video has no track file.
     """
     for path in (original, redacted):
         require_file(path)
@@ -57,10 +58,10 @@ def audit_pair(
     classes = tuple(dict.fromkeys((*hidden, *wanted)))
     config = config.model_copy(update={"threads": threads, "hide": classes})
     redaction = replace(redaction, config=config).located(bundles)
-    given = {name: value for name, value in settings.items() if value is not None}
+    changes = {name: value for name, value in settings.items() if value is not None}
     auditor = Auditor(
         redaction,
-        validate(AuditConfig, given, source="audit"),
+        validate(AuditConfig, changes, source="audit"),
         accept=accept,
         skip=set(hidden) - set(wanted),
     )
@@ -72,10 +73,10 @@ def audit_pair(
 def audit_outcomes(
     files: Sequence[FileOutcome], auditor: Auditor
 ) -> dict[Path, AuditReport | PlayheadError]:
-    """Audit every output of a run, each with its page beside it, or say why it could not be.
+    """Audit every output of a run and write its page beside it; an error if that failed.
 
-    A file that failed has no output, and no entry. One that an earlier run made is audited too, and
-    refused if that run detected with other settings.
+    A failed file has no output and no entry. An output of an earlier run is audited too, unless
+    that run had other settings, which is an error.
     """
     reports: dict[Path, AuditReport | PlayheadError] = {}
     written = [file for file in files if file.status != "failed"]
@@ -83,10 +84,10 @@ def audit_outcomes(
         for file in written:
             redacted, *tracks = file.outputs
             with FileFailure(redacted) as failure:
-                known = read_tracks(tracks[0]) if tracks else None
-                if known is not None:
-                    auditor.check_made(known)
-                report = _audit(auditor, file.path, redacted, known, live)
+                recorded = read_tracks(tracks[0]) if tracks else None
+                if recorded is not None:
+                    auditor.check_settings(recorded)
+                report = _audit(auditor, file.path, redacted, recorded, live)
                 write_audit_page(report, audit_page(redacted))
                 reports[file.path] = report
             if failure.reason:
@@ -102,8 +103,8 @@ def _tracks_of(original: Path, redacted: Path) -> Path:
         if path.is_file():
             return path
     raise PlayheadError(
-        f"{redacted}: no {beside[0].name} beside it or {original} says which network hid; name "
-        "it with --tracks"
+        f"{redacted}: there is no track file {beside[0].name} beside it or {original}, which "
+        "records the networks; give its path with --tracks"
     )
 
 

@@ -1,7 +1,7 @@
-"""Findings of an audit: which detections in a copy are exposures, and crops of the surest ones.
+"""Findings of an audit: which detections in a copy are exposures, and crops of the best ones.
 
-A detection in the copy is an exposure unless the original was changed under its middle. A weak
-style changes a face and leaves it detectable, so there every detection counts.
+A detection in the copy is an exposure unless the original was changed under its centre. A weak
+style changes a face but leaves it detectable, so there every detection counts.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,17 +23,17 @@ from playhead.report.crops import boxed_crop
 __all__ = ["NO_BOXES", "AuditFindings", "KeptBoxes", "core", "kept_boxes"]
 
 MOST_CROPS, MOST_OF_A_TRACK, CROP_SIDE = 60, 3, 240
-"""Crops of the surest exposures in all; those of one track; their longer side in pixels."""
+"""Most crops in all, of the highest scores; most of one track; their longer side in pixels."""
 
 KEPT_SHARE = 0.5
 """The share of a detection that a visible track must cover for it to be that track."""
 
 CORE = 0.7
-"""The part of a box's sides that must be hidden: networks detect faces on masks, from the hair and
-neck around them, and the corners of such a box are not hidden."""
+"""The central part of a box that must be hidden, as a share of its sides: networks detect faces
+under masks, by the hair and neck around them, and the corners of such a box are not hidden."""
 
 SAME_SECONDS, SAME_IOU = 1.0, 0.3
-"""Exposures within so many seconds and with so much IoU are of one object."""
+"""Exposures of one object are at most this many seconds apart, with at least this IoU."""
 
 NO_BOXES = np.zeros((0, 4), np.float32)
 
@@ -43,12 +43,12 @@ KeptBoxes = Callable[[int], NDArray[np.float32]]
 
 
 class AuditFindings:
-    """What an audit detects in one copy.
+    """The findings in one copy.
 
-    style: what hid; under a weak one a detection counts although the original was changed there
+    style: of the redaction; under a weak one, a detection counts although the original was changed
     confirmation: confirms doubtful boxes of people; None if people are not audited
-    crops: by the number of an exposure its crops of the original and of the copy
-    kept_count: detections of what a person chose to leave visible
+    crops: by index of an exposure, its crops of the original and of the copy
+    kept_count: number of detections that a person chose to leave visible
     unconfirmed: the frame of each doubtful box that was not confirmed
     """
 
@@ -65,7 +65,7 @@ class AuditFindings:
         self._tracks = 0
 
     def new_boxes(self, label: str, boxes: Boxes) -> Boxes:
-        """Those of `boxes` that are not of an object whose exposure is known already."""
+        """The boxes that are not of an object already counted as exposed."""
         known = [exposure.box for exposure in self.exposures if exposure.label == label]
         overlaps = iou(boxes.boxes, np.array(known, np.float32).reshape(-1, 4))
         return boxes.chosen(overlaps.max(axis=1, initial=0) < SAME_IOU)
@@ -82,7 +82,7 @@ class AuditFindings:
     ) -> None:
         """Add the boxes of a frame that are exposed.
 
-        before, after: RGB or RGBA, which tell what is hidden; shown: what the page shows instead
+        before, after: RGB or RGBA, compared to see what is hidden; shown: RGB pair for the page
         """
         kept = self._kept(frame)
         pair = shown or (before, after)
@@ -120,7 +120,7 @@ class AuditFindings:
         if label != "person" or self._confirmation is None:
             return np.ones(len(boxes), np.bool_)
         size = after.shape[1], after.shape[0]
-        # A weak style leaves people detectable, so a box over its masks is not drawn around masks.
+        # A weak style leaves people detectable, so a box over its masks can be a real person.
         doubtful = doubtful_people(boxes.boxes, [0.0] * len(boxes) if self._weak else hidden, size)
         if not self._weak:
             doubtful &= np.array(hidden) < HIDDEN
@@ -142,7 +142,7 @@ class AuditFindings:
         return self._tracks
 
     def _add_crops(self, number: int, before: Image, after: Image) -> None:
-        """Keep the crops of an exposure; where there are too many those of the unsurest go."""
+        """Store the crops of an exposure; if there are too many, drop those of the lowest score."""
         self.crops[number] = (before, after)
         track = self.exposures[number].track
         same = [other for other in self.crops if self.exposures[other].track == track]
@@ -158,7 +158,7 @@ def core(box: Box) -> Box:
 
 
 def kept_boxes(tracks: TrackFile | None, times: NDArray[np.float64], duration: float) -> KeptBoxes:
-    """What a person left visible in frame k, (N, 4): kept tracks, or all outside of the spans."""
+    """The boxes (N, 4) that a person left visible in frame k: kept tracks, or all if no span."""
     if tracks is None or not (tracks.shown or len(tracks.spans)):
         return lambda frame: NO_BOXES
     shown = [track for track in tracks.tracks if track.id in tracks.shown]

@@ -1,8 +1,8 @@
-"""Which network audits each class of a redacted copy, and how independent it is of what hid.
+"""Choice of the network that audits each class of a redacted copy.
 
-`independent`: another network than those that hid. `same network`: nothing else detects the class,
-so the network that hid runs again, in tiles and at a lower score; what it cannot detect at all it
-misses twice. `none`: nothing can detect it.
+`independent`: another network than the redaction used. `same network`: no other network detects the
+class, so the redacting network runs again, in tiles and at a lower threshold; objects that it
+cannot detect are missed twice. `none`: no network can detect it.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,15 +22,15 @@ __all__ = ["audit_plan", "open_independent", "open_same", "other_networks"]
 def audit_plan(
     redaction: ResolvedRedaction, *, accept: Collection[str] = (), skip: Collection[str] = ()
 ) -> dict[str, ClassAudit]:
-    """How each class that was hidden is audited, and faces where heads were hidden.
+    """How each hidden class is audited, and faces if heads were hidden.
 
-    accept: classes that may stay unaudited; skip: classes that are not to be audited
+    accept: classes that may stay unaudited; skip: classes to leave unaudited
     Raises ConfigError if `accept` names a class that was not hidden.
     """
     unknown = [label for label in accept if label not in redaction.config.hide]
     if unknown:
         raise ConfigError(
-            f"--accept-unaudited {unknown[0]}: is not hidden; name one of "
+            f"--accept-unaudited {unknown[0]}: this class is not hidden; choose from "
             f"{', '.join(redaction.config.hide)}"
         )
     others = other_networks(redaction)
@@ -60,18 +60,18 @@ def audit_plan(
 
 
 def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
-    """For each class that can be audited independently a network that did not hide it.
+    """For each class that can be audited independently, a network that the redaction did not use.
 
-    Where heads are hidden, faces are detected: no packaged network knows heads, and a face is in
-    one. People are detected by `objectron`, whatever hid them. Faces, plates and cars that custom
-    detectors hid are detected by the packaged network that would have hidden them.
+    Hidden heads are audited by detecting faces, since no packaged network detects heads. People are
+    always audited by `objectron`. Faces, plates and cars that custom detectors hid are audited by
+    the packaged network of the class.
     """
-    hid = redaction.weights()
+    used = redaction.weights()
     names = {}
     if {"face", "head"} & set(redaction.config.hide):
         faces = redaction.config.detection.faces
         names["face"] = {"centerface": "blazeface", "blazeface": "centerface"}[faces]
-        if faces not in hid:
+        if faces not in used:
             names["face"] = faces
     if "person" in redaction.config.hide:
         names["person"] = "objectron"
@@ -84,8 +84,10 @@ def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
 def open_independent(
     plan: Mapping[str, ClassAudit], *, threads: int | None = None
 ) -> dict[str, Detector]:
-    """By class the network that did not hide it; WeightsError if one is not fetched."""
-    names = {label: one.network for label, one in plan.items() if one.audited == "independent"}
+    """Open the independent network of each class; WeightsError if one is not downloaded."""
+    names = {
+        label: audit.network for label, audit in plan.items() if audit.audited == "independent"
+    }
     confirming = CONFIRMING if "person" in names else ()
     require_weights([*names.values(), *confirming], "redaction")
     return {label: open_detector(name, threads=threads) for label, name in names.items()}
@@ -94,11 +96,11 @@ def open_independent(
 def open_same(
     redaction: ResolvedRedaction, scores: Mapping[str, float], *, tile: int, overlap: int
 ) -> RedactionDetector | None:
-    """The networks that hid, to detect again in tiles the classes that only they detect.
+    """The redacting networks, to detect again, in tiles, the classes that only they detect.
 
-    scores: for each of these classes the minimum score of a box; None without any class
-    Raises WeightsError if one is not fetched, BundleError if a custom detector is not the one that
-    hid.
+    scores: the minimum score for each of these classes; returns None if there are none
+    Raises WeightsError if one is not downloaded, BundleError if a custom detector is not the one of
+    the redaction.
     """
     if not scores:
         return None
@@ -110,14 +112,14 @@ def open_same(
 
 
 def _obstacle(label: str, redaction: ResolvedRedaction) -> str:
-    """Why the networks that hid a class cannot detect it in a copy; empty if they can."""
+    """Why the redacting networks cannot detect a class in a copy; empty if they can."""
     if redaction.is_derived(label):
         return (
-            f"no network detects {label}s; faces are detected instead, and a {label} seen from "
-            "behind shows none"
+            f"no network detects {label}s; faces are detected instead, but a {label} seen from "
+            "behind has none"
         )
     custom = redaction.custom(label)
     if custom and not redaction.config.detection.bundles:
         names = ", ".join(bundle.name for bundle in custom)
-        return f"its custom detector, {names}, is not at hand; name its folder with --bundle"
+        return f"the folder of its custom detector, {names}, is unknown; give it with --bundle"
     return ""

@@ -1,6 +1,6 @@
-"""The page of an audit: its verdict, what checked each class, and crops of every exposed track.
+"""The page of an audit: verdict, the network that checked each class, crops of exposed tracks.
 
-One HTML file that loads nothing. It holds crops of the original, and says so at the top.
+One self-contained HTML file. It contains crops of the original, and says so at the top.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ PACKAGE = "playhead.redaction"
 def write_audit_page(report: AuditReport, path: Path) -> Path:
     """Write the findings of an audit as one self-contained file and return its path."""
     headline = report.headline()
-    # Green only if networks that did not hide a class checked every class in every frame.
+    # Green only if independent networks checked every class in every frame.
     kind = "bad" if not report.passed else "good" if report.independent else "unsure"
     classes = [
         (
@@ -28,13 +28,13 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
             audit.hidden_by or "checked because heads were hidden",
             audit.audited,
             audit.network or "nothing",
-            f"{audit.looked:,} of {report.frames:,}",
-            audit.reason + (" (accepted)" if audit.accepted and not audit.looked else ""),
+            f"{audit.frames_audited:,} of {report.frames:,}",
+            audit.reason + (" (accepted)" if audit.accepted and not audit.frames_audited else ""),
         )
         for label, audit in report.classes.items()
     ]
     checks = [
-        (check.name, "holds" if check.ok else "FAILED", check.detail) for check in report.checks
+        (check.name, "passed" if check.ok else "FAILED", check.detail) for check in report.checks
     ]
     tracks = "".join(_track(report, indices) for indices in _by_track(report.exposures))
     return write_page(

@@ -1,9 +1,9 @@
-"""People in an audit: which boxes that the auditing network draws in a copy are a visible person.
+"""People in an audit: which detections of the auditing network are a visible person.
 
-In a copy whose people are all covered that network still draws boxes: around several masks at once,
+Even if all people in a copy are covered, that network detects some: around several masks at once,
 and around most of the frame. Such a box is doubtful, and counts only if one of two other networks
-confirms it in the copy: the network for pedestrians, or the one for faces.
-`benchmarks/redaction_people.py` prints what these rules find and what they raise falsely.
+confirms it in the copy: the pedestrian network, or the face network.
+`benchmarks/redaction_people.py` prints the hits and the false positives of these rules.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ CONFIRMING = ("people", "centerface")
 """The packaged networks that confirm a doubtful box."""
 
 PARTLY_HIDDEN = 0.25
-"""A box is doubtful if this share of its middle is hidden: it may be drawn around masks."""
+"""A box is doubtful if this share of its core is hidden: it may be drawn around masks."""
 
 CONFIRMED = 0.5
 """The score of a person, or of a face, that confirms a box."""
@@ -37,7 +37,7 @@ def doubtful_people(
 ) -> NDArray[np.bool_]:
     """Which of (N, 4) boxes need a confirmation.
 
-    hidden: the share of the middle of each box that is hidden; size: width and height of the frame
+    hidden: the hidden share of each box's core; size: width and height of the frame
     """
     partly: NDArray[np.bool_] = np.greater_equal(hidden, PARTLY_HIDDEN)
     return partly | large_boxes(boxes, size)
@@ -47,7 +47,7 @@ class PeopleConfirmation:
     """The two networks that confirm doubtful boxes; they run on frames that have one."""
 
     def __init__(self, *, tile: int, overlap: int, threads: int | None) -> None:
-        self._people, self._faces = (open_detector(one, threads=threads) for one in CONFIRMING)
+        self._people, self._faces = (open_detector(name, threads=threads) for name in CONFIRMING)
         self._tile, self._overlap = tile, overlap
 
     def confirmed(self, image: Image, boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -55,14 +55,14 @@ class PeopleConfirmation:
 
         A person of about the same box, or a face in its upper half, at least an eighth as high.
         """
-        people = self._seen(self._people, image, "person")
+        people = self._detected(self._people, image, "person")
         confirmed: NDArray[np.bool_] = iou(boxes, people).max(axis=1, initial=0) >= SAME
         if not confirmed.all():
-            confirmed |= holds_face(boxes, self._seen(self._faces, image, "face"))
+            confirmed |= holds_face(boxes, self._detected(self._faces, image, "face"))
         return confirmed
 
-    def _seen(self, detector: Detector, image: Image, label: str) -> NDArray[np.float32]:
-        found = detect_tiled(
+    def _detected(self, detector: Detector, image: Image, label: str) -> NDArray[np.float32]:
+        detections = detect_tiled(
             detector, image, tile=self._tile, overlap=self._overlap, threshold=CONFIRMED
         )
-        return found[label].boxes
+        return detections[label].boxes

@@ -1,4 +1,4 @@
-"""The findings of an audit: exposures, checks of the file, the verdict in words and as JSON."""
+"""The result of an audit: exposures, checks of the file, the verdict as text and as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -47,10 +47,10 @@ class Check:
 class ClassAudit:
     """How one class was audited.
 
-    audited: by a network that did not hide it, by the one that did, or not at all
+    audited: by an independent network, by the redacting network, or not at all
     hidden_by, network: the networks that hid it and that checked the copy; empty without any
     reason: why no other network checked it; accepted: whether the user allowed it to stay unaudited
-    looked: number of frames that were checked
+    frames_audited: number of frames that were checked
     """
 
     audited: Audited
@@ -58,7 +58,7 @@ class ClassAudit:
     network: str = ""
     reason: str = ""
     accepted: bool = False
-    looked: int = 0
+    frames_audited: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,28 +87,27 @@ class AuditReport:
     @property
     def unaudited(self) -> tuple[str, ...]:
         """The classes that no network checked, accepted or not."""
-        return tuple(label for label, audit in self.classes.items() if not audit.looked)
+        return tuple(label for label, audit in self.classes.items() if not audit.frames_audited)
 
     @property
     def passed(self) -> bool:
-        """Whether the exit code is 0 and not 4.
+        """Whether nothing was exposed, every check passed, and each class was audited or accepted.
 
-        True if nothing exposed was found, every check of the file holds, and each class was checked
-        by a network or accepted as unaudited.
+        If not, the exit code is 4.
         """
         refused = [label for label in self.unaudited if not self.classes[label].accepted]
         return not self.exposures and not refused and all(check.ok for check in self.checks)
 
     @property
     def independent(self) -> bool:
-        """Whether each class was checked in every frame by a network that did not hide it."""
+        """Whether each class was checked in every frame by an independent network."""
         return all(
-            audit.audited == "independent" and audit.looked == self.frames > 0
+            audit.audited == "independent" and audit.frames_audited == self.frames > 0
             for audit in self.classes.values()
         )
 
     def headline(self) -> str:
-        """Whether the output is safe, in a few words that claim no more than was checked."""
+        """The verdict in a few words, which claim no more than was checked."""
         if self.exposures:
             return "EXPOSED"
         if not all(check.ok for check in self.checks):
@@ -119,10 +118,10 @@ class AuditReport:
         again = " and ".join(
             plural(label)
             for label, audit in self.classes.items()
-            if audit.audited == "same network" and audit.looked
+            if audit.audited == "same network" and audit.frames_audited
         )
         partly = any(
-            0 < audit.looked < self.frames
+            0 < audit.frames_audited < self.frames
             for audit in self.classes.values()
             if audit.audited == "independent"
         )
@@ -186,18 +185,18 @@ class AuditReport:
         return [exposure for exposure in self.exposures if exposure.label == label]
 
     def _sentence(self, label: str, audit: ClassAudit) -> str:
-        if not audit.looked:
+        if not audit.frames_audited:
             accepted = ", which was accepted" if audit.accepted else ""
             why = audit.reason or "no frame could be read"
             return f"{plural(label)}: not audited{accepted} ({why})"
         frames = "the image" if self.still else counted(self.frames, "frame")
-        if audit.looked != self.frames:
-            frames = f"{audit.looked:,} of {frames}"
+        if audit.frames_audited != self.frames:
+            frames = f"{audit.frames_audited:,} of {frames}"
         by = f"another network ({audit.network})"
         if audit.audited == "same network":
             by = (
-                f"the network that hid them ({audit.network}), in tiles and at a lower score; what "
-                "it cannot see it misses again"
+                f"the network that hid them ({audit.network}), in tiles and at a lower threshold; "
+                "objects that it cannot detect are missed again"
             )
         return f"{self._exposed(label)} in {frames}, checked by {by}"
 
@@ -211,10 +210,10 @@ class AuditReport:
 
 
 def plural(label: str) -> str:
-    """A class in the plural, as `faces` and `people`."""
+    """A class in the plural: `faces`, `people`."""
     return PLURALS.get(label, f"{label}s")
 
 
-def counted(number: int, thing: str) -> str:
+def counted(number: int, noun: str) -> str:
     """`1 frame`, `1,200 frames`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""What the commands of redaction share: options into a configuration, and how they end."""
+"""Shared code of the redaction commands: options to configuration, printing, exit codes."""
 
 import json
 from collections.abc import Sequence
@@ -29,37 +29,37 @@ def make_config(
     threshold: float | None,
     bundles: Sequence[Path] | None,
 ) -> RedactionConfig:
-    """A preset with the options of the command line over it, `--set` below those with a name.
+    """A preset with the options of the command line over it; named options override `--set`.
 
-    options: by the key of their setting; None was not given
+    options: by the key of their setting; None if not given
     threshold: of every class; bundles: custom detectors, whose classes can be hidden too
     """
     folders = [str(folder) for folder in bundles or ()] or None
-    given = [*(settings or []), *as_settings(options | {"detection.bundles": folders})]
-    config = load_redaction_config(preset, given)
+    changes = [*(settings or []), *as_settings(options | {"detection.bundles": folders})]
+    config = load_redaction_config(preset, changes)
     labels = list(config.hide) if hide is None else parse_labels(hide, known_classes(config))
     thresholds = {f"detection.thresholds.{label}": threshold for label in (*LABELS, *labels)}
-    return load_redaction_config(preset, [*given, *as_settings({"hide": labels} | thresholds)])
+    return load_redaction_config(preset, [*changes, *as_settings({"hide": labels} | thresholds)])
 
 
 def as_settings(options: dict[str, Any]) -> list[str]:
-    """The options that were given, as settings."""
+    """The given options as `key=value` settings."""
     return [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
 
 
 def auditor_for(
     redaction: ResolvedRedaction, *, audit: bool, accept: Sequence[str] | None
 ) -> Auditor | None:
-    """The auditor of `--audit`, which accepts that these classes stay unaudited."""
+    """The auditor for `--audit`, None without it; accept: classes that may stay unaudited."""
     if accept and not audit:
-        raise ConfigError("--accept-unaudited is about an audit; add --audit")
+        raise ConfigError("--accept-unaudited only applies to an audit; add --audit")
     return Auditor(redaction, accept=accept or ()) if audit else None
 
 
 def finish(result: BatchResult, auditor: Auditor | None, *, as_json: bool) -> None:
-    """Print what was done, audit it if that was asked for, and exit with the code that tells it.
+    """Print the result, audit it if there is an auditor, and exit with the matching code.
 
-    An exposure (4) comes before a file that is partial or failed (3).
+    An exposure (4) takes precedence over a partial or failed file (3).
     """
     if not as_json:
         typer.echo(result.describe())

@@ -26,38 +26,40 @@ Out = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Skip = Annotated[
     bool,
-    typer.Option("--skip-existing", help="Go on with a stopped batch: leave out what is done."),
+    typer.Option("--skip-existing", help="Continue a stopped batch: skip inputs that are done."),
 ]
-Preset = Annotated[str, typer.Option(help="thorough, balanced, fast, or a path to your own YAML.")]
+Preset = Annotated[str, typer.Option(help="thorough, balanced, fast, or a path to YAML.")]
 Hide = Annotated[
     str | None,
-    typer.Option(help="Of face, plate, person, head, car, custom classes. Default: face,plate."),
+    typer.Option(
+        help="Classes to hide: face, plate, person, head, car, custom ones. Default: face,plate."
+    ),
 ]
 Bundles = Annotated[
     list[Path] | None,
-    typer.Option("--bundle", help="A custom detector, for the classes it knows; repeatable."),
+    typer.Option("--bundle", help="A custom detector, used for its classes; repeatable."),
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option(min=0.01, max=1.0, help="Confidence threshold of an object; lower hides more."),
+    typer.Option(min=0.01, max=1.0, help="Confidence threshold; lower hides more."),
 ]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="key=value over the preset; may be repeated.")
 ]
 Style = Annotated[
     Literal["solid", "image", "fill", "mosaic", "blur"] | None,
-    typer.Option(help="Default: solid. mosaic and blur are weak: faces are found under them."),
+    typer.Option(help="Default: solid. mosaic and blur are weak: faces stay detectable."),
 ]
 Shape = Annotated[Literal["ellipse", "box"] | None, typer.Option(help="Default: ellipse.")]
 MaskScale = Annotated[
-    float | None, typer.Option(min=1.0, help="Size of a mask over that of its object.")
+    float | None, typer.Option(min=1.0, help="Size of a mask relative to its object.")
 ]
 Audio = Annotated[Literal["keep", "remove"] | None, typer.Option(help="Default: keep.")]
 Tracks = Annotated[
     Path | None, typer.Option(help="The track file. Default: X.tracks.npz beside the video.")
 ]
 Audit = Annotated[
-    bool, typer.Option("--audit", help="Check the output with another network where there is one.")
+    bool, typer.Option("--audit", help="Check the output with another network, if there is one.")
 ]
 Accept = Annotated[
     list[str] | None,
@@ -68,11 +70,11 @@ Accept = Annotated[
 ]
 Located = Annotated[
     list[Path] | None,
-    typer.Option("--bundle", help="The custom detector that hid, for the audit; repeatable."),
+    typer.Option("--bundle", help="A custom detector of the redaction, to audit; repeatable."),
 ]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"] | None,
-    typer.Option(help="auto: bf16 for custom detectors if the processor has it, else fp32."),
+    typer.Option(help="auto: bf16 for custom detectors if supported, else fp32."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads a process. Default: every core.")]
 
@@ -146,7 +148,7 @@ def detect(
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Only detect and track: X.tracks.npz, to be reviewed and applied."""
+    """Detect and track only: writes X.tracks.npz, to be reviewed and applied."""
     from playhead.execution.runner import Executor
     from playhead.redaction.command_line import finish, make_config
     from playhead.redaction.run import redact_files
@@ -186,14 +188,15 @@ def apply(
     video: Annotated[Path, typer.Argument(help="The original video.")],
     tracks: Tracks = None,
     edits: Annotated[
-        Path | None, typer.Option(help="What the review page saved; it goes into the track file.")
+        Path | None,
+        typer.Option(help="The edits saved by the review page; recorded in the track file."),
     ] = None,
     keep: Annotated[
         str | None, typer.Option(help="Tracks to leave visible, by number: 3,7; or none.")
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Hide only in this span, as 0-12.5; repeatable; or all."),
+        typer.Option(help="Hide only in this span of seconds: 0-12.5; repeatable; or all."),
     ] = None,
     style: Style = None,
     shape: Shape = None,
@@ -208,7 +211,7 @@ def apply(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Render a track file, with a person's edits, without detecting again."""
+    """Render a track file with edits, without detecting again."""
     from playhead.redaction.apply import apply_tracks, load_tracks
     from playhead.redaction.command_line import as_settings, auditor_for, finish
 
@@ -242,7 +245,7 @@ def audit(
         float | None,
         typer.Option(
             min=0.0,
-            help="Seconds between frames. Default: every frame; 0.25 where only what hid detects.",
+            help="Detection interval, seconds. Default: every frame; 0.25 with the same network.",
         ),
     ] = None,
     bundles: Located = None,
@@ -253,9 +256,9 @@ def audit(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Check a redacted copy, if possible with networks that did not hide in it.
+    """Check a redacted copy, if possible with other networks than redacted it.
 
-    Exit code 4 where something is exposed, a check of the file fails, or a class is not audited.
+    Exit code 4 if something is exposed, a check of the file fails, or a class is not audited.
     """
     from playhead.redaction.audit_files import audit_pair
 
@@ -285,10 +288,12 @@ def audit(
 @app.command(epilog="Example: playhead redaction evaluate --truth streets --predictions found")
 def evaluate(
     truth: Annotated[Path, typer.Option(help="Ground-truth tracks: a file, or a folder of them.")],
-    predictions: Annotated[Path, typer.Option(help="Predicted tracks, alike.")],
+    predictions: Annotated[
+        Path, typer.Option(help="Predicted tracks: a file, or a folder of the same names.")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Compare tracks with the ground truth, frame by frame: AP50, precision, recall, exposure."""
+    """Evaluate tracks against ground truth, frame by frame: AP50, precision, recall, exposure."""
     from playhead.redaction.evaluate import evaluate_tracks
 
     result = evaluate_tracks(truth, predictions)

@@ -1,6 +1,6 @@
 """The configuration of a redaction: what to hide, how to detect, how to hide, what to write.
 
-A preset is a packaged YAML file; what it leaves out stands here.
+A preset is a packaged YAML file; the defaults are here.
 """
 
 from collections.abc import Sequence
@@ -30,35 +30,34 @@ LABELS = ("face", "plate", "person", "head", "car")
 
 
 class DetectionConfig(Settings):
-    """Where and how closely to detect."""
+    """Networks, image size, thresholds and sampling of the detection."""
 
     faces: Literal["centerface", "blazeface"] = Field(
         default="centerface",
-        description="the network for faces; blazeface is small and finds only large ones unless "
-        "there are tiles",
+        description="the face network; blazeface is small and detects only large faces without "
+        "tiles",
     )
     bundles: tuple[str, ...] = Field(
         default=(),
-        description="folders of custom detectors, which replace the packaged network of every "
-        "class that they know; the boxes of several are fused",
+        description="folders of custom detectors, which replace the packaged network for each of "
+        "their classes; the boxes of several are fused",
     )
     bundle_size: int | None = Field(
         default=None,
         ge=32,
-        description="longest side of an image for custom detectors, pixels; null: that of their "
-        "training, to which a smaller image is enlarged if it was in training",
+        description="longer side of an image for custom detectors, pixels; null: as in training",
     )
     bundle_enlarge: bool | None = Field(
         default=None,
-        description="whether a smaller image is enlarged to that size; null: as in training",
+        description="whether smaller images are enlarged to that size; null: as in training",
     )
     bundle_weights: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
-        default=None, description="the weight of each custom detector; null: all the same"
+        default=None, description="the weight of each custom detector; null: equal"
     )
     precision: PrecisionChoice = Field(
         default="auto",
-        description="numbers that detectors compute with; auto: bf16 for custom detectors if the "
-        "processor has it, fp32 for packaged networks",
+        description="precision of detectors; auto: bf16 for custom detectors if the processor "
+        "supports it, fp32 for packaged networks",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where custom detectors run; packaged networks run on the CPU"
@@ -67,18 +66,17 @@ class DetectionConfig(Settings):
         default=0.16,
         ge=0,
         le=1,
-        description="detect in a frame this often and track in between; 0: in every frame",
+        description="detection interval in seconds, with tracking in between; 0: every frame",
     )
     every_frames: int = Field(
         default=8,
         ge=1,
-        description="detect at least every so many frames too, where a high rate fits more into "
-        "every_seconds",
+        description="longest detection interval in frames, for high frame rates",
     )
     size: int = Field(
         default=1920,
         ge=96,
-        description="longest side of a frame for packaged networks, pixels; without tiles",
+        description="longer side of a frame for packaged networks, pixels; without tiles",
     )
     tile: int | None = Field(
         default=None,
@@ -86,13 +84,11 @@ class DetectionConfig(Settings):
         description="detect in overlapping tiles of this many pixels at full resolution instead, "
         "and in the whole frame shrunk to one tile",
     )
-    overlap: int = Field(
-        default=96, ge=0, description="pixels that neighbouring tiles share: the largest small face"
-    )
+    overlap: int = Field(default=96, ge=0, description="overlap of neighbouring tiles, pixels")
     thresholds: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
         default={},
-        description="confidence threshold of a class, lower hides more; others: that of the custom "
-        "detector, or 0.3, of faces by blazeface 0.65",
+        description="confidence threshold of a class, lower hides more; default: that of the "
+        "custom detector, else 0.3 (0.65 for faces by blazeface)",
     )
 
     @model_validator(mode="after")
@@ -103,33 +99,32 @@ class DetectionConfig(Settings):
 
 
 class ExtensionConfig(Settings):
-    """How far tracks reach past their detections; the defaults rather hide too much."""
+    """How far tracks are extended past their detections; the defaults rather hide too much."""
 
     seconds: float = Field(
-        default=0.25, ge=0, description="a track starts this much early and ends this much late"
+        default=0.25, ge=0, description="a track is extended by this much at both ends"
     )
     samples: int = Field(
         default=2,
         ge=1,
-        description="both ends reach over so many sampled frames, however far apart: the first or "
-        "last detections may have been missed",
+        description="a track is extended by at least this many sampled frames at both ends, where "
+        "detections may have been missed",
     )
     edge_seconds: float = Field(
         default=1.5,
         ge=0,
-        description="a track that starts or ends near an edge of the frame and moves out over it "
-        "is extended until it has left, at most so long; half as long if it may stand still",
+        description="a track that enters or leaves over an edge of the frame is extended until it "
+        "is outside, at most by this much; by half if it may be static",
     )
     edge_sizes: float = Field(
         default=1.0,
         ge=0,
-        description="a box this many sizes from an edge is near it; half as many if it may stand "
-        "still",
+        description="a box is near an edge within this many of its sizes; half if it may be static",
     )
     hold_seconds: float = Field(
         default=0.1,
         ge=0,
-        description="width and height are held at their maximum this far to either side, smoothly",
+        description="width and height are a smoothed rolling maximum, this far to either side",
     )
     margin: float = Field(
         default=2.0,
@@ -147,37 +142,40 @@ class ExtensionConfig(Settings):
 
 
 class MaskConfig(Settings):
-    """How much larger than the object its mask is."""
+    """How much larger than its object a mask is."""
 
     scale: float = Field(
         default=1.5,
         ge=1,
         le=10,
-        description="width and height of the mask over those of the box; an ellipse needs 1.42 to "
-        "hold the box's corners",
+        description="size of the mask relative to the box; an ellipse needs 1.42 to cover the "
+        "box's corners",
     )
     motion: float = Field(
         default=0.5,
         ge=0,
-        description="the mask also covers where the object is this many frames before and after",
+        description="the mask also covers the object's position this many frames before and after",
     )
 
 
 class WriteConfig(Settings):
-    """What the redacted video is written as."""
+    """How the redacted video is written."""
 
-    codec: Literal["h264", "hevc"] = Field(default="h264", description="how images are encoded")
+    codec: Literal["h264", "hevc"] = Field(default="h264", description="video codec")
     crf: int = Field(
-        default=20, ge=0, le=51, description="quality: lower is better and larger; 20 looks alike"
+        default=20,
+        ge=0,
+        le=51,
+        description="quality: lower is better and larger; 20 looks like the source",
     )
     speed: str = Field(
         default="superfast", description="the encoder's preset; slower ones write smaller files"
     )
     audio: Literal["keep", "remove"] = Field(
-        default="keep", description="sound is copied as it is, or left out: voices tell who speaks"
+        default="keep", description="copy the sound, or remove it: voices identify people"
     )
     keep_metadata: bool = Field(
-        default=False, description="keep titles, dates, places and the like"
+        default=False, description="keep metadata such as titles, dates and locations"
     )
     keep_subtitles: bool = Field(default=False, description="keep subtitles")
 
@@ -185,7 +183,7 @@ class WriteConfig(Settings):
 class RedactionConfig(Settings):
     """Everything that `playhead redaction run` depends on."""
 
-    job: Literal["redaction"] = Field(default="redaction", description="the job it is for")
+    job: Literal["redaction"] = Field(default="redaction", description="always redaction")
     hide: tuple[str, ...] = Field(
         default=("face", "plate"),
         min_length=1,
@@ -198,32 +196,32 @@ class RedactionConfig(Settings):
     style: HideConfig = HideConfig()
     write: WriteConfig = WriteConfig()
     threads: int | None = Field(
-        default=None, ge=1, description="processor threads; null takes every core"
+        default=None, ge=1, description="processor threads; null: every core"
     )
 
     @model_validator(mode="after")
     def _hides_each_once(self) -> Self:
         if len(set(self.hide)) != len(self.hide):
-            raise ValueError(f"hide names a class twice: {', '.join(self.hide)}")
+            raise ValueError(f"hide lists a class twice: {', '.join(self.hide)}")
         return self
 
 
 def load_redaction_config(preset: str, settings: Sequence[str] = ()) -> RedactionConfig:
-    """A packaged preset, or a file of the user's own, with settings over it.
+    """A packaged preset, or the user's YAML file, with settings over it.
 
-    Raises ConfigError for an unknown preset, naming those there are.
+    Raises ConfigError for an unknown preset, listing the packaged ones.
     """
     path = find_config(preset, "playhead.redaction")
     return load_config(RedactionConfig, path, settings)
 
 
 def parse_labels(text: str, known: Sequence[str] = LABELS) -> list[str]:
-    """`face,plate` as a list of classes; ConfigError names the known ones."""
+    """`face,plate` as a list of classes; ConfigError lists the known ones."""
     labels = [label.strip() for label in text.split(",") if label.strip()]
     unknown = [label for label in labels if label not in known]
     if unknown or not labels:
         raise ConfigError(
-            f"--hide {text}: {', '.join(unknown) or 'nothing'} is not a class; "
-            f"known are {', '.join(known)}"
+            f"--hide {text}: unknown class {', '.join(unknown) or '(empty)'}; choose from "
+            f"{', '.join(known)}"
         )
     return labels

@@ -1,6 +1,6 @@
-"""Detection for a redaction: what is hidden in an image, and in a video as tracks.
+"""Detection of what a redaction hides: boxes in images, tracks in videos.
 
-Heads that nothing detects are derived from faces and people; implausible boxes of people are
+Heads that no detector knows are derived from faces and people; implausible boxes of people are
 dropped; tracks are extended and padded.
 """
 
@@ -28,15 +28,15 @@ from playhead.redaction.track_extension import covering_tracks
 __all__ = ["RedactionDetector", "drop_implausible", "tracks_of"]
 
 SAME = 0.55
-"""IoU from which two derived heads are one."""
+"""IoU from which two derived heads are duplicates."""
 
 
 class RedactionDetector:
-    """Detects what a redaction hides; a `FrameDetector`.
+    """Detects the classes that a redaction hides; a `FrameDetector`.
 
     threads: None takes those of the configuration
-    Raises WeightsError if a packaged file is missing, BundleError if the folders of the custom
-    detectors hold others than those that the redaction names.
+    Raises WeightsError if packaged weights are missing, BundleError if the folders of the custom
+    detectors have other bundles than the redaction used.
     """
 
     def __init__(self, redaction: ResolvedRedaction, *, threads: int | None = None) -> None:
@@ -71,13 +71,13 @@ class RedactionDetector:
         if uses_bundles and opened != [bundle.sha256 for bundle in redaction.bundles]:
             names = ", ".join(bundle.name for bundle in redaction.bundles)
             raise BundleError(
-                f"{', '.join(detection.bundles)}: not the custom detectors that were named, "
-                f"{names}, by their checksums; name those with --bundle"
+                f"{', '.join(detection.bundles)}: the checksums are not those of the custom "
+                f"detectors of the redaction, {names}; give their folders with --bundle"
             )
 
     @property
     def precisions(self) -> dict[str, Precision]:
-        """The numbers that each detector computes with, by its name."""
+        """The precision of each detector, by its name."""
         return self._objects.precisions
 
     def read_size(self, width: int, height: int) -> tuple[int, int]:
@@ -85,9 +85,9 @@ class RedactionDetector:
         return self._objects.read_size(width, height)
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[dict[str, Boxes]]:
-        """For each RGB image (H, W, 3) the boxes of each hidden class.
+        """For each RGB image (H, W, 3), the boxes of each hidden class.
 
-        Scores go down to those that can only continue a track.
+        Includes low scores, which can continue a track but not start one.
         """
         return [self._hidden(detected) for detected in self._objects.detect(images)]
 
@@ -112,7 +112,7 @@ def drop_implausible(
 ) -> tuple[VideoDetections, NDArray[np.int32]]:
     """The detections without unsupported boxes of people around most of the frame.
 
-    Only those of the packaged network, which shrinks every frame to 300 x 300. Also returns the
+    Applies only to the packaged network, which shrinks every frame to 300 x 300. Also returns the
     frame of each dropped box.
     """
     people = detections.boxes.get("person")

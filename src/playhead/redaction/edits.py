@@ -1,8 +1,8 @@
-"""Edits: what a person decided about the tracks of a video, as the review page saves it.
+"""Edits: a person's decisions about the tracks of a video, as saved by the review page.
 
-`NAME.edits.json` names tracks to keep visible or to hide, every box that a person drew, and the
-spans of time to hide in. What it leaves out stays as the track file has it; what it names replaces
-that, so that the same edits applied twice are applied once.
+`NAME.edits.json` lists tracks to keep visible or to hide, every box that a person drew, and the
+time spans to hide in. A missing key leaves the track file unchanged; a given key replaces its
+content, so applying the same edits twice has the same effect as once.
 """
 
 import hashlib
@@ -39,16 +39,16 @@ FILE_KEYS = ("schema", "video", "tracks", "keep", "hide", "boxes", "spans")
 BOX_KEYS = ("label", "start", "end", "box", "end_box")
 MAX_PIXEL = 1e5  # no image is this wide
 MAX_SECONDS = 1e9
-STRAIGHT = 0.5  # pixels that a box may be off the line between its first and its last place
+STRAIGHT = 0.5  # pixels that a box may deviate from linear motion
 
 Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedBox:
-    """A box that a person drew: it stands from `start` to before `end`, in seconds.
+    """A box that a person drew, shown in [start, end) seconds.
 
-    With an `end_box` it moves from `box` to that one in a straight line.
+    With an `end_box`, it moves linearly from `box` to `end_box`.
     """
 
     label: str
@@ -58,7 +58,7 @@ class AddedBox:
     end_box: Box | None = None
 
     def at(self, times: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Where it is at each of `times` (N,) in seconds: float32 (N, 4)."""
+        """The box at each of `times` (N,), in seconds: float32 (N, 4)."""
         part = np.clip((times - self.start) / (self.end - self.start), 0.0, 1.0)[:, None]
         first, last = np.array(self.box), np.array(self.end_box or self.box)
         return (first * (1 - part) + last * part).astype(np.float32)
@@ -66,12 +66,12 @@ class AddedBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edits:
-    """The edits of one file; None where it has none, which changes nothing.
+    """The edits of one file; a field that is None changes nothing.
 
-    tracks: the identity of the tracks that it was decided about
+    tracks: the identity of the reviewed tracks
     keep: ids of tracks to leave visible; hide: ids to hide again
-    boxes: all that a person drew, in place of those drawn before
-    spans: rising, apart; outside of them nothing is hidden; none at all means everywhere
+    boxes: all drawn boxes, replacing those drawn before
+    spans: sorted and disjoint; outside of them nothing is hidden; an empty tuple: no restriction
     where: the file, for messages
     """
 
@@ -85,18 +85,18 @@ class Edits:
 
 
 def read_edits(path: Path) -> Edits:
-    """Read a file of edits; LabelError names the file and the entry that is wrong."""
+    """Read a file of edits; LabelError with the file and the invalid entry."""
     document = JsonEntry.of(read_json(path), str(path))
     schema = document.whole("schema")
     if schema != SCHEMA:
         raise LabelError(
-            f"{path}: edits of schema {schema}, this version reads {SCHEMA}; save them again from "
-            "a review page that this version writes"
+            f"{path}: has schema {schema}, but this version reads {SCHEMA}; save the edits again "
+            "from a new review page"
         )
     _refuse_unknown(document, FILE_KEYS)
     keep, hide = _read_ids(document, "keep"), _read_ids(document, "hide")
     for number in sorted(set(keep) & set(hide)):
-        raise LabelError(f"{path}: track {number} is in 'keep' and in 'hide'; take one of them out")
+        raise LabelError(f"{path}: track {number} is in both 'keep' and 'hide'; remove one of them")
     return Edits(
         video=_read_name(document),
         tracks=document.text("tracks") if "tracks" in document.values else None,
@@ -111,13 +111,13 @@ def read_edits(path: Path) -> Edits:
 def apply_edits(
     tracks: TrackFile, edits: Edits, times: NDArray[np.float64], duration: float
 ) -> TrackFile:
-    """The tracks as a person wants them; applying the same edits again changes nothing.
+    """The tracks with the edits applied; applying the same edits again changes nothing.
 
     times: seconds of every frame of the video, float64 (frames,); duration: seconds of the video
     Kept ids go to `shown`. A drawn box becomes a track of the frames displayed in [start, end);
     tracks drawn earlier are replaced by those of the edits.
-    Raises LabelError for edits of another video or other tracks, an id of no detected track, a
-    box outside the image or of an unknown label, a box or span after the end of the video.
+    Raises LabelError for edits of another video or other tracks, an id that is not a detected
+    track, a box outside the image or with an unknown label, a box or span after the video's end.
     """
     _check_video(tracks, edits, times)
     _check_identity(tracks, edits)
@@ -126,18 +126,18 @@ def apply_edits(
     spans = tracks.spans
     if edits.spans is not None:
         spans = checked_spans(edits.spans, edits.where, times, duration)
-    decided = replace(tracks, shown=frozenset(shown), spans=spans)
+    edited = replace(tracks, shown=frozenset(shown), spans=spans)
     if edits.boxes is None:
-        return decided
+        return edited
     _check_boxes(tracks, edits, duration)
-    return _redrawn(decided, edits.boxes, times, duration)
+    return _redrawn(edited, edits.boxes, times, duration)
 
 
 def tracks_identity(file: TrackFile) -> str:
     """16 hexadecimal digits that identify these detected tracks.
 
-    They are the start of a SHA-256 over ids, labels, frames and boxes. What a person drew or chose
-    has no part in it, so that tracks keep it when edits are applied.
+    The start of a SHA-256 over ids, labels, frames and boxes. Edits are not included, so applying
+    them does not change it.
     """
     digest = hashlib.sha256()
     for track in file.tracks:
@@ -149,7 +149,7 @@ def tracks_identity(file: TrackFile) -> str:
 
 
 def known_labels(tracks: TrackFile) -> tuple[str, ...]:
-    """What a drawn box may be: the classes of the tracks, then the others that can be hidden."""
+    """The labels of a drawn box: the classes of the tracks, then the other packaged classes."""
     return tuple(dict.fromkeys((*tracks.classes, *LABELS)))
 
 
@@ -159,32 +159,33 @@ def is_drawn(track: Track) -> bool:
 
 
 def drawn_box(track: Track, times: NDArray[np.float64], duration: float) -> AddedBox:
-    """The box that was drawn to make this track, as a page needs it to go on from there.
+    """The drawn box that gives this track, so that a page can edit it again.
 
-    A track that no straight line makes gives a standing box around all of it: more is hidden.
+    If the track does not move linearly, it is a static box around all of it, which hides more.
     """
     moments, last = times[track.frames], int(track.frames[-1])
     corners = track.boxes.astype(np.float64)
     around = [*corners[:, :2].min(axis=0), *corners[:, 2:].max(axis=0)]
     end = float(display_ends(times, duration)[last])
-    standing = AddedBox(label=track.label, start=float(moments[0]), end=end, box=_box(around))
-    # Just past the last frame, since a line drawn on beyond it may leave the image.
+    static = AddedBox(label=track.label, start=float(moments[0]), end=end, box=_box(around))
+    # Ends just past the last frame, since a box extrapolated further may leave the image.
     moving = replace(
-        standing,
+        static,
         start=_departure(moments, corners),
         end=float(times[last]) + 2 * TIE,
         box=_box(corners[0]),
         end_box=_box(corners[-1]),
     )
-    stands = np.array_equal(track.boxes.min(axis=0), track.boxes.max(axis=0))
-    off = np.abs(moving.at(moments) - track.boxes).max()
-    return standing if stands or off > STRAIGHT else moving
+    is_static = np.array_equal(track.boxes.min(axis=0), track.boxes.max(axis=0))
+    deviation = np.abs(moving.at(moments) - track.boxes).max()
+    return static if is_static or deviation > STRAIGHT else moving
 
 
 def _departure(moments: NDArray[np.float64], corners: NDArray[np.float64]) -> float:
-    """When a drawn box begins to move: its first frame may be displayed long before.
+    """When a drawn box starts to move, which may be long after its first frame is displayed.
 
-    From the second frame on (N, 4) corners lie on a line, which is followed back to the first.
+    Extrapolates the linear motion of the corners (N, 4), known from the second frame on, back to
+    the first corners.
     """
     if len(moments) < 3 or moments[-1] - moments[1] <= TIE:
         return float(moments[0])
@@ -199,7 +200,7 @@ def _departure(moments: NDArray[np.float64], corners: NDArray[np.float64]) -> fl
 def _redrawn(
     tracks: TrackFile, boxes: tuple[AddedBox, ...], times: NDArray[np.float64], duration: float
 ) -> TrackFile:
-    """The detected tracks, then a track for each box, numbered on from those."""
+    """The detected tracks, then a track for each box, with the following ids."""
     detected = [track for track in tracks.tracks if not is_drawn(track)]
     first = 1 + max((track.id for track in detected), default=-1)
     drawn = [_track(first + i, box, times, duration) for i, box in enumerate(boxes)]
@@ -213,7 +214,7 @@ def _redrawn(
 
 
 def _track(number: int, added: AddedBox, times: NDArray[np.float64], duration: float) -> Track:
-    """The box on the frames that are displayed while it stands."""
+    """The box on the frames displayed during its time span."""
     frames = np.array(displayed_frames(times, duration, added.start, added.end), np.int32)
     return Track(
         id=number,
@@ -228,12 +229,12 @@ def _track(number: int, added: AddedBox, times: NDArray[np.float64], duration: f
 def checked_spans(
     spans: tuple[Span, ...], where: str, times: NDArray[np.float64], duration: float
 ) -> NDArray[np.float64]:
-    """float64 (S, 2); a span without a frame is refused, since it would leave all visible."""
+    """float64 (S, 2); LabelError for a span without a frame, which would leave all visible."""
     for number, (start, end) in enumerate(spans, start=1):
         if not displayed_frames(times, duration, start, end):
             raise LabelError(
-                f"{where}: span {number} from {start:g} s to {end:g} s has no frame in it, the "
-                f"video ends at {duration:g} s; times are seconds from its first frame"
+                f"{where}: span {number} from {start:g} s to {end:g} s has no frame; the video "
+                f"ends at {duration:g} s, and times are seconds from its first frame"
             )
     return np.array(spans, np.float64).reshape(-1, 2)
 
@@ -242,23 +243,23 @@ def _check_video(tracks: TrackFile, edits: Edits, times: NDArray[np.float64]) ->
     name = Path(tracks.video).name
     if edits.video != name:
         raise LabelError(
-            f"{edits.where}: edits of {edits.video}, the tracks are of {name}; take the edits that "
-            "were saved from this video's review page"
+            f"{edits.where}: the edits are of {edits.video}, but the tracks are of {name}; give "
+            "the edits saved from this video's review page"
         )
     if len(times) != tracks.frames:
         raise LabelError(
-            f"{edits.where}: the tracks are of {tracks.frames} frames, the video has {len(times)}; "
-            "detect again, this may be another cut"
+            f"{edits.where}: the tracks have {tracks.frames} frames, but the video has "
+            f"{len(times)}, so it may be another cut; detect again"
         )
 
 
 def _check_identity(tracks: TrackFile, edits: Edits) -> None:
-    """Numbers of tracks mean other objects where the tracks are others."""
-    own = tracks_identity(tracks)
-    if edits.tracks not in (None, own):
+    """Raise LabelError if the edits were made for other tracks, whose ids mean other objects."""
+    identity = tracks_identity(tracks)
+    if edits.tracks not in (None, identity):
         raise LabelError(
-            f"{edits.where}: edits of the tracks {edits.tracks}, these are {own}: another track "
-            "file, or tracks detected again; review these tracks again"
+            f"{edits.where}: the edits are of the tracks {edits.tracks}, but these are {identity}, "
+            "from another file or detected again; review these tracks again"
         )
 
 
@@ -268,13 +269,13 @@ def _check_ids(tracks: TrackFile, edits: Edits) -> None:
         for number in ids:
             if number not in drawn:
                 raise LabelError(
-                    f"{edits.where}: {key!r} names track {number}, which {tracks.video} does not "
-                    "have; the tracks may have been made anew, review them again"
+                    f"{edits.where}: {key!r} lists track {number}, which {tracks.video} does not "
+                    "have; the tracks may have been detected again, review them again"
                 )
             if drawn[number]:
                 raise LabelError(
-                    f"{edits.where}: {key!r} names track {number}, which a person drew; take it "
-                    "out of 'boxes' instead"
+                    f"{edits.where}: {key!r} lists track {number}, which a person drew; remove it "
+                    "from 'boxes' instead"
                 )
 
 
@@ -288,13 +289,13 @@ def _check_boxes(tracks: TrackFile, edits: Edits, duration: float) -> None:
             )
         if added.start >= duration - TIE:
             raise LabelError(
-                f"{where}: starts at {added.start:g} s, the video ends at {duration:g} s; times "
-                "are seconds from its first frame"
+                f"{where}: starts at {added.start:g} s, but the video ends at {duration:g} s; "
+                "times are seconds from its first frame"
             )
         for x1, y1, x2, y2 in filter(None, (added.box, added.end_box)):
             if x1 >= tracks.width or y1 >= tracks.height or x2 <= 0 or y2 <= 0:
                 raise LabelError(
-                    f"{where}: ({x1:g}, {y1:g}, {x2:g}, {y2:g}) lies outside the image of "
+                    f"{where}: ({x1:g}, {y1:g}, {x2:g}, {y2:g}) is outside the image of "
                     f"{tracks.width}x{tracks.height}; give pixels of the displayed image"
                 )
 
@@ -308,7 +309,7 @@ def _read_name(document: JsonEntry) -> str:
     name = document.text("video")
     if "/" in name or "\\" in name or "\0" in name or name in {".", ".."}:
         raise LabelError(
-            f"{document.where}: 'video' needs a file name without a path, got {name!r}"
+            f"{document.where}: 'video' must be a file name without a path, got {name!r}"
         )
     return name
 
@@ -320,7 +321,7 @@ def _read_ids(document: JsonEntry, key: str) -> tuple[int, ...]:
     for value in ids:
         if type(value) is not int or value < 0:
             raise LabelError(
-                f"{document.where}: {key!r} needs ids of tracks, got {str(value)[:40]}"
+                f"{document.where}: {key!r} must list ids of tracks, got {str(value)[:40]}"
             )
     return tuple(sorted(set(ids)))
 
@@ -359,7 +360,7 @@ def _corners(entry: JsonEntry, key: str) -> Box:
 
 
 def _read_spans(document: JsonEntry) -> tuple[Span, ...]:
-    """Rising, those that meet joined."""
+    """The spans, sorted; overlapping ones are joined."""
     spans = sorted(
         _span(f"{document.where}: span {number}", value)
         for number, value in document.items("spans")

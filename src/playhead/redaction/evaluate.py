@@ -1,7 +1,7 @@
-"""Measuring tracks: how well they agree with true ones, and who would be exposed by them.
+"""Evaluation of tracks against ground truth: detection metrics, and exposed objects.
 
-Exposed is an object of which less than 95 % of its box is hidden. What is hidden is asked of the
-hider itself: it paints the masks of the found tracks on an empty image.
+An object is exposed if less than 95 % of its box is hidden. The hidden pixels come from the hider
+itself, which paints the masks of the predicted tracks on an empty image.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ClassResult:
-    """How one class fared: its boxes, and its track-frames in all and exposed."""
+    """The metrics of one class: its boxes, and its numbers of all and of exposed track-frames."""
 
     boxes: DetectionResult
     ap50_95: float
@@ -43,64 +43,65 @@ class ClassResult:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How found tracks compare with the truth, by class."""
+    """The metrics of predicted tracks, by class."""
 
     videos: int
     classes: dict[str, ClassResult]
 
     def to_json(self) -> dict[str, Any]:
-        """As a plain mapping; what cannot be said is null."""
+        """As a plain mapping; undefined values are None."""
+        results = self.classes.values()
         return {
             "job": "redaction",
             "videos": self.videos,
             "metrics": {
-                "ap50": _mean([one.boxes.ap for one in self.classes.values()]),
-                "ap50_95": _mean([one.ap50_95 for one in self.classes.values()]),
-                "precision": _mean([one.boxes.precision for one in self.classes.values()]),
-                "recall": _mean([one.boxes.recall for one in self.classes.values()]),
-                "exposed_track_frames": sum(one.exposed for one in self.classes.values()),
-                "track_frames": sum(one.track_frames for one in self.classes.values()),
+                "ap50": _mean([result.boxes.ap for result in results]),
+                "ap50_95": _mean([result.ap50_95 for result in results]),
+                "precision": _mean([result.boxes.precision for result in results]),
+                "recall": _mean([result.boxes.recall for result in results]),
+                "exposed_track_frames": sum(result.exposed for result in results),
+                "track_frames": sum(result.track_frames for result in results),
             },
-            "per_class": {label: _columns(one) for label, one in self.classes.items()},
+            "per_class": {label: _columns(result) for label, result in self.classes.items()},
         }
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each class."""
-        return [{"class": label, **_columns(one)} for label, one in self.classes.items()]
+        return [{"class": label, **_columns(result)} for label, result in self.classes.items()]
 
 
 def evaluate_tracks(truth: Path, predictions: Path) -> Evaluation:
-    """Compare a found track file with the true one, or folders of them by their names.
+    """Evaluate a track file against its ground truth, or folders of track files by their names.
 
-    Classes are those that were looked for and that the truth knows. Raises LabelError for a true
-    file without a found one, tracks of another video, or no class in common.
+    Evaluates the classes that both the predictions and the truth have. Raises LabelError for a
+    ground truth file without predictions, tracks of another video, or no class in common.
     """
-    pairs = [_read(one, other) for one, other in _pairs(truth, predictions)]
-    known = [{*true.classes} & {*found.classes} for true, found in pairs]
-    shared = [label for label in pairs[0][1].classes if all(label in one for one in known)]
+    pairs = [_read(*paths) for paths in _pairs(truth, predictions)]
+    common = [{*true.classes} & {*predicted.classes} for true, predicted in pairs]
+    shared = [label for label in pairs[0][1].classes if all(label in known for known in common)]
     if not shared:
         raise LabelError(
-            f"{predictions}: knows {', '.join(pairs[0][1].classes)}, {truth} knows "
-            f"{', '.join(pairs[0][0].classes)}; no class is in both"
+            f"{predictions}: has the classes {', '.join(pairs[0][1].classes)}, but {truth} has "
+            f"{', '.join(pairs[0][0].classes)}; they need a class in common"
         )
-    exposed = [exposed_track_frames(true, found) for true, found in pairs]
+    exposed = [exposed_track_frames(true, predicted) for true, predicted in pairs]
     return Evaluation(len(pairs), {label: _class_result(label, pairs, exposed) for label in shared})
 
 
 def exposed_track_frames(
-    truth: TrackFile, found: TrackFile, config: RedactionConfig | None = None
+    truth: TrackFile, predictions: TrackFile, config: RedactionConfig | None = None
 ) -> dict[str, int]:
-    """For each class of the truth its track-frames that masks of `found` leave exposed.
+    """For each class of the truth, its track-frames that the masks of `predictions` leave exposed.
 
-    What a person chose to leave visible plays no part: it is measured what was found.
-    config: gives the masks; None for the one that the tracks were found with
+    Choices of a person to leave tracks visible are ignored.
+    config: gives the masks; by default the configuration recorded in the track file
     """
-    config = config or recorded_redaction(found, Path(found.video)).config
-    everything = replace(found, shown=frozenset(), spans=np.zeros((0, 2)))
-    masks = Masks(everything, np.zeros(found.frames), 0.0, config.mask, config.style.shape)
+    config = config or recorded_redaction(predictions, Path(predictions.video)).config
+    everything = replace(predictions, shown=frozenset(), spans=np.zeros((0, 2)))
+    masks = Masks(everything, np.zeros(predictions.frames), 0.0, config.mask, config.style.shape)
     hider = Hider(HideConfig(colour="#ffffff"))
-    hidden = np.zeros((found.height, found.width), np.uint8)
-    layout = Layout(found.width, found.height)
+    hidden = np.zeros((predictions.height, predictions.width), np.uint8)
+    layout = Layout(predictions.width, predictions.height)
     image = Planes((hidden,), ((1, 1),), 8, "grey", True, 2, layout)
     boxes_at = by_frame(truth)
     exposed = dict.fromkeys(truth.classes, 0)
@@ -122,15 +123,15 @@ def _class_result(
     exposed: Sequence[dict[str, int]],
 ) -> ClassResult:
     true: list[NDArray[np.floating]] = []
-    found: list[Boxes] = []
-    for one, other in pairs:
-        true += [boxes.boxes for boxes in _boxes(one, label)]
-        found += _boxes(other, label)
+    predicted: list[Boxes] = []
+    for truth, predictions in pairs:
+        true += [boxes.boxes for boxes in _boxes(truth, label)]
+        predicted += _boxes(predictions, label)
     return ClassResult(
-        boxes=detection_result(true, found),
-        ap50_95=average_precision(true, found),
+        boxes=detection_result(true, predicted),
+        ap50_95=average_precision(true, predicted),
         track_frames=sum(map(len, true)),
-        exposed=sum(one[label] for one in exposed),
+        exposed=sum(counts[label] for counts in exposed),
     )
 
 
@@ -138,12 +139,13 @@ def _boxes(file: TrackFile, label: str) -> Iterator[Boxes]:
     """The boxes of one class in every frame of a video."""
     at, size = by_frame(file), (file.width, file.height)
     score = [
-        dict(zip(one.frames.tolist(), one.scores.tolist(), strict=True)) for one in file.tracks
+        dict(zip(track.frames.tolist(), track.scores.tolist(), strict=True))
+        for track in file.tracks
     ]
     for frame in range(file.frames):
         rows = [(box, score[i][frame]) for i, box in at(frame) if file.tracks[i].label == label]
         boxes = np.array([box for box, _ in rows], np.float32).reshape(-1, 4)
-        boxes = np.clip(boxes, 0, (*size, *size))  # a track reaches over the edges, no truth does
+        boxes = np.clip(boxes, 0, (*size, *size))  # predicted tracks may extend past the frame
         yield Boxes(boxes, np.array([score for _, score in rows], np.float32))
 
 
@@ -154,15 +156,14 @@ def _pairs(truth: Path, predictions: Path) -> list[tuple[Path, Path]]:
     true = sorted(truth.rglob(f"*{SUFFIX}")) if truth.is_dir() else []
     if not true:
         raise LabelError(
-            f"{truth}: holds no {SUFFIX} files; for labelled images use `playhead detection "
-            "evaluate`"
+            f"{truth}: has no {SUFFIX} files; for labelled images use `playhead detection evaluate`"
         )
     pairs = [(path, predictions / path.relative_to(truth)) for path in true]
     missing = [str(other) for _, other in pairs if not other.is_file()]
     if missing:
         raise LabelError(
-            f"{predictions}: {len(missing)} of {len(pairs)} track files are missing, the first is "
-            f"{missing[0]}; `playhead redaction detect` writes them"
+            f"{predictions}: {len(missing)} of {len(pairs)} track files are missing (first: "
+            f"{missing[0]}); write them with `playhead redaction detect`"
         )
     return pairs
 
@@ -178,19 +179,20 @@ def _columns(result: ClassResult) -> dict[str, Any]:
     }
 
 
-def _read(truth: Path, found: Path) -> tuple[TrackFile, TrackFile]:
+def _read(truth: Path, predictions: Path) -> tuple[TrackFile, TrackFile]:
     """A pair of track files of the same video."""
-    one, other = read_tracks(truth), read_tracks(found)
-    if (one.frames, one.width, one.height) != (other.frames, other.width, other.height):
+    pair = read_tracks(truth), read_tracks(predictions)
+    expected, actual = (f"{file.frames} frames of {file.width}x{file.height}" for file in pair)
+    if actual != expected:
         raise LabelError(
-            f"{found}: is of {other.frames} frames of {other.width}x{other.height}, {truth} of "
-            f"{one.frames} of {one.width}x{one.height}; they are of different videos"
+            f"{predictions}: has {actual}, but {truth} has {expected}; give the tracks of the same "
+            "video"
         )
-    return one, other
+    return pair
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    """The mean over the classes of which something is known."""
+    """The mean over the classes with a defined value."""
     known = [value for value in values if not np.isnan(value)]
     return _number(float(np.mean(known))) if known else None
 

@@ -1,9 +1,8 @@
-"""Hiding: regions of an image replaced in place, on its own planes, before it is encoded.
+"""Hiding: replace regions of an image in place, on its stored planes, before it is encoded.
 
-What `solid`, `image` and `fill` leave in a region does not depend on the samples that they hide:
-whatever was there, the result is the same bit for bit. `mosaic` and `blur` do depend on them, and
-faces can be detected under them: they are weak, and only used when asked for by name. Nothing
-outside a region is touched (see `hide_masks` for what exactly a region hides).
+The result of `solid`, `image` and `fill` in a region does not depend on the hidden samples, bit for
+bit. That of `mosaic` and `blur` does, and faces remain detectable: these styles are weak, and only
+used on request. Nothing outside a region is changed (see `hide_masks` for what a region hides).
 """
 
 from collections.abc import Sequence
@@ -29,40 +28,39 @@ __all__ = ["WEAK", "HideConfig", "Hider", "Region", "Shape", "Style", "colour_of
 Style = Literal["solid", "image", "fill", "mosaic", "blur"]
 
 WEAK: tuple[Style, ...] = ("mosaic", "blur")
-"""Styles that keep something of what they hide."""
+"""Styles whose result depends on the hidden samples."""
 
 _MID_GREY = (128, 128, 128)
 
 
 class HideConfig(Settings):
-    """What stands where something is hidden."""
+    """What hidden regions are replaced with."""
 
     style: Style = Field(
         default="solid",
         description="`solid`: a colour; `image`: an image; `fill`: smoothly from the "
         "surroundings; these keep nothing of what they hide. Weak: `mosaic` and `blur`, under "
-        "which faces can be found again",
+        "which faces remain detectable",
     )
     shape: Shape = Field(
         default="ellipse",
-        description="`ellipse`: the one inside the region's box; `box`: all of it",
+        description="`ellipse`: the ellipse inside the region's box; `box`: the whole box",
     )
     colour: str = Field(
         default="#000000",
-        description="of `solid`, and behind the transparent parts of `image`: a name as in CSS, "
-        "or #rrggbb",
+        description="for `solid`, and behind transparent parts of `image`: a CSS name or #rrggbb",
     )
     image: Path | None = Field(
-        default=None, description="of `image`: an image file; null is a plain hatching"
+        default=None, description="for `image`: an image file; null: a plain hatching"
     )
     cells: int = Field(
-        default=4, ge=1, le=32, description="of `mosaic`: cells across and down, however large"
+        default=4, ge=1, le=32, description="for `mosaic`: cells across and down a region"
     )
     strength: float = Field(
         default=0.2,
         ge=0.05,
         le=1,
-        description="of `blur`: sigma of the Gaussian as a share of the box's width and height",
+        description="for `blur`: sigma of the Gaussian as a share of the box's width and height",
     )
 
     @field_validator("colour")
@@ -74,15 +72,17 @@ class HideConfig(Settings):
     @model_validator(mode="after")
     def _image_is_used(self) -> Self:
         if self.image is not None and self.style != "image":
-            raise ValueError(f'image is given, and the style is "{self.style}", not "image"')
+            raise ValueError(
+                f'image needs the style "image", but the style is "{self.style}"; set style.style'
+            )
         return self
 
 
 class Hider:
     """Hides regions of images, all in the same style.
 
-    Raises ConfigError if there is no image file of the given name, MediaError and LimitError if it
-    cannot be read.
+    Raises ConfigError if the image file does not exist, MediaError and LimitError if it cannot be
+    read.
     """
 
     def __init__(self, config: HideConfig) -> None:
@@ -91,7 +91,7 @@ class Hider:
         self._overlay = Overlay(config.image, self._colour)
 
     def hide(self, image: Planes, regions: Sequence[Region]) -> None:
-        """Hide `regions`, in displayed pixels, writing into the planes of `image`."""
+        """Hide `regions`, in displayed pixels, in the planes of `image`."""
         covers = [cover for region in regions if (cover := cover_of(image, region)) is not None]
         match self._config.style:
             case "solid":
@@ -130,10 +130,10 @@ class Hider:
 def hide_image(
     hider: Hider, pixels: NDArray[np.uint8], info: ImageInfo, regions: Sequence[Region] | None
 ) -> None:
-    """Hide `regions` in what `read_image` returns, in place; None hides everything.
+    """Hide `regions` in the result of `read_image`, in place; None hides everything.
 
-    Hidden pixels become opaque: the edge of a cut-out would show whom it was cut out of. In 16-bit
-    grey a colour that hides is its grey.
+    Hidden pixels become opaque, since the outline of a transparent cut-out would identify a person.
+    In 16-bit grey, the colour becomes its grey.
     """
     height, width = pixels.shape[:2]
     image = Planes.of_rgb(pixels)
@@ -155,7 +155,7 @@ def hide_image(
 
 
 def _fill(image: Planes, covers: Sequence[Cover]) -> None:
-    """Regions that are near one another are filled as one: no ring may lie in another region."""
+    """Fill regions; nearby ones are filled as one, so that no ring lies in another region."""
     margin = RING * max(max(step) for step in image.steps)
     greys = image.values(_MID_GREY)
     for cover in grouped(covers, margin):
@@ -164,8 +164,8 @@ def _fill(image: Planes, covers: Sequence[Cover]) -> None:
 
 
 def colour_of(colour: str) -> tuple[int, int, int]:
-    """RGB of a name or #rrggbb; ValueError for what is not a colour, or has transparency."""
+    """RGB of a name or #rrggbb; ValueError if it is not a colour, or has transparency."""
     red, green, blue, *alpha = ImageColor.getrgb(colour)
     if alpha:
-        raise ValueError("a colour that hides has no transparency")
+        raise ValueError("the colour must be opaque; leave out its transparency")
     return red, green, blue

@@ -1,9 +1,9 @@
 """Masks: which samples of an image's planes a region hides.
 
-A luma pixel is hidden when the region's shape covers any part of it; a chroma sample when any luma
-pixel that it belongs to is hidden. So no brightness and no colour of a hidden pixel is left. The
-price: a pixel beside the mask that shares its chroma sample with a hidden one keeps its brightness
-and takes the colour of what hides. Where chroma is halved that reaches one pixel.
+A luma pixel is hidden if the region's shape covers any part of it; a chroma sample if any of its
+luma pixels is hidden. So neither brightness nor colour of a hidden pixel is left. As a side effect,
+a pixel beside the mask that shares its chroma sample with a hidden one keeps its brightness and
+takes the mask's colour; with subsampled chroma, this affects one pixel.
 """
 
 import math
@@ -25,16 +25,16 @@ Shape = Literal["ellipse", "box"]
 
 Window = tuple[int, int, int, int]  # x1, y1, x2, y2 of luma pixels, half-open
 
-# Far past every image, and still far from where squares of squares lose their digits.
+# Far past every image, and still small enough for fourth powers to be precise.
 _FARTHEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What is to be hidden of one image: a box of displayed pixels, or the ellipse inside it.
+    """A region to hide: a box in displayed pixels, or the ellipse inside it.
 
-    The box may reach over the image's edges; one without area hides nothing.
-    Raises LabelError for a number that is not a position in an image (NaN, infinity, beyond 1e9).
+    The box may extend past the image; a box without area hides nothing.
+    Raises LabelError for invalid coordinates (NaN, infinity, beyond 1e9).
     """
 
     box: Box
@@ -43,7 +43,7 @@ class Region:
     def __post_init__(self) -> None:
         if not all(abs(number) <= _FARTHEST for number in self.box):  # false for NaN
             raise LabelError(
-                f"a region to hide is {self.box}; four numbers between -1e9 and 1e9 are needed"
+                f"a region to hide is {self.box}, but needs four numbers between -1e9 and 1e9"
             )
 
 
@@ -51,10 +51,10 @@ class Region:
 class Cover:
     """The pixels that one region, or several together, hide in an image as it is stored.
 
-    x, y: the luma pixel at which the mask begins; like the mask's size they are multiples of the
-        image's chroma steps, so that every chroma sample lies in it whole
+    x, y: first luma pixel of the mask; like the mask's size they are multiples of the image's
+        chroma steps, so that every chroma sample lies in it whole
     mask: (h, w), True for a hidden luma pixel; pixels past the image's edge are False
-    box: what was asked for, in stored luma pixels
+    box: of the region, in stored luma pixels
     """
 
     x: int
@@ -65,10 +65,10 @@ class Cover:
     def on(
         self, plane: NDArray[Any], step: tuple[int, int], margin: int = 0
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """The part of a plane under the mask, a view, and which of its samples are hidden.
+        """A view of the plane under the mask, and which of its samples are hidden.
 
-        step: luma pixels to a sample of the plane, across and down
-        margin: samples that the part reaches further on every side, as far as the plane does
+        step: luma pixels per sample of the plane, across and down
+        margin: samples that the view is extended by on every side, within the plane
         """
         mask = _coarse(self.mask, *step)
         left, top = self.x // step[0], self.y // step[1]
@@ -83,7 +83,7 @@ class Cover:
         return part, hidden
 
     def box_on(self, step: tuple[int, int]) -> Box:
-        """The box in samples of a plane, counted from the first under the mask."""
+        """The box in samples of a plane, relative to the first sample of the mask."""
         x1, y1, x2, y2 = self.box
         across, down = step
         left, top = self.x, self.y
@@ -91,7 +91,7 @@ class Cover:
 
 
 def cover_of(image: Planes, region: Region) -> Cover | None:
-    """What `region` hides of `image`; None if nothing."""
+    """The pixels of `image` that `region` hides; None if none."""
     height, width = image.planes[0].shape
     box = image.stored_box(region.box)
     x1, y1, x2, y2 = box
@@ -110,12 +110,12 @@ def cover_of(image: Planes, region: Region) -> Cover | None:
         case "ellipse":
             inner[...] = _ellipse(np.arange(left, right), np.arange(top, bottom), box)
         case _:
-            raise LabelError(f'a region has the shape "{region.shape}"; known are ellipse, box')
+            raise LabelError(f'unknown shape "{region.shape}" of a region; use ellipse or box')
     return Cover(x, y, mask, box)
 
 
 def grouped(covers: Sequence[Cover], margin: int) -> list[Cover]:
-    """Covers of which none comes within `margin` luma pixels of another: those that do are joined.
+    """Join covers that are within `margin` luma pixels of each other.
 
     The box of a joined cover is the box around its mask.
     """
@@ -132,10 +132,10 @@ def grouped(covers: Sequence[Cover], margin: int) -> list[Cover]:
 
 
 def _ellipse(columns: NDArray[np.intp], rows: NDArray[np.intp], box: Box) -> NDArray[np.bool_]:
-    """Pixels of which the point nearest to the centre lies inside the ellipse: (rows, columns).
+    """Pixels whose point nearest to the centre lies inside the ellipse: (rows, columns).
 
-    Twice the distances and the diameters are used, and nothing is divided: where the box lies on
-    halves or quarters of a pixel the test is exact.
+    Uses twice the distances, and diameters, without division, so the test is exact for boxes on
+    halves or quarters of a pixel.
     """
     x1, y1, x2, y2 = box
     width, height = x2 - x1, y2 - y1

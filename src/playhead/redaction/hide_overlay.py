@@ -1,7 +1,7 @@
-"""The image that stands where something is hidden, fitted to each region.
+"""The style `image`: an overlay image, scaled to each hidden region.
 
-It is turned as the stored image is, so that it stands upright when that is displayed, and scaled
-to the region's whole box, of which only what lies in the image is ever made.
+It is rotated like the stored image, so that it is upright when displayed, and scaled to the
+region's box; only the part inside the image is computed.
 """
 
 import math
@@ -24,15 +24,15 @@ Window = tuple[int, int, int, int]
 Turn = tuple[bool, bool, bool]
 
 _CACHED = 64
-_CACHED_PIXELS = 256 * 256  # a larger one is made anew each time, so that memory stays small
+_CACHED_PIXELS = 256 * 256  # larger ones are not cached, to save memory
 
 
 class Overlay:
     """An image to draw over regions.
 
-    path: an image file; None is a hatching of two greys, which looks like nothing
-    colour: what is seen through its transparent parts, never what is hidden
-    Raises ConfigError if there is no such file; MediaError and LimitError as `read_image` does.
+    path: an image file; None: a hatching of two greys
+    colour: shown through its transparent parts, instead of the hidden pixels
+    Raises ConfigError if the file does not exist; MediaError and LimitError as `read_image` does.
     """
 
     def __init__(self, path: Path | None, colour: tuple[int, int, int]) -> None:
@@ -87,7 +87,7 @@ class Overlay:
 
 
 _CORNERS = ((0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255))
-"""Colours that tell everything about the way from RGB to planes, since that is linear."""
+"""Colours that determine the conversion from RGB to planes, since it is linear."""
 
 
 def _averaged(values: NDArray[np.float32], step_x: int, step_y: int) -> NDArray[np.float32]:
@@ -112,7 +112,7 @@ def _as_stored(image: Image.Image, turn: Turn) -> Image.Image:
 
 def _opaque(path: Path, colour: tuple[int, int, int]) -> Image.Image:
     if not path.exists():
-        raise ConfigError(f"{path}: no such image to draw over what is hidden")
+        raise ConfigError(f"{path}: no such image file; give the image for style.image")
     pixels, info = read_image(path)
     front = Image.fromarray(pixels)
     if info.alpha is None:
@@ -122,7 +122,7 @@ def _opaque(path: Path, colour: tuple[int, int, int]) -> Image.Image:
 
 
 def _hatching() -> Image.Image:
-    """Diagonal stripes of two greys, 256x256: neutral, and plainly drawn."""
+    """Diagonal stripes of two greys, 256x256."""
     across, down = np.meshgrid(np.arange(256), np.arange(256))
     stripes = np.where((across + down) % 64 < 32, 112, 144).astype(np.uint8)
     return Image.fromarray(stripes).convert("RGB")

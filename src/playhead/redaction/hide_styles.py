@@ -1,7 +1,7 @@
-"""Weak styles: what stands in place of hidden samples, one plane of an image at a time.
+"""The weak styles `mosaic` and `blur`, one plane of an image at a time.
 
-`mosaic` and `blur` are made of what they hide and keep some of it: they are weak. `fill`, which
-keeps nothing, is `media.filling`'s.
+Their result is computed from the hidden samples and keeps some of their content. `fill`, which
+keeps nothing, is in `media.filling`.
 """
 
 import math
@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 def mosaic(part: Plane, hidden: Mask, box: Box, cells: int) -> None:
     """Paint hidden samples with the mean of their cell, the box having `cells` across and down.
 
-    box: in samples, counted from the first of `part`, over whose edges it may reach
+    box: in samples of `part`; may extend past its edges
     """
     height, width = part.shape
     rows = _cuts(box[1], box[3], height, cells)
@@ -51,9 +51,9 @@ def blur(part: Plane, hidden: Mask, box: Box, strength: float) -> None:
 
 
 def _cuts(start: float, stop: float, length: int, cells: int) -> NDArray[np.intp]:
-    """Where the cells of `start` to `stop` begin among `length` samples; the first is 0.
+    """The starts of the cells from `start` to `stop` among `length` samples; the first is 0.
 
-    A cell has two samples at least, or a small box would stay as it is.
+    A cell has at least two samples, or a small box would be unchanged.
     """
     count = max(1, min(cells, int(stop - start) // 2))
     cuts = np.floor(np.linspace(start, stop, count + 1)[1:-1])

@@ -1,15 +1,15 @@
-"""Still images: pixels in, pixels out, and nothing else that the file carried.
+"""Reading and writing still images: only pixels and the colour profile are kept.
 
-JPEG, PNG, WebP, TIFF and BMP are read and written in their own format, which the content tells; a
-GIF that does not move is written as PNG. The pixels come upright (EXIF orientation applied). Of
-what is embedded only the colour profile is written again: EXIF with its place and thumbnail, XMP,
-IPTC, comments, text, further images and maker notes are left out.
+JPEG, PNG, WebP, TIFF and BMP are written in their own format, detected by content; a still GIF is
+written as PNG. Pixels are upright (EXIF orientation applied). Embedded data other than the colour
+profile is dropped: EXIF with location and thumbnail, XMP, IPTC, comments, text, further images and
+maker notes.
 
 JPEG and lossy WebP are written at quality 95, JPEG with the chroma subsampling of the source; the
-others are lossless, 16 bits in grey included. What else has no equal in 8-bit grey or RGB is
-converted, and a note says so.
+others are lossless, including 16-bit grey. Other pixel formats are converted to 8-bit grey or RGB,
+with a note.
 
-What can be seen of an image is more than its colours: see `views_of`.
+Transparency and 16-bit grey can show more than the displayed colours: see `views_of`.
 """
 
 import os
@@ -51,7 +51,7 @@ __all__ = [
 _QUALITY = 95
 _FULL_CHROMA = 0
 _LEAST_LEVELS = 16
-"""Levels of 256 over which 16-bit colour must reach: fewer show what no network would find."""
+"""Minimum range of 16-bit colour, in levels of 256: a network detects nothing in less."""
 
 _WRITTEN_AS = {"MPO": "JPEG", "GIF": "PNG"}
 _SUFFIXES = {
@@ -68,14 +68,13 @@ Pair = tuple[RGB, RGB]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageInfo:
-    """What the redacted copy of an image file keeps, besides its pixels.
+    """The properties of an image file that its redacted copy keeps, besides its pixels.
 
-    format: of the copy, as Pillow names it; grey: whether the image had no colour; profile: the ICC
-    colour profile
-    alpha: uint8 (H, W) in displayed orientation, writable; None where everything is opaque
-    deep: uint16 (H, W), writable, of 16-bit grey, which the copy keeps; ranges: of its samples, at
-    which it is detected, as `tone_ranges` says; empty if it is not deep
-    options: of the encoder; notes: what the copy cannot keep, a sentence each
+    format: of the copy, as in Pillow; grey: whether the image has no colour; profile: ICC profile
+    alpha: uint8 (H, W) in displayed orientation, writable; None if the image is opaque
+    deep: uint16 (H, W), writable, of 16-bit grey, which the copy keeps; ranges: of its samples, for
+    detection (see `tone_ranges`); empty if it is not 16-bit grey
+    options: of the encoder; notes: sentences on what the copy does not keep
     """
 
     path: Path
@@ -90,19 +89,18 @@ class ImageInfo:
 
 
 def copy_suffix(path: Path) -> str:
-    """The suffix of the redacted copy of an image: its own where that fits what the file holds."""
-    held = image_format(path)
-    fitting = _SUFFIXES.get(_WRITTEN_AS.get(held, held)) if held is not None else None
+    """The suffix of the redacted copy of an image: its own if it fits the file's content."""
+    actual = image_format(path)
+    fitting = _SUFFIXES.get(_WRITTEN_AS.get(actual, actual)) if actual is not None else None
     return path.suffix if fitting is None or path.suffix.lower() in fitting else fitting[0]
 
 
 def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, ImageInfo]:
-    """The pixels of an image as displayed, uint8 (H, W, 3) RGB, and what its copy keeps.
+    """The pixels of an image as displayed, uint8 (H, W, 3) RGB, and its other properties.
 
-    Of 16-bit grey the pixels are those of the first of `ImageInfo.ranges`.
-    Raises MediaError for a file that is not such an image, is cut off or moves, or is of 16 bits in
-    colour and all but black; LimitError for one with more pixels than `limits` allow, before any is
-    decoded.
+    For 16-bit grey, the pixels show the first of `ImageInfo.ranges`.
+    Raises MediaError for a file that is not such an image, is truncated or animated, or has 16-bit
+    colour that is nearly black; LimitError, before decoding, for more pixels than `limits` allow.
     """
     with opened_still(path, limits=limits) as opened:
         was_deep, notes, options = is_deep(opened), _notes(opened), _options(path, opened)
@@ -113,17 +111,17 @@ def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, Ima
             notes += ("16 bits a sample became 8",)
             if 0 < np.ptp(pixels) < _LEAST_LEVELS:
                 raise MediaError(
-                    f"{path}: its 16-bit samples in colour use less than a sixteenth of their "
-                    "range, which nothing can be found in; save it with 8 bits a sample"
+                    f"{path}: its 16-bit colour uses less than a sixteenth of the range, so "
+                    "nothing can be detected; save it with 8 bits a sample"
                 )
         ranges = () if deep is None else tone_ranges(deep)
         if ranges not in ((), (WHOLE_RANGE,)):
             notes += (
-                f"most of its 16-bit samples lie between {ranges[-1][0]} and {ranges[-1][1]}: they "
-                "were brightened for detection, and are written unchanged",
+                f"most of its 16-bit samples are between {ranges[-1][0]} and {ranges[-1][1]}: they "
+                "were brightened for detection only",
             )
         if alpha is not None and opened.format == "BMP":
-            alpha, notes = None, (*notes, "the transparency was left out, which BMP does not keep")
+            alpha, notes = None, (*notes, "the transparency was dropped, since BMP has none")
         info = ImageInfo(
             path=path,
             format=_WRITTEN_AS.get(str(opened.format), str(opened.format)),
@@ -131,7 +129,7 @@ def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, Ima
             alpha=alpha,
             deep=deep,
             ranges=ranges,
-            # A profile of inks does not fit the RGB that the pixels became.
+            # A CMYK profile does not apply to the converted RGB pixels.
             profile=None if displayed.mode in OTHER_COLOUR else opened.info.get("icc_profile"),
             options=options,
             notes=notes,
@@ -140,11 +138,11 @@ def read_image(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[RGB, Ima
 
 
 def views_of(pixels: RGB, info: ImageInfo) -> Iterator[RGB]:
-    """Images, RGB uint8 (H, W, 3), in which together everything is seen that an image holds.
+    """Views, RGB uint8 (H, W, 3), that together show everything in an image.
 
-    Of an opaque one of 8 bits it is `pixels` alone. A face may as well lie in the transparency:
-    then the colours are seen by themselves, on white, on black, and the transparency by itself.
-    16-bit grey is seen at each of its ranges.
+    For an opaque 8-bit image this is `pixels` alone. With transparency, in which a face can be
+    visible too: the colours alone, on white, on black, and the transparency alone. 16-bit grey is
+    shown at each of its ranges.
     """
     return _views(pixels, info, info.ranges, see_through=_is_see_through(info))
 
@@ -152,21 +150,21 @@ def views_of(pixels: RGB, info: ImageInfo) -> Iterator[RGB]:
 def paired_views(
     before: tuple[RGB, ImageInfo], after: tuple[RGB, ImageInfo]
 ) -> Iterator[tuple[Pair, Pair]]:
-    """The views of an original and of its copy, both seen in the same way, pair by pair.
+    """The views of an original and of its copy, pair by pair, with the same settings.
 
-    With each pair the two as they are to be compared: as they are seen, or as RGBA (H, W, 4) where
-    either has transparency.
-    Raises MediaError where the original is of 16 bits, of which 8 in the copy keep next to nothing.
+    Each pair comes with the images to compare: the views, or RGBA (H, W, 4) if either image has
+    transparency.
+    Raises MediaError if the original is dark 16-bit grey and the copy has only 8 bits.
     """
     copy = after[1]
     if before[1].ranges not in ((), (WHOLE_RANGE,)) and copy.deep is None:
         raise MediaError(
-            f"{copy.path}: has 8 bits a sample, and the 16 of {before[1].path} are dark; it is "
-            "not a copy that can be compared with it: redact the original again"
+            f"{copy.path}: has 8 bits a sample, too few to compare with the dark 16-bit samples of "
+            f"{before[1].path}; redact the original again"
         )
-    ranges, see_through = before[1].ranges, any(_is_see_through(one[1]) for one in (before, after))
+    ranges, see_through = before[1].ranges, _is_see_through(before[1]) or _is_see_through(after[1])
     first, second = (
-        _views(*one, ranges=ranges, see_through=see_through) for one in (before, after)
+        _views(*image, ranges=ranges, see_through=see_through) for image in (before, after)
     )
     whole = (_rgba(*before), _rgba(*after)) if see_through else None
     for pair in zip(first, second, strict=True):
@@ -177,9 +175,9 @@ def _views(
     pixels: RGB, info: ImageInfo, ranges: Sequence[tuple[int, int]], *, see_through: bool
 ) -> Iterator[RGB]:
     if ranges:
-        # A copy may have lost its depth: 255 is 65535.
+        # A copy may be 8-bit: 255 corresponds to 65535.
         deep = info.deep if info.deep is not None else pixels[..., 0].astype(np.uint16) * 257
-        yield from (toned(deep, one) for one in ranges)
+        yield from (toned(deep, tones) for tones in ranges)
         return
     yield pixels
     if see_through:
@@ -200,11 +198,11 @@ def _is_see_through(info: ImageInfo) -> bool:
 
 
 def write_image(path: Path, pixels: RGB, like: ImageInfo) -> None:
-    """Write uint8 (H, W, 3) RGB in the format of the file that `like` is of, whole or not at all.
+    """Write uint8 (H, W, 3) RGB in the format of the file of `like`, whole or not at all.
 
-    Of 16-bit grey `like.deep` is what is written.
-    Raises ConfigError where `path` is that file or its suffix is of another format, StorageError
-    where the disk refuses.
+    For 16-bit grey, `like.deep` is written.
+    Raises ConfigError if `path` is that file or its suffix is of another format, StorageError if
+    writing fails.
     """
     _check_target(path, like)
     if like.deep is not None:
@@ -215,17 +213,17 @@ def write_image(path: Path, pixels: RGB, like: ImageInfo) -> None:
         mode = "L" if grey else "RGB"
         if like.alpha is not None:
             planes, mode = [*planes, like.alpha], f"{mode}A"
-        image = Image.merge(mode, [Image.fromarray(np.ascontiguousarray(one)) for one in planes])
+        image = Image.merge(mode, [Image.fromarray(np.ascontiguousarray(p)) for p in planes])
     with atomic_path(path) as temporary:
         image.save(temporary, format=like.format, icc_profile=like.profile, **like.options)
 
 
 def _notes(opened: Image.Image) -> tuple[str, ...]:
-    """What the copy cannot keep, of an image that is not yet decoded."""
+    """Notes on what the copy does not keep, for an image that is not decoded yet."""
     notes = []
     if opened.format == "MPO":
         count = getattr(opened, "n_frames", 1) - 1
-        notes.append(f"{count} further image(s) inside the file were left out")
+        notes.append(f"{count} further image(s) in the file were dropped")
     if opened.mode == "1":
         notes.append("1 bit a pixel became 8-bit grey")
     if opened.mode in {"P", "PA"}:
@@ -236,7 +234,7 @@ def _notes(opened: Image.Image) -> tuple[str, ...]:
 
 
 def _options(path: Path, opened: Image.Image) -> dict[str, Any]:
-    """How the encoder is to write the copy."""
+    """The encoder options of the copy."""
     match opened.format:
         case "JPEG" | "MPO":
             sampling = JpegImagePlugin.get_sampling(opened)
@@ -251,7 +249,7 @@ def _options(path: Path, opened: Image.Image) -> dict[str, Any]:
 
 
 def _is_lossless_webp(path: Path) -> bool:
-    """Whether the chunk that holds the pixels is a lossless one."""
+    """Whether the chunk with the pixels is lossless."""
     with path.open("rb") as file:
         file.seek(12)
         while len(head := file.read(8)) == 8:
@@ -265,10 +263,10 @@ def _is_lossless_webp(path: Path) -> bool:
 def _check_target(path: Path, like: ImageInfo) -> None:
     source = like.path
     if path.resolve() == source.resolve() or (path.exists() and path.samefile(source)):
-        raise ConfigError(f"{path}: is the image that was read; name another file to write")
+        raise ConfigError(f"{path}: is the source image; choose another output file")
     fitting = _SUFFIXES[like.format]
     if path.suffix.lower() not in fitting:
         raise ConfigError(
-            f"{path}: ends in {path.suffix!r}; the redacted copy of {source.name} keeps the format "
-            f"{like.format} and ends in {' or '.join(fitting)}"
+            f"{path}: has the suffix {path.suffix!r}, but the redacted copy of {source.name} keeps "
+            f"the format {like.format}; use {' or '.join(fitting)}"
         )

@@ -1,4 +1,4 @@
-"""How the redaction of a video ended: what is hidden, missing, and left visible."""
+"""The outcome of a video's redaction: what is hidden, missing, and left visible."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from playhead.redaction.regions import active_frames
 __all__ = ["MOST_RANGES", "counts", "outcome_of", "ranges"]
 
 MOST_RANGES = 10
-"""Frames, or ranges of frames, that a note lists at most."""
+"""Most frames, or ranges of frames, in a note."""
 
 
 def outcome_of(
@@ -26,22 +26,22 @@ def outcome_of(
     reason: str = "",
     dropped: Sequence[int] = (),
 ) -> FileOutcome:
-    """How a video ended: `partial` if frames are missing, marked or hidden whole.
+    """The outcome of a video: `partial` if frames are missing, marked or wholly hidden.
 
-    written: None if only tracks were written; reason: why frames are unseen; dropped: the
-    frame of each box of a person that was dropped as implausible
+    written: None if only tracks were written; reason: why frames were not searched; dropped: the
+    frame of each detection of a person that was dropped as implausible
     """
     lost = [damage for damage in video.damage if damage.start < video.frames]
-    marked = "" if written is None else ": a marked frame replaces each"
+    marked = "" if written is None else ": replaced by marked frames"
     lost = lost if written is None else list(written.marked)
     unseen = [Damage(start, stop, reason) for start, stop in tracks.unseen.tolist()]
     why = f" ({reason})" if reason else ""
     problems = [
         *([f"frames {ranges(lost)} cannot be decoded{marked}"] if lost else ()),
-        *([f"frames {ranges(unseen)} were not detected{why}: hidden whole"] if unseen else ()),
-        *([f"its last {video.missing} frames are not in the file"] if video.missing else ()),
+        *([f"frames {ranges(unseen)} were not searched{why}: wholly hidden"] if unseen else ()),
+        *([f"the last {video.missing} frames are missing from the file"] if video.missing else ()),
     ]
-    verb = "found" if written is None else "hidden"
+    verb = "detected" if written is None else "hidden"
     notes = [f"{verb}: {_counted(tracks, video)}", *_choices(tracks)]
     if dropped:
         frames = ", ".join(map(str, dict.fromkeys(dropped[:MOST_RANGES])))
@@ -61,7 +61,7 @@ def ranges(spans: Sequence[Damage]) -> str:
 
 
 def _counted(tracks: TrackFile, video: Video) -> str:
-    """How many objects of each class are hidden, in some frame at least."""
+    """The number of objects of each class that are hidden in at least one frame."""
     active = active_frames(tracks.spans, video.times, video.duration)
     count = Counter(dict.fromkeys(tracks.classes, 0))
     count.update(
@@ -73,13 +73,13 @@ def _counted(tracks: TrackFile, video: Video) -> str:
 
 
 def _choices(tracks: TrackFile) -> Iterator[str]:
-    """What a person left visible, as the track file records it."""
+    """What a person left visible, as recorded in the track file."""
     if tracks.shown:
         numbers = ", ".join(map(str, sorted(tracks.shown)))
-        yield f"left visible: tracks {numbers} (--keep none undoes it)"
+        yield f"left visible: tracks {numbers} (undo with --keep none)"
     if len(tracks.spans):
         spans = ", ".join(f"{start:g}-{end:g} s" for start, end in tracks.spans.tolist())
-        yield f"hidden only in {spans} (--only all undoes it)"
+        yield f"hidden only in {spans} (undo with --only all)"
 
 
 def counts(count: Counter[str]) -> str:

@@ -1,8 +1,8 @@
-"""Support: whether a box around most of the frame is confirmed by other boxes.
+"""Plausibility of boxes around most of the frame: they need support by other boxes.
 
-Networks that shrink the whole frame sometimes draw a box around nearly all of it, with a low score
-and for a moment. An object close to the camera gives such a box as well, but it gives it again in
-the sampled frames before and after, or with a high score, or with a face of a fitting size in it.
+Networks that shrink the whole frame sometimes give a false positive around nearly all of it, with a
+low score and in a single frame. An object close to the camera gives such a box too, but also in the
+sampled frames before and after, or with a high score, or with a face of a fitting size in it.
 """
 
 from collections.abc import Sequence
@@ -21,42 +21,42 @@ CERTAIN = 0.6
 """A box with this score needs no support."""
 
 WINDOW_SECONDS = 0.5
-"""Sampled frames up to so many seconds before and after may support a box."""
+"""Sampled frames within this many seconds before and after can support a box."""
 
 SAME = 0.5
 """IoU from which two boxes are of the same object."""
 
 FACE_INSIDE, FACE_HEIGHT = 0.9, 0.125
-"""A face supports a box of which the upper half holds this share of it, and that is at most eight
-times as high."""
+"""A face supports a box if at least this share of it lies in the box's upper half, and it has at
+least this share of the box's height."""
 
 
 def supported_boxes(
-    found: Sequence[Boxes],
+    detections: Sequence[Boxes],
     times: NDArray[np.float64],
     *,
     size: tuple[int, int],
     start_score: float,
     faces: Sequence[Boxes] = (),
 ) -> list[NDArray[np.bool_]]:
-    """For each sampled frame which of its boxes to keep: True for all that are not large.
+    """For each sampled frame, which of its boxes to keep: True for all that are not large.
 
     A large box is kept if its score is at least CERTAIN; if another sampled frame within
-    WINDOW_SECONDS has a box of the same place and one of the two has at least `start_score`; if
-    there is no sampled frame within WINDOW_SECONDS on either side, so that nothing could support
-    it; or if a face supports it.
+    WINDOW_SECONDS has a box at the same position and one of the two has at least `start_score`; if
+    there is no sampled frame within WINDOW_SECONDS, so that nothing could support it; or if a face
+    supports it.
 
-    found: the boxes of D sampled frames; times: (D,) seconds of those frames, never falling;
-    size: width and height of the frame; start_score: the score at which a box starts a track;
-    faces: the faces of each sampled frame with that score, where faces are detected as well.
+    detections: the boxes of D sampled frames; times: (D,) seconds of those frames, not decreasing
+    size: width and height of the frame; start_score: the score at which a box starts a track
+    faces: the faces in each sampled frame, if faces are detected too
     """
     kept = []
-    for k, (boxes, time) in enumerate(zip(found, times.tolist(), strict=True)):
+    for k, (boxes, time) in enumerate(zip(detections, times.tolist(), strict=True)):
         large = large_boxes(boxes.boxes, size)
         keep = ~large | (boxes.scores >= CERTAIN)
         first = int(np.searchsorted(times, time - WINDOW_SECONDS - 1e-9))
         past = int(np.searchsorted(times, time + WINDOW_SECONDS + 1e-9, side="right"))
-        near = [found[other] for other in range(first, past) if other != k]
+        near = [detections[other] for other in range(first, past) if other != k]
         if not near:
             keep[:] = True
         elif not keep.all():

@@ -1,7 +1,7 @@
-"""Regions: from the tracks of a video to what is hidden in each of its frames.
+"""Regions: from the tracks of a video to the regions hidden in each frame.
 
-A track holds the boxes of an object; its mask is expanded by `mask.scale` and by its motion.
-No pixel is read here, so a track file alone decides what is hidden.
+Masks are the boxes of a track, expanded by `mask.scale` and along their motion. No pixel is read
+here, so the track file alone decides what is hidden.
 """
 
 from dataclasses import replace
@@ -20,10 +20,10 @@ __all__ = ["Masks", "active_frames", "covers_frame", "expanded", "scaled_boxes"]
 
 
 class Masks:
-    """What to hide in frame k of one video: regions, or the whole frame.
+    """The regions to hide in each frame of a video, or the whole frame.
 
-    times: float64 (frames,), seconds, and duration: they decide which frames are in the spans of
-    the track file.
+    times: float64 (frames,), and duration, in seconds; they decide which frames are in the spans of
+    the track file
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Masks:
         hidden = [expanded(track, mask) for track in tracks.tracks if track.id not in tracks.shown]
         at = replace(tracks, tracks=tuple(hidden), shown=frozenset())
         self._boxes = by_frame(at)
-        # A person who draws a rectangle means all of it.
+        # A box that a person drew is hidden as a box, whatever the shape.
         self._shapes: list[Shape] = ["box" if is_drawn(track) else shape for track in hidden]
         self._whole = _marked(tracks.unseen, len(times))
         self._active = active_frames(tracks.spans, times, duration)
@@ -47,7 +47,7 @@ class Masks:
         return bool(self._whole[frame])
 
     def regions(self, frame: int) -> list[Region]:
-        """The regions to hide in a frame; frames are asked for in rising order."""
+        """The regions to hide in a frame; call in increasing order of frames."""
         if not self._active[frame]:
             return []
         return [Region(box, self._shapes[index]) for index, box in self._boxes(frame)]
@@ -69,12 +69,12 @@ def expanded(track: Track, mask: MaskConfig) -> Track:
 
 
 def covers_frame(region: Region, size: tuple[int, int]) -> bool:
-    """Whether a region hides every pixel of a frame of (width, height)."""
+    """Whether a region hides all pixels of a frame of (width, height)."""
     x1, y1, x2, y2 = region.box
     width, height = size
     if region.shape == "box":
         return x1 <= 0 and y1 <= 0 and x2 >= width and y2 >= height
-    # An ellipse is convex: it holds the frame if it holds its corners.
+    # An ellipse is convex: it covers the frame if it covers the corners.
     across = max(x1 + x2, 2 * width - x1 - x2) / max(x2 - x1, 1e-9)
     down = max(y1 + y2, 2 * height - y1 - y2) / max(y2 - y1, 1e-9)
     return across**2 + down**2 <= 1

@@ -1,6 +1,6 @@
-"""The report of redacted videos: their figures, and frames before and after under a slider.
+"""The report of redacted videos: metrics, and frames before and after under a slider.
 
-One HTML file that loads nothing. It holds original frames, and says so at the top.
+One self-contained HTML file. It contains original frames, and says so at the top.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ MOMENT_SIZE = 640  # pixels of the longer side
 def write_redaction_report(report: RedactionReport, path: Path) -> Path:
     """Write the report as one self-contained file and return its path.
 
-    Raises ValueError for a figure that is NaN or infinite.
+    Raises ValueError for a metric that is NaN or infinite.
     """
     return write_page(
         asset("report.html", PACKAGE),

@@ -1,4 +1,4 @@
-"""The data of a redaction report: videos with figures, and frames before and after."""
+"""The data of a redaction report: videos with metrics, and frames before and after."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +22,8 @@ class Moment:
 class RedactedVideo:
     """One video of a report.
 
-    tiles: figures by name, None for one that is not known
-    files: the text of a link to the path of a file, relative to the report's folder, with `/`
+    tiles: metrics by name, None if unknown
+    files: paths by link text, relative to the report's folder, with `/`
     """
 
     name: str
@@ -35,7 +35,7 @@ class RedactedVideo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedactionReport:
-    """Everything that a report shows; config: YAML; versions: by name of package."""
+    """The content of a report; config: YAML; versions: by package name."""
 
     title: str
     summary: str

@@ -1,7 +1,7 @@
-"""A resolved redaction: the configuration with what the program worked out from it.
+"""A resolved redaction: the configuration with its loaded bundles and class thresholds.
 
-Custom detectors are described by their checksums and classes, and every class has its threshold, so
-that afterwards only the detector itself opens a bundle. This is what a track file records.
+Custom detectors are described by checksums and classes, and every class has its threshold, so that
+only the detector itself has to open a bundle. Track files record this.
 """
 
 import copy
@@ -32,31 +32,31 @@ __all__ = [
 ]
 
 SOURCES = {"head": ("face", "person")}
-"""The classes that a class is derived from if nothing detects it."""
+"""The classes that a class without a detector is derived from."""
 
 PACKAGED = {"plate": "plates", "person": "people", "car": "objectron"}
-"""The packaged network of each class; that of faces is configured."""
+"""The packaged network of each class; the face network is configured."""
 
 FACE_THRESHOLDS = {"centerface": 0.3, "blazeface": 0.65}
-"""BlazeFace finds faces in leaves and walls far above 0.3."""
+"""BlazeFace has false positives in leaves and walls far above 0.3."""
 
 PEOPLE_GROWTH = 0.25
-"""The growth limit of people's boxes: motion is counted in sizes of the object, and a person is
-several times as large as the faces it was measured on."""
+"""The `growth_limit` for people: motion is measured in object sizes, and a person is several times
+as large as the faces that the default was tuned on."""
 
 _Threshold = Annotated[float, Field(gt=0, le=1)]
 
 
 class CustomBundle(Settings):
-    """A custom detector that was used: enough to recognise it, and no path of a machine."""
+    """A custom detector of a redaction, identified without a path."""
 
-    name: str = Field(description="of its folder")
-    sha256: str = Field(description="over the checksums of its files")
-    classes: tuple[str, ...] = Field(description="that it detects")
+    name: str = Field(description="name of its folder")
+    sha256: str = Field(description="SHA-256 of the checksums of its files")
+    classes: tuple[str, ...] = Field(description="classes that it detects")
 
 
 class _Record(Settings):
-    """What a track file records besides the configuration."""
+    """The data that a track file records besides the configuration."""
 
     custom_detectors: tuple[CustomBundle, ...] = ()
     thresholds: dict[str, _Threshold] = Field(default={})
@@ -66,8 +66,7 @@ class _Record(Settings):
 class ResolvedRedaction:
     """A configuration, its custom detectors, and the confidence threshold of each class.
 
-    The folders of the custom detectors are those in `config.detection.bundles`; a track file names
-    none.
+    The folders of the custom detectors are in `config.detection.bundles`; track files record none.
     """
 
     config: RedactionConfig
@@ -83,7 +82,7 @@ class ResolvedRedaction:
         return min(self.threshold(label), self.config.tracking.low_score)
 
     def extension(self, label: str) -> ExtensionConfig:
-        """How far tracks of a class reach."""
+        """How far tracks of a class are extended."""
         extension = self.config.extension
         if label != "person":
             return extension
@@ -103,7 +102,7 @@ class ResolvedRedaction:
         return SOURCES[label] if self.is_derived(label) else (label,)
 
     def detected(self) -> tuple[str, ...]:
-        """The classes to detect for all that is hidden, each once."""
+        """The classes to detect for all hidden classes, each once."""
         sources = (source for label in self.config.hide for source in self.sources(label))
         return tuple(dict.fromkeys(sources))
 
@@ -112,13 +111,13 @@ class ResolvedRedaction:
         return {"face": self.config.detection.faces, **PACKAGED}
 
     def weights(self) -> list[str]:
-        """The packaged networks that are needed, each once."""
+        """The packaged networks to load, each once."""
         packaged = self.packaged()
         names = (packaged[label] for label in self.detected() if not self.custom(label))
         return list(dict.fromkeys(names))
 
     def detectors(self, label: str) -> tuple[str, ...]:
-        """The names of what detects a class, or those that it is derived from."""
+        """The names of the detectors of a class, or of the classes that it is derived from."""
         names: list[str] = []
         for source in self.sources(label):
             custom = [bundle.name for bundle in self.custom(source)]
@@ -126,25 +125,25 @@ class ResolvedRedaction:
         return tuple(names)
 
     def located(self, folders: Sequence[Path]) -> "ResolvedRedaction":
-        """The same with the folders of its custom detectors; without any, unchanged.
+        """A copy with the folders of its custom detectors; unchanged without folders.
 
-        Raises ConfigError if it has no custom detector. The checksums are compared on opening.
+        Raises ConfigError if it has no custom detector. Checksums are compared on opening.
         """
         if not folders:
             return self
         if not self.bundles:
             raise ConfigError(
-                f"--bundle {folders[0]}: no custom detector was used here; leave --bundle out"
+                f"--bundle {folders[0]}: the redaction used no custom detector; omit --bundle"
             )
         return self.changed(bundles=tuple(map(str, folders)))
 
     def changed(self, **detection: Any) -> "ResolvedRedaction":
-        """The same with other settings of `detection`."""
+        """A copy with other settings of `detection`."""
         changed = self.config.detection.model_copy(update=detection)
         return replace(self, config=self.config.model_copy(update={"detection": changed}))
 
     def settings(self) -> dict[str, Any]:
-        """As a track file records it, without the folders of bundles: those are of one machine."""
+        """The settings that a track file records, without the folders of bundles."""
         config = self.config.model_dump(mode="json")
         config["detection"]["bundles"] = []
         return {
@@ -158,12 +157,12 @@ class ResolvedRedaction:
 
 
 def resolve(config: RedactionConfig) -> ResolvedRedaction:
-    """Open the bundles that a configuration names and work out the threshold of each class.
+    """Open the bundles of a configuration and determine the threshold of each class.
 
-    The threshold of a class is that of the configuration, or of the custom detectors that know it,
-    or of its packaged network.
-    Raises BundleError for a folder that is not the bundle of a detector, ConfigError for a class
-    that nothing detects, or bundles that detect nothing of what is to be hidden.
+    The threshold of a class comes from the configuration, else from its custom detectors, else from
+    its packaged network.
+    Raises BundleError for a folder that is not a detector bundle, ConfigError for a class without a
+    detector, or bundles that detect none of the hidden classes.
     """
     detection = config.detection
     bundles = [open_bundle(Path(folder)) for folder in detection.bundles]
@@ -172,20 +171,21 @@ def resolve(config: RedactionConfig) -> ResolvedRedaction:
         unknown = [label for label in labels if label not in known]
         if unknown:
             raise ConfigError(
-                f"{where}: {', '.join(unknown)} is not a class; known are {', '.join(known)}"
+                f"{where}: unknown class {', '.join(unknown)}; choose from {', '.join(known)}"
             )
     wanted = {source for label in config.hide for source in (label, *SOURCES.get(label, ()))}
     for bundle in bundles:
         classes = bundle.manifest.classes
         if not wanted & set(classes):
             raise ConfigError(
-                f"{bundle.folder}: detects {', '.join(classes)}, and none of these is hidden; add "
-                f"--hide {classes[0]} or leave the bundle out"
+                f"{bundle.folder}: detects {', '.join(classes)}, but none of these is hidden; add "
+                f"--hide {classes[0]} or omit the bundle"
             )
     weights = detection.bundle_weights
     if weights is not None and len(weights) != len(bundles):
         raise ConfigError(
-            f"detection.bundle_weights: {len(weights)} weights for {len(bundles)} bundles"
+            f"detection.bundle_weights: got {len(weights)} weights for {len(bundles)} bundles; "
+            "give one for each"
         )
     custom = joint_decisions(bundles).thresholds if bundles else {}
     return ResolvedRedaction(
@@ -203,19 +203,18 @@ def resolve(config: RedactionConfig) -> ResolvedRedaction:
 
 
 def known_classes(config: RedactionConfig) -> list[str]:
-    """Every class that can be hidden: those of the packaged networks, then of the bundles."""
+    """Every class that can be hidden: of the packaged networks, then of the bundles."""
     return _classes([open_bundle(Path(folder)) for folder in config.detection.bundles])
 
 
 def recorded_redaction(
     file: TrackFile, path: Path, settings: Sequence[str] = ()
 ) -> ResolvedRedaction:
-    """The redaction that a track file records, with `key=value` settings over its configuration.
+    """The redaction recorded in a track file, with `key=value` settings over its configuration.
 
-    The image of the style `image` must be named again: only the command line names paths.
-    Tracks that another program wrote have no configuration, and get the defaults.
-    Raises LabelError for a track file of an earlier version, ConfigError for settings that do not
-    validate.
+    The image of the style `image` must be given again, since paths in files are never followed.
+    Tracks of another program have no configuration, and get the defaults.
+    Raises LabelError for a track file of an earlier version, ConfigError for invalid settings.
     """
     values = file.settings.get("config", {})
     if not isinstance(values, dict):
@@ -224,8 +223,8 @@ def recorded_redaction(
     detection = values.get("detection")
     if isinstance(detection, dict) and "own" in detection:
         raise LabelError(
-            f"{path}: was written by an earlier version of Playhead, whose settings this version "
-            "cannot read; detect again with `playhead redaction detect --overwrite`"
+            f"{path}: has settings of an earlier version of Playhead, which cannot be read; detect "
+            "again with `playhead redaction detect --overwrite`"
         )
     if isinstance(values.get("style"), dict):
         values["style"].pop("image", None)  # no path from a file is ever followed

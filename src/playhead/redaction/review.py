@@ -1,7 +1,7 @@
-"""Review: a page of all tracks of a video, on which a person decides what stays visible.
+"""The review page: all tracks of a video, on which a person decides what stays visible.
 
-The page is one file that needs no server: it shows film strips, takes added boxes and time spans,
-and saves these decisions as a file of edits, which `edits` reads and applies.
+The page is one file and needs no server: it shows film strips, allows to add boxes and time spans,
+and saves these decisions as a file of edits (see `edits`).
 """
 
 import shlex
@@ -46,7 +46,7 @@ def write_review(
 ) -> Path:
     """Write the page of a video's tracks and return its path; the video is read once.
 
-    tracks_path: the file of the tracks, for the names and the command on the page
+    tracks_path: the track file, for the names and the command on the page
     progress: advances by 1 in all
     Raises LabelError if the tracks belong to another video.
     """
@@ -91,7 +91,7 @@ def _names(video: Path, tracks_path: Path) -> dict[str, str]:
 
 
 def _command(video: Path, tracks_path: Path, edits: str) -> str:
-    """The command that applies the edits; it names the tracks unless they are found by default."""
+    """The command that applies the edits; with --tracks unless the file has the default path."""
     words = ["playhead redaction apply", _quoted(str(video))]
     if tracks_path.resolve() != output_path(video.with_suffix(""), SUFFIX).resolve():
         words += ["--tracks", _quoted(str(tracks_path))]
@@ -161,7 +161,7 @@ def _check_video(video: Video, tracks: TrackFile, tracks_path: Path) -> None:
     expected = (Path(tracks.video).name, tracks.frames, tracks.width, tracks.height)
     if actual != expected:
         raise LabelError(
-            f"{tracks_path}: tracks of {_described(*expected)}, but the video is "
+            f"{tracks_path}: the tracks are of {_described(*expected)}, but the video is "
             f"{_described(*actual)}; give the tracks of this video or detect again"
         )
 

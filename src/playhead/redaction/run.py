@@ -1,7 +1,7 @@
-"""Running a redaction: detect, track, hide, write; and rendering an edited track file.
+"""Redaction of files: detect, track, hide and write; rendering of an edited track file.
 
-`run` writes `X_redacted.mp4` and `X.tracks.npz`; `apply` renders a track file, without networks.
-If anything goes wrong, more is hidden, not less: see `Masks.whole` and `media.rewrite`.
+`run` writes `X_redacted.mp4` and `X.tracks.npz`; `apply` renders a track file without networks.
+Errors hide more, not less: see `Masks.whole` and `media.rewrite`.
 """
 
 from collections import Counter
@@ -54,12 +54,12 @@ __all__ = [
 ]
 
 REDACTED = "_redacted"
-RESUME = "--overwrite replaces it, --skip-existing goes on with a batch that was stopped"
+RESUME = "use --overwrite to replace it, or --skip-existing to continue a stopped batch"
 DETECTING = 0.7
-"""The part of a video's work that detection takes, for its progress; rendering is the rest."""
+"""The share of detection in the progress of a video; the rest is rendering."""
 
 SAME_OBJECT = 0.55
-"""IoU from which detections in two views of an image are one object."""
+"""IoU from which detections in two views of an image are of one object."""
 
 
 def redact_files(
@@ -72,18 +72,17 @@ def redact_files(
     only_tracks: bool = False,
     executor: Executor = SERIAL,
 ) -> BatchResult:
-    """Redact every video and image that `paths` name; folders are searched.
+    """Redact every video and image in `paths`; folders are searched.
 
-    The kind of a file is told by its content (see `media.kinds`). A video or an image in a folder
-    that cannot be redacted ends as failed; other files, and copies written here, are skipped.
+    The kind of a file is detected by content (see `media.kinds`). A video or an image that cannot
+    be redacted ends `failed`; other files, and redacted copies, are skipped.
     out: the folder to write into, mirroring the inputs; None writes beside each input
-    skip_existing: leave the outputs that are there, to go on with a stopped batch: their inputs end
-        `ok` with a note; those of which only a part is there, or parts that do not belong
-        together, end `failed`
-    only_tracks: stop at the track files, to be reviewed before anything is rendered
-    A missing file fails by itself.
-    Raises PlayheadError before any work if outputs exist and `overwrite` is not given, or if an
-    input is not a file (a camera, a pipe), since it is read twice.
+    skip_existing: keep existing outputs, to continue a stopped batch: their inputs end `ok` with a
+        note; inputs with incomplete or mismatched outputs end `failed`
+    only_tracks: write only track files, to be reviewed before rendering
+    A missing file ends `failed`.
+    Raises PlayheadError before any work if outputs exist and `overwrite` is not set, or if an input
+    is not a regular file (a camera, a pipe), since it is read twice.
     """
     for path in paths:
         if not path.is_dir() and not is_missing(path):  # what is missing fails by itself
@@ -94,7 +93,7 @@ def redact_files(
     wanted = "video" if only_tracks else "video or image"
     items = find_items(paths, accept=accept, wanted=wanted, key=_key)
     if only_tracks and any(is_image(item.path) for item in items):
-        raise PlayheadError("tracks are of videos: a still image is redacted by `redaction run`")
+        raise PlayheadError("a still image has no tracks; redact it with `redaction run`")
     inputs = [item.path for item in items]
     outputs = {
         item.path: _outputs(item.path, item.target(out), only_tracks=only_tracks) for item in items
@@ -139,7 +138,7 @@ def redact_files(
 def render(
     video: Video, tracks: TrackFile, config: RedactionConfig, target: Path, progress: Progress
 ) -> Rewritten:
-    """Write the redacted video of a track file; nothing is detected again.
+    """Write the redacted video of a track file, without detecting again.
 
     Raises LabelError if the tracks are of another video, MediaError if the file changed.
     """
@@ -148,7 +147,7 @@ def render(
     masks = Masks(tracks, video.times, video.duration, config.mask, config.style.shape)
     hider = Hider(config.style)
     size = video.width, video.height
-    filled: list[Damage] = []  # runs of frames that one mask covers from corner to corner
+    filled: list[Damage] = []  # runs of frames that a single mask covers wholly
 
     def change(frame: int, image: Planes) -> None:
         if masks.whole(frame):
@@ -175,30 +174,30 @@ def render(
         return written
     count = sum(run.stop - run.start for run in filled)
     listed = ranges(filled[:MOST_RANGES]) + (" and more" if len(filled) > MOST_RANGES else "")
-    note = f"{count} of {video.frames} frames are covered whole by one mask: {listed}"
+    note = f"{count} of {video.frames} frames are wholly covered by one mask: {listed}"
     return replace(written, notes=(*written.notes, note))
 
 
 def output_of(path: Path, target: Path) -> Path:
-    """Where the redacted copy of `path` goes: `target` with `_redacted`, of a fitting format."""
+    """The path of the redacted copy of `path`: `target` with `_redacted` and a suffix."""
     suffix = copy_suffix(path) if is_image(path) else output_suffix(path)
     return output_path(target, REDACTED + suffix)
 
 
 def audit_page(redacted: Path) -> Path:
-    """Where the page of a copy's audit goes."""
+    """The path of the audit page of a copy."""
     return output_path(redacted.with_suffix(""), ".audit.html")
 
 
 def remove_stale(outputs: Sequence[Path], redacted: Path) -> None:
-    """Remove earlier outputs, which must not pass for those of a run that fails, and the audit."""
+    """Remove earlier outputs and their audit, which must not pass for those of a failed run."""
     for stale in (*outputs, audit_page(redacted)):
         stale.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
 class RedactionWork:
-    """The redaction of files as plain data; threads: None takes every core."""
+    """The settings of a worker as plain data; threads: None uses every core."""
 
     redaction: ResolvedRedaction
     threads: int | None
@@ -207,14 +206,14 @@ class RedactionWork:
     skip_existing: bool
 
     def open(self) -> Work:
-        """Load the networks, and the image that hides if there is one."""
+        """Load the networks, and the overlay image if there is one."""
         detector = RedactionDetector(self.redaction, threads=self.threads)
         return _Redaction(self, detector, Hider(self.redaction.config.style)).redact
 
 
 @dataclass(frozen=True, slots=True)
 class _Redaction:
-    """Redaction of one file after the other with the same networks."""
+    """Redacts one file after another with the same networks."""
 
     work: RedactionWork
     detector: RedactionDetector
@@ -224,7 +223,7 @@ class _Redaction:
         work = self.work
         outputs = _outputs(path, target, only_tracks=work.only_tracks)
         if work.skip_existing and not work.overwrite:
-            is_done(path, outputs)  # raises for a part, which is only replaced when asked
+            is_done(path, outputs)  # raises for incomplete outputs, which need --overwrite
         check_outputs([path], outputs, overwrite=work.overwrite)
         remove_stale(outputs, output_of(path, target))
         if is_image(path):
@@ -269,9 +268,9 @@ class _Redaction:
                 write_tracks(outputs[0], recorded_copy(tracks, None, partial=partial))
                 return outcome
             copy, track_path = outputs
-            with ExitStack() as undo:  # if rendering or writing fails there is no output at all
+            with ExitStack() as undo:  # if rendering or writing fails, there is no output at all
                 undo.callback(copy.unlink, missing_ok=True)
-                with atomic_path(track_path) as temporary:  # killed, a run leaves no half of a pair
+                with atomic_path(track_path) as temporary:  # a killed run leaves no half of a pair
                     rendering = _Part(progress, 1 - DETECTING)
                     written = render(video, tracks, config, copy, rendering)
                     outcome = outcome_of(
@@ -298,29 +297,30 @@ class _Redaction:
         write_image(outputs[0], pixels, info)
         notes = [f"hidden: {counts(count)}", *info.notes]
         if outputs[0].suffix != path.suffix:
-            content = f"by its content it is a {image_format(path)}"
-            notes.append(f"{content}: the copy is a {info.format}, {outputs[0].name}")
+            content = f"its content is {image_format(path)}"
+            notes.append(f"{content}: the copy is written as {info.format}, {outputs[0].name}")
         return FileOutcome(path, "ok", outputs, notes=tuple(notes))
 
 
 def check_same(video: Video, tracks: TrackFile) -> None:
-    """Raise LabelError if tracks are of another video, by its frames and by the file itself."""
+    """Raise LabelError if the tracks are of another video, by its frames or its fingerprint."""
     if (tracks.frames, tracks.width, tracks.height) != (video.frames, video.width, video.height):
         raise LabelError(
-            f"{video.path}: has {video.frames} frames of {video.width}x{video.height}, its tracks "
-            f"{tracks.frames} of {tracks.width}x{tracks.height}; they are of another video"
+            f"{video.path}: has {video.frames} frames of {video.width}x{video.height}, but its "
+            f"tracks have {tracks.frames} of {tracks.width}x{tracks.height}; give the tracks of "
+            "this video, or detect again"
         )
     recorded = tracks.settings.get("fingerprint")
     if recorded is not None and recorded != fingerprint(video.path):
         raise LabelError(
-            f"{video.path}: is another file than {tracks.video}, which its tracks were made from; "
+            f"{video.path}: is not the file {tracks.video} that its tracks were detected in; "
             "detect again"
         )
 
 
 @dataclass(slots=True)
 class _Part:
-    """The progress of a part of a file's work."""
+    """The progress of a share of a file's work."""
 
     whole: Progress
     share: float
@@ -337,7 +337,7 @@ def _outputs(path: Path, target: Path, *, only_tracks: bool) -> tuple[Path, ...]
 
 
 def _is_redactable(path: Path) -> bool:
-    """Whether a file of a folder is redacted: images and videos, but not the copies."""
+    """Whether a file in a folder is an input: an image or a video, but not a redacted copy."""
     partial = path.name.startswith(".") and ".partial" in path.suffixes
     return not partial and not path.stem.endswith(REDACTED) and kind_of(path) is not None
 
@@ -347,5 +347,5 @@ def _is_redactable_video(path: Path) -> bool:
 
 
 def _key(path: Path) -> Path:
-    """What two inputs may not share: an image has one output, with a suffix."""
+    """The output stem, which two inputs may not share; with the suffix for an image."""
     return path.with_suffix(copy_suffix(path) if is_image(path) else "")

@@ -1,7 +1,7 @@
-"""Film strips of a review: crops of every track and small frames of the whole video.
+"""Film strips of the review page: crops of every track, and an overview of the whole video.
 
-The video is read in one pass. The number of crops is bounded, so that neither memory nor the page
-grows with the length of the video.
+The video is read in one pass. The number of crops is bounded, so that memory and page size do not
+grow with the length of the video.
 """
 
 from collections import defaultdict
@@ -34,7 +34,7 @@ OVERVIEW_FRAMES = (8, 200)  # least and most
 
 @dataclass(frozen=True, slots=True)
 class FilmStrips:
-    """Images as data URIs: (frame, URI) crops by index of their track; whole frames by number."""
+    """Images as data URIs: (frame, URI) crops by index of the track; overview frames by number."""
 
     crops: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     overview: dict[int, str] = field(default_factory=dict)
@@ -72,10 +72,10 @@ def read_film_strips(
 
 
 def strip_frames(tracks: Sequence[Track]) -> tuple[list[NDArray[np.int32]], int]:
-    """For each track the frames to show, and how many tracks have fewer than a full strip.
+    """For each track the frames to show, and the number of tracks without a full strip.
 
-    If there are too many tracks, the longest and those with the lowest scores have full strips,
-    the others the frame with their highest score, until the limit is reached.
+    If there are too many tracks, the longest and those with the lowest scores get full strips, the
+    others the frame with their highest score, until the limit is reached.
     """
     order = _by_interest(tracks)
     chosen = [track.frames[:0] for track in tracks]
@@ -103,10 +103,10 @@ def overview_frames(times: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def best_score(track: Track) -> float:
-    """The highest score of the track's detections, or of all its boxes if none is a detection.
+    """The highest score of the track's detections, or of all its boxes if it has no detection.
 
-    This is the score that passed the threshold; the mean may be below it, since weak detections
-    extend a track.
+    This score passed the threshold; the mean may be below it, since weak detections continue a
+    track.
     """
     detected = track.origin == Origin.DETECTED
     return float(track.scores[detected if detected.any() else slice(None)].max())
@@ -128,7 +128,7 @@ def _frames(track: Track, count: int) -> NDArray[np.int32]:
 
 
 def _by_interest(tracks: Sequence[Track]) -> list[int]:
-    """Indices of tracks: in turn the longest and the one with the lowest best score."""
+    """Indices of tracks: alternating between the longest and the lowest best score."""
     longest = np.argsort([-len(track.frames) for track in tracks], kind="stable")
     uncertain = np.argsort([best_score(track) for track in tracks], kind="stable")
     turns = np.stack([longest, uncertain], axis=1).ravel()

@@ -1,9 +1,9 @@
-"""Edges: an object first detected near an edge of the frame most likely entered over it.
+"""Track ends at the frame edges: an object first detected near an edge most likely entered there.
 
-While it enters, a detector sees a part of it and often misses it; its speed is known from later
-detections. Its way out, backwards from the first detection or forwards from the last, follows the
-side of its box that is away from the edge, since a box that is cut at the edge grows while the
-object enters and its centre moves at half the speed.
+While it enters, it is truncated and often missed; its velocity is known from later detections. The
+extension, backwards from the first detection or forwards from the last, follows the side of its box
+away from the edge, since a truncated box grows while the object enters, so that its centre moves at
+half the speed.
 """
 
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ OPPOSITE = [2, 3, 0, 1]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class End:
-    """How an object goes on from its first or last detection."""
+    """The motion of an object before its first or after its last detection."""
 
     time: float  # seconds, of that detection
     velocity: Array  # (2,) pixels a second, of the centre
-    over: NDArray[np.bool_]  # (4,): it may leave over the left, upper, right, lower edge
-    seconds: float  # that this may take; 0 if it is at no edge
+    over: NDArray[np.bool_]  # (4,): whether it may leave over the left, upper, right, lower edge
+    seconds: float  # that leaving may take; 0 if it is not near an edge
     slowest: Array  # (4,) pixels a second of each side of its box, less the uncertainty
 
     def trailing(self, box: Array, times: Array) -> tuple[Array, NDArray[np.bool_]]:
-        """Where the sides of a box that are away from those edges are, and which they are.
+        """The positions of the box sides away from those edges, and which sides they are.
 
-        box: (4,), the one detected; times: (n,) → (n, k) and (4,) with k true.
+        box: (4,), detected; times: (n,) → (n, k) and (4,) with k true
         """
         sides = self.over[OPPOSITE] & ~self.over
         return box[sides] + (times - self.time)[:, None] * self.slowest[sides], sides
@@ -49,11 +49,11 @@ def end_of(
     *,
     size: tuple[int, int],
 ) -> End:
-    """The end of one object; it may leave over an edge that is near and that it approaches.
+    """The end of a track; the object may leave over a near edge that it approaches.
 
-    times: (n,), rising or falling, the end last; boxes: (n, 4); size: width and height of the
-    frame. If no speed exceeds its own standard deviation, the object may stand still or move. One
-    that moves along an edge is treated as any other in the middle of the frame.
+    times: (n,), increasing or decreasing, the end last; boxes: (n, 4); size: of the frame
+    If no speed exceeds its standard deviation, the object may be static or move. An object that
+    moves along an edge is treated like one in the middle of the frame.
     """
     motion = end_motion(times, box_states(boxes), tracking)
     slope, variance = end_slope(times, boxes, tracking)

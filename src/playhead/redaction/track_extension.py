@@ -1,10 +1,10 @@
-"""Tracks that hide: extended past the first and last detection, and padded where uncertain.
+"""Tracks for hiding: extended past the first and last detection, and padded where uncertain.
 
-A miss costs more than a box too many. Between detections the box covers the smooth curve of the
-centre and the straight line between the detections as well; before the first and after the last it
-covers where the object stood and where its velocity takes it, at an edge of the frame until it has
-left. Boxes without a detection are padded by the uncertainty of the position. Whatever is smoothed,
-a detection lies within the box of its frame.
+A miss costs more than hiding too much. Between detections, the box covers both a smooth curve of
+the centre and linear interpolation; before the first and after the last detection, it covers both
+the static and the extrapolated position, at an edge of the frame until the object is outside. Boxes
+without a detection are padded by the uncertainty of the position. A detection always lies within
+the box of its frame.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from playhead.redaction.track_edges import End, end_of
 __all__ = ["covering_tracks"]
 
 Array = NDArray[np.float64]
-_LATEST = 256  # detections at an end that are near enough to tell its velocity
+_LATEST = 256  # detections at an end that its velocity is estimated from
 
 
 def covering_tracks(
@@ -52,14 +52,14 @@ def covering_tracks(
     )
     paths = _Paths(times, frames, *size, tracking, extension)
     return [
-        paths.extended(found, number=first_id + number, label=label)
-        for number, found in enumerate(objects)
+        paths.extended(detected, number=first_id + number, label=label)
+        for number, detected in enumerate(objects)
     ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Paths:
-    """Makes the tracks of one video: seconds of all frames, the sampled frames, the frame size."""
+    """Builds the tracks of one video: seconds of all frames, sampled frames, frame size."""
 
     times: Array  # (T,)
     sampled: NDArray[np.int32]  # (D,)
@@ -68,15 +68,15 @@ class _Paths:
     tracking: TrackConfig
     extension: ExtensionConfig
 
-    def extended(self, found: DetectedObject, *, number: int, label: str) -> Track:
-        frames, detections = found
+    def extended(self, item: DetectedObject, *, number: int, label: str) -> Track:
+        frames, detections = item
         moments, detected = self.times[frames], detections.boxes.astype(np.float64)
         ends = self._ends(moments, detected)
         reach = self._reach(frames)
         every = np.arange(*self._reach_to_edges(reach, ends), dtype=np.int32)
         times = self.times[every]
         straight = linear(times, moments, detected)
-        straight[frames - every[0]] = detected  # of frames with the same time each keeps its own
+        straight[frames - every[0]] = detected  # frames with the same time keep their own boxes
         boxes = _union(self._padded_curve(times, moments, detected), straight)
         origin = np.full(len(every), Origin.EXTENDED, np.uint8)
         origin[frames[0] - every[0] : frames[-1] - every[0]] = Origin.FILLED
@@ -87,7 +87,7 @@ class _Paths:
             (ends[1], every > frames[-1], every >= reach[1], frames[-1] - every[0]),
         ):
             boxes[rows], gone[rows] = self._moved(boxes[rows], times[rows], end)
-            # That far the track only follows its edge: away from it the box is not padded.
+            # Beyond `reach`, the sides away from the edge only follow the motion, unpadded.
             trailing, sides = end.trailing(boxes[last], times[far])
             boxes[np.ix_(far, sides)] = trailing
         boxes32 = boxes.astype(np.float32)
@@ -99,7 +99,7 @@ class _Paths:
         return Track(number, label, every[kept], boxes32[kept], scores[kept], origin[kept])
 
     def _ends(self, moments: Array, boxes: Array) -> tuple[End, End]:
-        """The start and the end of an object, both going outwards in time."""
+        """The start and the end of an object, both directed outwards in time."""
         size = self.width, self.height
         first, last = slice(_LATEST), slice(-_LATEST, None)
         return (
@@ -110,7 +110,7 @@ class _Paths:
         )
 
     def _reach(self, frames: NDArray[np.int32]) -> tuple[int, int]:
-        """The frames from the early start to the late end, over neighbouring samples at least."""
+        """The first frame and the end of the extended track, with at least `samples` each way."""
         start, end = self.times[frames[[0, -1]]]
         seconds, samples = self.extension.seconds, self.extension.samples
         early = int(np.searchsorted(self.times, start - seconds - 1e-9))
@@ -122,7 +122,7 @@ class _Paths:
         return min(early, first), max(late, past)
 
     def _reach_to_edges(self, reach: tuple[int, int], ends: tuple[End, End]) -> tuple[int, int]:
-        """The same with the time that an end may take to leave the frame over an edge."""
+        """The same, extended by the time to leave the frame over an edge."""
         start, end = ends
         early = int(np.searchsorted(self.times, start.time - start.seconds - 1e-9))
         late = int(np.searchsorted(self.times, end.time + end.seconds + 1e-9, side="right"))
@@ -138,7 +138,7 @@ class _Paths:
         return np.concatenate((centre - half, centre + half), axis=1)
 
     def _held(self, times: Array, sides: Array) -> Array:
-        """The mean of rolling maxima of (T, 2), so smooth and never smaller than `sides`.
+        """The mean of rolling maxima of (T, 2): smooth, and never smaller than `sides`.
 
         The window is converted to frames by the median spacing of `times`.
         """
@@ -149,9 +149,9 @@ class _Paths:
         return scipy.ndimage.uniform_filter1d(largest, window, axis=0, mode="nearest")
 
     def _padding(self, times: Array, moments: Array) -> Array:
-        """The padding of each side (T,), in sizes: the deviation of white noise in the velocity.
+        """The padding of each side (T,), in sizes: the deviation from white noise acceleration.
 
-        Between two detections with known velocities it is that of a bridge, outside of a walk.
+        Between two detections with known velocities that of a bridge, outside that of a walk.
         """
         after = np.searchsorted(moments, times, side="left")
         left = moments[np.clip(after - 1, 0, None)]
@@ -165,9 +165,9 @@ class _Paths:
         return padding
 
     def _moved(self, boxes: Array, times: Array, end: End) -> tuple[Array, NDArray[np.bool_]]:
-        """Standing boxes extended to where the object moves; and where it has left the frame.
+        """Static boxes extended along the motion; and the times after the object left the frame.
 
-        Once it has left it does not come back, however large the padding.
+        An object that has left does not return, whatever the padding.
         """
         way = (times - end.time)[:, None] * end.velocity
         moved = boxes + np.concatenate((way, way), axis=1)
