@@ -90,7 +90,7 @@ def test_predictions_of_other_splits_are_left_out_but_some_must_remain(
         *("--predictions", tiny.predictions),
     )
     assert finished.code == 2
-    assert "no predictions for the videos of 'train'" in finished.err
+    assert "no predictions for the videos of the split 'train'" in finished.err
 
 
 def test_a_prediction_for_a_video_that_is_nowhere_in_the_truth_is_refused(
@@ -99,7 +99,7 @@ def test_a_prediction_for_a_video_that_is_nowhere_in_the_truth_is_refused(
     shutil.copy(tiny.predictions / "match-003.events.json", tmp_path / "other.events.json")
     finished = run(*("spotting", "evaluate", "--truth", tiny.manifest, "--predictions", tmp_path))
     assert finished.code == 2
-    assert "other: predictions for a video that the truth does not hold" in finished.err
+    assert "other: the ground truth does not have the video of these predictions" in finished.err
 
 
 def test_a_run_that_is_not_there_cannot_be_resumed(tiny: Tiny, tmp_path: Path) -> None:

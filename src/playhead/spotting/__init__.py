@@ -1,6 +1,6 @@
-"""Spotting: when do these actions happen?"""
+"""Spotting: find when actions happen in videos."""
 
 __all__ = ["WEIGHTS"]
 
 WEIGHTS = ("mobilenet-v2", "efficientnet-lite0")
-"""What `playhead weights get spotting` fetches."""
+"""Names of the weights that `playhead weights get spotting` downloads."""

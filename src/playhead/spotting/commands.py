@@ -15,7 +15,7 @@ app = typer.Typer(help="When do these actions happen?", rich_markup_mode=None, n
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Device = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes CUDA where it is there.")
+    Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses CUDA if it is available.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -30,8 +30,10 @@ Settings = Annotated[
 def train(
     config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
     settings: Settings = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The run folder.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -67,21 +69,21 @@ def predict(
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "fp16"] | None,
         typer.Option(
-            help="auto: bf16 where the processor has it, else fp32. Default: the bundle's."
+            help="auto: bf16 if the processor supports it, else fp32. Default: the bundle's."
         ),
     ] = None,
     every: Annotated[
         int | None,
-        typer.Option(min=1, help="A window for every n-th frame, scores between interpolated."),
+        typer.Option(min=1, help="Score every n-th frame and interpolate the others."),
     ] = None,
     flip: Annotated[
-        bool | None, typer.Option(help="Average with the mirrored image, or not.")
+        bool | None, typer.Option(help="Average with the scores of the flipped image.")
     ] = None,
     executor: ExecutorName = "serial",
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """Find events in videos; raw scores are saved beside them."""
+    """Find events in videos; also saves the raw scores."""
     from playhead.execution.outcomes import exit_code
     from playhead.execution.runner import Executor
     from playhead.spotting.predict import PredictOptions, predict_videos
@@ -108,7 +110,7 @@ def decide(
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
-    """Decide on events again from saved scores, without a model."""
+    """Find events again in saved scores, without a model."""
     from playhead.spotting.predict import decide_again
 
     written = decide_again(scores, out, settings or [])
@@ -126,12 +128,10 @@ def evaluate(
     truth: Annotated[Path, typer.Option(help="A manifest, a label file or a folder of them.")],
     predictions: Annotated[Path, typer.Option(help="The folder of predicted events.")],
     split: Annotated[str | None, typer.Option(help="Only this split of the manifest.")] = None,
-    rate: Annotated[
-        str | None, typer.Option(help="Frames a second of labels without media.")
-    ] = None,
+    rate: Annotated[str | None, typer.Option(help="Frame rate of labels without videos.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare predicted events with the truth: mean average precision, tight, loose, F1."""
+    """Evaluate predicted events against ground truth: mAP (tight, loose, in frames), F1."""
     from playhead.spotting.evaluate import evaluate_folder
 
     result = evaluate_folder(truth, predictions, split=split, rate=rate)

@@ -1,4 +1,4 @@
-"""The configuration of spotting: what a model is made of, and how it is trained and used.
+"""The configuration of spotting: the data, the network, its training and prediction.
 
 Nothing here imports torch. The defaults are the small model of the demo, made for images of about
 112x64 on a CPU; `full_size` gives the sizes of the slow-fusion recipe for 1280x720.
@@ -32,83 +32,86 @@ __all__ = [
 
 
 class ModelConfig(Settings):
-    """A network that sees a window of luma frames and scores its middle.
+    """A network that scores the middle frame of a window of luma frames.
 
     `slow_fusion` runs a 2D encoder over each stack of neighbouring frames, then fuses the stacks
     in 3D; `early_fusion`, the baseline, gives all frames to one 2D encoder as channels.
     """
 
     kind: Literal["slow_fusion", "early_fusion"] = Field(
-        default="slow_fusion", description="which of the two networks"
+        default="slow_fusion", description="network architecture"
     )
     encoder: str = Field(
-        default="small", description="`small`, our own at stride 8, or a timm model name"
+        default="small", description="`small` (built in, stride 8), or a timm model name"
     )
     weights: Annotated[str | None, LOCAL] = Field(
         default=None,
-        description="start of a timm encoder: `none` (random), a name of `playhead weights list`, "
+        description="weights of a timm encoder: `none`, a name of `playhead weights list`, "
         "`hub` (timm's own download), or the path of a .pth or .safetensors file",
     )
     encoder_channels: int = Field(
-        default=48, ge=8, description="channels out of the `small` encoder"
+        default=48, ge=8, description="output channels of the `small` encoder"
     )
     encoder_stride: int = Field(
-        default=32, ge=1, description="pixels to one of the map that a timm encoder gives out"
+        default=32, ge=1, description="output stride of a timm encoder, pixels"
     )
     stack_input: Literal["luma", "difference"] = Field(
         default="difference",
-        description="`luma`: the frames of a stack as they are; `difference`: its middle frame and "
-        "the differences between neighbours",
+        description="`luma`: the frames of a stack; `difference`: its middle frame and the "
+        "differences of neighbouring frames",
     )
     normalisation: Literal["none", "encoder"] = Field(
         default="none",
         description="`none`: luma in [0, 1]; `encoder`: mean and deviation of the timm encoder",
     )
     channels: int = Field(
-        default=32, ge=1, description="channels of each stack's map and of the fusion"
+        default=32, ge=1, description="channels of each stack's feature map and of the fusion"
     )
     fusion: Literal["dense", "inverted"] = Field(
         default="dense",
-        description="blocks of one dense 3x3x3, or inverted residuals with depthwise 3x3x3",
+        description="`dense`: blocks of one 3x3x3 convolution; `inverted`: inverted residuals with "
+        "depthwise 3x3x3",
     )
-    fusion_blocks: int = Field(default=4, ge=0, description="0 leaves the fusion to the head alone")
+    fusion_blocks: int = Field(
+        default=4, ge=0, description="number of fusion blocks; 0: only the head fuses"
+    )
     pool_after: int = Field(
-        default=2, ge=0, description="halve the maps after so many blocks; 0: never"
+        default=2, ge=0, description="halve the maps after this many blocks; 0: never"
     )
     expansion: int = Field(
-        default=3, ge=1, description="inverted blocks: hidden channels over channels"
+        default=3, ge=1, description="inverted blocks: ratio of hidden channels to channels"
     )
     squeeze: int = Field(
-        default=24, ge=1, description="inverted blocks: hidden channels over squeezed"
+        default=24, ge=1, description="inverted blocks: squeeze ratio of the hidden channels"
     )
     head: Literal["shared", "joint"] = Field(
         default="joint",
         description="`shared`: one 1x1 for every stack, then concatenate; `joint`: concatenate, "
         "then one 1x1 over all stacks",
     )
-    head_channels: int = Field(default=256, ge=1, description="channels out of the head's 1x1")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="before the last layer")
+    head_channels: int = Field(default=256, ge=1, description="output channels of the head's 1x1")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout before the last layer")
     drop_path: float = Field(
-        default=0.0, ge=0, lt=1, description="inverted blocks and timm encoders"
+        default=0.0, ge=0, lt=1, description="drop path of inverted blocks and timm encoders"
     )
     freeze_encoder: bool = Field(
-        default=False, description="keep the 2D part as it is, batch-norm statistics included"
+        default=False, description="freeze the 2D part, including batch norm statistics"
     )
 
     def without_start(self) -> "ModelConfig":
-        """The same network without its pretrained start: all of its weights come from elsewhere."""
+        """The same network without pretrained weights, for loading all weights from elsewhere."""
         return self if self.encoder == "small" else self.model_copy(update={"weights": "none"})
 
     @model_validator(mode="after")
-    def _start_is_said(self) -> Self:
+    def _weights_are_given(self) -> Self:
         if self.encoder == "small":
             if self.weights not in (None, "none"):
-                raise ValueError(f"encoder small has no weights {self.weights}: leave weights out")
+                raise ValueError(f"encoder small has no weights {self.weights}: omit weights")
             if self.normalisation == "encoder":
-                raise ValueError("encoder small was trained on no data: use normalisation: none")
+                raise ValueError("encoder small is not pretrained: use normalisation: none")
         elif self.weights is None:
             raise ValueError(
-                f"encoder {self.encoder} needs weights: none (a random start), a name of "
+                f"encoder {self.encoder} needs weights: none (random), a name of "
                 "`playhead weights list`, hub, or the path of a file"
             )
         return self
@@ -123,7 +126,7 @@ class ModelConfig(Settings):
 def full_size(weights: str) -> ModelConfig:
     """The slow-fusion recipe for 1280x720: EfficientNetV2-B0 and four inverted 3D blocks.
 
-    weights: the start of the encoder; `hub` in the recipe, `none` to measure only speed.
+    weights: of the encoder; `hub` in the recipe, `none` to measure only speed
     """
     return ModelConfig(
         encoder="tf_efficientnetv2_b0",
@@ -140,29 +143,31 @@ def full_size(weights: str) -> ModelConfig:
 
 
 class DataConfig(Settings):
-    """Which videos, which labels, and how they are cut into training and validation."""
+    """Which videos and labels, and how they are split into training and validation."""
 
-    manifest: Path = Field(description="CSV; a relative path counts from the working folder")
-    classes: tuple[str, ...] = Field(min_length=1, description="in the order of the scores")
+    manifest: Path = Field(description="CSV; relative paths start at the working folder")
+    classes: tuple[str, ...] = Field(min_length=1, description="classes, in the order of scores")
     label_rate: str | None = Field(
-        default=None, description="frames a second of labels that carry only frames"
+        default=None, description="frame rate of labels that only have frame numbers"
     )
     rate: str = Field(default="25", description="grid points a second: 25, 30000/1001, or `native`")
     size: tuple[PositiveInt, PositiveInt] = Field(
-        description="width and height that the model sees, pixels"
+        description="width and height of the model's input, pixels"
     )
     cached: bool = Field(
-        default=True, description="keep decoded frames on disk at `size`; for small sizes"
+        default=True, description="cache decoded frames on disk at `size`; for small sizes"
     )
     folds: int | None = Field(
-        default=None, ge=2, description="none: the manifest's split column decides; else groups do"
+        default=None,
+        ge=2,
+        description="number of folds of whole groups; none: use the manifest's split column",
     )
-    fold: int = Field(default=0, ge=0, description="the fold that validates, from 0")
+    fold: int = Field(default=0, ge=0, description="the validation fold, from 0")
 
     @field_validator("rate", "label_rate", mode="before")
     @classmethod
     def _number_is_text(cls, rate: object) -> object:
-        # `rate: 25` is what everybody writes, and YAML makes a number of it.
+        # YAML parses `rate: 25` as a number.
         is_number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
         return str(rate) if is_number else rate
 
@@ -177,52 +182,52 @@ class DataConfig(Settings):
         if self.folds is not None and self.fold >= self.folds:
             raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
         if len(set(self.classes)) != len(self.classes):
-            raise ValueError("a class is named twice")
+            raise ValueError(f"a class is listed twice: {', '.join(self.classes)}")
         return self
 
     @property
     def grid_rate(self) -> GridRate:
-        """What `make_grid` takes."""
+        """The rate as `make_grid` takes it."""
         return parse_grid_rate(self.rate)
 
 
 class StartConfig(Settings):
-    """Weights to begin from: another run's or bundle's, as in the stages of the recipe."""
+    """Initial weights from another run or bundle, as in the stages of the recipe."""
 
     weights: Path = Field(description="model.safetensors, best.safetensors or epoch_N.safetensors")
     strict: bool = Field(
         default=False,
-        description="false leaves out what has another shape, as the last layer has, and says so; "
-        "a frozen encoder must fit in any case",
+        description="false skips layers of another shape, such as the last one, with a note; a "
+        "frozen encoder must always fit",
     )
 
 
 class PredictionConfig(Settings):
-    """How a bundle is run where the command line does not say otherwise."""
+    """How a bundle is run by default; the command line overrides it."""
 
     precision: PrecisionChoice = Field(
         default="auto",
-        description="auto: bf16 where the processor has it natively, else fp32; a precision that "
-        "the processor lacks is refused",
+        description="auto: bf16 if the processor supports it, else fp32; an unsupported precision "
+        "is an error",
     )
     every: int = Field(
         default=1,
         ge=1,
-        description="a window for every n-th grid point, scores between interpolated",
+        description="score every n-th grid point and interpolate the others",
     )
-    flip: bool = Field(default=False, description="the mean over the image and its mirror image")
+    flip: bool = Field(default=False, description="average with the scores of the flipped image")
 
 
 class SpottingConfig(Settings):
     """Everything that a run of `playhead spotting train` depends on."""
 
-    job: Literal["spotting"] = Field(default="spotting", description="the job it is for")
+    job: Literal["spotting"] = Field(default="spotting", description="always spotting")
     data: DataConfig
     window: WindowSpec = WindowSpec()
     target_seconds: float = Field(
-        default=0.28, gt=0, description="an event within this of the middle makes the target 1"
+        default=0.28, gt=0, description="the target is 1 if an event is this close to the middle"
     )
-    samples_per_epoch: int = Field(default=6000, ge=1, description="windows of an epoch")
+    samples_per_epoch: int = Field(default=6000, ge=1, description="windows per epoch")
     sampling: SamplingConfig = SamplingConfig()
     hard_scores: Path | None = Field(
         default=None, description="folder of out-of-fold scores that raise sampling weights"
@@ -247,10 +252,10 @@ class SpottingConfig(Settings):
 
 
 def find_config(name: str) -> Path:
-    """The path of a packaged configuration, or of a file of the user's own."""
+    """The path of a packaged configuration, or of the user's YAML file."""
     return config.find_config(name, "playhead.spotting")
 
 
 def load_spotting_config(path: Path, settings: Sequence[str] = ()) -> SpottingConfig:
-    """Read a configuration and apply settings; relative paths count from the working folder."""
+    """Read a configuration and apply `key=value` settings; relative paths start at the cwd."""
     return load_config(SpottingConfig, path, settings)

@@ -24,18 +24,18 @@ __all__ = ["hard_scores", "label_rows", "load_videos", "split_rows"]
 
 
 def split_rows(config: DataConfig) -> tuple[list[ManifestRow], list[ManifestRow]]:
-    """The manifest's rows that train and those that validate, whole groups on one side.
+    """The manifest's rows for training and for validation; a group is never in both.
 
-    Raises LabelError where a side is empty or a group lies on both.
+    Raises LabelError if a side is empty or a group is on both.
     """
     rows = read_manifest(config.manifest)
     groups, splits = [row.group for row in rows], [row.split for row in rows]
     fold = chosen_fold(groups, splits, folds=config.folds, fold=config.fold)
     if not fold.train or not fold.validation:
         raise LabelError(
-            f"{config.manifest}: {len(fold.train)} videos train and {len(fold.validation)} "
-            "validate; needs some of each: fill the split column with train and valid, or set "
-            "data.folds"
+            f"{config.manifest}: has {len(fold.train)} training and {len(fold.validation)} "
+            "validation videos, but both are needed: fill the split column with train and valid, "
+            "or set data.folds"
         )
     return [rows[i] for i in fold.train], [rows[i] for i in fold.validation]
 
@@ -43,9 +43,7 @@ def split_rows(config: DataConfig) -> tuple[list[ManifestRow], list[ManifestRow]
 def load_videos(
     rows: Sequence[ManifestRow], config: SpottingConfig
 ) -> tuple[LabelledVideos, list[VideoEvents]]:
-    """Lay the grid over every video and put its events on its frames; frames come from the cache
-    at small sizes, else from the videos.
-    """
+    """The videos on their time grids, and their events; frames come from the cache if enabled."""
     data = config.data
     truth, grids = [], []
     for row in rows:
@@ -55,7 +53,7 @@ def load_videos(
     videos = LabelledVideos(
         source=_frames([row.video for row in rows], data),
         grids=tuple(grids),
-        events=tuple(one.events for one in truth),
+        events=tuple(video.events for video in truth),
         window=config.window,
         target=NearEvents(data.classes, config.target_seconds),
     )
@@ -65,7 +63,7 @@ def load_videos(
 def label_rows(rows: Sequence[ManifestRow], truth: Sequence[VideoEvents]) -> Iterator[str]:
     """A line for each video: its name in the manifest, its file's fingerprint and its events."""
     for row, labels in zip(rows, truth, strict=True):
-        events = [(one.label, one.start, one.end, one.frame) for one in labels.events]
+        events = [(event.label, event.start, event.end, event.frame) for event in labels.events]
         yield f"{row.name} {fingerprint(row.video)} {events}"
 
 
@@ -80,17 +78,15 @@ def hard_scores(
         return None
     files = sorted(folder.rglob(f"*{SCORES}"))
     names = [str(path.relative_to(folder))[: -len(SCORES)] for path in files]
-    places = pair_videos([row.video.as_posix() for row in rows], names)
-    if all(place is None for place in places):
-        raise PlayheadError(
-            f"{folder}: holds no {SCORES} of any training video; predict them first"
-        )
-    saved = [None if place is None else read_scores(files[place]) for place in places]
+    indices = pair_videos([row.video.as_posix() for row in rows], names)
+    if all(index is None for index in indices):
+        raise PlayheadError(f"{folder}: has no {SCORES} of a training video; predict them first")
+    saved = [None if index is None else read_scores(files[index]) for index in indices]
     for scores, grid in zip(saved, videos.grids, strict=True):
         if scores is not None and len(scores.times) != len(grid):
             raise PlayheadError(
-                f"{folder}: scores of {scores.video} have {len(scores.times)} grid points, the "
-                f"configuration's grid has {len(grid)}; predict them at the same rate"
+                f"{folder}: the scores of {scores.video} have {len(scores.times)} grid points, but "
+                f"the configuration's grid has {len(grid)}; predict them at the same rate"
             )
     return [None if scores is None else scores.values for scores in saved]
 

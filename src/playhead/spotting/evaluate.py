@@ -1,4 +1,4 @@
-"""Evaluation: predicted events against the truth, with what chance would reach beside it."""
+"""Evaluation of predicted events against the ground truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ SHOWN = ("map@1", "tight", "loose", "frame_map@2", "best_f1", "truths", "predict
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The figures of some predictions."""
+    """The metrics of the predictions for `videos` videos."""
 
     videos: int
     result: SpottingResult
@@ -29,7 +29,7 @@ class Evaluation:
         return {"job": "spotting", "videos": self.videos, **self.result.to_json()}
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row a class and one for all, for people."""
+        """A row for each class, and one for all, to print."""
         whole = {**self.result.metrics}
         for count in ("truths", "predictions"):
             whole[count] = sum(values[count] for values in self.result.per_class.values())
@@ -43,39 +43,43 @@ class Evaluation:
 def evaluate_folder(
     truth: Path, predictions: Path, *, split: str | None = None, rate: str | None = None
 ) -> Evaluation:
-    """Measure a folder of predictions; a video without a prediction counts as nothing found."""
-    real, made = read_pairs(truth, predictions, split=split, rate=rate)
-    return Evaluation(len(real), measure(real, made, rate=rate))
+    """Evaluate a folder of predictions; all events of a video without predictions are missed."""
+    annotated, predicted = read_pairs(truth, predictions, split=split, rate=rate)
+    return Evaluation(len(annotated), measure(annotated, predicted, rate=rate))
 
 
 def read_pairs(
     truth: Path, predictions: Path, *, split: str | None = None, rate: str | None = None
 ) -> tuple[list[VideoEvents], list[VideoEvents]]:
-    """Read both sides and pair them; of a split, predictions for the other videos are left out.
+    """Read ground truth and predictions and pair them; with a split, only for its videos.
 
-    Raises LabelError for predictions of videos that the truth does not hold in any split, and
-    where none is left.
+    Raises LabelError for predictions of videos that the truth does not have in any split, and if
+    none is left.
     """
-    real, made = read_truth(truth, split=split, rate=rate), read_predictions(predictions)
+    annotated, predicted = read_truth(truth, split=split, rate=rate), read_predictions(predictions)
     if split is not None:
         videos = [row.video.as_posix() for row in read_manifest(truth)]
-        chosen = {one.video for one in real}
-        places = pair_videos([one.video for one in made], videos)
-        made = [
-            one
-            for one, place in zip(made, places, strict=True)
-            if place is None or videos[place] in chosen
+        chosen = {video.video for video in annotated}
+        indices = pair_videos([video.video for video in predicted], videos)
+        predicted = [
+            video
+            for video, index in zip(predicted, indices, strict=True)
+            if index is None or videos[index] in chosen
         ]
-        if not made:
-            raise LabelError(f"{predictions}: holds no predictions for the videos of {split!r}")
-    return pair_events(real, made)
+        if not predicted:
+            raise LabelError(
+                f"{predictions}: has no predictions for the videos of the split {split!r}; predict "
+                "them first"
+            )
+    return pair_events(annotated, predicted)
 
 
 def measure(
     truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents], *, rate: str | None = None
 ) -> SpottingResult:
-    """Every metric. Frames count where both sides know them all, else time and `rate` do."""
-    if not all(event.frame is not None for one in (*truth, *predictions) for event in one.events):
+    """Every metric, by frames if all events have them, else by times and `rate`."""
+    videos = (*truth, *predictions)
+    if not all(event.frame is not None for video in videos for event in video.events):
         truth, predictions = _without_frames(truth), _without_frames(predictions)
     if rate is None:
         return evaluate_spotting(truth, predictions)
@@ -90,22 +94,22 @@ def pair_events(
 
     Raises LabelError for a prediction that belongs to no video of the truth.
     """
-    places = pair_videos([one.video for one in predictions], [one.video for one in truth])
+    indices = pair_videos([video.video for video in predictions], [video.video for video in truth])
     named = []
-    for prediction, place in zip(predictions, places, strict=True):
-        if place is None:
+    for prediction, index in zip(predictions, indices, strict=True):
+        if index is None:
             raise LabelError(
-                f"{prediction.video}: predictions for a video that the truth does not hold; "
-                "predict into another folder"
+                f"{prediction.video}: the ground truth does not have the video of these "
+                "predictions; predict into another folder"
             )
-        named.append(replace(prediction, video=truth[place].video))
+        named.append(replace(prediction, video=truth[index].video))
     return list(truth), named
 
 
 def _without_frames(videos: Sequence[VideoEvents]) -> list[VideoEvents]:
     return [
-        replace(one, events=tuple(replace(event, frame=None) for event in one.events))
-        for one in videos
+        replace(video, events=tuple(replace(event, frame=None) for event in video.events))
+        for video in videos
     ]
 
 

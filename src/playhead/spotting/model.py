@@ -1,8 +1,8 @@
 """The networks of spotting: slow fusion, and early fusion as its baseline.
 
-Both see a window of luma frames as stacks of neighbouring frames. `encode` is the 2D part, which
-knows nothing of other stacks, so overlapping windows can share its maps; `fuse` is all the rest.
-Early fusion is the case of one stack that holds the whole window.
+The input is a window of luma frames, split into stacks of neighbouring frames. `encode` is the 2D
+part, which processes each stack alone, so that overlapping windows can share its maps; `fuse` is
+the rest. Early fusion is the case of one stack with the whole window.
 """
 
 from typing import Any
@@ -25,9 +25,9 @@ __all__ = ["EarlyFusion", "SlowFusion", "SpottingModel", "build_from_manifest", 
 
 
 class SpottingModel(nn.Module):
-    """What both networks share: stacks of frames through a 2D encoder.
+    """The common part of both networks: a 2D encoder for stacks of frames.
 
-    stacks: how many of them a window holds; stack: frames in each.
+    stacks: number of stacks in a window; stack: frames in each
     """
 
     mean: Tensor
@@ -55,9 +55,9 @@ class SpottingModel(nn.Module):
         self.multiple = self.encoder.stride * (2 if config.pool_after else 1)
 
     def train(self, mode: bool = True) -> "SpottingModel":
-        """Switch between training and use; a frozen encoder stays in use.
+        """Switch between training and evaluation mode; a frozen encoder stays in evaluation mode.
 
-        Otherwise its batch norms would go on counting and its paths be dropped.
+        Otherwise its batch norm statistics would change and its paths would be dropped.
         """
         super().train(mode)
         if self.frozen:
@@ -121,7 +121,7 @@ class SlowFusion(SpottingModel):
 
 
 class EarlyFusion(SpottingModel):
-    """All frames of the window as channels of one 2D network: the baseline."""
+    """The baseline: all frames of the window as channels of one 2D network."""
 
     def __init__(self, config: ModelConfig, classes: int, *, frames: int) -> None:
         super().__init__(config, stacks=1, stack=frames)
@@ -139,9 +139,9 @@ class EarlyFusion(SpottingModel):
 
 
 def build_model(config: ModelConfig, classes: int, window: WindowSpec) -> SpottingModel:
-    """The network of `config` for so many classes and frames, on the CPU in training mode.
+    """The network of `config`, on the CPU in training mode.
 
-    Weights that are not loaded are drawn from torch's generator: seed it before.
+    Random weights come from torch's global generator: seed it first.
     """
     match config.kind:
         case "slow_fusion":
@@ -151,9 +151,9 @@ def build_model(config: ModelConfig, classes: int, window: WindowSpec) -> Spotti
 
 
 def build_from_manifest(manifest: BundleManifest) -> tuple[SpottingModel, WindowPlan]:
-    """The network of a bundle, its weights still random, and its input plan.
+    """The network of a bundle, with random weights, and its input plan.
 
-    Raises ConfigError for a bundle that does not say which network it holds.
+    Raises ConfigError for a bundle without a valid `training.model`.
     """
     values: Any = manifest.training.get("model")
     config = validate(ModelConfig, values, source="training.model of the bundle")
@@ -162,7 +162,7 @@ def build_from_manifest(manifest: BundleManifest) -> tuple[SpottingModel, Window
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """Black rows and columns on both sides, until height and width are multiples."""
+    """Pad with black on all sides until height and width are multiples."""
     bottom, right = (-side % multiple for side in images.shape[-2:])
     if not (bottom or right):
         return images
@@ -171,14 +171,14 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
 
 
 def middle_and_differences(images: Tensor) -> Tensor:
-    """(N, k, H, W) → the middle frame, then the k - 1 differences between neighbours."""
+    """(N, k, H, W) → the middle frame, then the k - 1 differences of neighbouring frames."""
     middle = images.shape[1] // 2
     differences = images[:, 1:] - images[:, :-1]
     return torch.cat((images[:, middle : middle + 1], differences), dim=1)
 
 
 def _fusion_blocks(config: ModelConfig, *, dimensions: int) -> list[nn.Module]:
-    """The blocks of `config`, halving the map in space once where it says so."""
+    """The fusion blocks, with one spatial pooling after `pool_after` blocks."""
     blocks: list[nn.Module] = []
     for index in range(config.fusion_blocks):
         if config.pool_after and index == config.pool_after:

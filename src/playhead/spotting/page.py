@@ -1,6 +1,6 @@
 """The page of a spotting report: one HTML file.
 
-The script of the page matches events itself, so that tolerance and threshold can be changed there.
+Its script matches events itself, so that tolerance and threshold can be changed on the page.
 """
 
 import base64
@@ -32,7 +32,7 @@ then false positives with the highest.</p>
 def write_report_page(report: Report, path: Path) -> Path:
     """Write the report as one self-contained file and return its path.
 
-    Raises ValueError for a figure that is NaN or infinite.
+    Raises ValueError for a metric that is NaN or infinite.
     """
     titles = ["AP at", *(f"{tolerance:g} s" for tolerance in report.ap_tolerances)]
     mistakes = "".join(map(_mistake, report.mistakes))

@@ -1,4 +1,4 @@
-"""Prediction: raw scores first, then events decided from them; never imports torch on a CPU.
+"""Prediction: raw scores, then events found in them; does not import torch on a CPU.
 
 Outputs mirror the inputs' relative paths: `X.scores.npz` and `X.events.json`.
 """
@@ -37,7 +37,7 @@ __all__ = ["PredictOptions", "decide", "decide_again", "predict_videos"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictOptions:
-    """How a bundle is run; None leaves a choice to the configuration it was trained with."""
+    """How a bundle is run; None uses the value of the bundle's configuration."""
 
     device: str = "auto"
     threads: int | None = None
@@ -46,10 +46,10 @@ class PredictOptions:
     flip: bool | None = None
 
     def over(self, manifest: BundleManifest) -> PredictionConfig:
-        """These choices over those of the bundle's configuration."""
-        chosen = {"precision": self.precision, "every": self.every, "flip": self.flip}
-        said = {name: value for name, value in chosen.items() if value is not None}
-        values = {**manifest.training.get("prediction", {}), **said}
+        """These options over the bundle's configuration."""
+        options = {"precision": self.precision, "every": self.every, "flip": self.flip}
+        changes = {name: value for name, value in options.items() if value is not None}
+        values = {**manifest.training.get("prediction", {}), **changes}
         return validate(PredictionConfig, values, source="prediction")
 
 
@@ -62,11 +62,10 @@ def predict_videos(
     root: Path | None = None,
     executor: Executor = SERIAL,
 ) -> BatchResult:
-    """Write scores and events of every video; one bad file never ends the batch.
+    """Write scores and events of every video; a bad file never stops the batch.
 
-    root: the folder whose structure the outputs mirror; None for the deepest one common to all.
-
-    A file whose damage leaves parts unscored ends `partial`, and its reason names them in seconds.
+    root: the folder whose structure the outputs mirror, by default the deepest common folder
+    A video with parts that could not be scored ends `partial`, with their times as the reason.
     """
     check_folder(out)
     items = find_items(videos, root)
@@ -77,13 +76,13 @@ def predict_videos(
 
 @dataclass(frozen=True, slots=True)
 class SpottingWork:
-    """The prediction of videos with one bundle, as plain data."""
+    """The settings of a worker as plain data; `open` loads the bundle in the worker."""
 
     bundle_path: Path
     options: PredictOptions
 
     def open(self) -> Work:
-        """Load the bundle; BundleError if it is one of another kind."""
+        """Load the bundle; BundleError if it is of another kind."""
         bundle, options = load_bundle(self.bundle_path), self.options
         if bundle.manifest.kind != WindowPlan.kind:
             raise BundleError(
@@ -98,12 +97,12 @@ class SpottingWork:
             precision=config.precision,
             cuda_factory=_cuda,
         )
-        return _One(bundle, backend, config).predict
+        return _Predictor(bundle, backend, config).predict
 
 
 @dataclass(frozen=True, slots=True)
-class _One:
-    """Prediction of one video after the other with one model."""
+class _Predictor:
+    """Predicts one video after another with one model."""
 
     bundle: Bundle
     backend: Backend
@@ -112,7 +111,7 @@ class _One:
     def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         manifest = self.bundle.manifest
         outputs = (output_path(target, SCORES), output_path(target, EVENTS))
-        for stale in outputs:  # a file that fails now must not pass by what it once gave
+        for stale in outputs:  # earlier outputs must not pass for those of a failed run
             stale.unlink(missing_ok=True)
         with open_video(path) as video:
             scores = score_video(
@@ -131,32 +130,32 @@ class _One:
 
 
 def decide(scores: Scores) -> VideoEvents:
-    """Events from scores by the decisions they carry, each at the time of its frame."""
+    """The events in scores, by their recorded post-processing, each at the time of its frame."""
     config = _decisions(scores)
-    found = find_peaks(scores.times, scores.values, scores.classes, config, scores.frames)
-    frames = [event.frame for event in found if event.frame is not None]
+    peaks = find_peaks(scores.times, scores.values, scores.classes, config, scores.frames)
+    frames = [event.frame for event in peaks if event.frame is not None]
     points = np.searchsorted(scores.frames, frames)
     starts = scores.frame_times[points].tolist()
-    events = tuple(replace(event, start=start) for event, start in zip(found, starts, strict=True))
+    events = tuple(replace(event, start=start) for event, start in zip(peaks, starts, strict=True))
     return VideoEvents(video=scores.video, classes=scores.classes, events=events)
 
 
 def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) -> list[Path]:
-    """Average the scores that folders share, and write them and their events to `out`.
+    """Average the scores of folders, and write them and their events to `out`.
 
-    settings: `key=value` over those that the first folder's scores were decided with.
-    Raises PlayheadError for a folder without scores, or folders that hold different videos.
+    settings: `key=value` over the post-processing recorded in the first folder's scores
+    Raises PlayheadError for a folder without scores, or folders with different videos.
     """
-    found = [_scores_below(folder) for folder in folders]
-    for folder, paths in zip(folders, found, strict=True):
-        if paths.keys() != found[0].keys():
+    members = [_scores_below(folder) for folder in folders]
+    for folder, paths in zip(folders, members, strict=True):
+        if paths.keys() != members[0].keys():
             raise PlayheadError(
-                f"{folder}: holds scores of other videos than {folders[0]} does; an ensemble "
-                "needs those of the same videos in every folder"
+                f"{folder}: has scores of other videos than {folders[0]}; an ensemble needs the "
+                "same videos in every folder"
             )
     written = []
-    for name in found[0]:
-        mean = _mean([read_scores(paths[name]) for paths in found])
+    for name in members[0]:
+        mean = _mean([read_scores(paths[name]) for paths in members])
         mean = replace(mean, decisions=_decisions(mean, settings).model_dump())
         write_scores(mean, out / f"{name}{SCORES}")
         native.write(decide(mean), out / f"{name}{EVENTS}")
@@ -165,11 +164,11 @@ def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) ->
 
 
 def _scores_below(folder: Path) -> dict[str, Path]:
-    """The score files of a folder, by their path in it without the suffix."""
+    """The score files of a folder, by their relative path without the suffix."""
     paths = sorted(folder.rglob(f"*{SCORES}")) if folder.is_dir() else []
     if not paths:
         raise PlayheadError(
-            f"{folder}: is no folder with {SCORES} files; `playhead spotting predict` writes them"
+            f"{folder}: has no {SCORES} files; write them with `playhead spotting predict`"
         )
     return {str(path.relative_to(folder))[: -len(SCORES)]: path for path in paths}
 
@@ -183,26 +182,26 @@ def _decisions(scores: Scores, settings: Sequence[str] = ()) -> PeakConfig:
 
 def _mean(scores: Sequence[Scores]) -> Scores:
     values = mean_scores(
-        [one.values for one in scores],
-        times=[one.times for one in scores],
-        classes=[one.classes for one in scores],
+        [member.values for member in scores],
+        times=[member.times for member in scores],
+        classes=[member.classes for member in scores],
     )
     return replace(scores[0], values=values)
 
 
 def _problem(damage: Sequence[Damage], scores: Scores) -> str | None:
-    """What could not be seen of a video, in frames and in seconds; None where all was."""
+    """The parts of a video that could not be scored, in frames and seconds; None if all were."""
     spans = unscored_spans(scores)
     if not damage and not spans:
         return None
-    frames = ", ".join(f"{one.start}-{one.stop - 1}" for one in damage)
+    frames = ", ".join(f"{span.start}-{span.stop - 1}" for span in damage)
     seconds = ", ".join(f"{start:.2f}-{stop:.2f} s" for start, stop in spans)
     lost = f"frames {frames} cannot be decoded; " if frames else ""
     return f"{lost}not scored: {seconds or 'nothing'}"
 
 
 def _cuda(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
-    """The CUDA backend where torch is installed and sees a device; else None."""
+    """The CUDA backend if torch is installed and finds a device, else None."""
     if importlib.util.find_spec("torch") is None:
         return None
     from playhead.learning.cuda import open_cuda

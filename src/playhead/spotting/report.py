@@ -1,6 +1,6 @@
 """The report of spotting: scores and events beside the ground truth, and the worst mistakes.
 
-It is written from saved scores and events; no model is needed.
+Written from saved scores and events, without a model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -81,9 +81,9 @@ def report_of(
 ) -> Path:
     """Write the report and return its path.
 
-    scores: by video; they also tell how long each video is
+    scores: by video; also give the duration of each video
     run: the training run, for its curves and configuration
-    frames: where film strips come from, the video files by default
+    frames: reads the frames of film strips, by default from the video files
     """
     result = measure(truth, predictions)
     threshold = _best_threshold(truth, predictions)

@@ -1,4 +1,4 @@
-"""The data of a spotting report: figures, timelines, and the worst mistakes with their frames."""
+"""The data of a spotting report: metrics, timelines, and the worst mistakes with their frames."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,9 +44,9 @@ class ShownMistake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that a report shows.
+    """The content of a report.
 
-    tiles: figures by name
+    tiles: metrics by name
     tolerance: seconds; threshold: minimum score; both can be changed on the page
     ap: for each class, and for their mean, the AP at each of `ap_tolerances` (seconds)
     training: lines of kind `loss` (over steps) and `metric` (over epochs)

@@ -24,10 +24,10 @@ def score_video(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
-    """Score every grid point of a video; NaN where a window touches a frame that is unreadable.
+    """Score every grid point of a video; NaN if a window has an unreadable frame.
 
-    every: a window for every n-th grid point, the scores between linearly interpolated;
-    name: what the scores call the video; flip, batch: see `run_windows`.
+    every: score every n-th grid point and interpolate the others linearly
+    name: of the video in the scores; flip, batch: see `run_windows`
     """
     grid = make_grid(video.times, video.duration, manifest.plan(WindowPlan).grid_rate)
     outputs = run_windows(

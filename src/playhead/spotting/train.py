@@ -1,4 +1,4 @@
-"""Training: from a configuration to a run folder with a bundle, validation scores and a report."""
+"""Training of a spotting model: from a configuration to a run folder with bundle and report."""
 
 import hashlib
 import os
@@ -35,9 +35,9 @@ __all__ = ["export_run", "train_spotting"]
 def train_spotting(
     config: SpottingConfig, folder: Path, *, resume: bool = False, device: str = "auto"
 ) -> TrainResult:
-    """Train, keep the best weights, export them, predict and report on the validation videos.
+    """Train, export the best weights, predict the validation videos and report on them.
 
-    Raises PlayheadError for labels, videos or weights that cannot be used, before any training.
+    Raises PlayheadError before training if labels, videos or weights cannot be used.
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
     train_rows, valid_rows = split_rows(config.data)
@@ -46,7 +46,7 @@ def train_spotting(
     hard = hard_scores(train_rows, training, config.hard_scores)
     model = build_model(config.model, len(config.data.classes), config.window)
     start = None
-    if config.start is not None and not run.begun:  # a run that goes on has its weights
+    if config.start is not None and not run.begun:  # a resumed run has its own weights
         weights = config.start.weights
         loaded = load_weights(model, weights, strict=config.start.strict)
         run.say(loaded.describe(weights))
@@ -68,7 +68,7 @@ def train_spotting(
         return classification_loss(logits, batch["target"], config.loss)
 
     def validate(model: nn.Module, epoch: int) -> dict[str, float]:
-        """Average precision over the validation windows, the mean of the classes that have any."""
+        """The mean AP over the validation windows, of the classes that have events."""
         scores, targets = [], []
         for batch in batches(checks, batch_size=batch_size, seed=0, epoch=epoch, workers=0):
             logits = model(batch["frames"].to(run.device).float() / 255)
@@ -102,7 +102,7 @@ def _predict_validation(
     truth: Sequence[VideoEvents],
     device: str,
 ) -> TrainResult:
-    """Predict the validation videos as a user would, measure, report.
+    """Predict the validation videos as `spotting predict` does, evaluate and report.
 
     Scores keep the folder of their video, since matches are often all named 720p.mp4.
     """
@@ -131,7 +131,7 @@ def _predict_validation(
 
 
 def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
-    """Make a bundle of a run's best weights, or of an epoch that was kept; its folder."""
+    """Export a bundle of a run's best weights, or of a kept epoch; returns its folder."""
 
     def rebuild(path: Path) -> Rebuilt:
         config = load_spotting_config(path)

@@ -1,7 +1,7 @@
-"""The truth that predictions are measured against, and which prediction belongs to which video.
+"""Reading ground truth and predictions, and pairing them by video.
 
 Videos are paired by the end of their paths, since predictions mirror the inputs' folders while a
-manifest lists paths from elsewhere: the match whose trailing parts agree furthest wins.
+manifest may list other absolute paths: the longest common end of two paths wins.
 """
 
 from collections.abc import Sequence
@@ -27,43 +27,37 @@ def read_truth(
 ) -> list[VideoEvents]:
     """The labels of a manifest's videos (of one split), of a label file, or of a folder of them.
 
-    Events of a manifest's videos lie at the times of their frames, asked of the videos themselves.
+    For a manifest, events get the times of their frames, which are read from the videos.
     """
     if path.is_file() and detect(path) == "manifest":
         rows = [row for row in read_manifest(path) if split is None or row.split == split]
         if not rows:
-            raise LabelError(f"{path}: no video has the split {split!r}")
-        return _one_set([_of_row(row, rate) for row in rows])
+            raise LabelError(f"{path}: no video has the split {split!r}; check the split column")
+        videos = [_of_row(row, rate) for row in rows]
+        # A class may occur in some of the videos only.
+        classes = tuple(dict.fromkeys(label for video in videos for label in video.classes))
+        return [replace(video, classes=classes) for video in videos]
     if split is not None:
         raise LabelError(f"{path}: --split needs a manifest with a split column")
     return list(read_events(path, rate=rate))
 
 
-def _one_set(videos: Sequence[VideoEvents]) -> list[VideoEvents]:
-    """The same classes for every video of a set: a class may occur in some of them only."""
-    classes = tuple(dict.fromkeys(label for one in videos for label in one.classes))
-    return [replace(one, classes=classes) for one in videos]
-
-
 def labels_of(
     row: ManifestRow, video: Video, *, classes: Sequence[str] | None, rate: str | None
 ) -> VideoEvents:
-    """The events of one manifest row on its video's frames, named by the video's path; a row
-    without labels is a video in which nothing happens.
-    """
+    """The events of a manifest row on its video's frames; no events if the row has no labels."""
     path = row.video.as_posix()
     if row.labels is None:
         return VideoEvents(video=path, classes=tuple(classes or ()))
-    found = read_row(row, times=video.times, rate=rate, classes=classes)
-    return replace(found, video=path)
+    return replace(read_row(row, times=video.times, rate=rate, classes=classes), video=path)
 
 
 def read_predictions(folder: Path) -> list[VideoEvents]:
-    """Every `X.events.json` below a folder, named by its path in it."""
+    """Every `X.events.json` below a folder, named by its relative path."""
     files = sorted(folder.rglob(f"*{EVENTS}")) if folder.is_dir() else []
     if not files:
         raise LabelError(
-            f"{folder}: holds no {EVENTS} files; `playhead spotting predict` writes them"
+            f"{folder}: has no {EVENTS} files; write them with `playhead spotting predict`"
         )
     return [
         replace(native.read(path), video=str(path.relative_to(folder))[: -len(EVENTS)])
@@ -72,10 +66,10 @@ def read_predictions(folder: Path) -> list[VideoEvents]:
 
 
 def pair_videos(wanted: Sequence[str], offered: Sequence[str]) -> list[int | None]:
-    """For each wanted video the position of the offered one whose path ends most alike, or None.
+    """For each wanted video, the index of the offered one with the longest common end, or None.
 
-    At least the names must agree, but for a suffix that only one of them has. Raises LabelError
-    where two fit equally.
+    At least the file names must agree; one of them may lack its suffix. Raises LabelError if two
+    match equally well.
     """
     tails = [_tail(name) for name in offered]
     return [_closest(name, tails, offered) for name in wanted]
@@ -86,34 +80,34 @@ def _closest(name: str, tails: Sequence[tuple[str, ...]], offered: Sequence[str]
     best = max(common, default=0)
     if best == 0:
         return None
-    found = [index for index, length in enumerate(common) if length == best]
-    if len(found) > 1:
+    matches = [index for index, length in enumerate(common) if length == best]
+    if len(matches) > 1:
         raise LabelError(
-            f"{name}: both {offered[found[0]]} and {offered[found[1]]} may belong to it; "
-            "keep the folders of the videos in the predictions"
+            f"{name}: matches both {offered[matches[0]]} and {offered[matches[1]]}; keep the "
+            "folders of the videos in the predictions"
         )
-    return found[0]
+    return matches[0]
 
 
 def _tail(name: str) -> tuple[str, ...]:
-    """The parts of a path from its end, the name first."""
+    """The parts of a path, the file name first."""
     return PurePosixPath(name.replace("\\", "/")).parts[::-1]
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many parts from the end agree."""
-    if not (one and other and _same_name(one[0], other[0])):
+def _common(a: Sequence[str], b: Sequence[str]) -> int:
+    """The number of parts, from the end, that agree."""
+    if not (a and b and _same_name(a[0], b[0])):
         return 0
-    pairs = zip(one[1:], other[1:], strict=False)
+    pairs = zip(a[1:], b[1:], strict=False)
     return 1 + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _same_name(one: str, other: str) -> bool:
+def _same_name(a: str, b: str) -> bool:
     """Whether two names are equal, or would be if one of them lacked its suffix.
 
-    Never both: `match.1` and `match.2` are two videos, and so are their predictions.
+    Not if both did: `match.1` and `match.2` are two videos.
     """
-    return one == other or PurePosixPath(one).stem == other or one == PurePosixPath(other).stem
+    return a == b or PurePosixPath(a).stem == b or a == PurePosixPath(b).stem
 
 
 def _of_row(row: ManifestRow, rate: str | None) -> VideoEvents:
