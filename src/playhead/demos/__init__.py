@@ -1,1 +1,1 @@
-"""Demos: each shows a job on generated videos, from the world to the report."""
+"""Demos: each runs a job on generated videos, from the world to the report."""

@@ -1,6 +1,6 @@
-"""The demo of training: scattered labels become one set, a detector trains, and redacts a street.
+"""The detection demo: merge scattered labels, train a detector, and redact a street with it.
 
-The labels begin as they often come: a folder for each class, with class 0 for every box.
+The labels start as they often are: one folder a class, with class 0 for every box.
 """
 
 import json
@@ -47,7 +47,7 @@ STREETS = WorldConfig(
 )
 SYNTHETIC = 100
 PASTED = ("balance=1", "count=[3,8]", "filling=grain")
-"""Rare classes as often as others; plain fillings, which are quick."""
+"""Rare classes as often as others; the fast filling."""
 
 HELD_OUT_SEED = 5
 SECONDS = 6
@@ -56,7 +56,7 @@ Say = Callable[[str], None]
 
 
 def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
-    """Normalise, synthesise, train, measure, redact a street never seen; the page comes last."""
+    """Normalise, synthesise, train, evaluate, redact a new street; prints the page last."""
     started = monotonic()
 
     def say(text: str) -> None:
@@ -68,31 +68,31 @@ def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
     say("training a detector on them")
     run = out / "run"
     trained = train_detector(config, run, resume=(run / "config.yaml").is_file())
-    say("looking for everything in streets that it has never seen")
+    say("evaluating it on test images of other streets")
     test = read_image_set(out / "set", split="test")
     page = out / "detector.html"
     measured = measure_test_images(trained.bundle, trained.run, test, page)
     figures = measured.to_json()
-    say("redacting such a street with it")
+    say("redacting a new street with it")
     shown, code = _redacted(trained.bundle, out)
     report = write_report(
         shown,
         _config(trained.bundle),
         out / "report.html",
-        title="Redaction with a detector of one's own",
+        title="Redaction with a custom detector",
         summary=f"Trained on {trained.details['images']['train']} generated images; mAP50 over "
-        f"five classes {figures['metrics']['ap50']:.3f} on images never seen (detector.html shows "
-        "them and "
-        f"the worst mistakes). {TRUTH} All of it took {monotonic() - started:.0f} s.",
+        f"five classes {figures['metrics']['ap50']:.3f} on test images (detector.html shows them "
+        "and "
+        f"the worst mistakes). {TRUTH} The whole demo took {monotonic() - started:.0f} s.",
     )
     seconds = round(monotonic() - started, 1)
     if as_json:
-        videos = {one.name: one.figures() for one in shown}
+        videos = {video.name: video.figures() for video in shown}
         paths = {"bundle": trained.bundle, "detector_report": page, "report": report}
         document = {name: str(path) for name, path in paths.items()}
         print_json({**figures, "videos": videos, "seconds": seconds, **document})
     else:
-        print_table([{"video": one.name, **one.figures()} for one in shown])
+        print_table([{"video": video.name, **video.figures()} for video in shown])
         typer.echo(f"mAP50 {figures['metrics']['ap50']:.3f}, by class in {page}")
         typer.echo(measured.threshold_note())
         typer.echo(f"bundle: {trained.bundle}")
@@ -102,33 +102,30 @@ def run_detection_demo(out: Path, *, as_json: bool = False) -> None:
 
 
 def scatter(manifest: Path, out: Path) -> list[str]:
-    """Write a set as a folder of labels for each class, every box class 0: sources to normalise.
-
-    Labels of several teams look like this.
-    """
+    """Write a set as one label folder a class, with class 0 for every box; returns the sources."""
     images = read_image_set(manifest)
     sources = []
-    for place, label in enumerate(images.classes):
+    for number, label in enumerate(images.classes):
         folder = out / label
         folder.mkdir(parents=True, exist_ok=True)
-        for one in images.images:
-            width, height = one.size
+        for image in images.images:
+            width, height = image.size
             rows = [
                 f"0 {(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f} "
                 f"{(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}\n"
-                for x1, y1, x2, y2 in one.boxes[one.labels == place]
+                for x1, y1, x2, y2 in image.boxes[image.labels == number]
             ]
             if rows:
-                (folder / f"{one.path.stem}.txt").write_text("".join(rows), encoding="utf-8")
+                (folder / f"{image.path.stem}.txt").write_text("".join(rows), encoding="utf-8")
         sources.append(f"{label}={folder}")
     return sources
 
 
 def _prepared(out: Path, say: Say) -> DetectorConfig:
-    """The configuration for a set that was normalised and extended by cut and paste."""
+    """The configuration for a set that is normalised and extended by cut and paste."""
     manifest = world_manifest(STREETS)
     classes = read_image_set(manifest).classes
-    say("normalising labels that are scattered over a folder a class")
+    say("merging labels from one folder a class")
     options = {
         "images": manifest.parent / "images",
         "classes": list(classes),
@@ -138,7 +135,7 @@ def _prepared(out: Path, say: Say) -> DetectorConfig:
     report = normalise(load_normalise_config(sources, options), out / "set", overwrite=True)
     typer.echo(report.describe(), err=True)
     say(f"cutting objects out and pasting them: {SYNTHETIC} more images")
-    made = synthesise(
+    synthesis = synthesise(
         out / "set",
         out / "synthesised",
         count=SYNTHETIC,
@@ -146,7 +143,7 @@ def _prepared(out: Path, say: Say) -> DetectorConfig:
         start=0,
         config=make_synthesis_config(PASTED),
     )
-    typer.echo(made.describe(), err=True)
+    typer.echo(synthesis.describe(), err=True)
     manifests = {
         "data.manifest": str(out / "set" / "manifest.csv"),
         "data.more": [str(out / "synthesised" / "manifest.csv")],
@@ -158,9 +155,9 @@ def _prepared(out: Path, say: Say) -> DetectorConfig:
 
 
 def measure_test_images(bundle: Path, run: Path, test: ImageSet, page: Path) -> ImageEvaluation:
-    """Measure a trained detector at the thresholds that its bundle got in training; write the page.
+    """Evaluate a trained detector at its bundle's thresholds, and write the page.
 
-    Training chose them on the validation images, so nothing is chosen on the test images.
+    They were chosen on the validation images, so nothing is chosen on the test images.
     """
     predictions, result = measure_bundle(load_bundle(bundle), test)
     write_detector_report(test, predictions, page, title="The detector", run=run, result=result)
@@ -168,7 +165,7 @@ def measure_test_images(bundle: Path, run: Path, test: ImageSet, page: Path) -> 
 
 
 def _config(bundle: Path) -> RedactionConfig:
-    """How the held-out street is redacted: faces and plates, as the new detector finds them."""
+    """The redaction of the held-out street: faces and plates, with the new detector."""
     return load_redaction_config("balanced", [f"detection.bundles=['{bundle}']"])
 
 

@@ -1,4 +1,4 @@
-"""The demo: a generated street and a real one, redacted, audited, and shown before and after."""
+"""The redaction demo: redact and audit a generated and a real street, shown before and after."""
 
 import shutil
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ from playhead.worlds import generate
 __all__ = ["TRUTH", "ShownVideo", "run_redaction_demo", "shown_video", "write_report"]
 
 TRUTH = (
-    "Of the generated street the truth is known, to the last face of 4 pixels and the last plate: "
-    "what no network sees is exposed in truth and passes every audit."
+    "For the generated street the ground truth is known, down to faces of 4 pixels: an object that "
+    "no network detects is exposed in truth, but passes every audit."
 )
 SEED = 5
 WORLD = ("seconds=8", "width=960", "height=540")
@@ -45,7 +45,7 @@ GENERATED, REAL = "generated street", "real street"
 
 @dataclass(frozen=True, slots=True)
 class ShownVideo:
-    """One video of the demo: how it went, what was hidden, what the audit and the truth say."""
+    """One video of the demo: its outcome, tracks, audit, and ground truth if it is known."""
 
     name: str
     file: FileOutcome
@@ -54,7 +54,7 @@ class ShownVideo:
     truth: TrackFile | None
 
     def figures(self) -> dict[str, Any]:
-        """What is known of it, by name; None where there is no truth."""
+        """The metrics of the video, by name; None without ground truth."""
         return {
             "frames": self.tracks.frames,
             **{f"{label} tracks": self._count(label) for label in self.tracks.classes},
@@ -68,15 +68,15 @@ class ShownVideo:
         return sum(track.label == label for track in self.tracks.tracks)
 
     def _exposed(self, label: str) -> str | None:
-        """Exposed track-frames of all there are, where the truth is known."""
+        """Exposed track-frames of all in the ground truth, if it is known."""
         if self.truth is None:
             return None
-        there = sum(len(one.frames) for one in self.truth.tracks if one.label == label)
-        return f"{exposed_track_frames(self.truth, self.tracks)[label]} of {there}"
+        total = sum(len(track.frames) for track in self.truth.tracks if track.label == label)
+        return f"{exposed_track_frames(self.truth, self.tracks)[label]} of {total}"
 
 
 def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
-    """Generate a street, take a real one, redact, audit, report; the report's path comes last."""
+    """Redact and audit a generated and a real street, and report; prints the page last."""
     started = monotonic()
 
     def say(text: str) -> None:
@@ -103,19 +103,19 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
         config,
         out / "report.html",
         title="Redaction: before and after",
-        summary="Faces and number plates found, followed and hidden; then the copies "
-        "were audited: faces by another network, plates by the one that hid them, in tiles. "
+        summary="Faces and number plates were detected, tracked and hidden; then the copies "
+        "were audited: faces by another network, plates by the same network, in tiles. "
         f"{TRUTH} Generating, redacting and auditing took "
         f"{monotonic() - started:.0f} s.",
     )
     if as_json:
-        figures = {one.name: one.figures() for one in shown}
+        figures = {video.name: video.figures() for video in shown}
         seconds = round(monotonic() - started, 1)
         print_json(
             {**result.to_json(), "videos": figures, "seconds": seconds, "report": str(report)}
         )
     else:
-        print_table([{"video": one.name, **one.figures()} for one in shown])
+        print_table([{"video": video.name, **video.figures()} for video in shown])
         typer.echo(TRUTH)
         say("done; the report is")
         typer.echo(report)
@@ -123,7 +123,7 @@ def run_redaction_demo(out: Path, *, as_json: bool = False) -> None:
 
 
 def _originals(folder: Path) -> dict[str, TrackFile]:
-    """Put the two videos of the demo into `folder`; the truth of the generated one, by its name."""
+    """Put the two videos of the demo into `folder`; returns the ground truth by file name."""
     manifest = generate("street", folder.parent / "world", count=1, seed=SEED, settings=WORLD)
     [generated] = manifest.parent.glob("*.mp4")
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ def _originals(folder: Path) -> dict[str, TrackFile]:
 
 
 def shown_video(file: FileOutcome, audit: AuditReport, truth: TrackFile | None) -> ShownVideo:
-    """One video that was redacted and audited."""
+    """A redacted and audited video."""
     name = REAL if truth is None else GENERATED
     return ShownVideo(name, file, read_tracks(file.outputs[1]), audit, truth)
 
@@ -141,22 +141,22 @@ def shown_video(file: FileOutcome, audit: AuditReport, truth: TrackFile | None) 
 def write_report(
     shown: Sequence[ShownVideo], config: RedactionConfig, path: Path, *, title: str, summary: str
 ) -> Path:
-    """The page of some videos before and after; its path."""
+    """Write the page of videos before and after, and return its path."""
     report = RedactionReport(
         title=title,
         summary=summary,
         videos=[
             RedactedVideo(
-                name=one.name,
-                note="; ".join(one.audit.verdict()),
-                tiles=one.figures(),
-                moments=moments_of(one),
+                name=video.name,
+                note="; ".join(video.audit.verdict()),
+                tiles=video.figures(),
+                moments=moments_of(video),
                 files={
-                    "redacted video": one.file.outputs[0].relative_to(path.parent).as_posix(),
-                    "tracks": one.file.outputs[1].relative_to(path.parent).as_posix(),
+                    "redacted video": video.file.outputs[0].relative_to(path.parent).as_posix(),
+                    "tracks": video.file.outputs[1].relative_to(path.parent).as_posix(),
                 },
             )
-            for one in shown
+            for video in shown
         ],
         config=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
         versions={"playhead": __version__},
@@ -164,13 +164,13 @@ def write_report(
     return write_redaction_report(report, path)
 
 
-def moments_of(one: ShownVideo) -> list[Moment]:
-    """Moments spread over the frames in which something is hidden."""
-    frames = [track.frames for track in one.tracks.tracks]
-    hidden = np.unique(np.concatenate(frames)) if frames else np.arange(one.tracks.frames)
-    places = np.linspace(0, len(hidden) - 1, min(MOMENTS, len(hidden)))
-    chosen: NDArray[np.int32] = np.unique(hidden[places.astype(int)])
-    with open_video(one.file.path) as before, open_video(one.file.outputs[0]) as after:
+def moments_of(video: ShownVideo) -> list[Moment]:
+    """Evenly spaced frames, before and after, among those in which something is hidden."""
+    frames = [track.frames for track in video.tracks.tracks]
+    hidden = np.unique(np.concatenate(frames)) if frames else np.arange(video.tracks.frames)
+    indices = np.linspace(0, len(hidden) - 1, min(MOMENTS, len(hidden)))
+    chosen: NDArray[np.int32] = np.unique(hidden[indices.astype(int)])
+    with open_video(video.file.path) as before, open_video(video.file.outputs[0]) as after:
         times = before.times[chosen].tolist()
         images = zip(times, before.read(chosen), after.read(chosen), strict=True)
         return [Moment(time=time, before=old, after=new) for time, old, new in images]

@@ -1,4 +1,4 @@
-"""The demo: generated football, a small model trained on some matches, a report on the others."""
+"""The spotting demo: train a small model on generated football, and report on test matches."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ IMAGE_SIZE = (448, 256)
 
 
 def run_demo(out: Path, *, as_json: bool = False) -> None:
-    """Generate, train, predict unseen matches, evaluate, report; the report's path comes last."""
+    """Generate, train, predict the test matches, evaluate, report; prints the page last."""
     started = monotonic()
 
     def say(text: str) -> None:
@@ -43,16 +43,18 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
     run, predictions = out / "run", out / "predictions"
     say("training on some of them")
     trained = train_spotting(config, run, resume=(run / "config.yaml").is_file())
-    say("spotting passes and drives in matches that the model has never seen")
-    unseen = [row.video for row in read_manifest(manifest) if row.split == "test"]
-    predicted = predict_videos(trained.bundle, unseen, predictions, PredictOptions())
-    truth, made = pair_events(read_truth(manifest, split="test"), read_predictions(predictions))
+    say("spotting passes and drives in the test matches")
+    videos = [row.video for row in read_manifest(manifest) if row.split == "test"]
+    result = predict_videos(trained.bundle, videos, predictions, PredictOptions())
+    truth, predicted = pair_events(
+        read_truth(manifest, split="test"), read_predictions(predictions)
+    )
     scores = read_scores_of(predictions, truth)
-    measured = Evaluation(len(truth), measure(truth, made))
+    measured = Evaluation(len(truth), measure(truth, predicted))
     say("writing the report")
     report = report_of(
         truth,
-        made,
+        predicted,
         scores,
         out / "report.html",
         title="Football: passes and drives",
@@ -74,7 +76,7 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
         typer.echo(f"bundle: {trained.bundle}")
         say("done; the report is")
         typer.echo(report)
-    raise typer.Exit(exit_code(predicted.files))
+    raise typer.Exit(exit_code(result.files))
 
 
 def demo_config(settings: Sequence[str] = ()) -> SpottingConfig:
@@ -84,7 +86,7 @@ def demo_config(settings: Sequence[str] = ()) -> SpottingConfig:
 
 
 def _large_images() -> FrameReader:
-    """Film strips at a size that people can follow: the same matches, drawn again larger."""
+    """A reader of larger frames for film strips: the same matches, rendered again."""
 
     def images(name: str, times: Sequence[float]) -> list[tuple[float, NDArray[np.uint8]]]:
         return redraw(

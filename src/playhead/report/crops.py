@@ -1,4 +1,4 @@
-"""Crops: boxes cut out of an image with what is around them, and drawn."""
+"""Crops of boxes with their surroundings, and drawing of boxes."""
 
 from typing import NamedTuple
 

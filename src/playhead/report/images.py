@@ -24,9 +24,9 @@ def image_uri(image: RGB, *, quality: int = 80) -> str:
 
 def image_tag(image: RGB, alt: str, *, css_class: str = "", quality: int = 80) -> str:
     """An RGB image (H, W, 3) as an HTML element; alt: what it shows, in words."""
-    given = f' class="{css_class}"' if css_class else ""
+    attribute = f' class="{css_class}"' if css_class else ""
     source = image_uri(image, quality=quality)
-    return f'<img{given} loading="lazy" alt="{escape(alt)}" src="{source}">'
+    return f'<img{attribute} loading="lazy" alt="{escape(alt)}" src="{source}">'
 
 
 def resize(image: RGB, longest: int, *, enlarge: bool = False) -> RGB:

@@ -81,8 +81,8 @@ def asset(name: str, package: str = "playhead.report") -> str:
 
 def element(tag: str, content: str, css_class: str = "") -> str:
     """An HTML element around `content`, which is HTML."""
-    given = f' class="{css_class}"' if css_class else ""
-    return f"<{tag}{given}>{content}</{tag}>"
+    attribute = f' class="{css_class}"' if css_class else ""
+    return f"<{tag}{attribute}>{content}</{tag}>"
 
 
 def escape(text: object) -> str:
