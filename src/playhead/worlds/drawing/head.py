@@ -125,21 +125,21 @@ class HeadModel:
     def _render(self, yaw: float) -> Sprite:
         """Splat the points that face the camera, nearest first, and close the gaps."""
         points = self._points
-        place, normal = _turned(points.place, yaw), _turned(points.normal, yaw)
+        position, normal = _turned(points.position, yaw), _turned(points.normal, yaw)
         seen = normal[2] > 0.02
-        place, normal = place[:, seen], normal[:, seen]
+        position, normal = position[:, seen], normal[:, seen]
         lit = np.clip(normal.T @ self.light * 0.8 + 0.2, 0, 1)
         lit = 0.5 + 0.42 * lit + 0.1 * np.clip(normal[1], 0, 1)
         colour = points.colour[:, seen] * lit
         scale = self.pixels
         wide, high = round(scale * (1.3 + 2 * _MARGIN)), round(scale * (1.75 + 2 * _MARGIN))
         middle = (wide / 2, scale * (0.62 + _MARGIN))
-        column = (place[0] * scale + middle[0]).astype(np.int64)
-        row = (middle[1] - place[1] * scale).astype(np.int64)
+        column = (position[0] * scale + middle[0]).astype(np.int64)
+        row = (middle[1] - position[1] * scale).astype(np.int64)
         cells = np.clip(row, 0, high - 1) * wide + np.clip(column, 0, wide - 1)
         nearest = np.full(wide * high, -9.0, np.float32)
-        np.maximum.at(nearest, cells, place[2])
-        front = place[2] > nearest[cells] - 0.05
+        np.maximum.at(nearest, cells, position[2])
+        front = position[2] > nearest[cells] - 0.05
         cells = cells[front]
         sums: list[Floats] = [
             np.bincount(cells, values[front], wide * high).reshape(high, wide).astype(np.float32)
@@ -151,7 +151,7 @@ class HeadModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Points:
-    place: Floats  # (3, N) heads
+    position: Floats  # (3, N) heads
     normal: Floats  # (3, N)
     colour: Floats  # (3, N) albedo, 0..255
     face: Floats  # (N,) 1 where face
@@ -228,12 +228,12 @@ def _model(look: HeadLook, pixels: int) -> _Points:
     if look.hair == "cap":
         brim = np.exp(-((degrees / 45) ** 2) - ((y - 0.25) / 0.035) ** 2)
         x, z = x * (1 + 0.1 * brim), z * (1 + 0.4 * brim)
-    place = np.stack([x, y, z]).astype(np.float32)
+    position = np.stack([x, y, z]).astype(np.float32)
     face = (y > -0.52) & (y < 0.27) & (degrees < 78) & (hair < 0.5)
     flat = (3, rows * columns)
     return _Points(
-        place.reshape(flat),
-        _normals(place).reshape(flat),
+        position.reshape(flat),
+        _normals(position).reshape(flat),
         colour.reshape(flat),
         face.reshape(-1).astype(np.float32),
     )
@@ -350,9 +350,9 @@ def _mix(colour: Floats, paint: tuple[int, ...], share: NDArray[np.generic]) -> 
     return mixed
 
 
-def _normals(place: Floats) -> Floats:
+def _normals(position: Floats) -> Floats:
     """Outward unit normals (3, rows, columns) of the grid of points."""
-    up, around = np.gradient(place, axis=(1, 2))
+    up, around = np.gradient(position, axis=(1, 2))
     normal = np.cross(around, up, axis=0)
     length = np.sqrt((normal**2).sum(axis=0)) + 1e-12
     unit: Floats = (normal / length).astype(np.float32)

@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 
 def at_times(values: Floats, start: float, times: Any) -> Floats:
     """Linear interpolation of `values` (M, ...), sampled every STEP from `start` on, at `times`."""
-    place = np.clip((np.asarray(times) - start) / STEP, 0, len(values) - 1.000001)
-    index = place.astype(np.int64)
-    part = (place - index).reshape(place.shape + (1,) * (values.ndim - 1))
+    steps = np.clip((np.asarray(times) - start) / STEP, 0, len(values) - 1.000001)
+    index = steps.astype(np.int64)
+    part = (steps - index).reshape(steps.shape + (1,) * (values.ndim - 1))
     between: Floats = values[index] * (1 - part) + values[index + 1] * part
     return between

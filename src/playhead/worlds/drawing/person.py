@@ -98,18 +98,18 @@ class PersonModel:
         part = size / sprite.scale
         left = crown[0] - sprite.anchor[0] * part
         top = crown[1] + 0.5 * size - sprite.anchor[1] * part
-        place = (math.ceil(left), math.ceil(top))
-        wide = math.floor(left + sprite.rgb.width * part) - place[0]
-        high = math.floor(top + sprite.rgb.height * part) - place[1]
+        corner = (math.ceil(left), math.ceil(top))
+        wide = math.floor(left + sprite.rgb.width * part) - corner[0]
+        high = math.floor(top + sprite.rgb.height * part) - corner[1]
         if wide < 2 or high < 2:
             return
-        first = ((place[0] - left) / part, (place[1] - top) / part)
+        first = ((corner[0] - left) / part, (corner[1] - top) / part)
         box = (*first, first[0] + wide / part, first[1] + high / part)
         rgb, alpha, face = (
             image.resize((wide, high), Image.Resampling.BILINEAR, box=box)
             for image in (sprite.rgb, sprite.alpha, sprite.face)
         )
-        at = (place[0] - layer.left, place[1] - layer.top)
+        at = (corner[0] - layer.left, corner[1] - layer.top)
         # Where the body covers nothing, its image holds no colour that edges may mix with.
         bare = layer.alpha.crop((*at, at[0] + wide, at[1] + high)).point(
             lambda value: 255 * (not value)
@@ -118,8 +118,8 @@ class PersonModel:
         layer.alpha.paste(255, at, alpha)
         solid = np.asarray(alpha) >= OWNED
         shown = solid & (np.asarray(face) >= 128)
-        layer.parts[_HEAD] = Mask(solid, *place, float(solid.sum()))
-        layer.parts[_FACE] = Mask(shown, *place, self.head.face_area(size))
+        layer.parts[_HEAD] = Mask(solid, *corner, float(solid.sum()))
+        layer.parts[_FACE] = Mask(shown, *corner, self.head.face_area(size))
 
     def _draw_body(
         self, canvas: Canvas, feet: tuple[float, float], scale: float, pose: Pose, yaw: float

@@ -195,8 +195,8 @@ def _paint_stands(
     far, near = (int(np.searchsorted(-y, -edge)) for edge in (WIDTH + 4.0, -5.0))
     left, right = (int(np.searchsorted(x, edge)) for edge in (-6.0, LENGTH + 6.0))
     texels[near:, :, :3] = (52, 50, 54)
-    for place in (texels[:far], texels[far:, :left], texels[far:, right:]):
-        _paint_crowd(place, look, scale, rng)
+    for region in (texels[:far], texels[far:, :left], texels[far:, right:]):
+        _paint_crowd(region, look, scale, rng)
     thick = max(1, round(0.9 * scale))
     texels[far:near, left : left + thick, :3] = look.boards[0]
     texels[far:near, right - thick : right, :3] = look.boards[1]

@@ -253,9 +253,9 @@ class _Planner:
         self.player = player
         self._touch("trap", self.time, player, 0.0)
 
-    def _stay(self, time: float, place: Point, *, leave: float | None = None) -> None:
-        """The owner of the ball is at `place` at `time`."""
-        self._send(self.player, time - 0.5 if leave is None else leave, time, place)
+    def _stay(self, time: float, position: Point, *, leave: float | None = None) -> None:
+        """The owner of the ball is at `position` at `time`."""
+        self._send(self.player, time - 0.5 if leave is None else leave, time, position)
 
     def _stand_behind(self, heading: float) -> None:
         self._stay(self.time, self.ball - self._unit(heading) * REACH, leave=self.time - 0.4)
@@ -268,12 +268,12 @@ class _Planner:
         far = way / max(float(np.hypot(*way)), 1e-6)
         self._send(player, self.time - notice, time, spot + far * reach)
 
-    def _send(self, player: int, leave: float, time: float, place: Point) -> None:
-        self.plan.knots[player].promise(leave, time, place - self._base(time)[player])
+    def _send(self, player: int, leave: float, time: float, position: Point) -> None:
+        self.plan.knots[player].promise(leave, time, position - self._base(time)[player])
 
     def _where(self, player: int, time: float) -> Point:
-        place: Point = self._base(time)[player] + self.plan.knots[player].at(time)
-        return place
+        position: Point = self._base(time)[player] + self.plan.knots[player].at(time)
+        return position
 
     def _base(self, time: float) -> NDArray[np.float64]:
         """Base positions (23, 2); those of the latest time asked for are cached."""
@@ -317,13 +317,13 @@ class _Planner:
         distance = float(np.clip(np.hypot(*way), near, far))
         heading = float(np.arctan2(way[1], way[0]))
         for turn in (0.0, 0.5, -0.5, 1.0, -1.0, 1.6, -1.6, 2.3, -2.3):
-            place = start + self._unit(heading + turn) * distance
-            if np.array_equal(place, self._inside(place)):
+            position = start + self._unit(heading + turn) * distance
+            if np.array_equal(position, self._inside(position)):
                 break
-        return self._inside(place)
+        return self._inside(position)
 
-    def _inside(self, place: Point) -> Point:
-        inside: Point = np.clip(place, 2.0, (LENGTH - 2.0, WIDTH - 2.0))
+    def _inside(self, position: Point) -> Point:
+        inside: Point = np.clip(position, 2.0, (LENGTH - 2.0, WIDTH - 2.0))
         return inside
 
     def _unit(self, heading: float) -> Point:

@@ -72,9 +72,9 @@ class Play:
         end = np.array([leg.end for leg in legs])[index]
         eased = (1 + drag) * part - drag * part**2
         eased = np.stack([eased, eased, part], axis=-1)
-        place: Floats = start + (end - start) * eased
-        place[:, 2] += 4 * lob * part * (1 - part)
-        return place
+        position: Floats = start + (end - start) * eased
+        position[:, 2] += 4 * lob * part * (1 - part)
+        return position
 
     def at(self, times: Floats) -> State:
         """`times` (T,), in any order → the whole state."""

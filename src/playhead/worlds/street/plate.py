@@ -45,10 +45,10 @@ def draw_plate(number: int, text: str) -> Image.Image:
         left = high * 0.5
     step = (_WIDE - left - high * 0.14) / (len(text) + 0.35)
     font = ImageFont.load_default(high * 0.8)
-    for place, character in enumerate(text):
+    for index, character in enumerate(text):
         # After the second character there is a dot or a gap.
-        middle = left + step * (place + 0.5 + (0.35 if place >= 2 else 0.0))
-        if place == 0 and style.sign:
+        middle = left + step * (index + 0.5 + (0.35 if index >= 2 else 0.0))
+        if index == 0 and style.sign:
             _sign(draw, (middle, step * 0.4), high, style.ink, lean=ord(text[1]) % 2)
         else:
             _character(
@@ -72,15 +72,15 @@ def _character(
     ImageDraw.Draw(mask).text((-left, -top), character, fill=255, font=font, stroke_width=3)
     narrow = 0.45 if character in "1I" else 1.0
     mask = mask.resize((max(round(wide * narrow), 2), high))
-    place = (round(middle[0] - mask.width / 2), round(middle[1] - high / 2))
-    plate.paste(ink, place, mask)
+    corner = (round(middle[0] - mask.width / 2), round(middle[1] - high / 2))
+    plate.paste(ink, corner, mask)
 
 
 def _sign(
-    draw: ImageDraw.ImageDraw, place: tuple[float, float], high: int, ink: Colour, *, lean: int
+    draw: ImageDraw.ImageDraw, span: tuple[float, float], high: int, ink: Colour, *, lean: int
 ) -> None:
-    """A sign of a few strokes that no alphabet has; place: its middle and half its width."""
-    middle, half = place
+    """A sign of a few strokes that no alphabet has; span: its middle and half its width."""
+    middle, half = span
     top, low = high * 0.18, high * 0.82
     width = max(high // 14, 2)
     rows = [top + (low - top) * part for part in (0.0, 0.36, 0.66, 1.0)]
