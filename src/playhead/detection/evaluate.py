@@ -197,11 +197,11 @@ def measure_images(
     """
     classes: dict[str, ClassFigures] = {}
     for label, measured in measure_classes(truth, predictions).items():
-        given = thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
-        if given is None:
+        threshold = thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
+        if threshold is None:
             chosen = best_f1_threshold(measured.hits)
         else:
-            chosen = at_threshold(measured.hits, given)
+            chosen = at_threshold(measured.hits, threshold)
         best: ThresholdSource = "default" if chosen.threshold is None else "evaluated images"
         classes[label] = ClassFigures(
             boxes=measured.boxes,
@@ -212,7 +212,7 @@ def measure_images(
             medium=measured.medium,
             large=measured.large,
             chosen=chosen,
-            source=best if given is None else source,
+            source=best if threshold is None else source,
             by_overlap=tuple(measured.ap[0].tolist()),
             hits=measured.hits,
         )

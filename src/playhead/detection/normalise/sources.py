@@ -108,13 +108,13 @@ class MergedImage:
     given_split: str | None = None
     group: str = ""
 
-    def take_splits(self, split: str | None, given: str | None, source: LabelSource) -> None:
+    def take_splits(self, split: str | None, given_split: str | None, source: LabelSource) -> None:
         """Set the splits of the image from a source, unless an earlier source did."""
-        known, new = (self.given_split, given) if given else (self.split, split)
+        known, new = (self.given_split, given_split) if given_split else (self.split, split)
         if known and new and known != new:
             source.report.add(Repair.OTHER_SPLIT, str(self.path), f"{known}, then {new}")
         self.split = self.split or split
-        self.given_split = self.given_split or given
+        self.given_split = self.given_split or given_split
 
 
 def read_sources(settings: NormaliseConfig, out: Path) -> list[LabelSource]:
