@@ -19,8 +19,8 @@ PLATE = ClassAudit(
 )
 HEAD = ClassAudit(audited="none", hidden_by="centerface, people", reason="no network finds heads")
 AGAIN = (
-    "checked by the network that hid them (plates), in tiles and at a lower threshold; objects that "
-    "it cannot detect are missed again"
+    "checked by the network that hid them (plates), in tiles and at a lower threshold; objects "
+    "that it cannot detect are missed again"
 )
 
 
