@@ -88,7 +88,7 @@ def test_what_is_wrong_with_a_manifest_is_named_with_its_line(folder):
     refused(folder, "videos/a.mp4,,,,,soon", match="line 2.*offset.*'soon'")
     refused(folder, "videos/a.mp4,,,,,nan", match="line 2.*finite.*'nan'")
     refused(folder, "videos/a.mp4,,,,", match="line 2.*5 cells.*6")
-    refused(folder, "videos,,,,,", match="line 2.*not there")
+    refused(folder, "videos,,,,,", match="line 2.*there is no such file")
 
 
 @pytest.mark.parametrize("column", ["video", "labels"])

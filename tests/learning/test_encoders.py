@@ -202,7 +202,7 @@ def test_a_model_without_weights_on_the_hub_is_an_error_not_a_random_start() -> 
 
 def test_weights_by_order_refuse_a_network_of_other_shapes() -> None:
     state = whole("mobilenetv2_050").state_dict()
-    with pytest.raises(WeightsError, match=r"toy do not fit encoder mobilenetv2_100: conv_stem"):
+    with pytest.raises(WeightsError, match=r"toy do not fit encoder mobilenetv2_100: has conv_stem"):
         encoders._by_order("mobilenetv2_100", state, "toy")
 
 

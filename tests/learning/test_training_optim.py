@@ -162,7 +162,7 @@ def test_tied_weights_are_averaged_once() -> None:
     [
         ({"epochs": 2, "warmup_epochs": 3}, "warmup_epochs .3. must not exceed epochs .2."),
         ({"rate": 1e-4, "final_rate": 1e-3}, "final_rate .0.001. must not exceed rate .0.0001."),
-        ({"epochs": 2, "keep_epochs": [1, 5]}, r"keep_epochs \[5\] lie past the last epoch .2."),
+        ({"epochs": 2, "keep_epochs": [1, 5]}, r"keep_epochs \[5\] are past the last epoch .2."),
         ({"batch_sise": 4}, "did you mean batch_size"),
         ({"precision": "fp64"}, "precision"),
         ({"ema": 1.0}, "ema"),

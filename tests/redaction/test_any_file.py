@@ -106,7 +106,7 @@ def test_a_gif_and_a_png_that_move_become_videos_with_their_times(
 def test_a_webp_that_moves_fails_with_the_remedy(tmp_path: Path) -> None:
     [file] = run(moving(tmp_path / "a.webp", "WEBP")).values()
     assert (file.status, file.outputs) == ("failed", ())
-    assert "moves (12 frames); save it as a video (MP4)" in str(file.reason)
+    assert "is animated (12 frames); save it as a video (MP4)" in str(file.reason)
 
 
 def test_every_image_and_video_of_a_folder_is_done_or_named_and_the_code_is_3(

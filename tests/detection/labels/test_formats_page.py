@@ -10,7 +10,7 @@ from playhead.detection.labels.write import write_images
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "formats.md"
 SECTION = PAGE.read_text(encoding="utf-8").split("## Labelled images")[1].split("\n## ")[0]
-EXAMPLES = re.findall(r"```(\w+)\n(.*?)```", SECTION, re.DOTALL)
+EXAMPLES = re.findall(r"```(json|csv)\n(.*?)```", SECTION, re.DOTALL)
 
 
 @pytest.mark.parametrize(("kind", "text"), EXAMPLES, ids=[kind for kind, _ in EXAMPLES])

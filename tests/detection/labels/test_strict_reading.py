@@ -375,7 +375,7 @@ def test_a_manifest_that_leaves_its_folder_or_is_of_videos_is_refused(tmp_path: 
     (tmp_path / "out.jpg").touch()
     (root / "events.csv").write_text("video,label,time\n")
     for line, said in (
-        ("../out.jpg,", "leads out of"),
+        ("../out.jpg,", "is outside of"),
         ("images/a.jpg,events.csv", "is not a label file of an image"),
         ("images/gone.jpg,labels/a.txt", "image 'images/gone.jpg' does not exist"),
         ("images/a.jpg,labels/gone.txt", "label file 'labels/gone.txt' is missing"),

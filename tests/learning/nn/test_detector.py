@@ -63,7 +63,7 @@ def test_the_stages_of_other_families_freeze_too_and_no_more_than_there_are() ->
         name.split(".")[0] for name, one in network.named_parameters() if not one.requires_grad
     }
     assert frozen == {"conv1", "bn1", "layer1", "layer2"}
-    with pytest.raises(ConfigError, match="has 4 blocks"):
+    with pytest.raises(ConfigError, match="the encoder has 4"):
         _freeze(network, 5)
 
 

@@ -109,7 +109,7 @@ def test_another_seed_or_number_is_another_scene() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (("kind=images",), "kind"),
+        (("kind=photos",), "kind"),
         (("rate=fast",), "needs frames a second"),
         (("width=321",), "multiple of 2"),
         (("smallest_face=50", "largest_face=20"), "above largest_face"),
