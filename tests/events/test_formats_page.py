@@ -40,7 +40,7 @@ def test_the_example_of_a_manifest_is_read(tmp_path):
 
 def test_every_format_has_its_row():
     of_events = PAGE.read_text(encoding="utf-8").split("## Scores")[0]
-    assert re.findall(r"^\| `(\w+)` \|", of_events, re.MULTILINE) == list(
+    assert re.findall(r"^\| \[`(\w+)`\]", of_events, re.MULTILINE) == list(
         dict.fromkeys(["native", "csv", "manifest", *FORMATS])
     )
 
