@@ -43,6 +43,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS[1:], ids=" ".join)
 def test_help_shows_an_example_that_can_be_pasted(command: tuple[str, ...]) -> None:
     assert f"Example: playhead {' '.join(command)}" in playhead(*command, "--help")

@@ -108,6 +108,7 @@ def test_a_reader_that_went_away_does_not_end_the_work(
     work(clock, 20, 1)
 
 
+@pytest.mark.slow
 def test_json_stays_the_only_thing_on_standard_output(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:

@@ -43,6 +43,7 @@ def bright(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
 
 
+@pytest.mark.slow
 def test_a_box_is_where_the_file_shows_the_cutout(clip: Path, tmp_path: Path) -> None:
     truth = moved(clip, tmp_path / "out.mp4")
     boxes_of = by_frame(truth)
@@ -55,6 +56,7 @@ def test_a_box_is_where_the_file_shows_the_cutout(clip: Path, tmp_path: Path) ->
     assert seen > 50
 
 
+@pytest.mark.slow
 def test_the_background_plays_forth_and_back(clip: Path, tmp_path: Path) -> None:
     truth = moved(clip, tmp_path / "out.mp4")
     with open_video(tmp_path / "out.mp4") as video:
@@ -66,6 +68,7 @@ def test_the_background_plays_forth_and_back(clip: Path, tmp_path: Path) -> None
     np.testing.assert_allclose(corner, [40 + 5 * step for step in wave], atol=3)
 
 
+@pytest.mark.slow
 def test_paths_are_smooth_and_sizes_are_as_asked(clip: Path, tmp_path: Path) -> None:
     truth = moved(clip, tmp_path / "out.mp4", together=4, heights=(0.2, 0.3))
     inside = entering = 0
@@ -84,6 +87,7 @@ def test_paths_are_smooth_and_sizes_are_as_asked(clip: Path, tmp_path: Path) -> 
     assert len(truth.tracks) > 3
 
 
+@pytest.mark.slow
 def test_cutouts_hardly_cover_each_other(clip: Path, tmp_path: Path) -> None:
     truth = moved(clip, tmp_path / "out.mp4", together=5)
     boxes_of = by_frame(truth)
@@ -115,6 +119,7 @@ def test_the_same_seed_is_the_same_file_and_another_is_not(clip: Path, tmp_path:
     assert not np.array_equal(columns[0], columns[2])
 
 
+@pytest.mark.slow
 def test_the_truth_is_a_track_file(clip: Path, tmp_path: Path) -> None:
     truth = moved(clip, tmp_path / "out.mp4")
     write_tracks(tmp_path / "out.tracks.npz", truth)

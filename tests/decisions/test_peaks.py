@@ -148,6 +148,7 @@ SERIES = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(SERIES, st.floats(0, 1), st.floats(0, 2), st.integers(0, 1000))
 def test_peaks_are_high_apart_seen_and_nothing_between_them_is_forgotten(

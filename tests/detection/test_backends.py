@@ -77,6 +77,7 @@ def in_torch(one: Bundle, precision: PrecisionChoice) -> CudaBackend:
     return CudaBackend(one, build_from_manifest, precision=precision, device="cpu")
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_torch_finds_what_the_network_says_in_images_of_any_size(
     bundle: Bundle, network: DetectorNetwork

@@ -35,6 +35,7 @@ def drawn(tmp_path: Path) -> Path:
     return manifest
 
 
+@pytest.mark.slow
 def test_images_synthesised_from_those_that_train_are_taken(drawn: Path, tmp_path: Path) -> None:
     synthesise(drawn, tmp_path / "more", count=3)
     assert split(drawn, tmp_path / "more") == 8 + 3

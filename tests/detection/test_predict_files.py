@@ -256,6 +256,7 @@ def test_tracks_of_a_video_hold_detections_and_what_is_interpolated_between_them
     assert file.settings["thresholds"] == {"car": 0.3, "plate": 0.3}
 
 
+@pytest.mark.slow
 def test_a_track_file_that_exists_is_refused_before_any_image_is_detected(
     tmp_path: Path, bundle: Path
 ) -> None:
@@ -272,6 +273,7 @@ def test_a_track_file_that_exists_is_refused_before_any_image_is_detected(
     assert {track.label for track in read_tracks(out / "v.tracks.npz").tracks} == {"car"}
 
 
+@pytest.mark.slow
 def test_an_ensemble_fuses_and_weights_are_checked(tmp_path: Path, bundle: Path) -> None:
     other = write_detector_bundle(tmp_path / "other", ("plate", "dog")).folder
     image(tmp_path / "photos" / "0.png", 4)
@@ -310,6 +312,7 @@ def street_video(path: Path) -> None:
             writer.write(pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "labels"),
     [

@@ -203,6 +203,7 @@ def test_an_image_is_named_with_as_many_folders_as_make_the_name_unique() -> Non
     assert image_names(ImageSet((), ())) == []
 
 
+@pytest.mark.slow
 def test_many_classes_share_the_crops_and_the_most_frequent_have_lines(
     tmp_path: Path,
 ) -> None:

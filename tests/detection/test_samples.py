@@ -109,6 +109,7 @@ def test_a_sample_is_the_same_whether_its_images_are_in_memory_or_not(tmp_path: 
         assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_all_of_a_batch_have_one_size_and_batches_differ(tmp_path: Path, workers: int) -> None:
     made = samples(a_set(tmp_path, 24), multi_scale=(0.5, 1.5))

@@ -76,6 +76,7 @@ def bundle(tmp_path: Path) -> Path:
     return write_detector_bundle(tmp_path / "bundle", CLASSES, post_processing=settings).folder
 
 
+@pytest.mark.slow
 def test_the_bundle_is_run_and_each_class_gets_the_threshold_of_its_best_f1(
     street: Path, bundle: Path
 ) -> None:
@@ -294,6 +295,7 @@ def test_what_predict_saves_is_measured_and_thresholded_like_the_bundle_itself(
         assert one["f1"] == ran["per_class"][label]["f1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [".", "labels", "submission.csv", "predictions.coco.json"])
 def test_saved_predictions_are_measured_at_the_thresholds_of_the_bundle_that_made_them(
     street: Path, bundle: Path, tmp_path: Path, asked: str
@@ -373,6 +375,7 @@ def test_measuring_choosing_and_the_page_work_without_torch(
     assert (tmp_path / "page.html").stat().st_size > 50_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["yolo", "coco", "csv"])
 def test_predictions_of_another_split_are_refused_and_missing_ones_are_counted(
     street: Path, tmp_path: Path, kind: str

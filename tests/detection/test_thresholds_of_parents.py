@@ -94,6 +94,7 @@ def test_a_parent_that_nobody_labelled_still_holds_its_children() -> None:
     assert choices["plate"].chosen.threshold == 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_the_figures_are_those_that_the_chosen_thresholds_have_in_use(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from label_strategies import boxed_events, framed_clips, instants, names, paths, videos
@@ -24,6 +25,7 @@ def by_millisecond(event):
     return event.label, round(event.start * 1000)
 
 
+@pytest.mark.slow
 @given(videos(boxed_events))
 def test_native_json_keeps_everything(events):
     assert again(events, "x.events.json") == (events,)
@@ -65,6 +67,7 @@ def test_frames_found_from_seconds_are_the_frames_that_the_seconds_came_from(cli
     assert [event.frame for event in found.events] == [event.frame for event in clip.events]
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from(["home; visible", "away; not shown", "home", "a word", None]))
 def test_soccernet_labels_keep_halves_labels_milliseconds_and_notes(data, note):
     game = data.draw(names.filter(lambda name: not set(name) & set("/\\") and name[0] != "."))

@@ -40,6 +40,7 @@ def statuses(result: BatchResult) -> dict[str, str]:
     return {file.path.stem: file.status for file in result.files}
 
 
+@pytest.mark.slow
 def test_workers_do_what_one_process_does_in_the_same_order(tmp_path: Path) -> None:
     names = ("e", "d", "broken", "c", "defect", "b", "a")
     serial, parallel = run(tmp_path, *names, executor=SERIAL), run(tmp_path, *names)
@@ -48,6 +49,7 @@ def test_workers_do_what_one_process_does_in_the_same_order(tmp_path: Path) -> N
     assert (tmp_path / "out" / "a.copy").read_text() == "a"
 
 
+@pytest.mark.slow
 def test_each_worker_opens_the_work_once_and_none_is_this_process(tmp_path: Path) -> None:
     run(tmp_path, *"abcdefgh")
     opened = (tmp_path / "log").read_text().split()
@@ -55,6 +57,7 @@ def test_each_worker_opens_the_work_once_and_none_is_this_process(tmp_path: Path
     assert str(os.getpid()) not in opened
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_fails_its_own_file_and_a_new_one_takes_its_place(
     tmp_path: Path,
 ) -> None:
@@ -73,18 +76,21 @@ def test_a_worker_that_is_killed_fails_its_own_file_and_a_new_one_takes_its_plac
     assert len((tmp_path / "log").read_text().split()) >= 3
 
 
+@pytest.mark.slow
 def test_a_worker_that_ends_by_itself_fails_its_own_file(tmp_path: Path) -> None:
     result = run(tmp_path, "gone", "a", "b")
     assert statuses(result) == {"gone": "failed", "a": "ok", "b": "ok"}
     assert "ended with exit code 7" in (result.files[0].reason or "")
 
 
+@pytest.mark.slow
 def test_a_lack_of_memory_fails_its_own_file(tmp_path: Path) -> None:
     result = run(tmp_path, "memory", "a", "b")
     assert statuses(result) == {"memory": "failed", "a": "ok", "b": "ok"}
     assert "not enough memory; use fewer --workers" in (result.files[0].reason or "")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_opened_is_one_error_of_the_batch(tmp_path: Path) -> None:
     with pytest.raises(PlayheadError, match="weights centerface are not here yet"):
         run(tmp_path, "a", "b", fail="weights")
@@ -104,6 +110,7 @@ class Steps:
         self.notes += [note] if note else []
 
 
+@pytest.mark.slow
 def test_the_progress_of_all_files_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,11 +126,13 @@ def test_the_progress_of_all_files_is_reported(
     assert set(steps.notes) == {"a.mp4", "killed.mp4", "b.mp4", "broken.mp4"}
 
 
+@pytest.mark.slow
 def test_the_memory_of_workers_counts(tmp_path: Path) -> None:
     serial, parallel = run(tmp_path, "a", "b", executor=SERIAL), run(tmp_path, "a", "b")
     assert parallel.peak_memory_bytes > serial.peak_memory_bytes + 2 * 20_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_no_worker_stays_and_nothing_half_written(
     tmp_path: Path, number: signal.Signals

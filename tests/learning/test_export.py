@@ -16,6 +16,8 @@ from playhead.learning.export import TOLERANCE, export_bundle
 from playhead.learning.parts import ExportPart, noise_images, split_parts
 from playhead.samples.windows import WindowSpec
 
+pytestmark = pytest.mark.slow
+
 PLAN = WindowPlan(window=WindowSpec(), rate="25", size=(24, 16))
 CLASSES = ("pass", "drive")
 
@@ -95,7 +97,6 @@ def test_the_graphs_hold_no_path_of_the_machine_they_were_made_on(exported: Bund
         assert b".py" not in data
 
 
-@pytest.mark.slow
 def test_the_same_model_gives_the_same_bytes(exported: Bundle, tmp_path: Path) -> None:
     again = export_to(tmp_path / "again", split())
     sums = [(folder / "SHA256SUMS").read_text() for folder in (exported.folder, again.folder)]
@@ -114,7 +115,6 @@ def test_the_graphs_give_the_scores_of_the_model(exported: Bundle) -> None:
     np.testing.assert_allclose(scores, expected.numpy(), atol=TOLERANCE)
 
 
-@pytest.mark.slow
 def test_export_leaves_the_model_in_training_and_its_weights_alone(tmp_path: Path) -> None:
     model = split().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -123,7 +123,6 @@ def test_export_leaves_the_model_in_training_and_its_weights_alone(tmp_path: Pat
     assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
 
 
-@pytest.mark.slow
 def test_graphs_that_differ_from_the_model_are_refused_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +136,6 @@ def test_graphs_that_differ_from_the_model_are_refused_and_nothing_is_left(
     assert names(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_a_model_that_gives_nan_is_refused(tmp_path: Path) -> None:
     model = split()
     nn.init.constant_(model.classify.bias, float("nan"))
@@ -145,14 +143,12 @@ def test_a_model_that_gives_nan_is_refused(tmp_path: Path) -> None:
         export_to(tmp_path / "bundle", model)
 
 
-@pytest.mark.slow
 def test_a_model_of_other_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="2 classes"):
         export_to(tmp_path / "bundle", Whole(classes=3))
     assert names(tmp_path) == []
 
 
-@pytest.mark.slow
 def test_a_second_export_replaces_the_first(exported: Bundle, tmp_path: Path) -> None:
     export_to(tmp_path / "bundle", Whole())
     export_to(tmp_path / "bundle", split())

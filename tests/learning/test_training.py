@@ -103,6 +103,7 @@ def test_it_learns_and_leaves_the_model_with_its_best_weights(tmp_path: Path) ->
         assert torch.equal(model.state_dict()[name], value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("direction", "scores", "best"),
     [
@@ -162,6 +163,7 @@ def test_without_an_average_the_plain_weights_are_kept(tmp_path: Path) -> None:
     assert all(torch.equal(value, best[name]) for name, value in saved.group("model").items())
 
 
+@pytest.mark.slow
 def test_only_due_epochs_and_the_last_are_validated(tmp_path: Path) -> None:
     validated: list[int] = []
 
@@ -180,6 +182,7 @@ def test_a_selected_metric_that_nothing_measures_is_refused(tmp_path: Path) -> N
         run(tmp_path, select="map")
 
 
+@pytest.mark.slow
 def test_the_log_tells_steps_and_epochs(tmp_path: Path) -> None:
     result = run(tmp_path, log_steps=4)
     rows = read_rows(tmp_path / "log.jsonl")
@@ -215,6 +218,7 @@ def test_the_same_run_twice_gives_the_same_bits_whatever_the_workers(tmp_path: P
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_run(tmp_path: Path) -> None:
     for seed in (7, 8):
         run(tmp_path / str(seed), seed=seed, epochs=2)

@@ -28,6 +28,7 @@ from playhead.learning.checkpoint import read_checkpoint
 from playhead.learning.training import fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [4, 5])
 def test_channels_last_resumes_to_the_bit_too(tmp_path: Path, sizes: int) -> None:
     convolution = nn.Conv2d if sizes == 4 else nn.Conv3d
@@ -123,6 +124,7 @@ def test_ctrl_c_while_validating_takes_effect_at_once(tmp_path: Path) -> None:
     assert (saved.position.epoch, saved.position.step) == (1, STEPS)
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_run_changes_no_file(tmp_path: Path) -> None:
     first = run(tmp_path)
     before = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in tmp_path.rglob("*")}
@@ -136,6 +138,7 @@ def test_resuming_a_finished_run_changes_no_file(tmp_path: Path) -> None:
     assert torch.equal(model[0].weight, load_file(first.best)["0.weight"])
 
 
+@pytest.mark.slow
 def test_best_weights_that_were_lost_come_back_on_resuming(tmp_path: Path) -> None:
     result = run(tmp_path)
     content = result.best.read_bytes()
@@ -152,6 +155,7 @@ def test_a_folder_that_holds_a_run_is_refused_and_left_as_it_is(tmp_path: Path) 
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.slow
 def test_resuming_with_another_configuration_is_refused_by_name(tmp_path: Path) -> None:
     run(tmp_path)
     with pytest.raises(ConfigError, match="training.rate was 0.01, is now 0.02"):
@@ -184,6 +188,7 @@ def test_resuming_with_another_model_is_refused(tmp_path: Path) -> None:
         fit(model, Drawn(), settings(epochs=2), tmp_path, loss=tiny_training.loss, resume=True)
 
 
+@pytest.mark.slow
 def test_resuming_where_nothing_was_begun_starts_from_the_beginning(tmp_path: Path) -> None:
     one, two = run(tmp_path / "a", resume=True, epochs=2), run(tmp_path / "b", epochs=2)
     left, right = load_file(one.best), load_file(two.best)

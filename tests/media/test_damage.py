@@ -54,6 +54,7 @@ def images(path: Path) -> dict[int, np.ndarray]:
         return dict(video.stream(pixels="luma"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTICED)
 @pytest.mark.parametrize("packet", [0, 47, 60, 139])
 def test_what_is_readable_beside_damage_is_right(
@@ -114,6 +115,7 @@ def test_inspection_finds_all_damage_and_calls_the_file_partial(
     assert "frames 62 to 71" in found.describe()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gop12.mp4", "bframes.mkv", "open.ts", "mpeg4.avi", "raw.h264"])
 def test_a_truncated_file_keeps_what_it_holds(name: str, made: Made, tmp_path: Path) -> None:
     source = made(name)
@@ -139,6 +141,7 @@ def test_a_truncated_file_keeps_what_it_holds(name: str, made: Made, tmp_path: P
         assert abs(inspect(path).damage[-1].stop - 150) <= (1 if name.endswith(".mkv") else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["open.ts", "closed.ts", "mpeg2.ts", "bframes.mkv", "vp9.webm"])
 def test_a_hole_in_the_file_shifts_no_time(name: str, made: Made, tmp_path: Path) -> None:
     """A stretch of zeros that swallows whole packets: what is left keeps its own time."""

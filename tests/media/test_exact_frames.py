@@ -19,6 +19,7 @@ def upright(image: np.ndarray, kind: Kind) -> np.ndarray:
     return np.rot90(image, kind.rotation // 90)
 
 
+@pytest.mark.slow
 @every_kind
 def test_there_are_as_many_frames_as_the_decoder_gives_out(kind: Kind, made: Made) -> None:
     with av.open(str(made(kind.name))) as given:
@@ -31,6 +32,7 @@ def test_there_are_as_many_frames_as_the_decoder_gives_out(kind: Kind, made: Mad
         assert video.damage == ()
 
 
+@pytest.mark.slow
 @every_kind
 def test_a_stream_gives_every_frame_once_and_in_order(kind: Kind, made: Made) -> None:
     with open_video(made(kind.name)) as video:
@@ -57,6 +59,7 @@ def test_every_frame_by_step_is_the_right_one(kind: Kind, made: Made, step: int)
             assert number_of(upright(luma, kind)) == kind.first + k
 
 
+@pytest.mark.slow
 @every_kind
 def test_a_first_read_in_the_middle_is_the_right_one(kind: Kind, made: Made) -> None:
     for k in (1, 30, 77, 101, -1):
@@ -65,6 +68,7 @@ def test_a_first_read_in_the_middle_is_the_right_one(kind: Kind, made: Made) -> 
             assert number_of(upright(luma, kind)) == kind.first + k % video.frames
 
 
+@pytest.mark.slow
 @every_kind
 def test_windows_with_repeats_in_any_order_are_the_right_ones(kind: Kind, made: Made) -> None:
     rng = np.random.default_rng(5)

@@ -55,6 +55,7 @@ def numbers(path: Path) -> list[int]:
         return [number_of(luma) for _, luma in video.stream(pixels="luma")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
 @pytest.mark.parametrize("tail", H264_TAILS)
 def test_a_last_packet_without_an_image_is_no_frame_and_no_damage(
@@ -70,6 +71,7 @@ def test_a_last_packet_without_an_image_is_no_frame_and_no_damage(
         assert [number_of(luma) for luma in video.read([99, 0, 50], pixels="luma")] == [99, 0, 50]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tail", HEVC_TAILS)
 def test_an_hevc_video_that_ends_in_a_packet_without_an_image_is_whole(
     tail: str, tmp_path: Path
@@ -90,6 +92,7 @@ def test_a_packet_without_an_image_between_two_frames_moves_no_number(tmp_path: 
         assert [number_of(luma) for luma in video.read([41, 99], pixels="luma")] == [41, 99]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_a_last_packet_of_which_the_image_is_lost_is_damage(codec: str, tmp_path: Path) -> None:
     """Zeros, and a slice of noise, stand where an image was: more than a header can hold."""
@@ -117,6 +120,7 @@ def stream_copied(source: Path, target: Path, tick: Fraction) -> Path:
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bframes", [0, 2, 3])
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
 def test_an_avi_copied_from_another_file_is_whole(

@@ -54,6 +54,7 @@ def sound(path: Path, container: str, codec: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", VIDEOS)
 def test_a_video_is_one_under_any_name(container: str, tmp_path: Path) -> None:
     codec = VIDEOS[container]

@@ -153,6 +153,7 @@ def test_a_track_that_is_announced_and_never_comes_is_left_out_and_it_is_said(
     assert count_sound(source) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
 def test_sound_that_changes_its_format_on_the_way_is_read_and_encoded(
     suffix: str, tmp_path: Path

@@ -49,6 +49,7 @@ def rgb_of(matrix: str, *, full: bool) -> list[float]:
     return [255 * min(max(c, 0), 1) for c in (red, green, blue)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p", "yuv420p10le"])
 @pytest.mark.parametrize("range_", [0, 1, 2])
 @pytest.mark.parametrize(
@@ -213,6 +214,7 @@ def test_wrong_use_is_named(made: Made) -> None:
         assert video.read([]).shape == (0, 96, 160, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gop12.mp4", "ten_bit.mp4", "full_range.mp4"])
 @pytest.mark.parametrize("size", [None, (160, 97), (176, 33), (64, 40), (320, 200)])
 def test_the_direct_way_to_rgb_equals_the_copy_and_keeps_to_its_rows(

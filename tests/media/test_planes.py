@@ -84,6 +84,7 @@ def test_a_stored_box_has_the_size_of_the_displayed_one(
     assert sides == pytest.approx((x2 - x1, y2 - y1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("matrix", [1, 5, 6, 9])
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("pixel_format", ["yuv444p", "yuv420p10le"])

@@ -28,6 +28,7 @@ def images(path: Path) -> list[np.ndarray]:
         return [luma for _, luma in video.stream(pixels="luma")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_frames_times_and_untouched_luma_are_those_of_the_source(
     name: str, made: Made, tmp_path: Path
@@ -52,6 +53,7 @@ def test_frames_times_and_untouched_luma_are_those_of_the_source(
     assert all(np.array_equal(a, b) for a, b in zip(given, kept, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["variable.mp4", "ntsc.mp4", "late_start.mp4", "open.ts"])
 def test_times_keep_the_ticks_of_the_source(name: str, made: Made, tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
@@ -78,6 +80,7 @@ def test_what_is_changed_is_changed_in_that_frame_alone(made: Made, tmp_path: Pa
         assert np.array_equal(after, expected), k
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".m4v"])
 def test_every_frame_still_carries_its_number_at_the_usual_quality(

@@ -25,6 +25,7 @@ def untouched(k: int, given: Planes) -> None:
     """A change that changes nothing."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTICED)
 @pytest.mark.parametrize("packet", [0, 60, 139])
 @pytest.mark.parametrize("threads", [1, 3])
@@ -71,6 +72,7 @@ class PlantedError(Exception):
     """A fault that a test planted."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 1, 77, 149])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("old", [None, b"the old file"])

@@ -59,6 +59,7 @@ def coloured(path: Path, pixel_format: str, width: int, height: int, **context: 
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pixel_format",
     [
@@ -85,6 +86,7 @@ def test_every_sample_is_there_again(
         np.testing.assert_array_equal(new, repeated[: new.shape[0], : new.shape[1]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pixel_format", "size", "word"),
     [
@@ -200,6 +202,7 @@ def test_the_last_row_and_column_of_an_odd_image_are_there_and_can_be_hidden(
     assert np.all(plane(after, 1)[26] == 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "yuv420p10le", "yuv444p"])
 def test_colour_tags_and_range_are_kept(codec: str, pixel_format: str, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def payloads(path: Path, number: int = 0) -> list[str]:
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 def test_every_sound_track_is_copied_bit_for_bit(suffix: str, tmp_path: Path) -> None:
     source = with_sound(tmp_path / "a.mp4", ["aac", "ac3"])
@@ -177,6 +178,7 @@ def test_sound_that_the_container_cannot_hold_becomes_aac_and_it_is_said(
     np.testing.assert_allclose(onsets(tmp_path / "b.mp4"), expected, rtol=0, atol=0.003)
 
 
+@pytest.mark.slow
 def test_sound_of_an_unknown_kind_is_left_out_and_it_is_said(tmp_path: Path) -> None:
     """Phones write a second track that only their maker decodes."""
     source = with_sound(tmp_path / "a.mp4", ["aac", "aac"])
@@ -222,6 +224,7 @@ def test_sound_lies_beside_its_images_in_the_file(suffix: str, tmp_path: Path) -
         assert max(reached.values()) - min(reached.values()) < 1.1
 
 
+@pytest.mark.slow
 def test_sound_that_an_edit_list_hides_is_not_taken_over(tmp_path: Path) -> None:
     """What was cut off must not come back, not even hidden in the file."""
     whole = with_sound(tmp_path / "whole.mp4", ["aac"], seconds=6)
@@ -243,6 +246,7 @@ def test_sound_that_an_edit_list_hides_is_not_taken_over(tmp_path: Path) -> None
     np.testing.assert_allclose(onsets(tmp_path / "b.mp4"), onsets(cut), rtol=0, atol=0.002)
 
 
+@pytest.mark.slow
 def test_damaged_sound_does_not_end_the_rewriting(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "a.avi", ["wmav2"], video="mpeg4")
     data = bytearray(source.read_bytes())
@@ -312,6 +316,7 @@ def jpeg() -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("kind", [".mp4", ".mkv"])
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
@@ -337,6 +342,7 @@ def test_nothing_that_tells_of_people_is_in_the_bytes(
         assert not any(stream.language in {"fra", "deu"} for stream in result.streams)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_metadata_and_chapters_are_kept_where_asked(suffix: str, tmp_path: Path) -> None:
     source = secretive(tmp_path / f"a{suffix}")
@@ -354,6 +360,7 @@ def test_metadata_and_chapters_are_kept_where_asked(suffix: str, tmp_path: Path)
         assert secret + b"-7Q" not in data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_subtitles_are_kept_where_asked_and_possible(suffix: str, tmp_path: Path) -> None:
     source = secretive(tmp_path / f"a{suffix}")

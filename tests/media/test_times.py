@@ -19,6 +19,7 @@ from tests.media.encode import encode, number_of
 Made = Callable[[str], Path]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n, k in KINDS.items() if k.timestamps == "container"])
 def test_times_are_those_of_the_decoded_frames(name: str, made: Made) -> None:
     with av.open(str(made(name))) as given:

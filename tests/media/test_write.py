@@ -75,6 +75,7 @@ def test_the_key_frames_lie_where_they_were_asked_for(tmp_path: Path) -> None:
         assert np.max(np.diff(video._table.key_frames)) <= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.mp4", "h264"), ("a.mkv", "h264"), ("a.webm", "vp9")]
 )

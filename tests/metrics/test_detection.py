@@ -34,12 +34,14 @@ def test_every_average_precision_of_every_size_and_overlap_is_that_of_pycocotool
     np.testing.assert_allclose(own_ap(*case), coco_ap(*case), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_boxes_at_any_place_get_the_average_precision_of_pycocotools(seed: int) -> None:
     case = random_case(seed)
     np.testing.assert_allclose(own_ap(*case), coco_ap(*case), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boxes", [99, 100, 101, 250])
 def test_only_the_100_surest_boxes_of_a_class_in_an_image_count(boxes: int) -> None:
     case = large_case(boxes, boxes)

@@ -69,6 +69,7 @@ def _random_case(seed: int) -> tuple[list[VideoEvents], list[VideoEvents]]:
     return truth, [_video(*events(int(rng.integers(0, 40))), video=name) for name in guessed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100))
 def test_equals_its_definition_on_random_cases(seed: int) -> None:
     truth, predictions = _random_case(seed)
@@ -146,6 +147,7 @@ def test_what_does_not_fit_the_truth_is_refused() -> None:
         frame_map(truth, truth, tolerances=[-1])
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6))
 def test_only_the_order_of_the_scores_matters(seed: int) -> None:
@@ -160,6 +162,7 @@ def test_only_the_order_of_the_scores_matters(seed: int) -> None:
     assert np.array_equal(frame_map(truth, predictions).ap, frame_map(truth, warped).ap)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6))
 def test_a_perfect_prediction_scores_one(seed: int) -> None:

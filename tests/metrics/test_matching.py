@@ -65,6 +65,7 @@ def _made(spots: list[tuple[str, int, int]]) -> VideoEvents:
     return _video(*(_at(label, tenths / 10, score / 100) for label, tenths, score in spots))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(SPOTS, SPOTS, st.integers(0, 40))
 def test_every_event_and_prediction_is_told_once_and_hits_are_in_reach(

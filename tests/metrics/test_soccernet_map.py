@@ -205,6 +205,7 @@ def test_a_perfect_prediction_scores_one_on_classes_with_truth(
     assert result.average() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 50))
 def test_scores_moved_alike_between_the_thresholds_give_the_same_precision(
@@ -229,6 +230,7 @@ def test_scores_moved_alike_between_the_thresholds_give_the_same_precision(
     assert up == pytest.approx(still, abs=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6))
 def test_more_tolerance_never_finds_fewer_of_all_truths(seed: int) -> None:

@@ -77,6 +77,7 @@ def test_a_copy_of_an_image_ends_in_what_fits_its_content(
     assert (audited.code, "0 exposed faces in the image" in audited.out) == (0, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.jpg", "a", "a.heic"])
 def test_a_video_under_another_name_is_redacted_as_a_video(name: str, tmp_path: Path) -> None:
     source = write(tmp_path / "made.mp4").rename(tmp_path / name)

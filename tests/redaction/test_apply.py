@@ -75,6 +75,7 @@ def test_a_frame_that_is_displayed_into_a_span_is_hidden(tmp_path: Path) -> None
     assert bright_frames(tmp_path / "still_redacted.mp4") == [0, 1, 2, 4, 5]
 
 
+@pytest.mark.slow
 def test_what_was_decided_stays_is_said_and_can_be_undone(street: Path) -> None:
     redacted = street.parent / "street_redacted.mp4"
     playhead("redaction", "apply", street, "--keep", "0", "--only", "0-1")
@@ -104,6 +105,7 @@ def test_edits_are_applied_and_go_into_the_track_file(street: Path) -> None:
     assert not bright_frames(street.parent / "street_redacted.mp4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

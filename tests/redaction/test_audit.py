@@ -86,6 +86,7 @@ def test_a_copy_that_hides_nothing_is_exposed_in_every_frame(tmp_path: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_a_redacted_copy_passes_with_code_0_and_an_unredacted_one_ends_with_4(
     tmp_path: Path,
 ) -> None:
@@ -135,6 +136,7 @@ def test_outside_of_the_spans_everything_was_chosen_to_be_left(tmp_path: Path) -
     assert kept(10).shape == (0, 4)
 
 
+@pytest.mark.slow
 def test_under_a_weak_style_what_is_found_again_is_exposed(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4")
     playhead("redaction", "run", source, "--hide", "face", "--set", "style.colour=white")
@@ -159,6 +161,7 @@ def test_sound_that_should_be_gone_and_metadata_fail_a_check(tmp_path: Path) -> 
     assert not report.passed
 
 
+@pytest.mark.slow
 def test_the_audit_asks_the_tracks_beside_the_copy_who_hid(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4")
     options = (
@@ -184,6 +187,7 @@ def test_without_tracks_nobody_knows_who_hid(tmp_path: Path) -> None:
     assert (finished.code, "--tracks" in finished.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_an_exposure_comes_before_a_partial_file_and_one_broken_audit_ends_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, networks: Callable[..., None]
 ) -> None:
@@ -244,6 +248,7 @@ def test_a_detection_is_exposed_unless_the_middle_seven_tenths_of_its_sides_are_
     assert bool(audit(original, copy).exposures) is exposed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("covered", "chosen"), [(10, False), (27, False), (33, True), (60, True)])
 def test_a_kept_track_excuses_a_detection_only_where_it_covers_half_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, covered: int, chosen: bool

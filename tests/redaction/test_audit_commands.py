@@ -98,6 +98,7 @@ def test_plates_that_are_found_nowhere_pass_and_the_words_say_who_looked(tmp_pat
     assert (report["passed"], report["independent"]) == (True, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scores", "options", "code"),
     [

@@ -67,6 +67,7 @@ def config_of(*bundles: Path, **values: Any) -> RedactionConfig:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["car", "dog"])
 def test_what_a_bundle_finds_is_hidden_without_any_packaged_network(
     tmp_path: Path, label: str
@@ -81,6 +82,7 @@ def test_what_a_bundle_finds_is_hidden_without_any_packaged_network(
     assert tracks.classes == (label,)
 
 
+@pytest.mark.slow
 def test_a_track_file_names_the_bundle_by_its_checksum_and_no_place(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4")
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
@@ -130,6 +132,7 @@ def test_a_bundle_that_finds_nothing_of_what_is_hidden_is_refused(tmp_path: Path
         resolve(config_of(tmp_path, hide=["car"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "found"),
     [
@@ -298,6 +301,7 @@ def test_a_class_that_only_a_bundle_knows_is_audited_by_it_in_tiles(tmp_path: Pa
     playhead(*rendered, "--bundle", bundle.folder)
 
 
+@pytest.mark.slow
 def test_another_bundle_than_the_one_that_hid_is_refused_by_an_audit(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4")
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
@@ -359,6 +363,7 @@ def test_a_track_file_gives_back_the_redaction_that_it_records(tmp_path: Path) -
     assert stricter.threshold("dog") == 0.9
 
 
+@pytest.mark.slow
 def test_worker_processes_write_what_one_process_writes(tmp_path: Path) -> None:
     bundle = write_detector_bundle(tmp_path / "street", ("dog",))
     originals = tmp_path / "in"

@@ -58,6 +58,7 @@ class BarcodeDetector(FakeDetector):
         return Boxes(np.array([box], np.float32), np.array([0.9], np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_found_is_hidden_in_every_frame_of_every_kind_of_video(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

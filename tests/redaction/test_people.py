@@ -157,6 +157,7 @@ def test_a_box_around_the_frame_that_no_second_network_confirms_is_counted_apart
     assert f"{FRAMES} detections of people in {FRAMES} frames not counted" in report.describe()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "second",
     [
@@ -172,6 +173,7 @@ def test_a_box_around_the_frame_that_a_second_network_confirms_is_exposed(
     assert report.to_json()["unconfirmed"] == 0
 
 
+@pytest.mark.slow
 def test_a_box_drawn_around_a_mask_counts_only_where_a_second_network_confirms_it(
     audit: Callable[..., AuditReport],
 ) -> None:
@@ -183,6 +185,7 @@ def test_a_box_drawn_around_a_mask_counts_only_where_a_second_network_confirms_i
     assert len(audit(confirmed, masked, white).exposures) == FRAMES
 
 
+@pytest.mark.slow
 def test_a_person_who_is_in_no_mask_needs_no_second_network(
     audit: Callable[..., AuditReport],
 ) -> None:

@@ -166,6 +166,7 @@ def test_outputs_that_exist_are_refused_before_any_work_and_the_way_on_is_named(
     assert "--skip-existing to continue a stopped batch" in finished.err
 
 
+@pytest.mark.slow
 def test_tracks_that_wait_for_review_are_not_replaced_and_the_other_clips_go_on(
     tmp_path: Path,
 ) -> None:
@@ -198,6 +199,7 @@ def test_a_copy_without_its_tracks_is_not_replaced_unasked(tmp_path: Path) -> No
     assert [file.status for file in go_on(tmp_path, overwrite=True).files] == ["ok"]
 
 
+@pytest.mark.slow
 def test_outputs_that_do_not_belong_together_are_not_taken_for_done(tmp_path: Path) -> None:
     source = write(tmp_path / "a.mp4")
     playhead("redaction", "run", source, "--hide", "face")
@@ -233,6 +235,7 @@ def test_a_copy_cut_short_that_is_also_an_input_is_not_removed(tmp_path: Path) -
     assert copy.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--overwrite",)])
 def test_ground_truth_beside_a_video_is_never_replaced(
     tmp_path: Path, options: tuple[str, ...]

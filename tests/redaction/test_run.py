@@ -187,6 +187,7 @@ def growing(path: Path) -> Callable[[int], bool]:
     return look
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("only_tracks", [False, True])
 def test_a_file_that_grows_while_it_is_looked_at_fails_alone_and_leaves_nothing(
     only_tracks: bool, tmp_path: Path, networks: Callable[..., None]

@@ -82,6 +82,7 @@ def share(track: Track, frame: int, box: Box) -> float:
     return float(cover(box[None], track.boxes[track.frames == frame]).max(initial=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("follow", [tracked, tracked_back])
 @pytest.mark.parametrize("cut", [False, True])
 @pytest.mark.parametrize("every", [1, 3])
@@ -122,6 +123,7 @@ def test_without_seconds_for_edges_what_came_in_slowly_is_exposed(edge: int) -> 
 
 
 # In mid-image; too slow to have come in; going out, as if after a cut; along the edge.
+@pytest.mark.slow
 @pytest.mark.parametrize("follow", [tracked, tracked_back])
 @pytest.mark.parametrize(
     ("speed", "inside", "along"),
@@ -143,6 +145,7 @@ def test_what_does_not_come_from_an_edge_is_extended_no_longer(
     assert np.array_equal(one.boxes[start], without.boxes[start])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("follow", [tracked, tracked_back])
 @pytest.mark.parametrize(("inside", "extended"), [(0.6, True), (1.3, True), (1.8, False)])
 @pytest.mark.parametrize("edge", range(4))

@@ -106,6 +106,7 @@ def test_extension_reaches_over_the_neighbouring_samples_however_far_apart() -> 
         assert (one.frames[0], one.frames[-1]) == span
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [12, 40, 130])
 def test_an_object_that_accelerates_is_covered_between_sampled_frames(

@@ -171,6 +171,7 @@ def deep(lowest: int, highest: int, hot: int | None = None) -> NDArray[np.uint16
     return samples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(("lowest", "highest"), [(0, 1023), (32768, 33791), (100, 4095)])

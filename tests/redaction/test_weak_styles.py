@@ -72,6 +72,7 @@ def test_a_fine_mosaic_and_a_light_blur_leave_most_faces_to_be_found(faces: Face
     assert faces.found_again(HideConfig(style="blur", strength=0.05)) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["solid", "image", "fill", "mosaic", "blur"])
 def test_by_default_few_faces_are_found_again(style: str, faces: Faces) -> None:
     assert faces.found_again(HideConfig(style=style)) < 0.35

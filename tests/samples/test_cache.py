@@ -270,6 +270,7 @@ def test_a_training_window_is_a_function_of_seed_epoch_and_index(two_videos):
     assert not np.array_equal(luma, other.sample(2, 5)["frames"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cached", "decoded"])
 def test_workers_make_the_same_batches_from_files(good, broken, tmp_path, kind):
     source = {

@@ -25,6 +25,7 @@ def frame_times(rate, count, base=None):
     return seconds[:-1], seconds[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", TIME_BASES)
 @pytest.mark.parametrize("rate", RATES)
 def test_a_video_on_a_grid_of_its_own_rate_shows_frame_i_at_point_i(rate, base):

@@ -38,6 +38,7 @@ def mixed():
     return slow + [Fraction(63, 10) + Fraction(k, 60) for k in range(5 * 60)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
 @pytest.mark.parametrize("rate", RATES)
 def test_a_real_file_on_a_grid_of_its_own_rate_shows_frame_i_at_point_i(tmp_path, rate, container):
@@ -52,6 +53,7 @@ def test_a_real_file_on_a_grid_of_its_own_rate_shows_frame_i_at_point_i(tmp_path
         assert [grid.index(time) for time in video.times] == list(range(len(times)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
 @pytest.mark.parametrize("times", [*map(even, RATES), mixed()], ids=["25", "29", "50", "60", "vfr"])
 def test_a_window_shows_the_same_moments_whatever_the_frame_rate(tmp_path, times, container):

@@ -54,6 +54,7 @@ def test_any_number_of_workers_gives_the_same_batches(workers):
         assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_epoch_can_be_entered_at_any_step(workers):
     whole = load(Numbered(30))

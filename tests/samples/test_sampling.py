@@ -161,6 +161,7 @@ def test_a_draw_never_lands_on_a_weight_of_zero_at_the_end():
     assert FramesSampler.from_weights(weights).draw(Highest()) == (0, 6)
 
 
+@pytest.mark.slow
 def test_shifts_happen_to_a_quarter_of_windows_with_the_recipes_shares():
     rng, points = np.random.default_rng(0), np.arange(100, 130, 2)
     moved = [shift_points(points, 1000, ShiftConfig(), rng) - points for _ in range(8000)]

@@ -13,9 +13,12 @@ sys.meta_path.insert(0, Block())
 import playhead.samples.augmentation, playhead.samples.cache, playhead.samples.dataset
 import playhead.samples.folds, playhead.samples.grid, playhead.samples.sampling
 import playhead.samples.windows
+
+import pytest
 """
 
 
+@pytest.mark.slow
 def test_all_of_samples_but_transforms_and_loader_works_without_torch():
     result = subprocess.run(
         [sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=False

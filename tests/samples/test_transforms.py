@@ -219,6 +219,7 @@ def test_noise_has_its_deviation_and_differs_from_frame_to_frame():
     assert float((noisy[0] - noisy[1]).std()) == pytest.approx(0.05 * 2**0.5, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_changes_happen_as_often_as_their_probability(name):
     luma, config = window(2, height=8, width=8), only(**{name: 0.3})

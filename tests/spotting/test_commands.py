@@ -13,6 +13,8 @@ from playhead.media import open_video
 from tests.command import playhead, playhead_json, run
 from tests.spotting.conftest import Tiny
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_holds_what_the_design_promises(tiny: Tiny) -> None:
     names = {path.name for path in tiny.run.iterdir()}
@@ -235,7 +237,6 @@ def test_resuming_with_other_settings_names_them(tiny: Tiny) -> None:
     assert "rate" in finished.err
 
 
-@pytest.mark.slow
 def test_a_kept_epoch_exports_to_a_bundle_that_predicts(tiny: Tiny, tmp_path: Path) -> None:
     playhead("bundle", "export", tiny.run, "--epoch", 1, "--out", tmp_path / "b")
     playhead("bundle", "verify", tmp_path / "b")

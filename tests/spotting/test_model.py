@@ -45,6 +45,7 @@ def parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frames", "count"), [(15, 6_770_547), (33, 6_773_619)])
 def test_full_size_has_the_parameters_of_the_recipe(frames: int, count: int) -> None:
     assert parameters(build(full_size("none"), frames=frames)) == count
@@ -61,6 +62,7 @@ def test_the_small_model_has_about_the_parameters_of_the_feasibility_study() -> 
     assert parameters(build(SMALL)) == pytest.approx(210_000, rel=0.05)
 
 
+@pytest.mark.slow
 @ARM
 def test_a_window_gives_one_logit_a_class(config: ModelConfig) -> None:
     logits = build(config, classes=5).eval()(luma(3))
@@ -68,6 +70,7 @@ def test_a_window_gives_one_logit_a_class(config: ModelConfig) -> None:
     assert logits.isfinite().all()
 
 
+@pytest.mark.slow
 @ARM
 def test_forward_is_encode_then_fuse_whatever_the_batch(config: ModelConfig) -> None:
     model, windows = build(config).eval(), luma(2)
@@ -79,6 +82,7 @@ def test_forward_is_encode_then_fuse_whatever_the_batch(config: ModelConfig) -> 
             torch.testing.assert_close(model.fuse(maps[None])[0], logits, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @ARM
 def test_every_parameter_is_trained(config: ModelConfig) -> None:
     model = build(config.model_copy(update={"drop_path": 0.0})).train()
@@ -87,6 +91,7 @@ def test_every_parameter_is_trained(config: ModelConfig) -> None:
     assert idle == []
 
 
+@pytest.mark.slow
 @ARM
 def test_equal_seeds_give_equal_models(config: ModelConfig) -> None:
     first, second = build(config).state_dict(), build(config).state_dict()
@@ -133,6 +138,7 @@ def test_3d_blocks_let_neighbouring_stacks_meet() -> None:
     assert not torch.allclose(effects[0], effects[1], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arm", ["small", "timm", "early fusion"])
 def test_a_frozen_encoder_keeps_weights_statistics_and_output(arm: str) -> None:
     model = build(ARMS[arm].model_copy(update={"freeze_encoder": True}))
@@ -194,6 +200,7 @@ def test_a_model_of_differences_hears_brightness_once_and_a_still_image_not_at_a
     assert not middle_and_differences(still)[:, 1:].any()
 
 
+@pytest.mark.slow
 def test_normalisation_is_that_of_the_encoders_weights() -> None:
     """The same weights then see (luma - mean) / std, as they were trained to."""
     config = ModelConfig(
@@ -266,6 +273,7 @@ def manifest(training: dict[str, object]) -> BundleManifest:
     )
 
 
+@pytest.mark.slow
 def test_a_bundle_names_its_network_and_needs_no_pretrained_start() -> None:
     config = ModelConfig(encoder="mobilenetv2_100", weights="mobilenet-v2", stack_input="luma")
     model, _ = build_from_manifest(manifest({"model": config.model_dump(mode="json")}))

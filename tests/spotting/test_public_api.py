@@ -30,6 +30,7 @@ def test_types_are_shipped() -> None:
     assert (Path(playhead.__file__).parent / "py.typed").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_examples_run(
     name: str, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -36,6 +36,7 @@ RECIPE = {
 STAGE = pytest.mark.parametrize(("name", "stage"), RECIPE.items(), ids=RECIPE)
 
 
+@pytest.mark.slow
 @STAGE
 def test_the_optimiser_of_a_stage_is_that_of_the_recipe(name: str, stage: Stage) -> None:
     config = load_spotting_config(find_config(name))

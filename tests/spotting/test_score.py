@@ -22,6 +22,8 @@ from tests.tiny_windows import (
     write_tiny_bundle,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model() -> TinyFusion:
@@ -123,7 +125,6 @@ def _peak(action: Callable[[], object]) -> int:
     return peak
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length_of_the_video(bundle: Bundle) -> None:
     def score(frames: int) -> int:
         video = GeneratedVideo.at(25, frames)

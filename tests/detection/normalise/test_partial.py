@@ -63,6 +63,7 @@ def test_a_source_that_shares_a_class_but_no_image_does_not_speak_for_another(
     assert "plate is labelled in only 20 of 40 images" in plate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.0, 0.9, 0.6, 0.4])
 def test_a_folder_a_class_that_misses_files_where_a_class_is_absent_is_no_alarm(
     share: float, tmp_path: Path

@@ -105,6 +105,7 @@ def _striped(height: int, width: int) -> Bytes:
     return np.where(bright[..., None], (210, 180, 40), (40, 60, 90)).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_a_texture_is_made_of_pixels_that_were_there() -> None:
     image, hidden = _striped(120, 200), np.zeros((120, 200), bool)
     hidden[30:100, 20:180] = True

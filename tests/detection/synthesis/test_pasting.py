@@ -242,6 +242,7 @@ def test_the_same_generator_gives_the_same_and_every_box_lies_in_the_image(
     assert (boxes[:, :2] < boxes[:, 2:]).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 10_000))
 def test_a_plate_never_reaches_out_of_what_is_left_of_the_car_it_moved_along_with(
@@ -305,6 +306,7 @@ def test_a_bank_keeps_to_its_memory_and_keeps_rare_classes() -> None:
         np.testing.assert_array_equal(one.pixels, other.pixels)
 
 
+@pytest.mark.slow
 def test_what_a_full_bank_keeps_is_drawn_by_lot_from_all() -> None:
     """Of 40 cut-outs of which 10 fit, each half of the stream gives about half of those kept."""
     config, early = CutPasteConfig(memory_mb=0.06, margin=0), 0

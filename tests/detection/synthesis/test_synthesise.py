@@ -235,6 +235,7 @@ def test_large_backgrounds_are_shrunk(source: Path, tmp_path: Path) -> None:
     assert {one.size for one in read_image_set(tmp_path / "out").images} == {(80, 60)}
 
 
+@pytest.mark.slow
 def test_only_train_is_cut_up_and_what_is_made_is_of_train(tmp_path: Path) -> None:
     source = _write_set(
         tmp_path / "set",
@@ -391,6 +392,7 @@ def test_no_images_are_refused(source: Path, tmp_path: Path) -> None:
         synthesise(source, tmp_path / "out", count=0)
 
 
+@pytest.mark.slow
 def test_the_command_makes_a_set_and_goes_on_with_it(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     wishes = ("--out", str(out), "--seed", "3", "--blending", "feather,poisson")

@@ -84,6 +84,7 @@ def test_a_smaller_image_is_enlarged_only_when_that_is_asked(tmp_path: Path) -> 
     np.testing.assert_allclose(sides, 6, atol=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", [False, True])
 def test_whether_smaller_images_are_enlarged_is_as_the_plan_says_unless_told(
     tmp_path: Path, trained: bool

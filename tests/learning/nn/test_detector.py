@@ -20,6 +20,7 @@ def tiny(classes: int = 2) -> DetectorNetwork:
     return build_detector(TINY, classes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(32, 64), (64, 32), (96, 96)])
 def test_every_cell_answers_in_the_order_of_cells_of(size: tuple[int, int]) -> None:
     model = tiny().eval()

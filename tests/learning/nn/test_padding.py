@@ -25,6 +25,7 @@ def test_a_convolution_gives_what_it_gave_where_its_stride_divides_the_sides(
     assert torch.equal(network(maps), expected)
 
 
+@pytest.mark.slow
 def test_a_pyramid_of_a_network_that_pads_by_size_has_its_maps_and_names_and_no_such_padding() -> (
     None
 ):

@@ -14,6 +14,8 @@ from playhead.worlds import generate, processes
 from playhead.worlds.football import CLASSES, FootballConfig, draw_match, generate_football
 from playhead.worlds.football.sound import RATE, crowd_sound
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -64,7 +66,6 @@ def test_a_manifest_groups_by_match_and_splits_as_asked(world: Path) -> None:
     assert [row.split for row in rows] == ["train", "train", "valid", "test"]
 
 
-@pytest.mark.slow
 def test_one_process_or_two_write_the_same_world(world: Path, tmp_path: Path) -> None:
     """And a match does not depend on how many others there are."""
     config = FootballConfig(seconds=12, train=0.5, valid=0.25)
@@ -87,7 +88,6 @@ def test_another_seed_is_another_match() -> None:
     assert draw_match(1, 0, config).events != draw_match(1, 1, config).events
 
 
-@pytest.mark.slow
 def test_at_a_variable_rate_events_lie_at_the_exact_frame(tmp_path: Path) -> None:
     config = FootballConfig(seconds=12, variable_rate=True, sound=False)
     generate_football(tmp_path, count=1, seed=8, config=config, processes=1)

@@ -74,6 +74,7 @@ def test_frames_are_the_same_in_another_process() -> None:
         assert digest(6, 1) == other.result()
 
 
+@pytest.mark.slow
 def test_frames_have_the_asked_size_and_number() -> None:
     config = FootballConfig(seconds=5, rate="30000/1001", width=130, height=74)
     frames = list(render(draw_match(2, 0, config)))
@@ -82,6 +83,7 @@ def test_frames_have_the_asked_size_and_number() -> None:
     assert next(render(draw_match(2, 0, config), (64, 48))).shape == (48, 64, 3)
 
 
+@pytest.mark.slow
 def test_a_few_frames_are_drawn_as_they_are_among_all() -> None:
     match = draw_match(6, 1, SHORT)
     every = list(render(match))

@@ -33,11 +33,13 @@ def test_a_match_has_about_25_events_a_minute(matches: list[Match]) -> None:
     assert all(18 <= rate <= 32 for rate in per_minute)
 
 
+@pytest.mark.slow
 def test_both_classes_are_common(matches: list[Match]) -> None:
     labels = [event.label for match in matches for event in match.events]
     assert all(labels.count(name) > 0.25 * len(labels) for name in CLASSES)
 
 
+@pytest.mark.slow
 def test_every_event_has_the_time_of_its_frame(matches: list[Match]) -> None:
     for match in matches:
         for event in match.events:

@@ -15,6 +15,8 @@ from playhead.media import open_video
 from playhead.worlds import generate, processes, redraw
 from playhead.worlds.street import LABELS, StreetConfig, draw_scene, generate_street, render
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ("seconds=1", "width=320", "height=192", "rate=10", "people=4", "cars=2")
 CONFIG = StreetConfig(seconds=1, width=320, height=192, rate="10", people=4, cars=2)
 
@@ -29,7 +31,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return generate("street", out, count=2, seed=3, settings=settings)
 
 
-@pytest.mark.slow
 def test_tracks_hold_the_boxes_of_every_frame_of_their_video(world: Path) -> None:
     for number, row in enumerate(read_manifest(world)):
         assert row.labels is not None
@@ -71,7 +72,6 @@ def decoded(path: Path) -> bytes:
         return b"".join(frame.to_ndarray().tobytes() for frame in container.decode(video=0))
 
 
-@pytest.mark.slow
 def test_images_come_with_a_line_a_box_in_parts_of_the_image(tmp_path: Path) -> None:
     settings = ("kind=images", *SETTINGS[1:])
     manifest = generate("street", tmp_path, count=3, seed=5, settings=settings)
@@ -128,7 +128,6 @@ def test_a_street_is_not_drawn_again_at_another_size() -> None:
         redraw("street", "street-000", [0.0], seed=0, settings=(), size=(64, 36))
 
 
-@pytest.mark.slow
 @pytest.mark.weights
 def test_a_real_network_finds_the_drawn_faces(packaged_weights: Callable[[str], Path]) -> None:
     """At least nine in ten of those that look at the camera, whole and 20 pixels high or more."""
