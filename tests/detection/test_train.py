@@ -313,7 +313,9 @@ def test_a_box_that_moved_since_stops_a_resume(tmp_path: Path) -> None:
     labels = manifest.parent / "labels" / "drawn-007.txt"  # of the last image, which validates
     label, *numbers = labels.read_text().splitlines()[0].split()
     labels.write_text(f"{label} 0.5 {' '.join(numbers[1:])}\n")
-    with pytest.raises(ConfigError, match="with other data: the files or labels of valid are not"):
+    with pytest.raises(
+        ConfigError, match="with other data: the files or labels of valid have changed"
+    ):
         learn(config, tmp_path / "run", resume=True)
 
 

@@ -29,7 +29,7 @@ def test_no_preset_hides_a_face_in_a_street_without_people(
             out=tmp_path / preset,
             only_tracks=True,
         ).files
-        assert file.notes == ("found: 0 face",)
+        assert file.notes == ("detected: 0 face",)
 
 
 def test_fast_samples_fewer_frames_at_fewer_pixels_than_balanced_which_thorough_exceeds() -> None:

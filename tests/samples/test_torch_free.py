@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 BLOCKED = """
 import sys
 class Block:
@@ -13,8 +15,6 @@ sys.meta_path.insert(0, Block())
 import playhead.samples.augmentation, playhead.samples.cache, playhead.samples.dataset
 import playhead.samples.folds, playhead.samples.grid, playhead.samples.sampling
 import playhead.samples.windows
-
-import pytest
 """
 
 

@@ -165,7 +165,7 @@ def test_a_run_whose_video_changed_cannot_be_resumed(one_epoch: OneEpoch) -> Non
     empty_box = b"\0\0\0\x08free"  # the frames stay the same
     with changed(video, video.read_bytes() + empty_box):
         finished = run(*one_epoch.command, "--resume")
-    assert "the files or labels of train are not those" in finished.err
+    assert "the files or labels of train have changed" in finished.err
 
 
 def test_a_bundle_names_files_of_the_configuration_without_their_folders(tiny: Tiny) -> None:
