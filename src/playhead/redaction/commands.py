@@ -236,7 +236,9 @@ def audit(
     original: Annotated[Path, typer.Argument(help="The original video or image.")],
     redacted: Annotated[Path, typer.Argument(help="Its redacted copy.")],
     tracks: Tracks = None,
-    hide: Hide = None,
+    hide: Annotated[
+        str | None, typer.Option(help="Classes to check. Default: all that were hidden.")
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(min=0.01, max=1.0, help="Score of an exposure. Default: 0.65, people 0.4."),
