@@ -4,7 +4,7 @@
 does to the numbers is measured in torch, which emulates it on a processor that lacks it; the speed
 only where the processor has it. Needs what `playhead demo` and `playhead demo detection` left:
 
-    python benchmarks/precision.py [--spotting demo] [--detection demo-detection]
+    python benchmarks/precision.py [--spotting demo] [--detection demo-detection] [--matches 6]
 """
 
 import argparse
@@ -42,20 +42,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--spotting", type=Path, default=Path("demo"))
     parser.add_argument("--detection", type=Path, default=Path("demo-detection"))
+    parser.add_argument("--matches", type=int, default=6, help="test matches of spotting")
     given = parser.parse_args()
     torch.set_num_threads(2)
     print(describe())
-    spotting(given.spotting / "run" / "bundle")
+    spotting(given.spotting / "run" / "bundle", given.matches)
     detection(given.detection)
     speed(given.spotting / "run" / "bundle")
 
 
-def spotting(folder: Path) -> None:
+def spotting(folder: Path, matches: int) -> None:
     """mAP@1 of the demo's bundle on its test matches, in torch."""
     bundle = load_bundle(folder)
     manifest = demo_config().data.manifest
     truth = read_truth(manifest, split="test")
-    videos = [row.video for row in read_manifest(manifest) if row.split == "test"]
+    rows = [row for row in read_manifest(manifest) if row.split == "test"]
+    videos = [row.video for row in rows][:matches]
+    truth = truth[:matches]
     values = []
     for precision in PRECISIONS:
         backend = CudaBackend(bundle, build_from_manifest, precision=precision, device="cpu")
