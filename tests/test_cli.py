@@ -153,3 +153,14 @@ def test_an_unknown_demo_is_answered_with_the_known_one() -> None:
     finished = run("demo", "chess")
     assert finished.code == 2
     assert "spotting" in finished.err
+
+
+@pytest.mark.parametrize(("job", "config"), [("spotting", "football-demo"), ("detection", "small")])
+def test_training_without_a_data_set_names_the_setting_that_gives_one(
+    job: str, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    missing = ("--set", "data.manifest=nothing.csv", "--out", tmp_path / "run")
+    finished = run(job, "train", config, *missing)
+    assert (finished.code, "data.manifest: nothing.csv does not exist" in finished.err) == (2, True)
+    assert not (tmp_path / "run").exists()

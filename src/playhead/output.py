@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["print_error", "print_json", "print_table"]
+__all__ = ["counted", "print_error", "print_json", "print_table"]
 
 
 def print_json(document: object) -> None:
@@ -44,3 +44,8 @@ def _cell(value: object) -> str:
             return f"{value:.3f}"
         case _:
             return str(value)
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """A number with its noun: `1 box`, `1,200 boxes`; plural: the ending of the noun."""
+    return f"{number:,} {noun}{'' if number == 1 else plural}"

@@ -205,16 +205,12 @@ def train(
 ) -> None:
     """Train a custom detector on labelled images, export it, and report on the validation set."""
     from playhead.detection.config import find_config, load_detector_config
-    from playhead.errors import ConfigError, needs_extra
+    from playhead.errors import needs_extra
+    from playhead.events.manifest import require_manifest
 
     path = find_config(config)
     loaded = load_detector_config(path, settings or [])
-    manifest = loaded.data.manifest
-    if manifest is not None and not manifest.exists():
-        raise ConfigError(
-            f"data.manifest: {manifest} does not exist; give the labelled set to train on, for "
-            "example --set data.manifest=set/manifest.csv"
-        )
+    require_manifest(loaded.data.manifest)
     with needs_extra("training", "train"):
         from playhead.detection.train import train_detector
 

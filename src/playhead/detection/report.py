@@ -19,6 +19,7 @@ from playhead.metrics.curves import Curve
 from playhead.metrics.detection import OVERLAPS
 from playhead.metrics.mistakes import KINDS, find_mistakes
 from playhead.metrics.thresholds import at_threshold
+from playhead.output import counted
 from playhead.report.curves import TRAINING_SECTION, Line, training_curves
 from playhead.report.images import image_uri
 from playhead.report.markup import asset, escape, write_page
@@ -157,12 +158,8 @@ def _precision_line(label: str, curve: Curve) -> Line:
 
 def _summary(truth: ImageSet, result: ImageEvaluation) -> str:
     boxes = sum(figures.boxes for figures in result.classes.values())
-    classes = _count(len(truth.classes), "class", "es")
-    return f"{_count(len(truth), 'image')}, {_count(boxes, 'box', 'es')} of {classes}"
-
-
-def _count(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number:,} {noun}{'' if number == 1 else plural}"
+    classes = counted(len(truth.classes), "class", "es")
+    return f"{counted(len(truth), 'image')}, {counted(boxes, 'box', 'es')} of {classes}"
 
 
 def _missing_note(truth: ImageSet) -> str:

@@ -50,8 +50,7 @@ def train_detector(
     run = TrainingRun(folder, config, resume=resume, device=device)
     trained = fit_detector(run)
     valid, classes = trained.sides.valid, trained.sides.train.classes
-    if not run.has_bundle:  # the thresholds of an existing bundle may have been set by hand
-        run.export(trained.model, plan_of(config), classes, trained.fitted)
+    if run.export(trained.model, plan_of(config), classes, trained.fitted):
         choose = PredictOptions(device=device, threads=config.training.threads, hierarchy=False)
         scored = predict_set([run.bundle], valid, choose)
         fixed = config.decisions.thresholds

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from playhead.errors import LabelError, PlayheadError
+from playhead.errors import ConfigError, LabelError, PlayheadError
 from playhead.events.source import csv_rows
 from playhead.files import inside, write_text
 
-__all__ = ["COLUMNS", "ManifestRow", "read_manifest", "write_manifest"]
+__all__ = ["COLUMNS", "ManifestRow", "read_manifest", "require_manifest", "write_manifest"]
 
 REQUIRED = ("video", "labels")
 OPTIONAL = ("group", "view", "split", "offset")
@@ -48,6 +48,15 @@ class ManifestRow:
             object.__setattr__(self, "name", self.video.name)
         if not self.group:
             object.__setattr__(self, "group", self.name)
+
+
+def require_manifest(path: Path) -> None:
+    """Raise ConfigError if the data set of a configuration, its `data.manifest`, is not there."""
+    if not path.exists():
+        raise ConfigError(
+            f"data.manifest: {path} does not exist; give the labelled set to train on, for "
+            "example --set data.manifest=set/manifest.csv"
+        )
 
 
 def read_manifest(path: Path | str, *, root: Path | None = None) -> tuple[ManifestRow, ...]:

@@ -116,11 +116,11 @@ class TrainingRun(Generic[Config]):
         self.folder, self.resume = folder, resume
         self.begun = checkpoint_path(folder).exists()
         self.device = training_device(device)
-        precision: PrecisionChoice = torch_precision(config.training.precision, self.device)
-        if (
-            self.begun and config.training.precision == "auto"
-        ):  # as it began, perhaps on another machine
-            precision = _begun_precision(folder)
+        precision: PrecisionChoice
+        if self.begun and config.training.precision == "auto":
+            precision = _begun_precision(folder)  # perhaps of another machine
+        else:
+            precision = torch_precision(config.training.precision, self.device)
         training = config.training.model_copy(update={"precision": precision})
         self.config = config.model_copy(update={"training": training})
         torch.manual_seed(config.training.seed)
@@ -129,11 +129,6 @@ class TrainingRun(Generic[Config]):
     def bundle(self) -> Path:
         """The folder of the run's bundle."""
         return self.folder / "bundle"
-
-    @property
-    def has_bundle(self) -> bool:
-        """Whether the bundle has the best weights."""
-        return _has_bundle(self.folder)
 
     def say(self, text: str) -> None:
         """Print a line on standard error, unless the run is resumed."""
@@ -177,11 +172,16 @@ class TrainingRun(Generic[Config]):
 
     def export(
         self, model: nn.Module, plan: InputPlan, classes: tuple[str, ...], fitted: FitResult
-    ) -> None:
-        """Write the bundle of the run, unless it has the best weights already."""
-        if not self.has_bundle:  # else keep its thresholds, which the user may have changed
-            metrics = {**fitted.metrics, "epoch": fitted.best_epoch}
-            _export(Rebuilt(model, self.config, plan, classes), self.bundle, metrics)
+    ) -> bool:
+        """Write the bundle of the run; False if it has the best weights already.
+
+        Its thresholds then stay, since the user may have changed them.
+        """
+        if _has_bundle(self.folder):
+            return False
+        metrics = {**fitted.metrics, "epoch": fitted.best_epoch}
+        _export(Rebuilt(model, self.config, plan, classes), self.bundle, metrics)
+        return True
 
 
 class Rebuilt(NamedTuple):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from playhead.redaction.audit_report import AuditReport, ExposedObject, counted
+from playhead.output import counted
+from playhead.redaction.audit_report import AuditReport, ExposedObject
 from playhead.report.images import RGB, image_tag
 from playhead.report.markup import asset, clock, element, escape, write_page
 from playhead.report.tables import table

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.events.model import Box
+from playhead.output import counted
 
-__all__ = ["AuditReport", "Audited", "Check", "ClassAudit", "ExposedObject", "counted", "plural"]
+__all__ = ["AuditReport", "Audited", "Check", "ClassAudit", "ExposedObject", "plural"]
 
 Audited = Literal["independent", "same network", "none"]
 
@@ -212,8 +213,3 @@ class AuditReport:
 def plural(label: str) -> str:
     """A class in the plural: `faces`, `people`."""
     return PLURALS.get(label, f"{label}s")
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 frame`, `1,200 frames`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -38,11 +38,13 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model on labelled videos, export it, and report on the validation videos."""
+    from playhead.events.manifest import require_manifest
     from playhead.execution.outcomes import exit_code
     from playhead.spotting.config import find_config, load_spotting_config
 
     path = find_config(config)
     loaded = load_spotting_config(path, settings or [])
+    require_manifest(loaded.data.manifest)
     with needs_extra("training", "train"):
         from playhead.spotting.train import train_spotting
 

@@ -1,30 +1,32 @@
 """Worlds as data sets: generated on first use and kept in the cache folder."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
-
 from playhead import __version__
-from playhead.config import Settings
 from playhead.files import cache_folder
 from playhead.worlds import generate
 
 __all__ = ["WorldConfig", "world_manifest"]
 
 
-class WorldConfig(Settings):
-    """A generated data set, written on first use and kept in the cache folder."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldConfig:
+    """A generated data set, written on first use and kept in the cache folder.
 
-    name: str = Field(default="football", description="football or street")
-    count: int = Field(default=14, ge=1, description="videos or images")
-    seed: int = Field(default=0, description="another seed gives other videos")
-    settings: tuple[str, ...] = Field(default=(), description="key=value, settings of the world")
+    count: videos or images; settings: `key=value`, of the world
+    """
+
+    name: str
+    count: int
+    seed: int
+    settings: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """A folder name that differs where any setting or the version of Playhead does."""
-        made_by = f"{__version__} {self.model_dump_json()}"
+        made_by = f"{__version__} {self}"
         digest = hashlib.sha256(made_by.encode()).hexdigest()[:12]
         return f"{self.name}-{digest}"
 

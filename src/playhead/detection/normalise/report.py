@@ -9,9 +9,9 @@ from typing import Any
 
 from playhead.detection.labels.parsed import Problem
 from playhead.events.images import ImageSet
-from playhead.output import print_error, print_table
+from playhead.output import counted, print_error, print_table
 
-__all__ = ["OUTCOMES", "Kind", "NormaliseReport", "Repair", "SourceReport", "counted"]
+__all__ = ["OUTCOMES", "Kind", "NormaliseReport", "Repair", "SourceReport"]
 
 _EXAMPLES = 5
 """Most examples of each kind in the report."""
@@ -222,8 +222,3 @@ class NormaliseReport:
             kinds = ", ".join(f"{kind}: {count}" for kind, count in totals.items() if count)
             files = counted(self.failed, "file")
             sys.stdout.write(f"exit code 3: {files} could not be read ({kinds})\n")
-
-
-def counted(number: int, noun: str, plural: str = "s") -> str:
-    """A number with its noun: `1 box`, `2 boxes`."""
-    return f"{number} {noun}{'' if number == 1 else plural}"

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from playhead.detection.labels.parsed import Problem
 from playhead.detection.normalise.config import NormaliseConfig
-from playhead.detection.normalise.report import Repair, SourceReport, counted
+from playhead.detection.normalise.report import Repair, SourceReport
 from playhead.detection.normalise.sources import LabelSource, MergedImage
 from playhead.events.images import ImageSet
+from playhead.output import counted
 
 __all__ = ["warnings_of"]
 
