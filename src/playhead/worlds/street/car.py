@@ -64,7 +64,7 @@ class CarModel:
         self.starts = np.cumsum([0, *(len(face.points) for face in faces)])
         self.normals = np.array([face.normal for face in faces])
         self.middles = np.array([face.points.mean(axis=0) for face in faces])
-        self.plate = draw_plate(car.plate, car.text)
+        self.plate = draw_plate(car.plate, car.text, fade=car.fade, dirt=car.dirt)
         self.corners = _plate_corners(self.shell, PLATES[car.plate].metres)
 
     def layer(self, camera: Camera, time: float) -> Layer | None:

@@ -22,6 +22,7 @@ from playhead.worlds.drawing import (
     at_times,
     draw_head_look,
 )
+from playhead.worlds.street.plate import BASIC, PLATES, PlateRange, draw_number
 
 __all__ = ["Car", "Path", "Person", "Road", "StreetPlan", "StreetRequest", "draw_plan"]
 
@@ -43,6 +44,7 @@ class StreetRequest:
     faces: tuple[float, float]  # pixels: the smallest and the largest face
     motion: float
     shake: float
+    plates: PlateRange = "basic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class Car:
     paint: Colour
     plate: int  # style
     text: str
+    fade: float = 0.0  # of the plate's ink, 0 to 1
+    dirt: float = 0.0  # on the plate, 0 to 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +165,10 @@ def draw_plan(
         end=rng.uniform(45.0, 80.0),
     )
     cars = tuple(_car(rng, camera, road, request) for _ in range(request.cars))
+    if request.plates == "worldwide":
+        # A stream of its own: the rest of the scene is that of the basic plates.
+        (plates,) = rng.spawn(1)
+        cars = tuple(_worldwide(plates, car) for car in cars)
     people = tuple(_person(rng, camera, road, request) for _ in range(request.people))
     dark = rng.random() < 0.25
     gain = rng.uniform(0.32, 0.55) if dark else rng.uniform(0.8, 1.12)
@@ -264,9 +272,22 @@ def _car(rng: np.random.Generator, camera: Camera, road: Road, request: StreetRe
         ),
         kind=int(rng.integers(3)),
         paint=_PAINTS[int(rng.integers(len(_PAINTS)))],
-        plate=int(rng.choice(4, p=(0.4, 0.2, 0.2, 0.2))),
+        plate=int(rng.choice(BASIC, p=(0.4, 0.2, 0.2, 0.2))),
         text="".join(rng.choice(list("ABCDEFGHJKLMNPRSTUVWXYZ"), 2))
         + "".join(rng.choice(list("0123456789ABCDEFGHKLMNPRSTUVXYZ0123456789"), 5)),
+    )
+
+
+def _worldwide(rng: np.random.Generator, car: Car) -> Car:
+    """The car with a plate of any style; about half of the plates are faded, half are dirty."""
+    weights = np.array([style.weight for style in PLATES])
+    plate = int(rng.choice(len(PLATES), p=weights / weights.sum()))
+    return replace(
+        car,
+        plate=plate,
+        text=draw_number(rng, plate),
+        fade=max(float(rng.uniform(-0.5, 0.6)), 0.0),
+        dirt=max(float(rng.uniform(-0.5, 0.6)), 0.0),
     )
 
 

@@ -27,6 +27,7 @@ from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
 from playhead.worlds.street.frames import LABELS, StreetRenderer
 from playhead.worlds.street.plan import StreetPlan, StreetRequest, draw_plan
+from playhead.worlds.street.plate import PlateRange
 
 __all__ = ["LABELS", "StreetConfig", "StreetScene", "draw_scene", "generate_street", "render"]
 
@@ -42,6 +43,11 @@ class StreetConfig(WorldSettings):
     height: int = Field(360, ge=120, le=2160, multiple_of=2, description="pixels")
     people: int = Field(8, ge=0, le=40, description="maximum number; at least half as many")
     cars: int = Field(4, ge=0, le=20, description="maximum number; at least half as many")
+    plates: PlateRange = Field(
+        "basic",
+        description="number plates: basic, four styles; worldwide, styles of many regions in one "
+        "and two rows, some of them faded and dirty",
+    )
     smallest_face: float = Field(
         8.0, gt=0.0, description="height in pixels of the most distant faces"
     )
@@ -87,6 +93,7 @@ def draw_scene(seed: int, number: int, config: StreetConfig) -> StreetScene:
         faces=(config.smallest_face, config.largest_face),
         motion=config.motion,
         shake=config.shake,
+        plates=config.plates,
     )
     plan = draw_plan(rng, config.size, request)
     times = tuple(float(index / rate) for index in range(count)) if video else (MOMENT,)
