@@ -47,6 +47,7 @@ def boxed_events(draw, classes):
         box=draw(st.none() | st.just((x, y, x + 2.5, y + 1.25))),
         view=draw(st.none() | names),
         track=draw(st.none() | st.integers(0, 1000)),
+        other=draw(st.none() | st.integers(0, 1000)),
         note=draw(st.none() | names),
     )
 

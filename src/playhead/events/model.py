@@ -24,6 +24,7 @@ class Event:
     """An instant (`end` is None) or a span `[start, end)`, in seconds.
 
     frame: the index of the frame at `start`, if known
+    track: the id of the track it happens to; other: that of the second one that takes part
     Raises LabelError for a time that is negative or not finite, a span that does not end after it
     starts, a score that is not finite, or a box without area.
     """
@@ -36,6 +37,7 @@ class Event:
     box: Box | None = None
     view: str | None = None
     track: int | None = None
+    other: int | None = None
     note: str | None = None
 
     def __post_init__(self) -> None:

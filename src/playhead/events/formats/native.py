@@ -26,7 +26,7 @@ __all__ = ["SCHEMA", "parse", "read", "write"]
 
 SCHEMA = 1
 FILE_KEYS = ("schema", "video", "classes", "frames", "rate", "events")
-EVENT_KEYS = ("label", "start", "end", "score", "frame", "box", "view", "track", "note")
+EVENT_KEYS = ("label", "start", "end", "score", "frame", "box", "view", "track", "other", "note")
 
 
 def read(path: Path, reading: Reading | None = None) -> VideoEvents:
@@ -105,6 +105,7 @@ def _parse_event(entry: JsonEntry) -> RawEvent:
         box=None if values.get("box") is None else _parse_box(entry),
         view=entry.optional_text("view"),
         track=None if values.get("track") is None else entry.whole("track"),
+        other=None if values.get("other") is None else entry.whole("other"),
         note=entry.optional_text("note"),
     )
 

@@ -53,6 +53,7 @@ class RawEvent:
     box: Box | None = None
     view: str | None = None
     track: int | None = None
+    other: int | None = None
     note: str | None = None
 
 
@@ -229,6 +230,7 @@ def _event(raw: RawEvent, frame: int | None, clock: _Clock) -> Event:
         box=raw.box,
         view=raw.view,
         track=raw.track,
+        other=raw.other,
         note=raw.note,
     )
 
@@ -279,7 +281,7 @@ def _refuse_duplicates(raws: Iterable[RawEvent], events: Iterable[Event]) -> Non
     for raw, event in zip(raws, events, strict=True):
         start = raw.frame if raw.seconds is None else raw.seconds
         end = raw.end_frame if raw.end_seconds is None else raw.end_seconds
-        key = (raw.label, start, end, raw.box, raw.view, raw.track, raw.note)
+        key = (raw.label, start, end, raw.box, raw.view, raw.track, raw.other, raw.note)
         first = seen.setdefault(key, raw.where)
         if first is not raw.where:
             raise LabelError(
