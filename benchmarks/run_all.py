@@ -22,6 +22,7 @@ SCRIPTS = (
     "demo",
     "real_falls",
     "packaged_detectors",
+    "plates",
     "plates_in_videos",
     "weak_styles",
     "executors",

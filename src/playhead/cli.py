@@ -333,6 +333,10 @@ def bundle_export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Out,
     epoch: Annotated[int | None, typer.Option(help="A kept epoch; default: the best.")] = None,
+    compact: Annotated[
+        bool,
+        typer.Option("--compact", help="A quarter of the size, for the CPU only: fp16 weights."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing bundle.")
     ] = False,
@@ -356,7 +360,7 @@ def bundle_export(
                     f"{run}: is a run of {job}; only runs of spotting and detection can be exported"
                 )
 
-    bundle = export_run(run, out, epoch=epoch)
+    bundle = export_run(run, out, epoch=epoch, compact=compact)
     print_json({"bundle": str(bundle)}) if as_json else typer.echo(bundle)
 
 

@@ -90,6 +90,15 @@ def test_the_figures_are_those_of_pycocotools() -> None:
     assert result.metrics()["ap50"] == pytest.approx(float(np.mean(expected[:, 0, 0])), abs=1e-6)
 
 
+def test_boxes_below_a_width_are_ignored_in_every_figure() -> None:
+    truth, found = two_classes()
+    result = measure_images(truth, found, ignore_below=50)
+    assert (result.classes["car"].boxes, result.classes["face"].boxes) == (1, 0)
+    assert result.metrics()["ap50"] == 1
+    assert result.to_json()["ignore_below"] == 50
+    assert "ignore_below" not in measure_images(truth, found).to_json()
+
+
 def test_nothing_found_is_zero_and_no_image_at_all_is_unknown() -> None:
     truth, _ = two_classes()
     none = ImageSet(truth.classes, (image("a.jpg", []),))

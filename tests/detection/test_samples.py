@@ -1,5 +1,7 @@
 """Images as samples: boxes follow the pixels, and a sample hangs on nothing but its numbers."""
 
+import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from scipy.ndimage import binary_erosion
 from playhead.config import validate
 from playhead.detection.sample_cache import ImageCache
 from playhead.detection.sample_settings import ImageAugmentation
-from playhead.detection.samples import TrainingImages, _permutation
+from playhead.detection.samples import IGNORED, TrainingImages, _permutation
 from playhead.errors import LabelError, MediaError
 from playhead.events.images import ImageSet, LabelledImage
 from playhead.samples.loader import batches
@@ -109,6 +111,52 @@ def test_a_sample_is_the_same_whether_its_images_are_in_memory_or_not(tmp_path: 
         assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
+def ignoring(images: ImageSet, *numbers: int) -> ImageSet:
+    """The set with a score of 0 for all boxes of these images."""
+    changed = [
+        replace(image, scores=np.zeros_like(image.scores)) if number in numbers else image
+        for number, image in enumerate(images.images)
+    ]
+    return ImageSet(images.classes, tuple(changed))
+
+
+@pytest.mark.parametrize("mosaic", [0.0, 1.0])
+def test_boxes_of_score_0_are_ignored_regions_that_follow_the_image(
+    tmp_path: Path, mosaic: float
+) -> None:
+    images = a_set(tmp_path)
+    settings: dict[str, Any] = {"mosaic": mosaic, "least_visible": 0, "least_pixels": 0}
+    plain = samples(images, **settings)
+    ignored = samples(ignoring(images, 1, 3, 5), **settings)  # those of the class `odd`
+    assert ignored.max_boxes == plain.max_boxes
+    seen = 0
+    for epoch in (1, 2):
+        for index in range(len(images)):
+            one, other = plain.sample(epoch, index), ignored.sample(epoch, index)
+            expected = np.where(one["labels"] == 1, IGNORED, one["labels"])
+            np.testing.assert_array_equal(other["labels"], expected)
+            for name in ("image", "boxes"):
+                np.testing.assert_array_equal(other[name], one[name])
+            seen += int((expected == IGNORED).sum())
+    assert seen > 3
+
+
+def test_an_ignored_region_is_kept_however_little_of_it_is_visible(tmp_path: Path) -> None:
+    images = a_set(tmp_path)
+    settings: dict[str, Any] = {"mosaic": 1.0, "scale": (1.5, 1.6), "flip": 0}
+    every = samples(images, **settings, least_visible=0, least_pixels=0)
+    strict = samples(ignoring(images, 0, 2, 4), **settings, least_visible=1, least_pixels=400)
+    kept = 0
+    for epoch, index in itertools.product(range(1, 5), range(len(images))):
+        one, other = every.sample(epoch, index), strict.sample(epoch, index)
+        boxes = one["boxes"][one["labels"] == 0]
+        sides = (boxes[:, 2:] - boxes[:, :2]).min(1, initial=np.inf)
+        np.testing.assert_array_equal(other["boxes"][other["labels"] == IGNORED], boxes[sides > 0])
+        assert not (other["labels"] >= 0).any()
+        kept += int((sides > 0).sum())
+    assert kept > 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_all_of_a_batch_have_one_size_and_batches_differ(tmp_path: Path, workers: int) -> None:
@@ -155,6 +203,8 @@ def test_a_set_without_any_box_cannot_train(tmp_path: Path) -> None:
     )
     with pytest.raises(LabelError, match="no labelled object"):
         samples(ImageSet(images.classes, (empty,)))
+    with pytest.raises(LabelError, match="no labelled object"):
+        samples(ignoring(images, 0))
 
 
 def test_images_are_seen_by_their_longer_side_as_in_use(tmp_path: Path) -> None:

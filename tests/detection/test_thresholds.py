@@ -253,6 +253,43 @@ def test_training_without_a_set_names_the_setting(tmp_path: Path) -> None:
     assert "--set data.manifest=" in finished.err
 
 
+def test_narrow_boxes_are_ignored_in_the_figures_the_confusion_and_the_thresholds(
+    street: Path, tmp_path: Path
+) -> None:
+    predictions(street, tmp_path / "found", "csv")
+    paths = ("--truth", street, "--predictions", tmp_path / "found")
+    whole = playhead_json("detection", "evaluate", *paths)
+    truth = read_image_set(street)
+    widths = {
+        label: [
+            float(width)
+            for image in truth.images
+            for width in (image.boxes[:, 2] - image.boxes[:, 0])[image.labels == number]
+        ]
+        for number, label in enumerate(CLASSES)
+    }
+    assert max(widths["plate"]) < min(widths["car"])
+    below = ("--ignore-below", min(widths["car"]))
+    page = tmp_path / "page.html"
+    result = playhead_json("detection", "evaluate", *paths, *below, "--report", page)
+    assert result["per_class"]["car"] == whole["per_class"]["car"]
+    assert (result["per_class"]["plate"]["boxes"], result["ignore_below"]) == (0, below[1])
+    assert whole["per_class"]["plate"]["boxes"] == 1
+    assert sum(whole["confusion"]["counts"][1]) == 1
+    assert result["confusion"]["counts"][1] == [0, 0, 0]
+    assert result["confusion"]["counts"][0] == whole["confusion"]["counts"][0]
+    for text in (playhead("detection", "evaluate", *paths, *below), page.read_text()):
+        assert f"Boxes narrower than {below[1]:g} pixels are ignored." in text
+    chosen = playhead_json("detection", "thresholds", *paths, *below)
+    assert (list(chosen["per_class"]), chosen["without_boxes"]) == (["car"], ["plate"])
+    both = playhead_json(
+        "detection", "evaluate", *paths, *below, "--intervals", "--beside", paths[-1]
+    )
+    assert both["per_class"]["plate"]["boxes"] == 0
+    assert both["intervals"]["plate"]["ap50"] == [None, None]
+    assert both["intervals"]["car"]["ap50"][1] >= both["per_class"]["car"]["ap50"]
+
+
 def test_labelled_images_are_not_evaluated_as_tracks_and_unknown_classes_are_named(
     street: Path, tmp_path: Path
 ) -> None:

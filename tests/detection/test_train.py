@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from safetensors.numpy import load_file
 
 from playhead.detection import train
 from playhead.detection.config import DetectorConfig
-from playhead.detection.data import split_images
+from playhead.detection.data import count_boxes, split_images, training_images
 from playhead.detection.predict import PredictOptions, predict_set
+from playhead.detection.samples import IGNORED
 from playhead.detection.thresholds import choose_thresholds, reached_thresholds
 from playhead.detection.train import FittedDetector, fit_detector, train_detector
 from playhead.errors import BundleError, ConfigError, LabelError, WeightsError
+from playhead.events.images import ImageSet
 from playhead.inference.bundle import load_bundle, note_in_bundle
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.learning.nn.detector import (
@@ -25,6 +28,8 @@ from playhead.learning.nn.detector import (
     take_over_weights,
 )
 from playhead.learning.run import TrainingRun
+from playhead.metrics import detection
+from playhead.metrics.detection import ClassDetection
 from tests.detection.drawn_set import CLASSES, draw_set, tiny_config
 from tests.detector_bundle import write_detector_bundle
 
@@ -273,6 +278,84 @@ def test_images_that_labels_name_and_that_are_not_there_are_said(tmp_path: Path)
         split_images(tiny_config(manifest, data={"more": [str(tmp_path / "coco.json")]}).data)
 
 
+def coco_set(folder: Path) -> Path:
+    """Two images to train on and one to validate on, each with three boxes and a crowd."""
+    from PIL import Image
+
+    folder.mkdir()
+    names = ("a.train", "b.train", "c.valid")
+    boxes = ((1, [5, 5, 30, 20], 0), (1, [50, 5, 6, 60], 0), (2, [50, 70, 20, 4], 0))
+    for split in ("train", "valid"):
+        (folder / split).mkdir()
+        images: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
+        for number, name in enumerate(names, 1):
+            if not name.endswith(split):
+                continue
+            Image.new("RGB", (96, 96)).save(folder / split / f"{name}.png")
+            images.append({"id": number, "file_name": f"{name}.png", "width": 96, "height": 96})
+            for category, (x, y, w, h), crowd in (*boxes, (2, (60, 60, 30, 30), 1)):
+                key = {"id": len(annotations) + 1, "image_id": number, "iscrowd": crowd}
+                annotations.append(key | {"category_id": category, "bbox": [x, y, w, h]})
+        categories = [{"id": 1, "name": "disc"}, {"id": 2, "name": "square"}]
+        document = {"images": images, "annotations": annotations, "categories": categories}
+        (folder / split / "_annotations.coco.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_crowds_and_narrow_boxes_are_ignored_regions_in_training(tmp_path: Path) -> None:
+    config = tiny_config(
+        coco_set(tmp_path / "set"),
+        data={"ignore_below": 20},
+        augmentation={"cut_paste": {"probability": 1, "least": 2}},
+    )
+    sides = split_images(config.data)
+    assert [image.scores.tolist() for image in sides.train.images] == [[1, 0, 1, 0]] * 2
+    # Of the validation images only the crowd: metrics treat narrow boxes in another way.
+    assert [image.scores.tolist() for image in sides.valid.images] == [[1, 1, 1, 0]]
+    assert count_boxes(sides.train) == {"disc": 2, "square": 2}
+    assert count_boxes(sides.valid, min_width=20) == {"disc": 1, "square": 1}
+    images = training_images(sides.train, config)
+    assert images.bank is not None
+    assert images.bank.count() == {0: 2, 1: 2}
+    labels = [images.sample(epoch, 0)["labels"] for epoch in (1, 2, 3)]
+    assert all((row == IGNORED).any() and (row >= 0).any() for row in labels)
+
+
+def test_classes_whose_boxes_are_all_ignored_are_said_before_training(tmp_path: Path) -> None:
+    manifest = coco_set(tmp_path / "set")
+    with pytest.raises(LabelError, match=r"no box of square of at least 21 pixels"):
+        split_images(tiny_config(manifest, data={"ignore_below": 21}).data)
+    label = tmp_path / "set" / "valid" / "_annotations.coco.json"
+    text = label.read_text().replace("[5, 5, 30, 20]", "[5, 5, 4, 4]")
+    label.write_text(text.replace("[50, 70, 20, 4]", "[50, 70, 4, 4]"))
+    with pytest.raises(LabelError, match="validation images have no box of at least 20 pixels"):
+        split_images(tiny_config(manifest, data={"ignore_below": 20}).data)
+    split_images(tiny_config(manifest).data)
+
+
+@pytest.mark.slow
+def test_a_run_ignores_narrow_boxes_in_every_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = draw_set(tmp_path / "set", 16)
+    widths: list[float] = []
+    real = detection.measure_classes
+
+    def recorded(*sets: ImageSet, min_width: float = 0) -> dict[str, ClassDetection]:
+        widths.append(min_width)
+        return real(*sets, min_width=min_width)
+
+    for module in ("validation", "thresholds", "evaluate"):
+        monkeypatch.setattr(f"playhead.detection.{module}.measure_classes", recorded)
+    config = tiny_config(manifest, data={"ignore_below": 24}, training={"epochs": 1})
+    result = train_detector(config, tmp_path / "run")
+    assert len(widths) >= 4
+    assert set(widths) == {24}
+    valid = split_images(config.data).valid
+    assert result.details["boxes"]["valid"] == count_boxes(valid, min_width=24) != valid.count()
+
+
 def test_nothing_to_validate_on_is_said(drawn: Path) -> None:
     empty = drawn.with_name("empty.csv")
     rows = [
@@ -317,6 +400,16 @@ def test_a_box_that_moved_since_stops_a_resume(tmp_path: Path) -> None:
         ConfigError, match="with other data: the files or labels of valid have changed"
     ):
         learn(config, tmp_path / "run", resume=True)
+
+
+def test_a_box_that_became_a_crowd_is_other_data_for_a_resume(tmp_path: Path) -> None:
+    folder = coco_set(tmp_path / "set")
+    before = list(train._data_rows(split_images(tiny_config(folder).data).train))
+    labels = folder / "train" / "_annotations.coco.json"
+    labels.write_text(labels.read_text().replace('"iscrowd": 0', '"iscrowd": 1', 1))
+    after = list(train._data_rows(split_images(tiny_config(folder).data).train))
+    assert before != after
+    assert len(before) == len(after) == 4  # two images, each with a crowd
 
 
 @pytest.mark.slow

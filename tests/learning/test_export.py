@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from playhead.errors import BundleError
 from playhead.inference.bundle import Bundle, load_bundle, verify_bundle
 from playhead.inference.dense import WindowPlan
-from playhead.inference.runtime import OpenVinoBackend
+from playhead.inference.runtime import OpenVinoBackend, open_backend
 from playhead.learning import export
 from playhead.learning.cuda import CudaBackend, open_cuda
-from playhead.learning.export import TOLERANCE, export_bundle
+from playhead.learning.export import TOLERANCE, compact_bundle, export_bundle
 from playhead.learning.parts import ExportPart, noise_images, split_parts
 from playhead.samples.windows import WindowSpec
 
@@ -193,3 +193,45 @@ def test_there_is_no_cuda_backend_without_a_device(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert open_cuda(exported, "fp32", build) is None
+
+
+def test_a_compact_copy_gives_nearly_the_same_scores_with_fp16_weights(
+    exported: Bundle, tmp_path: Path
+) -> None:
+    compact = compact_bundle(exported.folder, tmp_path / "compact")
+    verify_bundle(compact.folder)
+    for name, part in exported.manifest.parts.items():
+        rng = np.random.default_rng(3)
+        shape = [2 if axis == 0 else size or 64 for axis, size in enumerate(part.input.shape)]
+        noise = (
+            rng.integers(0, 256, shape, dtype=np.uint8)
+            if part.input.dtype == "uint8"
+            else rng.random(shape, np.float32)
+        )
+        whole, small = (
+            OpenVinoBackend(bundle, threads=1).run(name, noise) for bundle in (exported, compact)
+        )
+        assert 0 < np.abs(whole - small).max() < 0.02 * max(1, np.abs(whole).max())
+
+    for part in exported.manifest.parts.values():
+        types = [
+            [value.data_type for value in onnx.load(bundle.folder / part.file).graph.initializer]
+            for bundle in (exported, compact)
+        ]
+        assert onnx.TensorProto.FLOAT in types[0]
+        assert onnx.TensorProto.FLOAT not in types[1]
+        assert types[1].count(onnx.TensorProto.FLOAT16) == types[0].count(onnx.TensorProto.FLOAT)
+    assert not (compact.folder / "model.safetensors").exists()
+
+
+def test_a_compact_bundle_runs_on_the_cpu_and_says_that_it_has_no_weights_for_torch(
+    exported: Bundle, tmp_path: Path
+) -> None:
+    compact = compact_bundle(exported.folder, tmp_path / "compact")
+
+    def never(bundle: Bundle, precision: str) -> None:
+        raise AssertionError("no CUDA without weights")
+
+    assert open_backend(compact, threads=1, cuda_factory=never).precision
+    with pytest.raises(BundleError, match="compact bundle has no weights for torch"):
+        print(compact.weights)

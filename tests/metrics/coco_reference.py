@@ -12,7 +12,15 @@ from pycocotools.cocoeval import COCOeval
 
 from playhead.events.images import ImageSet, LabelledImage
 
-__all__ = ["cases", "coco_ap", "image", "large_case", "random_case"]
+__all__ = [
+    "cases",
+    "coco_ap",
+    "coco_counts",
+    "image",
+    "large_case",
+    "random_case",
+    "square_case",
+]
 
 SIDES = (4, 8, 10, 16, 32, 40, 96, 120)
 LEVELS = (0.1, 0.3, 0.5, 0.5000001, 0.9)
@@ -34,22 +42,42 @@ def image(
     )
 
 
-def coco_ap(truth: ImageSet, found: ImageSet) -> np.ndarray:
+def coco_ap(truth: ImageSet, found: ImageSet, *, min_area: float = 0) -> np.ndarray:
     """Average precision (classes, areas, overlaps), NaN where a class has no boxes that count.
 
-    True boxes of score 0 are crowds; areas: all, small, medium, large.
+    True boxes of score 0 are crowds; areas: all, small, medium, large, each from `min_area` on.
     """
+    precision = _evaluated(truth, found, min_area).eval["precision"][..., -1]
+    # overlaps, recalls, classes, areas
+    mean = np.where((precision == -1).any(axis=1), np.nan, precision.mean(axis=1))
+    return mean.transpose(1, 2, 0)
+
+
+def coco_counts(truth: ImageSet, found: ImageSet, *, min_area: float) -> np.ndarray:
+    """Hits, false positives and true boxes that count, at IoU 0.5 and any area: (classes, 3)."""
+    evaluation = _evaluated(truth, found, min_area)
+    counts = np.zeros((len(truth.classes), 3), int)
+    for row in evaluation.evalImgs:
+        if row is None or row["aRng"] != evaluation.params.areaRng[0]:
+            continue
+        counted, hit = ~row["dtIgnore"][0].astype(bool), row["dtMatches"][0] > 0
+        true = len(row["gtIgnore"]) - int(np.sum(row["gtIgnore"]))
+        counts[row["category_id"] - 1] += (counted & hit).sum(), (counted & ~hit).sum(), true
+    return counts
+
+
+def _evaluated(truth: ImageSet, found: ImageSet, min_area: float) -> COCOeval:
     real = [row for image, one in enumerate(truth.images, 1) for row in _rows(image, one)]
     made = [row for image, one in enumerate(found.images, 1) for row in _rows(image, one)]
     for row in real:
         row["iscrowd"] = int(row.pop("score") == 0)
     with redirect_stdout(io.StringIO()):
         evaluation = COCOeval(_coco(truth, real), _coco(truth, made), "bbox")
+        ranges = evaluation.params.areaRng
+        evaluation.params.areaRng = [[max(low, min_area), high] for low, high in ranges]
         evaluation.evaluate()
         evaluation.accumulate()
-    precision = evaluation.eval["precision"][..., -1]  # overlaps, recalls, classes, areas
-    mean = np.where((precision == -1).any(axis=1), np.nan, precision.mean(axis=1))
-    return mean.transpose(1, 2, 0)
+    return evaluation
 
 
 def _rows(image: int, one: LabelledImage) -> list[dict[str, Any]]:
@@ -132,6 +160,30 @@ def random_case(
         found.append(image(f"{number}.jpg", boxes[good], guess[good], scores[good]))
     names = tuple(f"class {number}" for number in range(classes))
     return ImageSet(names, tuple(truth)), ImageSet(names, tuple(found))
+
+
+def square_case(seed: int) -> tuple[ImageSet, ImageSet]:
+    """Squares of whole pixels, so that the area of each is exactly the square of its width."""
+    rng = np.random.default_rng(seed)
+
+    def squares(corners: np.ndarray, sides: np.ndarray) -> np.ndarray:
+        return np.concatenate([corners, corners + np.maximum(sides, 2)[:, None]], axis=1)
+
+    truth, found = [], []
+    for number in range(8):
+        n, extra = int(rng.integers(0, 12)), int(rng.integers(0, 6))
+        corners, sides = rng.integers(0, 60, (n, 2)), rng.integers(4, 48, n)
+        labels = rng.integers(0, 2, n)
+        again = rng.integers(0, n, 2 * n) if n else np.zeros(0, int)
+        moved = corners[again] + rng.integers(-2, 3, (len(again), 2))
+        near = squares(moved, sides[again] + rng.integers(-3, 4, len(again)))
+        other = squares(rng.integers(0, 60, (extra, 2)), rng.integers(4, 48, extra))
+        guess = np.concatenate([labels[again], rng.integers(0, 2, extra)])
+        scores = rng.permutation(len(guess)) / 100 + 0.01
+        name = f"{number}.jpg"
+        truth.append(image(name, squares(corners, sides), labels, rng.random(n) > 0.1))
+        found.append(image(name, np.concatenate([near, other]), guess, scores))
+    return ImageSet(("car", "face"), tuple(truth)), ImageSet(("car", "face"), tuple(found))
 
 
 def large_case(seed: int, boxes: int) -> tuple[ImageSet, ImageSet]:

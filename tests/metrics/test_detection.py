@@ -12,17 +12,27 @@ from playhead.events.images import ImageSet
 from playhead.metrics.box_matching import BoxTable, match_boxes
 from playhead.metrics.detection import (
     average_precision,
+    counted_boxes,
     detection_result,
     measure_classes,
     resampled_ap,
 )
-from tests.metrics.coco_reference import cases, coco_ap, image, large_case, random_case
+from tests.metrics.coco_reference import (
+    cases,
+    coco_ap,
+    coco_counts,
+    image,
+    large_case,
+    random_case,
+    square_case,
+)
 
 Case = tuple[ImageSet, ImageSet]
 
 
-def own_ap(truth: ImageSet, found: ImageSet) -> np.ndarray:
-    return np.array([one.ap for one in measure_classes(truth, found).values()])
+def own_ap(truth: ImageSet, found: ImageSet, min_width: float = 0) -> np.ndarray:
+    results = measure_classes(truth, found, min_width=min_width)
+    return np.array([result.ap for result in results.values()])
 
 
 @pytest.mark.slow
@@ -65,6 +75,43 @@ def test_a_crowd_is_no_miss_and_what_lies_in_it_is_no_mistake() -> None:
     [result] = measure_classes(ImageSet(("car",), (real,)), ImageSet(("car",), (made,))).values()
     assert (result.boxes, result.ap50, result.hits.truths) == (1, 1.0, 1)
     assert result.hits.scores == pytest.approx([0.7])
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("width", [0, 8, 16, 33])
+def test_a_minimum_width_of_squares_is_the_minimum_area_of_pycocotools(
+    seed: int, width: int
+) -> None:
+    truth, detections = square_case(seed)
+    expected = coco_ap(truth, detections, min_area=width**2)
+    np.testing.assert_allclose(own_ap(truth, detections, width), expected, atol=1e-6)
+    results = measure_classes(truth, detections, min_width=width).values()
+    counts = coco_counts(truth, detections, min_area=width**2)
+    for result, (hits, false, boxes) in zip(results, counts.tolist(), strict=True):
+        assert (result.boxes, result.hits.truths, len(result.ranked.truths)) == (boxes,) * 3
+        assert (result.hits.hits.sum(), (~result.hits.hits).sum()) == (hits, false)
+        assert (result.ranked.hits[0].sum(), result.ranked.counted[0].sum()) == (hits, hits + false)
+
+
+def test_the_width_decides_and_not_the_height_or_the_area() -> None:
+    tall, wide = [0, 0, 9, 200], [100, 0, 110, 2]
+    truth = ImageSet(("car",), (image("a.jpg", [tall, wide]),))
+    detections = image("a.jpg", [tall, wide, [200, 0, 209, 200]], scores=[0.9, 0.8, 0.7])
+    [result] = measure_classes(truth, ImageSet(("car",), (detections,)), min_width=10).values()
+    assert (result.boxes, result.ap50) == (1, 1.0)
+    assert result.hits.scores == pytest.approx([0.8])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_boxes_that_count_have_the_hits_and_misses_of_the_whole_sets(seed: int) -> None:
+    truth, detections = square_case(seed)
+    whole = measure_classes(truth, detections, min_width=16)
+    kept = counted_boxes(truth, detections, min_width=16)
+    for label, result in measure_classes(*kept).items():
+        assert result.boxes == whole[label].boxes
+        np.testing.assert_array_equal(result.hits.scores, whole[label].hits.scores)
+        np.testing.assert_array_equal(result.hits.hits, whole[label].hits.hits)
+    assert sum(len(one.labels) for one in kept[0].images) == sum(r.boxes for r in whole.values())
 
 
 def test_the_sizes_of_coco_part_the_boxes_at_32_and_96_squared() -> None:

@@ -48,6 +48,7 @@ class Again:
 @pytest.fixture(autouse=True)
 def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
     where = "playhead.redaction.audit_networks"
+    monkeypatch.setattr("playhead.redaction.resolved.is_fetched", lambda name: True)
     monkeypatch.setattr(f"{where}.require_weights", lambda names, command: None)
     monkeypatch.setattr(f"{where}.open_detector", lambda name, threads: OtherNetwork())
     monkeypatch.setattr(f"{where}.RedactionDetector", Again)
@@ -69,7 +70,7 @@ def test_a_plate_that_the_network_finds_only_when_it_looks_again_fails_the_audit
     report = audited("run", write(tmp_path / "a.mp4"), "--hide", "plate", "--audit", code=4)
     plate = report["classes"]["plate"]
     frames = [one["frame"] for one in report["exposures"]]
-    assert (plate["audited"], plate["network"]) == ("same network", "plates")
+    assert (plate["audited"], plate["network"]) == ("same network", "playhead-plates, plates")
     assert plate["exposed_track_frames"] == plate["frames_audited"] == len(frames)
     assert frames == [0, 6, 12, 18, 24, 30, 36, 39]  # every quarter of a second, and the last
     assert Again.opened.config.detection.tile == 480

@@ -15,6 +15,7 @@ from playhead.redaction.resolved import CustomBundle, ResolvedRedaction
 
 def redaction_of(*classes: str, **values: Any) -> ResolvedRedaction:
     """A redaction as a track file records it; classes: those of its custom detector, if any."""
+    values["detection"] = {"plates": "both", **values.get("detection", {})}
     config = validate(RedactionConfig, values, source="the test")
     street = CustomBundle(name="street", sha256="0" * 64, classes=classes)
     return ResolvedRedaction(config=config, bundles=(street,) if classes else (), thresholds={})
@@ -31,12 +32,20 @@ def test_faces_and_people_are_audited_by_other_networks_plates_and_cars_by_the_s
     config = redaction_of(hide=["face", "plate", "person", "car"])
     assert planned(config) == {
         "face": ("independent", "blazeface"),
-        "plate": ("same network", "plates"),
+        "plate": ("same network", "playhead-plates, plates"),
         "person": ("independent", "objectron"),
         "car": ("same network", "objectron"),
     }
     fast = redaction_of(hide=["face"], detection={"faces": "blazeface"})
     assert planned(fast) == {"face": ("independent", "centerface")}
+
+
+@pytest.mark.parametrize(
+    ("hides", "audits"), [("playhead-plates", "plates"), ("plates", "playhead-plates")]
+)
+def test_plates_that_one_network_hid_are_audited_by_the_other(hides: str, audits: str) -> None:
+    redaction = redaction_of(hide=["plate"], detection={"plates": hides})
+    assert planned(redaction) == {"plate": ("independent", audits)}
 
 
 def test_heads_are_not_audited_although_faces_are_looked_for() -> None:
@@ -55,7 +64,7 @@ def test_what_a_custom_detector_hid_is_audited_by_the_packaged_network_that_know
     assert planned(redaction_of(*hidden, hide=hidden)) == {
         "face": ("independent", "centerface"),
         "car": ("independent", "objectron"),
-        "plate": ("independent", "plates"),
+        "plate": ("independent", "playhead-plates"),
         "person": ("independent", "objectron"),
     }
 

@@ -161,7 +161,9 @@ def test_a_threshold_of_a_class_that_is_none_is_refused(tmp_path: Path) -> None:
 class Packaged:
     """Stands for a packaged network: it finds its label at one place, always."""
 
-    def __init__(self, name: str, threads: int | None, precision: str) -> None:
+    def __init__(
+        self, name: str, threads: int | None, precision: str, plate_size: int | None
+    ) -> None:
         self.name = name
         self.labels = ("face",) if name == "centerface" else ("person", "car")
 

@@ -1,6 +1,9 @@
 """Detection for a redaction: how often the presets sample, and which networks are needed."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from playhead.inference.detectors.video import sampled_frames
 from playhead.redaction.config import RedactionConfig, load_redaction_config
@@ -22,4 +25,19 @@ def test_only_the_networks_that_are_needed_are_opened() -> None:
 
     assert weights(hide=["face"]) == ["centerface"]
     assert weights(hide=["car", "head"]) == ["objectron", "centerface", "people"]
-    assert weights(detection={"faces": "blazeface"}) == ["blazeface", "plates"]
+    assert weights(detection={"faces": "blazeface", "plates": "plates"}) == ["blazeface", "plates"]
+    assert weights(hide=["plate"], detection={"plates": "both"}) == ["playhead-plates", "plates"]
+
+
+def test_plates_need_nothing_fetched_and_use_the_packaged_network_too_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYHEAD_HOME", str(tmp_path))
+    config = RedactionConfig(hide=("plate",))
+    alone = resolve(config)
+    assert alone.weights() == ["playhead-plates"]
+    assert alone.config.detection.plates == "playhead-plates"
+    file = tmp_path / "weights" / "plates" / "clp_det.onnx"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert resolve(config).detectors("plate") == ("playhead-plates", "plates")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from playhead.detection.samples import IGNORED
+
 __all__ = ["Assigned", "assign", "pairwise_iou"]
 
 CLASS_POWER, IOU_POWER = 0.5, 6.0
@@ -24,11 +26,13 @@ class Assigned:
     targets: (B, N, C) target score of each class, all 0 for unassigned cells
     weights: (B, N) weight of each cell's box loss, relative to the best cell of the same true box
     (weighting by IoU alone would neglect small objects, whose boxes overlap less)
+    ignored: bool (B, N), unassigned cells inside an ignored region, whose class is unknown
     """
 
     boxes: Tensor
     targets: Tensor
     weights: Tensor
+    ignored: Tensor
 
 
 @torch.no_grad()
@@ -45,20 +49,24 @@ def assign(
 
     boxes: (B, N, 4) predicted by the cells, x1 y1 x2 y2; probabilities: (B, N, C)
     cells: centres (N, 2) and strides (N,)
-    true_boxes: (B, M, 4); true_labels: (B, M), -1 for padding
+    true_boxes: (B, M, 4); true_labels: (B, M), -1 for padding, `IGNORED` for an ignored region
     max_cells: most cells assigned to one true box
     """
     b, n, classes = probabilities.shape
     m = true_labels.shape[1]
     if m == 0:
         return Assigned(
-            boxes.new_zeros(b, n, 4), probabilities.new_zeros(b, n, classes), boxes.new_zeros(b, n)
+            boxes.new_zeros(b, n, 4),
+            probabilities.new_zeros(b, n, classes),
+            boxes.new_zeros(b, n),
+            torch.zeros(b, n, dtype=torch.bool, device=boxes.device),
         )
     valid = true_labels >= 0
     labels = true_labels.clamp(min=0).long()
     overlap = pairwise_iou(true_boxes, boxes)  # B, M, N
     scores = probabilities.transpose(1, 2).gather(1, labels[..., None].expand(-1, -1, n))
-    candidates = _candidates(true_boxes, *cells) & valid[..., None]
+    inside = _candidates(true_boxes, *cells)
+    candidates = inside & valid[..., None]
     alignment = scores.pow(CLASS_POWER) * overlap.pow(IOU_POWER)
     # The candidates that fit each true box best; a cell chosen by several boxes goes to the one
     # that it overlaps most.
@@ -77,7 +85,8 @@ def assign(
     cell_labels = labels.gather(1, assigned)
     targets = probabilities.new_zeros(b, n, classes)
     targets.scatter_(2, cell_labels[..., None], target_scores[..., None].to(targets.dtype))
-    return Assigned(cell_boxes, targets, shares.amax(1))
+    ignored = (inside & (true_labels == IGNORED)[..., None]).any(1) & ~chosen.any(1)
+    return Assigned(cell_boxes, targets, shares.amax(1), ignored)
 
 
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:

@@ -38,6 +38,9 @@ Settings = Annotated[
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses CUDA if it is available.")
 ]
+IgnoreBelow = Annotated[
+    float, typer.Option(min=0, help="Ignore boxes narrower than this, in pixels of the image.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Default: every core.")]
 
@@ -65,6 +68,7 @@ def thresholds(
     write: Annotated[
         bool, typer.Option("--write", help="Save thresholds that reach the goal to the bundle.")
     ] = False,
+    ignore_below: IgnoreBelow = 0,
     size: Size = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -83,6 +87,7 @@ def thresholds(
         images=images,
         options=PredictOptions(longest=size, device=device, threads=threads),
         write=write,
+        ignore_below=ignore_below,
     )
     if as_json:
         print_json(search.to_json())
@@ -373,6 +378,7 @@ def evaluate(
     run: Annotated[
         Path | None, typer.Option(help="A run folder; the page shows its training curves.")
     ] = None,
+    ignore_below: IgnoreBelow = 0,
     as_json: Json = False,
 ) -> None:
     """Evaluate predictions against ground truth as COCO does: AP50, AP50-95, precision, recall."""
@@ -389,6 +395,7 @@ def evaluate(
         beside=beside,
         report=report,
         run=run,
+        ignore_below=ignore_below,
     )
     if as_json:
         print_json(measured.to_json())

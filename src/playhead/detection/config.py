@@ -13,6 +13,7 @@ from playhead import config
 from playhead.config import Settings, load_config
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.detection.sample_settings import ImageAugmentation
+from playhead.inference.bundle import DataSource
 from playhead.learning.settings import DetectorNetworkConfig, TrainingConfig
 
 __all__ = [
@@ -50,12 +51,21 @@ class DataConfig(Settings):
         ge=0,
         description="memory limit for decoded images, a quarter of it for validation; 0: no cache",
     )
+    sources: tuple[DataSource, ...] = Field(
+        default=(), description="the data sets used, with licences, for the card of the bundle"
+    )
     folds: int | None = Field(
         default=None,
         ge=2,
         description="number of folds of whole groups; none: use the manifest's split column",
     )
     fold: int = Field(default=0, ge=0, description="the validation fold, from 0")
+    ignore_below: float = Field(
+        default=0,
+        ge=0,
+        description="boxes narrower than this are ignored: they neither train nor count in "
+        "validation; pixels of the image; 0: none",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,6 +1,11 @@
-"""The data of a training run: labelled images, split into training and validation."""
+"""The data of a training run: labelled images, split into training and validation.
 
-from dataclasses import dataclass
+A training box of score 0 is an ignored region: a COCO crowd, or a box narrower than
+`data.ignore_below`. Among the validation images only crowds have that score, since metrics treat
+crowds and narrow boxes differently.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +14,14 @@ from playhead.detection.config import DataConfig, DetectorConfig
 from playhead.detection.labels.read import read_image_set, refuse_unseen
 from playhead.detection.leaks import refuse_made_of
 from playhead.detection.sample_cache import ImageCache
-from playhead.detection.samples import TrainingImages
+from playhead.detection.samples import IGNORED, TrainingImages
 from playhead.detection.synthesis.cutouts import CutoutBank, Labelled
 from playhead.errors import LabelError
 from playhead.events.images import ImageSet, LabelledImage
 from playhead.media.stills import still_size
 from playhead.samples.folds import chosen_fold
 
-__all__ = ["Sides", "images_of", "split_images", "training_images"]
+__all__ = ["Sides", "count_boxes", "images_of", "split_images", "training_images"]
 
 CACHE_SCALE = 1.5
 """Images are cached at up to this multiple of the input size, since augmentation enlarges some."""
@@ -32,7 +37,7 @@ class Sides:
 
 def images_of(config: DataConfig) -> ImageSet:
     """Every image of the data set. Raises LabelError for classes that it does not have."""
-    images = read_image_set(config.manifest)
+    images = read_image_set(config.manifest, crowds=True)
     if config.classes is None:
         return images
     return images.of_classes(config.classes, source=config.manifest)
@@ -53,11 +58,37 @@ def split_images(config: DataConfig) -> Sides:
             "images, but both are needed: fill the split column with train and valid, or set "
             "data.folds"
         )
-    train = _with_more(images.chosen(fold.train), config)
+    train = _ignoring(_with_more(images.chosen(fold.train), config), config.ignore_below)
     sides = Sides(train, images.chosen(fold.validation))
     others = [k for k, split in enumerate(splits) if split not in (None, "train", "valid")]
-    _check(sides, images.chosen(others))
+    _check(sides, images.chosen(others), config.ignore_below)
     return sides
+
+
+def count_boxes(images: ImageSet, *, min_width: float = 0) -> dict[str, int]:
+    """The number of boxes of each class that are not ignored.
+
+    min_width: in pixels; narrower boxes are ignored, and so are those of score 0
+    """
+    counts = np.zeros(len(images.classes), np.intp)
+    for image in images.images:
+        wide = image.boxes[:, 2] - image.boxes[:, 0] >= min_width
+        np.add.at(counts, image.labels[wide & (image.scores > 0)], 1)
+    return dict(zip(images.classes, counts.tolist(), strict=True))
+
+
+def _ignoring(train: ImageSet, below: float) -> ImageSet:
+    """The training images, with a score of 0 for boxes narrower than `below` pixels."""
+    images = (
+        replace(
+            image,
+            scores=np.where(
+                image.boxes[:, 2] - image.boxes[:, 0] < below, np.float32(0), image.scores
+            ),
+        )
+        for image in train.images
+    )
+    return ImageSet(train.classes, tuple(images))
 
 
 def _with_more(train: ImageSet, config: DataConfig) -> ImageSet:
@@ -65,7 +96,7 @@ def _with_more(train: ImageSet, config: DataConfig) -> ImageSet:
     further = [
         image
         for path in config.more
-        for image in read_image_set(path).of_classes(train.classes, source=path).images
+        for image in read_image_set(path, crowds=True).of_classes(train.classes, source=path).images
     ]
     others = {image.split for image in further} - {None, "train"}
     if others:
@@ -76,19 +107,20 @@ def _with_more(train: ImageSet, config: DataConfig) -> ImageSet:
     return ImageSet(train.classes, (*train.images, *further))
 
 
-def _check(sides: Sides, others: ImageSet) -> None:
+def _check(sides: Sides, others: ImageSet, ignore_below: float) -> None:
     """Raise LabelError for data that would make the training useless or its metrics optimistic.
 
     others: the images of further splits, such as test
     """
-    empty = [label for label, count in sides.train.count().items() if count == 0]
+    ignored = f" of at least {ignore_below:g} pixels (data.ignore_below)" if ignore_below else ""
+    empty = [label for label, count in count_boxes(sides.train).items() if count == 0]
     if empty:
         raise LabelError(
-            f"the training images have no box of {', '.join(empty)}; label some, or list the other "
-            "classes in data.classes"
+            f"the training images have no box of {', '.join(empty)}{ignored}; label some, or list "
+            "the other classes in data.classes"
         )
-    if not any(sides.valid.count().values()):
-        raise LabelError("the validation images have no box; label some of them")
+    if not any(count_boxes(sides.valid, min_width=ignore_below).values()):
+        raise LabelError(f"the validation images have no box{ignored}; label some of them")
     refuse_unseen(sides.train, "the training images")
     refuse_unseen(sides.valid, "the validation images")
     for side, name in ((sides.valid, "validation"), (others, "another split")):
@@ -143,7 +175,8 @@ def training_images(images: ImageSet, config: DetectorConfig) -> TrainingImages:
 
 
 def _as_cached(image: LabelledImage, pixels: NDArray[np.uint8]) -> Labelled:
-    """A cached image, its boxes scaled to its pixels, and their labels."""
+    """A cached image, its boxes scaled to its pixels, and their labels; `IGNORED` for regions."""
     height, width = pixels.shape[:2]
     factors = np.tile([width / image.size[0], height / image.size[1]], 2)
-    return pixels, image.boxes * factors, image.labels
+    labels = np.where(image.scores > 0, image.labels, np.int32(IGNORED))
+    return pixels, image.boxes * factors, labels

@@ -56,7 +56,7 @@ SOURCES: dict[ThresholdSource, str] = {
 class ClassFigures:
     """The metrics of one class; NaN if it has no true boxes.
 
-    boxes: true boxes, without crowds; images: that have such a box
+    boxes: true boxes, without ignored ones; images: that have such a box
     chosen: precision, recall and F1 at the threshold; source: where the threshold comes from
     small, medium, large: AP50-95 of boxes up to 32² pixels, up to 96², and larger
     by_overlap: AP at IoU .5, .55, ... .95; hits: at IoU .5, for curves
@@ -103,10 +103,14 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageEvaluation:
-    """The metrics of the predictions on `images` images, by class."""
+    """The metrics of the predictions on `images` images, by class.
+
+    ignore_below: narrower boxes were ignored, in pixels
+    """
 
     images: int
     classes: dict[str, ClassFigures]
+    ignore_below: float = 0
     intervals: Intervals = field(default_factory=dict)
 
     @property
@@ -133,7 +137,7 @@ class ImageEvaluation:
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping; undefined values are None."""
-        document = {
+        document: dict[str, Any] = {
             "job": "detection",
             "images": self.images,
             "metrics": {name: number(value) for name, value in self.metrics().items()},
@@ -142,6 +146,8 @@ class ImageEvaluation:
                 for label, figures in self.classes.items()
             },
         }
+        if self.ignore_below:
+            document["ignore_below"] = self.ignore_below
         if self.intervals:
             document["intervals"] = {
                 label: {
@@ -153,7 +159,7 @@ class ImageEvaluation:
         return document
 
     def threshold_note(self) -> str:
-        """A sentence on where the thresholds come from, by class if the sources differ."""
+        """Where the thresholds come from, by class if the sources differ, and what is ignored."""
         by_source: dict[ThresholdSource, list[str]] = {}
         for label, figures in self.classes.items():
             by_source.setdefault(figures.source, []).append(label)
@@ -161,7 +167,10 @@ class ImageEvaluation:
             f"{SOURCES[source]} ({', '.join(labels)})" if len(by_source) > 1 else SOURCES[source]
             for source, labels in by_source.items()
         ]
-        return f"Thresholds of precision, recall, F1 and confusion: {'; '.join(parts)}."
+        note = f"Thresholds of precision, recall, F1 and confusion: {'; '.join(parts)}."
+        if self.ignore_below:
+            note += f" Boxes narrower than {self.ignore_below:g} pixels are ignored."
+        return note
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each class, and a row of means if there are several."""
@@ -187,16 +196,18 @@ def measure_images(
     *,
     thresholds: Thresholds | None = None,
     source: ThresholdSource = "given",
+    ignore_below: float = 0,
 ) -> ImageEvaluation:
     """Evaluate predictions against the ground truth; both sets list the same images in one order.
 
     thresholds: for precision and recall, one for all or by class; a class without one gets the
     threshold with the best F1 on these images. source: where the given thresholds come from
+    ignore_below: narrower boxes are ignored, in pixels of the image, see `measure_classes`
     True boxes of score 0 are crowds: predictions on them are ignored, and they are never missed.
     Raises LabelError if the sets have other images or classes; `labels.pairing` aligns them.
     """
     classes: dict[str, ClassFigures] = {}
-    for label, measured in measure_classes(truth, predictions).items():
+    for label, measured in measure_classes(truth, predictions, min_width=ignore_below).items():
         threshold = thresholds.get(label) if isinstance(thresholds, Mapping) else thresholds
         if threshold is None:
             chosen = best_f1_threshold(measured.hits)
@@ -216,7 +227,7 @@ def measure_images(
             by_overlap=tuple(measured.ap[0].tolist()),
             hits=measured.hits,
         )
-    return ImageEvaluation(images=len(truth), classes=classes)
+    return ImageEvaluation(images=len(truth), classes=classes, ignore_below=ignore_below)
 
 
 def measure_bundle(
@@ -225,12 +236,18 @@ def measure_bundle(
     options: PredictOptions | None = None,
     *,
     source: ThresholdSource = "bundle",
+    ignore_below: float = 0,
 ) -> tuple[ImageSet, ImageEvaluation]:
-    """Run a bundle on labelled images; its predictions, and their metrics at its thresholds."""
+    """Run a bundle on labelled images; its predictions, and their metrics at its thresholds.
+
+    ignore_below: narrower boxes are ignored, in pixels of the image
+    """
     predictions = predict_set([bundle], truth, options)
     decisions = decisions_of(bundle)
     thresholds = {label: decisions.threshold(label) for label in truth.classes}
-    return predictions, measure_images(truth, predictions, thresholds=thresholds, source=source)
+    return predictions, measure_images(
+        truth, predictions, thresholds=thresholds, source=source, ignore_below=ignore_below
+    )
 
 
 class PairedSets(NamedTuple):

@@ -23,6 +23,7 @@ from playhead.detection.report import write_detector_report
 from playhead.errors import ConfigError
 from playhead.metrics.bootstrap import Interval
 from playhead.metrics.confusion import Confusion, confusion_matrix
+from playhead.metrics.detection import counted_boxes
 from playhead.output import print_error
 
 __all__ = ["EvaluatedFiles", "evaluate_images"]
@@ -93,6 +94,7 @@ def evaluate_images(
     beside: Path | None = None,
     report: Path | None = None,
     run: Path | None = None,
+    ignore_below: float = 0,
 ) -> EvaluatedFiles:
     """Evaluate predictions in any format against labelled images.
 
@@ -100,6 +102,7 @@ def evaluate_images(
     beside the predictions, else the best F1 of each class on these images
     beside: predictions of another detector on the same images, to compare AP with
     report: where to write an HTML page; run: a run folder, whose training curves the page shows
+    ignore_below: narrower boxes are ignored, in pixels of the image
     Raises LabelError for invalid labels or labels that do not belong together, PlayheadError for
     intervals over fewer than two groups, ConfigError for a run without a report, a folder that is
     not a run, or recorded thresholds that cannot be read.
@@ -126,13 +129,18 @@ def evaluate_images(
         predicted,
         thresholds=threshold if recorded is None else recorded,
         source="given" if recorded is None else "bundle",
+        ignore_below=ignore_below,
     )
     if intervals:
-        result = replace(result, intervals=image_intervals(real, predicted))
+        result = replace(
+            result, intervals=image_intervals(real, predicted, ignore_below=ignore_below)
+        )
     differences: Intervals = {}
     if beside is not None:
         same, others, _ = read_sets(truth, beside, split=split, images=images, classes=classes)
-        differences = image_differences(same, predicted, others)
+        differences = image_differences(same, predicted, others, ignore_below=ignore_below)
+    if ignore_below:  # the page and the confusion matrix show the boxes that count
+        real, predicted = counted_boxes(real, predicted, min_width=ignore_below)
     if report is not None:
         title = f"{predictions.resolve().name} evaluated on {truth.resolve().name}"
         write_detector_report(real, predicted, report, title=title, run=run, result=result)

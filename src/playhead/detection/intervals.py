@@ -33,13 +33,16 @@ def image_intervals(
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
+    ignore_below: float = 0,
 ) -> Intervals:
     """The percentile interval of each AP; both sets list the same images in one order.
 
+    ignore_below: narrower boxes are ignored, in pixels of the image
     A resample without a true box of a class is ignored for that class. Raises PlayheadError for
     fewer than two groups, LabelError for sets of other images or classes.
     """
-    figures = partial(_figures, measure_classes(truth, predictions))
+    measured = measure_classes(truth, predictions, min_width=ignore_below)
+    figures = partial(_figures, measured)
     draws = _draws(truth, resamples, level, seed)
     drawn = np.array([figures(times) for times in draws])
     return _intervals(truth.classes, figures(_once(truth)), drawn, level)
@@ -53,13 +56,17 @@ def image_differences(
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
+    ignore_below: float = 0,
 ) -> Intervals:
     """The AP of `predictions` minus that of `others`, with its interval.
 
     If the interval excludes 0, one of them is better on images like these.
     Raises as `image_intervals` does.
     """
-    first, second = (measure_classes(truth, compared) for compared in (predictions, others))
+    first, second = (
+        measure_classes(truth, compared, min_width=ignore_below)
+        for compared in (predictions, others)
+    )
 
     def difference(times: NDArray[np.integer]) -> NDArray[np.float64]:
         return _figures(first, times) - _figures(second, times)

@@ -16,7 +16,9 @@ def detection_loss(
 ) -> Tensor:
     """The weighted sum of the classification and the box loss of a batch.
 
-    batch: `image` uint8 (B, 3, H, W); `boxes` (B, M, 4) in pixels; `labels` (B, M), -1 for padding
+    Cells inside an ignored region that no true box is assigned to have no classification loss.
+    batch: `image` uint8 (B, 3, H, W); `boxes` (B, M, 4) in pixels; `labels` (B, M), -1 for padding,
+    `IGNORED` for an ignored region
     """
     assert isinstance(model, DetectorNetwork)
     images, labels = batch["image"], batch["labels"]
@@ -25,7 +27,7 @@ def detection_loss(
     height, width = images.shape[-2:]
     centres, strides = cells_of(height, width, model.strides, images.device)
     boxes = torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], -1)
-    most = int((labels >= 0).sum(1).max())  # beyond it, every image of the batch has padding
+    most = int((labels != -1).sum(1).max())  # beyond it, every image of the batch has padding
     assigned = assign(
         boxes.detach(),
         logits.detach().sigmoid(),
@@ -34,7 +36,10 @@ def detection_loss(
         labels[:, :most],
         max_cells=config.cells,
     )
-    entropy = F.binary_cross_entropy_with_logits(logits, assigned.targets, reduction="sum")
+    known = (~assigned.ignored)[..., None].to(logits.dtype)
+    entropy = F.binary_cross_entropy_with_logits(
+        logits, assigned.targets, weight=known, reduction="sum"
+    )
     giou_loss = (1 - generalised_iou(boxes, assigned.boxes)) * assigned.weights
     class_loss = entropy / assigned.targets.sum().clamp(min=1.0)
     box_loss = giou_loss.sum() / assigned.weights.sum().clamp(min=1.0)

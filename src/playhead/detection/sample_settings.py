@@ -36,6 +36,33 @@ class ImageAugmentation(Settings):
     balance: float = Field(
         0.1, ge=0, lt=1, description="largest relative change of each colour channel"
     )
+    warp: Probability = Field(
+        0.0, description="probability of a rotation, perspective and lens distortion of the image"
+    )
+    rotation: float = Field(
+        8.0, ge=0, le=45, description="largest rotation of a warped image, degrees"
+    )
+    perspective: float = Field(
+        0.15,
+        ge=0,
+        le=0.4,
+        description="largest shift of a corner of a warped image, as a share of its sides",
+    )
+    distortion: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="strongest barrel distortion of a warped image: the share by which a point "
+        "half the longer side from the middle is moved",
+    )
+    darkness: Probability = Field(0.0, description="probability of an underexposed image")
+    glare: Probability = Field(0.0, description="probability of one to three bright spots of light")
+    motion_blur: Probability = Field(0.0, description="probability of motion blur")
+    blur_pixels: float = Field(9.0, ge=1, description="longest motion blur, pixels")
+    noise: float = Field(0.0, ge=0, description="largest standard deviation of noise, grey levels")
+    compression: Probability = Field(
+        0.0, description="probability of JPEG compression of a quality from 20 to 80"
+    )
     cut_paste: CutPasteConfig | None = Field(
         default=None, description="paste objects cut out of other images; null: no pasting"
     )

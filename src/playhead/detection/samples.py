@@ -1,7 +1,7 @@
 """Training samples: images with mosaic, scaling, cut and paste, flips and colour jitter.
 
 A sample depends on (seed, epoch, index) alone. Boxes are transformed with the image; a box of which
-too little remains visible is dropped.
+too little remains visible is dropped, but an ignored region is kept as long as any of it is.
 """
 
 import math
@@ -14,15 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from playhead.detection.camera_effects import camera_effects
 from playhead.detection.sample_cache import ImageCache
 from playhead.detection.sample_settings import ImageAugmentation
 from playhead.detection.synthesis.cutouts import CutoutBank
 from playhead.detection.synthesis.pasting import paste_into
+from playhead.detection.warp import Warp
 from playhead.errors import LabelError
 from playhead.events.images import ImageSet
 from playhead.media.scaling import GREY
 
-__all__ = ["TrainingImages", "draw_image"]
+__all__ = ["IGNORED", "TrainingImages", "draw_image"]
+
+IGNORED = -2
+"""The label of a box that is an ignored region."""
 
 _CENTRE = (0.3, 0.7)
 """Range of the point where the four images of a mosaic meet, as shares of the canvas."""
@@ -64,7 +69,8 @@ class _Drawn:
 class TrainingImages:
     """Samples `image` uint8 (3, H, W), `boxes` float32 (M, 4) and `labels` int64 (M,).
 
-    All samples of a batch have one size and one M; rows without a box have the label -1.
+    All samples of a batch have one size and one M; rows without a box have the label -1, boxes of
+    score 0 `IGNORED`.
     size: width and height of a sample before `multi_scale`; an image's longer side is resized to
     the longer of them, a smaller image only with `enlarge`; multiple: that sides are rounded to
     bank: cut-outs to paste
@@ -85,7 +91,7 @@ class TrainingImages:
 
     def __post_init__(self) -> None:
         most = max((len(image.labels) for image in self.images.images), default=0)
-        if most == 0:
+        if not any((image.scores > 0).any() for image in self.images.images):
             raise LabelError("the training images have no labelled object; label some")
         pasted = 0
         if self.bank is not None and self.settings.cut_paste is not None:
@@ -110,9 +116,12 @@ class TrainingImages:
                 rng, scene.canvas, scene.boxes, scene.labels, self.bank, self.settings.cut_paste
             )
             scene = _Scene(*pasted)
+        if self.settings.warp and rng.random() < self.settings.warp:
+            scene = self._warped(scene, Warp.draw(rng, size, self.settings))
         if rng.random() < self.settings.flip:
             scene = _flipped(scene)
         canvas = _jittered(rng, scene.canvas, self.settings)
+        canvas = camera_effects(rng, canvas, self.settings)
         boxes = np.zeros((self.max_boxes, 4), np.float32)
         labels = np.full(self.max_boxes, -1, np.int64)
         boxes[: len(scene.boxes)], labels[: len(scene.labels)] = scene.boxes, scene.labels
@@ -169,7 +178,8 @@ class TrainingImages:
             fitting = min(fitting, 1.0)
         cached = pixels.shape[1] / image.size[0], pixels.shape[0] / image.size[1]
         scale = fitting * factor / max(cached)
-        return _Drawn(pixels, scale, image.boxes * np.tile(cached, 2), image.labels)
+        labels = np.where(image.scores > 0, image.labels, np.int32(IGNORED))
+        return _Drawn(pixels, scale, image.boxes * np.tile(cached, 2), labels)
 
     def _placed(
         self,
@@ -181,13 +191,25 @@ class TrainingImages:
         """Draw an image into a region of the canvas; the boxes that remain there."""
         draw_image(canvas, drawn.image, drawn.scale, corner, region)
         boxes = drawn.boxes * drawn.scale + np.tile(np.asarray(corner, float), 2)
+        return self._visible(boxes, drawn.labels, region)
+
+    def _visible(
+        self, boxes: Floats, labels: Labels, region: tuple[int, int, int, int]
+    ) -> tuple[Floats, Labels]:
+        """The boxes clipped to a region of the canvas, without those that hardly lie in it."""
         low, high = np.tile(region[:2], 2), np.tile(region[2:], 2)
         clipped = np.clip(boxes, low, high)
         sides = clipped[:, 2:] - clipped[:, :2]
         visible = np.prod(sides, 1) / np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], 1), 1e-9)
         kept = visible >= self.settings.least_visible
-        kept &= sides.min(1, initial=np.inf) >= self.settings.least_pixels
-        return clipped[kept], drawn.labels[kept]
+        smallest = sides.min(1, initial=np.inf)
+        kept &= smallest >= self.settings.least_pixels
+        kept |= (labels == IGNORED) & (smallest > 0)  # what remains is not background
+        return clipped[kept], labels[kept]
+
+    def _warped(self, scene: _Scene, warp: Warp) -> _Scene:
+        boxes, labels = self._visible(warp.boxes(scene.boxes), scene.labels, (0, 0, *warp.size))
+        return _Scene(warp.image(scene.canvas), boxes, labels)
 
 
 @lru_cache(maxsize=2)

@@ -174,10 +174,12 @@ def search_thresholds(
     images: Path | None = None,
     options: PredictOptions | None = None,
     write: bool = False,
+    ignore_below: float = 0,
 ) -> ThresholdSearch:
     """Choose thresholds on labelled images, and save them to the bundle `folder` if `write` is set.
 
     predictions: saved predictions for the images; if None, the bundle is run
+    ignore_below: narrower boxes are ignored, in pixels of the image
     Raises ConfigError if there is no bundle to run or to save to, or if it names parent classes and
     `predictions` are given; and as `read_sets`, `predict_set` and `choose_thresholds` do.
     """
@@ -203,7 +205,9 @@ def search_thresholds(
         real = read_image_set(truth, split, images=images, crowds=True)
         options = replace(options or PredictOptions(), hierarchy=False)
         predicted = predict_set([bundle], real, options)
-    choices = choose_thresholds(real, predicted, goal, decisions=decisions)
+    choices = choose_thresholds(
+        real, predicted, goal, decisions=decisions, ignore_below=ignore_below
+    )
     if folder is not None and write:
         write_thresholds(folder, choices)
     classes = real.classes if bundle is None else bundle.manifest.classes
@@ -222,6 +226,7 @@ def choose_thresholds(
     *,
     decisions: DetectionDecisions | None = None,
     keep: Collection[str] = (),
+    ignore_below: float = 0,
 ) -> dict[str, Choice]:
     """A threshold for each class that has true boxes; without a goal, that of the best F1.
 
@@ -229,6 +234,7 @@ def choose_thresholds(
     hierarchy (`PredictOptions(hierarchy=False)`) if `decisions` names parents
     decisions: the detector's, with its current thresholds
     keep: classes to leave out, which keep their thresholds, like a parent that misses its goal
+    ignore_below: narrower boxes are ignored, in pixels of the image
     Raises LabelError if no class has a true box, or for sets of other images.
     """
     goal, used = goal or Goal(), decisions or DetectionDecisions()
@@ -240,12 +246,12 @@ def choose_thresholds(
         searched, key=lambda name: children.index(name) if name in children else -1
     ):
         scored = apply_hierarchy(predictions, used) if label in children else predictions
-        measured = _measured(label, truth, scored)
+        measured = _measured(label, truth, scored, ignore_below)
         if not measured.boxes:
             continue
         at_present = None
         if decisions is not None:
-            hits = _measured(label, truth, before).hits
+            hits = _measured(label, truth, before, ignore_below).hits
             at_present = at_threshold(hits, decisions.threshold(label))
         chosen, reached = _chosen(measured.hits, goal)
         choices[label] = Choice(
@@ -286,8 +292,11 @@ def write_thresholds(folder: Path, choices: dict[str, Choice]) -> Bundle:
     return note_in_bundle(folder, post_processing={"thresholds": {**known, **reached}})
 
 
-def _measured(label: str, truth: ImageSet, predictions: ImageSet) -> ClassDetection:
-    return measure_classes(truth.of_classes([label]), predictions.of_classes([label]))[label]
+def _measured(
+    label: str, truth: ImageSet, predictions: ImageSet, ignore_below: float
+) -> ClassDetection:
+    of_class = truth.of_classes([label]), predictions.of_classes([label])
+    return measure_classes(*of_class, min_width=ignore_below)[label]
 
 
 def _chosen(hits: ScoredHits, goal: Goal) -> tuple[F1, bool]:

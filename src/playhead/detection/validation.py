@@ -29,6 +29,7 @@ class Validation:
     """Evaluates a model on images, one at a time.
 
     longest: longer side, in pixels, that images are resized to; enlarge: also smaller images
+    ignore_below: narrower boxes are ignored, in pixels of the image
     """
 
     images: ImageSet
@@ -37,12 +38,13 @@ class Validation:
     enlarge: bool
     decisions: DetectionDecisions
     device: torch.device
+    ignore_below: float = 0
 
     def measure(self, model: nn.Module) -> dict[str, float]:
         """`ap50` and `ap50_95`, the means over the classes that have true boxes."""
         predictions = ImageSet(self.images.classes, tuple(self._predictions(model)))
-        classes = measure_classes(self.images, predictions).values()
-        known = [measured for measured in classes if measured.boxes]
+        classes = measure_classes(self.images, predictions, min_width=self.ignore_below)
+        known = [measured for measured in classes.values() if measured.boxes]
         return {
             "ap50": float(np.mean([measured.ap50 for measured in known])),
             "ap50_95": float(np.mean([measured.ap50_95 for measured in known])),

@@ -26,6 +26,7 @@ __all__ = [
     "ArraySpec",
     "Bundle",
     "BundleManifest",
+    "DataSource",
     "InputPlan",
     "Part",
     "load_bundle",
@@ -77,6 +78,19 @@ class Part(Settings):
     output: ArraySpec
 
 
+class DataSource(Settings):
+    """A data set that a model was trained on, for its model card."""
+
+    name: str = Field(description="the data set, and which part of it")
+    licence: str = Field(default="", description="its licence")
+    attribution: str = Field(default="", description="whom the licence asks to name")
+    url: str = Field(default="", description="where it comes from")
+
+    def describe(self) -> str:
+        """One line of text."""
+        return ", ".join(filter(None, (self.name, self.licence, self.attribution, self.url)))
+
+
 class BundleManifest(Settings):
     """The content of `bundle.json`.
 
@@ -85,7 +99,8 @@ class BundleManifest(Settings):
     sees: the input plan in words, for the model card
     post_processing: the job's settings for decisions
     training: the configuration that the model was trained with
-    The last two are plain mappings, since only the job knows their models.
+    sources: the data sets that it was trained on, as far as the user named them
+    `post_processing` and `training` are plain mappings, since only the job knows their models.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -101,6 +116,7 @@ class BundleManifest(Settings):
     metrics: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+    sources: tuple[DataSource, ...] = ()
 
     @classmethod
     def of(
@@ -158,8 +174,18 @@ class Bundle:
         return _inside(self.folder, self.manifest.parts[part].file)
 
     @property
+    def has_weights(self) -> bool:
+        """Whether it has weights for torch; a compact bundle has none."""
+        return (self.folder / WEIGHTS).is_file()
+
+    @property
     def weights(self) -> Path:
-        """The weights for torch, in safetensors format."""
+        """The weights for torch, in safetensors format. Raises BundleError without any."""
+        if not self.has_weights:
+            raise BundleError(
+                f"{self.folder}: a compact bundle has no weights for torch, so it runs on the CPU "
+                "only and no training can start from it; export its run without --compact"
+            )
         return self.folder / WEIGHTS
 
 
@@ -330,11 +356,18 @@ def _card(manifest: BundleManifest) -> str:
         "|---|---|",
         *(f"| {name} | {_figure(value)} |" for name, value in manifest.metrics.items()),
         "",
+        *_sources_section(manifest),
         f"Use: `playhead {manifest.job} predict BUNDLE INPUT --out DIR`.",
         "",
         "Made with: " + ", ".join(f"{name} {v}" for name, v in sorted(manifest.versions.items())),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _sources_section(manifest: BundleManifest) -> list[str]:
+    if not manifest.sources:
+        return []
+    return ["Trained on:", "", *(f"- {source.describe()}" for source in manifest.sources), ""]
 
 
 def _figure(value: object) -> str:

@@ -71,6 +71,8 @@ def open_backend(
 ) -> Backend:
     """The backend for a device: `auto` is CUDA if a driver and torch are present, else the CPU.
 
+    A compact bundle has no weights for CUDA.
+
     threads: of the CPU backend; by default every core this process may use
     Raises PlayheadError for an unknown device or precision, or a missing device.
     """
@@ -87,7 +89,8 @@ def open_backend(
                 )
             return backend
         case "auto":
-            backend = cuda_factory(bundle, checked) if cuda_factory and _has_driver() else None
+            usable = cuda_factory if bundle.has_weights and _has_driver() else None
+            backend = usable(bundle, checked) if usable else None
             return backend or OpenVinoBackend(bundle, threads=threads, precision=checked)
         case _:
             raise PlayheadError(f"device {device!r} is unknown; choose from auto, cpu, cuda")

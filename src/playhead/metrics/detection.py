@@ -5,14 +5,14 @@ at 101 recalls; the area of an object is that of its box, in square pixels of it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.errors import LabelError
-from playhead.events.images import ImageSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.metrics.box_matching import (
     ALL_AREAS,
     MAX_DETECTIONS,
@@ -30,6 +30,7 @@ __all__ = [
     "DetectionResult",
     "average_precision",
     "check_sets",
+    "counted_boxes",
     "detection_result",
     "measure_classes",
     "resampled_ap",
@@ -61,7 +62,7 @@ class ClassDetection:
     """Metrics of one class of labelled images; NaN if no ground truth box counts.
 
     ap: (areas, overlaps), of `AREAS` and `OVERLAPS`; boxes: ground truth boxes that count
-    hits: at IoU 0.5, without detections inside crowds
+    hits: at IoU 0.5, without ignored detections
     ranked: what `resampled_ap` needs
     """
 
@@ -110,9 +111,13 @@ class Ranked:
     truths: NDArray[np.intp]
 
 
-def measure_classes(truth: ImageSet, detections: ImageSet) -> dict[str, ClassDetection]:
+def measure_classes(
+    truth: ImageSet, detections: ImageSet, *, min_width: float = 0
+) -> dict[str, ClassDetection]:
     """Metrics of every class by name; both sets have the same images in the same order.
 
+    min_width: in pixels of the image; narrower ground truth boxes are ignored, and so are narrower
+    detections that match no box that counts, as COCO treats boxes outside a range of area
     Ground truth boxes of score 0 are crowds. Raises LabelError if the sets do not match, or a score
     is not finite.
     """
@@ -122,9 +127,36 @@ def measure_classes(truth: ImageSet, detections: ImageSet) -> dict[str, ClassDet
         label: _measured(
             real.chosen(np.flatnonzero(real.labels == index)),
             detected.chosen(np.flatnonzero(detected.labels == index)),
+            min_width,
         )
         for index, label in enumerate(truth.classes)
     }
+
+
+def counted_boxes(
+    truth: ImageSet, detections: ImageSet, *, min_width: float, overlap: float = 0.5
+) -> tuple[ImageSet, ImageSet]:
+    """Only the ground truth boxes and detections that count, as in `measure_classes`.
+
+    Matching them again at the IoU `overlap`, at any score threshold, gives the same hits, false
+    positives and misses. Raises as `measure_classes` does.
+    """
+    check_sets(truth, detections)
+    real, detected = BoxTable.of_truth(truth), BoxTable.of_detections(detections)
+    matches = match_boxes(real, detected, overlaps=[overlap], min_width=min_width)
+    return _kept(truth, matches.sought[0]), _kept(detections, matches.counted[0, 0])
+
+
+def _kept(images: ImageSet, kept: NDArray[np.bool_]) -> ImageSet:
+    """kept: bool (boxes of all images,)"""
+    chosen: list[LabelledImage] = []
+    start = 0
+    for image in images.images:
+        part = kept[start : start + len(image.labels)]
+        start += len(image.labels)
+        boxes, labels, scores = image.boxes[part], image.labels[part], image.scores[part]
+        chosen.append(replace(image, boxes=boxes, labels=labels, scores=scores))
+    return ImageSet(images.classes, tuple(chosen))
 
 
 def check_sets(truth: ImageSet, detections: ImageSet) -> None:
@@ -199,9 +231,9 @@ def _table(
     )
 
 
-def _measured(truth: BoxTable, detections: BoxTable) -> ClassDetection:
+def _measured(truth: BoxTable, detections: BoxTable, min_width: float) -> ClassDetection:
     """truth, detections: of one class."""
-    matches = match_boxes(truth, detections, overlaps=OVERLAPS, areas=AREAS)
+    matches = match_boxes(truth, detections, overlaps=OVERLAPS, areas=AREAS, min_width=min_width)
     areas = [_ranked(truth, detections, matches, area) for area in range(len(AREAS))]
     first = areas[0].counted[0]
     order = _falling(detections)[first]
@@ -232,7 +264,7 @@ def _average_precisions(
     whole = np.cumsum(weights * ranked.counted[0])
     values = []
     for hits, counted in zip(ranked.hits, ranked.counted, strict=True):
-        # Which boxes count depends on the overlap only through crowds and limits of area.
+        # Which boxes count depends on the overlap only through ignored boxes.
         same = np.array_equal(counted, ranked.counted[0])
         counts = whole if same else np.cumsum(weights * counted)
         at = np.flatnonzero(hits)

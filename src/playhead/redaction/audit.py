@@ -34,6 +34,9 @@ __all__ = ["AuditConfig", "Auditor"]
 AGAIN = 2 / 3
 """Threshold of an audit by the same network, relative to its threshold in the redaction."""
 
+PLATE_THRESHOLDS = {"plates": 0.65, "playhead-plates": 0.5}
+"""Score from which a plate is an exposure, by the network that audits."""
+
 Image = NDArray[np.uint8]
 
 
@@ -46,8 +49,12 @@ class AuditConfig(Settings):
     person: float = Field(
         default=0.4, gt=0, le=1, description="the same for people, whose network scores lower"
     )
-    plate: float = Field(
-        default=0.65, gt=0, le=1, description="the same for plates hidden by a custom detector"
+    plate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="the same for plates; null: 0.65 by the packaged network, 0.5 by Playhead's "
+        "own",
     )
     car: float = Field(
         default=0.65, gt=0, le=1, description="the same for cars hidden by a custom detector"
@@ -71,6 +78,12 @@ class AuditConfig(Settings):
         default=480, ge=96, description="detect in the whole frame and in tiles of this many pixels"
     )
     overlap: int = Field(default=96, ge=0, description="overlap of neighbouring tiles, pixels")
+
+    def threshold(self, label: str, network: str) -> float:
+        """The score from which a detection of a class by a network is an exposure."""
+        if label == "plate" and self.plate is None:
+            return PLATE_THRESHOLDS.get(network, 0.65)
+        return float(getattr(self, label))
 
 
 class Auditor:
@@ -198,7 +211,7 @@ class Auditor:
                 image,
                 tile=self._config.tile,
                 overlap=self._config.overlap,
-                threshold=getattr(self._config, label),
+                threshold=self._config.threshold(label, detector.name),
             )
             results[label] = detected[label]
         return results

@@ -63,8 +63,9 @@ def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
     """For each class that can be audited independently, a network that the redaction did not use.
 
     Hidden heads are audited by detecting faces, since no packaged network detects heads. People are
-    always audited by `objectron`. Faces, plates and cars that custom detectors hid are audited by
-    the packaged network of the class.
+    always audited by `objectron`. Plates that one of the two plate networks hid are audited by the
+    other. Faces, plates and cars that custom detectors hid are audited by the packaged network of
+    the class.
     """
     used = redaction.weights()
     names = {}
@@ -75,9 +76,12 @@ def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
             names["face"] = faces
     if "person" in redaction.config.hide:
         names["person"] = "objectron"
-    for label in ("plate", "car"):
-        if label in redaction.config.hide and redaction.custom(label):
-            names[label] = redaction.packaged()[label]
+    if "plate" in redaction.config.hide:
+        free = [name for name in ("playhead-plates", "plates") if name not in used]
+        if free:
+            names["plate"] = free[0]
+    if "car" in redaction.config.hide and redaction.custom("car"):
+        names["car"] = redaction.packaged()["car"]
     return names
 
 

@@ -37,6 +37,17 @@ class DetectionConfig(Settings):
         description="the face network; blazeface is small and detects only large faces without "
         "tiles",
     )
+    plates: Literal["auto", "playhead-plates", "plates", "both"] = Field(
+        default="auto",
+        description="the plate network: Playhead's own, the packaged one, or both together; auto: "
+        "both if the packaged one has been fetched, else Playhead's own",
+    )
+    plate_size: int = Field(
+        default=960,
+        ge=96,
+        description="longer side of a frame for Playhead's own plate network, pixels, at most "
+        "`size`; without tiles",
+    )
     bundles: tuple[str, ...] = Field(
         default=(),
         description="folders of custom detectors, which replace the packaged network for each of "
@@ -88,7 +99,8 @@ class DetectionConfig(Settings):
     thresholds: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
         default={},
         description="confidence threshold of a class, lower hides more; default: that of the "
-        "custom detector, else 0.3 (0.65 for faces by blazeface)",
+        "custom detector, else 0.3 (0.65 for faces by blazeface, 0.4 for plates by Playhead's own "
+        "network alone)",
     )
 
     @model_validator(mode="after")

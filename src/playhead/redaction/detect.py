@@ -59,6 +59,7 @@ class RedactionDetector:
             size=detection.size,
             tile=detection.tile,
             overlap=detection.overlap,
+            plate_size=detection.plate_size,
             threads=threads or config.threads,
             bundle_size=detection.bundle_size,
             enlarge=detection.bundle_enlarge,

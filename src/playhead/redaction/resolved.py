@@ -17,8 +17,10 @@ from playhead.decisions.detection_config import DEFAULT_THRESHOLD
 from playhead.errors import ConfigError, LabelError
 from playhead.events.formats.tracks import TrackFile
 from playhead.inference.bundle import Bundle
+from playhead.inference.detectors import PLATE_PAIR, weights_of
 from playhead.inference.detectors.custom import checksum_of, open_bundle
 from playhead.inference.detectors.ensemble import joint_decisions
+from playhead.inference.weights import is_fetched
 from playhead.redaction.config import LABELS, ExtensionConfig, RedactionConfig
 
 __all__ = [
@@ -34,11 +36,14 @@ __all__ = [
 SOURCES = {"head": ("face", "person")}
 """The classes that a class without a detector is derived from."""
 
-PACKAGED = {"plate": "plates", "person": "people", "car": "objectron"}
-"""The packaged network of each class; the face network is configured."""
+PACKAGED = {"person": "people", "car": "objectron"}
+"""The packaged network of each class; those of faces and plates are configured."""
 
 FACE_THRESHOLDS = {"centerface": 0.3, "blazeface": 0.65}
 """BlazeFace has false positives in leaves and walls far above 0.3."""
+
+PLATE_THRESHOLDS = {"playhead-plates": 0.4, "plates": 0.3, "both": 0.3}
+"""About one false positive in ten images at most, on validation images."""
 
 PEOPLE_GROWTH = 0.25
 """The `growth_limit` for people: motion is measured in object sizes, and a person is several times
@@ -66,6 +71,7 @@ class _Record(Settings):
 class ResolvedRedaction:
     """A configuration, its custom detectors, and the confidence threshold of each class.
 
+    config: with the plate networks in use instead of `auto`
     The folders of the custom detectors are in `config.detection.bundles`; track files record none.
     """
 
@@ -108,12 +114,19 @@ class ResolvedRedaction:
 
     def packaged(self) -> dict[str, str]:
         """The packaged network of each class that has one."""
-        return {"face": self.config.detection.faces, **PACKAGED}
+        detection = self.config.detection
+        plates = PLATE_PAIR if detection.plates == "both" else detection.plates
+        return {"face": detection.faces, "plate": plates, **PACKAGED}
 
     def weights(self) -> list[str]:
         """The packaged networks to load, each once."""
         packaged = self.packaged()
-        names = (packaged[label] for label in self.detected() if not self.custom(label))
+        names = (
+            name
+            for label in self.detected()
+            if not self.custom(label)
+            for name in weights_of(packaged[label])
+        )
         return list(dict.fromkeys(names))
 
     def detectors(self, label: str) -> tuple[str, ...]:
@@ -121,7 +134,7 @@ class ResolvedRedaction:
         names: list[str] = []
         for source in self.sources(label):
             custom = [bundle.name for bundle in self.custom(source)]
-            names += custom or [self.packaged()[source]]
+            names += custom or weights_of(self.packaged()[source])
         return tuple(names)
 
     def located(self, folders: Sequence[Path]) -> "ResolvedRedaction":
@@ -164,6 +177,7 @@ def resolve(config: RedactionConfig) -> ResolvedRedaction:
     Raises BundleError for a folder that is not a detector bundle, ConfigError for a class without a
     detector, or bundles that detect none of the hidden classes.
     """
+    config = _with_plates(config)
     detection = config.detection
     bundles = [open_bundle(Path(folder)) for folder in detection.bundles]
     known = _classes(bundles)
@@ -235,7 +249,7 @@ def recorded_redaction(
         for key in ("custom_detectors", "thresholds")
         if key in file.settings
     }
-    config = validate(RedactionConfig, values, source=str(path))
+    config = _with_plates(validate(RedactionConfig, values, source=str(path)))
     record = validate(_Record, known, source=str(path))
     return ResolvedRedaction(
         config=config,
@@ -253,6 +267,19 @@ def _classes(bundles: Sequence[Bundle]) -> list[str]:
     return list(dict.fromkeys((*LABELS, *custom)))
 
 
+def _with_plates(config: RedactionConfig) -> RedactionConfig:
+    """The configuration with the plate networks that `auto` stands for."""
+    if config.detection.plates != "auto":
+        return config
+    plates = "both" if is_fetched("plates") else "playhead-plates"
+    detection = config.detection.model_copy(update={"plates": plates})
+    return config.model_copy(update={"detection": detection})
+
+
 def _default_thresholds(config: RedactionConfig) -> dict[str, float]:
     defaults = dict.fromkeys(LABELS, DEFAULT_THRESHOLD)
-    return {**defaults, "face": FACE_THRESHOLDS[config.detection.faces]}
+    return {
+        **defaults,
+        "face": FACE_THRESHOLDS[config.detection.faces],
+        "plate": PLATE_THRESHOLDS[config.detection.plates],
+    }

@@ -130,7 +130,7 @@ def _predict_validation(
     )
 
 
-def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
+def export_run(run: Path, out: Path, *, epoch: int | None = None, compact: bool = False) -> Path:
     """Export a bundle of a run's best weights, or of a kept epoch; returns its folder."""
 
     def rebuild(path: Path) -> Rebuilt:
@@ -139,7 +139,7 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
         model = build_model(config.model.without_start(), len(classes), config.window)
         return Rebuilt(model, config, _plan(config), classes)
 
-    return export_run_of(run, out, epoch=epoch, rebuild=rebuild)
+    return export_run_of(run, out, epoch=epoch, compact=compact, rebuild=rebuild)
 
 
 def _plan(config: SpottingConfig) -> WindowPlan:

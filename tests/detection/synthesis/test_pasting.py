@@ -292,6 +292,14 @@ def test_a_bank_leaves_out_small_boxes_and_neighbours_and_counts_them() -> None:
     assert bank.most_labels == 0
 
 
+def test_an_ignored_region_is_cut_out_only_as_part_of_an_object() -> None:
+    boxes = _boxes((0, 0, 60, 40), (20, 10, 40, 20), (70, 60, 90, 80))
+    bank = CutoutBank([(_noise(0), boxes, np.array([CAR, -2, -2]))], CutPasteConfig())
+    [cutout] = bank
+    assert cutout.labels.tolist() == [CAR, -2]
+    assert bank.count() == {CAR: 1}
+
+
 def test_a_bank_keeps_to_its_memory_and_keeps_rare_classes() -> None:
     config = CutPasteConfig(memory_mb=0.05, margin=0)
     many = [(_noise(k), _boxes((10, 20, 50, 60)), np.array([CAR])) for k in range(30)]

@@ -28,7 +28,9 @@ class Packaged:
     runs: ClassVar[list[tuple[str, tuple[int, ...], float]]] = []
     opened: ClassVar[list[tuple[str, str]]] = []
 
-    def __init__(self, name: str, threads: int | None, precision: str) -> None:
+    def __init__(
+        self, name: str, threads: int | None, precision: str, plate_size: int | None
+    ) -> None:
         self.name = name
         self.opened.append((name, precision))
 

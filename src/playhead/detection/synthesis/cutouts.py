@@ -116,7 +116,8 @@ def scaled(cutout: Cutout, size: tuple[int, int], *, mirror: bool = False) -> Cu
 class CutoutBank:
     """Cut-outs to draw from, within `memory_mb`; depends only on images, their order and the seed.
 
-    labelled: images, RGB (H, W, 3), each with its boxes (N, 4) in pixels and labels (N,)
+    labelled: images, RGB (H, W, 3), each with its boxes (N, 4) in pixels and labels (N,); a
+    negative label marks an ignored region, which is only cut out as part of an object around it
     Above the limit, a random cut-out of the class with the most memory is dropped, so that frequent
     classes never crowd out rare ones.
     left_out: number of boxes that were not kept, by reason
@@ -182,7 +183,7 @@ class CutoutBank:
         for origin, (image, boxes, labels) in enumerate(labelled):
             high, wide, _ = image.shape
             clipped = np.clip(np.asarray(boxes, np.float64), 0, (wide, high, wide, high))
-            for which in range(len(clipped)):
+            for which in np.flatnonzero(np.asarray(labels) >= 0).tolist():
                 reason = _refused(clipped, which, config)
                 if reason:
                     self.left_out[reason] += 1

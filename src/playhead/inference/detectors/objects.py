@@ -38,6 +38,7 @@ class ObjectDetector:
     size: longest side in pixels of frames for the packaged networks; None: full resolution
     tile: detect in overlapping tiles of this many pixels at full resolution, and in the whole frame
         scaled down to one tile; overlap: pixels that neighbouring tiles share
+    plate_size: longer side of a frame for `playhead-plates`, without tiles; None: as in training
     bundle_size, enlarge, weights, settings, device, cuda_factory: of the custom detectors, see
         `open_custom`; precision: `auto` leaves the packaged networks in fp32
     threads: None uses every core
@@ -55,6 +56,7 @@ class ObjectDetector:
         size: int | None = None,
         tile: int | None = None,
         overlap: int = 0,
+        plate_size: int | None = None,
         threads: int | None = None,
         bundle_size: int | None = None,
         enlarge: bool | None = None,
@@ -106,7 +108,9 @@ class ObjectDetector:
             min_score = min(minimum_scores[label] for label in names)
             # The accuracy of packaged networks in bf16 is unknown: it must be chosen explicitly.
             numbers = "fp32" if precision == "auto" else precision
-            detector = open_detector(name, threads=threads, precision=numbers)
+            detector = open_detector(
+                name, threads=threads, precision=numbers, plate_size=tile or plate_size
+            )
             self._networks.append((detector, names, min_score))
             self.precisions[name] = numbers
 
