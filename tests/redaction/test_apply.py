@@ -178,7 +178,7 @@ def test_the_networks_of_the_audit_are_asked_for_before_anything_is_rendered(
 ) -> None:
     monkeypatch.setenv("PLAYHEAD_HOME", str(street.parent / "nothing here"))
     finished = run("redaction", "apply", street, "--audit")
-    assert (finished.code, "playhead weights get redaction" in finished.err) == (2, True)
+    assert (finished.code, "playhead weights get blazeface" in finished.err) == (2, True)
     assert not (street.parent / "street_redacted.mp4").exists()
 
 

@@ -8,9 +8,15 @@ import pytest
 
 from playhead.config import validate
 from playhead.errors import ConfigError
+from playhead.inference.weights import find_weight
 from playhead.redaction.audit_networks import audit_plan, other_networks
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.resolved import CustomBundle, ResolvedRedaction
+
+
+@pytest.fixture(autouse=True)
+def fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playhead.redaction.audit_networks.is_fetched", lambda name: True)
 
 
 def redaction_of(*classes: str, **values: Any) -> ResolvedRedaction:
@@ -46,6 +52,27 @@ def test_faces_and_people_are_audited_by_other_networks_plates_and_cars_by_the_s
 def test_plates_that_one_network_hid_are_audited_by_the_other(hides: str, audits: str) -> None:
     redaction = redaction_of(hide=["plate"], detection={"plates": hides})
     assert planned(redaction) == {"plate": ("independent", audits)}
+
+
+def test_without_the_other_plate_network_the_same_one_audits_and_the_reason_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "playhead.redaction.audit_networks.is_fetched", lambda name: name != "plates"
+    )
+    redaction = redaction_of(hide=["plate"], detection={"plates": "playhead-plates"})
+    plan = audit_plan(redaction)["plate"]
+    assert (plan.audited, plan.network) == ("same network", "playhead-plates")
+    assert "`playhead weights get plates`" in plan.reason
+
+
+def test_a_copy_of_the_own_plate_network_does_not_audit_itself() -> None:
+    weight = find_weight("playhead-plates")
+    assert weight is not None
+    copy = CustomBundle(name="mine", sha256=weight.sha256, classes=("plate",))
+    config = validate(RedactionConfig, {"hide": ["plate"]}, source="the test")
+    redaction = ResolvedRedaction(config=config, bundles=(copy,), thresholds={})
+    assert planned(redaction) == {"plate": ("independent", "plates")}
 
 
 def test_heads_are_not_audited_although_faces_are_looked_for() -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from playhead.inference.detectors.video import sampled_frames
 from playhead.redaction.config import RedactionConfig, load_redaction_config
 from playhead.redaction.resolved import resolve
+from tests.command import run
 
 
 def test_at_any_rate_the_presets_sample_a_frame_in_eight_or_more() -> None:
@@ -41,3 +43,16 @@ def test_plates_need_nothing_fetched_and_use_the_packaged_network_too_where_it_i
     file.parent.mkdir(parents=True)
     file.touch()
     assert resolve(config).detectors("plate") == ("playhead-plates", "plates")
+
+
+def test_a_run_says_when_plates_have_one_network_only_because_the_other_was_not_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYHEAD_HOME", str(tmp_path / "empty"))
+    image = tmp_path / "a.png"
+    Image.fromarray(np.full((96, 160, 3), 90, np.uint8)).save(image)
+    finished = run("redaction", "run", image, "--hide", "plate", "--threads", 1)
+    assert finished.code == 0
+    assert "`playhead weights get plates` adds a second network" in finished.err
+    again = run("redaction", "run", image, "--hide", "plate", "--preset", "fast", "--overwrite")
+    assert (again.code, "second network" in again.err) == (0, False)

@@ -15,7 +15,7 @@ __all__ = ["require_weights"]
 def require_weights(names: Sequence[str], get: str) -> None:
     """Make sure that every file of `names` is there.
 
-    get: the argument of `playhead weights get` that fetches them, for the error message
+    get: the argument of `playhead weights get` that fetches several of them, for the error message
     On a terminal, asks (y/N) on standard error and fetches them on a yes. Raises WeightsError with
     the missing files, their size and licences, or if fetching fails.
     """
@@ -28,9 +28,10 @@ def require_weights(names: Sequence[str], get: str) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty() and _agreed(missing)):
         listed = ", ".join(status.weight.name for status in missing)
+        command = missing[0].weight.name if len(missing) == 1 else get
         raise WeightsError(
             f"weights {listed} ({_cost(missing)}) are not here yet: fetch them with "
-            f"`playhead weights get {get}`"
+            f"`playhead weights get {command}`"
         )
     for status in missing:
         get_weights(status.weight.name)

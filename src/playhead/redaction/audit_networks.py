@@ -11,6 +11,7 @@ from dataclasses import replace
 from playhead.errors import ConfigError
 from playhead.inference.detectors import Detector, open_detector
 from playhead.inference.offer import require_weights
+from playhead.inference.weights import find_weight, is_fetched
 from playhead.redaction.audit_people import CONFIRMING
 from playhead.redaction.audit_report import Audited, ClassAudit, plural
 from playhead.redaction.detect import RedactionDetector
@@ -47,6 +48,11 @@ def audit_plan(
         else:
             audited, network = "same network", hidden_by
             reason = f"no other network detects {plural(label)}"
+            if label == "plate" and (missing := _free_plate_networks(redaction)):
+                reason = (
+                    f"the other network, {missing[0]}, has not been fetched: use "
+                    f"`playhead weights get {missing[0]}`"
+                )
         plan[label] = ClassAudit(
             audited=audited,
             hidden_by=hidden_by,
@@ -64,8 +70,8 @@ def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
 
     Hidden heads are audited by detecting faces, since no packaged network detects heads. People are
     always audited by `objectron`. Plates that one of the two plate networks hid are audited by the
-    other. Faces, plates and cars that custom detectors hid are audited by the packaged network of
-    the class.
+    other, if it is there. Faces, plates and cars that custom detectors hid are audited by the
+    packaged network of the class.
     """
     used = redaction.weights()
     names = {}
@@ -77,7 +83,7 @@ def other_networks(redaction: ResolvedRedaction) -> dict[str, str]:
     if "person" in redaction.config.hide:
         names["person"] = "objectron"
     if "plate" in redaction.config.hide:
-        free = [name for name in ("playhead-plates", "plates") if name not in used]
+        free = [name for name in _free_plate_networks(redaction) if is_fetched(name)]
         if free:
             names["plate"] = free[0]
     if "car" in redaction.config.hide and redaction.custom("car"):
@@ -113,6 +119,19 @@ def open_same(
     again = again.changed(tile=tile, overlap=overlap)
     require_weights(again.weights(), "redaction")
     return RedactionDetector(again)
+
+
+def _free_plate_networks(redaction: ResolvedRedaction) -> list[str]:
+    """The plate networks that did not hide, fetched or not.
+
+    A custom detector that is a copy of Playhead's own network counts as that.
+    """
+    own = find_weight("playhead-plates")
+    copied = {bundle.sha256 for bundle in redaction.custom("plate")}
+    used = set(redaction.weights())
+    if own is not None and own.sha256 in copied:
+        used.add(own.name)
+    return [name for name in ("playhead-plates", "plates") if name not in used]
 
 
 def _obstacle(label: str, redaction: ResolvedRedaction) -> str:

@@ -241,7 +241,11 @@ def audit(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.01, max=1.0, help="Score of an exposure. Default: 0.65, people 0.4."),
+        typer.Option(
+            min=0.01,
+            max=1.0,
+            help="Score of an exposure. Default: 0.65, people 0.4, plates 0.5 or 0.65.",
+        ),
     ] = None,
     every: Annotated[
         float | None,

@@ -4,6 +4,7 @@
 Errors hide more, not less: see `Masks.whole` and `media.rewrite`.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -121,6 +122,7 @@ def redact_files(
             overwrite=overwrite or skip_existing,
         )
     require_weights(redaction.weights(), "redaction")
+    _say_plates(config, redaction)
     work = RedactionWork(
         redaction,
         threads=executor.threads(config.threads, len(items)),
@@ -133,6 +135,17 @@ def redact_files(
     ended = {file.path: file for file in result.files}
     ended |= {item.path: earlier_outcome(item.path, outputs[item.path]) for item in done}
     return replace(result, files=tuple(ended[path] for path in inputs))
+
+
+def _say_plates(config: RedactionConfig, redaction: ResolvedRedaction) -> None:
+    """Say so if only one network detects plates because the other was not fetched."""
+    alone = "plate" in config.hide and redaction.detectors("plate") == ("playhead-plates",)
+    if alone and config.detection.plates == "auto":
+        print(
+            "playhead: plates are detected by playhead-plates alone; `playhead weights get plates` "
+            "adds a second network",
+            file=sys.stderr,
+        )
 
 
 def render(
