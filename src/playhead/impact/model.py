@@ -1,0 +1,396 @@
+"""The networks of impact: two collision networks for clips, and the helmet network for frames.
+
+A collision network describes one frame of a clip, the marked one, on a grid with a stride of 4
+pixels. Its six channels are those of `targets.grid_target`, as logits.
+"""
+
+import math
+from itertools import pairwise
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playhead.impact.network_config import CollisionNetworkConfig, HelmetNetworkConfig
+from playhead.impact.targets import GRID_STRIDE
+from playhead.inference.bundle import InputPlan
+from playhead.learning.encoders import create_pyramid
+from playhead.learning.nn.blocks import ConvNorm, DenseBlock
+from playhead.learning.nn.factored import TemporalConv, per_frame
+from playhead.learning.nn.fpn import SegmentationPyramid
+from playhead.learning.nn.i3d import I3D
+from playhead.learning.parts import ExportPart, noise_images
+
+__all__ = [
+    "CollisionNetwork",
+    "FactoredCollisionNetwork",
+    "HelmetNetwork",
+    "I3DCollisionNetwork",
+    "build_collision_network",
+    "build_helmet_network",
+    "pad_to_multiple",
+]
+
+CHANNELS = 6
+PRIOR = 0.01
+"""The initial probability of centres and impacts, which nearly all cells are without."""
+
+
+class SizedPlan(Protocol):
+    """The part of an input plan that fixes the size of frames."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+
+
+class CollisionNetwork(nn.Module):
+    """The common part of both networks: a backbone, a pyramid over its maps, a head."""
+
+    backbone: nn.Module
+
+    def __init__(self, config: CollisionNetworkConfig, maps: tuple[int, ...]) -> None:
+        super().__init__()
+        self.colours = 3 if config.pixels == "rgb" else 1
+        self.frames, self.before, self.marker = config.frames, config.before, config.marker
+        self.frozen = config.freeze_backbone
+        self.pyramid = SegmentationPyramid(
+            maps,
+            channels=config.pyramid_channels,
+            branch=config.branch_channels,
+            dropout=config.dropout,
+        )
+        self.head = nn.Conv2d(config.branch_channels, CHANNELS, 3, padding=1)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+        with torch.no_grad():
+            self.head.bias[[0, -1]] = -math.log((1 - PRIOR) / PRIOR)
+
+    def train(self, mode: bool = True) -> "CollisionNetwork":
+        """Switch between training and evaluation mode; a frozen backbone stays in evaluation."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.requires_grad_(False).eval()
+        return self
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4))."""
+        raise NotImplementedError
+
+    def export_parts(self, plan: SizedPlan) -> list[ExportPart]:
+        """The graphs for frames of the plan's size, with the sigmoid."""
+        raise NotImplementedError
+
+
+class I3DCollisionNetwork(CollisionNetwork):
+    """The network of the recipe: an I3D ResNet whose maps are averaged over time."""
+
+    multiple = 32
+
+    def __init__(self, config: CollisionNetworkConfig) -> None:
+        colours = 3 if config.pixels == "rgb" else 1
+        backbone = I3D(
+            colours + config.marker,
+            depths=config.depths,
+            width=config.width,
+            stem_frames=5 if config.stem == "5x7x7" else 3,
+            pad_stem=config.stem == "5x7x7",
+        )
+        super().__init__(config, backbone.channels)
+        self.backbone = backbone
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4))."""
+        rows, columns = grid_size(*clips.shape[-2:])  # 180, 320
+        if self.marker:
+            mark = torch.zeros_like(clips[:, :1])
+            mark[:, :, self.before] = 1
+            clips = torch.cat([clips, mark], 1)
+        clips = pad_to_multiple(clips, self.multiple)  # 1, 4, 8, 736, 1280
+        maps = [features.mean(2) for features in self.backbone(clips)]
+        grid: Tensor = self.head(self.pyramid(maps))  # 1, 6, 184, 320
+        return grid[..., :rows, :columns]
+
+    def export_parts(self, plan: SizedPlan) -> list[ExportPart]:
+        """One part: uint8 (B, T, H, W), or (B, T, H, W, 3) in colour → (B, 6, h, w)."""
+        width, height = plan.size
+        shape = (2, self.frames, height, width) + ((3,) if self.colours == 3 else ())
+        return [ExportPart("model", _Clips(self).eval(), noise_images(*shape), {0: 1})]
+
+
+class FactoredCollisionNetwork(CollisionNetwork):
+    """A small network whose features of a frame are shared by all clips that hold it.
+
+    The stem sees single frames, with and without the mark. Then time is halved first, and shrinks
+    by temporal convolutions without padding. The pyramid sees the remaining time steps as
+    channels. So without the mark, the network is also a convolution along time; see `fuse_chunk`.
+    """
+
+    backbone: "FactoredBackbone"
+
+    def __init__(self, config: CollisionNetworkConfig) -> None:
+        kernels, steps = [], [config.frames // 2]
+        for _ in config.widths[1:]:
+            kernels.append(min(3, steps[-1]))
+            steps.append(steps[-1] - kernels[-1] + 1)  # 4, 2, 1 of 8 frames
+        maps = tuple(width * left for width, left in zip(config.widths, steps, strict=True))
+        super().__init__(config, maps)
+        self.steps = steps
+        self.multiple = GRID_STRIDE * 2 ** (len(config.widths) - 1)
+        self.backbone = FactoredBackbone(self.colours, config, kernels)
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """frames: (N, 1 or 3, H, W) in [0, 1] → features (N, V, stem_channels, h, w).
+
+        V is 2, without and with the mark, or 1 for a network without marker.
+        """
+        return self.backbone.encode(self._padded(frames))
+
+    def fuse(self, features: Tensor) -> Tensor:
+        """features: (B, T, stem_channels, h, w), with the mark in frame `before` only → logits.
+
+        The grid (B, 6, h, w) includes padding at the bottom and right.
+        """
+        maps = self.backbone(features)  # 1, 4, 24, 184, 320 - 1, 2, 40, 92, 160 - 1, 1, 56, 46, 80
+        grid: Tensor = self.head(self.pyramid([level.flatten(1, 2) for level in maps]))
+        return grid
+
+    def fuse_chunk(self, features: Tensor) -> Tensor:
+        """features: (L, stem_channels, h, w) of a chunk → (L - T + 1, 6, h, w), one grid a clip.
+
+        It equals `fuse` of every clip, but shares all layers before the pyramid.
+        Raises ValueError if the network has a marker, which differs between clips.
+        """
+        if self.marker:
+            raise ValueError("a network with a marker cannot share its layers between clips")
+        clips = len(features) - self.frames + 1
+        maps = []
+        for level, steps in zip(self.backbone(features[None], chunk=True), self.steps, strict=True):
+            taps = [level[0, 2 * step : 2 * step + clips] for step in range(steps)]
+            maps.append(torch.cat(taps, 1))
+        grid: Tensor = self.head(self.pyramid(maps))
+        return grid
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4))."""
+        b, _, t, h, w = clips.shape  # 1, 3, 8, 720, 1280
+        rows, columns = grid_size(h, w)
+        marks = torch.arange(t, device=clips.device) == self.before
+        frames = self._padded(clips.transpose(1, 2).flatten(0, 1))
+        features = self.backbone.stem(frames, marks.repeat(b) if self.marker else None)
+        return self.fuse(features.view(b, t, *features.shape[1:]))[..., :rows, :columns]
+
+    def export_parts(self, plan: SizedPlan) -> list[ExportPart]:
+        """The part `frames`, and `windows` of the features that it gives.
+
+        frames: uint8 (N, H, W), or (N, H, W, 3) in colour → features (N, V, c, h, w) of `encode`
+        windows: (B, T, c, h, w) → probabilities (B, 6, ceil(H / 4), ceil(W / 4))
+        """
+        width, height = plan.size
+        images = noise_images(*(2, height, width) + ((3,) if self.colours == 3 else ()))
+        frames = _Frames(self).eval()
+        windows = _Windows(self, *grid_size(height, width)).eval()
+        with torch.inference_mode():
+            features = frames(images)[:, :1].repeat_interleave(self.frames, 1)
+        return [
+            ExportPart("frames", frames, images, {0: 1}),
+            ExportPart("windows", windows, features.clone(), {0: 1}),
+        ]
+
+    def _padded(self, frames: Tensor) -> Tensor:
+        frames = pad_to_multiple(frames, self.multiple)
+        return frames.contiguous(memory_format=torch.channels_last)
+
+
+class FactoredBackbone(nn.Module):
+    """The stem for single frames, and the maps of clips at strides 4, 8, 16 and so on.
+
+    kernels: of the temporal convolution of each level but the first
+    """
+
+    def __init__(self, colours: int, config: CollisionNetworkConfig, kernels: list[int]) -> None:
+        super().__init__()
+        c = config.stem_channels
+        self.pixels = nn.Conv2d(colours, c, 7, 2, 3, bias=False)
+        # The first layer is linear: what the mark adds to it is the same for every frame.
+        self.mark = nn.Conv2d(1, c, 7, 2, 3, bias=False) if config.marker else None
+        self.after_first = nn.Sequential(
+            nn.BatchNorm2d(c),
+            nn.ReLU(inplace=True),
+            ConvNorm(c, c, 3, stride=2, activation=nn.ReLU),
+        )
+        self.halve_time = TemporalConv(c, config.widths[0], 2, stride=2)
+        self.finest = DenseBlock(config.widths[0], dimensions=2)
+        self.levels = nn.ModuleList(
+            FactoredLevel(narrow, wide, kernel)
+            for (narrow, wide), kernel in zip(pairwise(config.widths), kernels, strict=True)
+        )
+
+    def stem(self, frames: Tensor, marks: Tensor | None = None) -> Tensor:
+        """frames: (N, colours, H, W), marks: bool (N,) → (N, stem_channels, H / 4, W / 4)."""
+        maps = self.pixels(frames)
+        if self.mark is not None and marks is not None:
+            maps = maps + marks.to(maps.dtype).view(-1, 1, 1, 1) * self._marked(frames)
+        features: Tensor = self.after_first(maps)
+        return features
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """frames: (N, colours, H, W) → (N, 1 or 2, stem_channels, H / 4, W / 4)."""
+        maps = self.pixels(frames)[:, None]
+        if self.mark is not None:
+            maps = torch.cat([maps, maps + self._marked(frames)], 1)
+        return per_frame(self.after_first, maps)
+
+    def forward(self, features: Tensor, *, chunk: bool = False) -> list[Tensor]:
+        """features: (B, T, stem_channels, h, w) → (B, steps, width, h / 2**i, w / 2**i) of level i.
+
+        chunk: compute the maps of every clip in T frames, each two frames apart from its next step
+        """
+        maps = self.halve_time(features, dilation=1 if chunk else None)
+        maps = per_frame(self.finest, maps)
+        levels = [maps]
+        for level in self.levels:
+            maps = level(maps, dilation=2 if chunk else None)
+            levels.append(maps)
+        return levels
+
+    def _marked(self, frames: Tensor) -> Tensor:
+        assert self.mark is not None
+        marked: Tensor = self.mark(torch.ones_like(frames[:1, :1]))
+        return marked
+
+
+class FactoredLevel(nn.Module):
+    """Shrink time, halve space, then one residual block on single time steps."""
+
+    def __init__(self, narrow: int, wide: int, kernel: int) -> None:
+        super().__init__()
+        self.temporal = TemporalConv(narrow, narrow, kernel)
+        self.spatial = nn.Sequential(
+            ConvNorm(narrow, wide, 3, stride=2, activation=nn.ReLU),
+            DenseBlock(wide, dimensions=2),
+        )
+
+    def forward(self, maps: Tensor, *, dilation: int | None) -> Tensor:
+        """maps: (B, T, narrow, h, w) → (B, T - kernel + 1, wide, h / 2, w / 2)."""
+        return per_frame(self.spatial, self.temporal(maps, dilation=dilation))
+
+
+class HelmetNetwork(nn.Module):
+    """An encoder and a pyramid: frames in, a heat map of helmets in full resolution out."""
+
+    mean: Tensor
+    std: Tensor
+    strides = (4, 8, 16, 32)
+
+    def __init__(self, config: HelmetNetworkConfig) -> None:
+        super().__init__()
+        self.encoder = create_pyramid(config.encoder, config.weights, self.strides)
+        self.pyramid = SegmentationPyramid(
+            self.encoder.channels,
+            channels=config.pyramid_channels,
+            branch=config.branch_channels,
+            dropout=config.dropout,
+        )
+        self.head = nn.Conv2d(config.branch_channels, 1, 3, padding=1)
+        nn.init.constant_(self.head.bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
+        colours = (1, 3, 1, 1)
+        mean, std = torch.tensor(self.encoder.mean), torch.tensor(self.encoder.std)
+        self.register_buffer("mean", mean.view(colours), persistent=False)
+        self.register_buffer("std", std.view(colours), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images: (B, 3, H, W) in [0, 1] → logits (B, H, W)."""
+        height, width = images.shape[-2:]  # 720, 1280
+        return self.of_multiples(pad_to_multiple(images, self.strides[-1]))[:, :height, :width]
+
+    def of_multiples(self, images: Tensor) -> Tensor:
+        """`forward` for sides that are multiples of 32; with padding, a graph exports slowly."""
+        size = images.shape[-2:]  # 736, 1280
+        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        grid = self.head(self.pyramid(self.encoder(images)))  # 1, 1, 184, 320
+        return F.interpolate(grid, size, mode="bilinear", align_corners=False).squeeze(1)
+
+    def export_parts(self, plan: InputPlan) -> list[ExportPart]:
+        """One part: uint8 (B, H, W, 3), sides multiples of 32 → probabilities (B, H, W)."""
+        side = self.strides[-1]
+        example = noise_images(2, 2 * side, 3 * side, 3)
+        return [ExportPart("model", _Images(self).eval(), example, {0: 1, 1: side, 2: side})]
+
+
+class _Images(nn.Module):
+    def __init__(self, network: HelmetNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images: uint8 (B, H, W, 3) → probabilities (B, H, W)."""
+        unit = images.permute(0, 3, 1, 2).to(self.network.mean.dtype) / 255
+        return torch.sigmoid(self.network.of_multiples(unit))
+
+
+class _Clips(nn.Module):
+    def __init__(self, network: CollisionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """clips: uint8 (B, T, H, W), or (B, T, H, W, 3) → probabilities (B, 6, h, w)."""
+        clips = clips[:, None] if self.network.colours == 1 else clips.permute(0, 4, 1, 2, 3)
+        unit = clips.to(self.network.head.weight.dtype) / 255
+        return torch.sigmoid(self.network(unit))
+
+
+class _Frames(nn.Module):
+    def __init__(self, network: FactoredCollisionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """frames: uint8 (N, H, W), or (N, H, W, 3) → features (N, V, c, h, w)."""
+        frames = frames[:, None] if self.network.colours == 1 else frames.permute(0, 3, 1, 2)
+        return self.network.encode(frames.to(self.network.head.weight.dtype) / 255)
+
+
+class _Windows(nn.Module):
+    def __init__(self, network: FactoredCollisionNetwork, rows: int, columns: int) -> None:
+        super().__init__()
+        self.network, self.rows, self.columns = network, rows, columns
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features: (B, T, c, h, w) → probabilities (B, 6, rows, columns)."""
+        grid = torch.sigmoid(self.network.fuse(features))
+        return grid[..., : self.rows, : self.columns]
+
+
+def build_collision_network(config: CollisionNetworkConfig) -> CollisionNetwork:
+    """The network of `config`, on the CPU in training mode.
+
+    Its weights are drawn from torch's generator: seed it before.
+    """
+    match config.kind:
+        case "i3d":
+            network: CollisionNetwork = I3DCollisionNetwork(config)
+        case "factored":
+            network = FactoredCollisionNetwork(config)
+    return network.train()
+
+
+def build_helmet_network(config: HelmetNetworkConfig) -> HelmetNetwork:
+    """The network of `config`, on the CPU in training mode; see `build_collision_network`.
+
+    Raises ConfigError for an unknown encoder, WeightsError if its weights do not exist or fit.
+    """
+    return HelmetNetwork(config)
+
+
+def grid_size(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the grid of a frame."""
+    return -(-height // GRID_STRIDE), -(-width // GRID_STRIDE)
+
+
+def pad_to_multiple(maps: Tensor, multiple: int) -> Tensor:
+    """Pad with zeros at the bottom and on the right until height and width are multiples."""
+    bottom, right = (-side % multiple for side in maps.shape[-2:])
+    return F.pad(maps, (0, right, 0, bottom)) if bottom or right else maps

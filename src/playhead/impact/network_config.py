@@ -1,0 +1,133 @@
+"""The configuration of the impact networks and their losses; torch-free.
+
+The defaults are the small networks of the demo, for a CPU; `full_size_collision` and
+`full_size_helmet` give those of the recipe for 1280x720.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from playhead.config import LOCAL, Settings
+from playhead.learning.settings import LossConfig
+
+__all__ = [
+    "CollisionLossConfig",
+    "CollisionNetworkConfig",
+    "HelmetNetworkConfig",
+    "full_size_collision",
+    "full_size_helmet",
+]
+
+
+class CollisionNetworkConfig(Settings):
+    """A network that sees a clip and describes one of its frames, the marked one, on a grid.
+
+    `i3d` is a 3D ResNet, `factored` a small network whose features of single frames are shared by
+    all clips that overlap.
+    """
+
+    kind: Literal["factored", "i3d"] = Field(default="factored", description="architecture")
+    pixels: Literal["luma", "rgb"] = Field(default="luma", description="grey or colour frames")
+    frames: int = Field(default=8, ge=2, description="frames of a clip; even")
+    before: int = Field(default=4, ge=0, description="frames of a clip before the marked frame")
+    marker: bool = Field(
+        default=True, description="one more input channel, which is 1 on the marked frame"
+    )
+    box_unit: float = Field(
+        default=224.0, gt=0, description="largest height and width of a predicted box, pixels"
+    )
+
+    stem: Literal["5x7x7", "3x7x7"] = Field(
+        default="5x7x7", description="of i3d: 3x7x7 is smaller and not padded in time"
+    )
+    depths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = Field(
+        default=(3, 4, 6, 3), description="of i3d: bottlenecks of each stage"
+    )
+    width: int = Field(default=64, ge=1, description="of i3d: channels of the stem")
+
+    stem_channels: int = Field(
+        default=16, ge=1, description="of factored: channels of the features of single frames"
+    )
+    widths: tuple[PositiveInt, ...] = Field(
+        default=(24, 40, 56),
+        min_length=1,
+        description="of factored: channels at strides 4, 8, 16 and so on",
+    )
+
+    pyramid_channels: int = Field(default=24, ge=1, description="of the pyramid's top-down path")
+    branch_channels: int = Field(default=24, ge=1, description="of the pyramid's branches")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="of whole channels of the pyramid")
+    freeze_backbone: bool = Field(
+        default=False, description="train only the pyramid, without the backbone's batch norm"
+    )
+
+    @model_validator(mode="after")
+    def _clip_holds_the_marked_frame(self) -> Self:
+        if self.before >= self.frames:
+            raise ValueError(f"before ({self.before}) must be below frames ({self.frames})")
+        if self.frames % 2:
+            raise ValueError(f"frames ({self.frames}) must be even")
+        if self.kind == "i3d" and self.stem == "3x7x7" and self.frames < 4:
+            raise ValueError("stem 3x7x7 needs frames of at least 4")
+        return self
+
+
+class HelmetNetworkConfig(Settings):
+    """A network that predicts a heat map of helmets for single frames in colour."""
+
+    encoder: str = Field(default="mobilenetv2_100", description="a timm model name")
+    weights: Annotated[str, LOCAL] = Field(
+        default="mobilenet-v2",
+        description="initial weights of the encoder: a name in `playhead weights list`, `none` "
+        "(random), `hub` (timm's own download), or the path of a .pth or .safetensors file",
+    )
+    target: Literal["disc", "point"] = Field(
+        default="disc",
+        description="`disc`: fades from 1 at the centre of a box to 0 at the rim; `point`: 1 in "
+        "the pixel of the centre",
+    )
+    pyramid_channels: int = Field(default=64, ge=1, description="of the pyramid's top-down path")
+    branch_channels: int = Field(default=32, ge=1, description="of the pyramid's branches")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="of whole channels of the pyramid")
+    positive_weight: float = Field(
+        default=1.0, gt=0, description="weight of the target's positive part in the loss"
+    )
+
+    def without_start(self) -> Self:
+        """The same network without pretrained weights, for loading all of its weights later."""
+        return self.model_copy(update={"weights": "none"})
+
+
+class CollisionLossConfig(Settings):
+    """The weighted sum of the losses of the centre, the box and the impact."""
+
+    centre: LossConfig = Field(default=LossConfig(kind="bce"), description="of every cell")
+    centre_positive_weight: float = Field(
+        default=5.0, gt=0, description="of bce: weight of cells that hold a centre"
+    )
+    impact: LossConfig = Field(default=LossConfig(kind="bce"), description="of the impact")
+    impact_over: Literal["cells", "map"] = Field(
+        default="cells",
+        description="`cells`: only cells that hold a centre learn the impact; `map`: all cells",
+    )
+    centre_weight: float = Field(default=10.0, ge=0, description="weight of the centre loss")
+    box_weight: float = Field(default=10.0, ge=0, description="weight of the box loss")
+    impact_weight: float = Field(default=1.0, ge=0, description="weight of the impact loss")
+
+
+def full_size_collision() -> CollisionNetworkConfig:
+    """The collision network of the recipe: I3D ResNet-50 on 8 frames in colour."""
+    return CollisionNetworkConfig(
+        kind="i3d", pixels="rgb", pyramid_channels=256, branch_channels=128, dropout=0.2
+    )
+
+
+def full_size_helmet(weights: str) -> HelmetNetworkConfig:
+    """The helmet network of the recipe, on ResNet-34.
+
+    weights: of the encoder; `hub` in the recipe, `none` to measure only speed
+    """
+    return HelmetNetworkConfig(
+        encoder="resnet34", weights=weights, pyramid_channels=256, branch_channels=128, dropout=0.2
+    )

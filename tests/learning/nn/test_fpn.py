@@ -1,0 +1,32 @@
+"""The segmentation pyramid: published parameter counts, and sizes."""
+
+import torch
+
+from playhead.learning.nn.fpn import SegmentationPyramid
+
+
+def test_the_pyramid_has_the_parameters_of_the_published_one() -> None:
+    with torch.device("meta"):
+        pyramid = SegmentationPyramid((256, 512, 1024, 2048))
+    assert sum(p.numel() for p in pyramid.parameters()) == 2_607_872
+
+
+def test_all_levels_meet_at_the_resolution_of_the_finest() -> None:
+    """A change in any level changes the output."""
+    torch.manual_seed(0)
+    pyramid = SegmentationPyramid((8, 12, 20), channels=8, branch=12).eval()
+    maps = [torch.rand(2, c, 16 // d, 24 // d) for c, d in ((8, 1), (12, 2), (20, 4))]
+    plain = pyramid(maps)
+    assert plain.shape == (2, 12, 16, 24)
+    for index in range(3):
+        changed = [level + 1 if level is maps[index] else level for level in maps]
+        assert not torch.allclose(pyramid(changed), plain, atol=1e-3)
+
+
+def test_whole_channels_are_dropped_in_training_only() -> None:
+    torch.manual_seed(0)
+    pyramid = SegmentationPyramid((8,), channels=8, branch=32, dropout=0.5)
+    maps = [torch.rand(1, 8, 8, 8)]
+    empty = sum(int((~pyramid(maps)[0].flatten(1).any(1)).sum()) for _ in range(20))
+    assert 0.4 < empty / (20 * 32) < 0.6
+    assert pyramid.eval()(maps)[0].flatten(1).any(1).all()
