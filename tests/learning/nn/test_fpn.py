@@ -23,6 +23,18 @@ def test_all_levels_meet_at_the_resolution_of_the_finest() -> None:
         assert not torch.allclose(pyramid(changed), plain, atol=1e-3)
 
 
+def test_coarse_levels_reach_the_branch_of_the_finest() -> None:
+    torch.manual_seed(0)
+    pyramid = SegmentationPyramid((4, 4, 4), channels=8, branch=8).eval()
+    for parameter in pyramid.branches[1:].parameters():
+        torch.nn.init.zeros_(parameter)
+    maps = [torch.rand(1, 4, 16 // d, 24 // d) for d in (1, 2, 4)]
+    plain = pyramid(maps)
+    for index in (1, 2):
+        changed = [level.flip(-1) if level is maps[index] else level for level in maps]
+        assert not torch.allclose(pyramid(changed), plain, atol=1e-3)
+
+
 def test_whole_channels_are_dropped_in_training_only() -> None:
     torch.manual_seed(0)
     pyramid = SegmentationPyramid((8,), channels=8, branch=32, dropout=0.5)
