@@ -238,8 +238,9 @@ def convert(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Convert labels: native, csv, soccernet, e2espot or srt, detected by name and content."""
+    """Convert events (native, csv, soccernet, e2espot, srt, nfl) or tracks (tracks, mot)."""
     from playhead.events.convert import convert as convert_labels
+    from playhead.events.convert import has_tracks
 
     count = convert_labels(
         source,
@@ -249,10 +250,11 @@ def convert(
         rate=rate,
         media=media,
     )
+    counted = "tracks" if has_tracks(target, target_format) else "events"
     if as_json:
-        print_json({"input": str(source), "output": str(target), "events": count})
+        print_json({"input": str(source), "output": str(target), counted: count})
     else:
-        typer.echo(f"{target}: {count} events")
+        typer.echo(f"{target}: {count} {counted}")
 
 
 @weights_app.command("list", epilog="Example: playhead weights list")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playhead.errors import LabelError
-from playhead.events.formats import read_events
+from playhead.events.formats import nfl, read_events
+from playhead.events.formats.mot import read_mot
 from playhead.events.manifest import read_manifest
 
 GOOD = {
@@ -18,6 +19,9 @@ GOOD = {
     b'"events": [{"label": "x", "start": 1.5, "end": 2, "frame": 3, "box": [1, 2, 3, 4]}]}',
     "a.csv": b"video,label,time,end,score\na.mp4,x,1.5,2.5,0.5\nb.mp4,x,0,,\n",
     "b.csv": b"video,label,frame,end\na.mp4,x,12,13\n",
+    "boxes.csv": b"video,frame,x1,y1,x2,y2,view,track\na.mp4,12,1,2,3.5,4,left,3\n",
+    "nfl.csv": nfl.HEADER.encode() + b"\n1,2,Endzone,1_2_Endzone.mp4,3,H1,1,2,3,4,1,Helmet,2,2\n",
+    "mot.txt": b"1,2,3,4,5,6,0.5,1,1\n2,-1,3,4,5,6,0.5,1,1\n",
     "manifest.csv": b"video,labels,group,view,split,offset\na.mp4,a.csv,g,v,train,-.5\n",
     "Labels-v2.json": b'{"UrlLocal": "g", "annotations": [{"gameTime": "1 - 12:34", "label": "x",'
     b'"position": "754000", "team": "home", "visibility": "visible", "half": "1"}]}',
@@ -41,6 +45,8 @@ def read_anyway(name, data):
         with suppress(LabelError):
             if name == "manifest.csv":
                 read_manifest(path)
+            elif name == "mot.txt":
+                read_mot(path)
             else:
                 read_events(path, rate=25)
 

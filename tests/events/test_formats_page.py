@@ -15,12 +15,13 @@ from playhead.events.manifest import read_manifest
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
 EXAMPLES = re.findall(r"```\w+ (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 NO_EVENTS = {"manifest.csv", "street.edits.json"}
+BY_FRAME = {"boxes.csv", "train_labels.csv"}
 
 
 @pytest.mark.parametrize(("name", "text"), [pair for pair in EXAMPLES if pair[0] not in NO_EVENTS])
 def test_an_example_is_read(tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    videos = read_events(tmp_path / name)
+    videos = read_events(tmp_path / name, rate=60 if name in BY_FRAME else None)
     assert sum(len(video.events) for video in videos) == {"labels.csv": 3, "a.srt": 1}.get(name, 2)
 
 

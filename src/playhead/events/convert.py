@@ -1,4 +1,7 @@
-"""Converting labels between formats, with frames and seconds by the media or a rate."""
+"""Converting labels between formats, with frames and seconds by the media or a rate.
+
+Tracks are converted among track files, MOTChallenge and (only read) the helmets of NFL labels.
+"""
 
 from fractions import Fraction
 from functools import lru_cache
@@ -7,10 +10,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from playhead.errors import LabelError
 from playhead.events.formats import read_events, write_events
-from playhead.events.names import find_media
+from playhead.events.formats.box_rows import track_file
+from playhead.events.formats.detect import detect
+from playhead.events.formats.mot import read_mot, video_of, write_mot
+from playhead.events.formats.nfl import read_labels
+from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks, write_tracks
+from playhead.events.model import Track
+from playhead.events.names import find_media, video_stem
+from playhead.files import inside
 
-__all__ = ["convert"]
+__all__ = ["convert", "has_tracks"]
+
+TRACKS = ("tracks", "mot")
 
 
 def convert(
@@ -22,16 +35,87 @@ def convert(
     rate: str | float | Fraction | None = None,
     media: Path | str | None = None,
 ) -> int:
-    """Read `source`, write `target`, and return the number of events.
+    """Read `source`, write `target`, and return the number of events, or of tracks.
 
     media: the folder of the labelled videos, all of which must be there; their tables of times are
         then used. Otherwise labels by frame need the rate that their file declares, or `rate`
-    Raises LabelError as `read_events` and `write_events` do.
+    A track file needs the media, for its frames and size. Several videos become
+    `target/<video without its suffix>.tracks.npz`.
+    Raises LabelError as `read_events` and `write_events` do, and if tracks would become events.
     """
+    if has_tracks(source, source_format) or has_tracks(target, target_format):
+        files = _read_tracks(Path(source), source_format, media)
+        _write_tracks(files, Path(target), target_format)
+        return sum(len(file.tracks) for file in files)
     times = None if media is None else _Tables(Path(media))
     videos = read_events(source, format=source_format, rate=rate, times=times)
     write_events(videos, target, format=target_format, rate=rate)
     return sum(len(video.events) for video in videos)
+
+
+def has_tracks(path: Path | str, format_: str | None) -> bool:
+    """Whether a file of this name, or of the format if it is given, holds tracks."""
+    name = Path(path).name.lower()
+    by_name = name.endswith((SUFFIX, ".txt", ".txt.gz"))
+    return by_name if format_ is None else format_ in TRACKS
+
+
+def _read_tracks(path: Path, format_: str | None, media: Path | str | None) -> list[TrackFile]:
+    if format_ == "tracks" or (format_ is None and path.name.lower().endswith(SUFFIX)):
+        return [read_tracks(path)]
+    videos: dict[str, tuple[Track, ...]]
+    if has_tracks(path, format_):
+        videos = {video_of(path): read_mot(path)}
+    elif (format_ or detect(path)) == "nfl":
+        videos = {video.video: video.tracks for video in read_labels(path)}
+    else:
+        raise LabelError(f"{path}: holds events; tracks are made from track files, mot or nfl")
+    if media is None:
+        raise LabelError(
+            f"{path}: tracks need the frames and the size of their video; name its folder with "
+            "--media"
+        )
+    from playhead.media import open_video
+
+    files = []
+    for name, tracks in videos.items():
+        found = find_media(Path(media), name)
+        with open_video(found) as video:
+            files.append(
+                track_file(
+                    found.name,
+                    tracks,
+                    frames=len(video.times),
+                    width=video.width,
+                    height=video.height,
+                )
+            )
+    return files
+
+
+def _write_tracks(files: list[TrackFile], path: Path, format_: str | None) -> None:
+    name = path.name.lower()
+    if format_ == "mot" or (format_ is None and name.endswith(".txt")):
+        if len(files) > 1:
+            raise LabelError(f"{path}: a MOT file holds one video, but there are {len(files)}")
+        several = len(files[0].classes) > 1
+        write_mot(files[0].tracks, path, classes=files[0].classes if several else None)
+    elif format_ == "tracks" or (format_ is None and name.endswith(SUFFIX)):
+        if len(files) == 1 and name.endswith(SUFFIX):
+            write_tracks(path, files[0])
+            return
+        if name.endswith(SUFFIX):
+            raise LabelError(
+                f"{path}: a track file holds one video, but there are {len(files)}; name a folder "
+                "with --to tracks"
+            )
+        for file in files:
+            write_tracks(inside(path, video_stem(file.video) + SUFFIX), file)
+    else:
+        raise LabelError(
+            f"{path}: tracks become X.tracks.npz or MOTChallenge (X.txt), not events; choose one "
+            "with --to tracks or --to mot"
+        )
 
 
 class _Tables:

@@ -14,7 +14,7 @@ from typing import Any
 
 from playhead.errors import LabelError
 
-__all__ = ["JsonEntry", "csv_rows", "read_json", "read_text"]
+__all__ = ["JsonEntry", "check_header", "csv_rows", "read_json", "read_text"]
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot encode
 MAX_BYTES = 1 << 30  # longer than any label file; bounds decompression bombs
@@ -140,7 +140,7 @@ def csv_rows(
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header, required, optional)
+        check_header(path, header, required, optional)
         empty = True
         for cells in reader:
             if not cells or cells == [""]:
@@ -158,9 +158,10 @@ def csv_rows(
         raise LabelError(f"{path}: has only a header; needs at least one row")
 
 
-def _check_header(
+def check_header(
     path: Path, header: list[str], required: tuple[str, ...], optional: tuple[str, ...]
 ) -> None:
+    """Raise LabelError for a missing, unknown or repeated column."""
     known = (*required, *optional)
     for name in required:
         if name not in header:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
-from playhead.events.formats import e2espot, native, soccernet, srt, table
+from playhead.events.formats import e2espot, native, nfl, soccernet, srt, table
 from playhead.events.formats.raw import RawVideo
 from playhead.events.source import read_text
 
 __all__ = ["FORMATS", "WRITTEN", "detect", "format_to_write", "parse", "unknown_format"]
 
-WRITTEN = ("native", "csv", "soccernet", "e2espot", "srt")
+WRITTEN = ("native", "csv", "soccernet", "e2espot", "srt", "nfl")
 FORMATS = (*WRITTEN, "manifest")
 
 
@@ -24,8 +24,7 @@ def detect(path: Path) -> str:
     if name.endswith(".events.json"):
         return "native"
     if name.endswith(".csv"):
-        header = read_text(path).partition("\n")[0]
-        return "manifest" if "labels" in {cell.strip() for cell in header.split(",")} else "csv"
+        return _detect_csv(path)
     if name.endswith(".json"):
         return _detect_json(path)
     raise unknown_format(path, path.suffix or path.name, FORMATS)
@@ -58,6 +57,8 @@ def parse(path: Path, name: str) -> tuple[RawVideo, ...]:
             return e2espot.parse(path)
         case "srt":
             return srt.parse(path)
+        case "nfl":
+            return nfl.parse(path)
         case _:
             raise unknown_format(path, name, FORMATS)
 
@@ -65,6 +66,13 @@ def parse(path: Path, name: str) -> tuple[RawVideo, ...]:
 def unknown_format(path: Path, got: str, names: Sequence[str]) -> LabelError:
     """The error for a format that is not one of `names`."""
     return LabelError(f"{path}: {got!r} is not a known format; choose one of {', '.join(names)}")
+
+
+def _detect_csv(path: Path) -> str:
+    header = {cell.strip(' "\r') for cell in read_text(path).partition("\n")[0].split(",")}
+    if "labels" in header:
+        return "manifest"
+    return "nfl" if {"gameKey", "playID"} <= header else "csv"
 
 
 def _detect_json(path: Path) -> str:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from playhead.errors import LabelError, PlayheadError
-from playhead.events.formats import e2espot, native, soccernet, srt, table
+from playhead.events.formats import e2espot, native, nfl, soccernet, srt, table
 from playhead.events.formats.detect import (
     WRITTEN,
     detect,
@@ -80,7 +80,7 @@ def write_events(
 
     native and srt files hold one video each: several videos, or a folder as `path`, become
     `path/<video without its suffix>.events.json` (or `.srt`). A SoccerNet file whose name begins
-    with `results` holds predictions.
+    with `results` holds predictions; an NFL file is a submission.
     Raises LabelError if the format cannot hold the events.
     """
     path = Path(path)
@@ -99,6 +99,8 @@ def write_events(
             soccernet.write(several, path, predictions=path.name.startswith("results"))
         case "e2espot":
             e2espot.write(several, path, as_rate(rate))
+        case "nfl":
+            nfl.write(several, path)
         case _:
             raise unknown_format(path, name, WRITTEN)
 
