@@ -23,6 +23,7 @@ from playhead.detection.synthesis.config import SynthesisConfig
 from playhead.redaction.audit import AuditConfig
 from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig
+from playhead.worlds.collisions import CollisionsConfig
 from playhead.worlds.football import FootballConfig
 from playhead.worlds.street import StreetConfig
 
@@ -52,6 +53,7 @@ def settings() -> str:
         _section("Synthesising", "", SynthesisConfig),
         _section("The football world", "", FootballConfig),
         _section("The street world", "", StreetConfig),
+        _section("The collisions world", "", CollisionsConfig),
     ]
     return "\n".join(parts)
 

@@ -207,7 +207,7 @@ def frames(
 
 @app.command(epilog="Example: playhead world football --out matches --count 4 --seed 7")
 def world(
-    name: Annotated[str, typer.Argument(help="The world: football, street.")],
+    name: Annotated[str, typer.Argument(help="The world: football, street, collisions.")],
     out: Out,
     count: Annotated[int, typer.Option(min=1, help="How many videos.")] = 4,
     seed: Annotated[int, typer.Option(help="Random seed of the videos.")] = 0,

@@ -2,8 +2,9 @@
 
     generate("football", Path("matches"), count=4, seed=7)
 
-A world plans what happens before it draws anything, so its labels are exact. `football` and
-`street` are worlds; `drawing` holds what they share: camera, people, layers, textures, noise.
+A world plans what happens before it draws anything, so its labels are exact. `football`, `street`
+and `collisions` are worlds; `drawing` holds what they share: camera, people, layers, textures,
+noise.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ __all__ = ["WORLDS", "generate", "redraw"]
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
-WORLDS = ("football", "street")
+WORLDS = ("football", "street", "collisions")
 
 
 def generate(
@@ -47,6 +48,11 @@ def generate(
 
             street = _config(StreetConfig, name, settings)
             return generate_street(Path(out), count=count, seed=seed, config=street)
+        case "collisions":
+            from playhead.worlds.collisions import CollisionsConfig, generate_collisions
+
+            plays = _config(CollisionsConfig, name, settings)
+            return generate_collisions(Path(out), count=count, seed=seed, config=plays)
         case _:
             raise _unknown(name)
 
@@ -62,7 +68,8 @@ def redraw(
 ) -> list[tuple[float, NDArray[np.uint8]]]:
     """Render frames of a generated video at another size: (seconds, RGB (H, W, 3)) each.
 
-    video: its name without suffix, as `match-003`; seed, settings: those it was generated with;
+    video: its name without suffix, as `match-003` or `play-003_endzone`;
+    seed, settings: those it was generated with;
     times: seconds; the frame nearest to each of them is rendered, and none twice.
     Raises ConfigError for an unknown world, and for street.
     """
@@ -77,7 +84,18 @@ def redraw(
             images = render(match_, size, frames)
             return list(zip(seconds[frames].tolist(), images, strict=True))
         case "street":
-            raise ConfigError("street: cannot be rendered at another size; only football can")
+            raise ConfigError(
+                "street: cannot be rendered at another size; only football and collisions can"
+            )
+        case "collisions":
+            from playhead.worlds import collisions
+
+            plays = _config(collisions.CollisionsConfig, name, settings)
+            number, _, view = video.rsplit("-", 1)[1].partition("_")
+            play = collisions.draw_play(seed, int(number), plays)
+            frames = sorted({int(np.argmin(np.abs(play.times - time))) for time in times})
+            images = collisions.render(play, view, size, frames)
+            return list(zip(play.times[frames].tolist(), images, strict=True))
         case _:
             raise _unknown(name)
 

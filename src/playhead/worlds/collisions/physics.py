@@ -1,0 +1,274 @@
+"""How the players move: bodies as points in a plane, heads as spheres in space, contacts between.
+
+A body steers to the place and the velocity of its next encounter and is pushed by bodies that it
+touches; its acceleration is at most `HARDEST`. A head hangs on its body by a damped spring. Heads
+that touch recoil; where they close faster than `FLOOR`, that is an impact, planned or not.
+"""
+
+from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.worlds.collisions.script import HEAD_RADIUS, STANDING, Encounter, Script
+
+__all__ = ["FLOOR", "HARDEST", "REFRACTORY", "Impact", "Motion", "simulate"]
+
+Floats = NDArray[np.float64]
+
+STEP = 1 / 240  # seconds
+LEAD = 0.4  # seconds simulated before the play starts
+HARDEST = 16.0  # metres a second squared
+FLOOR = 2.0  # metres a second
+REFRACTORY = 0.35  # seconds in which a pair has no second impact
+BOUNCE = 0.35  # coefficient of restitution of two helmets
+SPRING, DAMPING = 21.0, 0.5  # of a head on its body: radians a second, part of the critical one
+TURN_SPRING, TURN_DAMPING = 17.0, 0.35  # of the head's own rotation
+KICKS = {"helmet": 15.0, "shoulder": 5.0, "low": 5.0, "cross": 1.5}  # radians a second, a deviation
+APPROACH = 0.42  # seconds before an encounter in which a player gets ready for it
+FOLLOW = 0.025  # seconds after it in which the two do not brake yet
+BODY = 0.54  # metres between two bodies that touch
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Two helmets touch at more than FLOOR."""
+
+    time: float  # seconds
+    pair: tuple[int, int]
+    speed: float  # metres a second along the line between the two heads
+    point: tuple[float, float, float]  # metres: where they touch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """The state of all players every STEP seconds from `start` on."""
+
+    start: float
+    body: Floats  # (M, players, 2) metres
+    velocity: Floats  # (M, players, 2)
+    neutral: Floats  # (M, players, 3) metres: where the body carries its head
+    head: Floats  # (M, players, 3) metres: where the head is
+    facing: Floats  # (M, players) radians from x to y
+    turn: Floats  # (M, players, 3) radians of the head from its body: yaw, pitch, roll
+    hips: Floats  # (M, players) metres above the ground
+    stride: Floats  # (M, players) radians
+    reach: Floats  # (M, players) 0 running to 1 arms ahead
+
+    def at(self, name: str, times: Floats) -> Floats:
+        """One of the arrays at any times (...,) → (..., players, ...), linearly interpolated."""
+        values: Floats = getattr(self, name)
+        steps = np.clip((times - self.start) / STEP, 0, len(values) - 1.000001)
+        index = steps.astype(np.int64)
+        part = (steps - index).reshape(steps.shape + (1,) * (values.ndim - 1))
+        between: Floats = values[index] * (1 - part) + values[index + 1] * part
+        return between
+
+
+def simulate(
+    rng: np.random.Generator, script: Script, seconds: float
+) -> tuple[Motion, tuple[Impact, ...]]:
+    """Let the players play their script; the impacts are those that really happen."""
+    players = len(script.teams)
+    state = _State(rng, script, seconds)
+    upper = np.triu_indices(players, 1)
+    recorded: dict[str, list[Floats]] = {name: [] for name in Motion.__slots__ if name != "start"}
+    impacts: list[Impact] = []
+    last: dict[tuple[int, int], float] = {}
+    before = np.full(len(upper[0]), np.inf)
+    for step in range(int((seconds + LEAD + 0.2) / STEP)):
+        time = step * STEP - LEAD
+        state.advance(time)
+        # Contacts of heads.
+        apart = state.head[upper[1]] - state.head[upper[0]]
+        distance = np.sqrt((apart * apart).sum(axis=1))
+        for index in np.flatnonzero(distance < 2 * HEAD_RADIUS).tolist():
+            a, b = int(upper[0][index]), int(upper[1][index])
+            normal = apart[index] / max(distance[index], 1e-6)
+            closing = float((state.head_velocity[a] - state.head_velocity[b]) @ normal)
+            if closing > 0:
+                kick = (1 + BOUNCE * (closing > 1)) / 2 * closing
+                state.offset_velocity[a] -= kick * normal
+                state.offset_velocity[b] += kick * normal
+            # Half of the overlap goes at once, so that heads do not sink into each other.
+            push = (2 * HEAD_RADIUS - distance[index]) / 4 * normal
+            state.offset[a] -= push
+            state.offset[b] += push
+            if closing > FLOOR and time - last.get((a, b), -9.0) >= REFRACTORY:
+                gap = before[index] - distance[index]
+                part = (before[index] - 2 * HEAD_RADIUS) / gap if gap > 1e-9 else 1.0
+                moment = time - STEP * (1 - float(np.clip(part, 0, 1)))
+                middle = (state.head[a] + state.head[b]) / 2
+                last[a, b] = time
+                for player in (a, b):
+                    state.turn_velocity[player] += rng.normal(0, KICKS["helmet"], 3)
+                if 0 <= moment < seconds:
+                    x, y, z = middle.tolist()
+                    impacts.append(Impact(moment, (a, b), closing, (x, y, z)))
+        before = distance
+        for name, rows in recorded.items():
+            rows.append(np.array(getattr(state, name)))
+    arrays = {name: np.stack(rows) for name, rows in recorded.items()}
+    return Motion(-LEAD, **arrays), tuple(impacts)
+
+
+class _State:
+    """All players at one instant; `advance` moves them by one STEP."""
+
+    def __init__(self, rng: np.random.Generator, script: Script, seconds: float) -> None:
+        self.rng, self.script = rng, script
+        n = len(script.teams)
+        self.body, self.velocity = script.starts.copy(), np.zeros((n, 2))
+        self.facing = np.where(script.teams == 0, 0.0, np.pi)
+        line = np.abs(script.starts[:, 0]) < 1.2
+        ahead = np.stack([np.cos(self.facing), np.sin(self.facing)], axis=1)
+        # Those in the lines start in a crouch.
+        self.shift = np.column_stack(
+            [ahead * np.where(line, 0.4, 0.1)[:, None], np.where(line, 1.1, STANDING)]
+        )
+        self.shift_velocity = np.zeros((n, 3))
+        self.neutral = np.column_stack([self.body, np.zeros(n)]) + self.shift
+        self.offset, self.offset_velocity = np.zeros((n, 3)), np.zeros((n, 3))
+        self.head, self.head_velocity = self.neutral.copy(), np.zeros((n, 3))
+        self.turn, self.turn_velocity = np.zeros((n, 3)), np.zeros((n, 3))
+        self.hips = np.where(line, 0.72, 0.95)
+        self.stride, self.reach = rng.uniform(0, 6.28, n), np.zeros(n)
+        self.tall = rng.normal(0, 0.035, n)
+        self.goals: list[list[tuple[Encounter, int]]] = [[] for _ in range(n)]
+        for encounter in script.encounters:
+            for row, player in enumerate(encounter.pair):
+                self.goals[player].append((encounter, row))
+        self.done: list[tuple[Encounter, int] | None] = [None] * n
+        self.pending = [e for e in script.encounters if e.kind != "helmet"]
+        self.fallen = np.zeros(n, dtype=bool)
+        self.roam = self.body + rng.normal(0, 2.0, (n, 2))
+        self.end = seconds + 0.5
+        # What the players seek; `_steer` sets it at each step.
+        self.wish, self.target = np.zeros((n, 2)), np.zeros((n, 3))
+        self.partner, self.face, self.arms = np.full(n, -1), np.zeros(n), np.zeros(n)
+
+    def advance(self, time: float) -> None:
+        n = len(self.body)
+        speed = np.hypot(self.velocity[:, 0], self.velocity[:, 1])
+        running = np.arctan2(self.velocity[:, 1], self.velocity[:, 0])
+        self.partner = np.full(n, -1)
+        self.target[:, :2] = 0.16 * self.velocity / np.maximum(speed, 1.0)[:, None]
+        self.target[:, 2] = STANDING + self.tall
+        self.face = np.where(speed > 0.8, running, self.facing)
+        self.arms = np.zeros(n)
+        for player in range(n):
+            self._steer(player, time)
+        self._strike(time)
+        wish = self.wish + self._pushes()
+        size = np.linalg.norm(wish, axis=1, keepdims=True)
+        acceleration = wish * np.minimum(1, HARDEST / np.maximum(size, 1e-9))
+        self.velocity += acceleration * STEP
+        self.body += self.velocity * STEP
+        self._carry(acceleration)
+
+    def _steer(self, player: int, time: float) -> None:
+        """What a player seeks: an acceleration, and a place for the head."""
+        goals, velocity = self.goals[player], self.velocity[player]
+        while goals and goals[0][0].time + FOLLOW <= time:
+            met, _ = self.done[player] = goals.pop(0)
+            self.roam[player] = self.body[player] + self.rng.normal(0, 1.6, 2)
+            self.fallen[player] |= met.fall and not goals
+        past = self.done[player]
+        since = time - past[0].time if past else np.inf
+        if past and since < 0.25:
+            encounter, row = past
+            self.wish[player] = (encounter.after[row] - velocity) / 0.05
+            self._engage(player, encounter, row)
+            if encounter.kind == "helmet":  # upright again, so that the heads do not meet twice
+                self.target[player, :2] *= 0.35
+            self.target[player, 2] += 0.05
+        elif goals:
+            # The least effort that leads to a place and a velocity in the time that is left.
+            encounter, row = goals[0]
+            left = max(encounter.time - time, 0.03)
+            gap = encounter.places[row] - self.body[player]
+            pull = 2 * velocity + encounter.speeds[row]
+            late = encounter.time <= time
+            self.wish[player] = 0 if late else (6 * gap - 2 * left * pull) / left**2
+        else:
+            left = max(self.end - time, 0.3)
+            gap = self.roam[player] - self.body[player]
+            self.wish[player] = (6 * gap - 4 * left * velocity) / left**2
+        if goals and goals[0][0].time - time < APPROACH:
+            self._engage(player, *goals[0])
+        if self.fallen[player] and past and since > 0.1:
+            self.wish[player] = -velocity / 0.1
+            self.target[player, :2] = 0.7 * past[0].directions[past[1]]
+            self.target[player, 2] = 0.42 + 0.5 * self.tall[player]
+
+    def _engage(self, player: int, encounter: Encounter, row: int) -> None:
+        self.partner[player] = encounter.pair[1 - row]
+        self.face[player] = encounter.headings[row]
+        self.arms[player] = float(encounter.kind != "cross")
+        self.target[player] = encounter.shift[row]
+
+    def _strike(self, time: float) -> None:
+        """Heads jerk where bodies meet or stop hard, as much as in an impact of helmets."""
+        for encounter in list(takewhile(lambda e: e.time < time + 0.1, self.pending)):
+            a, b = encounter.pair
+            planned = np.linalg.norm(encounter.places[1] - encounter.places[0])
+            met = np.linalg.norm(self.body[b] - self.body[a]) < planned + 0.03
+            if time < encounter.time and (encounter.kind == "cross" or not met):
+                continue
+            self.pending.remove(encounter)
+            closing = np.linalg.norm(encounter.speeds[0] - encounter.speeds[1])
+            for row, player in enumerate(encounter.pair):
+                kick = (1 + BOUNCE) / 2 * closing * self.rng.uniform(0.6, 1.1)
+                away = -1.0 if self.rng.random() < 0.7 else 0.7
+                way = np.append(encounter.directions[row] * away, self.rng.normal(0, 0.25))
+                self.offset_velocity[player] += way * kick
+                self.turn_velocity[player] += self.rng.normal(0, KICKS[encounter.kind], 3)
+
+    def _pushes(self) -> Floats:
+        """Accelerations (players, 2) away from bodies that touch and from strangers' heads."""
+        apart = self.body[:, None] - self.body[None]
+        distance = np.sqrt((apart * apart).sum(axis=2))
+        np.fill_diagonal(distance, np.inf)
+        touch = np.clip(BODY - distance, 0, None) * 180
+        heads = self.neutral[:, None, :2] - self.neutral[None, :, :2]
+        between = np.sqrt((heads * heads).sum(axis=2))
+        np.fill_diagonal(between, np.inf)
+        partner = self.partner
+        # Who is about to meet somebody does not give way; the others do.
+        strangers = (partner < 0)[:, None] & (partner[None] != np.arange(len(partner))[:, None])
+        level = np.abs(self.neutral[:, None, 2] - self.neutral[None, :, 2]) < 0.45
+        shy = np.where(strangers & level, np.clip(0.85 - between, 0, None) * 26, 0)
+        push = apart / np.maximum(distance, 0.05)[..., None] * touch[..., None]
+        push += heads / np.maximum(between, 0.05)[..., None] * shy[..., None]
+        pushes: Floats = push.sum(axis=1)
+        return pushes
+
+    def _carry(self, acceleration: Floats) -> None:
+        """Heads, hips, arms and legs follow the bodies."""
+        rate = 13.0
+        self.shift_velocity += STEP * (
+            rate**2 * (self.target - self.shift) - 2 * rate * self.shift_velocity
+        )
+        self.shift += self.shift_velocity * STEP
+        self.neutral = np.column_stack([self.body, np.zeros(len(self.body))]) + self.shift
+        self.neutral[:, 2] = np.maximum(self.neutral[:, 2], HEAD_RADIUS)
+        force = np.column_stack([acceleration, np.zeros(len(acceleration))]) * 0.4
+        self.offset_velocity -= STEP * (
+            SPRING**2 * self.offset + 2 * DAMPING * SPRING * self.offset_velocity + force
+        )
+        self.offset += self.offset_velocity * STEP
+        self.head = self.neutral + self.offset
+        carried = np.column_stack([self.velocity, np.zeros(len(self.velocity))])
+        self.head_velocity = carried + self.shift_velocity + self.offset_velocity
+        self.turn_velocity -= STEP * (
+            TURN_SPRING**2 * self.turn + 2 * TURN_DAMPING * TURN_SPRING * self.turn_velocity
+        )
+        self.turn += self.turn_velocity * STEP
+        turn = (self.face - self.facing + np.pi) % (2 * np.pi) - np.pi
+        self.facing = self.facing + turn * STEP * 9
+        # A low head takes the hips down with it.
+        low = np.maximum(STANDING - self.target[:, 2], 0)
+        self.hips += (0.93 - np.where(low > 0.9, 0.63, 0.42 * low) - self.hips) * STEP * 9
+        self.reach += (self.arms - self.reach) * STEP * 12
+        self.stride += np.linalg.norm(self.velocity, axis=1) * STEP * 2.9

@@ -1,0 +1,185 @@
+"""Who meets whom, when and how: the encounters of a play, drawn before anything moves.
+
+Encounters of all kinds have the same approach speeds and end as abruptly, so motion alone does not
+tell them apart: in `helmet` the heads meet; in `shoulder` the bodies meet beside each other; in
+`low` one head meets the other's chest; in `cross` two players stop or cut hard, one behind the
+other as a camera sees them. Positions are (x, y) in metres from the middle of the play: x along the
+field, y away from the sideline camera.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["HEAD_RADIUS", "Encounter", "Script", "draw_script"]
+
+Floats = NDArray[np.float64]
+Kind = Literal["helmet", "shoulder", "low", "cross"]
+
+HEAD_RADIUS = 0.155  # metres: helmets are drawn a little larger than life
+STANDING = 1.62  # metres from the ground to the middle of the head
+HALF_FIELD = 5.2  # metres: encounters take place at most this far from the middle
+REST = 0.5  # seconds a player has at least between two encounters
+DISTRACTORS: tuple[Kind, ...] = ("shoulder", "low", "cross")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encounter:
+    """Two players who meet; row 0 of each array is the first of the pair, row 1 the second."""
+
+    time: float  # seconds
+    kind: Kind
+    pair: tuple[int, int]
+    places: Floats  # (2, 2) of the bodies at that time
+    speeds: Floats  # (2, 2) of the bodies at that time: metres a second
+    directions: Floats  # (2, 2) unit vectors of the speeds
+    headings: tuple[float, float]  # radians of the directions, from x to y
+    after: Floats  # (2, 2) the velocities that they seek afterwards
+    shift: Floats  # (2, 3) of the head from the foot of the body: x, y, and height
+    fall: bool  # both end on the ground
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Script:
+    """The start positions of all players and the encounters of the play, in order of time."""
+
+    teams: NDArray[np.int64]  # (players,) 0 or 1
+    starts: Floats  # (players, 2)
+    encounters: tuple[Encounter, ...]
+
+
+def draw_script(
+    rng: np.random.Generator, *, seconds: float, players: int, impacts: float, distractors: float
+) -> Script:
+    """impacts: planned in 3 s of play; distractors: how many times as many other encounters."""
+    teams = np.arange(players) * 2 // players
+    starts = _formation(rng, teams)
+    kinds: list[Kind] = ["helmet"] * _number(rng, 1.35 * impacts * seconds / 3)
+    others = _number(rng, impacts * distractors * seconds / 3)
+    kinds += [DISTRACTORS[index] for index in rng.integers(len(DISTRACTORS), size=others)]
+    rng.shuffle(kinds)
+    edges = np.linspace(0.32, max(seconds - 0.12, 0.4), len(kinds) + 1)
+    times = np.sort(edges[:-1] + rng.uniform(0, 1, len(kinds)) * np.diff(edges))
+    last_place, last_time = starts.copy(), np.full(players, -0.3)
+    # A pile: from some moment on, most encounters involve the same player and end on the ground.
+    pile_from = seconds * rng.uniform(0.7, 0.85) if rng.random() < 0.75 else math.inf
+    carrier = int(rng.integers(players))
+    fallen: set[int] = set()
+    encounters = []
+    for time, kind in zip(times.tolist(), kinds, strict=True):
+        pile = time > pile_from and kind != "cross" and rng.random() < 0.75
+        pair = _pair(
+            rng, time, teams=teams, places=last_place, since=last_time,
+            carrier=carrier if pile else None, fallen=fallen,
+        )  # fmt: skip
+        if pair is None:
+            continue
+        still = pair.index(carrier) if pile else None
+        encounter = _encounter(
+            rng, time, kind, pair=pair, places=last_place[list(pair)], still=still
+        )
+        encounters.append(encounter)
+        for row, player in enumerate(pair):
+            last_place[player], last_time[player] = encounter.places[row], time
+            if pile and player != carrier:
+                fallen.add(player)
+    return Script(teams, starts, tuple(encounters))
+
+
+def _number(rng: np.random.Generator, mean: float) -> int:
+    """A whole number near `mean`; 0 for 0."""
+    return max(round(mean + rng.normal(0, min(0.1 * mean, 2.0))), 0)
+
+
+def _formation(rng: np.random.Generator, teams: NDArray[np.int64]) -> Floats:
+    """Two lines that face each other along x, and some players behind them."""
+    places = np.empty((len(teams), 2))
+    for team in (0, 1):
+        members = np.flatnonzero(teams == team)
+        side = 1 - 2 * team
+        line = (len(members) * 2 + 2) // 3
+        order = np.arange(len(members))
+        spread = np.where(order < line, order - (line - 1) / 2, (order - line) * 1.9 - 1.2)
+        deep = np.where(order < line, 0.75, rng.uniform(2.0, 4.2, len(members)))
+        places[members, 0] = -side * (deep + rng.uniform(0, 0.2, len(members)))
+        places[members, 1] = spread * rng.uniform(1.4, 1.8) + rng.normal(0, 0.15, len(members))
+    return np.clip(places, -HALF_FIELD, HALF_FIELD)
+
+
+def _pair(
+    rng: np.random.Generator, time: float, *, teams: NDArray[np.int64], places: Floats,
+    since: Floats, carrier: int | None, fallen: set[int],
+) -> tuple[int, int] | None:  # fmt: skip
+    """Two opponents who have the time to meet; the nearer they are, the likelier."""
+    free = (time - since) >= REST
+    free[list(fallen)] = False
+    if carrier is not None:
+        free[carrier] = time - since[carrier] > 0.15
+    best, pair = math.inf, None
+    for a in np.flatnonzero(free).tolist():
+        for b in np.flatnonzero(free & (teams != teams[a])).tolist():
+            if b < a or (carrier is not None and carrier not in (a, b)):
+                continue
+            way = math.dist(places[a], places[b]) / (2 if carrier is None else 1)
+            pace = way / (time - (max if carrier is None else min)(since[a], since[b]))
+            cost = pace + rng.exponential(0.8)
+            if pace < 3.0 and cost < best:
+                best, pair = cost, (a, b)
+    return pair
+
+
+def _encounter(
+    rng: np.random.Generator, time: float, kind: Kind, *, pair: tuple[int, int], places: Floats,
+    still: int | None,
+) -> Encounter:  # fmt: skip
+    """still: the row of the player who hardly moves and is brought down, if one is."""
+    middle = np.clip(places.mean(axis=0) + rng.normal(0, 0.35, 2), -HALF_FIELD, HALF_FIELD)
+    apart = places[1] - places[0]
+    angle = math.atan2(apart[1], apart[0]) + rng.normal(0, 0.5)
+    closing = float(np.clip(rng.gamma(14.0, 0.42), 4.2, 9.0))  # metres a second
+    part = rng.uniform(0.3, 0.7) if still is None else (0.1, 0.9)[still]
+    height = STANDING - rng.uniform(0.1, 0.25) - 0.2 * (still is not None)
+    heights, leans, aside = (height, height), (0.3, 0.3), 0.0
+    match kind:
+        case "helmet":
+            heights = (height, height + float(np.clip(rng.normal(0, 0.06), -0.12, 0.12)))
+            aside = float(np.clip(rng.normal(0, 0.07), -0.15, 0.15))
+            drop = heights[1] - heights[0]
+            # A little less than the touching distance, since a body starts to brake at that time.
+            distance = 0.54 + math.sqrt(4 * HEAD_RADIUS**2 - aside**2 - drop**2)
+        case "shoulder":
+            aside = float(rng.choice((-1, 1))) * rng.uniform(0.5, 0.6)
+            distance = 0.42
+        case "low":
+            heights = (STANDING - rng.uniform(0.5, 0.62), STANDING + 0.05)
+            leans, distance = (0.42, 0.04), 0.74
+            if rng.random() < 0.5:
+                heights, leans = heights[::-1], leans[::-1]
+        case "cross":
+            # Across the line of sight of one of the two cameras, one behind the other.
+            angle = float(rng.choice((0, math.pi / 2, math.pi, -math.pi / 2))) + rng.normal(0, 0.1)
+            aside = float(rng.choice((-1, 1))) * rng.uniform(0.65, 1.7)
+            heights, leans = (STANDING - 0.08, STANDING - 0.12), (0.15, 0.15)
+            distance = rng.uniform(-0.25, 0.25)
+    along = np.array([math.cos(angle), math.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    half = (along * distance + across * aside) / 2
+    directions = np.stack([along, -along])
+    if still is not None:
+        middle = places[still] + half * (1 - 2 * still) + rng.normal(0, 0.05, 2)
+    speeds = directions * closing * np.array([[part], [1 - part]])
+    after = -0.12 * speeds
+    if kind == "cross":
+        turns = rng.choice((math.pi, 0.5 * math.pi, -0.5 * math.pi), 2)
+        for row, turn in enumerate(turns.tolist()):
+            cosine, sine = math.cos(turn), math.sin(turn)
+            after[row] = np.array([[cosine, -sine], [sine, cosine]]) @ speeds[row] * 0.5
+    shift = np.column_stack([directions * np.array(leans)[:, None], heights])
+    return Encounter(
+        time, kind, pair, np.stack([middle - half, middle + half]), speeds, directions,
+        (angle, angle + math.pi), after, shift,
+        fall=still is not None,
+    )  # fmt: skip
