@@ -281,16 +281,18 @@ def _paint_field(view: View, look: PlayLook, size: tuple[int, int], margin: int)
     horizon = camera.centre[1] + camera.focal * np.float32(-np.tan(view.tilt) + 0.02)
     x, y = camera.ground(columns, np.maximum(rows, horizon))
     rng = np.random.default_rng(look.seed)
-    patches = gaussian_filter(rng.normal(0, 1, (256, 256)), 3, mode="wrap") * 7
-    blades = rng.normal(0, 1, (256, 256))
-    shade = 1 + 0.035 * patches[_cell(x, 5), _cell(y, 5)] + 0.05 * blades[_cell(x, 22), _cell(y, 9)]
+    patches = gaussian_filter(rng.normal(0, 1, (256, 256)), 3, mode="wrap").astype(np.float32)
+    blades = rng.normal(0, 1, (256, 256)).astype(np.float32)
+    shade = 1 + 0.25 * patches[_cell(x, 5), _cell(y, 5)] + 0.05 * blades[_cell(x, 22), _cell(y, 9)]
     shade = shade + look.stripes * np.sign(np.sin((x - look.line) * np.pi / 4.572))
-    image = shade[..., None] * np.array(look.grass)
+    image = shade[..., None] * np.array(look.grass, np.float32)
     along, across = np.abs((x - look.line + 2.286) % 4.572 - 2.286), np.abs(np.abs(y) - 2.8)
     marks = np.abs((x - look.line + 0.457) % 0.914 - 0.457)
     white = (along < 0.06) | ((marks < 0.05) & (across < 0.3)) | (np.abs(np.abs(y) - 15) < 0.12)
-    image = np.where(white[..., None], 0.8 * np.array((224, 226, 220)) + 0.2 * image, image)
-    return Image.fromarray(np.clip(image * view.gain, 0, 255).astype(np.uint8))
+    image = np.where(white[..., None], np.array((188, 190, 186), np.float32), image)
+    return Image.fromarray(
+        np.clip(image * np.array(view.gain, np.float32), 0, 255).astype(np.uint8)
+    )
 
 
 def _cell(metres: Floats, scale: float) -> NDArray[np.int64]:

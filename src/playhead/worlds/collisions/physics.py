@@ -219,8 +219,8 @@ class _State:
             self.pending.remove(encounter)
             closing = np.linalg.norm(encounter.speeds[0] - encounter.speeds[1])
             for row, player in enumerate(encounter.pair):
-                kick = (1 + BOUNCE) / 2 * closing * self.rng.uniform(0.6, 1.1)
-                away = -1.0 if self.rng.random() < 0.7 else 0.7
+                kick = (1 + BOUNCE) / 2 * closing * self.rng.uniform(0.7, 1.1)
+                away = -1.0 if self.rng.random() < 0.85 else 0.7
                 way = np.append(encounter.directions[row] * away, self.rng.normal(0, 0.25))
                 self.offset_velocity[player] += way * kick
                 self.turn_velocity[player] += self.rng.normal(0, KICKS[encounter.kind], 3)

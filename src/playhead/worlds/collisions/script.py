@@ -2,9 +2,9 @@
 
 Encounters of all kinds have the same approach speeds and end as abruptly, so motion alone does not
 tell them apart: in `helmet` the heads meet; in `shoulder` the bodies meet beside each other; in
-`low` one head meets the other's chest; in `cross` two players stop or cut hard, one behind the
-other as a camera sees them. Positions are (x, y) in metres from the middle of the play: x along the
-field, y away from the sideline camera.
+`low` one head meets the other's chest; in `cross` two players stop or cut hard without contact,
+one behind the other as a camera sees them. Positions are (x, y) in metres from the middle of the
+play: x along the field, y away from the sideline camera.
 """
 
 import math
@@ -23,7 +23,8 @@ HEAD_RADIUS = 0.155  # metres: helmets are drawn a little larger than life
 STANDING = 1.62  # metres from the ground to the middle of the head
 HALF_FIELD = 5.2  # metres: encounters take place at most this far from the middle
 REST = 0.5  # seconds a player has at least between two encounters
-DISTRACTORS: tuple[Kind, ...] = ("shoulder", "low", "cross")
+TILT = 0.185  # tangent of the cameras' usual elevation
+DISTRACTORS: tuple[tuple[Kind, float], ...] = (("shoulder", 0.4), ("low", 0.15), ("cross", 0.45))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +58,10 @@ def draw_script(
     """impacts: planned in 3 s of play; distractors: how many times as many other encounters."""
     teams = np.arange(players) * 2 // players
     starts = _formation(rng, teams)
-    kinds: list[Kind] = ["helmet"] * _number(rng, 1.35 * impacts * seconds / 3)
+    kinds: list[Kind] = ["helmet"] * _number(rng, 1.25 * impacts * seconds / 3)
     others = _number(rng, impacts * distractors * seconds / 3)
-    kinds += [DISTRACTORS[index] for index in rng.integers(len(DISTRACTORS), size=others)]
+    shares = [share for _, share in DISTRACTORS]
+    kinds += [DISTRACTORS[index][0] for index in rng.choice(len(shares), others, p=shares)]
     rng.shuffle(kinds)
     edges = np.linspace(0.32, max(seconds - 0.12, 0.4), len(kinds) + 1)
     times = np.sort(edges[:-1] + rng.uniform(0, 1, len(kinds)) * np.diff(edges))
@@ -142,41 +144,48 @@ def _encounter(
     closing = float(np.clip(rng.gamma(14.0, 0.42), 4.2, 9.0))  # metres a second
     part = rng.uniform(0.3, 0.7) if still is None else (0.1, 0.9)[still]
     height = STANDING - rng.uniform(0.1, 0.25) - 0.2 * (still is not None)
-    heights, leans, aside = (height, height), (0.3, 0.3), 0.0
+    heights, leans = (height, height), (0.3, 0.3)
+    # A little less than the touching distance, since a body starts to brake at that time.
+    touch = 0.6 + 2 * HEAD_RADIUS - 0.06
+    aside = float(np.clip(rng.normal(0, 0.07), -0.15, 0.15))
+    distance = touch - 2 * HEAD_RADIUS + math.sqrt(4 * HEAD_RADIUS**2 - aside**2)
     match kind:
         case "helmet":
-            heights = (height, height + float(np.clip(rng.normal(0, 0.06), -0.12, 0.12)))
-            aside = float(np.clip(rng.normal(0, 0.07), -0.15, 0.15))
-            drop = heights[1] - heights[0]
-            # A little less than the touching distance, since a body starts to brake at that time.
-            distance = 0.54 + math.sqrt(4 * HEAD_RADIUS**2 - aside**2 - drop**2)
-        case "shoulder":
-            aside = float(rng.choice((-1, 1))) * rng.uniform(0.5, 0.6)
-            distance = 0.42
+            heights = (height, height + float(np.clip(rng.normal(0, 0.05), -0.1, 0.1)))
+        case "shoulder" | "cross":
+            # One player behind the other for one of the cameras, to which it looks like an impact:
+            # the farther head is lower by as much as the camera looks down on it.
+            quarter = round(angle / (math.pi / 2)) % 4
+            angle = quarter * math.pi / 2 + rng.normal(0, 0.1)
+            if kind == "cross" and rng.random() < 0.4:  # towards each other, stopping in time
+                deep = rng.uniform(0.35, 0.9)
+                distance += deep
+                farther = int(quarter in (1, 2))
+            else:  # past each other
+                deep = rng.uniform(0.47, 0.6) if kind == "shoulder" else rng.uniform(0.65, 1.5)
+                across = math.cos(angle) * apart[1] - math.sin(angle) * apart[0]
+                aside = math.copysign(deep, across + rng.normal(0, 0.4))
+                distance = touch - 0.08 + rng.normal(0, 0.05)
+                farther = int((aside > 0) == (quarter in (0, 1)))
+            lower = height - TILT * deep + rng.normal(0, 0.05)
+            heights = (height, lower) if farther else (lower, height)
         case "low":
-            heights = (STANDING - rng.uniform(0.5, 0.62), STANDING + 0.05)
-            leans, distance = (0.42, 0.04), 0.74
+            heights, leans = (STANDING - rng.uniform(0.42, 0.55), STANDING + 0.05), (0.42, 0.04)
+            distance = 0.74
             if rng.random() < 0.5:
                 heights, leans = heights[::-1], leans[::-1]
-        case "cross":
-            # Across the line of sight of one of the two cameras, one behind the other.
-            angle = float(rng.choice((0, math.pi / 2, math.pi, -math.pi / 2))) + rng.normal(0, 0.1)
-            aside = float(rng.choice((-1, 1))) * rng.uniform(0.65, 1.7)
-            heights, leans = (STANDING - 0.08, STANDING - 0.12), (0.15, 0.15)
-            distance = rng.uniform(-0.25, 0.25)
     along = np.array([math.cos(angle), math.sin(angle)])
-    across = np.array([-along[1], along[0]])
-    half = (along * distance + across * aside) / 2
+    half = (along * distance + np.array([-along[1], along[0]]) * aside) / 2
     directions = np.stack([along, -along])
     if still is not None:
         middle = places[still] + half * (1 - 2 * still) + rng.normal(0, 0.05, 2)
     speeds = directions * closing * np.array([[part], [1 - part]])
     after = -0.12 * speeds
     if kind == "cross":
-        turns = rng.choice((math.pi, 0.5 * math.pi, -0.5 * math.pi), 2)
-        for row, turn in enumerate(turns.tolist()):
-            cosine, sine = math.cos(turn), math.sin(turn)
-            after[row] = np.array([[cosine, -sine], [sine, cosine]]) @ speeds[row] * 0.5
+        for row, turn in enumerate(rng.choice((0.0, 0.0, 0.5, -0.5), 2).tolist()):
+            if turn:  # a cut in place of a stop
+                cosine, sine = math.cos(turn * math.pi), math.sin(turn * math.pi)
+                after[row] = np.array([[cosine, -sine], [sine, cosine]]) @ speeds[row] * 0.5
     shift = np.column_stack([directions * np.array(leans)[:, None], heights])
     return Encounter(
         time, kind, pair, np.stack([middle - half, middle + half]), speeds, directions,
