@@ -10,6 +10,8 @@ from playhead.worlds.collisions import VIEWS, CollisionsConfig, Play, draw_play,
 from playhead.worlds.collisions import frames as drawing
 from playhead.worlds.collisions.pose import HELMET
 
+pytestmark = pytest.mark.slow
+
 CONFIG = CollisionsConfig(width=640, height=360, shake=0)
 
 

@@ -12,6 +12,8 @@ from playhead.worlds.collisions.physics import FLOOR, HARDEST, REFRACTORY, STEP
 from playhead.worlds.collisions.script import HEAD_RADIUS
 from playhead.worlds.drawing import Camera
 
+pytestmark = pytest.mark.slow
+
 CONFIG = CollisionsConfig()
 PLAYS = 12
 
