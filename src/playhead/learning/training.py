@@ -1,8 +1,9 @@
 """The training loop that every job shares: plain torch, resumable bit for bit.
 
 Torch's generator is seeded before every step from (seed, step), and samples depend only on (seed,
-epoch, index): so the state is only weights, optimiser and position. Jobs provide a loss and a
-validation; the loop keeps the average of the weights, the best weights, the log and checkpoints.
+epoch, index): so the state is only weights, optimiser and position, and the choice of an epoch's
+samples if the model takes part in it. Jobs provide a loss and a validation; the loop keeps the
+average of the weights, the best weights, the log and checkpoints.
 Epochs count from 1 everywhere: in the log, the files and the samples.
 """
 
@@ -40,7 +41,7 @@ from playhead.learning.optim import rate_at, training_mode
 from playhead.learning.settings import TrainingConfig
 from playhead.learning.state import load_weights, save_weights, write_tensors
 from playhead.progress import Progress, progress
-from playhead.samples.loader import Samples, batch_count, batches
+from playhead.samples.loader import ChosenSamples, Samples, batch_count, batches
 
 __all__ = ["Batch", "FitResult", "Loss", "Samples", "Validate", "fit"]
 
@@ -85,6 +86,7 @@ def fit(
 ) -> FitResult:
     """Train `model` in place and leave it with its best weights, in evaluation mode.
 
+    samples: those of each epoch may be chosen with the model at its start; see `ChosenSamples`
     loss(model, batch): the mean over the batch, which is on `device`
     validate(model, epoch): metrics of the averaged weights, called without gradients
     identity: further data that must be the same on resuming (the job's configuration)
@@ -131,6 +133,7 @@ class _Run:
         self.steps_per_epoch = _steps_per_epoch(samples, self.config)
         self.position = Position()
         self.best: dict[str, Tensor] = {}
+        self.choice: dict[str, Tensor] = {}
         self.conditions: dict[str, Any] = {}
         self.log = folder / "log.jsonl"
         self.best_path = folder / "best.safetensors"
@@ -159,7 +162,7 @@ class _Run:
         else:
             refuse_differences(self.folder, checkpoint.conditions, conditions)
             self.learner.restore(checkpoint.tensors, checkpoint.scaler)
-            self.best = checkpoint.group("best")
+            self.best, self.choice = checkpoint.group("best"), checkpoint.group("choice")
             self.position = checkpoint.position
             cut_back(self.log, self.position.log_bytes)
             if self.best and not (self.finished and self.best_path.exists()):
@@ -171,8 +174,22 @@ class _Run:
         """Train from the position to the end of the last epoch."""
         while not self.finished:
             if self.position.step < self.steps_per_epoch:
+                self.choose_samples()
                 self.train_epoch()
             self.end_epoch()
+
+    def choose_samples(self) -> None:
+        """Let the samples of this epoch be chosen, or take the choice of the checkpoint."""
+        samples, epoch = self.samples, self.position.epoch
+        if not isinstance(samples, ChosenSamples):
+            return
+        if self.position.step > 0:
+            samples.resume_epoch(epoch, self.choice)
+            return
+        # A run that was stopped before the first step chooses again: the weights are the same.
+        _seed(self.config.seed, self.steps_done, self.learner.device)
+        with torch.no_grad():
+            self.choice = dict(samples.begin_epoch(self.learner.kept_model.eval(), epoch))
 
     def train_epoch(self) -> None:
         """Do the remaining steps of this epoch."""
@@ -262,6 +279,7 @@ class _Run:
             self.write_log("epoch", position.whole_epoch, **more, metrics=metrics or {})
             position.epoch, position.step = position.epoch + 1, 0
             position.interval, position.whole_epoch = Tally(), Tally()
+            self.choice = {}
             # After a crash before this line, resuming writes the files above again.
             self.save()
 
@@ -312,7 +330,9 @@ class _Run:
 
     def save(self) -> None:
         """Write a checkpoint."""
-        tensors = self.learner.tensors() | {f"best/{k}": v for k, v in self.best.items()}
+        tensors = self.learner.tensors()
+        for group, values in (("best", self.best), ("choice", self.choice)):
+            tensors |= {f"{group}/{name}": value for name, value in values.items()}
         scaler = self.learner.scaler.state_dict()
         write_checkpoint(self.folder, Checkpoint(self.position, tensors, self.conditions, scaler))
         self.note_saved()

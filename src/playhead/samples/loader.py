@@ -6,17 +6,18 @@ index): any number of workers gives the same batches, and an epoch can be resume
 
 import signal
 import sys
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from playhead.errors import PlayheadError
 
-__all__ = ["Batch", "Samples", "batch_count", "batches"]
+__all__ = ["Batch", "ChosenSamples", "Samples", "batch_count", "batches"]
 
 Batch = dict[str, torch.Tensor]
 
@@ -29,6 +30,25 @@ class Samples(Protocol):
 
     def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
         """One sample; arrays of the same name have the same shape and dtype in all samples."""
+
+
+@runtime_checkable
+class ChosenSamples(Samples, Protocol):
+    """Samples that the model helps to choose at the start of each epoch, as hard negatives.
+
+    `sample` depends on (seed, epoch, index) and on this choice. The training loop keeps the choice
+    in its checkpoint, so that an epoch can be resumed.
+    """
+
+    def begin_epoch(self, model: nn.Module, epoch: int) -> Mapping[str, Tensor]:
+        """Choose the samples of an epoch; returns the choice, for `resume_epoch`.
+
+        model: in evaluation mode, called without gradients; the result depends only on its weights
+        and on the epoch
+        """
+
+    def resume_epoch(self, epoch: int, choice: Mapping[str, Tensor]) -> None:
+        """Take the choice that `begin_epoch` returned, perhaps in an earlier process."""
 
 
 def batch_count(samples: Samples, batch_size: int) -> int:

@@ -1,0 +1,263 @@
+"""The configuration of impact: the data, the collision network, its training and decisions.
+
+Nothing here imports torch. The defaults are the small network of the demo, for frames of about
+384x216 on a CPU; the packaged `full` has the sizes of the recipe for 1280x720.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from playhead import config
+from playhead.config import Settings, load_config
+from playhead.impact.decisions import ImpactDecisions
+from playhead.impact.network_config import CollisionLossConfig, CollisionNetworkConfig
+from playhead.impact.plan import ClipGridPlan
+from playhead.impact.targets import GRID_STRIDE
+from playhead.learning.settings import TrainingConfig
+from playhead.times import GridRate, parse_grid_rate
+
+__all__ = [
+    "ClipAugmentationConfig",
+    "ImpactConfig",
+    "ImpactDataConfig",
+    "MiningConfig",
+    "PatchConfig",
+    "StartConfig",
+    "find_config",
+    "load_impact_config",
+]
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class ImpactDataConfig(Settings):
+    """Which videos and labels, and how they are split into training and validation."""
+
+    manifest: Path = Field(description="CSV; relative paths start at the working folder")
+    label: str = Field(default="impact", min_length=1, description="the class of the impacts")
+    label_rate: str | None = Field(
+        default=None, description="frame rate of labels that only have frame numbers"
+    )
+    rate: str = Field(
+        default="native", description="grid points a second: 25, 30000/1001, or `native`"
+    )
+    size: tuple[PositiveInt, PositiveInt] = Field(
+        description="width and height that frames are scaled to, pixels"
+    )
+    pixels: Literal["luma", "rgb"] = Field(default="luma", description="grey or colour frames")
+    cached: bool = Field(
+        default=True, description="cache decoded frames on disk at `size`; for small sizes"
+    )
+    folds: int | None = Field(
+        default=None,
+        ge=2,
+        description="number of folds of whole groups; none: use the manifest's split column",
+    )
+    fold: int = Field(default=0, ge=0, description="the validation fold, from 0")
+
+    @field_validator("rate", "label_rate", mode="before")
+    @classmethod
+    def _number_is_text(cls, rate: object) -> object:
+        # YAML parses `rate: 25` as a number.
+        is_number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+        return str(rate) if is_number else rate
+
+    @field_validator("rate")
+    @classmethod
+    def _rate_is_rational(cls, rate: str) -> str:
+        parse_grid_rate(rate)
+        return rate
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
+        return self
+
+    @property
+    def grid_rate(self) -> GridRate:
+        """The rate as `make_grid` takes it."""
+        return parse_grid_rate(self.rate)
+
+
+class PatchConfig(Settings):
+    """Where the patches of training are cut; lengths are pixels at `data.size`."""
+
+    side: int = Field(default=48, ge=8, description="side of a patch")
+    positive_step: int | None = Field(
+        default=None, ge=1, description="step of the patches around an impact; none: side / 8"
+    )
+    positive_within: float = Field(
+        default=0.5, gt=0, le=1, description="central part of a patch that holds its impact"
+    )
+    negative_step: int | None = Field(
+        default=None, ge=1, description="step of patches without an impact; none: side / 2"
+    )
+    negatives_per_positive: float = Field(default=2.0, ge=0, description="in every epoch")
+    clear_frames: int = Field(
+        default=0,
+        ge=0,
+        description="a patch without an impact has none within this many grid points either",
+    )
+
+    @model_validator(mode="after")
+    def _impacts_are_reached(self) -> Self:
+        if self.side % GRID_STRIDE:
+            raise ValueError(f"side ({self.side}) must be a multiple of {GRID_STRIDE}")
+        if self.step_of_positives > self.side * self.positive_within:
+            raise ValueError(
+                f"positive_step ({self.step_of_positives}) must not exceed positive_within "
+                f"({self.positive_within:g}) of the side ({self.side}), or impacts are missed"
+            )
+        return self
+
+    @property
+    def step_of_positives(self) -> int:
+        """Pixels between patches around an impact."""
+        return self.positive_step or max(1, self.side // 8)
+
+    @property
+    def step_of_negatives(self) -> int:
+        """Pixels between patches without an impact."""
+        return self.negative_step or self.side // 2
+
+
+class MiningConfig(Settings):
+    """Hard negatives: patches without an impact that the network takes for one."""
+
+    from_epoch: int | None = Field(
+        default=2, ge=2, description="first epoch with hard negatives; none: never"
+    )
+    min_score: float = Field(
+        default=0.1, ge=0, lt=1, description="impact score above which a negative is hard"
+    )
+    share: float = Field(
+        default=0.5, gt=0, le=1, description="share of the frames that an epoch searches"
+    )
+
+
+class FramesConfig(Settings):
+    """Whole frames, for the second stage of training and for validation."""
+
+    others: float = Field(
+        default=0.2, ge=0, le=1, description="share of the frames without an impact in an epoch"
+    )
+    validation: int = Field(
+        default=240, ge=2, description="most validation frames, up to half of them with an impact"
+    )
+
+
+class ClipAugmentationConfig(Settings):
+    """Probability and strength of each change of a clip; the defaults are the recipe's."""
+
+    flip: Probability = Field(0.5, description="probability of a horizontal flip")
+    move: Probability = Field(0.4, description="probability of a shift and a scale")
+    shift: float = Field(0.1, ge=0, lt=1, description="largest shift, of the patch")
+    scale: float = Field(0.1, ge=0, lt=1, description="largest change of the scale")
+
+    light: Probability = Field(0.8, description="probability of one change of light or colour")
+    jitter: float = Field(0.2, ge=0, lt=1, description="of brightness, contrast and saturation")
+    hue: float = Field(80.0, ge=0, le=180, description="colour: largest turn of the hue, degrees")
+    saturation: float = Field(0.6, ge=0, le=1, description="colour: change, with the hue")
+    value: float = Field(0.16, ge=0, le=1, description="colour: change, with the hue")
+    channel_shift: float = Field(
+        0.24, ge=0, le=1, description="colour: largest shift of a channel, of the full range"
+    )
+    gamma: tuple[float, float] = Field((0.2, 2.0), description="range of the exponent")
+
+    focus: Probability = Field(0.6, description="probability of one of blur, noise and median")
+    blur_deviation: float = Field(1.2, gt=0, description="largest, of Gaussian blur, pixels")
+    blur_pixels: int = Field(7, ge=3, description="longest motion blur")
+    noise: tuple[float, float] = Field((3.2, 7.1), description="deviation, of 255 levels")
+    median: int = Field(5, ge=3, description="side of the median filter, pixels")
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> Self:
+        for name in ("gamma", "noise"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name} must rise from above 0, it is {low:g} to {high:g}")
+        return self
+
+
+class StartConfig(Settings):
+    """Initial weights from another run or bundle, as in the second stage of the recipe."""
+
+    weights: Path = Field(
+        description="a run folder, for its best weights, or a .safetensors file of one"
+    )
+    strict: bool = Field(
+        default=True, description="false skips layers of another shape, with a note"
+    )
+
+    @property
+    def file(self) -> Path:
+        """The file of the weights."""
+        return self.weights / "best.safetensors" if self.weights.is_dir() else self.weights
+
+
+class ImpactConfig(Settings):
+    """Everything that a run of `playhead impact train` depends on."""
+
+    job: Literal["impact"] = Field(default="impact", description="always impact")
+    data: ImpactDataConfig
+    network: CollisionNetworkConfig = CollisionNetworkConfig()
+    stage: Literal["patches", "frames"] = Field(
+        default="patches",
+        description="`patches`: train on patches; `frames`: then on whole frames, from `start`, "
+        "with network.freeze_backbone",
+    )
+    start: StartConfig | None = None
+    impact_frames: int = Field(
+        default=0, ge=0, description="grid points before and after an impact labelled as one too"
+    )
+    patches: PatchConfig = PatchConfig()
+    mining: MiningConfig = MiningConfig()
+    frames: FramesConfig = FramesConfig()
+    augmentation: ClipAugmentationConfig = ClipAugmentationConfig()
+    loss: CollisionLossConfig = CollisionLossConfig()
+    training: TrainingConfig = TrainingConfig()
+    decisions: ImpactDecisions = ImpactDecisions()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.data.pixels != self.network.pixels:
+            raise ValueError(
+                f"data.pixels is {self.data.pixels}, but network.pixels is {self.network.pixels}"
+            )
+        if self.stage == "patches" and self.patches.side > min(self.data.size):
+            raise ValueError(
+                f"patches.side ({self.patches.side}) must not exceed data.size {self.data.size}"
+            )
+        if self.network.freeze_backbone and self.start is None:
+            raise ValueError(
+                "network.freeze_backbone would keep random weights: give start.weights, or set "
+                "network.freeze_backbone to false"
+            )
+        return self
+
+    @property
+    def plan(self) -> ClipGridPlan:
+        """The input plan of a bundle of this configuration."""
+        return ClipGridPlan(
+            size=self.data.size,
+            pixels=self.data.pixels,
+            rate=self.data.rate,
+            frames=self.network.frames,
+            before=self.network.before,
+            marker=self.network.marker,
+            box_unit=self.network.box_unit,
+        )
+
+
+def find_config(name: str) -> Path:
+    """The path of a packaged configuration, or of the user's YAML file."""
+    return config.find_config(name, "playhead.impact")
+
+
+def load_impact_config(path: Path, settings: Sequence[str] = ()) -> ImpactConfig:
+    """Read a configuration and apply `key=value` settings; relative paths start at the cwd."""
+    return load_config(ImpactConfig, path, settings)

@@ -1,0 +1,297 @@
+"""The data of impact: all helmets' boxes on the time grid, and which of them are in an impact.
+
+A row of the manifest names the labels of its video: `X.events.json` with the helmets in
+`X.tracks.npz` beside it, the `train_labels.csv` of NFL impact detection for many videos, or a table
+of events with the helmets in `X.tracks.npz` or as MOTChallenge in `X.txt`, X being the name of the
+video. Boxes in files are pixels of the video; here they are pixels of frames at `data.size`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.decisions.boxes import iou
+from playhead.errors import LabelError
+from playhead.events.formats import nfl, read_row
+from playhead.events.formats.box_rows import track_file
+from playhead.events.formats.detect import detect
+from playhead.events.formats.mot import read_mot
+from playhead.events.formats.raw import RawVideo, Reading, as_rate, resolve
+from playhead.events.formats.tracks import SUFFIX, read_tracks
+from playhead.events.manifest import ManifestRow, read_manifest
+from playhead.events.model import Event, Track
+from playhead.files import fingerprint
+from playhead.impact.config import ImpactDataConfig
+from playhead.media import Video, open_video
+from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
+from playhead.samples.folds import chosen_fold
+from playhead.samples.grid import Grid, make_grid
+
+__all__ = [
+    "HelmetVideo",
+    "ImpactVideos",
+    "is_hidden",
+    "label_rows",
+    "labels_of_row",
+    "load_videos",
+    "split_rows",
+]
+
+SAME_HELMET = 0.5
+"""The least IoU of the box of an impact with that of its helmet, if the label names no track."""
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HelmetVideo:
+    """The N boxes of one video on its time grid, by rising point; boxes are pixels at `data.size`.
+
+    points: int32 (N,), the grid point of each box
+    boxes: float32 (N, 4) as x1, y1, x2, y2, which may extend past the edges of the frame
+    impacts: bool (N,), whether the box is labelled as in an impact
+    events: the impacts as labelled, with boxes in pixels of the video
+    """
+
+    name: str
+    grid: Grid
+    points: NDArray[np.int32]
+    boxes: NDArray[np.float32]
+    impacts: NDArray[np.bool_]
+    events: tuple[Event, ...] = ()
+
+    def at(self, point: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The boxes (M, 4) of a grid point, and which of them are in an impact (M,)."""
+        first, past = np.searchsorted(self.points, np.array([point, point + 1], np.int32))
+        return self.boxes[first:past], self.impacts[first:past]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImpactVideos:
+    """Labelled videos and their frames; index v is the same video in both."""
+
+    source: FrameSource
+    videos: tuple[HelmetVideo, ...]
+
+    def read(self, video: int, point: int, *, frames: int, before: int) -> NDArray[np.uint8]:
+        """The clip of a grid point, (T, H, W) or (T, H, W, 3); the edge frames repeat."""
+        grid = self.videos[video].grid
+        points = np.arange(point - before, point - before + frames).clip(0, len(grid) - 1)
+        return self.source.read(video, grid.frames[points])
+
+    def usable(self, video: int, *, frames: int, before: int) -> NDArray[np.bool_]:
+        """Bool (T,): whether all frames of the clip of a grid point can be decoded."""
+        grid = self.videos[video].grid
+        readable = self.source.readable(video)[grid.frames]
+        points = np.arange(len(grid))[:, None] + np.arange(-before, frames - before)
+        usable: NDArray[np.bool_] = readable[points.clip(0, len(grid) - 1)].all(1)
+        return usable
+
+
+def split_rows(config: ImpactDataConfig) -> tuple[list[ManifestRow], list[ManifestRow]]:
+    """The manifest's rows for training and for validation; a group is never in both.
+
+    The group of a video is that of the manifest, or else its play if it is named as in NFL impact
+    detection, so that the views of a play stay together.
+    Raises LabelError if a side is empty or a group is on both.
+    """
+    rows = read_manifest(config.manifest)
+    groups, splits = [_play(row) for row in rows], [row.split for row in rows]
+    fold = chosen_fold(groups, splits, folds=config.folds, fold=config.fold)
+    if not fold.train or not fold.validation:
+        raise LabelError(
+            f"{config.manifest}: has {len(fold.train)} training and {len(fold.validation)} "
+            "validation videos, but both are needed: fill the split column with train and valid, "
+            "or set data.folds"
+        )
+    return [rows[i] for i in fold.train], [rows[i] for i in fold.validation]
+
+
+def load_videos(
+    rows: Sequence[ManifestRow], config: ImpactDataConfig, *, impact_frames: int = 0
+) -> ImpactVideos:
+    """The labelled videos on their time grids; frames come from the cache if enabled.
+
+    impact_frames: grid points before and after an impact at which its helmet is labelled too
+    Raises LabelError if no video has an impact, or labels do not belong to their video.
+    """
+    videos = []
+    for row in rows:
+        with open_video(row.video) as video:
+            grid = make_grid(video.times, video.duration, config.grid_rate)
+            events, tracks = labels_of_row(row, video, label=config.label, rate=config.label_rate)
+            scale = np.tile(np.divide(config.size, (video.width, video.height)), 2)
+        placed = _on_grid(row.name, grid, events, tracks, impact_frames)
+        boxes = (placed.boxes * scale).astype(np.float32)
+        videos.append(replace(placed, boxes=boxes))
+    if not any(video.impacts.any() for video in videos):
+        names = ", ".join(row.name for row in rows[:4]) + (", ..." if len(rows) > 4 else "")
+        raise LabelError(
+            f"there is no {config.label} in {names}: training and validation need videos with "
+            "impacts; check the split column and data.label"
+        )
+    paths = [row.video for row in rows]
+    source: FrameSource
+    if config.cached:
+        source = CachedFrames.build(paths, config.size, pixels=config.pixels)
+    else:
+        source = DecodedFrames(paths, config.size, pixels=config.pixels)
+    return ImpactVideos(source, tuple(videos))
+
+
+def labels_of_row(
+    row: ManifestRow, video: Video, *, label: str = nfl.MARK, rate: str | None = None
+) -> tuple[tuple[Event, ...], tuple[Track, ...]]:
+    """The scored impacts and all helmets of a row of a manifest, in pixels of its video.
+
+    video: gives the times of the frames, and the size
+    rate: frame rate of labels that only have frame numbers
+    Raises LabelError if labels are missing, outside of the image, or past the end of the video.
+    """
+    if row.labels is None:
+        raise LabelError(f"{row.name}: the manifest has no labels for it")
+    times = video.times
+    if detect(row.labels) == "nfl":
+        labelled = _nfl_video(row, label)
+        raw = RawVideo(video=row.name, events=labelled.impacts)
+        reading = Reading(rate=as_rate(rate), times={row.name: times}, offset=row.offset)
+        events = resolve([raw], reading, (label,))[0].events
+        tracks: Sequence[Track] = labelled.tracks
+    else:
+        events = read_row(row, times=times, rate=rate, classes=(label,)).events
+        tracks = _helmets(row)
+    name, size = row.name, (video.width, video.height)
+    # Checks that all boxes are in the image, and all frames in the video.
+    tracks = track_file(name, tracks, frames=len(times), width=size[0], height=size[1]).tracks
+    events = tuple(event for event in events if not is_hidden(event))
+    for event in events:
+        _check_event(name, event, size)
+    return events, tracks
+
+
+def is_hidden(event: Event) -> bool:
+    """Whether a label has the note `hidden`, alone or before others: it is not scored."""
+    return "hidden" in (part.strip() for part in (event.note or "").split(";"))
+
+
+def label_rows(rows: Sequence[ManifestRow], videos: ImpactVideos) -> Iterator[str]:
+    """A line for each video: its name, its file's fingerprint, its impacts and all boxes."""
+    for row, video in zip(rows, videos.videos, strict=True):
+        events = [(event.start, event.box, event.track) for event in video.events]
+        boxes = np.column_stack([video.points, video.impacts, video.boxes]).tolist()
+        yield f"{row.name} {fingerprint(row.video)} {events} {boxes}"
+
+
+def _on_grid(
+    name: str, grid: Grid, events: Sequence[Event], tracks: Sequence[Track], around: int
+) -> HelmetVideo:
+    """The boxes of each grid point, in pixels of the video."""
+    counts = [len(track.frames) for track in tracks]
+    all_ids = np.repeat(np.array([track.id for track in tracks], np.int64), counts)
+    all_frames = np.concatenate([np.zeros(0, np.int32), *(track.frames for track in tracks)])
+    all_boxes = np.concatenate([np.zeros((0, 4), np.float32), *(track.boxes for track in tracks)])
+    order = np.argsort(all_frames, kind="stable")
+    first = np.searchsorted(all_frames[order], grid.frames)
+    past = np.searchsorted(all_frames[order], grid.frames, side="right")
+    rows = order[np.concatenate([np.zeros(0, int), *map(np.arange, first, past)])]
+    points = np.repeat(np.arange(len(grid), dtype=np.int32), past - first)
+    ids, boxes, impacts = all_ids[rows], all_boxes[rows], np.zeros(len(rows), np.bool_)
+    alone: list[tuple[int, Event]] = []
+    for event in events:
+        point = grid.index(event.start)
+        here = np.flatnonzero(points == point)
+        track = event.track
+        if event.box is not None and (track is None or track not in ids[here]):
+            overlaps = iou(np.array([event.box]), boxes[here])[0]
+            best = int(np.argmax(overlaps)) if len(here) else 0
+            track = int(ids[here[best]]) if overlaps.max(initial=0) >= SAME_HELMET else None
+        near = (points >= point - around) & (points <= point + around)
+        if track is not None:
+            impacts[near & (ids == track)] = True
+        if track is None or track not in ids[here]:
+            alone.append((point, event))
+    if alone:  # impacts of helmets without a box of their own at that point
+        boxes_alone = [event.box for _, event in alone]
+        if None in boxes_alone:
+            event = alone[boxes_alone.index(None)][1]
+            raise LabelError(
+                f"{name}: {event.label} at {event.start:.3f} s has no box, and its track has none "
+                "there; give its box, or the track of its helmet"
+            )
+        points = np.append(points, np.array([point for point, _ in alone], np.int32))
+        boxes = np.concatenate([boxes, np.array(boxes_alone, np.float32)])
+        impacts = np.append(impacts, np.ones(len(alone), np.bool_))
+        order = np.argsort(points, kind="stable")
+        points, boxes, impacts = points[order], boxes[order], impacts[order]
+    return HelmetVideo(name, grid, points, boxes, impacts, tuple(events))
+
+
+def _play(row: ManifestRow) -> str:
+    if row.group != row.name:
+        return row.group
+    try:
+        return nfl.play_and_view(row.video.name)[0]
+    except LabelError:
+        return row.group
+
+
+def _nfl_video(row: ManifestRow, label: str) -> nfl.NflVideo:
+    assert row.labels is not None
+    videos = _read_nfl(row.labels, label, row.labels.stat().st_mtime_ns)
+    for name in (row.video.name, row.video.stem):
+        if name in videos:
+            return videos[name]
+    raise LabelError(
+        f"{row.labels}: has no row of {row.video.name}; its videos are "
+        f"{', '.join(list(videos)[:4])}{', ...' if len(videos) > 4 else ''}"
+    )
+
+
+@lru_cache(maxsize=2)
+def _read_nfl(path: Path, label: str, _modified: int) -> dict[str, nfl.NflVideo]:
+    return {PurePosixPath(video.video).name: video for video in nfl.read_labels(path, label=label)}
+
+
+def _helmets(row: ManifestRow) -> Sequence[Track]:
+    """The tracks of a row's helmets, from the file beside its labels or its video."""
+    assert row.labels is not None
+    stems = dict.fromkeys((row.labels.name.removesuffix(".events.json"), row.video.stem))
+    folders = dict.fromkeys((row.labels.parent, row.video.parent))
+    for folder in folders:
+        for stem in stems:
+            tracks, boxes = folder / f"{stem}{SUFFIX}", folder / f"{stem}.txt"
+            if tracks.is_file():
+                return read_tracks(tracks).tracks
+            if boxes.is_file():  # in gt.txt, boxes with a confidence of 0 are to be ignored
+                return [_scored(track) for track in read_mot(boxes) if track.scores.any()]
+    raise LabelError(
+        f"{row.name}: has no boxes of helmets: needs {row.video.stem}{SUFFIX}, or "
+        f"{row.video.stem}.txt as MOTChallenge, beside {row.labels}"
+    )
+
+
+def _scored(track: Track) -> Track:
+    kept = track.scores > 0
+    return replace(
+        track,
+        frames=track.frames[kept],
+        boxes=track.boxes[kept],
+        scores=track.scores[kept],
+        origin=track.origin[kept],
+    )
+
+
+def _check_event(name: str, event: Event, size: Size) -> None:
+    if event.box is None:
+        return
+    x1, y1, x2, y2 = event.box
+    if x1 >= size[0] or y1 >= size[1] or x2 <= 0 or y2 <= 0:
+        raise LabelError(
+            f"{name}: {event.label} at {event.start:.3f} s: box {x1:g}, {y1:g}, {x2:g}, {y2:g} is "
+            f"outside of the image of {size[0]}x{size[1]}; the boxes may belong to a video of "
+            "another size"
+        )

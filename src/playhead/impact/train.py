@@ -1,0 +1,124 @@
+"""Training of a collision network: from a configuration to a run folder with a bundle."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from playhead.impact.config import ImpactConfig, load_impact_config
+from playhead.impact.data import label_rows, load_videos, split_rows
+from playhead.impact.loss import collision_loss
+from playhead.impact.mining import as_input, mine_hard_negatives
+from playhead.impact.model import build_collision_network
+from playhead.impact.samples import TrainingFrames, TrainingPatches, ValidationFrames
+from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
+from playhead.learning.run import export_run as export_run_of
+from playhead.learning.state import load_weights
+from playhead.learning.training import Samples
+from playhead.metrics.window_map import window_map
+from playhead.samples.loader import batches
+
+__all__ = ["export_run", "grid_metrics", "train_impact"]
+
+
+def train_impact(
+    config: ImpactConfig, folder: Path, *, resume: bool = False, device: str = "auto"
+) -> TrainResult:
+    """Train, and export the best weights.
+
+    Raises PlayheadError before training if labels, videos or weights cannot be used.
+    """
+    run = TrainingRun(folder, config, resume=resume, device=device)
+    config = run.config
+    train_rows, valid_rows = split_rows(config.data)
+    around = config.impact_frames
+    training = load_videos(train_rows, config.data, impact_frames=around)
+    validation = load_videos(valid_rows, config.data, impact_frames=around)
+    model = build_collision_network(config.network)
+    start = None
+    if config.start is not None and not run.begun:  # a resumed run has its own weights
+        weights = config.start.file
+        loaded = load_weights(model, weights, strict=config.start.strict)
+        run.say(loaded.describe(weights))
+        start = loaded.to_json(weights)
+    samples: Samples
+    match config.stage:
+        case "patches":
+            samples = TrainingPatches(training, config, mine=mine_hard_negatives)
+        case "frames":
+            samples = TrainingFrames(training, config)
+    checks = ValidationFrames(validation, config)
+
+    def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        return collision_loss(model(as_input(batch["clip"])), batch["target"], config.loss)
+
+    def validate(model: nn.Module, epoch: int) -> dict[str, float]:
+        """The metrics of `grid_metrics` over whole frames, one at a time."""
+        return grid_metrics(
+            (torch.sigmoid(model(as_input(batch["clip"].to(run.device))).float()), batch["target"])
+            for batch in batches(checks, batch_size=1, seed=0, epoch=epoch)
+        )
+
+    fitted = run.fit(
+        model,
+        samples,
+        loss=loss,
+        validate=validate,
+        data={
+            "train": label_rows(train_rows, training),
+            "valid": label_rows(valid_rows, validation),
+        },
+        start=start,
+    )
+    run.export(model, config.plan, (config.data.label,), fitted)
+    # TO BE JOINED: predict the validation videos with impact.predict, evaluate them with
+    # impact.evaluate, note the metrics in the bundle, and write the report.
+    metrics = fitted.metrics
+    return TrainResult(
+        job="impact",
+        run=run.folder,
+        bundle=run.bundle,
+        report=run.folder / "report.html",
+        metrics=metrics,
+        fitted=fitted,
+        summary=", ".join(f"{name} {value:.3f}" for name, value in metrics.items()),
+        details={
+            "videos": {"train": len(train_rows), "valid": len(valid_rows)},
+            "samples_per_epoch": len(samples),
+        },
+    )
+
+
+def grid_metrics(grids: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+    """Average precisions of grids: of the impacts of true helmets, and of the centres of helmets.
+
+    grids: pairs of probabilities and targets, (B, 6, h, w) each
+    `impact_ap` ranks the cells that hold a helmet by their impact, so a missed helmet does not
+    count; `centre_ap` ranks all cells. Each is 0 without a positive.
+    """
+    columns: dict[str, list[np.ndarray]] = {"impact": [], "is": [], "centre": [], "held": []}
+    for scores, targets in grids:
+        values, truth = scores.cpu().numpy(), targets.cpu().numpy()
+        held = truth[:, 0] > 0
+        columns["impact"].append(values[:, 5][held])
+        columns["is"].append(truth[:, 5][held])
+        columns["centre"].append(values[:, 0].ravel())
+        columns["held"].append(truth[:, 0].ravel())
+    joined = {name: np.concatenate(parts)[:, None] for name, parts in columns.items()}
+    return {
+        "impact_ap": window_map(joined["impact"], joined["is"]),
+        "centre_ap": window_map(joined["centre"], joined["held"]),
+    }
+
+
+def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
+    """Export a bundle of a run's best weights, or of a kept epoch; returns its folder."""
+
+    def rebuild(path: Path) -> Rebuilt:
+        config = load_impact_config(path)
+        model = build_collision_network(config.network)
+        return Rebuilt(model, config, config.plan, (config.data.label,))
+
+    return export_run_of(run, out, epoch=epoch, rebuild=rebuild)
