@@ -20,7 +20,7 @@ from playhead.impact.config import ImpactConfig, PatchConfig
 from playhead.impact.data import ImpactVideos
 from playhead.impact.targets import grid_target
 
-__all__ = ["Mine", "Patches", "TrainingFrames", "TrainingPatches", "ValidationFrames"]
+__all__ = ["Mine", "Patches", "Sample", "TrainingFrames", "TrainingPatches", "ValidationFrames"]
 
 Sample = dict[str, NDArray[Any]]
 
@@ -114,7 +114,7 @@ class TrainingPatches(_Clips):
         first, hard = self.config.mining.from_epoch, np.zeros(0, np.int64)
         if self.mine is not None and self.drawn and first is not None and epoch >= first:
             hard = self.mine(model, epoch, self)[: self.drawn]
-        state = {"hard": torch.from_numpy(hard)}
+        state = {"hard": torch.from_numpy(np.ascontiguousarray(hard))}
         self.resume_epoch(epoch, state)
         return state
 

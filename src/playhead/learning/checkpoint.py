@@ -2,8 +2,8 @@
 
 `checkpoint/state.safetensors` has the weights, their average, the best weights, the optimiser's
 state and the choice of the epoch's samples as tensors, and the position, tallies and configuration
-as JSON in its header. A crash at any moment leaves either the old or the new state. No random state is stored, since the loop seeds torch
-before every step from (seed, step).
+as JSON in its header. A crash at any moment leaves either the old or the new state. No random state
+is stored, since the loop seeds torch before every step from (seed, step).
 """
 
 import dataclasses
