@@ -109,5 +109,9 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     # The first optimiser of a process imports much of torch; the children shall find that done.
     torch.optim.AdamW(tiny_training.tiny_model().parameters())
-    chosen = {"tiny": tiny_training.run, "spotting": spotting_training.run}[sys.argv[1]]
-    print(json.dumps(lives(chosen, Path(sys.argv[2]), json.loads(sys.argv[3]))))
+    kinds: dict[str, Run] = {
+        "tiny": tiny_training.run,
+        "chosen": tiny_training.run_chosen,
+        "spotting": spotting_training.run,
+    }
+    print(json.dumps(lives(kinds[sys.argv[1]], Path(sys.argv[2]), json.loads(sys.argv[3]))))

@@ -111,3 +111,23 @@ def test_killed_at_the_renaming_of_any_file_a_run_ends_with_the_same_weights(
     assert ends[-1] == FINISHED
     tiny_training.run(tmp_path / "uninterrupted")
     same_runs(tmp_path / "uninterrupted", tmp_path / "run")
+
+
+def test_a_run_whose_model_chooses_samples_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """Killed within epochs, when the choice must be kept, and between them, when it is new."""
+    often: dict[str, Any] = {"checkpoint_seconds": 0}
+    plan = [
+        {"kill_at": at, "kill_when": when, "changes": {**changes, "workers": at % 2}}
+        for at, changes in [(6, often), (3, {}), (4, {})]
+        for when in ("before", "after")
+    ]
+    ends = live("chosen", tmp_path / "run", [*plan, {}])
+    stops = {saved[1] for end, saved in ends if end == "killed" and saved > (0, 0)}
+    assert {0} < stops, ends
+    assert ends[-1] == FINISHED
+    tiny_training.run_chosen(tmp_path / "uninterrupted")
+    same_runs(tmp_path / "uninterrupted", tmp_path / "run")
+    # The choice matters: without it, other weights.
+    tiny_training.run(tmp_path / "other")
+    one, other = (load_file(tmp_path / run / "best.safetensors") for run in ("run", "other"))
+    assert any((one[name] != other[name]).any() for name in one)

@@ -4,6 +4,7 @@ Drop-out, batch norm, augmentation drawn per sample, an average of the weights, 
 smaller, a validation that chooses.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,27 @@ class Drawn:
         return {"frames": luma, "target": target}
 
 
+class Chosen(Drawn):
+    """Of twice as many samples, those that the model at the start of the epoch has least right."""
+
+    chosen: NDArray[np.int64]
+
+    def begin_epoch(self, model: nn.Module, epoch: int) -> dict[str, Tensor]:
+        rows = [super(Chosen, self).sample(epoch, index) for index in range(2 * self.count)]
+        luma = torch.from_numpy(np.stack([row["frames"] for row in rows])).float() / 255
+        target = torch.from_numpy(np.stack([row["target"] for row in rows]))
+        errors = (model(luma).sigmoid() - target).abs().sum(1)
+        choice = {"hardest": errors.argsort(descending=True, stable=True)[: self.count]}
+        self.resume_epoch(epoch, choice)
+        return choice
+
+    def resume_epoch(self, epoch: int, choice: Mapping[str, Tensor]) -> None:
+        self.chosen = choice["hardest"].numpy()
+
+    def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
+        return super().sample(epoch, int(self.chosen[index]))
+
+
 def tiny_model(seed: int = 3) -> nn.Sequential:
     torch.manual_seed(seed)
     return nn.Sequential(
@@ -118,13 +140,19 @@ def line(value: float = 0.0) -> nn.Linear:
     return model
 
 
-def run(folder: Path, *, resume: bool = False, **changes: Any) -> training.FitResult:
+def run(
+    folder: Path, *, resume: bool = False, samples: Drawn | None = None, **changes: Any
+) -> training.FitResult:
     return training.fit(
         tiny_model(),
-        Drawn(),
+        samples or Drawn(),
         settings(**changes),
         folder,
         loss=loss,
         validate=measure,
         resume=resume,
     )
+
+
+def run_chosen(folder: Path, *, resume: bool = False, **changes: Any) -> training.FitResult:
+    return run(folder, resume=resume, samples=Chosen(), **changes)
