@@ -137,8 +137,11 @@ def test_a_patch_shows_its_boxes_where_its_target_says() -> None:
 
 
 def test_frames_that_cannot_be_decoded_are_left_out() -> None:
-    meeting = boxes_of(0)[1]
-    samples = TrainingPatches(plays(2, damaged=(meeting + 4,)), config())
+    meeting, other = (boxes_of(play)[1] for play in range(2))
+    damaged = meeting + 1  # seen by the clip of the first play's impact, not by that of the other's
+    assert not other - 2 <= damaged <= other + 1
+    samples = TrainingPatches(plays(2, damaged=(damaged,)), config())
+    assert set(samples.positives.video.tolist()) == {1}
     for index in range(len(samples)):
         samples.sample(1, index)
     with pytest.raises(LabelError, match="cannot be decoded"):
