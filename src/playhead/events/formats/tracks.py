@@ -5,10 +5,7 @@ pickles, and all declared types and sizes are checked against the actual data.
 """
 
 import json
-import math
-import re
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
+from playhead.events.formats.columns import (
+    UNREADABLE,
+    ColumnKind,
+    Columns,
+    check_members,
+    parse_json,
+    read_column,
+)
 from playhead.events.model import Box, Origin, Track
 from playhead.events.source import JsonEntry
 from playhead.files import atomic_path
@@ -35,10 +40,8 @@ __all__ = [
 
 SCHEMA = 1
 SUFFIX = ".tracks.npz"
-MAX_BYTES = 1 << 30  # unpacked: 40 million boxes, a day of five faces at 100 frames a second
 META_KEYS = ("schema", "video", "frames", "width", "height", "classes", "settings")
-# Column: its type, and the numbers a row of it has.
-COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
+COLUMNS: dict[str, ColumnKind] = {
     "meta": ("|u1", ()),
     "ids": ("<i8", ()),
     "labels": ("<i4", ()),
@@ -51,12 +54,6 @@ COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "shown": ("<i8", ()),
     "spans": ("<f8", (2,)),
 }
-HEADER = re.compile(
-    r"\{'descr': '([<>=|]?\w{1,4})', 'fortran_order': False, 'shape': \(([\d, ]{0,60})\), \} *\n"
-)
-# RuntimeError: a damaged header can name an encryption; NotImplementedError: a compression.
-_UNREADABLE = (EOFError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
-Columns = dict[str, NDArray[Any]]
 
 
 def _no_ranges() -> NDArray[np.int32]:
@@ -124,10 +121,10 @@ def read_tracks(path: Path) -> TrackFile:
     """Read a track file. Raises LabelError for a newer schema or invalid content."""
     try:
         with zipfile.ZipFile(path) as archive:
-            meta = _parse_meta(path, _read_column(archive, "meta"))
-            _check_members(archive)
-            columns = {name: _read_column(archive, name) for name in COLUMNS if name != "meta"}
-    except (*_UNREADABLE, NotImplementedError) as error:
+            meta = _parse_meta(path, read_column(archive, "meta", COLUMNS["meta"]))
+            check_members(archive, COLUMNS)
+            columns = {name: read_column(archive, name, kind) for name, kind in COLUMNS.items()}
+    except UNREADABLE as error:
         reason = getattr(error, "strerror", None) or error
         raise LabelError(f"{path}: cannot be read as a track file: {reason}") from error
     try:
@@ -201,48 +198,8 @@ def _joined(parts: list[NDArray[Any]], dtype: type[np.generic], width: int = 0) 
     return np.concatenate([none, *parts]).astype(dtype, copy=False)
 
 
-def _check_members(archive: zipfile.ZipFile) -> None:
-    names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
-    if sorted(names) != sorted(COLUMNS):
-        raise ValueError(f"it has {', '.join(names[:16])}; needs {', '.join(COLUMNS)}")
-    total = sum(info.file_size for info in archive.infolist())
-    if total > MAX_BYTES:
-        raise ValueError(
-            f"it unpacks to {total} bytes, but the limit is {MAX_BYTES}; split the video"
-        )
-
-
-def _read_column(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """The array of a member, with its declared type and size checked against its bytes."""
-    try:
-        info = archive.getinfo(f"{name}.npy")
-    except KeyError as error:
-        raise ValueError(f"the column {name!r} is missing") from error
-    if info.file_size > MAX_BYTES:
-        raise ValueError(f"the column {name!r} unpacks to {info.file_size} bytes")
-    with archive.open(info) as member:
-        # One byte more than declared: zipfile checks the checksum and never unpacks a bomb.
-        data = member.read(info.file_size + 1)
-    start = 10 + int.from_bytes(data[8:10], "little")
-    header = HEADER.fullmatch(data[10:start].decode("latin-1"))
-    dtype, row = COLUMNS[name]
-    if data[:8] != b"\x93NUMPY\x01\x00" or header is None or header[1] != dtype:
-        raise ValueError(f"the column {name!r} is not an array of type {dtype}")
-    shape = tuple(int(size) for size in header[2].replace(",", " ").split())
-    bytes_needed = math.prod(shape) * np.dtype(dtype).itemsize
-    if shape[1:] != row or not shape or bytes_needed != len(data) - start:
-        raise ValueError(
-            f"the column {name!r} declares the shape {shape}, which does not match its bytes"
-        )
-    return np.frombuffer(data, dtype, offset=start).reshape(shape)
-
-
 def _parse_meta(path: Path, column: NDArray[np.uint8]) -> JsonEntry:
-    try:
-        values = json.loads(column.tobytes().decode("utf-8"), parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise ValueError("its JSON is nested too deep") from error
-    meta = JsonEntry.of(values, str(path))
+    meta = JsonEntry.of(parse_json(column), str(path))
     schema = meta.whole("schema")
     if schema > SCHEMA:
         raise LabelError(
@@ -251,10 +208,6 @@ def _parse_meta(path: Path, column: NDArray[np.uint8]) -> JsonEntry:
     if sorted(meta.values) != sorted(META_KEYS):
         raise LabelError(f"{path}: has the keys {sorted(meta.values)}; needs {sorted(META_KEYS)}")
     return meta
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _assemble(meta: JsonEntry, columns: Columns) -> TrackFile:
