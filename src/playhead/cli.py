@@ -19,6 +19,7 @@ from playhead import progress
 from playhead.detection import WEIGHTS as DETECTION
 from playhead.detection import commands as detection
 from playhead.errors import PlayheadError, needs_extra
+from playhead.impact import commands as impact
 from playhead.output import print_error, print_json, print_table
 from playhead.redaction import WEIGHTS as REDACTION
 from playhead.redaction import commands as redaction
@@ -52,6 +53,7 @@ weights_app = _group("Pretrained weights from published packages.")
 bundle_app = _group("Trained models on disk.")
 runs_app = _group("Training runs.")
 app.add_typer(spotting.app, name="spotting")
+app.add_typer(impact.app, name="impact")
 app.add_typer(detection.app, name="detection")
 app.add_typer(redaction.app, name="redaction")
 app.add_typer(weights_app, name="weights")

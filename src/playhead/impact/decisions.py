@@ -1,4 +1,6 @@
-"""The settings of the decisions: from grids to impacts."""
+"""The settings of the decisions: from candidates to impacts."""
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -8,7 +10,7 @@ __all__ = ["ImpactDecisions"]
 
 
 class ImpactDecisions(Settings):
-    """Thresholds of helmets and impacts."""
+    """How impacts are decided in the candidates of a play's views; see `impact.decide`."""
 
     helmet_threshold: float = Field(default=0.4, ge=0, le=1, description="least score of a helmet")
     impact_threshold: float = Field(
@@ -16,4 +18,36 @@ class ImpactDecisions(Settings):
     )
     overlap: float = Field(
         default=0.25, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped"
+    )
+    smoothing_frames: int = Field(
+        default=0,
+        ge=0,
+        le=30,
+        description="frames before and after, over which a helmet's impact score is averaged",
+    )
+    suppression: Literal["follow", "window"] = Field(
+        default="follow",
+        description="`follow`: one impact suppresses others of its helmet, which is followed from "
+        "frame to frame; `window`: others whose box overlaps its own",
+    )
+    suppression_frames: int = Field(
+        default=4, ge=0, le=600, description="frames before and after that an impact suppresses"
+    )
+    suppression_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="the same in seconds, in place of suppression_frames; 0.067 is 4 frames of 60",
+    )
+    window_overlap: float = Field(
+        default=0.3, ge=0, le=1, description="of window: IoU above which impacts are one"
+    )
+    two_views: bool = Field(
+        default=True, description="whether weak impacts need one in the play's other view"
+    )
+    view_frames: int = Field(
+        default=1, ge=0, le=60, description="largest distance of the impact in the other view"
+    )
+    keep_score: float = Field(
+        default=0.55, ge=0, le=1, description="score from which no other view is needed"
     )

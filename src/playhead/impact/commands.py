@@ -1,0 +1,209 @@
+"""`playhead impact`: train, predict, decide, tune, evaluate."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from playhead.errors import needs_extra
+from playhead.execution.options import ExecutorName, Workers
+from playhead.output import print_json, print_table
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="When and where do two objects collide?", rich_markup_mode=None, no_args_is_help=True
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses CUDA if it is available.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value over the configuration; may be repeated."),
+]
+DecisionSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value over the decisions; may be repeated."),
+]
+Decisions = Annotated[
+    Path | None,
+    typer.Option(help="A YAML file of decisions, as `tune` writes it. Default: the recorded."),
+]
+Split = Annotated[str | None, typer.Option(help="Only this split of the manifest.")]
+
+
+@app.command(
+    epilog="Example: playhead impact train collisions-demo "
+    "--set data.manifest=plays/manifest.csv --out runs/impact"
+)
+def train(
+    config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
+    settings: Settings = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a collision network on labelled plays, and export it."""
+    from playhead.events.manifest import require_manifest
+    from playhead.execution.outcomes import exit_code
+    from playhead.impact.config import find_config, load_impact_config
+
+    path = find_config(config)
+    loaded = load_impact_config(path, settings or [])
+    require_manifest(loaded.data.manifest)
+    with needs_extra("training", "train"):
+        from playhead.impact.train import train_impact
+
+    run = out or Path("runs") / path.stem
+    result = train_impact(loaded, run, resume=resume, device=device)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        typer.echo(result.describe())
+    raise typer.Exit(exit_code(result.files))
+
+
+@app.command(epilog="Example: playhead impact predict runs/impact/bundle plays --out out")
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")],
+    plays: Annotated[
+        list[Path],
+        typer.Argument(
+            readable=False,
+            help="A manifest, or videos and folders; PLAY_VIEW.mp4 are views of one play.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    average: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another bundle to average with; may be repeated."),
+    ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast/--exact",
+            help="Skip frames in which no helmets are near each other; these miss their impacts.",
+        ),
+    ] = False,
+    decisions: Decisions = None,
+    split: Split = None,
+    device: Device = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads a process. Default: every core.")
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"],
+        typer.Option(help="auto: bf16 if the processor supports it, else fp32."),
+    ] = "auto",
+    executor: ExecutorName = "serial",
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Find impacts in videos of plays; also saves the raw candidates."""
+    from playhead.execution.outcomes import exit_code
+    from playhead.execution.runner import Executor
+    from playhead.impact.predict import PredictOptions, predict_plays, read_decisions
+
+    options = PredictOptions(
+        device=device, threads=threads, precision=precision, mode="fast" if fast else "exact"
+    )
+    result = predict_plays(
+        [bundle, *(average or [])],
+        plays,
+        out,
+        options,
+        split=split,
+        decisions=None if decisions is None else read_decisions(decisions),
+        executor=Executor(kind=executor, workers=workers),
+    )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        typer.echo(result.describe())
+    raise typer.Exit(exit_code(result.files))
+
+
+@app.command(epilog="Example: playhead impact decide out --set impact_threshold=.6 --out stricter")
+def decide(
+    candidates: Annotated[Path, typer.Argument(help="A folder of saved candidates.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    settings: DecisionSettings = None,
+    decisions: Decisions = None,
+    as_json: Json = False,
+) -> None:
+    """Decide impacts again in saved candidates, without a model."""
+    from playhead.impact.predict import decide_again, read_decisions
+
+    chosen = None if decisions is None else read_decisions(decisions)
+    written = decide_again(candidates, out, settings or [], decisions=chosen)
+    if as_json:
+        print_json({"outputs": [str(path) for path in written]})
+    else:
+        for path in written:
+            typer.echo(path)
+
+
+@app.command(
+    epilog="Example: playhead impact tune out --truth plays/manifest.csv --out decisions.yaml"
+)
+def tune(
+    candidates: Annotated[Path, typer.Argument(help="A folder of saved candidates.")],
+    truth: Annotated[Path, typer.Option(help="A manifest, NFL labels, or label files.")],
+    out: Annotated[Path, typer.Option("--out", help="The YAML file to write.")],
+    alerts: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="At most this many events a play, both views together, not the best F1."
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Note the decisions in this bundle, as its defaults.")
+    ] = None,
+    split: Split = None,
+    as_json: Json = False,
+) -> None:
+    """Search the decisions with the best F1 in saved candidates."""
+    from playhead.impact.tune import tune_folder
+
+    tuned = tune_folder(candidates, truth, out, split=split, alerts=alerts, bundle=bundle)
+    if as_json:
+        print_json({**tuned.to_json(), "output": str(out)})
+        return
+    counts = tuned.counts
+    typer.echo(
+        f"{out}: F1 {counts.f1:.3f}, precision {counts.precision:.3f}, recall "
+        f"{counts.recall:.3f}, {tuned.alerts:.1f} events a play, on {tuned.plays} plays"
+    )
+    if tuned.warning:
+        typer.echo(f"playhead: {tuned.warning}", err=True)
+
+
+@app.command(
+    epilog="Example: playhead impact evaluate --truth plays/manifest.csv --predictions out"
+)
+def evaluate(
+    truth: Annotated[Path, typer.Option(help="A manifest, NFL labels, or label files.")],
+    predictions: Annotated[
+        Path, typer.Option(help="The folder of predicted events, or a submission.")
+    ],
+    split: Split = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Also 95 % intervals over plays.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Evaluate predicted impacts: F1 at an IoU of .35 within 4 frames, by view and for all."""
+    from playhead.impact.evaluate import evaluate_impacts
+
+    result = evaluate_impacts(truth, predictions, split=split, intervals=intervals)
+    if as_json:
+        print_json(result.to_json())
+        return
+    print_table(result.rows())
+    for name, interval in result.intervals.items():
+        typer.echo(f"{name}: {interval}")
