@@ -1,5 +1,7 @@
 """The commands of impact without a model: decide, tune, evaluate; help and bad input."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,16 @@ def folder(tmp_path: Path) -> Path:
     for video in truth:
         native.write(video, tmp_path / "truth" / f"{video.video[:-4]}.events.json")
     return tmp_path
+
+
+def test_only_training_imports_torch() -> None:
+    modules = ("commands", "predict", "decide", "tune", "evaluate", "views")
+    script = "; ".join(f"import playhead.impact.{name}" for name in modules)
+    script += "; import sys; print('torch' in sys.modules)"
+    finished = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("command", ["train", "predict", "decide", "tune", "evaluate"])

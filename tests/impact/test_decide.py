@@ -8,7 +8,13 @@ import pytest
 from playhead.config import validate
 from playhead.errors import ConfigError, PlayheadError
 from playhead.impact.candidates import Candidates
-from playhead.impact.decide import decide_play, find_helmets, smoothed_scores
+from playhead.impact.decide import (
+    confirmed_scores,
+    decide_play,
+    find_helmets,
+    smoothed_scores,
+    strongest_impacts,
+)
 from playhead.impact.decisions import ImpactDecisions
 from tests.impact.helmets import Row, of
 
@@ -111,6 +117,31 @@ def test_an_impact_of_the_other_view_below_the_threshold_confirms_nothing() -> N
     views = left((10, 0, 0.9, 0.5)), right((10, 300, 0.9, 0.44))
     assert decided(*views) == [[], []]
     assert decided(*views, impact_threshold=0.4) == [[(10, 0)], [(10, 300)]]
+
+
+def test_a_confirmed_score_is_the_highest_threshold_at_which_an_impact_is_decided() -> None:
+    views = (
+        left((10, 0, 0.9, 0.5), (20, 0, 0.9, 0.25), (30, 0, 0.9, 0.5), (40, 0, 0.9, 0.75)),
+        right((10, 300, 0.9, 0.375), (20, 300, 0.9, 0.75)),
+    )
+    decisions = ImpactDecisions(keep_score=0.625)
+    found = []
+    for view in views:
+        helmets = find_helmets(view, 0.4, 0.25)
+        scores = smoothed_scores(helmets, 0)
+        found.append(strongest_impacts(helmets, scores, decisions, threshold=0.1))
+    confirmed = confirmed_scores(found, decisions)
+    by_frame = [
+        dict(zip(impacts.frames.tolist(), scores.tolist(), strict=True))
+        for impacts, scores in zip(found, confirmed, strict=True)
+    ]
+    assert by_frame == [{10: 0.375, 20: 0.25, 30: -1, 40: 0.75}, {10: 0.375, 20: 0.75}]
+    for threshold in (0.25, 0.3, 0.375, 0.4, 0.5, 0.7):
+        at = decided(*views, keep_score=0.625, impact_threshold=threshold)
+        for impacts_at, reached in zip(at, by_frame, strict=True):
+            assert [frame for frame, _ in impacts_at] == [
+                frame for frame in sorted(reached) if reached[frame] >= threshold
+            ]
 
 
 def test_nothing_is_dropped_if_the_other_view_is_missing() -> None:

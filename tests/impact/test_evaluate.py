@@ -98,7 +98,7 @@ def nfl_row(frame: int, left: int, *, confidence: int = 2) -> list[object]:
 def test_nfl_labels_count_as_in_the_competition(tmp_path: Path) -> None:
     truth = tmp_path / "train_labels.csv"
     with truth.open("w", newline="", encoding="utf-8") as file:
-        rows = [NFL_HEADER, nfl_row(6, 0), nfl_row(16, 0, confidence=1)]
+        rows: list[list[object]] = [[*NFL_HEADER], nfl_row(6, 0), nfl_row(16, 0, confidence=1)]
         csv.writer(file).writerows(rows)
     name = "57583_000082_Endzone"
     write(tmp_path / "out", name, impact(5), impact(15))  # frames of files count from 1

@@ -48,8 +48,7 @@ def noisy_plays(count: int) -> tuple[Plays, list[VideoEvents]]:
                 score = float(np.clip(rng.normal(0.35, 0.2), 0, 1))
                 rows.append((k, 400.0, rng.uniform(0.1, 1), score))
             video = f"play-{number}_{view}.mp4"
-            more = {"video": video, "play": f"play-{number}", "view": view}
-            play.append(of(rows, frames=120, **more))
+            play.append(of(rows, frames=120, video=video, play=f"play-{number}", view=view))
             truth.append(VideoEvents(video=video, classes=("impact",), events=tuple(events)))
         plays.append(play)
     return plays, truth
@@ -114,6 +113,31 @@ def test_the_two_view_rule_is_chosen_where_it_helps() -> None:
     tuned = tune_decisions(plays, truth)
     assert tuned.decisions.two_views
     assert tuned.counts == Counts(4, 2, 0)  # frame 90 is after the end of the other view
+
+
+def scored_alike(*rows: tuple[int, float]) -> tuple[Plays, list[VideoEvents]]:
+    """Two plays of one view with impacts (frame, score), of which those in frame 10 are true."""
+    plays, truth = [], []
+    for number in range(2):
+        name = f"{number}.mp4"
+        events = [(frame, 0.0, 0.9, score) for frame, score in rows]
+        plays.append([of(events, video=name, play=str(number))])
+        event = Event(label="impact", start=1 / 6, frame=10, box=(0, 0, SIDE, SIDE))
+        truth.append(VideoEvents(video=name, classes=("impact",), events=(event,)))
+    return plays, truth
+
+
+def test_the_threshold_lies_between_the_scores() -> None:
+    tuned = tune_decisions(*scored_alike((10, 0.75), (30, 0.25)), space=SPACE)
+    assert tuned.decisions.impact_threshold == 0.5
+    assert (tuned.counts, tuned.alerts) == (Counts(2, 0, 0), 1)
+
+
+def test_alerts_of_one_score_are_all_or_none() -> None:
+    plays, truth = scored_alike((10, 0.5), (30, 0.5))
+    assert tune_decisions(plays, truth, alerts=2, space=SPACE).alerts == 2
+    with pytest.raises(LabelError, match="at most 1 alerts"):
+        tune_decisions(plays, truth, alerts=1, space=SPACE)
 
 
 def test_too_few_plays_are_refused_or_warned_about() -> None:
