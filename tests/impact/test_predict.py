@@ -17,6 +17,7 @@ from playhead.impact.predict import (
     PredictOptions,
     decide_again,
     find_candidates,
+    find_plays,
     predict_plays,
 )
 from playhead.inference.bundle import load_bundle, write_bundle_files
@@ -51,7 +52,7 @@ def plays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_video_gets_candidates_and_events_that_name_its_play(
     bundle: Path, plays: Path, tmp_path: Path
 ) -> None:
-    result = predict_plays([bundle], [plays], tmp_path, CPU)
+    result = predict_plays([bundle], find_plays([plays]), tmp_path, CPU)
     assert [file.status for file in result.files] == ["ok"] * 3
     names = {
         path.relative_to(tmp_path).as_posix() for file in result.files for path in file.outputs
@@ -85,10 +86,10 @@ def test_a_failed_view_leaves_the_other_unchecked_and_old_outputs_are_removed(
     strict = ImpactDecisions(
         helmet_threshold=0.5, impact_threshold=0.3, keep_score=1, view_frames=0
     )
-    predict_plays([bundle], [folder], out, CPU, decisions=strict)
+    predict_plays([bundle], find_plays([folder]), out, CPU, decisions=strict)
     confirmed = native.read(out / "p_left.events.json").events
     (folder / "p_right.mp4").write_bytes(b"no video")
-    result = predict_plays([bundle], [folder], out, CPU, decisions=strict)
+    result = predict_plays([bundle], find_plays([folder]), out, CPU, decisions=strict)
     assert [file.status for file in result.files] == ["ok", "failed"]
     assert not list(out.glob("p_right*"))
     alone = native.read(out / "p_left.events.json").events
@@ -107,14 +108,14 @@ def test_a_manifest_gives_the_plays_the_split_and_the_offsets(
     ]
     manifest = folder / "manifest.csv"
     write_manifest(rows, manifest)
-    result = predict_plays([bundle], [manifest], tmp_path / "out", CPU, split="test")
+    result = predict_plays([bundle], find_plays([manifest], split="test"), tmp_path / "out", CPU)
     assert len(result.files) == 2
     held = read_candidates(tmp_path / "out" / "one" / "p_left.candidates.npz")
     assert (held.play, held.view, held.offset) == ("x", "A", 0.05)
     with pytest.raises(LabelError, match="split 'valid'"):
-        predict_plays([bundle], [manifest], tmp_path / "out", CPU, split="valid")
+        predict_plays([bundle], find_plays([manifest], split="valid"), tmp_path / "out", CPU)
     with pytest.raises(LabelError, match="needs a manifest"):
-        predict_plays([bundle], [folder], tmp_path / "out", CPU, split="test")
+        predict_plays([bundle], find_plays([folder], split="test"), tmp_path / "out", CPU)
 
 
 def test_a_bundle_of_another_kind_is_refused(bundle: Path, plays: Path, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_a_bundle_of_another_kind_is_refused(bundle: Path, plays: Path, tmp_path
     manifest = load_bundle(other).manifest.model_copy(update={"kind": "windows", "job": "spotting"})
     write_bundle_files(other, manifest)
     with pytest.raises(BundleError, match="spotting predict"):
-        predict_plays([bundle, other], [plays], tmp_path / "out", CPU)
+        predict_plays([bundle, other], find_plays([plays]), tmp_path / "out", CPU)
 
 
 def test_unreadable_frames_are_named_as_unseen_ranges() -> None:

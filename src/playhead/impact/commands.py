@@ -107,17 +107,21 @@ def predict(
     """Find impacts in videos of plays; also saves the raw candidates."""
     from playhead.execution.outcomes import exit_code
     from playhead.execution.runner import Executor
-    from playhead.impact.predict import PredictOptions, predict_plays, read_decisions
+    from playhead.impact.predict import (
+        PredictOptions,
+        find_plays,
+        predict_plays,
+        read_decisions,
+    )
 
     options = PredictOptions(
         device=device, threads=threads, precision=precision, mode="fast" if fast else "exact"
     )
     result = predict_plays(
         [bundle, *(average or [])],
-        plays,
+        find_plays(plays, split=split),
         out,
         options,
-        split=split,
         decisions=None if decisions is None else read_decisions(decisions),
         executor=Executor(kind=executor, workers=workers),
     )

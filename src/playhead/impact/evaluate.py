@@ -9,7 +9,7 @@ from playhead.errors import LabelError
 from playhead.events.formats import native, nfl, read_events, read_row
 from playhead.events.formats.detect import detect
 from playhead.events.formats.raw import Reading, as_rate
-from playhead.events.manifest import read_manifest
+from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.events.model import Event, VideoEvents
 from playhead.events.pairing import pair_videos
 from playhead.impact.predict import EVENTS
@@ -23,9 +23,11 @@ __all__ = [
     "ImpactEvaluation",
     "Truth",
     "evaluate_impacts",
+    "evaluate_truth",
     "is_scored",
     "read_impacts",
     "read_predictions",
+    "truth_of",
 ]
 
 NFL_RATE = "60000/1001"
@@ -82,10 +84,14 @@ def evaluate_impacts(
     intervals: also 95 % intervals over plays drawn with replacement
     Raises LabelError for predictions of a video that the truth does not have.
     """
-    known = read_impacts(truth, split=split)
-    predicted = paired(known, read_predictions(predictions), predictions)
-    result = box_event_f1(known.videos, predicted, scored=is_scored)
-    drawn = box_event_intervals(result, known.groups) if intervals else {}
+    return evaluate_truth(read_impacts(truth, split=split), predictions, intervals=intervals)
+
+
+def evaluate_truth(truth: Truth, predictions: Path, *, intervals: bool = False) -> ImpactEvaluation:
+    """The same with ground truth that was read already."""
+    predicted = paired(truth, read_predictions(predictions), predictions)
+    result = box_event_f1(truth.videos, predicted, scored=is_scored)
+    drawn = box_event_intervals(result, truth.groups) if intervals else {}
     return ImpactEvaluation(result, drawn)
 
 
@@ -159,8 +165,14 @@ def _read_manifest(path: Path, split: str | None) -> Truth:
     chosen = [row for row in rows if split is None or row.split == split]
     if not chosen:
         raise LabelError(f"{path}: no video has the split {split!r}; check the split column")
+    excluded = tuple(row.video.as_posix() for row in rows if row not in chosen)
+    return replace(truth_of(chosen), excluded=excluded)
+
+
+def truth_of(rows: Sequence[ManifestRow]) -> Truth:
+    """The ground truth of rows of a manifest; a row without labels has no impact."""
     videos = []
-    for row in chosen:
+    for row in rows:
         name = row.video.as_posix()
         if row.labels is None:
             videos.append(VideoEvents(video=name, classes=()))
@@ -172,8 +184,7 @@ def _read_manifest(path: Path, split: str | None) -> Truth:
     classes = tuple(dict.fromkeys(label for video in videos for label in video.classes))
     return Truth(
         videos=tuple(replace(video, classes=classes) for video in videos),
-        groups={row.video.as_posix(): row.group for row in chosen},
-        excluded=tuple(row.video.as_posix() for row in rows if row not in chosen),
+        groups={row.video.as_posix(): row.group for row in rows},
     )
 
 

@@ -17,7 +17,7 @@ from playhead.config import load_config, override, validate
 from playhead.errors import BundleError, LabelError, PlayheadError
 from playhead.events.formats import native
 from playhead.events.formats.detect import detect
-from playhead.events.manifest import read_manifest
+from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.execution.items import Item, find_items, output_path
 from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder
@@ -48,6 +48,7 @@ __all__ = [
     "find_candidates",
     "find_plays",
     "play_names",
+    "plays_in",
     "predict_plays",
     "read_decisions",
 ]
@@ -86,40 +87,44 @@ def find_plays(
         rows = [row for row in read_manifest(paths[0]) if split is None or row.split == split]
         if not rows:
             raise LabelError(f"{paths[0]}: no video has the split {split!r}; check the column")
-        items = find_items([row.video for row in rows], root or paths[0].parent)
-        return items, views_of_manifest(rows)
+        return plays_in(rows, root or paths[0].parent)
     if split is not None:
         raise LabelError("--split needs a manifest with a split column as the only input")
     items = find_items(paths, root)
     return items, views_of_paths([item.path for item in items])
 
 
+def plays_in(
+    rows: Sequence[ManifestRow], root: Path | None = None
+) -> tuple[list[Item], list[PlayView]]:
+    """The videos of rows of a manifest, and the play and view of each."""
+    return find_items([row.video for row in rows], root), views_of_manifest(rows)
+
+
 def predict_plays(
     bundles: Sequence[Path],
-    paths: Sequence[Path],
+    plays: tuple[Sequence[Item], Sequence[PlayView]],
     out: Path,
     options: PredictOptions,
     *,
-    split: str | None = None,
     decisions: ImpactDecisions | None = None,
-    root: Path | None = None,
     executor: Executor = SERIAL,
 ) -> BatchResult:
     """Write candidates and events of every video; a bad file never stops the batch.
 
-    bundles: their outputs are averaged; paths, split: see `find_plays`
+    bundles: their outputs are averaged
+    plays: the videos, and the play and view of each, see `find_plays`
     decisions: by default those of the first bundle
-    root: the folder whose structure the outputs mirror, by default the deepest common folder
     A video with frames that could not be analysed ends `partial`. If one view of a play fails, the
     impacts of the other are not compared.
     """
     check_folder(out)
-    items, plays = find_plays(paths, split=split, root=root)
+    items, views = plays
     threads = executor.threads(options.threads, len(items))
     work = ImpactWork(
         tuple(bundles),
         replace(options, threads=threads),
-        {view.video: view for view in plays},
+        {view.video: view for view in views},
         decisions,
     )
     result = run_items(items, out, work, task="predicting", executor=executor)

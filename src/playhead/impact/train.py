@@ -1,22 +1,28 @@
 """Training of a collision network: from a configuration to a run folder with a bundle."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from playhead.events.manifest import ManifestRow
 from playhead.impact.config import ImpactConfig, load_impact_config
 from playhead.impact.data import label_rows, load_videos, split_rows
+from playhead.impact.evaluate import evaluate_truth, truth_of
 from playhead.impact.loss import collision_loss
 from playhead.impact.mining import as_input, mine_hard_negatives
 from playhead.impact.model import build_collision_network
+from playhead.impact.predict import PredictOptions, decide_again, plays_in, predict_plays
 from playhead.impact.samples import TrainingFrames, TrainingPatches, ValidationFrames
+from playhead.impact.tune import tune_truth
+from playhead.inference.bundle import note_in_bundle
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
 from playhead.learning.run import export_run as export_run_of
 from playhead.learning.state import load_weights
-from playhead.learning.training import Samples
+from playhead.learning.training import FitResult, Samples
 from playhead.metrics.window_map import window_map
 from playhead.samples.loader import batches
 
@@ -26,7 +32,7 @@ __all__ = ["export_run", "grid_metrics", "train_impact"]
 def train_impact(
     config: ImpactConfig, folder: Path, *, resume: bool = False, device: str = "auto"
 ) -> TrainResult:
-    """Train, and export the best weights.
+    """Train, export the best weights, and predict, tune and evaluate on the validation plays.
 
     Raises PlayheadError before training if labels, videos or weights cannot be used.
     """
@@ -73,9 +79,28 @@ def train_impact(
         start=start,
     )
     run.export(model, config.plan, (config.data.label,), fitted)
-    # TO BE JOINED: predict the validation videos with impact.predict, evaluate them with
-    # impact.evaluate, note the metrics in the bundle, and write the report.
-    metrics = fitted.metrics
+    return _predict_validation(run, fitted, valid_rows, device)
+
+
+def _predict_validation(
+    run: TrainingRun[ImpactConfig], fitted: FitResult, rows: Sequence[ManifestRow], device: str
+) -> TrainResult:
+    """Predict the validation plays, tune the decisions on them for the bundle, and evaluate.
+
+    The metrics are those of the plays that the decisions were tuned on.
+    """
+    folder = run.folder / "predictions"
+    root = Path(os.path.commonpath([row.video.parent for row in rows]))
+    threads = run.config.training.threads
+    options = PredictOptions(device=device, threads=threads)
+    predicted = predict_plays([run.bundle], plays_in(rows, root), folder, options)
+    truth = truth_of(rows)
+    tuned = tune_truth(folder, truth, run.folder / "decisions.yaml", bundle=run.bundle)
+    decide_again(folder, folder, decisions=tuned.decisions)
+    evaluation = evaluate_truth(truth, folder)
+    metrics = {name: float(value) for name, value in evaluation.to_json()["metrics"].items()}
+    note_in_bundle(run.bundle, metrics=metrics)
+    problems = (f"{file.path}: {file.status}: {file.reason}" for file in predicted.files)
     return TrainResult(
         job="impact",
         run=run.folder,
@@ -83,11 +108,16 @@ def train_impact(
         report=run.folder / "report.html",
         metrics=metrics,
         fitted=fitted,
-        summary=", ".join(f"{name} {value:.3f}" for name, value in metrics.items()),
+        summary=f"F1 {metrics['f1']:.3f} (precision {metrics['precision']:.3f}, recall "
+        f"{metrics['recall']:.3f}), with the decisions tuned on the same plays",
         details={
-            "videos": {"train": len(train_rows), "valid": len(valid_rows)},
-            "samples_per_epoch": len(samples),
+            "files": [file.to_json() for file in predicted.files],
         },
+        notes=tuple(
+            text for text, file in zip(problems, predicted.files, strict=True) if file.reason
+        )
+        + ((tuned.warning,) if tuned.warning else ()),
+        files=predicted.files,
     )
 
 
@@ -113,7 +143,7 @@ def grid_metrics(grids: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
     }
 
 
-def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
+def export_run(run: Path, out: Path, *, epoch: int | None = None, compact: bool = False) -> Path:
     """Export a bundle of a run's best weights, or of a kept epoch; returns its folder."""
 
     def rebuild(path: Path) -> Rebuilt:
@@ -121,4 +151,4 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None) -> Path:
         model = build_collision_network(config.network)
         return Rebuilt(model, config, config.plan, (config.data.label,))
 
-    return export_run_of(run, out, epoch=epoch, rebuild=rebuild)
+    return export_run_of(run, out, epoch=epoch, compact=compact, rebuild=rebuild)

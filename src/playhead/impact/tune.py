@@ -27,13 +27,13 @@ from playhead.impact.decide import (
     to_events,
 )
 from playhead.impact.decisions import ImpactDecisions
-from playhead.impact.evaluate import is_scored, read_impacts
+from playhead.impact.evaluate import Truth, is_scored, read_impacts
 from playhead.impact.predict import play_names, recorded_decisions
 from playhead.inference.bundle import note_in_bundle
 from playhead.metrics.box_events import Counts, box_event_hits
 from playhead.progress import Progress, progress
 
-__all__ = ["SearchSpace", "Tuned", "tune_decisions", "tune_folder"]
+__all__ = ["SearchSpace", "Tuned", "tune_decisions", "tune_folder", "tune_truth"]
 
 FEW_PLAYS = 10
 """Plays below which tuned decisions may not hold on others."""
@@ -117,7 +117,26 @@ def tune_folder(
     candidates.
     Raises LabelError for candidates of a video that the truth does not have.
     """
-    known = read_impacts(truth, split=split)
+    return tune_truth(
+        candidates,
+        read_impacts(truth, split=split),
+        out,
+        alerts=alerts,
+        bundle=bundle,
+        space=space,
+    )
+
+
+def tune_truth(
+    candidates: Path,
+    known: Truth,
+    out: Path,
+    *,
+    alerts: float | None = None,
+    bundle: Path | None = None,
+    space: SearchSpace | None = None,
+) -> Tuned:
+    """The same with ground truth that was read already."""
     held = read_folder(candidates)
     names = [*(video.video for video in known.videos), *known.excluded]
     chosen: dict[str, Candidates] = {}
