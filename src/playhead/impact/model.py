@@ -59,6 +59,7 @@ class CollisionNetwork(nn.Module):
             maps,
             channels=config.pyramid_channels,
             branch=config.branch_channels,
+            norm=config.norm,
             dropout=config.dropout,
         )
         self.head = nn.Conv2d(config.branch_channels, CHANNELS, 3, padding=1)

@@ -57,6 +57,11 @@ class CollisionNetworkConfig(Settings):
 
     pyramid_channels: int = Field(default=24, ge=1, description="of the pyramid's top-down path")
     branch_channels: int = Field(default=24, ge=1, description="of the pyramid's branches")
+    norm: Literal["batch", "group"] = Field(
+        default="batch",
+        description="of the pyramid; group norms depend on the whole map, and so tell patches from "
+        "whole frames",
+    )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="of whole channels of the pyramid")
     freeze_backbone: bool = Field(
         default=False, description="train only the pyramid, without the backbone's batch norm"
@@ -119,7 +124,12 @@ class CollisionLossConfig(Settings):
 def full_size_collision() -> CollisionNetworkConfig:
     """The collision network of the recipe: I3D ResNet-50 on 8 frames in colour."""
     return CollisionNetworkConfig(
-        kind="i3d", pixels="rgb", pyramid_channels=256, branch_channels=128, dropout=0.2
+        kind="i3d",
+        pixels="rgb",
+        pyramid_channels=256,
+        branch_channels=128,
+        norm="group",
+        dropout=0.2,
     )
 
 

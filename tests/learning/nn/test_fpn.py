@@ -1,5 +1,8 @@
 """The segmentation pyramid: published parameter counts, and sizes."""
 
+from typing import Literal
+
+import pytest
 import torch
 
 from playhead.learning.nn.fpn import SegmentationPyramid
@@ -42,3 +45,16 @@ def test_whole_channels_are_dropped_in_training_only() -> None:
     empty = sum(int((~pyramid(maps)[0].flatten(1).any(1)).sum()) for _ in range(20))
     assert 0.4 < empty / (20 * 32) < 0.6
     assert pyramid.eval()(maps)[0].flatten(1).any(1).all()
+
+
+@pytest.mark.parametrize(("norm", "same"), [("batch", True), ("group", False)])
+def test_only_with_batch_norms_a_cell_is_independent_of_what_lies_far_away(
+    norm: Literal["batch", "group"], same: bool
+) -> None:
+    torch.manual_seed(0)
+    pyramid = SegmentationPyramid((4, 4), channels=8, branch=8, dropout=0, norm=norm).eval()
+    maps = [torch.rand(1, 4, 32, 32), torch.rand(1, 4, 16, 16)]
+    changed = [level.clone() for level in maps]
+    changed[0][..., -4:, -4:] += 5
+    first, second = (pyramid(levels)[..., :8, :8] for levels in (maps, changed))
+    assert torch.allclose(first, second, atol=1e-6) is same

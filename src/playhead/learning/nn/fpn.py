@@ -5,12 +5,15 @@ From "Panoptic Feature Pyramid Networks" (2019).
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["SegmentationPyramid"]
+__all__ = ["Norm", "SegmentationPyramid"]
+
+Norm = Literal["group", "batch"]
 
 GROUPS = 32
 """Of the group norms; fewer if they do not divide the channels."""
@@ -22,6 +25,8 @@ class SegmentationPyramid(nn.Module):
     inputs: channels of each map, finest first
     channels: of the top-down path; branch: of the branches and the output
     dropout: of whole channels of the output
+    norm: `group`, as in the paper, or `batch`. Group norms take their statistics over the whole
+        map, so a network trained on patches behaves differently on whole frames
     """
 
     def __init__(
@@ -31,11 +36,12 @@ class SegmentationPyramid(nn.Module):
         channels: int = 256,
         branch: int = 128,
         dropout: float = 0.2,
+        norm: Norm = "group",
     ) -> None:
         super().__init__()
         self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in inputs)
         self.branches = nn.ModuleList(
-            Branch(channels, branch, doublings) for doublings in range(len(inputs))
+            Branch(channels, branch, doublings, norm) for doublings in range(len(inputs))
         )
         self.dropout = nn.Dropout2d(dropout)
         self.channels = branch
@@ -58,13 +64,13 @@ class SegmentationPyramid(nn.Module):
 class Branch(nn.Module):
     """A convolution before each doubling of the resolution; one if there is none."""
 
-    def __init__(self, inputs: int, outputs: int, doublings: int) -> None:
+    def __init__(self, inputs: int, outputs: int, doublings: int, norm: Norm) -> None:
         super().__init__()
         widths = [inputs, *[outputs] * max(1, doublings)]
         self.layers = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(narrow, outputs, 3, padding=1, bias=False),
-                nn.GroupNorm(math.gcd(GROUPS, outputs), outputs),
+                _norm(norm, outputs),
                 nn.ReLU(inplace=True),
             )
             for narrow in widths[:-1]
@@ -82,3 +88,11 @@ class Branch(nn.Module):
             # A size, not a factor: an exported graph of any size then stays small.
             maps = F.interpolate(layer(maps), size, mode="bilinear", align_corners=False)
         return maps
+
+
+def _norm(norm: Norm, channels: int) -> nn.Module:
+    match norm:
+        case "group":
+            return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+        case "batch":
+            return nn.BatchNorm2d(channels)
