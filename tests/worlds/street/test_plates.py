@@ -142,3 +142,10 @@ def test_the_setting_reaches_the_scenes_and_their_ground_truth(tmp_path: Path) -
 def test_unknown_plates_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="plates"):
         generate("street", tmp_path, count=1, settings=("plates=european",))
+
+
+@pytest.mark.parametrize("width", [160, 200, 240])
+def test_a_narrow_street_is_planned_too(width: int) -> None:
+    config = StreetConfig(width=width, height=120, seconds=1)
+    for number in range(12):
+        assert draw_scene(3, number, config).plan.road.end > 0

@@ -312,7 +312,8 @@ def _turning(
     rng: np.random.Generator, camera: Camera, road: Road, depths: tuple[float, float]
 ) -> tuple[float, float, float]:
     """A place anywhere in the frame; more cars come than go."""
-    y = math.exp(rng.uniform(math.log(depths[0]), math.log(0.6 * depths[1])))
+    far = max(0.6 * depths[1], depths[0])  # in a narrow frame, plates are only legible near by
+    y = math.exp(rng.uniform(math.log(depths[0]), math.log(far)))
     x = rng.uniform(-0.45, 0.45) * camera.width / camera.focal * y
     return x, y, (0.0 if rng.random() < 0.6 else math.pi) + rng.normal(0, 0.5)
 
