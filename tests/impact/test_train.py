@@ -64,7 +64,18 @@ def test_a_run_gives_a_bundle_of_its_plan_with_probabilities(
     assert (bundle.manifest.job, bundle.manifest.classes) == ("impact", ("impact",))
     assert list(bundle.manifest.parts) == ["frames", "windows"]
     assert bundle.manifest.post_processing == config(manifest).decisions.model_dump()
-    assert bundle.manifest.metrics["impact_ap"] == trained.metrics["impact_ap"]
+    assert bundle.manifest.metrics["impact_ap"] == trained.fitted.metrics["impact_ap"]
+    assert bundle.manifest.metrics["f1"] == trained.metrics["f1"]
+
+
+@pytest.mark.slow
+def test_a_single_validation_play_is_too_few_to_tune_on_and_the_run_says_so(
+    trained: TrainResult,
+) -> None:
+    assert any(
+        "the decisions were not tuned: candidates of 1 play" in note for note in trained.notes
+    )
+    assert "with the configured decisions" in trained.summary
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow
 from playhead.impact.config import ImpactConfig, load_impact_config
 from playhead.impact.data import label_rows, load_videos, split_rows
@@ -95,8 +96,14 @@ def _predict_validation(
     options = PredictOptions(device=device, threads=threads)
     predicted = predict_plays([run.bundle], plays_in(rows, root), folder, options)
     truth = truth_of(rows)
-    tuned = tune_truth(folder, truth, run.folder / "decisions.yaml", bundle=run.bundle)
-    decide_again(folder, folder, decisions=tuned.decisions)
+    warning, basis = None, "with the decisions tuned on the same plays"
+    try:
+        tuned = tune_truth(folder, truth, run.folder / "decisions.yaml", bundle=run.bundle)
+    except LabelError as error:  # too few plays or impacts to tune on: the configured ones stay
+        warning, basis = f"the decisions were not tuned: {error}", "with the configured decisions"
+    else:
+        warning = tuned.warning
+        decide_again(folder, folder, decisions=tuned.decisions)
     evaluation = evaluate_truth(truth, folder)
     metrics = {name: float(value) for name, value in evaluation.to_json()["metrics"].items()}
     note_in_bundle(run.bundle, metrics=metrics)
@@ -109,14 +116,14 @@ def _predict_validation(
         metrics=metrics,
         fitted=fitted,
         summary=f"F1 {metrics['f1']:.3f} (precision {metrics['precision']:.3f}, recall "
-        f"{metrics['recall']:.3f}), with the decisions tuned on the same plays",
+        f"{metrics['recall']:.3f}), {basis}",
         details={
             "files": [file.to_json() for file in predicted.files],
         },
         notes=tuple(
             text for text, file in zip(problems, predicted.files, strict=True) if file.reason
         )
-        + ((tuned.warning,) if tuned.warning else ()),
+        + ((warning,) if warning else ()),
         files=predicted.files,
     )
 
