@@ -21,8 +21,11 @@ from playhead.learning.parts import ExportPart
 
 SIZE = (64, 48)
 ROWS, COLUMNS = 12, 16
-FACTORED = CollisionNetworkConfig(stem_channels=4, widths=(4, 6, 6), pyramid_channels=8)
-I3D = CollisionNetworkConfig(kind="i3d", pixels="rgb", depths=(1, 1, 1, 1), width=4)
+# Group norms, so that random weights give outputs of some size.
+FACTORED = CollisionNetworkConfig(
+    stem_channels=4, widths=(4, 6, 6), pyramid_channels=8, norm="group"
+)
+I3D = CollisionNetworkConfig(kind="i3d", pixels="rgb", depths=(1, 1, 1, 1), width=4, norm="group")
 
 
 def plan_of(config: CollisionNetworkConfig, rate: str = "native") -> ClipGridPlan:
