@@ -38,7 +38,6 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", list(core_modules()), ids=lambda path: str(path.relative_to(SOURCE))
 )

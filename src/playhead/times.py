@@ -4,12 +4,21 @@ Times in tables and labels are rounded, so ties have a tolerance of a microsecon
 """
 
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import AfterValidator, BeforeValidator
 
-__all__ = ["GridRate", "display_ends", "displayed_frames", "nearest", "parse_grid_rate"]
+__all__ = [
+    "GridRate",
+    "GridRateText",
+    "RateText",
+    "display_ends",
+    "displayed_frames",
+    "nearest",
+    "parse_grid_rate",
+]
 
 TIE = 1e-6
 """Seconds within which two distances count as equal, above float rounding."""
@@ -66,3 +75,21 @@ def parse_grid_rate(text: str) -> GridRate:
     if rate <= 0:
         raise ValueError("needs a positive rational as 25 or 30000/1001, or native")
     return rate
+
+
+def _number_as_text(rate: object) -> object:
+    # YAML parses `rate: 25` as a number.
+    is_number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+    return str(rate) if is_number else rate
+
+
+def _checked_grid_rate(text: str) -> str:
+    parse_grid_rate(text)
+    return text
+
+
+RateText = Annotated[str, BeforeValidator(_number_as_text)]
+"""The type of a setting that is a rate: text, or a number in YAML."""
+
+GridRateText = Annotated[RateText, AfterValidator(_checked_grid_rate)]
+"""The type of a setting that `parse_grid_rate` can parse."""

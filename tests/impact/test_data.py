@@ -11,7 +11,8 @@ from playhead.events.formats.mot import write_mot
 from playhead.events.formats.tracks import SUFFIX, read_tracks
 from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.impact.config import ImpactDataConfig
-from playhead.impact.data import HelmetVideo, ImpactVideos, load_videos, split_rows
+from playhead.impact.data import HelmetVideo, ImpactVideos, load_videos, play_of
+from playhead.samples.folds import split_manifest
 from tests.impact.tiny_plays import HEIGHT, WIDTH, Boxes, boxes_of, write_labels, write_plays
 
 
@@ -193,13 +194,15 @@ def test_views_of_a_play_named_as_nfl_stay_on_one_side(tmp_path: Path) -> None:
     lines = ["video,labels", *(f"{name}.mp4," for name in names)]
     (tmp_path / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
     config = ImpactDataConfig(manifest=tmp_path / "manifest.csv", size=(8, 8), folds=2)
-    train, valid = split_rows(config)
+    train, valid = split_manifest(
+        config.manifest, folds=config.folds, fold=config.fold, group=play_of
+    )
     plays = [{row.name[:3] for row in side} for side in (train, valid)]
     assert len(plays[0]) == len(plays[1]) == 1
     assert plays[0] != plays[1]
 
 
 def test_the_splits_of_the_manifest_are_used(manifest: Path) -> None:
-    train, valid = split_rows(data(manifest))
+    train, valid = split_manifest(manifest, folds=None, fold=0, group=play_of)
     assert [row.video.stem for row in train] == ["play-0"]
     assert [row.video.stem for row in valid] == ["play-1"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from playhead import config
 from playhead.config import Settings, load_config
@@ -17,7 +17,7 @@ from playhead.impact.network_config import CollisionLossConfig, CollisionNetwork
 from playhead.impact.plan import ClipGridPlan
 from playhead.impact.targets import GRID_STRIDE
 from playhead.learning.settings import TrainingConfig
-from playhead.times import GridRate, parse_grid_rate
+from playhead.times import GridRate, GridRateText, RateText, parse_grid_rate
 
 __all__ = [
     "ClipAugmentationConfig",
@@ -38,10 +38,10 @@ class ImpactDataConfig(Settings):
 
     manifest: Path = Field(description="CSV; relative paths start at the working folder")
     label: str = Field(default="impact", min_length=1, description="the class of the impacts")
-    label_rate: str | None = Field(
+    label_rate: RateText | None = Field(
         default=None, description="frame rate of labels that only have frame numbers"
     )
-    rate: str = Field(
+    rate: GridRateText = Field(
         default="native", description="grid points a second: 25, 30000/1001, or `native`"
     )
     size: tuple[PositiveInt, PositiveInt] = Field(
@@ -57,19 +57,6 @@ class ImpactDataConfig(Settings):
         description="number of folds of whole groups; none: use the manifest's split column",
     )
     fold: int = Field(default=0, ge=0, description="the validation fold, from 0")
-
-    @field_validator("rate", "label_rate", mode="before")
-    @classmethod
-    def _number_is_text(cls, rate: object) -> object:
-        # YAML parses `rate: 25` as a number.
-        is_number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-        return str(rate) if is_number else rate
-
-    @field_validator("rate")
-    @classmethod
-    def _rate_is_rational(cls, rate: str) -> str:
-        parse_grid_rate(rate)
-        return rate
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:

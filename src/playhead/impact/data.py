@@ -22,13 +22,12 @@ from playhead.events.formats.detect import detect
 from playhead.events.formats.mot import read_mot
 from playhead.events.formats.raw import RawVideo, Reading, as_rate, resolve
 from playhead.events.formats.tracks import SUFFIX, read_tracks
-from playhead.events.manifest import ManifestRow, read_manifest
+from playhead.events.manifest import ManifestRow
 from playhead.events.model import Event, Track
 from playhead.files import fingerprint
 from playhead.impact.config import ImpactDataConfig
 from playhead.media import Video, open_video
 from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
-from playhead.samples.folds import chosen_fold
 from playhead.samples.grid import Grid, make_grid
 
 __all__ = [
@@ -38,7 +37,7 @@ __all__ = [
     "label_rows",
     "labels_of_row",
     "load_videos",
-    "split_rows",
+    "play_of",
 ]
 
 SAME_HELMET = 0.5
@@ -90,25 +89,6 @@ class ImpactVideos:
         points = np.arange(len(grid))[:, None] + np.arange(-before, frames - before)
         usable: NDArray[np.bool_] = readable[points.clip(0, len(grid) - 1)].all(1)
         return usable
-
-
-def split_rows(config: ImpactDataConfig) -> tuple[list[ManifestRow], list[ManifestRow]]:
-    """The manifest's rows for training and for validation; a group is never in both.
-
-    The group of a video is that of the manifest, or else its play if it is named as in NFL impact
-    detection, so that the views of a play stay together.
-    Raises LabelError if a side is empty or a group is on both.
-    """
-    rows = read_manifest(config.manifest)
-    groups, splits = [_play(row) for row in rows], [row.split for row in rows]
-    fold = chosen_fold(groups, splits, folds=config.folds, fold=config.fold)
-    if not fold.train or not fold.validation:
-        raise LabelError(
-            f"{config.manifest}: has {len(fold.train)} training and {len(fold.validation)} "
-            "validation videos, but both are needed: fill the split column with train and valid, "
-            "or set data.folds"
-        )
-    return [rows[i] for i in fold.train], [rows[i] for i in fold.validation]
 
 
 def load_videos(
@@ -230,7 +210,11 @@ def _on_grid(
     return HelmetVideo(name, grid, points, boxes, impacts, tuple(events))
 
 
-def _play(row: ManifestRow) -> str:
+def play_of(row: ManifestRow) -> str:
+    """The group of a video: that of the manifest, or else its play by its NFL name.
+
+    So the views of a play stay on one side of a split.
+    """
     if row.group != row.name:
         return row.group
     try:

@@ -2,11 +2,11 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from playhead.impact.targets import BOX_UNIT, GRID_STRIDE
 from playhead.inference.bundle import InputPlan
-from playhead.times import GridRate, parse_grid_rate
+from playhead.times import GridRate, GridRateText, parse_grid_rate
 
 __all__ = ["ClipGridPlan"]
 
@@ -26,7 +26,9 @@ class ClipGridPlan(InputPlan):
     pixels: Literal["luma", "rgb"] = Field(
         default="luma", description="the stored Y plane, (H, W) per frame, or colour, (H, W, 3)"
     )
-    rate: str = Field(description="grid points per second, as 25 or 30000/1001; or `native`")
+    rate: GridRateText = Field(
+        description="grid points per second, as 25 or 30000/1001; or `native`"
+    )
     frames: PositiveInt = Field(description="frames of a clip, at neighbouring points of the grid")
     before: int = Field(ge=0, description="frames of a clip before the marked frame")
     marker: bool = Field(default=True, description="whether the network marks that frame")
@@ -34,12 +36,6 @@ class ClipGridPlan(InputPlan):
         default=BOX_UNIT, gt=0, description="pixels of a box height or width of 1"
     )
     stride: PositiveInt = Field(default=GRID_STRIDE, description="pixels between cells")
-
-    @field_validator("rate")
-    @classmethod
-    def _rate_is_rational(cls, rate: str) -> str:
-        parse_grid_rate(rate)
-        return rate
 
     @model_validator(mode="after")
     def _clip_holds_the_marked_frame(self) -> Self:

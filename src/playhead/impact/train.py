@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow
 from playhead.impact.config import ImpactConfig, load_impact_config
-from playhead.impact.data import label_rows, load_videos, split_rows
+from playhead.impact.data import label_rows, load_videos, play_of
 from playhead.impact.evaluate import evaluate_truth, truth_of
 from playhead.impact.loss import collision_loss
 from playhead.impact.mining import as_input, mine_hard_negatives
@@ -25,6 +25,7 @@ from playhead.learning.run import export_run as export_run_of
 from playhead.learning.state import load_weights
 from playhead.learning.training import FitResult, Samples
 from playhead.metrics.window_map import window_map
+from playhead.samples.folds import split_manifest
 from playhead.samples.loader import batches
 
 __all__ = ["export_run", "grid_metrics", "train_impact"]
@@ -39,7 +40,10 @@ def train_impact(
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
     config = run.config
-    train_rows, valid_rows = split_rows(config.data)
+    data = config.data
+    train_rows, valid_rows = split_manifest(
+        data.manifest, folds=data.folds, fold=data.fold, group=play_of
+    )
     around = config.impact_frames
     training = load_videos(train_rows, config.data, impact_frames=around)
     validation = load_videos(valid_rows, config.data, impact_frames=around)
@@ -112,7 +116,7 @@ def _predict_validation(
         job="impact",
         run=run.folder,
         bundle=run.bundle,
-        report=run.folder / "report.html",
+        report=None,
         metrics=metrics,
         fitted=fitted,
         summary=f"F1 {metrics['f1']:.3f} (precision {metrics['precision']:.3f}, recall "

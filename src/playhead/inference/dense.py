@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt
 
 from playhead.errors import BundleError, PlayheadError
 from playhead.inference.bundle import BundleManifest, InputPlan
@@ -21,7 +21,7 @@ from playhead.inference.runtime import Backend
 from playhead.progress import Progress
 from playhead.samples.grid import Grid
 from playhead.samples.windows import WindowSpec
-from playhead.times import GridRate, parse_grid_rate
+from playhead.times import GridRate, GridRateText, parse_grid_rate
 
 __all__ = [
     "DensePlan",
@@ -39,19 +39,15 @@ class WindowPlan(InputPlan):
     kind: ClassVar[str] = "windows"
 
     window: WindowSpec = Field(description="frames of a window, on the grid")
-    rate: str = Field(description="grid points per second, as 25 or 30000/1001; or `native`")
+    rate: GridRateText = Field(
+        description="grid points per second, as 25 or 30000/1001; or `native`"
+    )
     size: tuple[PositiveInt, PositiveInt] = Field(
         description="width and height that frames are scaled to"
     )
     pixels: Literal["luma", "rgb"] = Field(
         default="luma", description="the stored Y plane, (H, W) per frame, or colour, (H, W, 3)"
     )
-
-    @field_validator("rate")
-    @classmethod
-    def _rate_is_rational(cls, rate: str) -> str:
-        parse_grid_rate(rate)
-        return rate
 
     @property
     def grid_rate(self) -> GridRate:

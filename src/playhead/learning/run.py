@@ -61,7 +61,7 @@ class TrainResult:
     job: str
     run: Path
     bundle: Path
-    report: Path
+    report: Path | None
     metrics: dict[str, float]
     fitted: FitResult
     summary: str
@@ -75,7 +75,7 @@ class TrainResult:
             "job": self.job,
             "run": str(self.run),
             "bundle": str(self.bundle),
-            "report": str(self.report),
+            "report": None if self.report is None else str(self.report),
             "metrics": self.metrics,
             "best_epoch": self.fitted.best_epoch,
             "seconds": self.fitted.seconds,
@@ -91,7 +91,7 @@ class TrainResult:
                 f"validation {self.summary}, best epoch {self.fitted.best_epoch}, "
                 f"{self.fitted.seconds:.0f} s of training",
                 f"bundle  {self.bundle}",
-                f"report  {self.report}",
+                *(() if self.report is None else (f"report  {self.report}",)),
             )
         )
 

@@ -4,12 +4,15 @@ Frames of one match are similar: a model trained on the first half already knows
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
 
 from playhead.errors import LabelError
+from playhead.events.manifest import ManifestRow, read_manifest
 
-__all__ = ["Fold", "chosen_fold", "grouped_folds", "refuse_leaks"]
+__all__ = ["Fold", "chosen_fold", "grouped_folds", "refuse_leaks", "split_manifest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,30 @@ def chosen_fold(
         train=tuple(used[index] for index in dealt.train),
         validation=tuple(used[index] for index in dealt.validation),
     )
+
+
+def split_manifest(
+    manifest: Path,
+    *,
+    folds: int | None,
+    fold: int,
+    group: Callable[[ManifestRow], str] = attrgetter("group"),
+) -> tuple[list[ManifestRow], list[ManifestRow]]:
+    """The rows of a manifest for training and for validation, see `chosen_fold`.
+
+    group: the name of a row's group, by default that of the manifest
+    Raises LabelError if a side is empty or a group is on both.
+    """
+    rows = read_manifest(manifest)
+    groups, splits = [group(row) for row in rows], [row.split for row in rows]
+    chosen = chosen_fold(groups, splits, folds=folds, fold=fold)
+    if not chosen.train or not chosen.validation:
+        raise LabelError(
+            f"{manifest}: has {len(chosen.train)} training and {len(chosen.validation)} "
+            "validation videos, but both are needed: fill the split column with train and valid, "
+            "or set data.folds"
+        )
+    return [rows[i] for i in chosen.train], [rows[i] for i in chosen.validation]
 
 
 def refuse_leaks(

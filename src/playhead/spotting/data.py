@@ -6,38 +6,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.errors import LabelError, PlayheadError
-from playhead.events.manifest import ManifestRow, read_manifest
+from playhead.errors import PlayheadError
+from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.files import fingerprint
 from playhead.inference.scores import read_scores
 from playhead.media import open_video
 from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
 from playhead.samples.dataset import LabelledVideos
-from playhead.samples.folds import chosen_fold
 from playhead.samples.grid import make_grid
 from playhead.samples.windows import NearEvents
 from playhead.spotting.config import DataConfig, SpottingConfig
 from playhead.spotting.truth import SCORES, labels_of, pair_videos
 
-__all__ = ["hard_scores", "label_rows", "load_videos", "split_rows"]
-
-
-def split_rows(config: DataConfig) -> tuple[list[ManifestRow], list[ManifestRow]]:
-    """The manifest's rows for training and for validation; a group is never in both.
-
-    Raises LabelError if a side is empty or a group is on both.
-    """
-    rows = read_manifest(config.manifest)
-    groups, splits = [row.group for row in rows], [row.split for row in rows]
-    fold = chosen_fold(groups, splits, folds=config.folds, fold=config.fold)
-    if not fold.train or not fold.validation:
-        raise LabelError(
-            f"{config.manifest}: has {len(fold.train)} training and {len(fold.validation)} "
-            "validation videos, but both are needed: fill the split column with train and valid, "
-            "or set data.folds"
-        )
-    return [rows[i] for i in fold.train], [rows[i] for i in fold.validation]
+__all__ = ["hard_scores", "label_rows", "load_videos"]
 
 
 def load_videos(

@@ -19,10 +19,11 @@ from playhead.learning.state import load_weights
 from playhead.learning.training import FitResult
 from playhead.metrics.window_map import window_map
 from playhead.samples.dataset import TrainingWindows, ValidationWindows
+from playhead.samples.folds import split_manifest
 from playhead.samples.loader import batches
 from playhead.samples.transforms import Augmentation
 from playhead.spotting.config import SpottingConfig, load_spotting_config
-from playhead.spotting.data import hard_scores, label_rows, load_videos, split_rows
+from playhead.spotting.data import hard_scores, label_rows, load_videos
 from playhead.spotting.evaluate import measure, pair_events
 from playhead.spotting.model import build_model
 from playhead.spotting.predict import PredictOptions, predict_videos
@@ -40,7 +41,8 @@ def train_spotting(
     Raises PlayheadError before training if labels, videos or weights cannot be used.
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
-    train_rows, valid_rows = split_rows(config.data)
+    data = config.data
+    train_rows, valid_rows = split_manifest(data.manifest, folds=data.folds, fold=data.fold)
     training, train_truth = load_videos(train_rows, config)
     validation, truth = load_videos(valid_rows, config)
     hard = hard_scores(train_rows, training, config.hard_scores)
