@@ -43,7 +43,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="a folder for everything")
     parser.add_argument("--streets", type=int, default=160, help="number of generated images")
-    parser.add_argument("--config", default="plates", help="packaged configuration, or a YAML file")
     parser.add_argument("--set", action="append", default=[], help="key=value, for the training")
     chosen = parser.parse_args()
     out = chosen.out
@@ -58,7 +57,7 @@ def main() -> None:
         )
     run = out / "run"
     playhead(
-        *("detection", "train", chosen.config, "--out", run),
+        *("detection", "train", "plates", "--out", run),
         *(["--resume"] if run.exists() else []),
         *("--set", f"data.manifest={real / 'manifest.csv'}"),
         *("--set", f"data.more=[{streets / 'manifest.csv'}]"),

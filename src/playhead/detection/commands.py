@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from playhead.execution.options import ExecutorName, Workers
+from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -19,7 +19,6 @@ app = typer.Typer(
 Inputs = Annotated[
     list[Path], typer.Argument(readable=False, help="Videos, images, or folders of them.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Truth = Annotated[Path, typer.Option(help="Ground truth: a manifest, or a folder of labels.")]
 Split = Annotated[str | None, typer.Option(help="Only the images of this split. Default: all.")]
 Images = Annotated[
@@ -30,13 +29,6 @@ Size = Annotated[
     typer.Option(
         min=32, help="Longer side, in pixels, to resize images to. Default: as in training."
     ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="key=value over the configuration; may be repeated."),
-]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses CUDA if it is available.")
 ]
 IgnoreBelow = Annotated[
     float, typer.Option(min=0, help="Ignore boxes narrower than this, in pixels of the image.")
@@ -200,7 +192,7 @@ def train(
     config: Annotated[
         str, typer.Argument(help="small, medium, large, street-demo, or a path to YAML.")
     ],
-    settings: Settings = None,
+    settings: Overrides = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
     ] = None,
@@ -249,7 +241,7 @@ def synthesise(
         str | None,
         typer.Option(help="The split to cut objects from. Default: train, or all if unsplit."),
     ] = None,
-    settings: Settings = None,
+    settings: Overrides = None,
     as_json: Json = False,
 ) -> None:
     """Cut labelled objects out and paste them onto backgrounds: new labelled training images."""
@@ -316,7 +308,7 @@ def normalise(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a data set that this command wrote.")
     ] = False,
-    settings: Settings = None,
+    settings: Overrides = None,
     as_json: Json = False,
 ) -> None:
     """Merge label sources into one data set, repairing labels and counting every repair."""

@@ -14,7 +14,7 @@ from playhead.detection.config import DataConfig, DetectorConfig
 from playhead.detection.labels.read import read_image_set, refuse_unseen
 from playhead.detection.leaks import refuse_made_of
 from playhead.detection.sample_cache import ImageCache
-from playhead.detection.samples import IGNORED, TrainingImages
+from playhead.detection.samples import TrainingImages, training_labels
 from playhead.detection.synthesis.cutouts import CutoutBank, Labelled
 from playhead.errors import LabelError
 from playhead.events.images import ImageSet, LabelledImage
@@ -178,5 +178,4 @@ def _as_cached(image: LabelledImage, pixels: NDArray[np.uint8]) -> Labelled:
     """A cached image, its boxes scaled to its pixels, and their labels; `IGNORED` for regions."""
     height, width = pixels.shape[:2]
     factors = np.tile([width / image.size[0], height / image.size[1]], 2)
-    labels = np.where(image.scores > 0, image.labels, np.int32(IGNORED))
-    return pixels, image.boxes * factors, labels
+    return pixels, image.boxes * factors, training_labels(image)

@@ -21,10 +21,10 @@ from playhead.detection.synthesis.cutouts import CutoutBank
 from playhead.detection.synthesis.pasting import paste_into
 from playhead.detection.warp import Warp
 from playhead.errors import LabelError
-from playhead.events.images import ImageSet
+from playhead.events.images import ImageSet, LabelledImage
 from playhead.media.scaling import GREY
 
-__all__ = ["IGNORED", "TrainingImages", "draw_image"]
+__all__ = ["IGNORED", "TrainingImages", "draw_image", "training_labels"]
 
 IGNORED = -2
 """The label of a box that is an ignored region."""
@@ -178,8 +178,7 @@ class TrainingImages:
             fitting = min(fitting, 1.0)
         cached = pixels.shape[1] / image.size[0], pixels.shape[0] / image.size[1]
         scale = fitting * factor / max(cached)
-        labels = np.where(image.scores > 0, image.labels, np.int32(IGNORED))
-        return _Drawn(pixels, scale, image.boxes * np.tile(cached, 2), labels)
+        return _Drawn(pixels, scale, image.boxes * np.tile(cached, 2), training_labels(image))
 
     def _placed(
         self,
@@ -216,6 +215,11 @@ class TrainingImages:
 def _permutation(count: int, seed: int, epoch: int) -> NDArray[np.intp]:
     """The shuffled order of an epoch; cached, since every sample of the epoch needs it."""
     return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def training_labels(image: LabelledImage) -> Labels:
+    """The labels of an image (N,), `IGNORED` for boxes of score 0."""
+    return np.where(image.scores > 0, image.labels, np.int32(IGNORED))
 
 
 def draw_image(

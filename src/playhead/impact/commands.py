@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from playhead.errors import needs_extra
-from playhead.execution.options import ExecutorName, Workers
+from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -15,14 +15,6 @@ app = typer.Typer(
     help="When and where do two objects collide?", rich_markup_mode=None, no_args_is_help=True
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses CUDA if it is available.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="key=value over the configuration; may be repeated."),
-]
 DecisionSettings = Annotated[
     list[str] | None,
     typer.Option("--set", help="key=value over the decisions; may be repeated."),
@@ -40,7 +32,7 @@ Split = Annotated[str | None, typer.Option(help="Only this split of the manifest
 )
 def train(
     config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
-    settings: Settings = None,
+    settings: Overrides = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
     ] = None,

@@ -253,9 +253,9 @@ def _combinations(
                 chosen = decisions.model_copy(update=update)
                 predictions = [
                     to_events(impacts._replace(scores=confirmed).chosen(confirmed >= 0))
-                    for found in kept
+                    for impacts_of_play in kept
                     for impacts, confirmed in zip(
-                        found, confirmed_scores(found, chosen), strict=True
+                        impacts_of_play, confirmed_scores(impacts_of_play, chosen), strict=True
                     )
                 ]
                 yield chosen, predictions

@@ -34,9 +34,6 @@ __all__ = ["AuditConfig", "Auditor"]
 AGAIN = 2 / 3
 """Threshold of an audit by the same network, relative to its threshold in the redaction."""
 
-PLATE_THRESHOLDS = {"plates": 0.65, "playhead-plates": 0.5}
-"""Score from which a plate is an exposure, by the network that audits."""
-
 Image = NDArray[np.uint8]
 
 
@@ -82,7 +79,7 @@ class AuditConfig(Settings):
     def threshold(self, label: str, network: str) -> float:
         """The score from which a detection of a class by a network is an exposure."""
         if label == "plate" and self.plate is None:
-            return PLATE_THRESHOLDS.get(network, 0.65)
+            return 0.5 if network == "playhead-plates" else 0.65
         return float(getattr(self, label))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from playhead.errors import ConfigError
-from playhead.inference.detectors import Detector, open_detector
+from playhead.inference.detectors import PLATE_PAIR, Detector, open_detector, weights_of
 from playhead.inference.offer import require_weights
 from playhead.inference.weights import find_weight, is_fetched
 from playhead.redaction.audit_people import CONFIRMING
@@ -131,7 +131,7 @@ def _free_plate_networks(redaction: ResolvedRedaction) -> list[str]:
     used = set(redaction.weights())
     if own is not None and own.sha256 in copied:
         used.add(own.name)
-    return [name for name in ("playhead-plates", "plates") if name not in used]
+    return [name for name in weights_of(PLATE_PAIR) if name not in used]
 
 
 def _obstacle(label: str, redaction: ResolvedRedaction) -> str:

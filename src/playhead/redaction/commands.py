@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from playhead.execution.options import ExecutorName, Workers
+from playhead.execution.options import ExecutorName, Json, Workers
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -16,7 +16,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Inputs = Annotated[
     list[Path], typer.Argument(readable=False, help="Videos, images, or folders of them.")
 ]

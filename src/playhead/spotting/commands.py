@@ -6,21 +6,12 @@ from typing import Annotated, Literal
 import typer
 
 from playhead.errors import needs_extra
-from playhead.execution.options import ExecutorName, Workers
+from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
 
 app = typer.Typer(help="When do these actions happen?", rich_markup_mode=None, no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses CUDA if it is available.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="key=value over the configuration; may be repeated."),
-]
 
 
 @app.command(
@@ -29,7 +20,7 @@ Settings = Annotated[
 )
 def train(
     config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
-    settings: Settings = None,
+    settings: Overrides = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
     ] = None,
@@ -109,7 +100,7 @@ def decide(
         list[Path], typer.Argument(help="Folders of saved scores; several are averaged.")
     ],
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
-    settings: Settings = None,
+    settings: Overrides = None,
     as_json: Json = False,
 ) -> None:
     """Find events again in saved scores, without a model."""

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from playhead.config import Settings
+from playhead.times import RateText
 
 __all__ = ["SPLITS", "WorldSettings"]
 
@@ -19,16 +20,11 @@ class WorldSettings(Settings):
 
     width: int
     height: int
-    rate: str = Field("25", description="frames a second, also as a fraction: 30000/1001")
+    rate: RateText = Field("25", description="frames a second, also as a fraction: 30000/1001")
     train: float = Field(0.6, ge=0.0, le=1.0, description="share of the videos to train on")
     valid: float = Field(
         0.15, ge=0.0, le=1.0, description="share to validate on; the rest is for testing"
     )
-
-    @field_validator("rate", mode="before")
-    @classmethod
-    def _rate_is_text(cls, rate: object) -> object:
-        return str(rate) if isinstance(rate, int | float) else rate
 
     @field_validator("rate")
     @classmethod

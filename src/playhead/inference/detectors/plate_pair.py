@@ -40,9 +40,10 @@ class PlatePair:
     ) -> list[dict[str, Boxes]]:
         """As `Detector.detect`; `threshold` is the minimum of the joint score."""
         # Two scores a give 1 - (1 - a)² together.
-        least = 1 - np.sqrt(1 - min(threshold, 1.0))
+        member_threshold = 1 - np.sqrt(1 - min(threshold, 1.0))
         pairs = zip(
-            *(one.detect(images, threshold=least) for one in (self._first, self._second)),
+            self._first.detect(images, threshold=member_threshold),
+            self._second.detect(images, threshold=member_threshold),
             strict=True,
         )
         return [

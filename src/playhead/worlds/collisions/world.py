@@ -20,6 +20,7 @@ from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Event, Origin, Track, VideoEvents
 from playhead.media.write import VideoWriter
+from playhead.times import RateText
 from playhead.worlds.collisions.frames import draw_frames, visible_shares
 from playhead.worlds.collisions.look import PlayLook, draw_look
 from playhead.worlds.collisions.physics import Impact, Motion, simulate
@@ -44,7 +45,7 @@ class CollisionsConfig(WorldSettings):
     seconds: float = Field(3.0, ge=0.5, le=120.0, description="length of a play, seconds")
     width: int = Field(384, ge=96, le=3840, multiple_of=2, description="pixels")
     height: int = Field(216, ge=54, le=2160, multiple_of=2, description="pixels")
-    rate: str = Field("60000/1001", description="frames a second, also as a fraction")
+    rate: RateText = Field("60000/1001", description="frames a second, also as a fraction")
     players: int = Field(12, ge=2, le=22, description="in two teams")
     impacts: float = Field(
         7.0, ge=0.0, le=15.0, description="impacts of helmets in 3 seconds of play, on average"
