@@ -25,6 +25,8 @@ def test_glare_adds_its_strength_in_the_middle_and_nothing_far_away() -> None:
     lit = add_glare(GREY, middle=(0.5, 0.5), radius=0.05, strength=50, tint=np.ones(3))
     assert lit[30, 40].tolist() == [170, 170, 170]
     assert lit[0, 0].tolist() == [120, 120, 120]
+    red = add_glare(GREY, middle=(0.5, 0.5), radius=0.1, strength=50, tint=np.array([1, 0.5, 0]))
+    assert red[30, 40].tolist() == [170, 145, 120]
     assert (
         add_glare(GREY, middle=(0.5, 0.5), radius=0.1, strength=900, tint=np.ones(3)).max() == 255
     )
@@ -52,6 +54,9 @@ def test_compression_keeps_shape_and_mean_but_not_the_pixels() -> None:
     assert packed.shape == image.shape
     assert not np.array_equal(packed, image)
     assert abs(packed.mean() - image.mean()) < 3
+    grey = np.repeat(image[..., :1], 3, axis=2)  # JPEG halves the resolution of colours anyway
+    errors = [np.abs(compress(grey, quality).astype(int) - grey).mean() for quality in (30, 95)]
+    assert errors[1] < errors[0] / 2
 
 
 def test_without_probabilities_nothing_changes() -> None:
@@ -59,6 +64,15 @@ def test_without_probabilities_nothing_changes() -> None:
     assert np.array_equal(
         camera_effects(np.random.default_rng(1), image, ImageAugmentation()), image
     )
+
+
+def test_the_strength_of_noise_varies_up_to_its_limit() -> None:
+    settings = ImageAugmentation(noise=20)
+    deviations = [
+        camera_effects(np.random.default_rng(seed), GREY, settings).std() for seed in range(30)
+    ]
+    assert max(deviations) < 20.5
+    assert np.median(deviations) < 10
 
 
 def test_effects_depend_on_the_seed_alone() -> None:

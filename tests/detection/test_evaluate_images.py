@@ -150,6 +150,9 @@ def test_a_detector_is_no_better_than_itself_and_surely_better_than_one_without_
     )
     same = image_differences(truth, found, found, resamples=50)["all"]["ap50"]
     assert (same.low, same.value, same.high) == (0, 0, 0)
+    widest = max(float(np.ptp(one.boxes[:, ::2], axis=1).max(initial=0)) for one in truth.images)
+    ignored = image_differences(truth, found, fewer, resamples=20, ignore_below=widest + 1)
+    assert np.isnan(ignored["all"]["ap50"].value)
     better = image_differences(truth, found, fewer, resamples=200)["all"]["ap50"]
     ap = [measure_images(truth, one).metrics()["ap50"] for one in (found, fewer)]
     assert better.value == pytest.approx(ap[0] - ap[1])

@@ -241,3 +241,31 @@ def test_a_crowded_image_may_come_four_times_into_a_mosaic(tmp_path: Path) -> No
     )
     most = max(len(boxes_of(made.sample(epoch, k))) for epoch in range(1, 9) for k in range(3))
     assert most > 102
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_box_of_a_warped_image_encloses_its_rectangle(tmp_path: Path, seed: int) -> None:
+    images = a_set(tmp_path)
+    settings = {"mosaic": 0, "least_visible": 0.9, "scale": (0.5, 0.6)}
+    plain = replace(samples(images, **settings), seed=seed)
+    warped = replace(samples(images, **settings, warp=1), seed=seed)
+    changed = 0
+    for index in range(len(warped)):
+        sample = warped.sample(1, index)
+        if len(boxes_of(sample)) != 1:
+            continue
+        rows, columns = np.nonzero(sample["image"][0] > 180)
+        edges = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+        assert np.abs(edges - boxes_of(sample)[0]).max() <= 3
+        changed += not np.array_equal(plain.sample(1, index)["image"], sample["image"])
+    assert changed >= 3
+
+
+def test_camera_effects_leave_the_boxes(tmp_path: Path) -> None:
+    images = a_set(tmp_path)
+    dark, plain = samples(images, mosaic=0, darkness=1), samples(images, mosaic=0)
+    pairs = [(dark.sample(1, index), plain.sample(1, index)) for index in range(len(plain))]
+    assert sum(first["image"].sum() for first, _ in pairs) < 0.8 * sum(
+        second["image"].sum() for _, second in pairs
+    )
+    assert all(np.array_equal(first["boxes"], second["boxes"]) for first, second in pairs)

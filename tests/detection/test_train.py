@@ -33,6 +33,8 @@ from playhead.metrics.detection import ClassDetection
 from tests.detection.drawn_set import CLASSES, draw_set, tiny_config
 from tests.detector_bundle import write_detector_bundle
 
+SOURCES = {"sources": [{"name": "drawn", "licence": "MIT"}]}
+
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -46,7 +48,7 @@ def learn(config: DetectorConfig, run: Path, *, resume: bool = False) -> FittedD
 @pytest.fixture(scope="module")
 def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "first"
-    train_detector(tiny_config(drawn), run)
+    train_detector(tiny_config(drawn, data=SOURCES), run)
     return run
 
 
@@ -57,6 +59,7 @@ def test_a_run_leaves_a_bundle_that_says_how_it_was_trained(trained: Path) -> No
     assert (manifest.input["longest"], manifest.input["strides"]) == (96, [8, 16])
     assert manifest.training["data"]["manifest"] == "manifest.csv"  # no folder of this machine
     assert {"ap50", "ap50_95"} <= manifest.metrics.keys()
+    assert [source.name for source in manifest.sources] == ["drawn"]
 
 
 @pytest.mark.slow
@@ -432,7 +435,7 @@ def test_thresholds_that_a_person_wrote_outlive_a_resume_and_go_along_with_an_ex
     shutil.copytree(trained, run)
     chosen = {"disc": 0.123, "square": 0.456}
     note_in_bundle(run / "bundle", post_processing={"thresholds": chosen})
-    result = train_detector(tiny_config(drawn), run, resume=True)
+    result = train_detector(tiny_config(drawn, data=SOURCES), run, resume=True)
     exported = train.export_run(run, tmp_path / "exported")
     for bundle in (result.bundle, exported):
         assert load_bundle(bundle).manifest.post_processing["thresholds"] == chosen

@@ -48,3 +48,11 @@ def test_barrel_distortion_bends_the_edges_of_a_wide_box_outwards() -> None:
     corners = warp.forward(np.array([[20.0, 20], [300, 20]]))
     [box] = warp.boxes(np.array([[20.0, 20, 300, 180]]))
     assert box[1] < corners[:, 1].min() - 1
+
+
+def test_distortion_alone_leaves_the_corners_where_they_were() -> None:
+    warp = drawn(3, rotation=0, perspective=0, distortion=1)
+    corners = np.array([[0.0, 0], [SIZE[0], 0], [SIZE[0], SIZE[1]], [0, SIZE[1]]])
+    assert np.abs(warp.forward(corners) - corners).max() < 12
+    middle = np.array([[SIZE[0] / 2, SIZE[1] / 2]])
+    assert np.allclose(warp.forward(middle), middle)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from playhead.errors import BundleError
-from playhead.inference.bundle import Bundle, load_bundle, verify_bundle
+from playhead.inference.bundle import Bundle, DataSource, load_bundle, verify_bundle
 from playhead.inference.dense import WindowPlan
 from playhead.inference.runtime import OpenVinoBackend, open_backend
 from playhead.learning import export
@@ -72,8 +73,8 @@ def split() -> Split:
     return Split()
 
 
-def export_to(folder: Path, model: nn.Module) -> Bundle:
-    return export_bundle(model, folder, job="spotting", classes=CLASSES, plan=PLAN)
+def export_to(folder: Path, model: nn.Module, *, sources: Sequence[DataSource] = ()) -> Bundle:
+    return export_bundle(model, folder, job="spotting", classes=CLASSES, plan=PLAN, sources=sources)
 
 
 @pytest.fixture(scope="module")
@@ -224,14 +225,26 @@ def test_a_compact_copy_gives_nearly_the_same_scores_with_fp16_weights(
     assert not (compact.folder / "model.safetensors").exists()
 
 
+def test_the_card_names_the_data_sets_with_licences_and_attributions(tmp_path: Path) -> None:
+    sources = [
+        DataSource(name="matches", licence="MIT", attribution="the league", url="example.org"),
+        DataSource(name="more matches"),
+    ]
+    bundle = export_to(tmp_path / "bundle", split(), sources=sources)
+    assert load_bundle(bundle.folder).manifest.sources == tuple(sources)
+    card = (bundle.folder / "README.md").read_text(encoding="utf-8")
+    assert "- matches, MIT, the league, example.org\n- more matches\n" in card
+
+
 def test_a_compact_bundle_runs_on_the_cpu_and_says_that_it_has_no_weights_for_torch(
-    exported: Bundle, tmp_path: Path
+    exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compact = compact_bundle(exported.folder, tmp_path / "compact")
 
     def never(bundle: Bundle, precision: str) -> None:
         raise AssertionError("no CUDA without weights")
 
+    monkeypatch.setattr("playhead.inference.runtime._has_driver", lambda: True)
     assert open_backend(compact, threads=1, cuda_factory=never).precision
     with pytest.raises(BundleError, match="compact bundle has no weights for torch"):
         print(compact.weights)

@@ -9,6 +9,7 @@ import pytest
 from playhead.config import validate
 from playhead.errors import ConfigError
 from playhead.inference.weights import find_weight
+from playhead.redaction.audit import AuditConfig
 from playhead.redaction.audit_networks import audit_plan, other_networks
 from playhead.redaction.config import RedactionConfig
 from playhead.redaction.resolved import CustomBundle, ResolvedRedaction
@@ -64,6 +65,13 @@ def test_without_the_other_plate_network_the_same_one_audits_and_the_reason_says
     plan = audit_plan(redaction)["plate"]
     assert (plan.audited, plan.network) == ("same network", "playhead-plates")
     assert "`playhead weights get plates`" in plan.reason
+
+
+def test_each_plate_network_exposes_plates_from_its_own_score() -> None:
+    config = AuditConfig()
+    assert config.threshold("plate", "playhead-plates") == 0.5
+    assert config.threshold("plate", "plates") == config.threshold("car", "objectron") == 0.65
+    assert AuditConfig(plate=0.3).threshold("plate", "playhead-plates") == 0.3
 
 
 def test_a_copy_of_the_own_plate_network_does_not_audit_itself() -> None:

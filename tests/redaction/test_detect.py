@@ -56,3 +56,13 @@ def test_a_run_says_when_plates_have_one_network_only_because_the_other_was_not_
     assert "`playhead weights get plates` adds a second network" in finished.err
     again = run("redaction", "run", image, "--hide", "plate", "--preset", "fast", "--overwrite")
     assert (again.code, "second network" in again.err) == (0, False)
+
+
+def test_plates_are_detected_from_the_threshold_of_their_networks_unless_one_is_given() -> None:
+    def threshold(**detection: object) -> float:
+        config = RedactionConfig.model_validate({"hide": ["plate"], "detection": detection})
+        return resolve(config).threshold("plate")
+
+    assert threshold(plates="playhead-plates") == 0.4
+    assert threshold(plates="plates") == threshold(plates="both") == 0.3
+    assert threshold(plates="both", thresholds={"plate": 0.2}) == 0.2

@@ -27,12 +27,14 @@ class Packaged:
     labels = ("person", "car")
     runs: ClassVar[list[tuple[str, tuple[int, ...], float]]] = []
     opened: ClassVar[list[tuple[str, str]]] = []
+    plate_sizes: ClassVar[list[int | None]] = []
 
     def __init__(
         self, name: str, threads: int | None, precision: str, plate_size: int | None
     ) -> None:
         self.name = name
         self.opened.append((name, precision))
+        self.plate_sizes.append(plate_size)
 
     def detect(
         self, images: Sequence[NDArray[np.uint8]], *, threshold: float
@@ -47,6 +49,7 @@ def packaged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("playhead.inference.detectors.objects.open_detector", Packaged)
     monkeypatch.setattr(Packaged, "runs", [])
     monkeypatch.setattr(Packaged, "opened", [])
+    monkeypatch.setattr(Packaged, "plate_sizes", [])
 
 
 def scene() -> NDArray[np.uint8]:
@@ -70,6 +73,7 @@ def detector(
         size=80,
         tile=tile,
         overlap=16,
+        plate_size=72,
         threads=1,
         precision=precision,
     )
@@ -80,6 +84,12 @@ def test_packaged_networks_leave_fp32_only_when_told(choice: PrecisionChoice, ta
     objects = detector("car", "person", precision=choice)
     assert Packaged.opened == [("objectron", taken), ("people", taken)]
     assert objects.precisions == {"objectron": taken, "people": taken}
+
+
+def test_the_plate_network_sees_frames_at_its_size_and_tiles_whole() -> None:
+    detector("car")
+    detector("car", tile=64)
+    assert Packaged.plate_sizes == [72, 64]
 
 
 def test_each_label_comes_from_its_own_network_down_to_its_own_score() -> None:
