@@ -371,6 +371,40 @@ def bundle_export(
     print_json({"bundle": str(bundle)}) if as_json else typer.echo(bundle)
 
 
+@bundle_app.command(
+    "convert",
+    epilog="Example: playhead bundle convert I3D_8x8_R50.pyth --as i3d-r50 --out i3d.safetensors",
+)
+def bundle_convert(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of torch, as .pth or .pyth.")],
+    kind: Annotated[
+        Literal["i3d-r50"],
+        typer.Option(
+            "--as",
+            help="i3d-r50: pytorchvideo's I3D_8x8_R50, for network.weights of an i3d network.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The .safetensors file to write.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Convert pretrained weights of another library; no code of the file is run."""
+    if out.exists() and not overwrite:
+        raise PlayheadError(f"{out}: exists already; --overwrite replaces it")
+    with needs_extra("converting", "train"):
+        match kind:
+            case "i3d-r50":
+                from playhead.learning.i3d_weights import convert_i3d
+
+    count = convert_i3d(checkpoint, out)
+    if as_json:
+        print_json({"input": str(checkpoint), "output": str(out), "tensors": count})
+    else:
+        typer.echo(f"{out}: {count} tensors")
+
+
 @runs_app.command("list", epilog="Example: playhead runs list runs")
 def runs_list(
     folder: Annotated[Path, typer.Argument(help="The folder of runs.")] = Path("runs"),

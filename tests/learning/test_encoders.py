@@ -17,6 +17,7 @@ from playhead.errors import ConfigError, WeightsError
 from playhead.inference.weights import WEIGHTS, find_weight, weight_path
 from playhead.learning import encoders
 from playhead.learning.encoders import create_encoder
+from playhead.learning.state import read_state_dict
 from playhead.spotting.config import ModelConfig
 
 
@@ -247,7 +248,7 @@ def test_packaged_mobilenet_gives_the_features_of_torchvisions(
 def named_by(weights: str, frames: Tensor) -> Tensor:
     """What the whole packaged network, its head too, calls each frame: (N,) class indices."""
     name = find_weight(weights).encoder
-    state = encoders._by_order(name, encoders._read(weight_path(weights)), weights)
+    state = encoders._by_order(name, read_state_dict(weight_path(weights)), weights)
     model = timm.create_model(name, pretrained=False).eval()
     model.load_state_dict(state)
     mean, std = (torch.tensor(model.pretrained_cfg[key]).view(3, 1, 1) for key in ("mean", "std"))

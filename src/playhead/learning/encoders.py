@@ -9,19 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import safetensors.torch
 import timm
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from playhead.errors import ConfigError, WeightsError
 from playhead.inference.weights import find_weight, weight_path
 from playhead.learning.nn.padding import pad_by_constants
 from playhead.learning.nn.small import SmallEncoder
+from playhead.learning.state import read_state_dict
 
 __all__ = ["Encoder", "Pyramid", "create_encoder", "create_pyramid"]
 
@@ -142,9 +140,9 @@ def _started(name: str, weights: str | None, options: Mapping[str, Any]) -> Any:
             if row.encoder != name:
                 fits = f"for encoder {row.encoder}" if row.encoder else "not an encoder's"
                 raise WeightsError(f"weights {packaged} are {fits}, the encoder is {name}")
-            state = _by_order(name, _read(weight_path(packaged)), packaged)
+            state = _by_order(name, read_state_dict(weight_path(packaged)), packaged)
         case path:
-            state = _by_name(name, _read(_file(name, Path(path))), path)
+            state = _by_name(name, read_state_dict(_file(name, Path(path))), path)
     with _silenced("timm.models._builder"):
         return _create(
             name, pretrained=True, pretrained_cfg_overlay={"state_dict": state}, **options
@@ -223,26 +221,6 @@ def _file(name: str, path: Path) -> Path:
         f"weights {path} for encoder {name}: neither a file nor packaged weights; give none, hub, "
         "a name of `playhead weights list`, or the path of a .pth or .safetensors file"
     )
-
-
-def _read(path: Path) -> State:
-    """The tensors of a file, read without running code from it."""
-    try:
-        if path.suffix == ".safetensors":
-            state: Any = safetensors.torch.load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is empty"
-        raise WeightsError(
-            f"{path}: not a file of plain tensors ({reason}); save a state dict as .safetensors"
-        ) from error
-    for inner in ("state_dict", "model"):
-        if isinstance(state, dict) and isinstance(state.get(inner), dict):
-            state = state[inner]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path}: has no state dict; save one as .safetensors")
-    return state
 
 
 def _expected(name: str) -> dict[str, tuple[int, ...]]:

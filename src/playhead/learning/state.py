@@ -1,21 +1,30 @@
-"""Weights on disk: only safetensors, never pickles, written atomically."""
+"""Weights on disk: safetensors, written atomically; foreign checkpoints are read without code."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from playhead.errors import ConfigError, StorageError, WeightsError
 from playhead.files import atomic_path
 
-__all__ = ["LoadedWeights", "load_weights", "read_tensors", "save_weights", "write_tensors"]
+__all__ = [
+    "LoadedWeights",
+    "load_tensors",
+    "load_weights",
+    "read_state_dict",
+    "read_tensors",
+    "save_weights",
+    "write_tensors",
+]
 
 # One header entry holds all other data: safetensors allows only text.
 _HEADER = "playhead"
@@ -63,6 +72,13 @@ def load_weights(model: nn.Module, path: Path, *, strict: bool = True) -> Loaded
     would never change it.
     """
     tensors, _ = read_tensors(path)
+    return load_tensors(model, tensors, path, strict=strict)
+
+
+def load_tensors(
+    model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, strict: bool = True
+) -> LoadedWeights:
+    """`load_weights` with the tensors of `path`, which may have been changed after reading."""
     own = model.state_dict()
     same = [name for name in own if name in tensors and tensors[name].shape == own[name].shape]
     report = LoadedWeights(
@@ -106,6 +122,30 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
         return tensors, None if text is None else json.loads(text)
     except (OSError, SafetensorError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read as safetensors weights: {error}") from error
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, or of a checkpoint of torch, without running its code.
+
+    A state dict may be an entry of the checkpoint: `state_dict`, `model` or `model_state`.
+    Raises WeightsError if the file cannot be read, or is not a state dict of plain tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            state: Any = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it is empty"
+        raise WeightsError(
+            f"{path}: not a file of plain tensors ({reason}); save a state dict as .safetensors"
+        ) from error
+    for inner in ("state_dict", "model", "model_state"):
+        if isinstance(state, dict) and isinstance(state.get(inner), dict):
+            state = state[inner]
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{path}: has no state dict; save one as .safetensors")
+    return state
 
 
 def _refuse_frozen_left(model: nn.Module, report: LoadedWeights, path: Path) -> None:
