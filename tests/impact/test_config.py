@@ -46,6 +46,7 @@ def test_the_grid_of_a_size_that_is_no_multiple_of_the_stride_is_rounded_up() ->
         ({"patches": {"side": 50}}, "multiple of 4"),
         ({"patches": {"side": 48, "positive_step": 30}}, "impacts are missed"),
         ({"network": {"freeze_backbone": True}}, "would keep random weights"),
+        ({"network": {"weights": "i3d.safetensors"}}, "only for the kind i3d"),
         ({"data": {"folds": 2, "fold": 2}}, "below folds"),
         ({"data": {"rate": "fast"}}, "rate"),
     ],

@@ -9,15 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from playhead.config import validate
-from playhead.errors import ConfigError
+from playhead.config import validate, without_folders
+from playhead.errors import ConfigError, WeightsError
 from playhead.impact.config import ImpactConfig, StartConfig
 from playhead.impact.plan import ClipGridPlan
 from playhead.impact.samples import TrainingPatches
 from playhead.impact.train import export_run, grid_metrics, train_impact
 from playhead.inference.bundle import load_bundle
 from playhead.learning.log import read_rows
-from playhead.learning.run import TrainResult
+from playhead.learning.nn.i3d import I3D
+from playhead.learning.run import TrainingRun, TrainResult
 from playhead.learning.state import read_tensors, write_tensors
 from tests.impact.tiny_plays import HEIGHT, WIDTH, write_plays
 
@@ -152,6 +153,59 @@ def test_the_second_stage_changes_the_pyramid_alone(
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert {name.partition(".")[0] for name in changed} == {"pyramid", "head"}
     assert read_rows(result.run / "log.jsonl")[0]["kind"] == "start"
+
+
+def i3d_config(manifest: Path, weights: Path, **network: Any) -> ImpactConfig:
+    values = {
+        "kind": "i3d", "frames": 4, "before": 2, "box_unit": 32, "depths": [1, 1, 1, 1], "width": 4,
+        "pyramid_channels": 8, "branch_channels": 8, "weights": str(weights), **network,
+    }  # fmt: skip
+    training = {"epochs": 1, "batch_size": 32, "keep_epochs": []}
+    return config(manifest, network=values, training=training)
+
+
+@pytest.mark.slow
+def test_converted_weights_start_a_backbone_and_the_log_names_them(
+    manifest: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(TrainingRun, "export", lambda *_, **__: True)
+    monkeypatch.setattr("playhead.impact.train._predict_validation", lambda *_: None)
+    torch.manual_seed(5)
+    weights = tmp_path / "converted.safetensors"
+    start = I3D(3, depths=(1, 1, 1, 1), width=4).state_dict()
+    write_tensors(weights, start)
+    chosen, run = i3d_config(manifest, weights, freeze_backbone=True), tmp_path / "run"
+    train_impact(chosen, run, device="cpu")
+    assert "backbone: loaded 102 of 102 tensors" in capsys.readouterr().err
+    row = read_rows(run / "log.jsonl")[0]
+    assert (row["kind"], row["backbone"]["loaded"]) == ("start", 102)
+    after, _ = read_tensors(run / "best.safetensors")
+    for name, value in start.items():
+        if name != "stem.0.weight":
+            assert torch.equal(after[f"backbone.{name}"], value)
+    grey, mark = after["backbone.stem.0.weight"].unbind(1)
+    torch.testing.assert_close(grey, start["stem.0.weight"].sum(1))
+    assert not mark.any()
+    weights.unlink()  # a resumed run has its own weights
+    train_impact(chosen, run, resume=True, device="cpu")
+    assert "backbone" not in capsys.readouterr().err
+
+
+def test_a_published_configuration_names_weights_without_their_folder(tmp_path: Path) -> None:
+    chosen = i3d_config(tmp_path / "manifest.csv", tmp_path / "converted.safetensors")
+    assert without_folders(chosen)["network"]["weights"] == "converted.safetensors"
+
+
+def test_a_backbone_of_another_size_is_refused_before_training(
+    manifest: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "converted.safetensors"
+    write_tensors(weights, I3D(3, depths=(1, 1, 1, 1), width=8).state_dict())
+    with pytest.raises(WeightsError, match="another model"):
+        train_impact(i3d_config(manifest, weights), tmp_path / "run", device="cpu")
 
 
 def test_weights_of_another_network_are_refused_before_training(

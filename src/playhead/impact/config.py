@@ -219,10 +219,10 @@ class ImpactConfig(Settings):
             raise ValueError(
                 f"patches.side ({self.patches.side}) must not exceed data.size {self.data.size}"
             )
-        if self.network.freeze_backbone and self.start is None:
+        if self.network.freeze_backbone and self.start is None and self.network.weights is None:
             raise ValueError(
-                "network.freeze_backbone would keep random weights: give start.weights, or set "
-                "network.freeze_backbone to false"
+                "network.freeze_backbone would keep random weights: give start.weights or "
+                "network.weights, or set network.freeze_backbone to false"
             )
         return self
 

@@ -88,6 +88,7 @@ class I3DCollisionNetwork(CollisionNetwork):
     """The network of the recipe: an I3D ResNet whose maps are averaged over time."""
 
     multiple = 32
+    backbone: I3D
 
     def __init__(self, config: CollisionNetworkConfig) -> None:
         colours = 3 if config.pixels == "rgb" else 1

@@ -45,6 +45,12 @@ class CollisionNetworkConfig(Settings):
         default=(3, 4, 6, 3), description="of i3d: bottlenecks of each stage"
     )
     width: int = Field(default=64, ge=1, description="of i3d: channels of the stem")
+    weights: Annotated[str | None, LOCAL] = Field(
+        default=None,
+        description="of i3d: initial weights of the backbone, a .safetensors file of `playhead "
+        "bundle convert`; none: random. They were trained on colours normalised by mean .45 and "
+        "deviation .225, but are given values in [0, 1], as in the recipe",
+    )
 
     stem_channels: int = Field(
         default=16, ge=1, description="of factored: channels of the features of single frames"
@@ -75,6 +81,8 @@ class CollisionNetworkConfig(Settings):
             raise ValueError(f"frames ({self.frames}) must be even")
         if self.kind == "i3d" and self.stem == "3x7x7" and self.frames < 4:
             raise ValueError("stem 3x7x7 needs frames of at least 4")
+        if self.kind != "i3d" and self.weights is not None:
+            raise ValueError(f"weights are only for the kind i3d, but the kind is {self.kind}")
         return self
 
 

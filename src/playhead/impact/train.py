@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +16,16 @@ from playhead.impact.data import label_rows, load_videos, play_of
 from playhead.impact.evaluate import evaluate_truth, truth_of
 from playhead.impact.loss import collision_loss
 from playhead.impact.mining import as_input, mine_hard_negatives
-from playhead.impact.model import build_collision_network
+from playhead.impact.model import (
+    CollisionNetwork,
+    I3DCollisionNetwork,
+    build_collision_network,
+)
 from playhead.impact.predict import PredictOptions, decide_again, plays_in, predict_plays
 from playhead.impact.samples import TrainingFrames, TrainingPatches, ValidationFrames
 from playhead.impact.tune import tune_truth
 from playhead.inference.bundle import note_in_bundle
+from playhead.learning.i3d_weights import load_i3d
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
 from playhead.learning.run import export_run as export_run_of
 from playhead.learning.state import load_weights
@@ -48,12 +54,8 @@ def train_impact(
     training = load_videos(train_rows, config.data, impact_frames=around)
     validation = load_videos(valid_rows, config.data, impact_frames=around)
     model = build_collision_network(config.network)
-    start = None
-    if config.start is not None and not run.begun:  # a resumed run has its own weights
-        weights = config.start.file
-        loaded = load_weights(model, weights, strict=config.start.strict)
-        run.say(loaded.describe(weights))
-        start = loaded.to_json(weights)
+    # A resumed run has its own weights.
+    start = None if run.begun else _load_initial_weights(run, model)
     samples: Samples
     match config.stage:
         case "patches":
@@ -85,6 +87,24 @@ def train_impact(
     )
     run.export(model, config.plan, (config.data.label,), fitted)
     return _predict_validation(run, fitted, valid_rows, device)
+
+
+def _load_initial_weights(
+    run: TrainingRun[ImpactConfig], model: CollisionNetwork
+) -> dict[str, Any] | None:
+    """Load `network.weights` and then `start`; returns what was loaded, for the log."""
+    config, rows = run.config, []
+    if config.network.weights is not None and isinstance(model, I3DCollisionNetwork):
+        path = Path(config.network.weights)
+        loaded = load_i3d(model.backbone, path, colours=model.colours)
+        run.say(f"backbone: {loaded.describe(path)}")
+        rows.append({"backbone": loaded.to_json(path)})
+    if config.start is not None:
+        path = config.start.file
+        loaded = load_weights(model, path, strict=config.start.strict)
+        run.say(loaded.describe(path))
+        rows.append(loaded.to_json(path))
+    return {name: value for row in rows for name, value in row.items()} or None
 
 
 def _predict_validation(
