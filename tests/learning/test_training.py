@@ -218,6 +218,34 @@ def test_the_same_run_twice_gives_the_same_bits_whatever_the_workers(tmp_path: P
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_a_schedule_of_steps_goes_on_where_a_stopped_run_was(tmp_path: Path) -> None:
+    class Stopped(Numbers):
+        calls = 0
+
+        def sample(self, epoch: int, index: int) -> dict[str, NDArray[Any]]:
+            self.calls += 1
+            if self.calls == 18:  # in the fourth epoch
+                raise RuntimeError("stopped")
+            return super().sample(epoch, index)
+
+    chosen = settings(
+        schedule="steps", step_epochs=[2, 3.5], select=None, keep_epochs=[], epochs=5, batch_size=1,
+        accumulate=1, rate=0.1, warmup_epochs=0, checkpoint_seconds=0, log_steps=1,
+    )  # fmt: skip
+    samples = Stopped(5)
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(line(), samples, chosen, tmp_path / "stopped", loss=square_error)
+    fit(line(), samples, chosen, tmp_path / "stopped", loss=square_error, resume=True)
+    fit(line(), Numbers(5), chosen, tmp_path / "whole", loss=square_error)
+    stopped, whole = (
+        [row["rate"] for row in read_rows(tmp_path / name / "log.jsonl") if row["kind"] == "step"]
+        for name in ("stopped", "whole")
+    )
+    assert stopped == whole == pytest.approx([0.1] * 10 + [0.01] * 8 + [0.001] * 7)
+    one, two = (load_file(tmp_path / name / "best.safetensors") for name in ("stopped", "whole"))
+    assert torch.equal(one["weight"], two["weight"])
+
+
 @pytest.mark.slow
 def test_another_seed_gives_another_run(tmp_path: Path) -> None:
     for seed in (7, 8):

@@ -34,6 +34,26 @@ def test_the_rate_rises_to_its_peak_then_falls_along_half_a_cosine() -> None:
     assert rates[49] == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("epochs", [(2, 4), (1.5,), (0.1, 2.6, 4.9)])
+def test_the_rate_of_steps_is_that_of_torch(epochs: tuple[float, ...]) -> None:
+    chosen = config(epochs=5, schedule="steps", step_epochs=epochs, rate=0.5, step_factor=0.3)
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.5)
+    milestones = [round(epoch * 10) for epoch in epochs]
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, milestones, gamma=0.3)
+    for step in range(50):
+        assert rate_at(step, 10, chosen) == pytest.approx(schedule.get_last_lr()[0], rel=1e-12)
+        optimiser.step()
+        schedule.step()
+
+
+def test_steps_follow_the_warm_up_and_grow_with_the_samples_of_a_step() -> None:
+    values: dict[str, Any] = {"epochs": 4, "warmup_epochs": 1, "rate": 1.0, "final_rate": 2.0}
+    steps = {"schedule": "steps", "step_epochs": [1, 3], "batch_size": 8}
+    chosen = config(**values, **steps, scale_rate_with_batch=True)
+    rates = [rate_at(step, 2, chosen) for step in range(8)]
+    assert rates == pytest.approx([1.0, 2.0, 0.2, 0.2, 0.2, 0.2, 0.02, 0.02])
+
+
 @given(st.integers(1, 5), st.floats(0, 1), st.integers(1, 7))
 def test_the_rate_never_leaves_its_range_and_ends_at_the_last(
     epochs: int, share: float, steps: int
@@ -163,6 +183,10 @@ def test_tied_weights_are_averaged_once() -> None:
         ({"epochs": 2, "warmup_epochs": 3}, "warmup_epochs .3. must not exceed epochs .2."),
         ({"rate": 1e-4, "final_rate": 1e-3}, "final_rate .0.001. must not exceed rate .0.0001."),
         ({"epochs": 2, "keep_epochs": [1, 5]}, r"keep_epochs \[5\] are past the last epoch .2."),
+        ({"schedule": "steps"}, r"step_epochs \(\) must rise"),
+        ({"schedule": "steps", "step_epochs": [3, 2]}, "step_epochs .3, 2. must rise"),
+        ({"schedule": "steps", "step_epochs": [9, 36]}, "to below epochs .36."),
+        ({"schedule": "steps", "step_epochs": [1], "warmup_epochs": 2}, "from warmup_epochs .2."),
         ({"batch_sise": 4}, "did you mean batch_size"),
         ({"precision": "fp64"}, "precision"),
         ({"ema": 1.0}, "ema"),

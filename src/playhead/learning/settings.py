@@ -41,7 +41,18 @@ class TrainingConfig(Settings):
 
     optimiser: Literal["adamw", "sgd"] = Field("adamw", description="sgd has Nesterov momentum 0.9")
     rate: float = Field(3e-4, gt=0, description="learning rate after the warm-up")
-    final_rate: float = Field(3e-6, ge=0, description="learning rate of the last step (cosine)")
+    schedule: Literal["cosine", "steps"] = Field(
+        "cosine",
+        description="of the learning rate: along half a cosine to final_rate, or multiplied by "
+        "step_factor after each of step_epochs",
+    )
+    final_rate: float = Field(
+        3e-6, ge=0, description="of cosine: learning rate of the last step; not above rate"
+    )
+    step_epochs: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (), description="of steps: rising, below epochs; 6 changes the rate of the seventh epoch"
+    )
+    step_factor: float = Field(0.1, gt=0, lt=1, description="of steps: factor of each change")
     scale_rate_with_batch: bool = Field(
         False, description="the rates are for 4 samples per step and scale linearly"
     )
@@ -79,10 +90,21 @@ class TrainingConfig(Settings):
             raise ValueError(
                 f"warmup_epochs ({self.warmup_epochs:g}) must not exceed epochs ({self.epochs})"
             )
-        if self.final_rate > self.rate:
-            raise ValueError(
-                f"final_rate ({self.final_rate:g}) must not exceed rate ({self.rate:g})"
-            )
+        match self.schedule:
+            case "cosine":
+                if self.final_rate > self.rate:
+                    raise ValueError(
+                        f"final_rate ({self.final_rate:g}) must not exceed rate ({self.rate:g})"
+                    )
+            case "steps":
+                bounds = (self.warmup_epochs, *self.step_epochs, self.epochs)
+                rising = all(a < b for a, b in pairwise(bounds[1:])) and bounds[0] <= bounds[1]
+                if not self.step_epochs or not rising:
+                    given = ", ".join(f"{epoch:g}" for epoch in self.step_epochs)
+                    raise ValueError(
+                        f"step_epochs ({given}) must rise from warmup_epochs "
+                        f"({self.warmup_epochs:g}) to below epochs ({self.epochs})"
+                    )
         late = [epoch for epoch in self.keep_epochs if epoch > self.epochs]
         if late:
             raise ValueError(f"keep_epochs {late} are past the last epoch ({self.epochs})")
