@@ -33,7 +33,7 @@ def test_only_training_imports_torch() -> None:
     assert finished.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "decide", "tune", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "predict", "decide", "tune", "evaluate", "offset"])
 def test_every_command_shows_an_example(command: str) -> None:
     assert f"Example: playhead impact {command} " in " ".join(
         playhead("impact", command, "--help").split()

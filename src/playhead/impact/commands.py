@@ -1,4 +1,4 @@
-"""`playhead impact`: train, predict, decide, tune, evaluate."""
+"""`playhead impact`: train, predict, decide, tune, evaluate, offset."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -84,6 +84,13 @@ def predict(
     ] = False,
     decisions: Decisions = None,
     split: Split = None,
+    estimate_offsets: Annotated[
+        bool,
+        typer.Option(
+            "--estimate-offsets",
+            help="Estimate the offset of two views that have none, as `impact offset` does.",
+        ),
+    ] = False,
     device: Device = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads a process. Default: every core.")
@@ -105,13 +112,17 @@ def predict(
         predict_plays,
         read_decisions,
     )
+    from playhead.impact.views import with_estimated_offsets
 
+    items, views = find_plays(plays, split=split)
+    if estimate_offsets:
+        views = with_estimated_offsets(views)
     options = PredictOptions(
         device=device, threads=threads, precision=precision, mode="fast" if fast else "exact"
     )
     result = predict_plays(
         [bundle, *(average or [])],
-        find_plays(plays, split=split),
+        (items, views),
         out,
         options,
         decisions=None if decisions is None else read_decisions(decisions),
@@ -203,3 +214,45 @@ def evaluate(
     print_table(result.rows())
     for name, interval in result.intervals.items():
         typer.echo(f"{name}: {interval}")
+
+
+@app.command(epilog="Example: playhead impact offset play-000_sideline.mp4 play-000_endzone.mp4")
+def offset(
+    first: Annotated[Path, typer.Argument(help="The view whose clock is the play's.")],
+    second: Annotated[Path, typer.Argument(help="The other view of the same play.")],
+    max_seconds: Annotated[
+        float, typer.Option(min=0.1, help="The largest offset that is tried, either way.")
+    ] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Estimate how far the clocks of two views are apart, by their motion or their sound."""
+    from playhead.impact.views import (
+        LEAST_CONFIDENCE,
+        LEAST_CORRELATION,
+        estimate_view_offset,
+    )
+
+    estimate = estimate_view_offset(first, second, max_seconds=max_seconds)
+    column = -round(estimate.seconds, 3) or 0.0
+    warning = None
+    if not estimate.is_confident:
+        warning = (
+            f"the estimate is a guess, since the confidence is below {LEAST_CONFIDENCE} or the "
+            f"correlation below {LEAST_CORRELATION}; check it, or give --max-seconds if the views "
+            "are further apart"
+        )
+    if as_json:
+        names = {"first": str(first), "second": str(second)}
+        more = {"manifest_offset": column, "warning": warning}
+        print_json({**names, **estimate.to_json(), **more})
+        return
+    typer.echo(
+        f"when {second.name} is at t, {first.name} is at t {estimate.seconds:+.3f} s (by "
+        f"{estimate.source}: correlation {estimate.correlation:.2f}, confidence "
+        f"{estimate.confidence:.2f})\n"
+        f"For `impact predict`, write {column:g} in the column `offset` of {second.name} in the "
+        f"manifest, and nothing in that of {first.name}. It also moves labels in seconds; labels "
+        "by frame need a manifest without offsets."
+    )
+    if warning:
+        typer.echo(f"playhead: {warning}", err=True)

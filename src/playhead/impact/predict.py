@@ -201,6 +201,8 @@ class _Predictor:
             )
             damaged = ", ".join(f"{span.start}-{span.stop - 1}" for span in video.damage)
         settings = {**candidates.settings, "decisions": self.decisions.model_dump(mode="json")}
+        if view.estimate is not None:
+            settings["offset_estimate"] = dict(view.estimate)
         write_candidates(
             replace(
                 candidates,
@@ -217,7 +219,8 @@ class _Predictor:
             unseen = ", ".join(f"{a}-{b - 1}" for a, b in candidates.unseen.tolist())
             lost = f"frames {damaged} cannot be decoded; " if damaged else ""
             problem = f"{lost}not analysed: {f'frames {unseen}' if unseen else 'nothing'}"
-        return FileOutcome(path, "partial" if problem else "ok", (output,), problem)
+        notes = () if view.note is None else (view.note,)
+        return FileOutcome(path, "partial" if problem else "ok", (output,), problem, notes)
 
 
 def find_candidates(

@@ -2,32 +2,46 @@
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.errors import LabelError, PlayheadError
+from playhead.errors import LabelError, MediaError, PlayheadError
 from playhead.events.formats.nfl import play_and_view
 from playhead.events.manifest import ManifestRow
 from playhead.inference.dense import VideoStream
+from playhead.media import open_video, stream_audio
+from playhead.progress import progress
 
 __all__ = [
     "OffsetEstimate",
     "PlayView",
     "estimate_offset",
+    "estimate_view_offset",
+    "loudness",
     "motion_energy",
     "named_view",
     "plays_of",
     "views_of_manifest",
     "views_of_paths",
+    "with_estimated_offsets",
 ]
 
 NAME = re.compile(r"(?P<play>.+)_(?P<view>[A-Za-z][A-Za-z0-9-]*)")
 APART = 0.25
 """Seconds beyond which another peak of the correlation is another offset."""
+LEAST_CONFIDENCE, LEAST_CORRELATION = 0.1, 0.5
+"""Below one of them an estimated offset is a guess. Many short unrelated videos reach the first
+alone, few of them both.
+"""
+SOUND_RATE, SOUND_STEP = 8000, 80
+"""Samples a second, and samples of one value of the loudness: 10 ms."""
+SILENCE = 1e-3
+"""Root mean square, 60 dB below full scale, below which all sound is silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +50,15 @@ class PlayView:
 
     play: common to the views; view: None for a video that is not one of several views
     offset: seconds from the play's clock to this video's times
+    estimate: where the offset was estimated, the estimate as JSON values; note: on it, for the user
     """
 
     video: Path
     play: str
     view: str | None = None
     offset: float = 0.0
+    estimate: Mapping[str, Any] | None = None
+    note: str | None = None
 
 
 def views_of_manifest(rows: Sequence[ManifestRow]) -> list[PlayView]:
@@ -115,14 +132,23 @@ class OffsetEstimate:
     """The offset of two views, as `samples.views.partner_frames` takes it.
 
     seconds: the moment at t in the second view is at t + seconds in the first
-    correlation: of the motion of both views at this offset, in [-1, 1]
-    confidence: its distance to the best correlation at another offset, in [0, 1]; below about 0.1
-        the estimate is a guess
+    correlation: of the motion or sound of both views at this offset, in [-1, 1]
+    confidence: its distance to the best correlation at another offset, in [0, 1]
     """
 
     seconds: float
     correlation: float
     confidence: float
+    source: Literal["motion", "sound"] = "motion"
+
+    @property
+    def is_confident(self) -> bool:
+        """Whether the estimate is more than a guess."""
+        return self.confidence >= LEAST_CONFIDENCE and self.correlation >= LEAST_CORRELATION
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return asdict(self)
 
 
 def motion_energy(video: VideoStream, *, size: tuple[int, int] = (64, 36)) -> NDArray[np.float64]:
@@ -155,10 +181,12 @@ def estimate_offset(
 ) -> OffsetEstimate:
     """The offset at which the motion of two views correlates best.
 
-    times, energy: (N,) and (M,), of `motion_energy`; rates may differ
+    times, energy: (N,) and (M,), of `motion_energy`; rates may differ. Or those of `loudness`.
     max_seconds: largest offset that is tried; at least half of the shorter video must overlap
-    Raises PlayheadError for videos of fewer than 8 frames.
+    Raises PlayheadError for videos of fewer than 8 frames, or a limit that is not above 0.
     """
+    if not 0 < max_seconds < np.inf:
+        raise PlayheadError(f"offsets of up to {max_seconds} s; needs a number above 0")
     if min(len(first_times), len(second_times)) < 8:
         raise PlayheadError(
             f"views of {len(first_times)} and {len(second_times)} frames; an estimate of their "
@@ -194,3 +222,84 @@ def estimate_offset(
         correlation=float(curve[best]),
         confidence=min(max(confidence, 0.0), 1.0),
     )
+
+
+def loudness(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The loudness of a video's sound: float64 (N,) seconds and decibels, every 10 ms.
+
+    None if the file has no sound that can be decoded, or less than .08 s of it.
+    """
+    times, levels = [], []
+    try:
+        for block in stream_audio(path, rate=SOUND_RATE):
+            mono = np.nan_to_num(block.samples.mean(0))
+            steps = mono[: len(mono) // SOUND_STEP * SOUND_STEP].reshape(-1, SOUND_STEP)
+            level = np.sqrt((steps.astype(np.float64) ** 2).mean(1)).clip(min=SILENCE)
+            levels.append(20 * np.log10(level))
+            times.append(block.start + (np.arange(len(level)) + 0.5) * SOUND_STEP / SOUND_RATE)
+    except MediaError:
+        return None
+    if sum(map(len, times)) < 8:
+        return None
+    return np.concatenate(times), np.concatenate(levels)
+
+
+def estimate_view_offset(first: Path, second: Path, *, max_seconds: float = 2.0) -> OffsetEstimate:
+    """The offset of two videos of a play, by their motion or by their sound, if both have any.
+
+    The estimate with the greater confidence is taken. Sound takes 3 ms a metre, so cameras at other
+    distances from the play hear it at other moments.
+    Raises MediaError for a file that is not a readable video, PlayheadError for one of fewer than 8
+    frames.
+    """
+    with open_video(first) as one, open_video(second) as other:
+        best = estimate_offset(
+            one.times,
+            motion_energy(one),
+            other.times,
+            motion_energy(other),
+            max_seconds=max_seconds,
+        )
+    here, there = loudness(first), loudness(second)
+    if here is not None and there is not None:
+        heard = estimate_offset(*here, *there, max_seconds=max_seconds)
+        if heard.confidence > best.confidence:
+            best = replace(heard, source="sound")
+    return best
+
+
+def with_estimated_offsets(views: Sequence[PlayView]) -> list[PlayView]:
+    """The views, with an estimated offset in each play of two views that both have none.
+
+    The first view of such a play is its clock. An estimate that is a guess or fails is not used:
+    both views then have a note.
+    """
+    found = list(views)
+    pairs = [
+        play
+        for play in plays_of([(view.play, view.view) for view in views])
+        if len(play) == 2 and not any(views[at].offset for at in play)
+    ]
+    with progress("estimating offsets", total=len(pairs)) as bar:
+        for first, second in pairs:
+            names = {"first": views[first].video.name, "second": views[second].video.name}
+            note, offset = None, 0.0
+            recorded: dict[str, Any] = {**names, "used": False}
+            try:
+                estimate = estimate_view_offset(views[first].video, views[second].video)
+            except PlayheadError as error:
+                note = f"the offset of the views cannot be estimated, 0 is used: {error}"
+            else:
+                recorded |= {**estimate.to_json(), "used": estimate.is_confident}
+                if estimate.is_confident:
+                    offset = -estimate.seconds
+                else:
+                    note = (
+                        f"the estimated offset of the views, {estimate.seconds:.3f} s, is a guess "
+                        f"(correlation {estimate.correlation:.2f}, confidence "
+                        f"{estimate.confidence:.2f}), 0 is used"
+                    )
+            for at, own in ((first, 0.0), (second, offset)):
+                found[at] = replace(found[at], offset=own, estimate=recorded, note=note)
+            bar.advance(1, names["first"])
+    return found
