@@ -80,3 +80,11 @@ def test_an_image_is_enlarged_only_when_asked(
     longest: int, enlarge: bool, shape: tuple[int, int]
 ) -> None:
     assert resize(GREY, longest, enlarge=enlarge).shape == (*shape, 3)
+
+
+def test_a_wider_line_grows_outwards() -> None:
+    drawn = draw_boxes(GREY, (50, 50, 90, 80), colour=(0, 255, 0), width=3)
+    line = np.argwhere((drawn == (0, 255, 0)).all(axis=2))
+    assert (line.min(axis=0).tolist(), line.max(axis=0).tolist()) == ([48, 48], [82, 92])
+    assert (drawn[47, 47] == 0).all()
+    assert (drawn[51:80, 51:90] == 90).all()

@@ -1,4 +1,4 @@
-"""`playhead impact`: train, predict, decide, tune, evaluate, offset."""
+"""`playhead impact`: train, predict, decide, tune, evaluate, render, offset."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -202,18 +202,32 @@ def evaluate(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Also 95 % intervals over plays.")
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a page with timelines and film strips, HTML.")
+    ] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the videos for --report. Default: that of the truth."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate predicted impacts: F1 at an IoU of .35 within 4 frames, by view and for all."""
     from playhead.impact.evaluate import evaluate_impacts
 
     result = evaluate_impacts(truth, predictions, split=split, intervals=intervals)
+    if report is not None:
+        from playhead.impact.report import write_report
+
+        write_report(truth, predictions, report, split=split, videos=videos)
     if as_json:
-        print_json(result.to_json())
+        written = {} if report is None else {"report": str(report)}
+        print_json({**result.to_json(), **written})
         return
     print_table(result.rows())
     for name, interval in result.intervals.items():
         typer.echo(f"{name}: {interval}")
+    if report is not None:
+        typer.echo(report)
 
 
 @app.command(epilog="Example: playhead impact offset play-000_sideline.mp4 play-000_endzone.mp4")
@@ -256,3 +270,59 @@ def offset(
     )
     if warning:
         typer.echo(f"playhead: {warning}", err=True)
+
+
+@app.command(
+    epilog="Example: playhead impact render plays/manifest.csv --predictions out "
+    "--truth plays/manifest.csv --out rendered"
+)
+def render(
+    plays: Annotated[
+        list[Path],
+        typer.Argument(
+            readable=False,
+            help="A manifest, or videos and folders; PLAY_VIEW.mp4 are views of one play.",
+        ),
+    ],
+    predictions: Annotated[
+        Path, typer.Option(help="The folder of predicted events, or a submission.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="A manifest, NFL labels, or label files, to show hits and misses."),
+    ] = None,
+    clips: Annotated[
+        bool, typer.Option("--clips", help="A clip of each impact instead of the whole play.")
+    ] = False,
+    around: Annotated[
+        float, typer.Option(min=0.0, help="Seconds of a clip before and after the impact.")
+    ] = 0.7,
+    slow: Annotated[
+        float, typer.Option(min=0.1, max=100, help="How many times slower a clip is.")
+    ] = 4.0,
+    split: Split = None,
+    executor: ExecutorName = "serial",
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Write videos of plays, both views side by side, with impacts and helmets drawn."""
+    from playhead.execution.outcomes import exit_code
+    from playhead.execution.runner import Executor
+    from playhead.impact.predict import find_plays
+    from playhead.impact.render import RenderOptions, render_plays
+
+    result = render_plays(
+        find_plays(plays, split=split),
+        predictions,
+        out,
+        truth=truth,
+        split=split,
+        options=RenderOptions(clips=clips, around=around, slow=slow),
+        executor=Executor(kind=executor, workers=workers),
+    )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        typer.echo(result.describe())
+    raise typer.Exit(exit_code(result.files))

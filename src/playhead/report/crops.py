@@ -50,18 +50,22 @@ def crop_window(
     return CropWindow(x, y, right - x, bottom - y)
 
 
-def draw_boxes(image: RGB, boxes: ArrayLike, *, colour: tuple[int, int, int] = YELLOW) -> RGB:
+def draw_boxes(
+    image: RGB, boxes: ArrayLike, *, colour: tuple[int, int, int] = YELLOW, width: int = 1
+) -> RGB:
     """A copy of an RGB image (H, W, 3) with the outlines of boxes.
 
     boxes: (N, 4) or (4,), x1 y1 x2 y2 in pixels of `image`; colour: RGB, beside a black line, so
         that it is visible on any background
+    width: of the coloured line in pixels, from the edge of the box outwards
     """
     canvas = Image.fromarray(image)
     pen = ImageDraw.Draw(canvas)
     for x1, y1, x2, y2 in np.atleast_2d(np.asarray(boxes, np.float64)).round().astype(int).tolist():
         right, bottom = max(x1, x2), max(y1, y2)
-        pen.rectangle((x1 - 1, y1 - 1, right + 1, bottom + 1), outline=(0, 0, 0))
-        pen.rectangle((x1, y1, right, bottom), outline=colour)
+        pen.rectangle((x1 - width, y1 - width, right + width, bottom + width), outline=(0, 0, 0))
+        for k in range(width):
+            pen.rectangle((x1 - k, y1 - k, right + k, bottom + k), outline=colour)
     return np.asarray(canvas)
 
 

@@ -7,8 +7,9 @@ const axes = (x, y) => [
   { stroke: css("--soft"), grid: { stroke: css("--line") }, label: y, labelSize: 18, size: 46 },
 ];
 
-// Draw lines in the element with this id, which is removed if there are none; unit: whether y lies in [0, 1].
-function lines(id, title, x, y, series, { unit = false } = {}) {
+// Draw lines in the element with this id, which is removed if there are none; unit: whether y lies in [0, 1];
+// mark: an x at which a dashed upright line stands.
+function lines(id, title, x, y, series, { unit = false, mark = null } = {}) {
   const host = $(id);
   if (!series.length) { host.remove(); return; }
   const xs = [...new Set(series.flatMap((s) => s.x))].sort((a, b) => a - b);
@@ -16,11 +17,23 @@ function lines(id, title, x, y, series, { unit = false } = {}) {
     const lookup = new Map(s.x.map((v, i) => [v, s.y[i]]));
     return xs.map((v) => lookup.has(v) ? lookup.get(v) : undefined);
   });
+  const upright = (u) => {
+    if (mark === null) return;
+    const { ctx } = u, at = u.valToPos(mark, "x", true);
+    ctx.save();
+    ctx.strokeStyle = css("--soft");
+    ctx.setLineDash([6, 4]);
+    ctx.beginPath();
+    ctx.moveTo(at, u.bbox.top);
+    ctx.lineTo(at, u.bbox.top + u.bbox.height);
+    ctx.stroke();
+    ctx.restore();
+  };
   const draw = () => {
     host.replaceChildren();
     new uPlot({
       title, width: host.clientWidth, height: 240,
-      scales: { x: { time: false }, y: unit ? { range: [0, 1.02] } : {} }, axes: axes(x, y),
+      scales: { x: { time: false }, y: unit ? { range: [0, 1.02] } : {} }, axes: axes(x, y), hooks: { draw: [upright] },
       series: [{ label: x }, ...series.map((s, i) => ({ label: s.name, stroke: colour(i), width: 2, spanGaps: true,
         points: { show: s.x.length < 40, size: 6 }, value: (_, v) => v === null || v === undefined ? "–" : v.toPrecision(3) }))],
     }, [xs, ...columns], host);
