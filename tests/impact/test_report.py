@@ -151,16 +151,16 @@ def test_without_videos_the_page_has_marks_and_a_note_but_no_strips(tmp_path: Pa
     page = write_report(tmp_path / "truth", tmp_path / "out", tmp_path / "page.html")
     text = page.read_text(encoding="utf-8")
     assert "<figure" not in text
-    assert "1 videos have no film strips" in text
+    assert "Videos without film strips" in text
     assert text.count('href="#impact-') == 3
     write_video(tmp_path / "videos" / "deep" / "p1_left.mp4")
     write_report(tmp_path / "truth", tmp_path / "out", page, videos=tmp_path / "videos")
     text = page.read_text(encoding="utf-8")
-    assert "no film strips" not in text
+    assert "without film strips" not in text
     assert len(re.findall("<figure", text)) == 15
     (tmp_path / "videos" / "deep" / "p1_left.mp4").write_bytes(b"no video")
     write_report(tmp_path / "truth", tmp_path / "out", page, videos=tmp_path / "videos")
-    assert "1 videos have no film strips" in page.read_text(encoding="utf-8")
+    assert "Videos without film strips" in page.read_text(encoding="utf-8")
 
 
 def test_many_impacts_are_capped_and_the_page_says_so(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_many_impacts_are_capped_and_the_page_says_so(tmp_path: Path) -> None:
     page = write_report(tmp_path / "truth", tmp_path / "out", tmp_path / "page.html")
     text = page.read_text(encoding="utf-8")
     shown = [entry for entry in articles(text) if "◆ false positive" in entry]
-    assert "12 of 15 shown, first those with the highest score" in text
+    assert "12 of 15 moments shown, first those with the highest score" in text
     assert len(shown) == 12
     scores = [max(map(float, re.findall(r"<td>(0\.\d\d)</td>", entry))) for entry in shown]
     assert scores == sorted(scores, reverse=True)
@@ -353,3 +353,24 @@ def test_neither_the_report_nor_the_rendering_imports_torch() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert finished.stdout.strip() == "False"
+
+
+def test_both_views_stand_on_the_clock_of_the_play(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for view, frame in (("left", 10), ("right", 16)):
+        write_events(tmp_path / "truth" / f"p1_{view}.events.json", impact(frame))
+        write_events(out / f"p1_{view}.events.json", impact(frame, score=0.9))
+        offset = 6 / float(RATE) if view == "right" else 0.0
+        write_candidates_of(
+            out / f"p1_{view}.candidates.npz", impact(frame, score=0.9), offset=offset, view=view
+        )
+    page = write_report(tmp_path / "truth", out, tmp_path / "page.html")
+    text = page.read_text(encoding="utf-8")
+    extents = re.findall(r'<i style="left:([\d.]+)%;width:([\d.]+)%">', text)
+    length = 39 + 6  # frames from the first of the right view to the last of the left
+    assert [tuple(map(float, extent)) for extent in extents] == [
+        pytest.approx((600 / length, 3900 / length), abs=0.01),
+        pytest.approx((0, 3900 / length), abs=0.01),
+    ]
+    lefts = re.findall(r'class="hit" style="left:([\d.]+)%"', text)
+    assert list(map(float, lefts)) == pytest.approx([1600 / length] * 2, abs=0.01)

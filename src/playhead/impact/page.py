@@ -197,7 +197,7 @@ def _impacts(report: ImpactReport) -> str:
             continue
         shown = [impact for impact in report.impacts if impact.kind == kind]
         count = f"All {total}" if len(shown) == total else f"{len(shown)} of {total}"
-        note = f"{count} shown, {order}."
+        note = f"{count} moments shown, {order}."
         sections += element(
             "section",
             element("h2", heading)

@@ -359,7 +359,7 @@ def _shown_impacts(
         names = ", ".join(sorted({Path(video).name for video in problems})[:4])
         more = ", ..." if len(problems) > 4 else ""
         notes.append(
-            f"{len(problems)} videos have no film strips, since they were not found or cannot be "
-            f"read: {names}{more}. Name their folder with --videos."
+            f"Videos without film strips, since they were not found or cannot be read: "
+            f"{names}{more} ({len(problems)} in all). Name their folder with --videos."
         )
     return impacts, notes
