@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from playhead.errors import needs_extra
+from playhead.errors import PlayheadError, needs_extra
 from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers
 from playhead.output import print_json, print_table
 
@@ -40,19 +40,29 @@ def train(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a collision network on labelled plays, and export it."""
+    """Train a collision or a helmet network on labelled plays, and export it."""
     from playhead.events.manifest import require_manifest
     from playhead.execution.outcomes import exit_code
-    from playhead.impact.config import find_config, load_impact_config
+    from playhead.impact.config import find_config, load_impact_config, task_of
+    from playhead.impact.helmets.config import load_helmet_config
 
     path = find_config(config)
-    loaded = load_impact_config(path, settings or [])
-    require_manifest(loaded.data.manifest)
-    with needs_extra("training", "train"):
-        from playhead.impact.train import train_impact
-
     run = out or Path("runs") / path.stem
-    result = train_impact(loaded, run, resume=resume, device=device)
+    match task_of(path, settings or []):
+        case "collisions":
+            loaded = load_impact_config(path, settings or [])
+            require_manifest(loaded.data.manifest)
+            with needs_extra("training", "train"):
+                from playhead.impact.train import train_impact
+
+            result = train_impact(loaded, run, resume=resume, device=device)
+        case "helmets":
+            helmets = load_helmet_config(path, settings or [])
+            require_manifest(helmets.data.manifest)
+            with needs_extra("training", "train"):
+                from playhead.impact.helmets.train import train_helmets
+
+            result = train_helmets(helmets, run, resume=resume, device=device)
     if as_json:
         print_json(result.to_json())
     else:
@@ -74,6 +84,17 @@ def predict(
     average: Annotated[
         list[Path] | None,
         typer.Option(help="Another bundle to average with; may be repeated."),
+    ] = None,
+    helmets: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A bundle of a helmet network, to find helmets in place of BUNDLE; may be "
+            "repeated. Tune the decisions again."
+        ),
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(help="Scales of the frames for --helmets, as .75,1,1.25,1.5. Default: 1."),
     ] = None,
     fast: Annotated[
         bool,
@@ -106,6 +127,7 @@ def predict(
     """Find impacts in videos of plays; also saves the raw candidates."""
     from playhead.execution.outcomes import exit_code
     from playhead.execution.runner import Executor
+    from playhead.impact.helmets.heat import parse_scales
     from playhead.impact.predict import (
         PredictOptions,
         find_plays,
@@ -117,14 +139,21 @@ def predict(
     items, views = find_plays(plays, split=split)
     if estimate_offsets:
         views = with_estimated_offsets(views)
+    if scales is not None and not helmets:
+        raise PlayheadError("--scales is for helmet networks: give their bundles with --helmets")
     options = PredictOptions(
-        device=device, threads=threads, precision=precision, mode="fast" if fast else "exact"
+        device=device,
+        threads=threads,
+        precision=precision,
+        mode="fast" if fast else "exact",
+        scales=parse_scales(scales or "1"),
     )
     result = predict_plays(
         [bundle, *(average or [])],
         (items, views),
         out,
         options,
+        helmets=helmets or [],
         decisions=None if decisions is None else read_decisions(decisions),
         executor=Executor(kind=executor, workers=workers),
     )

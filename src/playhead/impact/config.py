@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from playhead import config
 from playhead.config import Settings, load_config
@@ -26,9 +26,13 @@ __all__ = [
     "MiningConfig",
     "PatchConfig",
     "StartConfig",
+    "Task",
     "find_config",
     "load_impact_config",
+    "task_of",
 ]
+
+Task = Literal["collisions", "helmets"]
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -187,9 +191,12 @@ class StartConfig(Settings):
 
 
 class ImpactConfig(Settings):
-    """Everything that a run of `playhead impact train` depends on."""
+    """Everything that the training of a collision network depends on."""
 
     job: Literal["impact"] = Field(default="impact", description="always impact")
+    task: Literal["collisions"] = Field(
+        default="collisions", description="`helmets` trains a helmet network, see `HelmetConfig`"
+    )
     data: ImpactDataConfig
     network: CollisionNetworkConfig = CollisionNetworkConfig()
     stage: Literal["patches", "frames"] = Field(
@@ -248,3 +255,19 @@ def find_config(name: str) -> Path:
 def load_impact_config(path: Path, settings: Sequence[str] = ()) -> ImpactConfig:
     """Read a configuration and apply `key=value` settings; relative paths start at the cwd."""
     return load_config(ImpactConfig, path, settings)
+
+
+def task_of(path: Path, settings: Sequence[str] = ()) -> Task:
+    """What a configuration trains, a collision network or a helmet network.
+
+    Raises ConfigError for another `task`, or a file that is not YAML.
+    """
+    return load_config(_AnyConfig, path, settings).task
+
+
+class _AnyConfig(Settings):
+    """A configuration of either task."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    task: Task = "collisions"

@@ -92,12 +92,18 @@ class ImpactVideos:
 
 
 def load_videos(
-    rows: Sequence[ManifestRow], config: ImpactDataConfig, *, impact_frames: int = 0
+    rows: Sequence[ManifestRow],
+    config: ImpactDataConfig,
+    *,
+    impact_frames: int = 0,
+    need_impacts: bool = True,
 ) -> ImpactVideos:
     """The labelled videos on their time grids; frames come from the cache if enabled.
 
     impact_frames: grid points before and after an impact at which its helmet is labelled too
-    Raises LabelError if no video has an impact, or labels do not belong to their video.
+    need_impacts: False for what learns only from the boxes of helmets
+    Raises LabelError if no video has an impact that is needed, or labels do not belong to their
+    video.
     """
     videos = []
     for row in rows:
@@ -108,7 +114,7 @@ def load_videos(
         placed = _on_grid(row.name, grid, events, tracks, impact_frames)
         boxes = (placed.boxes * scale).astype(np.float32)
         videos.append(replace(placed, boxes=boxes))
-    if not any(video.impacts.any() for video in videos):
+    if need_impacts and not any(video.impacts.any() for video in videos):
         names = ", ".join(row.name for row in rows[:4]) + (", ..." if len(rows) > 4 else "")
         raise LabelError(
             f"there is no {config.label} in {names}: training and validation need videos with "

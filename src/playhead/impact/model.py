@@ -288,11 +288,13 @@ class HelmetNetwork(nn.Module):
 
     def __init__(self, config: HelmetNetworkConfig) -> None:
         super().__init__()
+        self.colours = 3 if config.pixels == "rgb" else 1
         self.encoder = create_pyramid(config.encoder, config.weights, self.strides)
         self.pyramid = SegmentationPyramid(
             self.encoder.channels,
             channels=config.pyramid_channels,
             branch=config.branch_channels,
+            norm=config.norm,
             dropout=config.dropout,
         )
         self.head = nn.Conv2d(config.branch_channels, 1, 3, padding=1)
@@ -303,21 +305,25 @@ class HelmetNetwork(nn.Module):
         self.register_buffer("std", std.view(colours), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: (B, 3, H, W) in [0, 1] → logits (B, H, W)."""
+        """images: (B, 1 or 3, H, W) in [0, 1] → logits (B, H, W)."""
         height, width = images.shape[-2:]  # 720, 1280
         return self.of_multiples(pad_to_multiple(images, self.strides[-1]))[:, :height, :width]
 
     def of_multiples(self, images: Tensor) -> Tensor:
         """`forward` for sides that are multiples of 32; with padding, a graph exports slowly."""
         size = images.shape[-2:]  # 736, 1280
+        # The three channels of the mean repeat a grey one.
         images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         grid = self.head(self.pyramid(self.encoder(images)))  # 1, 1, 184, 320
         return F.interpolate(grid, size, mode="bilinear", align_corners=False).squeeze(1)
 
     def export_parts(self, plan: InputPlan) -> list[ExportPart]:
-        """One part: uint8 (B, H, W, 3), sides multiples of 32 → probabilities (B, H, W)."""
+        """One part: uint8 (B, H, W), or (B, H, W, 3) in colour → probabilities (B, H, W).
+
+        Sides are multiples of 32.
+        """
         side = self.strides[-1]
-        example = noise_images(2, 2 * side, 3 * side, 3)
+        example = noise_images(2, 2 * side, 3 * side, *((3,) if self.colours == 3 else ()))
         return [ExportPart("model", _Images(self).eval(), example, {0: 1, 1: side, 2: side})]
 
 
@@ -327,8 +333,9 @@ class _Images(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: uint8 (B, H, W, 3) → probabilities (B, H, W)."""
-        unit = images.permute(0, 3, 1, 2).to(self.network.mean.dtype) / 255
+        """images: uint8 (B, H, W), or (B, H, W, 3) → probabilities (B, H, W)."""
+        images = images[:, None] if self.network.colours == 1 else images.permute(0, 3, 1, 2)
+        unit = images.to(self.network.mean.dtype) / 255
         return torch.sigmoid(self.network.of_multiples(unit))
 
 

@@ -87,8 +87,13 @@ class CollisionNetworkConfig(Settings):
 
 
 class HelmetNetworkConfig(Settings):
-    """A network that predicts a heat map of helmets for single frames in colour."""
+    """A network that predicts a heat map of helmets for single frames."""
 
+    pixels: Literal["luma", "rgb"] = Field(
+        default="rgb",
+        description="colour, or grey, which the encoder sees as three equal channels; that of the "
+        "collision network that it is used with",
+    )
     encoder: str = Field(default="mobilenetv2_100", description="a timm model name")
     weights: Annotated[str, LOCAL] = Field(
         default="mobilenet-v2",
@@ -98,10 +103,15 @@ class HelmetNetworkConfig(Settings):
     target: Literal["disc", "point"] = Field(
         default="disc",
         description="`disc`: fades from 1 at the centre of a box to 0 at the rim; `point`: 1 in "
-        "the pixel of the centre",
+        "the 4x4 pixels of the grid cell of the centre",
     )
     pyramid_channels: int = Field(default=64, ge=1, description="of the pyramid's top-down path")
     branch_channels: int = Field(default=32, ge=1, description="of the pyramid's branches")
+    norm: Literal["batch", "group"] = Field(
+        default="batch",
+        description="of the pyramid; group norms depend on the whole map, and so tell crops from "
+        "whole frames",
+    )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="of whole channels of the pyramid")
     positive_weight: float = Field(
         default=1.0, gt=0, description="weight of the target's positive part in the loss"
@@ -147,5 +157,10 @@ def full_size_helmet(weights: str) -> HelmetNetworkConfig:
     weights: of the encoder; `hub` in the recipe, `none` to measure only speed
     """
     return HelmetNetworkConfig(
-        encoder="resnet34", weights=weights, pyramid_channels=256, branch_channels=128, dropout=0.2
+        encoder="resnet34",
+        weights=weights,
+        pyramid_channels=256,
+        branch_channels=128,
+        norm="group",
+        dropout=0.2,
     )

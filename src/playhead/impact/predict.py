@@ -32,6 +32,8 @@ from playhead.impact.candidates import (
 from playhead.impact.decide import decide_play
 from playhead.impact.decisions import ImpactDecisions
 from playhead.impact.grids import Gate, GridBoxes, Member, common_plan, grid_candidates, run_clips
+from playhead.impact.helmets.heat import HelmetCentres, open_helmets
+from playhead.impact.helmets.plan import HeatMapPlan
 from playhead.impact.plan import ClipGridPlan
 from playhead.impact.views import PlayView, plays_of, views_of_manifest, views_of_paths
 from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
@@ -62,6 +64,7 @@ class PredictOptions:
 
     mode: `exact` computes every frame, `fast` skips those in which helmets are not near each other
     min_score: least helmet score of a candidate
+    scales: of the frames for helmet networks
     """
 
     device: str = "auto"
@@ -69,6 +72,7 @@ class PredictOptions:
     precision: PrecisionChoice = "auto"
     mode: Literal["exact", "fast"] = "exact"
     min_score: float = 0.05
+    scales: tuple[float, ...] = (1.0,)
 
 
 def find_plays(
@@ -107,12 +111,14 @@ def predict_plays(
     out: Path,
     options: PredictOptions,
     *,
+    helmets: Sequence[Path] = (),
     decisions: ImpactDecisions | None = None,
     executor: Executor = SERIAL,
 ) -> BatchResult:
     """Write candidates and events of every video; a bad file never stops the batch.
 
     bundles: their outputs are averaged
+    helmets: bundles of helmet networks, whose mean heat map replaces the centres of `bundles`
     plays: the videos, and the play and view of each, see `find_plays`
     decisions: by default those of the first bundle
     A video with frames that could not be analysed ends `partial`. If one view of a play fails, the
@@ -126,6 +132,7 @@ def predict_plays(
         replace(options, threads=threads),
         {view.video: view for view in views},
         decisions,
+        tuple(helmets),
     )
     result = run_items(items, out, work, task="predicting", executor=executor)
     done = {outcome.outputs[0] for outcome in result.files if outcome.outputs}
@@ -147,17 +154,23 @@ class ImpactWork:
     options: PredictOptions
     plays: Mapping[Path, PlayView]
     decisions: ImpactDecisions | None = None
+    helmets: tuple[Path, ...] = ()
 
     def open(self) -> Work:
         """Load the bundles; BundleError if one is of another kind, or they cannot be averaged."""
         loaded = [load_bundle(path) for path in self.bundles]
         for bundle in loaded:
+            if bundle.manifest.kind == HeatMapPlan.kind:
+                raise BundleError(
+                    f"{bundle.folder}: is a bundle of a helmet network; give that of a collision "
+                    "network, and this one with --helmets"
+                )
             if bundle.manifest.kind != ClipGridPlan.kind:
                 job = bundle.manifest.job
                 raise BundleError(
                     f"{bundle.folder}: is a bundle of {job}; use `playhead {job} predict`"
                 )
-        common_plan([bundle.manifest for bundle in loaded])
+        plan = common_plan([bundle.manifest for bundle in loaded])
         options = self.options
         members = [
             Member(
@@ -172,8 +185,18 @@ class ImpactWork:
             )
             for bundle in loaded
         ]
+        centres = None
+        if self.helmets:
+            centres = open_helmets(
+                self.helmets,
+                plan,
+                scales=options.scales,
+                device=options.device,
+                threads=options.threads,
+                precision=options.precision,
+            )
         decisions = self.decisions or _recorded(loaded[0])
-        return _Predictor(members, options, self.plays, decisions).predict
+        return _Predictor(members, options, self.plays, decisions, centres).predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +207,7 @@ class _Predictor:
     options: PredictOptions
     plays: Mapping[Path, PlayView]
     decisions: ImpactDecisions
+    centres: HelmetCentres | None = None
 
     def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         output = output_path(target, CANDIDATES)
@@ -196,6 +220,7 @@ class _Predictor:
                 self.members,
                 size=(video.width, video.height),
                 gate=Gate() if self.options.mode == "fast" else None,
+                centres=self.centres,
                 min_score=self.options.min_score,
                 progress=progress,
             )
@@ -229,12 +254,14 @@ def find_candidates(
     *,
     size: tuple[int, int],
     gate: Gate | None = None,
+    centres: HelmetCentres | None = None,
     min_score: float = 0.05,
     progress: Progress | None = None,
 ) -> Candidates:
     """The candidates of a video, in the pixels of frames of `size` (width, height).
 
     gate: skip frames by this rule; `settings` tell how many frames were computed
+    centres: replace those of the networks
     """
     manifest = members[0].manifest
     plan = common_plan([member.manifest for member in members])
@@ -243,7 +270,7 @@ def find_candidates(
     unseen: list[int] = []
     computed = total = 0
     steps = len(video.times)
-    for result in run_clips(video, members, gate=gate):
+    for result in run_clips(video, members, gate=gate, centres=centres):
         total += 1
         computed += result.grid is not None
         if not result.seen:
@@ -269,6 +296,7 @@ def find_candidates(
             "computed_frames": computed,
             "frames": total,
             "networks": len(members),
+            "helmets": None if centres is None else centres.settings,
             "precision": members[0].backend.precision,
             "min_score": min_score,
         },

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow
-from playhead.impact.config import ImpactConfig, load_impact_config
+from playhead.impact.config import ImpactConfig, load_impact_config, task_of
 from playhead.impact.data import label_rows, load_videos, play_of
 from playhead.impact.evaluate import evaluate_truth, truth_of
+from playhead.impact.helmets.train import rebuild_helmets
 from playhead.impact.loss import collision_loss
 from playhead.impact.mining import as_input, mine_hard_negatives
 from playhead.impact.model import (
@@ -178,8 +179,12 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None, compact: bool 
     """Export a bundle of a run's best weights, or of a kept epoch; returns its folder."""
 
     def rebuild(path: Path) -> Rebuilt:
-        config = load_impact_config(path)
-        model = build_collision_network(config.network)
-        return Rebuilt(model, config, config.plan, (config.data.label,))
+        match task_of(path):
+            case "helmets":
+                return rebuild_helmets(path)
+            case "collisions":
+                config = load_impact_config(path)
+                model = build_collision_network(config.network)
+                return Rebuilt(model, config, config.plan, (config.data.label,))
 
     return export_run_of(run, out, epoch=epoch, compact=compact, rebuild=rebuild)

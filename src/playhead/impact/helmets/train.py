@@ -1,0 +1,91 @@
+"""Training of a helmet network: from a configuration to a run folder with a bundle."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from playhead.impact.data import label_rows, load_videos, play_of
+from playhead.impact.helmets.config import HelmetConfig, load_helmet_config
+from playhead.impact.helmets.peaks import centre_metrics
+from playhead.impact.helmets.samples import HelmetSamples, ValidationImages
+from playhead.impact.loss import helmet_loss
+from playhead.impact.model import build_helmet_network
+from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
+from playhead.samples.folds import split_manifest
+
+__all__ = ["CLASSES", "rebuild_helmets", "train_helmets"]
+
+CLASSES = ("helmet",)
+
+
+def train_helmets(
+    config: HelmetConfig, folder: Path, *, resume: bool = False, device: str = "auto"
+) -> TrainResult:
+    """Train and export the best weights; the metrics are those of `centre_metrics`.
+
+    Raises PlayheadError before training if labels, videos or weights cannot be used.
+    """
+    run = TrainingRun(folder, config, resume=resume, device=device)
+    config = run.config
+    data = config.data
+    train_rows, valid_rows = split_manifest(
+        data.manifest, folds=data.folds, fold=data.fold, group=play_of
+    )
+    training = load_videos(train_rows, data, need_impacts=False)
+    validation = load_videos(valid_rows, data, need_impacts=False)
+    samples, checks = HelmetSamples(training, config), ValidationImages(validation, config)
+    # A resumed run has its own weights.
+    network = config.network.without_start() if run.begun else config.network
+    model = build_helmet_network(network)
+
+    def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        logits = model(as_input(batch["image"]))
+        return helmet_loss(logits, batch["target"], positive_weight=config.network.positive_weight)
+
+    def validate(model: nn.Module, epoch: int) -> dict[str, float]:
+        def heat(image: Tensor) -> Tensor:
+            return torch.sigmoid(model(as_input(image[None].to(run.device))).float())[0].cpu()
+
+        return centre_metrics(
+            (heat(torch.from_numpy(image)).numpy(), boxes)
+            for image, boxes in (checks[index] for index in range(len(checks)))
+        )
+
+    fitted = run.fit(
+        model,
+        samples,
+        loss=loss,
+        validate=validate,
+        data={
+            "train": label_rows(train_rows, training),
+            "valid": label_rows(valid_rows, validation),
+        },
+    )
+    run.export(model, config.plan, CLASSES, fitted)
+    metrics = fitted.metrics
+    return TrainResult(
+        job=config.job,
+        run=run.folder,
+        bundle=run.bundle,
+        report=None,
+        metrics=metrics,
+        fitted=fitted,
+        summary=f"F1 of the centres of helmets {metrics['best_f1']:.3f} (precision "
+        f"{metrics['precision']:.3f}, recall {metrics['recall']:.3f}) at the threshold "
+        f"{metrics['threshold']:.2f}",
+        details={"frames": {"train": len(samples.frames), "valid": len(checks)}},
+    )
+
+
+def rebuild_helmets(path: Path) -> Rebuilt:
+    """The network of a run's config.yaml with random weights, for its export."""
+    config = load_helmet_config(path)
+    network = build_helmet_network(config.network.without_start())
+    return Rebuilt(network, config, config.plan, CLASSES)
+
+
+def as_input(images: Tensor) -> Tensor:
+    """uint8 (B, H, W) or (B, H, W, 3) → float (B, 1 or 3, H, W) in [0, 1]."""
+    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return images.float() / 255
