@@ -84,7 +84,7 @@ def test_a_few_steps_lower_the_loss() -> None:
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
 
 

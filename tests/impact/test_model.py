@@ -32,8 +32,13 @@ from playhead.learning.export import export_bundle
 
 SMALL = CollisionNetworkConfig()
 TINY_I3D = CollisionNetworkConfig(kind="i3d", pixels="rgb", depths=(1, 1, 1, 1), width=4)
+# Group norms, since an untrained batch norm does not normalise in evaluation mode.
 TINY_HELMET = HelmetNetworkConfig(
-    encoder="mobilenetv2_035", weights="none", pyramid_channels=16, branch_channels=16
+    encoder="mobilenetv2_035",
+    weights="none",
+    pyramid_channels=16,
+    branch_channels=16,
+    norm="group",
 )
 ARMS = {
     "factored": SMALL,
