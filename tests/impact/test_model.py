@@ -207,9 +207,9 @@ def test_the_mark_is_a_further_channel_of_the_first_convolution() -> None:
         torch.testing.assert_close(network.encode(images)[:, marked], expected, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("frames", [2, 4, 6, 8, 10, 12])
+@pytest.mark.parametrize("frames", [1, 2, 4, 6, 8, 10, 12])
 def test_a_chunk_at_once_gives_the_grid_of_every_clip(frames: int) -> None:
-    network = factored(marker=False, frames=frames, before=1)
+    network = factored(marker=False, frames=frames, before=min(1, frames - 1))
     with torch.inference_mode():
         features = network.encode(torch.rand(frames + 4, 1, 32, 48))[:, 0]
         grids = network.fuse_chunk(features)
@@ -259,7 +259,8 @@ def test_every_parameter_of_the_helmet_network_is_trained() -> None:
     ("values", "message"),
     [
         ({"before": 8}, "before .8. must be below frames .8."),
-        ({"frames": 7}, "must be even"),
+        ({"frames": 7}, "must be even, or 1"),
+        ({"kind": "i3d", "frames": 1, "before": 0}, "a factored network can have 1"),
         ({"kind": "i3d", "stem": "3x7x7", "frames": 2, "before": 1}, "at least 4"),
     ],
 )

@@ -136,11 +136,11 @@ def predict(
     )
     from playhead.impact.views import with_estimated_offsets
 
+    if scales is not None and not helmets:
+        raise PlayheadError("--scales is for helmet networks: give their bundles with --helmets")
     items, views = find_plays(plays, split=split)
     if estimate_offsets:
         views = with_estimated_offsets(views)
-    if scales is not None and not helmets:
-        raise PlayheadError("--scales is for helmet networks: give their bundles with --helmets")
     options = PredictOptions(
         device=device,
         threads=threads,

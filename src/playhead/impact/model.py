@@ -132,7 +132,7 @@ class FactoredCollisionNetwork(CollisionNetwork):
     backbone: "FactoredBackbone"
 
     def __init__(self, config: CollisionNetworkConfig) -> None:
-        kernels, steps = [], [config.frames // 2]
+        kernels, steps = [], [max(1, config.frames // 2)]
         for _ in config.widths[1:]:
             kernels.append(min(3, steps[-1]))
             steps.append(steps[-1] - kernels[-1] + 1)  # 4, 2, 1 of 8 frames
@@ -222,7 +222,8 @@ class FactoredBackbone(nn.Module):
             nn.ReLU(inplace=True),
             ConvNorm(c, c, 3, stride=2, activation=nn.ReLU),
         )
-        self.halve_time = TemporalConv(c, config.widths[0], 2, stride=2)
+        halves = min(2, config.frames)  # a single frame has no time to halve
+        self.halve_time = TemporalConv(c, config.widths[0], halves, stride=halves)
         self.finest = DenseBlock(config.widths[0], dimensions=2)
         self.levels = nn.ModuleList(
             FactoredLevel(narrow, wide, kernel)

@@ -29,7 +29,9 @@ class CollisionNetworkConfig(Settings):
 
     kind: Literal["factored", "i3d"] = Field(default="factored", description="architecture")
     pixels: Literal["luma", "rgb"] = Field(default="luma", description="grey or colour frames")
-    frames: int = Field(default=8, ge=2, description="frames of a clip; even")
+    frames: int = Field(
+        default=8, ge=1, description="frames of a clip; even, or 1 for a network without motion"
+    )
     before: int = Field(default=4, ge=0, description="frames of a clip before the marked frame")
     marker: bool = Field(
         default=True, description="one more input channel, which is 1 on the marked frame"
@@ -77,8 +79,10 @@ class CollisionNetworkConfig(Settings):
     def _clip_holds_the_marked_frame(self) -> Self:
         if self.before >= self.frames:
             raise ValueError(f"before ({self.before}) must be below frames ({self.frames})")
-        if self.frames % 2:
-            raise ValueError(f"frames ({self.frames}) must be even")
+        if self.frames % 2 and self.frames > 1:
+            raise ValueError(f"frames ({self.frames}) must be even, or 1")
+        if self.kind == "i3d" and self.frames == 1:
+            raise ValueError("an i3d needs frames of at least 2; a factored network can have 1")
         if self.kind == "i3d" and self.stem == "3x7x7" and self.frames < 4:
             raise ValueError("stem 3x7x7 needs frames of at least 4")
         if self.kind != "i3d" and self.weights is not None:
