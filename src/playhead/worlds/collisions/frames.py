@@ -5,6 +5,8 @@ by a part of a pixel, which gives motion blur and smooth edges.
 """
 
 from collections.abc import Iterator
+from itertools import chain, compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +15,15 @@ from scipy.ndimage import gaussian_filter
 
 from playhead.worlds.collisions.look import PlayLook, Uniform
 from playhead.worlds.collisions.physics import Motion
-from playhead.worlds.collisions.pose import (
-    BAR,
-    BARS,
-    CHEST,
-    EARS,
-    HELMET,
-    MIDDLE,
-    OPENING,
-    RODS,
-    STRIPE,
-    TORSO,
-    Projected,
-    place_bodies,
-    project,
+from playhead.worlds.collisions.pose import BARS, CHEST, HELMET, place_bodies, project
+from playhead.worlds.collisions.shapes import (
+    LAYERS,
+    SILHOUETTES,
+    STROKES,
+    Shapes,
+    digit_paths,
+    shape_bodies,
 )
-from playhead.worlds.collisions.script import HEAD_RADIUS
 from playhead.worlds.collisions.views import View
 from playhead.worlds.drawing import SensorNoise
 
@@ -45,17 +40,6 @@ _JITTER = {
     1: np.array([[0.12, -0.37], [-0.37, -0.12], [0.37, 0.12], [-0.12, 0.37]]),
     2: np.array([[0.25, -0.25], [-0.25, 0.25]]),
 }
-# Strokes through the points of a grid of two columns and three rows: 01, 45, 23 from top to bottom.
-_DIGITS = {
-    "0": ("01320",), "1": ("13",), "2": ("015423",), "3": ("0132", "45"), "4": ("045", "13"),
-    "5": ("104532",), "6": ("102354",), "7": ("013",), "8": ("01320", "45"), "9": ("540132",),
-}  # fmt: skip
-_GRID = {"0": (0, 0), "1": (1, 0), "4": (0, 1), "5": (1, 1), "2": (0, 2), "3": (1, 2)}
-# Which ends of a rod are round: the others lie in another part. And whether it is shaded.
-_CAPS = {
-    "thigh": (0, 0, 1), "shin": (0, 0, 0), "shoe": (0, 0, 0), "knee": (1, 0, 1), "torso": (1, 1, 1),
-    "chest": (0, 0, 1), "pad": (1, 0, 1), "arm": (0, 0, 1), "forearm": (1, 0, 0), "hand": (1, 0, 0),
-}  # fmt: skip
 
 
 def draw_frames(
@@ -75,6 +59,8 @@ def draw_frames(
     field = _paint_field(view, look, large, margin)
     noise = SensorNoise(np.random.default_rng(view.seed), size, view.grain)
     kits = [uniform.lit(view.gain) for uniform in look.uniforms]
+    ink = ImageDraw.Draw(field).draw.draw_ink
+    inks = [[ink(kit.colours[stroke.colour][stroke.tone]) for stroke in STROKES] for kit in kits]
     drawn = list(range(len(kits))) if players is None else players
     exposure = min(view.exposure, spacing)
     jitter = _JITTER[fine]
@@ -84,6 +70,7 @@ def draw_frames(
         moments = times[first : first + CHUNK, None] + parts
         bodies = project(place_bodies(motion, moments), camera)
         offsets = view.offset(moments) * large[0]
+        shapes = shape_bodies(bodies, offsets + jitter)
         shadows = camera.project(_flat(motion.at("body", times[first : first + CHUNK])))
         for index, time in enumerate(times[first : first + CHUNK].tolist()):
             left, top = np.rint(margin - offsets[index].mean(axis=0)).astype(int).tolist()
@@ -92,10 +79,9 @@ def draw_frames(
             total = np.zeros((height, width, 3), np.uint16)
             for sub in range(count):
                 image = ground.copy()
-                shift = offsets[index, sub] + jitter[sub]
-                painter = _Painter(ImageDraw.Draw(image), bodies, (index, sub), shift)
+                painter = _Painter(image, shapes, (index, sub))
                 for player, part in painter.order(drawn):
-                    painter.paint(player, part, kits[player])
+                    painter.paint(player, part, kits[player], inks[player])
                 total += np.asarray(image.reduce(fine) if fine > 1 else image)
             yield noise.add((total // count).astype(np.uint8), time)
 
@@ -109,17 +95,16 @@ def visible_shares(
     """
     size = (TRUTH_WIDTH, round(TRUTH_WIDTH * ratio))
     bodies = project(place_bodies(motion, np.array([time])), view.camera(size))
-    shift = view.offset(np.array(time)) * TRUTH_WIDTH
-    count = bodies.depths.shape[1]
+    shapes = shape_bodies(bodies, view.offset(np.array([time])) * TRUTH_WIDTH)
     image = Image.new("L", size, 0)
-    painter = _Painter(ImageDraw.Draw(image), bodies, (0,), shift)
-    for player, part in painter.order(list(range(count))):
+    painter = _Painter(image, shapes, (0,))
+    for player, part in painter.order(list(range(shapes.depths.shape[1]))):
         painter.mask(player, part)
     owner = np.asarray(image)
     shares: list[float] = []
     for player in players:
         alone = Image.new("L", size, 0)
-        _Painter(ImageDraw.Draw(alone), bodies, (0,), shift).mask(player, HELMET)
+        _Painter(alone, shapes, (0,)).mask(player, HELMET)
         pixels = np.asarray(alone) > 0
         shown = np.count_nonzero(pixels & (owner == player + 1))
         shares.append(shown / max(int(np.count_nonzero(pixels)), 1))
@@ -127,25 +112,19 @@ def visible_shares(
 
 
 class _Painter:
-    """Draws the parts of bodies at one instant; all coordinates are pixels of the drawing."""
+    """Draws the parts of bodies at one instant."""
 
-    def __init__(
-        self, draw: ImageDraw.ImageDraw, bodies: Projected, index: tuple[int, ...], shift: Floats
-    ) -> None:
-        self.draw = draw
-        self.starts = (bodies.starts[index] + shift).tolist()
-        self.ends = (bodies.ends[index] + shift).tolist()
-        self.scales = bodies.scales[index].tolist()
-        self.helmets = bodies.helmets[index] + shift
-        self.front = bodies.front[index]
-        self.depths = bodies.depths[index]
-        self.looks = bodies.looks[index].tolist()
+    def __init__(self, image: Image.Image, shapes: Shapes, index: tuple[int, ...]) -> None:
+        self.draw = ImageDraw.Draw(image)
+        self.depths = shapes.depths[index]
+        # Drawing takes lists faster than arrays.
+        self.at: dict[str, list[Any]] = {
+            name: getattr(shapes, name)[index].tolist() for name in Shapes.__slots__
+        }
 
     def order(self, players: list[int]) -> list[tuple[int, int]]:
         """(player, part) from far to near."""
-        # Rods are sorted by their middles: a head and a chest bulge out of what is next to them.
-        depths = self.depths[players].copy()
-        depths[:, [CHEST, HELMET]] -= 0.1
+        depths = self.depths[players]
         ranks = np.argsort(-depths, axis=None, kind="stable")
         rows, parts = np.unravel_index(ranks, depths.shape)
         return [(players[r], p) for r, p in zip(rows.tolist(), parts.tolist(), strict=True)]
@@ -153,109 +132,56 @@ class _Painter:
     def mask(self, player: int, part: int) -> None:
         """The silhouette of a part: that of a helmet as player + 1, any other as 0."""
         if part < HELMET:
-            self.rod(player, part, 0)
+            self.rod(player, SILHOUETTES[part], [0] * len(STROKES))
             return
-        x, y = self.helmets[player, MIDDLE].tolist()
-        self.disc(x, y, HEAD_RADIUS * self.scales[player][HELMET], player + 1)
-        self.cage(player, player + 1)
+        self.draw.ellipse(self.at["shell"][player][0], player + 1)
+        self.bars(player, player + 1)
 
-    def paint(self, player: int, part: int, kit: Uniform) -> None:
+    def paint(self, player: int, part: int, kit: Uniform, inks: list[int]) -> None:
         if part == HELMET:
             self.helmet(player, kit)
             return
-        name = RODS[part][0]
-        light, dark = kit.colours[name]
-        if not _CAPS[name][2]:
-            self.rod(player, part, light)
-            return
-        self.rod(player, part, dark)
-        self.rod(player, part, light, share=0.72, aside=0.24)
-        if name == "pad":
-            x, y = self.starts[player][part]
-            size = RODS[part][1] * self.scales[player][part]
-            self.disc(x - 0.35 * size, y - 0.42 * size, 0.2 * size, kit.colours["shine"][0])
-        if name == "chest" and abs(self.looks[player]) > 0.45:
-            self.number(player, part, kit)
+        self.rod(player, LAYERS[part], inks)
+        if part == CHEST and self.at["sides"][player][5]:
+            grid, width = self.at["digits"][player], self.at["pens"][player][2]
+            for path in digit_paths(kit.number):
+                self.draw.line([xy for point in path for xy in grid[point]], kit.ink, width)
 
-    def rod(
-        self, player: int, part: int, fill: Colour | int, *, share: float = 1.0, aside: float = 0.0
-    ) -> None:
-        """share: of the radius; aside: radii it is moved up, and half as many to the left."""
-        name, metres = RODS[part]
-        radius = metres * self.scales[player][part]
-        (x0, y0), (x1, y1) = self.starts[player][part], self.ends[player][part]
-        dx, dy = -aside * radius / 2, -aside * radius
-        x0, y0, x1, y1 = x0 + dx, y0 + dy, x1 + dx, y1 + dy
-        radius *= share
-        first, last, _ = _CAPS[name]
-        if name not in ("knee", "pad", "hand"):
-            self.draw.line((x0, y0, x1, y1), fill=fill, width=max(round(2 * radius), 1))
-        if first:
-            self.disc(x0, y0, radius, fill)
-        if last:
-            self.disc(x1, y1, radius, fill)
+    def rod(self, player: int, strokes: slice, inks: list[int]) -> None:
+        # Most of the time goes here: the methods that `ImageDraw.line` and `ellipse` call are faster.
+        line, ellipse = self.draw.draw.draw_lines, self.draw.draw.draw_ellipse
+        places, widths = self.at["strokes"][player][strokes], self.at["widths"][player][strokes]
+        for place, width, ink in zip(places, widths, inks[strokes], strict=True):
+            if width:
+                line(place, ink, width)
+            else:
+                ellipse(place, ink, 1)
 
-    def disc(self, x: float, y: float, radius: float, fill: Colour | int) -> None:
-        low, left = round(y - radius), round(x - radius)
-        right, bottom = max(round(x + radius) - 1, left), max(round(y + radius) - 1, low)
-        self.draw.ellipse((left, low, right, bottom), fill=fill)
-
-    def cage(self, player: int, fill: Colour | int) -> None:
-        width = max(round(2 * BAR * self.scales[player][HELMET]), 1)
+    def bars(self, player: int, fill: Colour | int) -> None:
+        points, width = self.at["cage"][player], self.at["pens"][player][0]
         for bar in BARS:
-            points = self.helmets[player, bar] - 0.5
-            self.draw.line(points.ravel().tolist(), fill=fill, width=width)
+            self.draw.line(points[2 * bar.start : 2 * bar.stop], fill, width)
 
     def helmet(self, player: int, kit: Uniform) -> None:
-        points, front = self.helmets[player], self.front[player]
-        middle = points[MIDDLE]
-        x, y = middle.tolist()
-        radius = HEAD_RADIUS * self.scales[player][HELMET]
-        facing = bool(front[BARS[1]][3] > -0.02)
-        if not facing:
-            self.cage(player, kit.cage)
+        cage, left, right, opening, face, _ = self.at["sides"][player]
+        if not cage:
+            self.bars(player, kit.cage)
         light, dark = kit.colours["helmet"]
-        self.disc(x, y, radius, dark)
-        self.disc(x - 0.06 * radius, y - 0.1 * radius, 0.88 * radius, kit.colours["shell"][0])
-        self.disc(x - 0.16 * radius, y - 0.24 * radius, 0.58 * radius, light)
-        shown = front[STRIPE] > 0
-        if shown.sum() > 1:
-            stripe = middle + 0.89 * (points[STRIPE][shown] - middle)  # within the shell
-            width = max(round(0.24 * radius), 1)
-            self.draw.line(stripe.ravel().tolist(), fill=kit.stripe, width=width)
-        ears = middle + 0.85 * (points[EARS] - middle)
-        for (column, row), near in zip(ears.tolist(), front[EARS].tolist(), strict=True):
-            if near > 0.4 * HEAD_RADIUS:
-                self.disc(column, row, 0.2 * radius, kit.stripe)
-        # Points of the face opening behind the limb are moved onto it.
-        opening, hidden = points[OPENING] - middle, front[OPENING] <= 0
-        if not hidden.all():
-            size = np.maximum(np.linalg.norm(opening, axis=1), 1e-6)[:, None]
-            onto = np.where(hidden[:, None], opening / size * radius * 0.97, opening)
-            self.draw.polygon((middle + onto).ravel().tolist(), fill=kit.inside)
-            if front[OPENING].mean() > 0.3 * HEAD_RADIUS:
-                column, row = (middle + 0.85 * opening.mean(axis=0)).tolist()
-                self.disc(column, row, 0.42 * radius, kit.face)
-        shine = kit.colours["shine"][0]
-        self.disc(x - 0.32 * radius, y - 0.48 * radius, 0.16 * radius, shine)
-        if facing:
-            self.cage(player, kit.cage)
-
-    def number(self, player: int, part: int, kit: Uniform) -> None:
-        """Two digits on the chest or the back, as strokes."""
-        (x0, y0), (x1, y1) = sorted((self.starts[player][part], self.ends[player][part]))
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        wide, rise = (x1 - x0) * 0.95, (y1 - y0) * 0.95
-        low = self.starts[player][TORSO]
-        down, slant = (low[1] - y) * 0.26, (low[0] - x) * 0.26
-        width = max(round(0.035 * self.scales[player][part]), 1)
-        for left, digit in zip((-0.5, 0.1), kit.number, strict=True):
-            for stroke in _DIGITS[digit]:
-                path = []
-                for column, row in map(_GRID.__getitem__, stroke):
-                    along, below = left + 0.4 * column, row + 0.2
-                    path.append((x + along * wide + below * slant, y + along * rise + below * down))
-                self.draw.line(path, fill=kit.ink, width=width)
+        shell, ellipse = self.at["shell"][player], self.draw.ellipse
+        for disc, fill in zip(shell[:3], (dark, kit.colours["shell"][0], light), strict=True):
+            ellipse(disc, fill)
+        stripe = list(chain(*compress(self.at["stripe"][player], self.at["shown"][player])))
+        if len(stripe) > 2:
+            self.draw.line(stripe, kit.stripe, self.at["pens"][player][1])
+        for disc in compress(self.at["ears"][player], (left, right)):
+            ellipse(disc, kit.stripe)
+        if opening:
+            self.draw.polygon(self.at["inside"][player], kit.inside)
+        if face:
+            ellipse(self.at["face"][player], kit.face)
+        ellipse(shell[3], kit.colours["shine"][0])
+        if cage:
+            self.bars(player, kit.cage)
 
 
 def _flat(places: Floats) -> Floats:

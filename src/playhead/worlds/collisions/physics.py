@@ -7,11 +7,12 @@ that touch recoil; where they close faster than `FLOOR`, that is an impact, plan
 
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.worlds.collisions.script import HEAD_RADIUS, STANDING, Encounter, Script
+from playhead.worlds.collisions.script import HEAD_RADIUS, STANDING, Script
 
 __all__ = ["FLOOR", "HARDEST", "REFRACTORY", "Impact", "Motion", "simulate"]
 
@@ -29,6 +30,13 @@ KICKS = {"helmet": 15.0, "shoulder": 5.0, "low": 5.0, "cross": 1.5}  # radians a
 APPROACH = 0.42  # seconds before an encounter in which a player gets ready for it
 FOLLOW = 0.025  # seconds after it in which the two do not brake yet
 BODY = 0.54  # metres between two bodies that touch
+# Of bodies that touch, and of a head near that of a stranger: metres from which they are pushed
+# apart, and metres a second squared for each metre they are nearer.
+_ROOM, _PUSH = np.array([BODY, 0.85])[:, None, None], np.array([180, 26])[:, None, None]
+_GOAL = np.dtype([
+    ("time", "f8"), ("partner", "i8"), ("place", "f8", 2), ("speed", "f8", 2), ("after", "f8", 2),
+    ("direction", "f8", 2), ("heading", "f8"), ("shift", "f8", 3), ("kind", "U8"), ("fall", "?"),
+])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,10 @@ class _State:
     def __init__(self, rng: np.random.Generator, script: Script, seconds: float) -> None:
         self.rng, self.script = rng, script
         n = len(script.teams)
-        self.body, self.velocity = script.starts.copy(), np.zeros((n, 2))
+        # In space, so that they add to heads; what moves in the plane is a view of them.
+        self.ground, self.carried, self.force = np.zeros((3, n, 3))
+        self.body, self.velocity = self.ground[:, :2], self.carried[:, :2]
+        self.body[:] = script.starts
         self.facing = np.where(script.teams == 0, 0.0, np.pi)
         line = np.abs(script.starts[:, 0]) < 1.2
         ahead = np.stack([np.cos(self.facing), np.sin(self.facing)], axis=1)
@@ -128,85 +139,86 @@ class _State:
             [ahead * np.where(line, 0.4, 0.1)[:, None], np.where(line, 1.1, STANDING)]
         )
         self.shift_velocity = np.zeros((n, 3))
-        self.neutral = np.column_stack([self.body, np.zeros(n)]) + self.shift
+        self.neutral = self.ground + self.shift
         self.offset, self.offset_velocity = np.zeros((n, 3)), np.zeros((n, 3))
         self.head, self.head_velocity = self.neutral.copy(), np.zeros((n, 3))
         self.turn, self.turn_velocity = np.zeros((n, 3)), np.zeros((n, 3))
         self.hips = np.where(line, 0.72, 0.95)
         self.stride, self.reach = rng.uniform(0, 6.28, n), np.zeros(n)
         self.tall = rng.normal(0, 0.035, n)
-        self.goals: list[list[tuple[Encounter, int]]] = [[] for _ in range(n)]
-        for encounter in script.encounters:
-            for row, player in enumerate(encounter.pair):
-                self.goals[player].append((encounter, row))
-        self.done: list[tuple[Encounter, int] | None] = [None] * n
+        self.goals: list[list[Any]] = [[] for _ in range(n)]  # of each player, the last is none
+        for e in script.encounters:
+            for row, player in enumerate(e.pair):
+                self.goals[player].append((
+                    e.time, e.pair[1 - row], e.places[row], e.speeds[row], e.after[row],
+                    e.directions[row], e.headings[row], e.shift[row], e.kind, e.fall,
+                ))  # fmt: skip
+        none = np.zeros(1, _GOAL)
+        none["time"] = np.inf
+        self.goals = [[*np.array(goals, _GOAL), none[0]] for goals in self.goals]
+        self.goal = np.array([goals[0] for goals in self.goals], _GOAL)
+        self.past = np.zeros(n, _GOAL)
+        self.past["time"] = -np.inf
         self.pending = [e for e in script.encounters if e.kind != "helmet"]
         self.fallen = np.zeros(n, dtype=bool)
         self.roam = self.body + rng.normal(0, 2.0, (n, 2))
         self.end = seconds + 0.5
-        # What the players seek; `_steer` sets it at each step.
-        self.wish, self.target = np.zeros((n, 2)), np.zeros((n, 3))
-        self.partner, self.face, self.arms = np.full(n, -1), np.zeros(n), np.zeros(n)
+        self.target = np.zeros((n, 3))  # of the heads from the bodies
+        self.itself = np.where(np.eye(n, dtype=bool), np.inf, 0.0)
 
     def advance(self, time: float) -> None:
-        n = len(self.body)
-        speed = np.hypot(self.velocity[:, 0], self.velocity[:, 1])
-        running = np.arctan2(self.velocity[:, 1], self.velocity[:, 0])
-        self.partner = np.full(n, -1)
-        self.target[:, :2] = 0.16 * self.velocity / np.maximum(speed, 1.0)[:, None]
-        self.target[:, 2] = STANDING + self.tall
-        self.face = np.where(speed > 0.8, running, self.facing)
-        self.arms = np.zeros(n)
-        for player in range(n):
-            self._steer(player, time)
+        wish = self._steer(time)
         self._strike(time)
-        wish = self.wish + self._pushes()
-        size = np.linalg.norm(wish, axis=1, keepdims=True)
+        wish = wish + self._pushes()
+        size = np.sqrt((wish * wish).sum(axis=1, keepdims=True))
         acceleration = wish * np.minimum(1, HARDEST / np.maximum(size, 1e-9))
         self.velocity += acceleration * STEP
         self.body += self.velocity * STEP
         self._carry(acceleration)
 
-    def _steer(self, player: int, time: float) -> None:
-        """What a player seeks: an acceleration, and a place for the head."""
-        goals, velocity = self.goals[player], self.velocity[player]
-        while goals and goals[0][0].time + FOLLOW <= time:
-            met, _ = self.done[player] = goals.pop(0)
-            self.roam[player] = self.body[player] + self.rng.normal(0, 1.6, 2)
-            self.fallen[player] |= met.fall and not goals
-        past = self.done[player]
-        since = time - past[0].time if past else np.inf
-        if past and since < 0.25:
-            encounter, row = past
-            self.wish[player] = (encounter.after[row] - velocity) / 0.05
-            self._engage(player, encounter, row)
-            if encounter.kind == "helmet":  # upright again, so that the heads do not meet twice
-                self.target[player, :2] *= 0.35
-            self.target[player, 2] += 0.05
-        elif goals:
-            # The least effort that leads to a place and a velocity in the time that is left.
-            encounter, row = goals[0]
-            left = max(encounter.time - time, 0.03)
-            gap = encounter.places[row] - self.body[player]
-            pull = 2 * velocity + encounter.speeds[row]
-            late = encounter.time <= time
-            self.wish[player] = 0 if late else (6 * gap - 2 * left * pull) / left**2
-        else:
-            left = max(self.end - time, 0.3)
-            gap = self.roam[player] - self.body[player]
-            self.wish[player] = (6 * gap - 4 * left * velocity) / left**2
-        if goals and goals[0][0].time - time < APPROACH:
-            self._engage(player, *goals[0])
-        if self.fallen[player] and past and since > 0.1:
-            self.wish[player] = -velocity / 0.1
-            self.target[player, :2] = 0.7 * past[0].directions[past[1]]
-            self.target[player, 2] = 0.42 + 0.5 * self.tall[player]
+    def _steer(self, time: float) -> Floats:
+        """What the players seek: accelerations (players, 2), which it returns, and their poses."""
+        for player in np.flatnonzero(self.goal["time"] + FOLLOW <= time).tolist():
+            goals = self.goals[player]
+            while goals[0]["time"] + FOLLOW <= time:
+                self.past[player] = goals.pop(0)
+                self.roam[player] = self.body[player] + self.rng.normal(0, 1.6, 2)
+                self.fallen[player] |= self.past[player]["fall"] and len(goals) == 1
+            self.goal[player] = goals[0]
+        goal, past, velocity = self.goal, self.past, self.velocity
+        since, until = time - past["time"], goal["time"] - time
+        busy, recoiling = until < np.inf, since < 0.25
 
-    def _engage(self, player: int, encounter: Encounter, row: int) -> None:
-        self.partner[player] = encounter.pair[1 - row]
-        self.face[player] = encounter.headings[row]
-        self.arms[player] = float(encounter.kind != "cross")
-        self.target[player] = encounter.shift[row]
+        # The least effort that leads to a place, and maybe a velocity, in the time that is left.
+        left = np.where(busy, np.maximum(until, 0.03), max(self.end - time, 0.3))[:, None]
+        gap = np.where(busy[:, None], goal["place"], self.roam) - self.body
+        # Python's squares, since NumPy's may differ in the last bit, and plays must stay the same.
+        square = np.array([[seconds**2] for seconds in left[:, 0].tolist()])
+        wish = (6 * gap - 2 * left * (2 * velocity + goal["speed"])) / square
+        wish[until <= 0] = 0
+        wish = np.where(recoiling[:, None], (past["after"] - velocity) / 0.05, wish)
+
+        speed = np.hypot(velocity[:, 0], velocity[:, 1])
+        running = np.arctan2(velocity[:, 1], velocity[:, 0])
+        self.face = np.where(speed > 0.8, running, self.facing)
+        self.target[:, :2] = 0.16 * velocity / np.maximum(speed, 1.0)[:, None]
+        self.target[:, 2] = STANDING + self.tall
+        self.partner, self.arms = np.full(len(speed), -1), np.zeros(len(speed))
+        for mask, met in ((recoiling, past), (until < APPROACH, goal)):
+            if mask.any():
+                self.partner[mask] = met["partner"][mask]
+                self.face[mask] = met["heading"][mask]
+                self.arms[mask] = met["kind"][mask] != "cross"
+                self.target[mask] = met["shift"][mask]
+            if met is past:  # upright again, so that the heads do not meet twice
+                self.target[recoiling & (past["kind"] == "helmet"), :2] *= 0.35
+                self.target[recoiling, 2] += 0.05
+        if self.fallen.any():
+            lying = self.fallen & (since > 0.1)
+            wish[lying] = -velocity[lying] / 0.1
+            self.target[lying, :2] = 0.7 * past["direction"][lying]
+            self.target[lying, 2] = 0.42 + 0.5 * self.tall[lying]
+        return wish
 
     def _strike(self, time: float) -> None:
         """Heads jerk where bodies meet or stop hard, as much as in an impact of helmets."""
@@ -227,21 +239,16 @@ class _State:
 
     def _pushes(self) -> Floats:
         """Accelerations (players, 2) away from bodies that touch and from strangers' heads."""
-        apart = self.body[:, None] - self.body[None]
-        distance = np.sqrt((apart * apart).sum(axis=2))
-        np.fill_diagonal(distance, np.inf)
-        touch = np.clip(BODY - distance, 0, None) * 180
-        heads = self.neutral[:, None, :2] - self.neutral[None, :, :2]
-        between = np.sqrt((heads * heads).sum(axis=2))
-        np.fill_diagonal(between, np.inf)
-        partner = self.partner
+        points = np.stack([self.body, self.neutral[:, :2]])
+        apart = points[:, :, None] - points[:, None]
+        distance = np.sqrt((apart * apart).sum(axis=3)) + self.itself
+        force = np.maximum(_ROOM - distance, 0) * _PUSH
+        partner, height = self.partner, self.neutral[:, 2]
         # Who is about to meet somebody does not give way; the others do.
-        strangers = (partner < 0)[:, None] & (partner[None] != np.arange(len(partner))[:, None])
-        level = np.abs(self.neutral[:, None, 2] - self.neutral[None, :, 2]) < 0.45
-        shy = np.where(strangers & level, np.clip(0.85 - between, 0, None) * 26, 0)
-        push = apart / np.maximum(distance, 0.05)[..., None] * touch[..., None]
-        push += heads / np.maximum(between, 0.05)[..., None] * shy[..., None]
-        pushes: Floats = push.sum(axis=1)
+        strangers = (partner < 0)[:, None] & (partner != np.arange(len(partner))[:, None])
+        force[1] *= strangers & (np.abs(height[:, None] - height) < 0.45)
+        push = apart / np.maximum(distance, 0.05)[..., None] * force[..., None]
+        pushes: Floats = (push[0] + push[1]).sum(axis=1)
         return pushes
 
     def _carry(self, acceleration: Floats) -> None:
@@ -251,16 +258,15 @@ class _State:
             rate**2 * (self.target - self.shift) - 2 * rate * self.shift_velocity
         )
         self.shift += self.shift_velocity * STEP
-        self.neutral = np.column_stack([self.body, np.zeros(len(self.body))]) + self.shift
+        self.neutral = self.ground + self.shift
         self.neutral[:, 2] = np.maximum(self.neutral[:, 2], HEAD_RADIUS)
-        force = np.column_stack([acceleration, np.zeros(len(acceleration))]) * 0.4
+        self.force[:, :2] = acceleration * 0.4
         self.offset_velocity -= STEP * (
-            SPRING**2 * self.offset + 2 * DAMPING * SPRING * self.offset_velocity + force
+            SPRING**2 * self.offset + 2 * DAMPING * SPRING * self.offset_velocity + self.force
         )
         self.offset += self.offset_velocity * STEP
         self.head = self.neutral + self.offset
-        carried = np.column_stack([self.velocity, np.zeros(len(self.velocity))])
-        self.head_velocity = carried + self.shift_velocity + self.offset_velocity
+        self.head_velocity = self.carried + self.shift_velocity + self.offset_velocity
         self.turn_velocity -= STEP * (
             TURN_SPRING**2 * self.turn + 2 * TURN_DAMPING * TURN_SPRING * self.turn_velocity
         )
@@ -271,4 +277,4 @@ class _State:
         low = np.maximum(STANDING - self.target[:, 2], 0)
         self.hips += (0.93 - np.where(low > 0.9, 0.63, 0.42 * low) - self.hips) * STEP * 9
         self.reach += (self.arms - self.reach) * STEP * 12
-        self.stride += np.linalg.norm(self.velocity, axis=1) * STEP * 2.9
+        self.stride += np.sqrt((self.velocity * self.velocity).sum(axis=1)) * STEP * 2.9
