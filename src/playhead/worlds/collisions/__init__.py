@@ -4,8 +4,8 @@
     for frame in render(play, "sideline"): ...
 
 `world` holds the configuration and writes the files; `script` plans who meets whom; `physics` moves
-the players and finds the contacts; `pose` makes bodies of points; `views` holds the cameras; `look`
-and `frames` draw.
+the players and finds the contacts; `pose` makes bodies of points; `views` holds the cameras;
+`look`, `shapes` and `frames` draw.
 """
 
 from playhead.worlds.collisions.views import VIEWS

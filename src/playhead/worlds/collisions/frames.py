@@ -57,6 +57,8 @@ def draw_frames(
     camera = view.camera(large)
     margin = round(0.1 * large[0])
     field = _paint_field(view, look, large, margin)
+    # Images are reused, since new ones cost more than what is copied into them.
+    ground, image = Image.new("RGB", large), Image.new("RGB", large)
     noise = SensorNoise(np.random.default_rng(view.seed), size, view.grain)
     kits = [uniform.lit(view.gain) for uniform in look.uniforms]
     ink = ImageDraw.Draw(field).draw.draw_ink
@@ -74,11 +76,11 @@ def draw_frames(
         shadows = camera.project(_flat(motion.at("body", times[first : first + CHUNK])))
         for index, time in enumerate(times[first : first + CHUNK].tolist()):
             left, top = np.rint(margin - offsets[index].mean(axis=0)).astype(int).tolist()
-            ground = field.crop((left, top, left + large[0], top + large[1]))
+            ground.paste(field, (-left, -top))
             _draw_shadows(ground, [s[index] for s in shadows], offsets[index].mean(axis=0), drawn)
             total = np.zeros((height, width, 3), np.uint16)
             for sub in range(count):
-                image = ground.copy()
+                image.paste(ground)
                 painter = _Painter(image, shapes, (index, sub))
                 for player, part in painter.order(drawn):
                     painter.paint(player, part, kits[player], inks[player])
@@ -100,13 +102,13 @@ def visible_shares(
     painter = _Painter(image, shapes, (0,))
     for player, part in painter.order(list(range(shapes.depths.shape[1]))):
         painter.mask(player, part)
-    owner = np.asarray(image)
     shares: list[float] = []
     for player in players:
         alone = Image.new("L", size, 0)
         _Painter(alone, shapes, (0,)).mask(player, HELMET)
-        pixels = np.asarray(alone) > 0
-        shown = np.count_nonzero(pixels & (owner == player + 1))
+        box = alone.getbbox() or (0, 0, 1, 1)
+        pixels = np.asarray(alone.crop(box)) > 0
+        shown = np.count_nonzero(pixels & (np.asarray(image.crop(box)) == player + 1))
         shares.append(shown / max(int(np.count_nonzero(pixels)), 1))
     return shares
 
@@ -148,7 +150,7 @@ class _Painter:
                 self.draw.line([xy for point in path for xy in grid[point]], kit.ink, width)
 
     def rod(self, player: int, strokes: slice, inks: list[int]) -> None:
-        # Most of the time goes here: the methods that `ImageDraw.line` and `ellipse` call are faster.
+        # Most of the time goes here, so it calls what `ImageDraw.line` and `ellipse` call.
         line, ellipse = self.draw.draw.draw_lines, self.draw.draw.draw_ellipse
         places, widths = self.at["strokes"][player][strokes], self.at["widths"][player][strokes]
         for place, width, ink in zip(places, widths, inks[strokes], strict=True):
@@ -211,15 +213,19 @@ def _paint_field(view: View, look: PlayLook, size: tuple[int, int], margin: int)
     blades = rng.normal(0, 1, (256, 256)).astype(np.float32)
     shade = 1 + 0.25 * patches[_cell(x, 5), _cell(y, 5)] + 0.05 * blades[_cell(x, 22), _cell(y, 9)]
     shade = shade + look.stripes * np.sign(np.sin((x - look.line) * np.pi / 4.572))
-    image = shade[..., None] * np.array(look.grass, np.float32)
-    along, across = np.abs((x - look.line + 2.286) % 4.572 - 2.286), np.abs(np.abs(y) - 2.8)
-    marks = np.abs((x - look.line + 0.457) % 0.914 - 0.457)
-    white = (along < 0.06) | ((marks < 0.05) & (across < 0.3)) | (np.abs(np.abs(y) - 15) < 0.12)
-    image = np.where(white[..., None], np.array((188, 190, 186), np.float32), image)
-    return Image.fromarray(
-        np.clip(image * np.array(view.gain, np.float32), 0, 255).astype(np.uint8)
-    )
+    lines, marks = _from_multiple(x - look.line, 4.572), _from_multiple(x - look.line, 0.914)
+    hashes = (marks < 0.05) & (np.abs(np.abs(y) - 2.8) < 0.3)
+    gain = np.array(view.gain, np.float32)
+    image = shade[..., None] * (np.array(look.grass, np.float32) * gain)
+    image[(lines < 0.06) | hashes | (np.abs(np.abs(y) - 15) < 0.12)] = (188, 190, 186) * gain
+    return Image.fromarray(np.clip(image, 0, 255, out=image).astype(np.uint8))
 
 
-def _cell(metres: Floats, scale: float) -> NDArray[np.int64]:
-    return np.floor(metres * scale).astype(np.int64) % 256
+def _cell(metres: Floats, scale: float) -> NDArray[np.int32]:
+    return np.floor(metres * scale).astype(np.int32) & 255
+
+
+def _from_multiple(metres: Floats, period: float) -> Floats:
+    """Metres to the nearest multiple of a period."""
+    distance: Floats = np.abs(metres - period * np.rint(metres / period))
+    return distance

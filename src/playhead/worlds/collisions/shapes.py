@@ -145,7 +145,8 @@ def shape_bodies(bodies: Projected, shift: Floats) -> Shapes:
         strokes, np.where(disc, 0, _pen(2 * size)), shell, ears, face,
         (middle + opening * reach).reshape(*radius.shape[:-1], -1),
         middle + 0.89 * (points[..., STRIPE, :] - middle),  # within the shell
-        (points[..., : BARS[-1].stop, :] - 0.5).reshape(*radius.shape[:-1], -1), _digits(rods), _pen(np.stack(pens, axis=-1)),
+        (points[..., : BARS[-1].stop, :] - 0.5).reshape(*radius.shape[:-1], -1),
+        _digits(rods), _pen(np.stack(pens, axis=-1)),
         front[..., STRIPE] > 0, sides, depths,
     )  # fmt: skip
 

@@ -222,7 +222,9 @@ def _write_play(number: int, *, out: Path, seed: int, config: CollisionsConfig) 
     play = draw_play(seed, number, config)
     for view in VIEWS:
         video = out / f"{play.name}_{view}.mp4"
-        with VideoWriter(video, *config.size, Fraction(config.rate), crf=config.crf) as writer:
+        with VideoWriter(
+            video, *config.size, Fraction(config.rate), crf=config.crf, preset="ultrafast"
+        ) as writer:
             for frame in render(play, view):
                 writer.write(frame)
         tracks = TrackFile(
