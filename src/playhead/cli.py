@@ -137,7 +137,7 @@ def root(
 @app.command(epilog="Example: playhead demo redaction --out demo-redaction")
 def demo(
     job: Annotated[
-        str, typer.Argument(help="The job to show: spotting, detection, redaction.")
+        str, typer.Argument(help="The job to show: spotting, impact, detection, redaction.")
     ] = "spotting",
     out: Annotated[
         Path | None,
@@ -157,13 +157,19 @@ def demo(
                 from playhead.demos.detection import run_detection_demo
 
             run_detection_demo(out or Path("demo-detection"), as_json=as_json)
+        case "impact":
+            with needs_extra("the demo trains a model and", "train"):
+                from playhead.demos.impact import run_impact_demo
+
+            run_impact_demo(out or Path("demo-impact"), as_json=as_json)
         case "redaction":
             from playhead.demos.redaction import run_redaction_demo
 
             run_redaction_demo(out or Path("demo-redaction"), as_json=as_json)
         case _:
             raise PlayheadError(
-                f"{job}: there is no demo of this name; choose spotting, detection or redaction"
+                f"{job}: there is no demo of this name; choose spotting, impact, detection or "
+                "redaction"
             )
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "Truth",
     "evaluate_impacts",
     "evaluate_truth",
+    "figures_of",
     "is_scored",
     "read_impacts",
     "read_predictions",
@@ -63,15 +64,15 @@ class ImpactEvaluation:
         return {
             "job": "impact",
             "videos": len(self.result.videos),
-            "metrics": _figures(self.result.counts),
-            "per_view": {view: _figures(counts) for view, counts in self.result.views.items()},
+            "metrics": figures_of(self.result.counts),
+            "per_view": {view: figures_of(counts) for view, counts in self.result.views.items()},
             **({"intervals": intervals} if intervals else {}),
         }
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each view, and one for all, to print."""
         named = {**self.result.views, "all": self.result.counts}
-        return [{"view": view, **_figures(counts)} for view, counts in named.items()]
+        return [{"view": view, **figures_of(counts)} for view, counts in named.items()]
 
 
 def evaluate_impacts(
@@ -188,7 +189,8 @@ def truth_of(rows: Sequence[ManifestRow]) -> Truth:
     )
 
 
-def _figures(counts: Counts) -> dict[str, float | int]:
+def figures_of(counts: Counts) -> dict[str, float | int]:
+    """The figures of counts by their names: f1, precision, recall, tp, fp, fn."""
     return {
         "f1": counts.f1,
         "precision": counts.precision,

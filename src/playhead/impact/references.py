@@ -4,15 +4,22 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from playhead.decisions.boxes import iou
+from playhead.events.manifest import ManifestRow
 from playhead.events.model import Event, Track, VideoEvents
+from playhead.impact.data import labels_of_row
+from playhead.impact.evaluate import is_scored, truth_of
+from playhead.impact.tune import best_threshold
+from playhead.media import open_video
+from playhead.metrics.box_events import Counts, box_event_f1
 
-__all__ = ["guessed_contacts"]
+__all__ = ["guessed_contacts", "measured_contacts"]
 
 APART = 10
 """Frames between two guesses of one helmet."""
@@ -69,3 +76,28 @@ def guessed_contacts(
                 )
     events.sort(key=lambda event: (event.start, event.track or 0))
     return VideoEvents(video=video, classes=(label,), events=tuple(events))
+
+
+def measured_contacts(
+    valid: Sequence[ManifestRow], test: Sequence[ManifestRow], *, label: str
+) -> Counts:
+    """The counts of guessed contacts on test videos, from the overlap that is best on validation.
+
+    Raises LabelError if videos have no labels or no helmets.
+    """
+    threshold = best_threshold(truth_of(valid).videos, _guesses(valid, label))
+    guesses = [
+        replace(video, events=tuple(event for event in video.events if event.score >= threshold))
+        for video in _guesses(test, label)
+    ]
+    return box_event_f1(truth_of(test).videos, guesses, scored=is_scored).counts
+
+
+def _guesses(rows: Sequence[ManifestRow], label: str) -> list[VideoEvents]:
+    guesses = []
+    for row in rows:
+        with open_video(row.video) as video:
+            tracks = labels_of_row(row, video, label=label)[1]
+            name = row.video.as_posix()
+            guesses.append(guessed_contacts(name, tracks, video.times, label=label, view=row.view))
+    return guesses

@@ -33,7 +33,14 @@ from playhead.inference.bundle import note_in_bundle
 from playhead.metrics.box_events import Counts, box_event_hits
 from playhead.progress import Progress, progress
 
-__all__ = ["SearchSpace", "Tuned", "tune_decisions", "tune_folder", "tune_truth"]
+__all__ = [
+    "SearchSpace",
+    "Tuned",
+    "best_threshold",
+    "tune_decisions",
+    "tune_folder",
+    "tune_truth",
+]
 
 FEW_PLAYS = 10
 """Plays below which tuned decisions may not hold on others."""
@@ -260,6 +267,12 @@ def _combinations(
                 ]
                 yield chosen, predictions
             live.advance()
+
+
+def best_threshold(truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]) -> float:
+    """The score from which predictions have the best F1; above all scores if none is a hit."""
+    point = _best_point(truth, predictions, None)
+    return float("inf") if point is None else point[0]
 
 
 def _best_point(
