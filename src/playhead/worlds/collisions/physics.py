@@ -23,16 +23,19 @@ LEAD = 0.4  # seconds simulated before the play starts
 HARDEST = 16.0  # metres a second squared
 FLOOR = 2.0  # metres a second
 REFRACTORY = 0.35  # seconds in which a pair has no second impact
-BOUNCE = 0.35  # coefficient of restitution of two helmets
-SPRING, DAMPING = 21.0, 0.5  # of a head on its body: radians a second, part of the critical one
+BOUNCE = 0.8  # coefficient of restitution of two helmets
+SPRING, DAMPING = 12.0, 0.5  # of a head on its body: radians a second, part of the critical one
 TURN_SPRING, TURN_DAMPING = 17.0, 0.35  # of the head's own rotation
 KICKS = {"helmet": 15.0, "shoulder": 5.0, "low": 5.0, "cross": 1.5}  # radians a second, a deviation
-APPROACH = 0.42  # seconds before an encounter in which a player gets ready for it
+JERKS = {"shoulder": (0.1, 0.4), "low": (0.1, 0.4), "cross": (0.05, 0.2)}
+"""Of a head without contact: parts of the speed that an impact at the closing speed gives it."""
+APPROACH = 0.55  # seconds before an encounter in which a player gets ready for it
 FOLLOW = 0.025  # seconds after it in which the two do not brake yet
 BODY = 0.54  # metres between two bodies that touch
 # Of bodies that touch, and of a head near that of a stranger: metres from which they are pushed
 # apart, and metres a second squared for each metre they are nearer.
-_ROOM, _PUSH = np.array([BODY, 0.85])[:, None, None], np.array([180, 26])[:, None, None]
+_ROOM, _PUSH = np.array([BODY, 0.85])[:, None, None], np.array([180, 60])[:, None, None]
+DUCK = 1.0  # metres from which the heads of strangers pass above and below each other
 _GOAL = np.dtype([
     ("time", "f8"), ("partner", "i8"), ("place", "f8", 2), ("speed", "f8", 2), ("after", "f8", 2),
     ("direction", "f8", 2), ("heading", "f8"), ("shift", "f8", 3), ("kind", "U8"), ("fall", "?"),
@@ -159,7 +162,7 @@ class _State:
         self.goal = np.array([goals[0] for goals in self.goals], _GOAL)
         self.past = np.zeros(n, _GOAL)
         self.past["time"] = -np.inf
-        self.pending = [e for e in script.encounters if e.kind != "helmet"]
+        self.pending = [e for e in script.encounters if e.kind in JERKS]
         self.fallen = np.zeros(n, dtype=bool)
         self.roam = self.body + rng.normal(0, 2.0, (n, 2))
         self.end = seconds + 0.5
@@ -208,7 +211,7 @@ class _State:
             if mask.any():
                 self.partner[mask] = met["partner"][mask]
                 self.face[mask] = met["heading"][mask]
-                self.arms[mask] = met["kind"][mask] != "cross"
+                self.arms[mask] = ~np.isin(met["kind"][mask], ("cross", "pass"))
                 self.target[mask] = met["shift"][mask]
             if met is past:  # upright again, so that the heads do not meet twice
                 self.target[recoiling & (past["kind"] == "helmet"), :2] *= 0.35
@@ -221,7 +224,7 @@ class _State:
         return wish
 
     def _strike(self, time: float) -> None:
-        """Heads jerk where bodies meet or stop hard, as much as in an impact of helmets."""
+        """Heads jerk where bodies meet or stop hard, much as in an impact of helmets."""
         for encounter in list(takewhile(lambda e: e.time < time + 0.1, self.pending)):
             a, b = encounter.pair
             planned = np.linalg.norm(encounter.places[1] - encounter.places[0])
@@ -231,7 +234,7 @@ class _State:
             self.pending.remove(encounter)
             closing = np.linalg.norm(encounter.speeds[0] - encounter.speeds[1])
             for row, player in enumerate(encounter.pair):
-                kick = (1 + BOUNCE) / 2 * closing * self.rng.uniform(0.7, 1.1)
+                kick = (1 + BOUNCE) / 2 * closing * self.rng.uniform(*JERKS[encounter.kind])
                 away = -1.0 if self.rng.random() < 0.85 else 0.7
                 way = np.append(encounter.directions[row] * away, self.rng.normal(0, 0.25))
                 self.offset_velocity[player] += way * kick
@@ -244,8 +247,12 @@ class _State:
         distance = np.sqrt((apart * apart).sum(axis=3)) + self.itself
         force = np.maximum(_ROOM - distance, 0) * _PUSH
         partner, height = self.partner, self.neutral[:, 2]
-        # Who is about to meet somebody does not give way; the others do.
-        strangers = (partner < 0)[:, None] & (partner != np.arange(len(partner))[:, None])
+        # All give way to those whom they do not want to meet, also by a higher or a lower head.
+        numbers = np.arange(len(partner))
+        strangers = partner[:, None] != numbers
+        near = np.maximum(DUCK - distance[1], 0) * strangers
+        rise = (np.sign(numbers[:, None] - numbers) * near).sum(axis=1)
+        self.target[:, 2] += 0.5 * rise.clip(-0.4, 0.25)
         force[1] *= strangers & (np.abs(height[:, None] - height) < 0.45)
         push = apart / np.maximum(distance, 0.05)[..., None] * force[..., None]
         pushes: Floats = (push[0] + push[1]).sum(axis=1)
@@ -253,7 +260,7 @@ class _State:
 
     def _carry(self, acceleration: Floats) -> None:
         """Heads, hips, arms and legs follow the bodies."""
-        rate = 13.0
+        rate = 8.0
         self.shift_velocity += STEP * (
             rate**2 * (self.target - self.shift) - 2 * rate * self.shift_velocity
         )

@@ -1,10 +1,10 @@
 """Who meets whom, when and how: the encounters of a play, drawn before anything moves.
 
-Encounters of all kinds have the same approach speeds and end as abruptly, so motion alone does not
-tell them apart: in `helmet` the heads meet; in `shoulder` the bodies meet beside each other; in
-`low` one head meets the other's chest; in `cross` two players stop or cut hard without contact,
-one behind the other as a camera sees them. Positions are (x, y) in metres from the middle of the
-play: x along the field, y away from the sideline camera.
+Encounters of all kinds have the same approach speeds: in `helmet` the heads meet; in `shoulder` the
+bodies meet beside each other; in `low` one head meets the other's chest; in `cross` two players
+stop or cut hard without contact, one behind the other as a camera sees them; in `pass` they run on.
+Positions are (x, y) in metres from the middle of the play: x along the field, y away from the
+sideline camera.
 """
 
 import math
@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 __all__ = ["HEAD_RADIUS", "Encounter", "Script", "draw_script"]
 
 Floats = NDArray[np.float64]
-Kind = Literal["helmet", "shoulder", "low", "cross"]
+Kind = Literal["helmet", "shoulder", "low", "cross", "pass"]
 
 HEAD_RADIUS = 0.155  # metres: helmets are drawn a little larger than life
 STANDING = 1.62  # metres from the ground to the middle of the head
 HALF_FIELD = 5.2  # metres: encounters take place at most this far from the middle
 REST = 0.5  # seconds a player has at least between two encounters
 TILT = 0.185  # tangent of the cameras' usual elevation
-DISTRACTORS: tuple[tuple[Kind, float], ...] = (("shoulder", 0.4), ("low", 0.15), ("cross", 0.45))
+DISTRACTORS: tuple[tuple[Kind, float], ...] = (
+    ("shoulder", 0.3), ("low", 0.15), ("cross", 0.3), ("pass", 0.25),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +60,7 @@ def draw_script(
     """impacts: planned in 3 s of play; distractors: how many times as many other encounters."""
     teams = np.arange(players) * 2 // players
     starts = _formation(rng, teams)
-    kinds: list[Kind] = ["helmet"] * _number(rng, 1.25 * impacts * seconds / 3)
+    kinds: list[Kind] = ["helmet"] * _number(rng, 1.6 * impacts * seconds / 3)
     others = _number(rng, impacts * distractors * seconds / 3)
     shares = [share for _, share in DISTRACTORS]
     kinds += [DISTRACTORS[index][0] for index in rng.choice(len(shares), others, p=shares)]
@@ -72,7 +74,7 @@ def draw_script(
     fallen: set[int] = set()
     encounters = []
     for time, kind in zip(times.tolist(), kinds, strict=True):
-        pile = time > pile_from and kind != "cross" and rng.random() < 0.75
+        pile = time > pile_from and kind not in ("cross", "pass") and rng.random() < 0.75
         pair = _pair(
             rng, time, teams=teams, places=last_place, since=last_time,
             carrier=carrier if pile else None, fallen=fallen,
@@ -141,7 +143,7 @@ def _encounter(
     middle = np.clip(places.mean(axis=0) + rng.normal(0, 0.35, 2), -HALF_FIELD, HALF_FIELD)
     apart = places[1] - places[0]
     angle = math.atan2(apart[1], apart[0]) + rng.normal(0, 0.5)
-    closing = float(np.clip(rng.gamma(14.0, 0.42), 4.2, 9.0))  # metres a second
+    closing = float(np.clip(rng.gamma(16.0, 0.47), 5.0, 11.0))  # metres a second
     part = rng.uniform(0.3, 0.7) if still is None else (0.1, 0.9)[still]
     height = STANDING - rng.uniform(0.1, 0.25) - 0.2 * (still is not None)
     heights, leans = (height, height), (0.3, 0.3)
@@ -152,7 +154,7 @@ def _encounter(
     match kind:
         case "helmet":
             heights = (height, height + float(np.clip(rng.normal(0, 0.05), -0.1, 0.1)))
-        case "shoulder" | "cross":
+        case "shoulder" | "cross" | "pass":
             # One player behind the other for one of the cameras, to which it looks like an impact:
             # the farther head is lower by as much as the camera looks down on it.
             quarter = round(angle / (math.pi / 2)) % 4
@@ -181,6 +183,8 @@ def _encounter(
         middle = places[still] + half * (1 - 2 * still) + rng.normal(0, 0.05, 2)
     speeds = directions * closing * np.array([[part], [1 - part]])
     after = -0.12 * speeds
+    if kind == "pass":
+        after = 0.9 * speeds
     if kind == "cross":
         for row, turn in enumerate(rng.choice((0.0, 0.0, 0.5, -0.5), 2).tolist()):
             if turn:  # a cut in place of a stop
