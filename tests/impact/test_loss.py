@@ -39,15 +39,17 @@ def test_centres_count_five_times_in_the_mean_over_all_cells() -> None:
     assert collision_loss(logits, target, alone("centre")).item() == pytest.approx(expected)
 
 
-def test_boxes_are_learnt_by_half_squares_of_sigmoids_in_the_held_cells() -> None:
+def test_boxes_are_learnt_by_half_squares_or_by_distances_of_sigmoids_in_the_held_cells() -> None:
     logits, target = scene()
-    expected = 0.0
+    squares, distances = 0.0, 0.0
     for row, column in ((0, 1), (1, 2)):
         for channel in range(1, 5):
             value = 1 / (1 + math.exp(-logits[0, channel, row, column].item()))
-            expected += (value - target[0, channel, row, column].item()) ** 2 / 2
-    loss = collision_loss(logits, target, alone("box")).item()
-    assert loss == pytest.approx(expected / 8)
+            difference = value - target[0, channel, row, column].item()
+            squares, distances = squares + difference**2 / 2, distances + abs(difference)
+    for kind, expected in (("huber", squares), ("l1", distances)):
+        loss = collision_loss(logits, target, alone("box", box=kind)).item()
+        assert loss == pytest.approx(expected / 8)
 
 
 def test_impacts_are_learnt_in_held_cells_or_in_all() -> None:

@@ -212,16 +212,25 @@ def test_a_chunk_at_once_gives_the_grid_of_every_clip(frames: int) -> None:
     network = factored(marker=False, frames=frames, before=min(1, frames - 1))
     with torch.inference_mode():
         features = network.encode(torch.rand(frames + 4, 1, 32, 48))[:, 0]
-        grids = network.fuse_chunk(features)
+        grids = network.fuse_chunks(features[None])
         assert grids.shape == (5, 6, 8, 12)
         for first, grid in enumerate(grids):
             clip = network.fuse(features[None, first : first + frames])[0]
             torch.testing.assert_close(grid, clip, atol=1e-5, rtol=0)
 
 
+def test_chunks_of_frames_give_the_grids_of_their_clips_in_order() -> None:
+    network = factored(marker=False)
+    chunks = torch.rand(2, 1, 10, 40, 56)
+    with torch.inference_mode():
+        grids = network(chunks)
+        single = [network(chunk[None, :, k : k + 8])[0] for chunk in chunks for k in range(3)]
+    torch.testing.assert_close(grids, torch.stack(single), atol=1e-5, rtol=0)
+
+
 def test_a_chunk_needs_a_network_without_marker() -> None:
     with pytest.raises(ValueError, match="marker"):
-        factored().fuse_chunk(torch.rand(9, 16, 8, 8))
+        factored().fuse_chunks(torch.rand(1, 9, 16, 8, 8))
 
 
 def helmets(config: HelmetNetworkConfig = TINY_HELMET) -> HelmetNetwork:

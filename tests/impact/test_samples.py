@@ -136,6 +136,50 @@ def test_a_patch_shows_its_boxes_where_its_target_says() -> None:
     assert checked > 20
 
 
+CHUNKS = {
+    "network": {"frames": 4, "before": 2, "marker": False, "box_unit": 32},
+    "patches": {"side": SIDE, "windows": 3},
+    "augmentation": PLAIN,
+}
+
+
+def test_a_patch_of_several_windows_has_the_grid_of_each_frame() -> None:
+    videos = plays(2)
+    samples = TrainingPatches(videos, config(**CHUNKS))
+    frames = set()
+    for index in range(len(samples)):
+        sample = samples.sample(1, index)
+        assert sample["clip"].shape == (6, SIDE, SIDE)
+        assert sample["target"].shape == (3, 6, 8, 8)
+        in_impact = sample["target"][:, 5].any((1, 2))
+        frames.add(tuple(in_impact.tolist()))
+        for k, grid in enumerate(sample["target"]):
+            # The bright squares of the frame that window k describes lie under its boxes.
+            boxes = grid_boxes(grid, unit=32)[grid[0] > 0]
+            if len(boxes) == 2 and boxes.min() >= 1 and boxes.max() <= SIDE - 1:
+                bright = np.argwhere(sample["clip"][2 + k].astype(float) > 150)
+                middle = boxes.reshape(-1, 2, 2).mean((0, 1))
+                assert np.abs(bright.mean(0)[::-1] + 0.5 - middle).max() < 0.8
+    # An impact is at the first, the middle or the last frame of a patch, or not in it.
+    assert frames == {
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+        (False,) * 3,
+    }
+
+
+def test_a_share_of_the_negatives_holds_a_helmet() -> None:
+    def share(**patches: float) -> float:
+        samples = TrainingPatches(plays(2), config(patches={"side": SIDE, **patches}))
+        drawn = [samples.sample(1, index)["target"] for index in range(len(samples))]
+        negative = [target for target in drawn if not target[5].any()]
+        return float(np.mean([target[0].any() for target in negative]))
+
+    assert share(with_helmets=1.0) == 1
+    assert share() < 0.9
+
+
 def test_frames_that_cannot_be_decoded_are_left_out() -> None:
     meeting, other = (boxes_of(play)[1] for play in range(2))
     damaged = meeting + 1  # seen by the clip of the first play's impact, not by that of the other's

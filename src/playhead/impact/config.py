@@ -88,6 +88,18 @@ class PatchConfig(Settings):
         default=None, ge=1, description="step of patches without an impact; none: side / 2"
     )
     negatives_per_positive: float = Field(default=2.0, ge=0, description="in every epoch")
+    windows: int = Field(
+        default=1,
+        ge=1,
+        description="neighbouring frames that a patch describes, of which a network without marker "
+        "shares most of the computation",
+    )
+    with_helmets: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="least share of the random patches without an impact that hold a helmet",
+    )
     clear_frames: int = Field(
         default=0,
         ge=0,
@@ -225,6 +237,11 @@ class ImpactConfig(Settings):
         if self.stage == "patches" and self.patches.side > min(self.data.size):
             raise ValueError(
                 f"patches.side ({self.patches.side}) must not exceed data.size {self.data.size}"
+            )
+        if self.patches.windows > 1 and (self.network.kind != "factored" or self.network.marker):
+            raise ValueError(
+                f"patches.windows ({self.patches.windows}) above 1 needs network.kind factored and "
+                "network.marker false"
             )
         if self.network.freeze_backbone and self.start is None and self.network.weights is None:
             raise ValueError(

@@ -14,9 +14,9 @@ def collision_loss(logits: Tensor, target: Tensor, config: CollisionLossConfig) 
     """The weighted sum of the losses of the centres, the boxes and the impacts.
 
     logits: (B, 6, h, w); target: as many, from `grid_target` → scalar
-    Centres are learnt in every cell. The box is learnt by a Huber loss on sigmoids in the cells
-    that hold a centre, the impact in these or in all cells. Without any centre the loss of what is
-    only learnt in such cells is 0.
+    Centres are learnt in every cell. The box is learnt by a Huber or L1 loss on sigmoids in the
+    cells that hold a centre, the impact in these or in all cells. Without any centre the loss of
+    what is only learnt in such cells is 0.
     """
     logits, target = logits.float(), target.float()
     centre, box, impact = logits[:, :1], logits[:, 1:5], logits[:, 5:]
@@ -30,7 +30,8 @@ def collision_loss(logits: Tensor, target: Tensor, config: CollisionLossConfig) 
     else:
         centre_loss = classification_loss(centre, true_centre, config.centre)
 
-    differences = F.huber_loss(box.sigmoid(), true_box, reduction="none")
+    distance = F.huber_loss if config.box == "huber" else F.l1_loss
+    differences = distance(box.sigmoid(), true_box, reduction="none")
     box_loss = (differences * held).sum() / (4 * count)
 
     if config.impact_over == "cells":

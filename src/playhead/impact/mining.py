@@ -47,7 +47,8 @@ def mine_hard_negatives(
             clips = as_input(torch.from_numpy(sample["clip"])[None].to(device))
             impact = torch.sigmoid(model(clips)[0, 5].float()).cpu().numpy()
             if not everywhere:
-                impact = impact * (sample["target"][0] > 0)
+                grids = sample["target"].reshape(-1, 6, *impact.shape)
+                impact = impact * (grids[0, 0] > 0)
             lefts, tops = negatives.left[rows], negatives.top[rows]
             for row, (left, top) in enumerate(zip(lefts.tolist(), tops.tolist(), strict=True)):
                 # Cells whose corner is in the patch; only the outermost can lie partly outside.

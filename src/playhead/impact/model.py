@@ -126,7 +126,7 @@ class FactoredCollisionNetwork(CollisionNetwork):
 
     The stem sees single frames, with and without the mark. Then time is halved first, and shrinks
     by temporal convolutions without padding. The pyramid sees the remaining time steps as
-    channels. So without the mark, the network is also a convolution along time; see `fuse_chunk`.
+    channels. So without the mark, the network is also a convolution along time; see `fuse_chunks`.
     """
 
     backbone: "FactoredBackbone"
@@ -158,30 +158,37 @@ class FactoredCollisionNetwork(CollisionNetwork):
         grid: Tensor = self.head(self.pyramid([level.flatten(1, 2) for level in maps]))
         return grid
 
-    def fuse_chunk(self, features: Tensor) -> Tensor:
-        """features: (L, stem_channels, h, w) of a chunk → (L - T + 1, 6, h, w), one grid a clip.
+    def fuse_chunks(self, features: Tensor) -> Tensor:
+        """features: (B, L, stem_channels, h, w) of chunks → (B * (L - T + 1), 6, h, w).
 
-        It equals `fuse` of every clip, but shares all layers before the pyramid.
+        It equals `fuse` of the clips of each chunk, in order, but shares all layers before the
+        pyramid.
         Raises ValueError if the network has a marker, which differs between clips.
         """
         if self.marker:
             raise ValueError("a network with a marker cannot share its layers between clips")
-        clips = len(features) - self.frames + 1
+        clips = features.shape[1] - self.frames + 1
         maps = []
-        for level, steps in zip(self.backbone(features[None], chunk=True), self.steps, strict=True):
-            taps = [level[0, 2 * step : 2 * step + clips] for step in range(steps)]
-            maps.append(torch.cat(taps, 1))
+        for level, steps in zip(self.backbone(features, chunk=True), self.steps, strict=True):
+            taps = [level[:, 2 * step : 2 * step + clips] for step in range(steps)]
+            joined = torch.cat(taps, 2).flatten(0, 1)
+            maps.append(joined.contiguous(memory_format=torch.channels_last))
         grid: Tensor = self.head(self.pyramid(maps))
         return grid
 
     def forward(self, clips: Tensor) -> Tensor:
-        """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4))."""
+        """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4)).
+
+        More than T frames hold as many clips, each one frame later: (B, 1 or 3, T + K - 1, H, W) →
+        (B * K, ...).
+        """
         b, _, t, h, w = clips.shape  # 1, 3, 8, 720, 1280
         rows, columns = grid_size(h, w)
         marks = torch.arange(t, device=clips.device) == self.before
         frames = self._padded(clips.transpose(1, 2).flatten(0, 1))
         features = self.backbone.stem(frames, marks.repeat(b) if self.marker else None)
-        return self.fuse(features.view(b, t, *features.shape[1:]))[..., :rows, :columns]
+        fuse = self.fuse if t == self.frames else self.fuse_chunks
+        return fuse(features.view(b, t, *features.shape[1:]))[..., :rows, :columns]
 
     def export_parts(self, plan: SizedPlan) -> list[ExportPart]:
         """The part `frames`, and `windows` of the features that it gives.

@@ -138,6 +138,9 @@ class CollisionLossConfig(Settings):
         default="cells",
         description="`cells`: only cells that hold a centre learn the impact; `map`: all cells",
     )
+    box: Literal["huber", "l1"] = Field(
+        default="huber", description="of the box; l1 keeps refining boxes that are nearly right"
+    )
     centre_weight: float = Field(default=10.0, ge=0, description="weight of the centre loss")
     box_weight: float = Field(default=10.0, ge=0, description="weight of the box loss")
     impact_weight: float = Field(default=1.0, ge=0, description="weight of the impact loss")

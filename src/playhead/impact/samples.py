@@ -1,8 +1,9 @@
 """Training and validation samples of impact: patches around impacts and without one, whole frames.
 
 A sample is `{"clip": uint8 (T, H, W) or (T, H, W, 3), "target": float32 (6, h, w)}`, with the grid
-of the clip's marked frame. It depends only on (seed, epoch, index), and for patches on the hard
-negatives of the epoch, which `begin_epoch` looks for and a checkpoint keeps.
+of the clip's marked frame; for patches of K > 1 windows, T + K - 1 frames and (K, 6, h, w). It
+depends only on (seed, epoch, index), and for patches on the hard negatives of the epoch, which
+`begin_epoch` looks for and a checkpoint keeps.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,10 +51,19 @@ class Patches:
 class _Clips:
     """What all samples share: a clip with its boxes, cut, augmented, and its target."""
 
-    def __init__(self, videos: ImpactVideos, config: ImpactConfig) -> None:
-        self.videos, self.config = videos, config
-        self.span = {"frames": config.network.frames, "before": config.network.before}
-        self.usable = [videos.usable(video, **self.span) for video in range(len(videos.videos))]
+    def __init__(self, videos: ImpactVideos, config: ImpactConfig, *, windows: int = 1) -> None:
+        self.videos, self.config, self.windows = videos, config, windows
+        self.span = {
+            "frames": config.network.frames + windows - 1,
+            "before": config.network.before,
+        }
+        self.starts = [videos.usable(video, **self.span) for video in range(len(videos.videos))]
+        for starts in self.starts:
+            starts[len(starts) - windows + 1 :] = False
+        # A point can be used if it is in one of the chunks of `windows` points.
+        self.usable = [
+            np.convolve(starts, np.ones(windows, int))[: len(starts)] > 0 for starts in self.starts
+        ]
         self.impact_points = [
             np.intersect1d(labelled.points[labelled.impacts], np.flatnonzero(usable))
             for labelled, usable in zip(videos.videos, self.usable, strict=True)
@@ -67,9 +77,13 @@ class _Clips:
     def clip(
         self, video: int, point: int, window: Window | None, rng: np.random.Generator | None
     ) -> Sample:
-        """The sample of a window (None: the whole frame), augmented with `rng`."""
+        """The sample of a window in space (None: the whole frame), augmented with `rng`.
+
+        point: that of the first of the sample's windows in time
+        """
         clip = self.videos.read(video, point, **self.span)
-        boxes, impacts = self.videos.videos[video].at(point)
+        labels = [self.videos.videos[video].at(point + k) for k in range(self.windows)]
+        boxes = np.concatenate([boxes for boxes, _ in labels])
         width, height = self.config.data.size
         window = window or (0.0, 0.0, float(width), float(height))
         size = round(window[2] - window[0]), round(window[3] - window[1])
@@ -79,7 +93,12 @@ class _Clips:
         if rng is not None:
             clip, boxes = augment_clip(clip, boxes, self.config.augmentation, rng)
         unit = self.config.network.box_unit
-        return {"clip": clip, "target": grid_target(boxes, impacts, size[1], size[0], unit=unit)}
+        ends = np.cumsum([len(part) for part, _ in labels])
+        grids = [
+            grid_target(part, impacts, size[1], size[0], unit=unit)
+            for part, (_, impacts) in zip(np.split(boxes, ends[:-1]), labels, strict=True)
+        ]
+        return {"clip": clip, "target": grids[0] if self.windows == 1 else np.stack(grids)}
 
 
 class TrainingPatches(_Clips):
@@ -93,10 +112,11 @@ class TrainingPatches(_Clips):
     def __init__(
         self, videos: ImpactVideos, config: ImpactConfig, *, mine: Mine | None = None
     ) -> None:
-        super().__init__(videos, config)
+        super().__init__(videos, config, windows=config.patches.windows)
         self.mine = mine
         self.positives = self._positives(config.patches)
         self.negatives = self._negatives(config.patches)
+        self.holds_helmet = self._hold_helmets()
         self.hard: NDArray[np.int64] = np.zeros(0, np.int64)
         self.drawn = round(config.patches.negatives_per_positive * len(self.positives))
         if self.drawn and not len(self.negatives):
@@ -132,6 +152,9 @@ class TrainingPatches(_Clips):
         video, point, left, top = patch
         side = self.config.patches.side
         rng = np.random.default_rng([self.config.training.seed, epoch, index])
+        if self.windows > 1:  # the patch's frame is any of the chunk's
+            first = np.arange(max(0, point - self.windows + 1), point + 1)
+            point = int(rng.choice(first[self.starts[video][first]]))
         return self.clip(video, point, (left, top, left + side, top + side), rng)
 
     def _rows(self, epoch: int) -> NDArray[np.int64]:
@@ -142,10 +165,33 @@ class TrainingPatches(_Clips):
         if len(easy) == 0:
             easy = np.arange(len(self.negatives))
         chosen = rng.choice(easy, missing, replace=missing > len(easy)) if missing else easy[:0]
+        helmets = easy[self.holds_helmet[easy]]
+        wanted = round(self.config.patches.with_helmets * missing)
+        if len(helmets) and wanted:
+            chosen[:wanted] = rng.choice(helmets, wanted, replace=wanted > len(helmets))
         count = len(self.positives)
         return rng.permutation(
             np.concatenate([np.arange(count), self.hard + count, chosen + count])
         )
+
+    def _hold_helmets(self) -> NDArray[np.bool_]:
+        """Whether each of `negatives` has the centre of a helmet in it; all False if unused."""
+        rows, side = self.negatives, self.config.patches.side
+        held = np.zeros(len(rows), np.bool_)
+        if not self.config.patches.with_helmets:
+            return held
+        # Rows are ordered by video and point, so the patches of a frame are neighbours.
+        keys = rows.video.astype(np.int64) << 32 | rows.point
+        frames, firsts = np.unique(keys, return_index=True)
+        for frame, first, past in zip(
+            frames.tolist(), firsts.tolist(), [*firsts[1:].tolist(), len(keys)], strict=True
+        ):
+            boxes, _ = self.videos.videos[frame >> 32].at(frame & 0xFFFFFFFF)
+            x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T[:, None]
+            left, top = rows.left[first:past, None], rows.top[first:past, None]
+            inside = (x >= left) & (x < left + side) & (y >= top) & (y < top + side)
+            held[first:past] = inside.any(1)
+        return held
 
     def _positives(self, patches: PatchConfig) -> Patches:
         """Patches on a grid of positions, with an impact in the central part.

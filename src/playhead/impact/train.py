@@ -66,7 +66,8 @@ def train_impact(
     checks = ValidationFrames(validation, config)
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        return collision_loss(model(as_input(batch["clip"])), batch["target"], config.loss)
+        target = batch["target"].flatten(0, -4)  # patches of several windows: B, K, 6, h, w
+        return collision_loss(model(as_input(batch["clip"])), target, config.loss)
 
     def validate(model: nn.Module, epoch: int) -> dict[str, float]:
         """The metrics of `grid_metrics` over whole frames, one at a time."""
