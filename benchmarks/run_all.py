@@ -20,6 +20,7 @@ SCRIPTS = (
     "dense_prediction",
     "fusion_arms",
     "demo",
+    "impact_demo",
     "real_falls",
     "packaged_detectors",
     "plates",

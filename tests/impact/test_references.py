@@ -1,10 +1,14 @@
 """The reference that guesses impacts from exact boxes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from playhead.events.manifest import read_manifest
 from playhead.events.model import Track
-from playhead.impact.references import guessed_contacts
+from playhead.impact.references import guessed_contacts, measured_contacts
+from tests.impact.tiny_plays import boxes_of, write_labels, write_plays
 
 FRAMES = np.arange(30, dtype=np.int32)
 TIMES = FRAMES / 30
@@ -45,3 +49,15 @@ def test_of_two_guesses_of_a_helmet_close_in_time_the_larger_overlap_stays() -> 
     guessed = guessed_contacts("a", [moving(1, np.zeros(30)), moving(2, wobble)], TIMES, label="x")
     frames = [event.frame for event in guessed.events if event.track == 1]
     assert np.diff(frames).min() >= 10
+
+
+def test_contacts_are_measured_from_the_overlap_that_is_best_on_validation(tmp_path: Path) -> None:
+    """Two helmets overlap once, where the impact is; without any overlap nothing is guessed."""
+    rows = read_manifest(write_plays(tmp_path))
+    assert measured_contacts(rows[:1], rows[1:], label="impact").tp == 0  # they only touch
+    for play, row in enumerate(rows):
+        boxes, meeting = boxes_of(play)
+        larger = boxes + np.array([-1, -1, 1, 1], np.float32)
+        write_labels(row.video, larger, [(meeting, 0, None), (meeting, 1, None)])
+    counts = measured_contacts(rows[:1], rows[1:], label="impact")
+    assert (counts.tp, counts.fp, counts.fn) == (2, 0, 0)
