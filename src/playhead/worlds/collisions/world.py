@@ -52,7 +52,7 @@ class CollisionsConfig(WorldSettings):
     )
     distractors: float = Field(
         1.0, ge=0.0, le=3.0,
-        description="hits without contact of helmets, hard stops and cuts, for each impact",
+        description="hits without contact of helmets, stops, cuts and crossings, for each impact",
     )  # fmt: skip
     shake: float = Field(
         1.0, ge=0.0, le=4.0, description="strength of camera pan and shake; 0 for none"
