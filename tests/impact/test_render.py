@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
 from playhead.events.model import Origin, Track
 from playhead.impact.outcomes import COLOURS
-from playhead.impact.render import GAP, HELMET
+from playhead.impact.panes import HELMET
+from playhead.impact.render import GAP
 from playhead.media import open_video
 from tests.command import playhead, playhead_json, run
 from tests.impact.two_views import (
@@ -148,6 +149,32 @@ def test_a_clip_of_each_moment_is_slower_and_centred_on_it(folder: Path) -> None
     assert near(middle[34:62, 34:62], COLOURS["hit"]) > 20
     (folder / "out" / "p2_left.events.json").unlink()
     assert render(folder, *options)["files"][1]["notes"] == ["has no impact to cut a clip of"]
+
+
+def test_clips_of_an_earlier_run_do_not_stay_and_other_files_do(folder: Path) -> None:
+    rendered = folder / "rendered"
+    rendered.mkdir()
+    stale = ("p1.003-false-positive.mp4", "p1.001-miss.mp4", "p2_left.009-hit.mp4")
+    others = ("p1.impacts.mp4", "p1.001-hit.txt", "p10.001-hit.mp4", "p1.left.001-hit.mp4")
+    for name in (*stale, *others):
+        (rendered / name).touch()
+    (folder / "set" / "p2_left.mp4").write_bytes(b"no video")
+    document = render(folder, "--clips", "--around", "0.1", code=3)
+    assert [file["status"] for file in document["files"]] == ["ok", "failed"]
+    written = {Path(path).name for path in document["files"][0]["outputs"]}
+    assert {path.name for path in rendered.iterdir()} == {*written, *others}
+
+
+def test_an_input_that_is_named_as_a_clip_stays(folder: Path) -> None:
+    taken = write_video(folder / "set" / "p2_left.007-hit.mp4")
+    (folder / "set" / "p2_left.008-hit.mp4").touch()
+    videos = folder / "set" / "p2_left.mp4", taken
+    run(
+        "impact", "render", *videos, "--predictions", folder / "out", "--out", folder / "set",
+        "--clips",
+    )  # fmt: skip
+    assert taken.is_file()
+    assert not (folder / "set" / "p2_left.008-hit.mp4").exists()
 
 
 def test_a_view_that_cannot_be_read_leaves_the_other_and_the_batch_goes_on(folder: Path) -> None:

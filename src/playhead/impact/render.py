@@ -1,60 +1,43 @@
 """Rendering: videos of plays, both views side by side, with helmets, impacts and their outcomes.
 
-A play runs on the frames of its first view; the second one shows the frame of the same moment. An
-impact flashes: its box and the border of its view are drawn for a moment around its frame.
+A play runs on the frames of its first view; the second one shows the frame of the same moment.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import glob
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from playhead.errors import MediaError
 from playhead.events.formats.detect import detect
-from playhead.events.formats.tracks import SUFFIX, read_tracks
-from playhead.events.model import Event
+from playhead.events.formats.tracks import SUFFIX
 from playhead.events.pairing import pair_videos
 from playhead.execution.items import Item, output_path
 from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder, check_outputs
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
-from playhead.impact.candidates import CANDIDATES, read_candidates
-from playhead.impact.decide import find_helmets
+from playhead.impact.candidates import CANDIDATES
 from playhead.impact.evaluate import is_scored, paired, read_impacts, read_predictions
-from playhead.impact.outcomes import (
-    COLOURS,
-    TRUTH_COLOUR,
-    Kind,
-    Moment,
-    Outcome,
-    moments_of,
-    outcomes_of,
-    predicted_only,
-)
-from playhead.impact.predict import recorded_decisions
+from playhead.impact.outcomes import Moment, Outcome, moments_of, outcomes_of, predicted_only
+from playhead.impact.panes import Pane, RenderedView
 from playhead.impact.views import PlayView, named_view, plays_of
-from playhead.media import Video, open_video
+from playhead.media import open_video
 from playhead.media.write import VideoWriter
 from playhead.metrics.box_events import box_event_f1
 from playhead.progress import Progress
-from playhead.report.crops import draw_boxes
-from playhead.report.images import RGB
-from playhead.report.markup import clock
-from playhead.samples.views import partner_frames
 
 __all__ = ["RenderOptions", "render_plays"]
 
 RENDERED = ".impacts.mp4"
 MAX_HEIGHT = 720  # pixels
 GAP = 4  # pixels between the views
-FLASH = 0.1  # seconds before and after an impact
-HELMET = (148, 163, 184)
-PLAIN: tuple[Kind, ...] = ("impact", "hit", "false positive", "miss")  # the last is drawn on top
+CLIP = re.compile(r"\.\d{3,}-(hit|miss|false-positive|impact)\.mp4")
+"""The end of the name of a clip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +52,6 @@ class RenderOptions:
     clips: bool = False
     around: float = 0.7
     slow: float = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedView:
-    """A view of a play to render; helmets: the file with their tracks or candidates, if any."""
-
-    video: Path
-    name: str
-    offset: float
-    outcomes: tuple[Outcome, ...]
-    helmets: Path | None
 
 
 def render_plays(
@@ -194,6 +166,8 @@ class RenderWork:
 
     def render(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         """Write the video or the clips of one play."""
+        if self.options.clips:
+            self._remove_clips(target)
         problems: list[str] = []
         with ExitStack() as stack:
             panes = []
@@ -203,7 +177,7 @@ class RenderWork:
                 except MediaError as error:
                     problems.append(str(error))
                 else:
-                    panes.append(_Pane(view, video))
+                    panes.append(Pane(view, video))
             if not panes:
                 raise MediaError("; ".join(problems))
             if self.options.clips:
@@ -222,9 +196,15 @@ class RenderWork:
             return FileOutcome(path, "partial", outputs, "; ".join(problems), notes)
         return FileOutcome(path, "ok", outputs, notes=notes)
 
-    def _clips(
-        self, target: Path, panes: Sequence["_Pane"], progress: Progress
-    ) -> tuple[Path, ...]:
+    def _remove_clips(self, target: Path) -> None:
+        """Remove the clips of an earlier run, of which this one may have fewer or others."""
+        inputs = {view.video.resolve() for views in self.plays.values() for view in views}
+        for clip in target.parent.glob(f"{glob.escape(target.name)}.*.mp4"):
+            is_clip = CLIP.fullmatch(clip.name, len(target.name)) is not None
+            if is_clip and clip.resolve() not in inputs:
+                clip.unlink()
+
+    def _clips(self, target: Path, panes: Sequence[Pane], progress: Progress) -> tuple[Path, ...]:
         moments = moments_of(
             [pane.view.outcomes for pane in panes], [pane.view.offset for pane in panes]
         )
@@ -239,7 +219,7 @@ class RenderWork:
         return tuple(outputs)
 
 
-def _span(moment: Moment, first: "_Pane", around: float) -> range:
+def _span(moment: Moment, first: Pane, around: float) -> range:
     """The frames of the first view around a moment, at least one."""
     times = first.video.times
     own = moment.views[0]
@@ -262,7 +242,7 @@ class _Part:
 
 
 def _write(
-    path: Path, panes: Sequence["_Pane"], frames: range, progress: Progress, *, slow: float = 1.0
+    path: Path, panes: Sequence[Pane], frames: range, progress: Progress, *, slow: float = 1.0
 ) -> None:
     """Write frames of the first view, beside those of the others."""
     first = panes[0]
@@ -288,122 +268,3 @@ def _write(
                 left += image.shape[1] + GAP
             writer.write(frame)
             progress.advance(1 / len(frames))
-
-
-class _Pane:
-    """A view with its open video: reads its frames and draws on them."""
-
-    def __init__(self, view: RenderedView, video: Video) -> None:
-        self.view = view
-        self.video = video
-        self.helmets = {} if view.helmets is None else _helmets(view.helmets)
-
-    def time_of(self, event: Event) -> float:
-        """The time of an event's frame in this video."""
-        frame = event.frame
-        known = frame is not None and frame < self.video.frames
-        return float(self.video.times[frame]) if known else event.start
-
-    def partners(self, first: "_Pane", times: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The frame at each time of the first view; -1 before the first and after the last."""
-        offset = first.view.offset - self.view.offset
-        own = self.video.times
-        frames = partner_frames(times, own, offset=offset).astype(np.int64)
-        step = self.video.duration / max(1, self.video.frames)
-        outside = (times - offset < -step) | (times - offset > own[-1] + step)
-        return np.where(outside, -1, frames)
-
-    def images(self, frames: NDArray[np.int64], size: tuple[int, int]) -> Iterator[RGB]:
-        """The drawn images (H, W, 3) of frames, which do not fall; dark where there is none."""
-        wanted = np.unique(frames[frames >= 0])
-        stream = self.video.stream(size=size, wanted=wanted)
-        held = next(stream, None)
-        for k in frames.tolist():
-            while held is not None and held[0] < k:
-                held = next(stream, None)
-            if held is not None and held[0] == k:
-                yield self.drawn(k, held[1])
-            else:
-                dark = np.full((size[1], size[0], 3), 24, np.uint8)
-                yield _titled(dark, f"{self.view.name}: no frame")
-
-    def drawn(self, k: int, image: RGB) -> RGB:
-        """Frame k, already scaled, with helmets, flashing impacts and a title."""
-        height, width = image.shape[:2]
-        scale = np.array([width / self.video.width, height / self.video.height] * 2)
-        if k in self.helmets:
-            image = draw_boxes(image, self.helmets[k] * scale, colour=HELMET)
-        time = float(self.video.times[k])
-        line = 2 if height < 480 else 3
-        flashing = [
-            outcome
-            for kind in PLAIN
-            for outcome in self.view.outcomes
-            if outcome.kind == kind
-            and any(abs(self.time_of(event) - time) <= FLASH for event in outcome.events)
-        ]
-        for outcome in flashing:
-            colour = COLOURS[outcome.kind]
-            for event in outcome.events:
-                true = outcome.kind == "hit" and event is outcome.truth
-                box = np.array(event.box) * scale
-                image = draw_boxes(
-                    image,
-                    box,
-                    colour=TRUTH_COLOUR if true else colour,
-                    width=line + 2 * (event.frame == k),
-                )
-        image = _titled(image, f"{self.view.name}   {clock(time)}   frame {k}")
-        if flashing:
-            colour = COLOURS[flashing[-1].kind]
-            edge = 2 * line
-            image[:edge], image[-edge:], image[:, :edge], image[:, -edge:] = (colour,) * 4
-            image = _labelled(image, flashing, scale)
-        return image
-
-
-def _helmets(path: Path) -> dict[int, NDArray[np.float64]]:
-    """Boxes (M, 4) by frame, of tracks or of candidates that pass for helmets."""
-    if path.name.endswith(CANDIDATES):
-        candidates = read_candidates(path)
-        decisions = recorded_decisions(candidates)
-        helmets = find_helmets(candidates, decisions.helmet_threshold, decisions.overlap)
-        frames, boxes = helmets.frames, helmets.boxes
-    else:
-        tracks = read_tracks(path).tracks
-        frames = np.concatenate([np.zeros(0, np.int32), *(track.frames for track in tracks)])
-        boxes = np.concatenate([np.zeros((0, 4), np.float32), *(track.boxes for track in tracks)])
-    order = np.argsort(frames, kind="stable")
-    numbers, starts = np.unique(frames[order], return_index=True)
-    parts = np.split(boxes[order].astype(np.float64), starts[1:])
-    return dict(zip(numbers.tolist(), parts, strict=False))
-
-
-def _titled(image: RGB, text: str) -> RGB:
-    """A copy with a line of text at the top."""
-    canvas = Image.fromarray(image)
-    font = ImageFont.load_default(max(11, image.shape[0] // 30))
-    ImageDraw.Draw(canvas).text(
-        (14, 12), text, font=font, fill=(255, 255, 255), stroke_width=2, stroke_fill=(0, 0, 0)
-    )
-    return np.array(canvas)
-
-
-def _labelled(image: RGB, outcomes: Sequence[Outcome], scale: NDArray[np.float64]) -> RGB:
-    """A copy with the kind and the score of each outcome: above a miss, below a prediction."""
-    canvas = Image.fromarray(image)
-    pen = ImageDraw.Draw(canvas)
-    size = max(10, image.shape[0] // 40)
-    font = ImageFont.load_default(size)
-    for outcome in outcomes:
-        score = "" if outcome.score is None else f" {outcome.score:.2f}"
-        x1, y1, _, y2 = (np.array(outcome.box) * scale).tolist()
-        pen.text(
-            (x1, y1 - size - 8 if outcome.kind == "miss" else y2 + 6),
-            f"{outcome.kind}{score}",
-            font=font,
-            fill=COLOURS[outcome.kind],
-            stroke_width=2,
-            stroke_fill=(0, 0, 0),
-        )
-    return np.array(canvas)
