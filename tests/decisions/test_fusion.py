@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playhead.decisions.boxes import Boxes, iou
-from playhead.decisions.fusion import SAME, fuse, fuse_classes
+from playhead.decisions.fusion import SAME, fuse, fuse_classes, fuse_objects
 from playhead.errors import PlayheadError
 
 Row = tuple[tuple[float, ...], float]
@@ -130,3 +130,15 @@ def test_weights_that_are_none_are_refused(weights: list[float]) -> None:
 def test_no_detector_is_refused() -> None:
     with pytest.raises(PlayheadError, match="at least one detector"):
         fuse_classes([])
+
+
+def test_an_object_names_the_highest_box_of_each_detector() -> None:
+    first = boxes_of(((20, 0, 30, 10), 0.3), ((0, 0, 10, 10), 0.5), ((0, 0, 10, 9), 0.6))
+    second = boxes_of(((9, 9, 9, 9), 1.0), ((0, 0, 10, 10), 0.8))  # the first has no area
+    fused = fuse_objects([first, second])
+    assert fused.members.tolist() == [[2, 0], [0, -1]]
+    assert fused.boxes.scores.tolist() == pytest.approx([0.7, 0.15])
+
+
+def test_no_boxes_are_no_objects() -> None:
+    assert fuse_objects([Boxes.empty(), Boxes.empty()]).members.shape == (0, 2)

@@ -7,6 +7,7 @@ object, so that a duplicate detection does not count twice.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,23 @@ from numpy.typing import NDArray
 from playhead.decisions.boxes import Boxes, iou
 from playhead.errors import PlayheadError
 
-__all__ = ["SAME", "fuse", "fuse_classes"]
+__all__ = ["SAME", "Fused", "fuse", "fuse_classes", "fuse_objects"]
 
 SAME = 0.55
 """IoU at which two boxes are taken as the same object, the best value in the paper."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fused:
+    """The N objects that D detectors found, in descending order of score.
+
+    boxes: the fused box and the score of each object
+    members: (N, D), the index of each detector's highest box of the object among its valid boxes
+        (see `Boxes.valid`), or -1 for a detector that misses it
+    """
+
+    boxes: Boxes
+    members: NDArray[np.intp]
 
 
 def fuse_classes(
@@ -53,16 +67,25 @@ def fuse(
     an object that only one of two equal detectors finds gets half its score.
     Raises PlayheadError for weights that are negative, not finite, all 0 or not one per detector.
     """
+    return fuse_objects(detections, weights=weights, same=same).boxes
+
+
+def fuse_objects(
+    detections: Sequence[Boxes], *, weights: Sequence[float] | None = None, same: float = SAME
+) -> Fused:
+    """The same, with the boxes that each object was fused from, to fuse more than their scores."""
     shares = _checked(weights, len(detections))
-    boxes = Boxes.joined([part.valid() for part in detections])
-    owners = np.repeat(np.arange(len(detections)), [len(part.valid()) for part in detections])
+    valid = [part.valid() for part in detections]
+    counts = [len(part) for part in valid]
+    boxes = Boxes.joined(valid)
+    owners = np.repeat(np.arange(len(detections)), counts)
+    rows = np.arange(len(boxes)) - np.repeat(np.cumsum(counts) - counts, counts)
     weighted = np.asarray(shares)[owners] * boxes.scores
     objects = _Objects(len(detections), len(boxes))
     for index in np.argsort(-weighted, kind="stable").tolist():
         if weighted[index] > 0:
-            objects.take(
-                boxes.boxes[index], boxes.scores[index], weighted[index], owners[index], same
-            )
+            at = objects.take(boxes.boxes[index], weighted[index], same)
+            objects.score(at, owners[index], boxes.scores[index], rows[index])
     return objects.fused(np.asarray(shares))
 
 
@@ -74,12 +97,11 @@ class _Objects:
         self._weights = np.zeros(capacity)
         self._fused = np.zeros((capacity, 4))
         self._scores = np.zeros((capacity, detectors))
+        self._members = np.full((capacity, detectors), -1)
         self._count = 0
 
-    def take(
-        self, box: NDArray[np.float32], score: float, weighted: float, owner: int, same: float
-    ) -> None:
-        """Merge a box into the object it overlaps most, or start a new object."""
+    def take(self, box: NDArray[np.float32], weighted: float, same: float) -> int:
+        """Merge a box into the object it overlaps most, or start a new one; returns its index."""
         overlaps = iou(box[None], self._fused[: self._count])[0]
         index = int(overlaps.argmax()) if self._count else 0
         if not self._count or overlaps[index] < same:
@@ -88,13 +110,21 @@ class _Objects:
         self._sums[index] += box.astype(np.float64) * weighted
         self._weights[index] += weighted
         self._fused[index] = self._sums[index] / self._weights[index]
-        self._scores[index, owner] = max(self._scores[index, owner], score)
+        return index
 
-    def fused(self, shares: NDArray[np.float64]) -> Boxes:
+    def score(self, index: int, owner: int, score: float, row: int) -> None:
+        """Note a detector's box of an object, of which the highest counts."""
+        if score > self._scores[index, owner]:
+            self._scores[index, owner], self._members[index, owner] = score, row
+
+    def fused(self, shares: NDArray[np.float64]) -> Fused:
         scores = self._scores[: self._count] @ shares / shares.sum()
         order = np.argsort(-scores, kind="stable")
         boxes = self._fused[: self._count][order]
-        return Boxes(boxes.astype(np.float32), scores[order].astype(np.float32))
+        return Fused(
+            Boxes(boxes.astype(np.float32), scores[order].astype(np.float32)),
+            self._members[: self._count][order],
+        )
 
 
 def _checked(weights: Sequence[float] | None, count: int) -> list[float]:

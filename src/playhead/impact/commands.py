@@ -1,4 +1,4 @@
-"""`playhead impact`: train, predict, decide, tune, evaluate, render, offset."""
+"""`playhead impact`: train, predict, decide, ensemble, tune, evaluate, render, offset."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -177,6 +177,37 @@ def decide(
 
     chosen = None if decisions is None else read_decisions(decisions)
     written = decide_again(candidates, out, settings or [], decisions=chosen)
+    if as_json:
+        print_json({"outputs": [str(path) for path in written]})
+    else:
+        for path in written:
+            typer.echo(path)
+
+
+@app.command(epilog="Example: playhead impact ensemble out other --weights 2,1 --out both")
+def ensemble(
+    candidates: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of saved candidates of the same videos, two or more."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    weights: Annotated[
+        str | None, typer.Option(help="Weight of each folder: 2,1. Default: equal.")
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(min=0.05, max=1, help="Least IoU of boxes that are the same helmet.")
+    ] = 0.5,
+    as_json: Json = False,
+) -> None:
+    """Fuse saved candidates of several predictions, and decide by the first's decisions."""
+    from playhead.impact.ensemble import ensemble_folders, parse_weights
+
+    written = ensemble_folders(
+        candidates,
+        out,
+        weights=None if weights is None else parse_weights(weights, len(candidates)),
+        overlap=overlap,
+    )
     if as_json:
         print_json({"outputs": [str(path) for path in written]})
     else:

@@ -47,6 +47,7 @@ __all__ = [
     "EVENTS",
     "PredictOptions",
     "decide_again",
+    "decide_files",
     "find_candidates",
     "find_plays",
     "play_names",
@@ -136,7 +137,7 @@ def predict_plays(
     )
     result = run_items(items, out, work, task="predicting", executor=executor)
     done = {outcome.outputs[0] for outcome in result.files if outcome.outputs}
-    written = dict(_decide({path: read_candidates(path) for path in sorted(done)}))
+    written = dict(decide_files({path: read_candidates(path) for path in sorted(done)}))
     files = tuple(
         replace(outcome, outputs=(*outcome.outputs, written[outcome.outputs[0]]))
         if outcome.outputs
@@ -325,7 +326,7 @@ def decide_again(
         target = out / f"{name}{CANDIDATES}"
         targets[target] = replace(candidates, settings=recorded)
         write_candidates(targets[target], target)
-    return [events for _, events in _decide(targets)]
+    return [events for _, events in decide_files(targets)]
 
 
 def play_names(candidates: Mapping[str, Candidates]) -> list[list[str]]:
@@ -352,7 +353,7 @@ def read_decisions(path: Path) -> ImpactDecisions:
     return load_config(ImpactDecisions, path)
 
 
-def _decide(candidates: Mapping[Path, Candidates]) -> list[tuple[Path, Path]]:
+def decide_files(candidates: Mapping[Path, Candidates]) -> list[tuple[Path, Path]]:
     """Write the events of candidates beside them: (candidates, events), in their order."""
     by_name = {str(path): held for path, held in candidates.items()}
     events = {}
