@@ -244,6 +244,12 @@ def convert(
     media: Annotated[
         Path | None, typer.Option(help="Folder of the videos, to align with their frames.")
     ] = None,
+    first_pixel: Annotated[
+        int | None, typer.Option(min=0, max=1, help="Of mot: the first pixel. Default: 1.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Of mot: names of classes 1, 2, ..., as car,person.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Convert events (native, csv, soccernet, e2espot, srt, nfl) or tracks (tracks, mot)."""
@@ -257,6 +263,8 @@ def convert(
         target_format=target_format,
         rate=rate,
         media=media,
+        first_pixel=first_pixel,
+        classes=None if classes is None else classes.split(","),
     )
     counted = "tracks" if has_tracks(target, target_format) else "events"
     if as_json:

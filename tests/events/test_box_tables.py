@@ -495,6 +495,30 @@ class TestConvert:
         assert convert(target, back) == 1
         assert back.read_text() == source.read_text()
 
+    def test_options_of_mot_give_its_first_pixel_and_names_of_classes(
+        self, tmp_path: Path, media: Path
+    ) -> None:
+        source, target = tmp_path / "street.txt", tmp_path / "a.tracks.npz"
+        source.write_text("1,3,1,11,20,30,0.5,2,1\n")
+        options = ["--first-pixel", "0", "--classes", "car,person"]
+
+        def converted(*arguments: Path | str) -> str:
+            result = CliRunner().invoke(app, ["convert", *map(str, arguments), *options])
+            assert result.exit_code == 0, result.output
+            return result.output
+
+        converted(source, target, "--media", media)
+        [track] = read_tracks(target).tracks
+        assert (track.label, track.boxes[0].tolist()) == ("person", [1, 11, 21, 41])
+        converted(target, tmp_path / "back.txt")
+        assert (tmp_path / "back.txt").read_text() == "1,3,1,11,20,30,0.5,2,1\n"
+        convert(target, tmp_path / "from-one.txt", classes=("person",))
+        assert (tmp_path / "from-one.txt").read_text() == "1,3,2,12,20,30,0.5,1,1\n"
+        with pytest.raises(LabelError, match="one of the classes dog"):
+            convert(target, tmp_path / "c.txt", classes=("dog",))
+        with pytest.raises(LabelError, match="--first-pixel and --classes are for MOTChallenge"):
+            convert(target, tmp_path / "b.tracks.npz", first_pixel=0)
+
     def test_conversions_between_tracks_and_events_are_refused(self, tmp_path: Path) -> None:
         mot, own = tmp_path / "street.txt", tmp_path / "own.csv"
         mot.write_text("1,3,1,11,20,30,0.5\n")

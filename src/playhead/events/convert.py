@@ -3,6 +3,7 @@
 Tracks are converted among track files, MOTChallenge and (only read) the helmets of NFL labels.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +35,8 @@ def convert(
     target_format: str | None = None,
     rate: str | float | Fraction | None = None,
     media: Path | str | None = None,
+    first_pixel: int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> int:
     """Read `source`, write `target`, and return the number of events, or of tracks.
 
@@ -41,11 +44,20 @@ def convert(
         then used. Otherwise labels by frame need the rate that their file declares, or `rate`
     A track file needs the media, for its frames and size. Several videos become
     `target/<video without its suffix>.tracks.npz`.
-    Raises LabelError as `read_events` and `write_events` do, and if tracks would become events.
+    first_pixel, classes: of MOTChallenge, see `read_mot` and `write_mot`
+    Raises LabelError as `read_events` and `write_events` do, if tracks would become events, and for
+    options of MOTChallenge where neither file is.
     """
+    mot = _is_mot(source, source_format) or _is_mot(target, target_format)
+    if not mot and (first_pixel is not None or classes is not None):
+        raise LabelError(
+            f"{source}: --first-pixel and --classes are for MOTChallenge (X.txt, or mot), but "
+            f"neither it nor {target} is"
+        )
+    first_pixel = 1 if first_pixel is None else first_pixel
     if has_tracks(source, source_format) or has_tracks(target, target_format):
-        files = _read_tracks(Path(source), source_format, media)
-        _write_tracks(files, Path(target), target_format)
+        files = _read_tracks(Path(source), source_format, media, first_pixel, classes)
+        _write_tracks(files, Path(target), target_format, first_pixel, classes)
         return sum(len(file.tracks) for file in files)
     times = None if media is None else _Tables(Path(media))
     videos = read_events(source, format=source_format, rate=rate, times=times)
@@ -60,12 +72,23 @@ def has_tracks(path: Path | str, format_: str | None) -> bool:
     return by_name if format_ is None else format_ in TRACKS
 
 
-def _read_tracks(path: Path, format_: str | None, media: Path | str | None) -> list[TrackFile]:
+def _is_mot(path: Path | str, format_: str | None) -> bool:
+    by_name = Path(path).name.lower().endswith((".txt", ".txt.gz"))
+    return by_name if format_ is None else format_ == "mot"
+
+
+def _read_tracks(
+    path: Path,
+    format_: str | None,
+    media: Path | str | None,
+    first_pixel: int,
+    classes: Sequence[str] | None,
+) -> list[TrackFile]:
     if format_ == "tracks" or (format_ is None and path.name.lower().endswith(SUFFIX)):
         return [read_tracks(path)]
     videos: dict[str, tuple[Track, ...]]
     if has_tracks(path, format_):
-        videos = {video_of(path): read_mot(path)}
+        videos = {video_of(path): read_mot(path, classes=classes, first_pixel=first_pixel)}
     elif (format_ or detect(path)) == "nfl":
         videos = {video.video: video.tracks for video in read_labels(path)}
     else:
@@ -93,13 +116,20 @@ def _read_tracks(path: Path, format_: str | None, media: Path | str | None) -> l
     return files
 
 
-def _write_tracks(files: list[TrackFile], path: Path, format_: str | None) -> None:
+def _write_tracks(
+    files: list[TrackFile],
+    path: Path,
+    format_: str | None,
+    first_pixel: int,
+    classes: Sequence[str] | None,
+) -> None:
     name = path.name.lower()
     if format_ == "mot" or (format_ is None and name.endswith(".txt")):
         if len(files) > 1:
             raise LabelError(f"{path}: a MOT file holds one video, but there are {len(files)}")
-        several = len(files[0].classes) > 1
-        write_mot(files[0].tracks, path, classes=files[0].classes if several else None)
+        if classes is None and len(files[0].classes) > 1:
+            classes = files[0].classes
+        write_mot(files[0].tracks, path, classes=classes, first_pixel=first_pixel)
     elif format_ == "tracks" or (format_ is None and name.endswith(SUFFIX)):
         if len(files) == 1 and name.endswith(SUFFIX):
             write_tracks(path, files[0])
