@@ -80,6 +80,16 @@ def test_a_split_counts_only_its_videos(data: Path, tmp_path: Path) -> None:
         evaluate_impacts(data, out, split="valid")
 
 
+def test_the_truth_of_a_manifest_has_its_offsets(data: Path) -> None:
+    lines = data.read_text(encoding="utf-8").splitlines()
+    lines[2] += "0.1"
+    data.write_text("\n".join(lines), encoding="utf-8")
+    offsets = read_impacts(data).offsets
+    assert {Path(name).stem: offset for name, offset in offsets.items()} == {
+        "a_left": 0, "a_right": 0.1, "b_left": 0, "b_right": 0
+    }  # fmt: skip
+
+
 def test_intervals_are_over_plays(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     write(out, "a_left", impact(5))

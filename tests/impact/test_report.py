@@ -112,12 +112,13 @@ def test_a_strip_at_an_end_of_the_video_has_only_frames_that_exist(folder: Path)
 
 
 def test_the_other_view_without_an_impact_shows_the_same_moment(folder: Path) -> None:
-    rows = write_play(folder / "set", "p1", {"left": LEFT, "right": RIGHT}, offset=0.3)
+    offset = 6 / float(RATE)
+    rows = write_play(folder / "set", "p1", {"left": LEFT, "right": RIGHT}, offset=offset)
     write_set(folder / "set", rows)
     (folder / "out" / "p2_left.events.json").unlink()
     write_candidates_of(folder / "out" / "p1_left.candidates.npz", *FOUND_LEFT, view="left")
     write_candidates_of(
-        folder / "out" / "p1_right.candidates.npz", impact(11), offset=6 / float(RATE), view="right"
+        folder / "out" / "p1_right.candidates.npz", impact(11), offset=offset, view="right"
     )
     [miss] = [text for text in articles(page_of(folder)) if "p1 at 0:00.83" in text]  # frame 25
     assert [int(k) for k in re.findall(r'alt="right, frame (\d+)', miss)] == [27, 29, 31, 33, 35]
@@ -374,3 +375,23 @@ def test_both_views_stand_on_the_clock_of_the_play(tmp_path: Path) -> None:
     ]
     lefts = re.findall(r'class="hit" style="left:([\d.]+)%"', text)
     assert list(map(float, lefts)) == pytest.approx([1600 / length] * 2, abs=0.01)
+
+
+@pytest.mark.parametrize("held", [None, 0.0, 0.5])
+def test_the_manifest_gives_the_clock_of_the_play(tmp_path: Path, held: float | None) -> None:
+    """held: the offset that candidates of the right view were computed with; None without any"""
+    offset = 6 / float(RATE)
+    rows = write_play(tmp_path, "p1", {"left": (impact(10),), "right": (impact(10),)})
+    rows = [replace(row, offset=offset if row.view == "right" else 0.0) for row in rows]
+    out = tmp_path / "out"
+    for view, frame in (("left", 10), ("right", 16)):
+        event = impact(frame, score=0.9)
+        write_events(out / f"p1_{view}.events.json", event)
+        if held is not None:
+            path = out / f"p1_{view}.candidates.npz"
+            write_candidates_of(path, event, offset=held if view == "right" else 0.0, view=view)
+    page = write_report(write_set(tmp_path, rows), out, tmp_path / "page.html")
+    text = page.read_text(encoding="utf-8")
+    lefts = [float(left) for left in re.findall(r'class="hit" style="left:([\d.]+)%"', text)]
+    assert len(lefts) == 2
+    assert lefts[0] == pytest.approx(lefts[1], abs=0.01)

@@ -41,11 +41,13 @@ class Truth:
     """The ground truth of a set of videos.
 
     groups: the play of each video; excluded: videos of the set outside of the split
+    offsets: seconds from the play's clock to the times of each video, as the manifest has them
     """
 
     videos: tuple[VideoEvents, ...]
     groups: Mapping[str, str]
     excluded: tuple[str, ...] = ()
+    offsets: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ def truth_of(rows: Sequence[ManifestRow]) -> Truth:
     return Truth(
         videos=tuple(replace(video, classes=classes) for video in videos),
         groups={row.video.as_posix(): row.group for row in rows},
+        offsets={row.video.as_posix(): row.offset for row in rows},
     )
 
 

@@ -96,6 +96,7 @@ def report_of(
         video.video: video for video in paired(truth, read_predictions(predictions), predictions)
     }
     candidates = _candidates(truth, predictions)
+    offsets = _offsets(truth, candidates)
     matches = {video.video: video for video in evaluation.result.videos}
     views = {
         video.video: _View(
@@ -107,6 +108,7 @@ def report_of(
             ),
             candidates=candidates.get(video.video),
             predicted=predicted.get(video.video),
+            offset=offsets.get(video.video, 0.0),
         )
         for video in truth.videos
     }
@@ -155,13 +157,17 @@ def report_of(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """One video of the ground truth, and what is known of it."""
+    """One video of the ground truth, and what is known of it.
+
+    offset: seconds from the play's clock to the times of the video
+    """
 
     events: VideoEvents
     name: str | None
     outcomes: list[Outcome]
     candidates: Candidates | None
     predicted: VideoEvents | None
+    offset: float
 
     @property
     def video(self) -> str:
@@ -170,10 +176,6 @@ class _View:
     @property
     def label(self) -> str:
         return self.name or Path(self.video).stem
-
-    @property
-    def offset(self) -> float:
-        return 0.0 if self.candidates is None else self.candidates.offset
 
     @property
     def end(self) -> float:
@@ -194,6 +196,15 @@ def _candidates(truth: Truth, folder: Path) -> dict[str, Candidates]:
         names[index]: read_candidates(path)
         for path, index in zip(paths, pair_videos(wanted, offered), strict=True)
         if index is not None and index < len(names)
+    }
+
+
+def _offsets(truth: Truth, candidates: Mapping[str, Candidates]) -> dict[str, float]:
+    """The offset of each video: of the manifest if it has any for the play, else of candidates."""
+    plays = {truth.groups[video] for video, offset in truth.offsets.items() if offset}
+    offsets = {video: held.offset for video, held in candidates.items()}
+    return offsets | {
+        video: offset for video, offset in truth.offsets.items() if truth.groups[video] in plays
     }
 
 
