@@ -19,7 +19,7 @@ from playhead.errors import LabelError
 from playhead.events.formats import nfl, read_row
 from playhead.events.formats.box_rows import track_file
 from playhead.events.formats.detect import detect
-from playhead.events.formats.mot import read_mot
+from playhead.events.formats.mot import mot_rows
 from playhead.events.formats.raw import RawVideo, Reading, as_rate, resolve
 from playhead.events.formats.tracks import SUFFIX, read_tracks
 from playhead.events.manifest import ManifestRow
@@ -33,6 +33,7 @@ from playhead.samples.grid import Grid, make_grid
 __all__ = [
     "HelmetVideo",
     "ImpactVideos",
+    "check_boxes",
     "is_hidden",
     "label_rows",
     "labels_of_row",
@@ -140,23 +141,21 @@ def labels_of_row(
     """
     if row.labels is None:
         raise LabelError(f"{row.name}: the manifest has no labels for it")
-    times = video.times
+    times, size = video.times, (video.width, video.height)
     if detect(row.labels) == "nfl":
         labelled = _nfl_video(row, label)
+        if labelled.rows is not None:
+            labelled.rows.check(frames=len(times), width=size[0], height=size[1])
         raw = RawVideo(video=row.name, events=labelled.impacts)
         reading = Reading(rate=as_rate(rate), times={row.name: times}, offset=row.offset)
         events = resolve([raw], reading, (label,))[0].events
         tracks: Sequence[Track] = labelled.tracks
     else:
         events = read_row(row, times=times, rate=rate, classes=(label,)).events
-        tracks = _helmets(row)
-    name, size = row.name, (video.width, video.height)
-    # Checks that all boxes are in the image, and all frames in the video.
-    tracks = track_file(name, tracks, frames=len(times), width=size[0], height=size[1]).tracks
+        tracks = _helmets(row, len(times), size)
     events = tuple(event for event in events if not is_hidden(event))
-    for event in events:
-        _check_event(name, event, size)
-    return events, tracks
+    check_boxes(f"{row.labels}: {row.name}", events, size)
+    return events, tuple(tracks)
 
 
 def is_hidden(event: Event) -> bool:
@@ -189,15 +188,17 @@ def _on_grid(
     alone: list[tuple[int, Event]] = []
     for event in events:
         point = grid.index(event.start)
-        here = np.flatnonzero(points == point)
+        low, first, past, high = np.searchsorted(
+            points, np.array([point - around, point, point + 1, point + around + 1], np.int32)
+        ).tolist()
+        here = np.arange(first, past)
         track = event.track
         if event.box is not None and (track is None or track not in ids[here]):
             overlaps = iou(np.array([event.box]), boxes[here])[0]
             best = int(np.argmax(overlaps)) if len(here) else 0
             track = int(ids[here[best]]) if overlaps.max(initial=0) >= SAME_HELMET else None
-        near = (points >= point - around) & (points <= point + around)
         if track is not None:
-            impacts[near & (ids == track)] = True
+            impacts[low:high] |= ids[low:high] == track
         if track is None or track not in ids[here]:
             alone.append((point, event))
     if alone:  # impacts of helmets without a box of their own at that point
@@ -246,8 +247,12 @@ def _read_nfl(path: Path, label: str, _modified: int) -> dict[str, nfl.NflVideo]
     return {PurePosixPath(video.video).name: video for video in nfl.read_labels(path, label=label)}
 
 
-def _helmets(row: ManifestRow) -> Sequence[Track]:
-    """The tracks of a row's helmets, from the file beside its labels or its video."""
+def _helmets(row: ManifestRow, frames: int, size: Size) -> Sequence[Track]:
+    """The tracks of a row's helmets, from the file beside its labels or its video.
+
+    Raises LabelError for a box that is not in the frames of this size.
+    """
+    width, height = size
     assert row.labels is not None
     stems = dict.fromkeys((row.labels.name.removesuffix(".events.json"), row.video.stem))
     folders = dict.fromkeys((row.labels.parent, row.video.parent))
@@ -255,33 +260,29 @@ def _helmets(row: ManifestRow) -> Sequence[Track]:
         for stem in stems:
             tracks, boxes = folder / f"{stem}{SUFFIX}", folder / f"{stem}.txt"
             if tracks.is_file():
-                return read_tracks(tracks).tracks
-            if boxes.is_file():  # in gt.txt, boxes with a confidence of 0 are to be ignored
-                return [_scored(track) for track in read_mot(boxes) if track.scores.any()]
+                found = read_tracks(tracks).tracks
+                file = track_file(str(tracks), found, frames=frames, width=width, height=height)
+                return file.tracks
+            if boxes.is_file():
+                rows = mot_rows(boxes)
+                rows = rows.chosen(rows.scores > 0)  # in gt.txt, others are to be ignored
+                rows.check(frames=frames, width=width, height=height)
+                return rows.tracks()
     raise LabelError(
         f"{row.name}: has no boxes of helmets: needs {row.video.stem}{SUFFIX}, or "
         f"{row.video.stem}.txt as MOTChallenge, beside {row.labels}"
     )
 
 
-def _scored(track: Track) -> Track:
-    kept = track.scores > 0
-    return replace(
-        track,
-        frames=track.frames[kept],
-        boxes=track.boxes[kept],
-        scores=track.scores[kept],
-        origin=track.origin[kept],
-    )
-
-
-def _check_event(name: str, event: Event, size: Size) -> None:
-    if event.box is None:
-        return
-    x1, y1, x2, y2 = event.box
-    if x1 >= size[0] or y1 >= size[1] or x2 <= 0 or y2 <= 0:
-        raise LabelError(
-            f"{name}: {event.label} at {event.start:.3f} s: box {x1:g}, {y1:g}, {x2:g}, {y2:g} is "
-            f"outside of the image of {size[0]}x{size[1]}; the boxes may belong to a video of "
-            "another size"
-        )
+def check_boxes(where: str, events: Sequence[Event], size: Size) -> None:
+    """Raise LabelError for an event whose box is completely outside of the image."""
+    for event in events:
+        if event.box is None:
+            continue
+        x1, y1, x2, y2 = event.box
+        if x1 >= size[0] or y1 >= size[1] or x2 <= 0 or y2 <= 0:
+            raise LabelError(
+                f"{where}: {event.label} at {event.start:.3f} s: box {x1:g}, {y1:g}, {x2:g}, "
+                f"{y2:g} is outside of the image of {size[0]}x{size[1]}; the boxes may belong to a "
+                "video of another size"
+            )

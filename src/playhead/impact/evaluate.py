@@ -12,6 +12,7 @@ from playhead.events.formats.raw import Reading, as_rate
 from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.events.model import Event, VideoEvents
 from playhead.events.pairing import pair_videos
+from playhead.impact.data import check_boxes
 from playhead.impact.predict import EVENTS
 from playhead.impact.views import named_view
 from playhead.media import open_video
@@ -145,7 +146,8 @@ def read_predictions(path: Path) -> list[VideoEvents]:
 def paired(truth: Truth, predictions: Sequence[VideoEvents], source: Path) -> list[VideoEvents]:
     """Predictions with the names of their videos in the truth, without those of other splits.
 
-    Raises LabelError for a video that the truth does not have, and if none is left.
+    Raises LabelError for a video that the truth does not have, for an event past the last frame of
+    its video, and if none is left.
     """
     names = [*(video.video for video in truth.videos), *truth.excluded]
     indices = pair_videos([video.video for video in predictions], names)
@@ -157,10 +159,20 @@ def paired(truth: Truth, predictions: Sequence[VideoEvents], source: Path) -> li
                 "predict into another folder"
             )
         if index < len(truth.videos):
+            _check_frames(video, truth.videos[index].frames)
             named.append(replace(video, video=names[index]))
     if not named:
         raise LabelError(f"{source}: has no predictions for the videos of the split")
     return named
+
+
+def _check_frames(predictions: VideoEvents, frames: int | None) -> None:
+    last = max((event.frame for event in predictions.events if event.frame is not None), default=-1)
+    if frames is not None and last >= frames:
+        raise LabelError(
+            f"{predictions.video}: an event is predicted in frame {last}, but the last frame is "
+            f"{frames - 1}. The predictions may belong to another cut: see `playhead info`."
+        )
 
 
 def _read_manifest(path: Path, split: str | None) -> Truth:
@@ -182,6 +194,8 @@ def truth_of(rows: Sequence[ManifestRow]) -> Truth:
             continue
         with open_video(row.video) as video:
             labels = read_row(row, times=video.times)
+            size = (video.width, video.height)
+        check_boxes(f"{row.labels}: {row.name}", [*filter(is_scored, labels.events)], size)
         events = tuple(replace(event, view=event.view or row.view) for event in labels.events)
         videos.append(replace(labels, video=name, events=events))
     classes = tuple(dict.fromkeys(label for video in videos for label in video.classes))

@@ -92,7 +92,10 @@ def find_plays(
         rows = [row for row in read_manifest(paths[0]) if split is None or row.split == split]
         if not rows:
             raise LabelError(f"{paths[0]}: no video has the split {split!r}; check the column")
-        return plays_in(rows, root or paths[0].parent)
+        try:
+            return plays_in(rows, root or paths[0].parent)
+        except LabelError as error:
+            raise LabelError(f"{paths[0]}: {error}") from error
     if split is not None:
         raise LabelError("--split needs a manifest with a split column as the only input")
     items = find_items(paths, root)

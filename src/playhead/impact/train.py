@@ -25,6 +25,7 @@ from playhead.impact.model import (
 from playhead.impact.predict import PredictOptions, decide_again, plays_in, predict_plays
 from playhead.impact.samples import TrainingFrames, TrainingPatches, ValidationFrames
 from playhead.impact.tune import tune_truth
+from playhead.impact.views import views_of_manifest
 from playhead.inference.bundle import note_in_bundle
 from playhead.learning.i3d_weights import load_i3d
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
@@ -51,6 +52,10 @@ def train_impact(
     train_rows, valid_rows = split_manifest(
         data.manifest, folds=data.folds, fold=data.fold, group=play_of
     )
+    try:  # what could not be predicted after the training
+        views_of_manifest([*train_rows, *valid_rows])
+    except LabelError as error:
+        raise LabelError(f"{data.manifest}: {error}") from error
     around = config.impact_frames
     training = load_videos(train_rows, config.data, impact_frames=around)
     validation = load_videos(valid_rows, config.data, impact_frames=around)

@@ -9,11 +9,11 @@ import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, Self, TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +161,40 @@ class BoxRows:
     boxes: NDArray[np.float64]
     scores: NDArray[np.float64]
     labels: Sequence[str]
+
+    def chosen(self, mask: NDArray[np.bool_]) -> Self:
+        """The rows of a mask."""
+        columns = {
+            name: getattr(self, name)[mask]
+            for name in ("lines", "ids", "frames", "boxes", "scores")
+        }
+        labels = [label for label, keep in zip(self.labels, mask.tolist(), strict=True) if keep]
+        return replace(self, **columns, labels=labels)
+
+    def check(self, *, frames: int, width: int, height: int) -> None:
+        """Check the rows against their video, which has this many frames of this size.
+
+        A box may extend past the edges of the image. Raises LabelError naming the line of a box
+        that is completely outside, or of a frame past the last one.
+        """
+        late = self.frames >= frames
+        outside = (self.boxes[:, :2] >= (width, height)) | (self.boxes[:, 2:] <= 0)
+        bad = np.flatnonzero(late | outside.any(axis=1))
+        if not len(bad):
+            return
+        row = int(bad[0])
+        where = f"{self.path}: line {self.lines[row]}"
+        if late[row]:
+            raise LabelError(
+                f"{where}: frame {self.frames[row] + 1} is past the last frame, which is {frames}, "
+                "counted from 1. The labels may belong to another cut: see `playhead info`."
+            )
+        x1, y1, x2, y2 = self.boxes[row].tolist()
+        raise LabelError(
+            f"{where}: the box at left {x1:g}, top {y1:g} of {x2 - x1:g}x{y2 - y1:g} is outside of "
+            f"the image of {width}x{height}; check the order of the columns, or whether the boxes "
+            "belong to a video of another size"
+        )
 
     def tracks(self) -> tuple[Track, ...]:
         """The tracks, by rising id. Raises LabelError if one has two labels or boxes in a frame."""

@@ -24,7 +24,7 @@ from playhead.events.formats.box_rows import (
 from playhead.events.model import Track
 from playhead.files import write_text
 
-__all__ = ["LABEL", "read_mot", "video_of", "write_mot"]
+__all__ = ["LABEL", "mot_rows", "read_mot", "video_of", "write_mot"]
 
 LABEL = "object"
 """The label of tracks whose file names no classes."""
@@ -54,6 +54,11 @@ def read_mot(
     The score of a box is its `conf`, which in `gt.txt` is 0 for boxes that the benchmark ignores.
     Raises LabelError naming the line of any mistake.
     """
+    return mot_rows(path, classes=classes, first_pixel=first_pixel).tracks()
+
+
+def mot_rows(path: Path, *, classes: Sequence[str] | None = None, first_pixel: int = 1) -> BoxRows:
+    """The same as rows, not yet as tracks."""
     parts: list[tuple[NDArray[Any], ...]] = []
     labels: list[str] = []
     for lines, rows in row_batches(path):
@@ -97,7 +102,7 @@ def read_mot(
         boxes=all_boxes,
         scores=all_scores,
         labels=labels,
-    ).tracks()
+    )
 
 
 def write_mot(

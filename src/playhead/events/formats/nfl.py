@@ -60,6 +60,7 @@ class NflVideo:
     play: GAME_PLAY, which both views share; view: Endzone or Sideline
     impacts: the labelled impacts, each with its box, its view and the id of its helmet's track
     tracks: one per helmet, labelled `H12` or `V34`; the ids count from 1 in sorted order
+    rows: the boxes of the tracks with their lines in the file; None of a submission
     """
 
     video: str
@@ -67,6 +68,7 @@ class NflVideo:
     view: str
     impacts: tuple[RawEvent, ...]
     tracks: tuple[Track, ...]
+    rows: BoxRows | None = None
 
 
 def play_and_view(video: str) -> tuple[str, str]:
@@ -110,7 +112,9 @@ def read(
 def parse(path: Path, *, label: str = MARK, unscored: bool = False) -> tuple[RawVideo, ...]:
     """Parse labels or a submission, without checking them against a video."""
     videos = read_labels(path, label=label, unscored=unscored)
-    return tuple(RawVideo(video=video.video, events=video.impacts) for video in videos)
+    return tuple(
+        RawVideo(video=video.video, events=video.impacts, classes=(label,)) for video in videos
+    )
 
 
 def read_labels(path: Path, *, label: str = MARK, unscored: bool = False) -> tuple[NflVideo, ...]:
@@ -124,12 +128,12 @@ def read_labels(path: Path, *, label: str = MARK, unscored: bool = False) -> tup
     videos = []
     for number, (video, play, view) in enumerate(table.videos):
         rows = np.flatnonzero(table.video == number)
-        tracks: tuple[Track, ...] = ()
+        boxes: BoxRows | None = None
         track_of: dict[str, int] = {}
         if table.has_labels:
             helmets = [table.helmets[at] for at in table.helmet[rows].tolist()]
             track_of = {name: at for at, name in enumerate(sorted(set(helmets)), start=1)}
-            tracks = BoxRows(
+            boxes = BoxRows(
                 path=path,
                 lines=table.lines[rows],
                 ids=np.array([track_of[name] for name in helmets], np.int64),
@@ -137,7 +141,7 @@ def read_labels(path: Path, *, label: str = MARK, unscored: bool = False) -> tup
                 boxes=table.boxes[rows],
                 scores=np.ones(len(rows)),
                 labels=helmets,
-            ).tracks()
+            )
         impacts = []
         for row in rows[table.impact[rows] & (unscored | table.scored[rows])].tolist():
             x1, y1, x2, y2 = table.boxes[row].tolist()
@@ -154,7 +158,14 @@ def read_labels(path: Path, *, label: str = MARK, unscored: bool = False) -> tup
                 )
             )
         videos.append(
-            NflVideo(video=video, play=play, view=view, impacts=tuple(impacts), tracks=tracks)
+            NflVideo(
+                video=video,
+                play=play,
+                view=view,
+                impacts=tuple(impacts),
+                tracks=() if boxes is None else boxes.tracks(),
+                rows=boxes,
+            )
         )
     return tuple(videos)
 
