@@ -18,6 +18,7 @@ SCRIPTS = (
     "memory",
     "freed_memory",
     "dense_prediction",
+    "impact_speed",
     "fusion_arms",
     "demo",
     "impact_demo",

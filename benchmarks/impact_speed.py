@@ -1,0 +1,257 @@
+"""Speed of impact's prediction: full size against a sliding window, fast mode, and memory.
+
+(a) The collision network of the recipe at 1280x720, with random weights. Reference: torch eager in
+fp32, one clip of eight frames for every frame. Ours: the same weights as a bundle, through the
+code that `playhead impact predict` runs. Both decode the same H.264 clip and take turns; the ratios
+are medians over the turns. A frame takes seconds, so the clips are short: the ratio per frame is
+what counts. A busy machine favours us (eager's threads wait for each other after every layer).
+
+(b) With `--bundle` and `--manifest`: F1 and seconds of exact and of fast mode on labelled plays.
+
+(c) Peak memory at the demo's size, for a short and a long video, each in a process of its own.
+
+    python benchmarks/impact_speed.py [--rounds 3] [--frames 3] [--minutes 10]
+        [--bundle demo-impact/run/bundle --manifest MANIFEST] [--only full fast memory]
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from environment import describe
+from playhead.impact.candidates import read_folder
+from playhead.impact.config import find_config, load_impact_config
+from playhead.impact.evaluate import evaluate_truth, read_impacts
+from playhead.impact.grids import Gate, Member, run_clips
+from playhead.impact.mining import as_input
+from playhead.impact.model import CollisionNetwork, build_collision_network
+from playhead.impact.network_config import full_size_collision
+from playhead.impact.plan import ClipGridPlan
+from playhead.impact.predict import PredictOptions, find_plays, predict_plays
+from playhead.inference.bundle import Bundle
+from playhead.inference.precision import native_bf16
+from playhead.inference.runtime import open_backend, openvino_core
+from playhead.learning.export import export_bundle
+from playhead.media import VideoWriter, open_video
+from playhead.worlds.collisions import CollisionsConfig, draw_play, render
+
+THREADS = 2
+FULL = (1280, 720)
+PARTS = ("full", "fast", "memory")
+CLOSED = Gate(distance=0.0)  # never opens: the least that fast mode computes
+
+Grids = NDArray[np.float32]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=3, help="of the clip at full size")
+    parser.add_argument("--minutes", type=float, default=10, help="of the long video")
+    parser.add_argument("--bundle", type=Path, help="of a trained network, for fast mode")
+    parser.add_argument("--manifest", type=Path, help="its plays")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    print(describe())
+    print(f"{THREADS} threads, load {os.getloadavg()[0]:.1f} at the start")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if "full" in arguments.only:
+            full_size(folder, arguments.rounds, arguments.frames)
+        if "fast" in arguments.only:
+            if arguments.bundle is None or arguments.manifest is None:
+                print("fast mode in F1: left out; needs --bundle and --manifest")
+            else:
+                fast_mode(arguments.bundle, arguments.manifest, arguments.split, folder)
+        if "memory" in arguments.only:
+            memory(folder, arguments.bundle, arguments.minutes)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
+
+
+def full_size(folder: Path, rounds: int, frames: int) -> None:
+    torch.manual_seed(0)
+    model = build_collision_network(full_size_collision())
+    settle(model)
+    plan = ClipGridPlan(size=FULL, pixels="rgb", rate="native", frames=8, before=4)
+    bundle = export_bundle(model, folder / "full", job="impact", classes=("impact",), plan=plan)
+    model.eval()
+    clip = write_play(folder / "full.mp4", frames, CollisionsConfig(width=FULL[0], height=FULL[1]))
+    precisions = ["fp32"]
+    if native_bf16() and "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        precisions.append("bf16")
+    else:
+        print("bf16: left out; this processor does not compute in it natively")
+    arms: dict[str, Callable[[], Grids]] = {"torch eager, fp32": lambda: sliding(model, clip)}
+    for precision in precisions:
+        arms[f"playhead, {precision}"] = runner(bundle, clip, precision)
+    for precision in precisions:
+        arms[f"playhead, {precision}, fast"] = runner(bundle, clip, precision, gate=CLOSED)
+    grids = {name: run() for name, run in arms.items()}  # the first run also warms up
+    taken = take_turns(arms, rounds)
+    reference = next(iter(arms))
+    whole = grids[reference]
+    print(
+        f"(a) full size, {FULL[0]}x{FULL[1]} in colour from H.264, a clip of {frames} frames: "
+        "frames computed, s a computed frame, ratio of it, probabilities apart"
+    )
+    for name, seconds in taken.items():
+        computed = len(grids[name])
+        ratio = float(np.median((taken[reference] / len(whole)) / (seconds / computed)))
+        apart = ""
+        if computed == len(whole):
+            apart = f"{float(np.abs(grids[name] - whole).max()):.1e}"
+        each = float(np.median(seconds)) / computed
+        print(f"  {name:24} {computed:3}  {each:7.3f}  {ratio:5.2f}  {apart}")
+        if name.endswith("fast"):
+            print(
+                f"  {'':24} in a long video without two helmets near each other it computes every "
+                f"{CLOSED.every}th frame: {ratio * CLOSED.every:.2f} times the reference"
+            )
+    print(f"  the reference's probabilities span {float(np.ptp(whole[:, 0])):.2f} (centres)")
+
+
+def settle(model: CollisionNetwork) -> None:
+    """Give batch norms the statistics of images, and the head large weights.
+
+    Without, random weights fade out and every score is the same, which any error would pass.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = None
+    model.train()
+    with torch.no_grad():
+        model(torch.rand(2, 3, 8, 96, 160).round())
+        model.head.weight.mul_(5)
+
+
+def sliding(model: CollisionNetwork, clip: Path) -> Grids:
+    """The reference: one clip for every frame, with the ends of the video repeated."""
+    grids = []
+    with open_video(clip) as video, torch.inference_mode():
+        images = [image for _, image in video.stream(pixels="rgb", size=FULL)]
+        for frame in range(len(images)):
+            shown = np.arange(frame - 4, frame + 4).clip(0, len(images) - 1)
+            window = torch.from_numpy(np.stack([images[k] for k in shown.tolist()]))[None]
+            grids.append(torch.sigmoid(model(as_input(window)))[0].numpy())
+    return np.array(grids)
+
+
+def runner(
+    bundle: Bundle, clip: Path, precision: str, *, gate: Gate | None = None
+) -> Callable[[], Grids]:
+    backend = open_backend(bundle, device="cpu", threads=THREADS, precision=precision)
+
+    def run() -> Grids:
+        with open_video(clip) as video:
+            results = list(run_clips(video, [Member(bundle.manifest, backend)], gate=gate))
+        return np.array([result.grid for result in results if result.grid is not None])
+
+    return run
+
+
+def take_turns(arms: dict[str, Callable[[], Grids]], rounds: int) -> dict[str, NDArray[np.float64]]:
+    """Seconds of each arm in each round; the order turns, so that no arm always follows another."""
+    taken: dict[str, list[float]] = {name: [] for name in arms}
+    for turn in range(rounds):
+        names = list(arms)[turn % len(arms) :] + list(arms)[: turn % len(arms)]
+        for name in names:
+            started = time.perf_counter()
+            arms[name]()
+            taken[name].append(time.perf_counter() - started)
+    return {name: np.array(times) for name, times in taken.items()}
+
+
+def fast_mode(bundle: Path, manifest: Path, split: str, folder: Path) -> None:
+    """What fast mode saves and costs on labelled plays, with the decisions of the bundle."""
+    truth = read_impacts(manifest, split=split)
+    plays = find_plays([manifest], split=split)
+    seconds: dict[str, list[float]] = {"exact": [], "fast": []}
+    for turn, mode in itertools.product(range(2), ("exact", "fast")):
+        options = PredictOptions(
+            device="cpu",
+            threads=THREADS,
+            precision="fp32",
+            mode="exact" if mode == "exact" else "fast",
+        )
+        started = time.perf_counter()
+        predict_plays([bundle], plays, folder / f"{mode}-{turn}", options)
+        seconds[mode].append(time.perf_counter() - started)
+    print(f"(b) fast mode on {len(truth.videos)} videos of {split}: F1, share of frames, seconds")
+    for mode, times in seconds.items():
+        counts = evaluate_truth(truth, folder / f"{mode}-0").result.counts
+        settings = [held.settings for held in read_folder(folder / f"{mode}-0").values()]
+        share = sum(s["computed_frames"] for s in settings) / sum(s["frames"] for s in settings)
+        print(
+            f"  {mode:6} F1 {counts.f1:.3f} (precision {counts.precision:.3f}, recall "
+            f"{counts.recall:.3f})  {share:.2f}  {min(times):.1f}"
+        )
+    print(f"  exact takes {min(seconds['exact']) / min(seconds['fast']):.2f} times as long as fast")
+
+
+def memory(folder: Path, bundle: Path | None, minutes: float) -> None:
+    """Peak memory of the command, for 10 seconds and for `minutes` of the same play in a loop."""
+    if bundle is None:
+        config = load_impact_config(find_config("collisions-demo"))
+        torch.manual_seed(0)
+        model = build_collision_network(config.network)
+        classes = (config.data.label,)
+        bundle = export_bundle(
+            model, folder / "demo", job="impact", classes=classes, plan=config.plan
+        ).folder
+        kind = "of random weights, which finds no candidates"
+    else:
+        kind = str(bundle)
+    print(f"(c) memory of prediction at the demo's size, network {kind}")
+    peaks = []
+    for length in (10.0, minutes * 60):
+        world = CollisionsConfig(rate="30000/1001")
+        clip = write_play(folder / f"{length:g}.mp4", round(length * 30000 / 1001), world)
+        document = predict(bundle, clip, folder / "out")
+        peaks.append(document["peak_memory_bytes"] / 2**20)
+        speed = length / document["seconds"]
+        print(f"  {length:5g} s: peak {peaks[-1]:6.1f} MiB, {speed:5.2f} x real time")
+        clip.unlink()
+    print(f"  from the first to the last: {peaks[1] - peaks[0]:+.1f} MiB", end=", ")
+    print(f"ratio {peaks[1] / peaks[0]:.3f}")
+
+
+def write_play(path: Path, frames: int, config: CollisionsConfig) -> Path:
+    """A generated play from the sideline, repeated until the video has so many frames."""
+    play = draw_play(seed=1, number=0, config=config)
+    images = list(itertools.islice(render(play, "sideline"), frames))
+    with VideoWriter(path, config.width, config.height, rate=Fraction(config.rate)) as writer:
+        for k in range(frames):
+            writer.write(images[k % len(images)])
+    return path
+
+
+def predict(bundle: Path, clip: Path, out: Path) -> dict[str, float]:
+    """Through the command that a user gives, on two threads."""
+    playhead = Path(sys.executable).with_name("playhead")
+    options = ["--out", str(out), "--device", "cpu", "--threads", str(THREADS), "--json"]
+    done = subprocess.run(
+        [playhead, "impact", "predict", bundle, clip, *options],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    document: dict[str, float] = json.loads(done.stdout)
+    return document
+
+
+if __name__ == "__main__":
+    main()
