@@ -11,7 +11,7 @@ what counts. A busy machine favours us (eager's threads wait for each other afte
 (c) Peak memory at the demo's size, for a short and a long video, each in a process of its own.
 
     python benchmarks/impact_speed.py [--rounds 3] [--frames 3] [--minutes 10]
-        [--bundle demo-impact/run/bundle --manifest MANIFEST] [--only full fast memory]
+        [--bundle demo-impact/run/bundle --manifest MANIFEST] [--only work full fast memory]
 """
 
 import argparse
@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
 
 from environment import describe
 from playhead.impact.candidates import read_folder
@@ -49,7 +50,7 @@ from playhead.worlds.collisions import CollisionsConfig, draw_play, render
 
 THREADS = 2
 FULL = (1280, 720)
-PARTS = ("full", "fast", "memory")
+PARTS = ("work", "full", "fast", "memory")
 CLOSED = Gate(distance=0.0)  # never opens: the least that fast mode computes
 
 Grids = NDArray[np.float32]
@@ -70,6 +71,8 @@ def main() -> None:
     print(f"{THREADS} threads, load {os.getloadavg()[0]:.1f} at the start")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if "work" in arguments.only:
+            print_work()
         if "full" in arguments.only:
             full_size(folder, arguments.rounds, arguments.frames)
         if "fast" in arguments.only:
@@ -80,6 +83,29 @@ def main() -> None:
         if "memory" in arguments.only:
             memory(folder, arguments.bundle, arguments.minutes)
     print(f"load {os.getloadavg()[0]:.1f} at the end")
+
+
+def print_work() -> None:
+    """Multiplications of one clip at full size, and where they are; nothing is computed."""
+    with torch.device("meta"):
+        model = build_collision_network(full_size_collision()).eval()
+        clip, marked = torch.empty(1, 3, 8, 720, 1280), torch.empty(1, 4, 8, 736, 1280)
+        backbone = model.backbone
+        arms: dict[str, Callable[[], object]] = {
+            "whole": lambda: model(clip),
+            "backbone": lambda: backbone(marked),
+            "stem": lambda: backbone.get_submodule("stem")(marked),
+        }
+        done = {}
+        for name, run in arms.items():
+            with FlopCounterMode(display=False) as counter, torch.inference_mode():
+                run()
+            done[name] = counter.get_total_flops() / 2e9
+    print(
+        f"(a) work of a frame at full size: {done['whole']:.0f} GMAC, of which the backbone "
+        f"{done['backbone']:.0f} (its stem {done['stem']:.0f}), pyramid and head "
+        f"{done['whole'] - done['backbone']:.0f}"
+    )
 
 
 def full_size(folder: Path, rounds: int, frames: int) -> None:
