@@ -46,7 +46,9 @@ def test_a_configuration_without_task_trains_a_collision_network(tmp_path: Path)
     assert task_of(path) == "collisions"
     assert task_of(path, ["task=helmets"]) == "helmets"
     assert task_of(find_config("full")) == "collisions"
-    with pytest.raises(ConfigError, match=r"config.yaml.*task.*'collisions' or 'helmets'"):
+    with pytest.raises(
+        ConfigError, match=r"config.yaml.*task.*'collisions', 'helmets' or 'tracks'"
+    ):
         task_of(path, ["task=helmet"])
 
 

@@ -1,5 +1,7 @@
 """Samples of impact: patches, frames, and clips that change with their boxes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -29,7 +31,7 @@ def test_the_positives_of_an_impact_are_a_grid_with_it_in_the_central_part() -> 
     impact = videos.videos[0].boxes[videos.videos[0].impacts][:1]
     single = HelmetVideo(
         "one", videos.videos[0].grid, videos.videos[0].points, videos.videos[0].boxes,
-        (videos.videos[0].boxes == impact).all(1),
+        (videos.videos[0].boxes == impact).all(1), videos.videos[0].tracks,
     )  # fmt: skip
     samples = TrainingPatches(ImpactVideos(videos.source, (single,)), config())
     x, y = (impact[0, :2] + impact[0, 2:]) / 2
@@ -45,7 +47,7 @@ def test_an_impact_at_the_edge_of_the_frame_has_patches_inside_the_frame() -> No
     labelled = videos.videos[0]
     edge = labelled.boxes.copy()
     edge[labelled.impacts] = (0, 0, 6, 6)
-    corner = HelmetVideo("edge", labelled.grid, labelled.points, edge, labelled.impacts)
+    corner = replace(labelled, name="edge", boxes=edge)
     samples = TrainingPatches(ImpactVideos(videos.source, (corner,)), config())
     assert {samples.positives[row][2:] for row in range(len(samples.positives))} == {(0, 0)}
 

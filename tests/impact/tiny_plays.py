@@ -125,7 +125,8 @@ def plays(count: int = 2, *, damaged: tuple[int, ...] = ()) -> ImpactVideos:
         points = np.repeat(np.arange(FRAMES, dtype=np.int32), 2)
         flat = boxes.swapaxes(0, 1).reshape(-1, 4)
         grid = make_grid(np.arange(FRAMES) / RATE, FRAMES / RATE, "native")
-        videos.append(HelmetVideo(f"play {play}", grid, points, flat, points == meeting))
+        tracks = np.tile(np.arange(2), FRAMES)
+        videos.append(HelmetVideo(f"play {play}", grid, points, flat, points == meeting, tracks))
     return ImpactVideos(Memory(images, damaged), tuple(videos))
 
 

@@ -40,11 +40,12 @@ def train(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train a collision or a helmet network on labelled plays, and export it."""
+    """Train a collision network, or one of helmets or tracks, on labelled plays; export it."""
     from playhead.events.manifest import require_manifest
     from playhead.execution.outcomes import exit_code
     from playhead.impact.config import find_config, load_impact_config, task_of
     from playhead.impact.helmets.config import load_helmet_config
+    from playhead.impact.tracked.config import load_tracked_config
 
     path = find_config(config)
     run = out or Path("runs") / path.stem
@@ -63,6 +64,13 @@ def train(
                 from playhead.impact.helmets.train import train_helmets
 
             result = train_helmets(helmets, run, resume=resume, device=device)
+        case "tracks":
+            tracked = load_tracked_config(path, settings or [])
+            require_manifest(tracked.data.manifest)
+            with needs_extra("training", "train"):
+                from playhead.impact.tracked.train import train_tracked
+
+            result = train_tracked(tracked, run, resume=resume, device=device)
     if as_json:
         print_json(result.to_json())
     else:
@@ -95,6 +103,17 @@ def predict(
     scales: Annotated[
         str | None,
         typer.Option(help="Scales of the frames for --helmets, as .75,1,1.25,1.5. Default: 1."),
+    ] = None,
+    tracks: Annotated[
+        Path | None,
+        typer.Option(
+            help="A bundle of a network of tracked helmets, to score impacts again. Tune the "
+            "decisions again."
+        ),
+    ] = None,
+    tracks_weight: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Of --tracks against BUNDLE; 1: it alone. Default: 0.5."),
     ] = None,
     fast: Annotated[
         bool,
@@ -138,6 +157,8 @@ def predict(
 
     if scales is not None and not helmets:
         raise PlayheadError("--scales is for helmet networks: give their bundles with --helmets")
+    if tracks_weight is not None and tracks is None:
+        raise PlayheadError("--tracks-weight is for tracked helmets: give a bundle with --tracks")
     items, views = find_plays(plays, split=split)
     if estimate_offsets:
         views = with_estimated_offsets(views)
@@ -147,6 +168,7 @@ def predict(
         precision=precision,
         mode="fast" if fast else "exact",
         scales=parse_scales(scales or "1"),
+        tracks_weight=0.5 if tracks_weight is None else tracks_weight,
     )
     result = predict_plays(
         [bundle, *(average or [])],
@@ -154,6 +176,7 @@ def predict(
         out,
         options,
         helmets=helmets or [],
+        tracks=tracks,
         decisions=None if decisions is None else read_decisions(decisions),
         executor=Executor(kind=executor, workers=workers),
     )

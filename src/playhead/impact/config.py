@@ -32,7 +32,7 @@ __all__ = [
     "task_of",
 ]
 
-Task = Literal["collisions", "helmets"]
+Task = Literal["collisions", "helmets", "tracks"]
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -207,7 +207,9 @@ class ImpactConfig(Settings):
 
     job: Literal["impact"] = Field(default="impact", description="always impact")
     task: Literal["collisions"] = Field(
-        default="collisions", description="`helmets` trains a helmet network, see `HelmetConfig`"
+        default="collisions",
+        description="`helmets` trains a helmet network, see `HelmetConfig`; `tracks` one of "
+        "tracked helmets, see `TrackedConfig`",
     )
     data: ImpactDataConfig
     network: CollisionNetworkConfig = CollisionNetworkConfig()
@@ -275,7 +277,7 @@ def load_impact_config(path: Path, settings: Sequence[str] = ()) -> ImpactConfig
 
 
 def task_of(path: Path, settings: Sequence[str] = ()) -> Task:
-    """What a configuration trains, a collision network or a helmet network.
+    """What a configuration trains: a collision network, or one of helmets or of tracks.
 
     Raises ConfigError for another `task`, or a file that is not YAML.
     """
@@ -283,7 +285,7 @@ def task_of(path: Path, settings: Sequence[str] = ()) -> Task:
 
 
 class _AnyConfig(Settings):
-    """A configuration of either task."""
+    """A configuration of any task."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -54,6 +54,7 @@ class HelmetVideo:
     points: int32 (N,), the grid point of each box
     boxes: float32 (N, 4) as x1, y1, x2, y2, which may extend past the edges of the frame
     impacts: bool (N,), whether the box is labelled as in an impact
+    tracks: int64 (N,), the id of the helmet's track; -1 for an impact of a helmet without one
     events: the impacts as labelled, with boxes in pixels of the video
     """
 
@@ -62,6 +63,7 @@ class HelmetVideo:
     points: NDArray[np.int32]
     boxes: NDArray[np.float32]
     impacts: NDArray[np.bool_]
+    tracks: NDArray[np.int64]
     events: tuple[Event, ...] = ()
 
     def at(self, point: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -167,7 +169,7 @@ def label_rows(rows: Sequence[ManifestRow], videos: ImpactVideos) -> Iterator[st
     """A line for each video: its name, its file's fingerprint, its impacts and all boxes."""
     for row, video in zip(rows, videos.videos, strict=True):
         events = [(event.start, event.box, event.track) for event in video.events]
-        boxes = np.column_stack([video.points, video.impacts, video.boxes]).tolist()
+        boxes = np.column_stack([video.points, video.tracks, video.impacts, video.boxes]).tolist()
         yield f"{row.name} {fingerprint(row.video)} {events} {boxes}"
 
 
@@ -212,9 +214,10 @@ def _on_grid(
         points = np.append(points, np.array([point for point, _ in alone], np.int32))
         boxes = np.concatenate([boxes, np.array(boxes_alone, np.float32)])
         impacts = np.append(impacts, np.ones(len(alone), np.bool_))
+        ids = np.append(ids, np.full(len(alone), -1))
         order = np.argsort(points, kind="stable")
-        points, boxes, impacts = points[order], boxes[order], impacts[order]
-    return HelmetVideo(name, grid, points, boxes, impacts, tuple(events))
+        points, boxes, impacts, ids = points[order], boxes[order], impacts[order], ids[order]
+    return HelmetVideo(name, grid, points, boxes, impacts, ids, tuple(events))
 
 
 def play_of(row: ManifestRow) -> str:

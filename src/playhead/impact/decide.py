@@ -4,6 +4,7 @@
 2. Impacts: helmets whose impact score, averaged along the helmet if so configured, is high enough.
 3. In time, the strongest impact suppresses the others of its helmet nearby.
 4. A weak impact without one at the same time in the other view of the play is dropped.
+5. Each impact names the track of its helmet, and that of the helmet that it can have met.
 
 A box continues in the box that overlaps it most in the next frame with boxes (or, if none does, in
 the one after it).
@@ -22,6 +23,7 @@ from playhead.errors import PlayheadError
 from playhead.events.model import Event, VideoEvents
 from playhead.impact.candidates import Candidates
 from playhead.impact.decisions import ImpactDecisions
+from playhead.impact.meetings import met_boxes, track_ids
 from playhead.samples.views import partner_frames
 
 __all__ = [
@@ -90,7 +92,7 @@ def decide_play(views: Sequence[Candidates], decisions: ImpactDecisions) -> list
         scores = smoothed_scores(helmets, decisions.smoothing_frames)
         found.append(strongest_impacts(helmets, scores, decisions))
     return [
-        to_events(impacts.chosen(scores >= decisions.impact_threshold))
+        to_events(impacts.chosen(scores >= decisions.impact_threshold), tracks=True)
         for impacts, scores in zip(found, confirmed_scores(found, decisions), strict=True)
     ]
 
@@ -214,13 +216,23 @@ def _confirmed(own: Impacts, other: Impacts, decisions: ImpactDecisions) -> NDAr
     return confirmed
 
 
-def to_events(impacts: Impacts) -> VideoEvents:
-    """Impacts as events with a frame, a box and their score, in order of time."""
+def to_events(impacts: Impacts, *, tracks: bool = False) -> VideoEvents:
+    """Impacts as events with a frame, a box and their score, in order of time.
+
+    tracks: also give the track of each one's helmet, and that of the nearest other helmet within 3
+        box sizes; tracks are numbered from 0 in order of their start
+    """
     helmets, candidates = impacts.helmets, impacts.helmets.candidates
     order = np.argsort(impacts.rows)  # helmets are by frame
+    rows = impacts.rows[order]
+    track = other = [-1] * len(rows)
+    if tracks and len(rows):
+        ids = track_ids(candidates.times, helmets.frames, helmets.boxes)
+        met = met_boxes(helmets.frames, helmets.boxes, rows)
+        track, other = ids[rows].tolist(), np.where(met >= 0, ids[met], -1).tolist()
     events = []
-    for box, score in zip(
-        impacts.rows[order].tolist(), impacts.scores[order].tolist(), strict=True
+    for at, (box, score) in enumerate(
+        zip(rows.tolist(), impacts.scores[order].tolist(), strict=True)
     ):
         frame = int(helmets.frames[box])
         x1, y1, x2, y2 = helmets.boxes[box].tolist()
@@ -232,6 +244,8 @@ def to_events(impacts: Impacts) -> VideoEvents:
                 box=(x1, y1, x2, y2),
                 score=score,
                 view=candidates.view,
+                track=None if track[at] < 0 else track[at],
+                other=None if other[at] < 0 else other[at],
             )
         )
     return VideoEvents(

@@ -24,6 +24,7 @@ from playhead.impact.model import (
 )
 from playhead.impact.predict import PredictOptions, decide_again, plays_in, predict_plays
 from playhead.impact.samples import TrainingFrames, TrainingPatches, ValidationFrames
+from playhead.impact.tracked.train import rebuild_tracked
 from playhead.impact.tune import tune_truth
 from playhead.impact.views import views_of_manifest
 from playhead.inference.bundle import note_in_bundle
@@ -188,6 +189,8 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None, compact: bool 
         match task_of(path):
             case "helmets":
                 return rebuild_helmets(path)
+            case "tracks":
+                return rebuild_tracked(path)
             case "collisions":
                 config = load_impact_config(path)
                 model = build_collision_network(config.network)

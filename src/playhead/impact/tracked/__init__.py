@@ -1,0 +1,1 @@
+"""The network of tracked helmets: whether the helmet that a clip follows is in an impact."""

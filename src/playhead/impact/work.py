@@ -1,0 +1,267 @@
+"""The work of prediction on one video: bundles are opened once, then each video gets candidates.
+
+Nothing here imports torch on a CPU.
+"""
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from playhead.config import validate
+from playhead.errors import BundleError
+from playhead.execution.items import output_path
+from playhead.execution.outcomes import FileOutcome
+from playhead.execution.runner import Work
+from playhead.impact.candidates import CANDIDATES, Candidates, write_candidates
+from playhead.impact.decisions import ImpactDecisions
+from playhead.impact.grids import Gate, GridBoxes, Member, common_plan, grid_candidates, run_clips
+from playhead.impact.helmets.heat import HelmetCentres, open_helmets
+from playhead.impact.helmets.plan import HeatMapPlan
+from playhead.impact.plan import ClipGridPlan
+from playhead.impact.tracked.plan import TrackClipPlan
+from playhead.impact.tracked.rescore import TrackRescorer, open_tracks
+from playhead.impact.views import PlayView
+from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
+from playhead.inference.dense import VideoStream
+from playhead.inference.precision import PrecisionChoice
+from playhead.inference.runtime import Backend, open_backend
+from playhead.media import open_video
+from playhead.progress import Progress
+
+__all__ = ["EVENTS", "ImpactWork", "PredictOptions", "find_candidates"]
+
+EVENTS = ".events.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictOptions:
+    """How bundles are run.
+
+    mode: `exact` computes every frame, `fast` skips those in which helmets are not near each other
+    min_score: least helmet score of a candidate
+    scales: of the frames for helmet networks
+    tracks_weight: of a network of tracked helmets, against the collision networks, from 0 to 1
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+    precision: PrecisionChoice = "auto"
+    mode: Literal["exact", "fast"] = "exact"
+    min_score: float = 0.05
+    scales: tuple[float, ...] = (1.0,)
+    tracks_weight: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactWork:
+    """The settings of a worker as plain data; `open` loads the bundles in the worker."""
+
+    bundles: tuple[Path, ...]
+    options: PredictOptions
+    plays: Mapping[Path, PlayView]
+    decisions: ImpactDecisions | None = None
+    helmets: tuple[Path, ...] = ()
+    tracks: Path | None = None
+
+    def open(self) -> Work:
+        """Load the bundles; BundleError if one is of another kind, or they cannot be averaged."""
+        loaded = [load_bundle(path) for path in self.bundles]
+        for bundle in loaded:
+            if bundle.manifest.kind == HeatMapPlan.kind:
+                raise BundleError(
+                    f"{bundle.folder}: is a bundle of a helmet network; give that of a collision "
+                    "network, and this one with --helmets"
+                )
+            if bundle.manifest.kind == TrackClipPlan.kind:
+                raise BundleError(
+                    f"{bundle.folder}: is a bundle of a network of tracked helmets; give that of a "
+                    "collision network, and this one with --tracks"
+                )
+            if bundle.manifest.kind != ClipGridPlan.kind:
+                job = bundle.manifest.job
+                raise BundleError(
+                    f"{bundle.folder}: is a bundle of {job}; use `playhead {job} predict`"
+                )
+        plan = common_plan([bundle.manifest for bundle in loaded])
+        options = self.options
+        members = [
+            Member(
+                bundle.manifest,
+                open_backend(
+                    bundle,
+                    device=options.device,
+                    threads=options.threads,
+                    precision=options.precision,
+                    cuda_factory=_cuda,
+                ),
+            )
+            for bundle in loaded
+        ]
+        centres = None
+        if self.helmets:
+            centres = open_helmets(
+                self.helmets,
+                plan,
+                scales=options.scales,
+                device=options.device,
+                threads=options.threads,
+                precision=options.precision,
+            )
+        tracks = None
+        if self.tracks is not None:
+            tracks = open_tracks(
+                self.tracks,
+                plan,
+                weight=options.tracks_weight,
+                device=options.device,
+                threads=options.threads,
+                precision=options.precision,
+            )
+        decisions = self.decisions or _recorded(loaded[0])
+        return _Predictor(members, options, self.plays, decisions, centres, tracks).predict
+
+
+@dataclass(frozen=True, slots=True)
+class _Predictor:
+    """Finds the candidates of one video after another."""
+
+    members: Sequence[Member]
+    options: PredictOptions
+    plays: Mapping[Path, PlayView]
+    decisions: ImpactDecisions
+    centres: HelmetCentres | None = None
+    tracks: TrackRescorer | None = None
+
+    def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
+        output = output_path(target, CANDIDATES)
+        for stale in (output, output_path(target, EVENTS)):
+            stale.unlink(missing_ok=True)  # must not pass for the outputs of a failed run
+        view = self.plays[path]
+        with open_video(path) as video:
+            candidates = find_candidates(
+                video,
+                self.members,
+                size=(video.width, video.height),
+                gate=Gate() if self.options.mode == "fast" else None,
+                centres=self.centres,
+                min_score=self.options.min_score,
+                progress=progress,
+            )
+            if self.tracks is not None:
+                candidates = self.tracks.rescore(video, candidates)
+            damaged = ", ".join(f"{span.start}-{span.stop - 1}" for span in video.damage)
+        settings = {**candidates.settings, "decisions": self.decisions.model_dump(mode="json")}
+        if view.estimate is not None:
+            settings["offset_estimate"] = dict(view.estimate)
+        write_candidates(
+            replace(
+                candidates,
+                video=path.name,
+                play=view.play,
+                view=view.view,
+                offset=view.offset,
+                settings=settings,
+            ),
+            output,
+        )
+        problem = None
+        if damaged or len(candidates.unseen):
+            unseen = ", ".join(f"{a}-{b - 1}" for a, b in candidates.unseen.tolist())
+            lost = f"frames {damaged} cannot be decoded; " if damaged else ""
+            problem = f"{lost}not analysed: {f'frames {unseen}' if unseen else 'nothing'}"
+        notes = () if view.note is None else (view.note,)
+        return FileOutcome(path, "partial" if problem else "ok", (output,), problem, notes)
+
+
+def find_candidates(
+    video: VideoStream,
+    members: Sequence[Member],
+    *,
+    size: tuple[int, int],
+    gate: Gate | None = None,
+    centres: HelmetCentres | None = None,
+    min_score: float = 0.05,
+    progress: Progress | None = None,
+) -> Candidates:
+    """The candidates of a video, in the pixels of frames of `size` (width, height).
+
+    gate: skip frames by this rule; `settings` tell how many frames were computed
+    centres: replace those of the networks
+    """
+    manifest = members[0].manifest
+    plan = common_plan([member.manifest for member in members])
+    frames: list[int] = []
+    found: list[GridBoxes] = []
+    unseen: list[int] = []
+    computed = total = 0
+    steps = len(video.times)
+    for result in run_clips(video, members, gate=gate, centres=centres):
+        total += 1
+        computed += result.grid is not None
+        if not result.seen:
+            unseen.append(result.frame)
+        if result.grid is not None:
+            boxes = grid_candidates(result.grid, plan, size, min_score=min_score)
+            frames += [result.frame] * len(boxes.helmet)
+            found.append(boxes)
+        if progress is not None:
+            progress.advance(1 / steps)
+    return Candidates(
+        video=video.path.name,
+        label=manifest.classes[0],
+        size=size,
+        times=np.array(video.times, np.float64),
+        frames=np.array(frames, np.int32),
+        boxes=np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in found)]),
+        helmet=np.concatenate([np.zeros(0, np.float32), *(part.helmet for part in found)]),
+        impact=np.concatenate([np.zeros(0, np.float32), *(part.impact for part in found)]),
+        unseen=_ranges(unseen),
+        settings={
+            "mode": "exact" if gate is None else "fast",
+            "computed_frames": computed,
+            "frames": total,
+            "networks": len(members),
+            "helmets": None if centres is None else centres.settings,
+            "precision": members[0].backend.precision,
+            "min_score": min_score,
+        },
+    )
+
+
+def _recorded(bundle: Bundle) -> ImpactDecisions:
+    values = dict(bundle.manifest.post_processing)
+    return validate(ImpactDecisions, values, source=str(bundle.folder))
+
+
+def _ranges(frames: Sequence[int]) -> NDArray[np.int32]:
+    """Half-open ranges (R, 2) of rising frames."""
+    at = np.array(frames, np.int32)
+    if not len(at):
+        return np.zeros((0, 2), np.int32)
+    edges = np.flatnonzero(np.diff(at) > 1)
+    starts, stops = at[np.append(0, edges + 1)], at[np.append(edges, len(at) - 1)] + 1
+    return np.stack([starts, stops], 1).astype(np.int32)
+
+
+def _cuda(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
+    """The CUDA backend if torch is installed and finds a device, else None."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    from torch import nn
+
+    from playhead.impact.model import build_collision_network
+    from playhead.impact.network_config import CollisionNetworkConfig
+    from playhead.inference.bundle import InputPlan
+    from playhead.learning.cuda import open_cuda
+
+    def build(manifest: BundleManifest) -> tuple[nn.Module, InputPlan]:
+        values = dict(manifest.training.get("network") or {})
+        network = validate(CollisionNetworkConfig, values, source="the bundle's network")
+        return build_collision_network(network), manifest.plan(ClipGridPlan)
+
+    return open_cuda(bundle, precision, build)
