@@ -14,7 +14,7 @@ from playhead.impact.grids import Member
 from playhead.impact.model import CollisionNetwork, build_collision_network
 from playhead.impact.network_config import CollisionNetworkConfig
 from playhead.impact.plan import ClipGridPlan
-from playhead.inference.bundle import ArraySpec, Bundle, BundleManifest, Part
+from playhead.inference.bundle import ArraySpec, Bundle, BundleManifest, InputPlan, Part
 from playhead.inference.precision import Precision
 from playhead.learning.export import export_bundle
 from playhead.learning.parts import ExportPart
@@ -72,7 +72,7 @@ class TorchBackend:
 
 
 def manifest_of(
-    plan: ClipGridPlan, parts: tuple[str, ...], classes: tuple[str, ...] = ("impact",)
+    plan: InputPlan, parts: tuple[str, ...], classes: tuple[str, ...] = ("impact",)
 ) -> BundleManifest:
     inputs = ArraySpec(shape=(None,), dtype="uint8")
     outputs = ArraySpec(shape=plan.output_shape(1), dtype="float32")

@@ -13,7 +13,8 @@ from playhead.decisions.track_motion import box_states
 
 __all__ = ["box_sizes", "centres_of", "met_boxes", "nearest_boxes", "track_ids"]
 
-TRACKING = TrackConfig(gap_seconds=0.5)
+TRACKING = TrackConfig(gap_seconds=0.5, agility=8.0, near=0.8)
+"""Other than the defaults, since helmets that collide change their speed from frame to frame."""
 
 NEAR = 3.0
 """Box sizes within which another helmet can be the one that was met."""
@@ -31,13 +32,12 @@ def track_ids(
 
     times: (T,) seconds of all frames; frames: (N,), never falling; boxes: (N, 4), after
     non-maximum suppression in each frame
-    scores: by default each box can start a track
+    scores: by default each box can start a track; a weak one can only continue one
     """
-    sampled, first = np.unique(frames, return_index=True)
     known = Detections(
-        times=times[sampled],
-        bounds=np.append(first, len(frames)).astype(np.int64),
-        samples=np.searchsorted(sampled, frames).astype(np.int32),
+        times=times,
+        bounds=np.searchsorted(frames, np.arange(len(times) + 1)),
+        samples=frames,
         state=box_states(boxes),
         scores=np.ones(len(frames), np.float32) if scores is None else scores,
     )

@@ -32,8 +32,11 @@ from playhead.samples.grid import make_grid
 
 __all__ = ["TrackRescorer", "mixed_scores", "open_tracks", "tracks_of_candidates"]
 
-START_SCORE, OVERLAP = 0.3, 0.25
-"""Of a helmet that starts a track, and the IoU above which the weaker of two boxes is left out."""
+START_SCORE, LOW_SCORE = 0.3, 0.1
+"""The least helmet scores of a candidate that starts a track, and of one that continues it."""
+
+OVERLAP = 0.25
+"""IoU above which the weaker of two candidates is in no track."""
 
 BATCH = 64
 LEAST = 1e-6
@@ -149,9 +152,10 @@ class TrackRescorer:
 
 def tracks_of_candidates(candidates: Candidates) -> NDArray[np.int64]:
     """The track of each candidate, (M,), or -1; they do not depend on decisions."""
+    usable = np.flatnonzero(candidates.helmet >= LOW_SCORE)
     kept = []
-    ends = np.flatnonzero(np.diff(candidates.frames)) + 1
-    for rows in np.split(np.arange(len(candidates)), ends):
+    ends = np.flatnonzero(np.diff(candidates.frames[usable])) + 1
+    for rows in np.split(usable, ends):
         detections = Boxes(candidates.boxes[rows], candidates.helmet[rows])
         kept.append(rows[np.sort(kept_indices(detections, OVERLAP))])
     chosen = np.concatenate(kept)
