@@ -25,7 +25,7 @@ from playhead.impact.model import (
 from playhead.impact.predict import PredictOptions, decide_again, plays_in, predict_plays
 from playhead.impact.samples import TrainingFrames, TrainingPatches, ValidationFrames
 from playhead.impact.tracked.train import rebuild_tracked
-from playhead.impact.tune import tune_truth
+from playhead.impact.tune import QUICK, tune_truth
 from playhead.impact.views import views_of_manifest
 from playhead.inference.bundle import note_in_bundle
 from playhead.learning.i3d_weights import load_i3d
@@ -130,7 +130,8 @@ def _predict_validation(
     truth = truth_of(rows)
     warning, basis = None, "with the decisions tuned on the same plays"
     try:
-        tuned = tune_truth(folder, truth, run.folder / "decisions.yaml", bundle=run.bundle)
+        target = run.folder / "decisions.yaml"
+        tuned = tune_truth(folder, truth, target, bundle=run.bundle, space=QUICK)
     except LabelError as error:  # too few plays or impacts to tune on: the configured ones stay
         warning, basis = f"the decisions were not tuned: {error}", "with the configured decisions"
     else:

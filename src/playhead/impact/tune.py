@@ -34,6 +34,7 @@ from playhead.metrics.box_events import Counts, box_event_hits
 from playhead.progress import Progress, progress
 
 __all__ = [
+    "QUICK",
     "SearchSpace",
     "Tuned",
     "best_threshold",
@@ -69,6 +70,12 @@ class SearchSpace:
             * len(self.suppressions)
             * len(self.suppression_frames)
         )
+
+
+QUICK = SearchSpace(
+    helmet_thresholds=(0.4, 0.3, 0.5), suppressions=("follow",), suppression_frames=(4, 6, 8)
+)
+"""About a seventh of all: for the end of a training."""
 
 
 @dataclass(frozen=True, slots=True)
