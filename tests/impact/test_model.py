@@ -219,8 +219,9 @@ def test_a_chunk_at_once_gives_the_grid_of_every_clip(frames: int) -> None:
             torch.testing.assert_close(grid, clip, atol=1e-5, rtol=0)
 
 
-def test_chunks_of_frames_give_the_grids_of_their_clips_in_order() -> None:
-    network = factored(marker=False)
+@pytest.mark.parametrize("fine", [0, 12])
+def test_chunks_of_frames_give_the_grids_of_their_clips_in_order(fine: int) -> None:
+    network = factored(marker=False, fine_channels=fine)
     chunks = torch.rand(2, 1, 10, 40, 56)
     with torch.inference_mode():
         grids = network(chunks)

@@ -136,8 +136,14 @@ class FactoredCollisionNetwork(CollisionNetwork):
         for _ in config.widths[1:]:
             kernels.append(min(3, steps[-1]))
             steps.append(steps[-1] - kernels[-1] + 1)  # 4, 2, 1 of 8 frames
-        maps = tuple(width * left for width, left in zip(config.widths, steps, strict=True))
-        super().__init__(config, maps)
+        maps = [width * left for width, left in zip(config.widths, steps, strict=True)]
+        wide, fine = maps[0], config.fine_channels
+        if fine:
+            maps[0] = fine
+        super().__init__(config, tuple(maps))
+        self.fine = nn.Sequential(
+            *(ConvNorm(c, fine, 3, activation=nn.ReLU) for c in ((wide, fine) if fine else ()))
+        )
         self.steps = steps
         self.multiple = GRID_STRIDE * 2 ** (len(config.widths) - 1)
         self.backbone = FactoredBackbone(self.colours, config, kernels)
@@ -155,8 +161,7 @@ class FactoredCollisionNetwork(CollisionNetwork):
         The grid (B, 6, h, w) includes padding at the bottom and right.
         """
         maps = self.backbone(features)  # 1, 4, 24, 184, 320 - 1, 2, 40, 92, 160 - 1, 1, 56, 46, 80
-        grid: Tensor = self.head(self.pyramid([level.flatten(1, 2) for level in maps]))
-        return grid
+        return self._decode([level.flatten(1, 2) for level in maps])
 
     def fuse_chunks(self, features: Tensor) -> Tensor:
         """features: (B, L, stem_channels, h, w) of chunks → (B * (L - T + 1), 6, h, w).
@@ -173,8 +178,7 @@ class FactoredCollisionNetwork(CollisionNetwork):
             taps = [level[:, 2 * step : 2 * step + clips] for step in range(steps)]
             joined = torch.cat(taps, 2).flatten(0, 1)
             maps.append(joined.contiguous(memory_format=torch.channels_last))
-        grid: Tensor = self.head(self.pyramid(maps))
-        return grid
+        return self._decode(maps)
 
     def forward(self, clips: Tensor) -> Tensor:
         """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4)).
@@ -206,6 +210,11 @@ class FactoredCollisionNetwork(CollisionNetwork):
             ExportPart("frames", frames, images, {0: 1}),
             ExportPart("windows", windows, features.clone(), {0: 1}),
         ]
+
+    def _decode(self, maps: list[Tensor]) -> Tensor:
+        """maps: of each level, with its time steps as channels → the grid."""
+        grid: Tensor = self.head(self.pyramid([self.fine(maps[0]), *maps[1:]]))
+        return grid
 
     def _padded(self, frames: Tensor) -> Tensor:
         frames = pad_to_multiple(frames, self.multiple)

@@ -63,6 +63,13 @@ class CollisionNetworkConfig(Settings):
         description="of factored: channels at strides 4, 8, 16 and so on",
     )
 
+    fine_channels: int = Field(
+        default=0,
+        ge=0,
+        description="of factored: channels of two convolutions that see the finest map at all time "
+        "steps, where small objects move; 0: none",
+    )
+
     pyramid_channels: int = Field(default=24, ge=1, description="of the pyramid's top-down path")
     branch_channels: int = Field(default=24, ge=1, description="of the pyramid's branches")
     norm: Literal["batch", "group"] = Field(
