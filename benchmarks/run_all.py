@@ -22,6 +22,7 @@ SCRIPTS = (
     "fusion_arms",
     "demo",
     "impact_demo",
+    "impact_arms",
     "real_falls",
     "packaged_detectors",
     "plates",
