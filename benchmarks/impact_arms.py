@@ -4,8 +4,8 @@ On the demo's generated plays, each seed being that of the plays and of the trai
 differs from the demo's network in one part, and shares what is trained with the others. Decisions
 are tuned on the validation plays and F1 is that of the test plays, with 95 % intervals over plays.
 The arms of one window, with and without marker, get twice the epochs, so as to come near to the
-seconds of the demo's network, which has four. Two processes of one thread each run side by side. With --keep, what is finished there
-is not repeated, so that a run can be continued.
+seconds of the demo's network, which has four. Two processes of one thread each run side by side.
+With --keep, what is finished there is not repeated, so that a run can be continued.
 
     playhead weights get mobilenet-v2
     python benchmarks/impact_arms.py [--seeds 1 2] [--plays 98] [--epochs 3] [--keep FOLDER]
