@@ -36,8 +36,7 @@ from playhead.impact.candidates import read_folder
 from playhead.impact.config import find_config, load_impact_config
 from playhead.impact.evaluate import evaluate_truth, read_impacts
 from playhead.impact.grids import Gate, Member, run_clips
-from playhead.impact.mining import as_input
-from playhead.impact.model import CollisionNetwork, build_collision_network
+from playhead.impact.model import CollisionNetwork, as_input, build_collision_network
 from playhead.impact.network_config import full_size_collision
 from playhead.impact.plan import ClipGridPlan
 from playhead.impact.predict import PredictOptions, find_plays, predict_plays
@@ -172,7 +171,7 @@ def sliding(model: CollisionNetwork, clip: Path) -> Grids:
         for frame in range(len(images)):
             shown = np.arange(frame - 4, frame + 4).clip(0, len(images) - 1)
             window = torch.from_numpy(np.stack([images[k] for k in shown.tolist()]))[None]
-            grids.append(torch.sigmoid(model(as_input(window)))[0].numpy())
+            grids.append(torch.sigmoid(model(as_input(window, 3)))[0].numpy())
     return np.array(grids)
 
 

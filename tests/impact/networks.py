@@ -126,3 +126,7 @@ class Frames:
         for k in wanted.tolist():
             if k not in self.unreadable:
                 yield k, self.image(k, pixels)
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

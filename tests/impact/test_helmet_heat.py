@@ -11,18 +11,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from playhead.errors import BundleError, PlayheadError
+from playhead.errors import BundleError, ConfigError, PlayheadError
 from playhead.impact.candidates import read_candidates
 from playhead.impact.grids import Gate, Member, run_clips
 from playhead.impact.helmets.heat import (
     HelmetCentres,
-    build_network,
     parse_scales,
     resized,
     scale_weights,
 )
+from playhead.impact.helmets.model import (
+    HelmetNetwork,
+    build_from_manifest,
+    build_helmet_network,
+)
 from playhead.impact.helmets.plan import HeatMapPlan
-from playhead.impact.model import HelmetNetwork, build_helmet_network
 from playhead.impact.network_config import CollisionNetworkConfig, HelmetNetworkConfig
 from playhead.impact.predict import PredictOptions, find_candidates, find_plays, predict_plays
 from playhead.impact.targets import disc_target
@@ -267,12 +270,17 @@ def test_a_bundle_predicts_by_its_graph_as_by_torch(folder: Path, tmp_path: Path
     assert read_candidates(alone / "play.candidates.npz").helmet.tolist() != held.helmet.tolist()
 
 
+def test_a_bundle_that_does_not_say_its_network_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"training\.network of the bundle"):
+        build_from_manifest(heat_manifest(GREY))
+
+
 @pytest.mark.slow
 def test_the_torch_backend_gives_what_the_network_gives(folder: Path) -> None:
     from playhead.inference.bundle import load_bundle
 
     bundle = load_bundle(folder / "helmets")
-    backend = CudaBackend(bundle, build_network, device="cpu")
+    backend = CudaBackend(bundle, build_from_manifest, device="cpu")
     image = np.pad(Frames(1).image(2), ((0, 16), (0, 0)))
     with torch.inference_mode():
         expected = network_of(GREY)(torch.from_numpy(image)[None, None] / 255).sigmoid()

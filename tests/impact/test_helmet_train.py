@@ -14,11 +14,12 @@ from playhead.impact.candidates import read_candidates
 from playhead.impact.config import ImpactDataConfig
 from playhead.impact.data import load_videos
 from playhead.impact.helmets.config import HelmetConfig
+from playhead.impact.helmets.model import build_helmet_network
 from playhead.impact.helmets.plan import HeatMapPlan
 from playhead.impact.helmets.samples import HelmetSamples
-from playhead.impact.helmets.train import as_input, train_helmets
+from playhead.impact.helmets.train import train_helmets
 from playhead.impact.loss import helmet_loss
-from playhead.impact.model import build_helmet_network
+from playhead.impact.model import as_input
 from playhead.impact.network_config import CollisionNetworkConfig
 from playhead.impact.plan import ClipGridPlan
 from playhead.impact.predict import PredictOptions, find_plays, predict_plays
@@ -80,7 +81,7 @@ def test_a_few_steps_lower_the_loss() -> None:
         batch = [samples.sample(1, 4 * step + at) for at in range(4)]
         images = torch.from_numpy(np.stack([sample["image"] for sample in batch]))
         target = torch.from_numpy(np.stack([sample["target"] for sample in batch]))
-        loss = helmet_loss(network(as_input(images)), target)
+        loss = helmet_loss(network(as_input(images, network.colours)), target)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()

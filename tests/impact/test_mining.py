@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from playhead.impact.mining import as_input, mine_hard_negatives
+from playhead.impact.mining import mine_hard_negatives
 from playhead.impact.samples import TrainingPatches
 from tests.impact.tiny_plays import SIDE, config, plays
 
@@ -91,11 +91,3 @@ def test_the_hardest_come_first() -> None:
         brightness.append(float(cells[sample["target"][0] > 0].max(initial=0)))
     assert len(brightness) > 50
     assert np.allclose(brightness, sorted(brightness, reverse=True), atol=1)
-
-
-def test_clips_become_planes_in_the_unit_range() -> None:
-    grey = as_input(torch.full((2, 4, 6, 8), 255, dtype=torch.uint8))
-    colour = as_input(torch.zeros((2, 4, 6, 8, 3), dtype=torch.uint8))
-    assert grey.shape == (2, 1, 4, 6, 8)
-    assert grey.max() == 1
-    assert colour.shape == (2, 3, 4, 6, 8)

@@ -10,40 +10,31 @@ from torch import Tensor, nn
 
 from playhead.config import validate
 from playhead.errors import ConfigError
-from playhead.impact.loss import collision_loss, helmet_loss
+from playhead.impact.loss import collision_loss
 from playhead.impact.model import (
     CollisionNetwork,
     FactoredCollisionNetwork,
-    HelmetNetwork,
+    as_input,
     build_collision_network,
-    build_helmet_network,
     pad_to_multiple,
 )
 from playhead.impact.network_config import (
     CollisionLossConfig,
     CollisionNetworkConfig,
-    HelmetNetworkConfig,
     full_size_collision,
-    full_size_helmet,
 )
-from playhead.impact.targets import disc_target, grid_target
+from playhead.impact.targets import grid_target
 from playhead.inference.bundle import InputPlan
 from playhead.learning.export import export_bundle
+from tests.impact.networks import parameters
 
 SMALL = CollisionNetworkConfig()
 TINY_I3D = CollisionNetworkConfig(kind="i3d", pixels="rgb", depths=(1, 1, 1, 1), width=4)
-# Group norms, since an untrained batch norm does not normalise in evaluation mode.
-TINY_HELMET = HelmetNetworkConfig(
-    encoder="mobilenetv2_035",
-    weights="none",
-    pyramid_channels=16,
-    branch_channels=16,
-    norm="group",
-)
 ARMS = {
     "factored": SMALL,
     "factored without marker": SMALL.model_copy(update={"marker": False}),
     "factored in colour": SMALL.model_copy(update={"pixels": "rgb", "before": 2}),
+    "factored with a closer look": SMALL.model_copy(update={"fine_channels": 12}),
     "i3d": TINY_I3D,
     "i3d without marker": TINY_I3D.model_copy(update={"marker": False}),
     "i3d with the small stem": TINY_I3D.model_copy(update={"stem": "3x7x7", "pixels": "luma"}),
@@ -71,10 +62,6 @@ def clips(config: CollisionNetworkConfig, height: int = 64, width: int = 96) -> 
     colours = 3 if config.pixels == "rgb" else 1
     generator = torch.Generator().manual_seed(1)
     return torch.rand(2, colours, config.frames, height, width, generator=generator)
-
-
-def parameters(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def test_the_full_size_collision_network_has_the_parameters_of_the_recipe() -> None:
@@ -234,37 +221,6 @@ def test_a_chunk_needs_a_network_without_marker() -> None:
         factored().fuse_chunks(torch.rand(1, 9, 16, 8, 8))
 
 
-def helmets(config: HelmetNetworkConfig = TINY_HELMET) -> HelmetNetwork:
-    torch.manual_seed(0)
-    return build_helmet_network(config)
-
-
-@pytest.mark.parametrize("size", [(64, 96), (50, 70)])
-def test_the_heat_map_has_the_resolution_of_the_frame(size: tuple[int, int]) -> None:
-    network = helmets().eval()
-    with torch.inference_mode():
-        heat = network(torch.rand(2, 3, *size))
-    assert heat.shape == (2, *size)
-    assert -6 < float(heat.mean()) < -2  # nearly all is background
-
-
-def test_the_full_size_helmet_network_is_a_pyramid_on_resnet_34() -> None:
-    with torch.device("meta"):
-        network = helmets(full_size_helmet("none")).eval()
-        assert network(torch.empty(1, 3, 720, 1280)).shape == (1, 720, 1280)
-    # ResNet-34 without its classifier; laterals are narrower than on ResNet-50.
-    assert parameters(network.encoder) == 21_284_672
-    assert parameters(network.pyramid) == 2_607_872 - 256 * (3840 - 960)
-
-
-def test_every_parameter_of_the_helmet_network_is_trained() -> None:
-    network, target = helmets(), torch.from_numpy(disc_target([[20, 10, 40, 30]], 64, 96))
-    loss = helmet_loss(network(torch.rand(2, 3, 64, 96)), target.expand(2, -1, -1))
-    torch.autograd.backward(loss)
-    idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
-    assert idle == []
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -320,8 +276,12 @@ def test_the_parts_of_bytes_give_the_probabilities_of_the_network(arm: str) -> N
         torch.testing.assert_close(probabilities, network(unit[None]).sigmoid(), atol=1e-5, rtol=0)
 
 
-@pytest.mark.slow
-def test_the_helmet_network_is_a_graph_for_sides_of_multiples_of_32(tmp_path: Path) -> None:
-    plan = GridPlan(shape=(None, None, None))
-    network = helmets(TINY_HELMET.model_copy(update={"encoder": "resnet10t"}))  # exports quickly
-    export_bundle(network, tmp_path / "bundle", job="impact", classes=("helmet",), plan=plan)
+def test_images_and_clips_of_bytes_become_planes_in_the_unit_range() -> None:
+    grey = torch.full((2, 4, 6, 8), 255, dtype=torch.uint8)
+    assert as_input(grey, 1).shape == (2, 1, 4, 6, 8)
+    assert as_input(grey, 1).unique().tolist() == [1.0]
+    colour = torch.arange(2 * 4 * 6 * 8 * 3, dtype=torch.int64).remainder(256).to(torch.uint8)
+    clips = colour.view(2, 4, 6, 8, 3)
+    for pixels, planes in ((clips, as_input(clips, 3)), (clips[:, 0], as_input(clips[:, 0], 3))):
+        for channel in range(3):
+            torch.testing.assert_close(planes[:, channel], pixels[..., channel] / 255)

@@ -14,10 +14,11 @@ from playhead.events.formats import native
 from playhead.impact.candidates import Candidates, read_candidates
 from playhead.impact.data import ImpactVideos
 from playhead.impact.grids import Member
+from playhead.impact.model import as_input
 from playhead.impact.plan import ClipGridPlan
 from playhead.impact.predict import PredictOptions, find_plays, predict_plays
 from playhead.impact.tracked.config import TrackedConfig
-from playhead.impact.tracked.model import TrackedNetwork, as_input
+from playhead.impact.tracked.model import TrackedNetwork
 from playhead.impact.tracked.plan import TrackClipPlan
 from playhead.impact.tracked.rescore import TrackRescorer, mixed_scores, open_tracks
 from playhead.impact.tracked.samples import TrackedClips, ValidationClips
@@ -147,7 +148,7 @@ def test_a_few_steps_lower_the_loss(inputs: str) -> None:
     for step in range(12):
         drawn = [samples.sample(1, (16 * step + at) % 64) for at in range(16)]
         batch = {name: torch.from_numpy(np.stack([s[name] for s in drawn])) for name in drawn[0]}
-        crops = as_input(batch["crops"]) if "crops" in batch else None
+        crops = as_input(batch["crops"], chosen.plan.channels) if "crops" in batch else None
         logits = network(crops, batch.get("motion"))
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, batch["impact"])
         optimiser.zero_grad()

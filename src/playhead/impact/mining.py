@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from playhead.impact.model import as_input
 from playhead.impact.samples import TrainingPatches
 from playhead.impact.targets import GRID_STRIDE
 from playhead.progress import progress
 
-__all__ = ["as_input", "mine_hard_negatives"]
+__all__ = ["mine_hard_negatives"]
 
 
 @torch.no_grad()
@@ -30,6 +31,7 @@ def mine_hard_negatives(
     config = samples.config
     negatives, side = samples.negatives, config.patches.side
     device = next(model.parameters()).device
+    colours = 1 if config.data.pixels == "luma" else 3
     everywhere = config.loss.impact_over == "map"
     # Rows are ordered by video and point, so the patches of a frame are neighbours.
     keys = negatives.video.astype(np.int64) << 32 | negatives.point
@@ -44,7 +46,7 @@ def mine_hard_negatives(
             rows = slice(int(firsts[frame]), int(pasts[frame]))
             video, point = int(frames[frame] >> 32), int(frames[frame] & 0xFFFFFFFF)
             sample = samples.clip(video, point, None, None)
-            clips = as_input(torch.from_numpy(sample["clip"])[None].to(device))
+            clips = as_input(torch.from_numpy(sample["clip"])[None].to(device), colours)
             impact = torch.sigmoid(model(clips)[0, 5].float()).cpu().numpy()
             if not everywhere:
                 grids = sample["target"].reshape(-1, 6, *impact.shape)
@@ -58,9 +60,3 @@ def mine_hard_negatives(
             bar.advance(1)
     order = np.argsort(-scores, kind="stable")
     return order[: int((scores > config.mining.min_score).sum())].astype(np.int64)
-
-
-def as_input(clips: torch.Tensor) -> torch.Tensor:
-    """uint8 (B, T, H, W) or (B, T, H, W, 3) → float (B, 1 or 3, T, H, W) in [0, 1]."""
-    clips = clips[:, None] if clips.ndim == 4 else clips.permute(0, 4, 1, 2, 3)
-    return clips.float() / 255

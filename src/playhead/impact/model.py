@@ -1,4 +1,4 @@
-"""The networks of impact: two collision networks for clips, and the helmet network for frames.
+"""The collision networks of impact: an I3D, and a small network that shares features of frames.
 
 A collision network describes one frame of a clip, the marked one, on a grid with a stride of 4
 pixels. Its six channels are those of `targets.grid_target`, as logits.
@@ -6,16 +6,17 @@ pixels. Its six channels are those of `targets.grid_target`, as logits.
 
 import math
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from playhead.impact.network_config import CollisionNetworkConfig, HelmetNetworkConfig
+from playhead.config import validate
+from playhead.impact.network_config import CollisionNetworkConfig
+from playhead.impact.plan import ClipGridPlan
 from playhead.impact.targets import GRID_STRIDE
-from playhead.inference.bundle import InputPlan
-from playhead.learning.encoders import create_pyramid
+from playhead.inference.bundle import BundleManifest
 from playhead.learning.nn.blocks import ConvNorm, DenseBlock
 from playhead.learning.nn.factored import TemporalConv, per_frame
 from playhead.learning.nn.fpn import SegmentationPyramid
@@ -25,10 +26,10 @@ from playhead.learning.parts import ExportPart, noise_images
 __all__ = [
     "CollisionNetwork",
     "FactoredCollisionNetwork",
-    "HelmetNetwork",
     "I3DCollisionNetwork",
+    "as_input",
     "build_collision_network",
-    "build_helmet_network",
+    "build_from_manifest",
     "pad_to_multiple",
 ]
 
@@ -296,66 +297,6 @@ class FactoredLevel(nn.Module):
         return per_frame(self.spatial, self.temporal(maps, dilation=dilation))
 
 
-class HelmetNetwork(nn.Module):
-    """An encoder and a pyramid: frames in, a heat map of helmets in full resolution out."""
-
-    mean: Tensor
-    std: Tensor
-    strides = (4, 8, 16, 32)
-
-    def __init__(self, config: HelmetNetworkConfig) -> None:
-        super().__init__()
-        self.colours = 3 if config.pixels == "rgb" else 1
-        self.encoder = create_pyramid(config.encoder, config.weights, self.strides)
-        self.pyramid = SegmentationPyramid(
-            self.encoder.channels,
-            channels=config.pyramid_channels,
-            branch=config.branch_channels,
-            norm=config.norm,
-            dropout=config.dropout,
-        )
-        self.head = nn.Conv2d(config.branch_channels, 1, 3, padding=1)
-        nn.init.constant_(self.head.bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
-        colours = (1, 3, 1, 1)
-        mean, std = torch.tensor(self.encoder.mean), torch.tensor(self.encoder.std)
-        self.register_buffer("mean", mean.view(colours), persistent=False)
-        self.register_buffer("std", std.view(colours), persistent=False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """images: (B, 1 or 3, H, W) in [0, 1] → logits (B, H, W)."""
-        height, width = images.shape[-2:]  # 720, 1280
-        return self.of_multiples(pad_to_multiple(images, self.strides[-1]))[:, :height, :width]
-
-    def of_multiples(self, images: Tensor) -> Tensor:
-        """`forward` for sides that are multiples of 32; with padding, a graph exports slowly."""
-        size = images.shape[-2:]  # 736, 1280
-        # The three channels of the mean repeat a grey one.
-        images = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        grid = self.head(self.pyramid(self.encoder(images)))  # 1, 1, 184, 320
-        return F.interpolate(grid, size, mode="bilinear", align_corners=False).squeeze(1)
-
-    def export_parts(self, plan: InputPlan) -> list[ExportPart]:
-        """One part: uint8 (B, H, W), or (B, H, W, 3) in colour → probabilities (B, H, W).
-
-        Sides are multiples of 32.
-        """
-        side = self.strides[-1]
-        example = noise_images(2, 2 * side, 3 * side, *((3,) if self.colours == 3 else ()))
-        return [ExportPart("model", _Images(self).eval(), example, {0: 1, 1: side, 2: side})]
-
-
-class _Images(nn.Module):
-    def __init__(self, network: HelmetNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """images: uint8 (B, H, W), or (B, H, W, 3) → probabilities (B, H, W)."""
-        images = images[:, None] if self.network.colours == 1 else images.permute(0, 3, 1, 2)
-        unit = images.to(self.network.mean.dtype) / 255
-        return torch.sigmoid(self.network.of_multiples(unit))
-
-
 class _Clips(nn.Module):
     def __init__(self, network: CollisionNetwork) -> None:
         super().__init__()
@@ -363,9 +304,8 @@ class _Clips(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """clips: uint8 (B, T, H, W), or (B, T, H, W, 3) → probabilities (B, 6, h, w)."""
-        clips = clips[:, None] if self.network.colours == 1 else clips.permute(0, 4, 1, 2, 3)
-        unit = clips.to(self.network.head.weight.dtype) / 255
-        return torch.sigmoid(self.network(unit))
+        network = self.network
+        return torch.sigmoid(network(as_input(clips, network.colours, network.head.weight.dtype)))
 
 
 class _Frames(nn.Module):
@@ -375,8 +315,8 @@ class _Frames(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """frames: uint8 (N, H, W), or (N, H, W, 3) → features (N, V, c, h, w)."""
-        frames = frames[:, None] if self.network.colours == 1 else frames.permute(0, 3, 1, 2)
-        return self.network.encode(frames.to(self.network.head.weight.dtype) / 255)
+        network = self.network
+        return network.encode(as_input(frames, network.colours, network.head.weight.dtype))
 
 
 class _Windows(nn.Module):
@@ -403,12 +343,23 @@ def build_collision_network(config: CollisionNetworkConfig) -> CollisionNetwork:
     return network.train()
 
 
-def build_helmet_network(config: HelmetNetworkConfig) -> HelmetNetwork:
-    """The network of `config`, on the CPU in training mode; see `build_collision_network`.
+def build_from_manifest(manifest: BundleManifest) -> tuple[CollisionNetwork, ClipGridPlan]:
+    """The network of a bundle, with random weights, and its input plan.
 
-    Raises ConfigError for an unknown encoder, WeightsError if its weights do not exist or fit.
+    Raises ConfigError for a bundle without a valid `training.network`.
     """
-    return HelmetNetwork(config)
+    values: Any = manifest.training.get("network")
+    config = validate(CollisionNetworkConfig, values, source="training.network of the bundle")
+    return build_collision_network(config), manifest.plan(ClipGridPlan)
+
+
+def as_input(pixels: Tensor, colours: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """uint8 (B, ..., H, W) of one colour, or (B, ..., H, W, colours) → (B, colours, ..., H, W).
+
+    The result is in [0, 1]; so it serves images and clips.
+    """
+    pixels = pixels[:, None] if colours == 1 else pixels.movedim(-1, 1)
+    return pixels.to(dtype) / 255
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:

@@ -16,10 +16,11 @@ from playhead.impact.data import label_rows, load_videos, play_of
 from playhead.impact.evaluate import evaluate_truth, truth_of
 from playhead.impact.helmets.train import rebuild_helmets
 from playhead.impact.loss import collision_loss
-from playhead.impact.mining import as_input, mine_hard_negatives
+from playhead.impact.mining import mine_hard_negatives
 from playhead.impact.model import (
     CollisionNetwork,
     I3DCollisionNetwork,
+    as_input,
     build_collision_network,
 )
 from playhead.impact.predict import PredictOptions, decide_again, plays_in, predict_plays
@@ -60,9 +61,9 @@ def train_impact(
     around = config.impact_frames
     training = load_videos(train_rows, config.data, impact_frames=around)
     validation = load_videos(valid_rows, config.data, impact_frames=around)
-    model = build_collision_network(config.network)
+    network = build_collision_network(config.network)
     # A resumed run has its own weights.
-    start = None if run.begun else _load_initial_weights(run, model)
+    start = None if run.begun else _load_initial_weights(run, network)
     samples: Samples
     match config.stage:
         case "patches":
@@ -73,17 +74,22 @@ def train_impact(
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         target = batch["target"].flatten(0, -4)  # patches of several windows: B, K, 6, h, w
-        return collision_loss(model(as_input(batch["clip"])), target, config.loss)
+        return collision_loss(model(as_input(batch["clip"], network.colours)), target, config.loss)
 
     def validate(model: nn.Module, epoch: int) -> dict[str, float]:
         """The metrics of `grid_metrics` over whole frames, one at a time."""
+
+        def grid(clips: Tensor) -> Tensor:
+            pixels = as_input(clips.to(run.device), network.colours)
+            return torch.sigmoid(model(pixels).float())
+
         return grid_metrics(
-            (torch.sigmoid(model(as_input(batch["clip"].to(run.device))).float()), batch["target"])
+            (grid(batch["clip"]), batch["target"])
             for batch in batches(checks, batch_size=1, seed=0, epoch=epoch)
         )
 
     fitted = run.fit(
-        model,
+        network,
         samples,
         loss=loss,
         validate=validate,
@@ -93,7 +99,7 @@ def train_impact(
         },
         start=start,
     )
-    run.export(model, config.plan, (config.data.label,), fitted)
+    run.export(network, config.plan, (config.data.label,), fitted)
     return _predict_validation(run, fitted, valid_rows, device)
 
 

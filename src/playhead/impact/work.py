@@ -3,11 +3,10 @@
 Nothing here imports torch on a CPU.
 """
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +25,11 @@ from playhead.impact.plan import ClipGridPlan
 from playhead.impact.tracked.plan import TrackClipPlan
 from playhead.impact.tracked.rescore import TrackRescorer, open_tracks
 from playhead.impact.views import PlayView
-from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
+from playhead.inference.bundle import Bundle, BundleManifest, InputPlan, load_bundle
 from playhead.inference.dense import VideoStream
 from playhead.inference.precision import PrecisionChoice
-from playhead.inference.runtime import Backend, open_backend
+from playhead.inference.runtime import open_backend
+from playhead.learning.backends import cuda_factory
 from playhead.media import open_video
 from playhead.progress import Progress
 
@@ -97,7 +97,7 @@ class ImpactWork:
                     device=options.device,
                     threads=options.threads,
                     precision=options.precision,
-                    cuda_factory=_cuda,
+                    cuda_factory=cuda_factory(_network),
                 ),
             )
             for bundle in loaded
@@ -248,20 +248,7 @@ def _ranges(frames: Sequence[int]) -> NDArray[np.int32]:
     return np.stack([starts, stops], 1).astype(np.int32)
 
 
-def _cuda(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
-    """The CUDA backend if torch is installed and finds a device, else None."""
-    if importlib.util.find_spec("torch") is None:
-        return None
-    from torch import nn
+def _network(manifest: BundleManifest) -> tuple[Any, InputPlan]:
+    from playhead.impact.model import build_from_manifest
 
-    from playhead.impact.model import build_collision_network
-    from playhead.impact.network_config import CollisionNetworkConfig
-    from playhead.inference.bundle import InputPlan
-    from playhead.learning.cuda import open_cuda
-
-    def build(manifest: BundleManifest) -> tuple[nn.Module, InputPlan]:
-        values = dict(manifest.training.get("network") or {})
-        network = validate(CollisionNetworkConfig, values, source="the bundle's network")
-        return build_collision_network(network), manifest.plan(ClipGridPlan)
-
-    return open_cuda(bundle, precision, build)
+    return build_from_manifest(manifest)

@@ -3,7 +3,6 @@
 Outputs mirror the inputs' relative paths: `X.scores.npz` and `X.events.json`.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +20,12 @@ from playhead.execution.items import find_items, output_path
 from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
-from playhead.inference.bundle import Bundle, BundleManifest, load_bundle
+from playhead.inference.bundle import Bundle, BundleManifest, InputPlan, load_bundle
 from playhead.inference.dense import WindowPlan
 from playhead.inference.precision import PrecisionChoice
 from playhead.inference.runtime import Backend, open_backend
 from playhead.inference.scores import Scores, read_scores, write_scores
+from playhead.learning.backends import cuda_factory
 from playhead.media import Damage, open_video
 from playhead.progress import Progress
 from playhead.spotting.config import PredictionConfig
@@ -95,7 +95,7 @@ class SpottingWork:
             device=options.device,
             threads=options.threads,
             precision=config.precision,
-            cuda_factory=_cuda,
+            cuda_factory=cuda_factory(_network),
         )
         return _Predictor(bundle, backend, config).predict
 
@@ -200,11 +200,7 @@ def _problem(damage: Sequence[Damage], scores: Scores) -> str | None:
     return f"{lost}not scored: {seconds or 'nothing'}"
 
 
-def _cuda(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
-    """The CUDA backend if torch is installed and finds a device, else None."""
-    if importlib.util.find_spec("torch") is None:
-        return None
-    from playhead.learning.cuda import open_cuda
+def _network(manifest: BundleManifest) -> tuple[Any, InputPlan]:
     from playhead.spotting.model import build_from_manifest
 
-    return open_cuda(bundle, precision, build_from_manifest)
+    return build_from_manifest(manifest)

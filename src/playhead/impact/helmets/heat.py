@@ -4,7 +4,6 @@ The mean, reduced to the grid of the collision networks, replaces their centres;
 `grids.run_clips`. Nothing here imports torch on a CPU.
 """
 
-import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.config import validate
 from playhead.errors import BundleError, PlayheadError
 from playhead.impact.grids import Member
 from playhead.impact.helmets.peaks import to_grid
 from playhead.impact.helmets.plan import HeatMapPlan
 from playhead.impact.plan import ClipGridPlan
-from playhead.inference.bundle import Bundle, BundleManifest, InputPlan, load_bundle
+from playhead.inference.bundle import BundleManifest, InputPlan, load_bundle
 from playhead.inference.precision import PrecisionChoice
-from playhead.inference.runtime import Backend, open_backend
+from playhead.inference.runtime import open_backend
+from playhead.learning.backends import cuda_factory
 
 __all__ = ["HelmetCentres", "open_helmets", "parse_scales", "resized", "scale_weights"]
 
@@ -108,7 +107,11 @@ def open_helmets(
         Member(
             bundle.manifest,
             open_backend(
-                bundle, device=device, threads=threads, precision=precision, cuda_factory=_cuda
+                bundle,
+                device=device,
+                threads=threads,
+                precision=precision,
+                cuda_factory=cuda_factory(_network),
             ),
         )
         for bundle in loaded
@@ -164,20 +167,7 @@ def _words(pixels: str, size: tuple[int, int]) -> str:
     return f"{pixels} of {size[0]}x{size[1]}"
 
 
-def _cuda(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
-    """The CUDA backend if torch is installed and finds a device, else None."""
-    if importlib.util.find_spec("torch") is None:
-        return None
-    from playhead.learning.cuda import open_cuda
+def _network(manifest: BundleManifest) -> tuple[Any, InputPlan]:
+    from playhead.impact.helmets.model import build_from_manifest
 
-    return open_cuda(bundle, precision, build_network)
-
-
-def build_network(manifest: BundleManifest) -> tuple[Any, InputPlan]:
-    """The torch network of a bundle with random weights, and its plan."""
-    from playhead.impact.model import build_helmet_network
-    from playhead.impact.network_config import HelmetNetworkConfig
-
-    values = dict(manifest.training.get("network") or {})
-    network = validate(HelmetNetworkConfig, values, source="the bundle's network")
-    return build_helmet_network(network.without_start()), manifest.plan(HeatMapPlan)
+    return build_from_manifest(manifest)

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from playhead.impact.data import label_rows, load_videos, play_of
 from playhead.impact.helmets.config import HelmetConfig, load_helmet_config
+from playhead.impact.helmets.model import build_helmet_network
 from playhead.impact.helmets.peaks import centre_metrics
 from playhead.impact.helmets.samples import HelmetSamples, ValidationImages
 from playhead.impact.loss import helmet_loss
-from playhead.impact.model import build_helmet_network
+from playhead.impact.model import as_input
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
 from playhead.samples.folds import split_manifest
 
@@ -36,16 +37,17 @@ def train_helmets(
     validation = load_videos(valid_rows, data, need_impacts=False)
     samples, checks = HelmetSamples(training, config), ValidationImages(validation, config)
     # A resumed run has its own weights.
-    network = config.network.without_start() if run.begun else config.network
-    model = build_helmet_network(network)
+    settings = config.network.without_start() if run.begun else config.network
+    network = build_helmet_network(settings)
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        logits = model(as_input(batch["image"]))
+        logits = model(as_input(batch["image"], network.colours))
         return helmet_loss(logits, batch["target"], positive_weight=config.network.positive_weight)
 
     def validate(model: nn.Module, epoch: int) -> dict[str, float]:
         def heat(image: Tensor) -> Tensor:
-            return torch.sigmoid(model(as_input(image[None].to(run.device))).float())[0].cpu()
+            pixels = as_input(image[None].to(run.device), network.colours)
+            return torch.sigmoid(model(pixels).float())[0].cpu()
 
         return centre_metrics(
             (heat(torch.from_numpy(image)).numpy(), boxes)
@@ -53,7 +55,7 @@ def train_helmets(
         )
 
     fitted = run.fit(
-        model,
+        network,
         samples,
         loss=loss,
         validate=validate,
@@ -62,7 +64,7 @@ def train_helmets(
             "valid": label_rows(valid_rows, validation),
         },
     )
-    run.export(model, config.plan, CLASSES, fitted)
+    run.export(network, config.plan, CLASSES, fitted)
     metrics = fitted.metrics
     return TrainResult(
         job=config.job,
@@ -83,9 +85,3 @@ def rebuild_helmets(path: Path) -> Rebuilt:
     config = load_helmet_config(path)
     network = build_helmet_network(config.network.without_start())
     return Rebuilt(network, config, config.plan, CLASSES)
-
-
-def as_input(images: Tensor) -> Tensor:
-    """uint8 (B, H, W) or (B, H, W, 3) → float (B, 1 or 3, H, W) in [0, 1]."""
-    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
-    return images.float() / 255

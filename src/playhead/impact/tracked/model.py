@@ -1,14 +1,19 @@
 """The network of tracked helmets: a classifier of clips, which motion joins late."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from playhead.config import validate
+from playhead.impact.model import as_input
 from playhead.impact.tracked.config import TrackedNetworkConfig
 from playhead.impact.tracked.plan import TrackClipPlan
+from playhead.inference.bundle import BundleManifest
 from playhead.learning.nn.clips import ClipClassifier
 from playhead.learning.parts import ExportPart, noise_images
 
-__all__ = ["TrackedNetwork", "as_input"]
+__all__ = ["TrackedNetwork", "build_from_manifest"]
 
 
 class TrackedNetwork(nn.Module):
@@ -70,7 +75,8 @@ class _Crops(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """crops: uint8 (B, T, side, side, C) → features (B, F)."""
-        return self.network.embed(as_input(crops, self.network.classify.weight.dtype))
+        dtype = self.network.classify.weight.dtype
+        return self.network.embed(as_input(crops, crops.shape[-1], dtype))
 
 
 class _Tracks(nn.Module):
@@ -88,6 +94,12 @@ class _Tracks(nn.Module):
         return torch.sigmoid(self.classify(values))
 
 
-def as_input(crops: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """uint8 (B, T, side, side, C) → (B, C, T, side, side) in [0, 1]."""
-    return crops.permute(0, 4, 1, 2, 3).to(dtype) / 255
+def build_from_manifest(manifest: BundleManifest) -> tuple[TrackedNetwork, TrackClipPlan]:
+    """The network of a bundle, with random weights, and its input plan.
+
+    Raises ConfigError for a bundle without a valid `training.network`.
+    """
+    values: Any = manifest.training.get("network")
+    config = validate(TrackedNetworkConfig, values, source="training.network of the bundle")
+    plan = manifest.plan(TrackClipPlan)
+    return TrackedNetwork(config, plan), plan

@@ -4,7 +4,6 @@ The frames are streamed once more. Crops of the latest frames are kept, so that 
 with the length of the video. Nothing here imports torch on a CPU.
 """
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from playhead.config import validate
 from playhead.decisions.boxes import Boxes, kept_indices
 from playhead.errors import BundleError
 from playhead.impact.candidates import Candidates
@@ -24,10 +22,11 @@ from playhead.impact.plan import ClipGridPlan
 from playhead.impact.tracked.crops import marked_crops
 from playhead.impact.tracked.motion import FilledTracks, motion_features
 from playhead.impact.tracked.plan import TrackClipPlan
-from playhead.inference.bundle import Bundle, BundleManifest, InputPlan, load_bundle
+from playhead.inference.bundle import BundleManifest, InputPlan, load_bundle
 from playhead.inference.dense import VideoStream
 from playhead.inference.precision import PrecisionChoice
-from playhead.inference.runtime import Backend, open_backend
+from playhead.inference.runtime import open_backend
+from playhead.learning.backends import cuda_factory
 from playhead.samples.grid import make_grid
 
 __all__ = ["TrackRescorer", "mixed_scores", "open_tracks", "tracks_of_candidates"]
@@ -209,26 +208,16 @@ def open_tracks(
             "train both with the same data.rate"
         )
     backend = open_backend(
-        bundle, device=device, threads=threads, precision=precision, cuda_factory=_cuda
+        bundle,
+        device=device,
+        threads=threads,
+        precision=precision,
+        cuda_factory=cuda_factory(_network),
     )
     return TrackRescorer(Member(bundle.manifest, backend), weight)
 
 
-def _cuda(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
-    """The CUDA backend if torch is installed and finds a device, else None."""
-    if importlib.util.find_spec("torch") is None:
-        return None
-    from playhead.learning.cuda import open_cuda
+def _network(manifest: BundleManifest) -> tuple[Any, InputPlan]:
+    from playhead.impact.tracked.model import build_from_manifest
 
-    return open_cuda(bundle, precision, build_network)
-
-
-def build_network(manifest: BundleManifest) -> tuple[Any, InputPlan]:
-    """The torch network of a bundle with random weights, and its plan."""
-    from playhead.impact.tracked.config import TrackedNetworkConfig
-    from playhead.impact.tracked.model import TrackedNetwork
-
-    values = dict(manifest.training.get("network") or {})
-    config = validate(TrackedNetworkConfig, values, source="the bundle's network")
-    plan = manifest.plan(TrackClipPlan)
-    return TrackedNetwork(config, plan), plan
+    return build_from_manifest(manifest)

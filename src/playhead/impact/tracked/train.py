@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from playhead.impact.data import label_rows, load_videos, play_of
+from playhead.impact.model import as_input
 from playhead.impact.tracked.config import TrackedConfig, load_tracked_config
-from playhead.impact.tracked.model import TrackedNetwork, as_input
+from playhead.impact.tracked.model import TrackedNetwork
 from playhead.impact.tracked.samples import TrackedClips, ValidationClips
 from playhead.learning.losses import classification_loss
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
@@ -42,7 +43,7 @@ def train_tracked(
     network = TrackedNetwork(config.network, config.plan)
 
     def logits(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        crops = as_input(batch["crops"]) if "crops" in batch else None
+        crops = as_input(batch["crops"], config.plan.channels) if "crops" in batch else None
         found: Tensor = model(crops, batch.get("motion"))
         return found
 
