@@ -4,6 +4,7 @@ import io
 import pickle
 import zipfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from playhead.errors import PlayheadError
 from playhead.impact.candidates import (
     CANDIDATES,
     Candidates,
+    frame_ranges,
     read_candidates,
     read_folder,
     write_candidates,
@@ -126,3 +128,11 @@ def test_settings_that_are_not_json_are_refused_and_nothing_is_written(tmp_path:
 def test_a_folder_without_candidates_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(PlayheadError, match="playhead impact predict"):
         read_folder(tmp_path)
+
+
+@pytest.mark.parametrize("frames", [[], [0], [3, 4, 5], [0, 2], [0, 1, 4, 7, 8], [9]])
+def test_ranges_hold_exactly_their_frames(frames: list[int]) -> None:
+    ranges = frame_ranges(frames)
+    assert ranges.shape[1:] == (2,)
+    assert [k for start, stop in ranges.tolist() for k in range(start, stop)] == frames
+    assert all(stop < start for (_, stop), (start, _) in pairwise(ranges.tolist()))

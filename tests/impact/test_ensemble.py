@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from playhead.errors import ConfigError, PlayheadError
+from playhead.errors import PlayheadError
 from playhead.events.formats import native
 from playhead.impact.candidates import Candidates, read_candidates, write_candidates
-from playhead.impact.ensemble import fuse_candidates, parse_weights
+from playhead.impact.ensemble import fuse_candidates
 from tests.command import playhead, playhead_json, run
 from tests.impact.helmets import of
 
@@ -167,11 +167,7 @@ def test_bad_input_is_one_line(
     assert (folders / "a" / "one" / "p_left.candidates.npz").read_bytes() == before
 
 
-def test_weights_are_one_positive_number_a_folder() -> None:
-    assert parse_weights("2,.5", 2) == (2, 0.5)
-    for text in ("1", "1,0", "1,nan", "1,2,3", ""):
-        with pytest.raises(ConfigError, match="2 folders need 2 numbers above 0"):
-            parse_weights(text, 2)
+def test_weights_are_one_for_each_member() -> None:
     with pytest.raises(PlayheadError, match="2 members need as many weights"):
         fuse_candidates([of([]), of([])], weights=(1,))
 

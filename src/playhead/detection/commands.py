@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers
+from playhead.execution.options import (
+    Device,
+    ExecutorName,
+    Json,
+    Overrides,
+    Workers,
+    parse_weights,
+)
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -152,7 +159,7 @@ def predict(
 
     --executor applies to videos; images run in batches on every core.
     """
-    from playhead.detection.predict import PredictOptions, parse_weights
+    from playhead.detection.predict import PredictOptions
     from playhead.detection.predict_files import (
         DEFAULT_KINDS,
         parse_kinds,
@@ -166,7 +173,7 @@ def predict(
         threshold=threshold,
         longest=size,
         enlarge=enlarge,
-        weights=None if weights is None else parse_weights(weights, len(bundles)),
+        weights=None if weights is None else parse_weights(weights, len(bundles), "bundles"),
         settings=tuple(settings or ()),
         device=device,
         threads=threads,

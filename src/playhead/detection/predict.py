@@ -4,7 +4,6 @@ Detections are kept down to `MIN_SCORE`, so that thresholds can be chosen and cu
 without the network. Imports torch only if the CUDA backend is requested.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from playhead.decisions.boxes import Boxes
 from playhead.decisions.detection_config import DetectionDecisions
 from playhead.decisions.hierarchy import penalise_orphans
 from playhead.detection.labels.read import refuse_unseen
-from playhead.errors import ConfigError, LabelError, MediaError, PlayheadError
+from playhead.errors import LabelError, MediaError, PlayheadError
 from playhead.events.images import ImageSet, LabelledImage
 from playhead.inference.bundle import Bundle
 from playhead.inference.detectors import CustomDetector, open_custom
@@ -32,7 +31,6 @@ __all__ = [
     "apply_hierarchy",
     "iter_predictions",
     "open_bundles",
-    "parse_weights",
     "predict_set",
 ]
 
@@ -224,18 +222,3 @@ def _with_boxes(
         np.arange(len(labels), dtype=np.int32), [len(detections[label]) for label in labels]
     )
     return replace(image, boxes=boxes.boxes.astype(np.float64), labels=numbers, scores=boxes.scores)
-
-
-def parse_weights(text: str, count: int) -> tuple[float, ...]:
-    """`2,1` as the weights of `count` bundles; ConfigError for anything else."""
-    try:
-        weights = tuple(float(weight) for weight in text.split(","))
-    except ValueError:
-        weights = ()
-    usable = all(math.isfinite(weight) and weight > 0 for weight in weights)
-    if len(weights) != count or not usable:
-        raise ConfigError(
-            f"--weights {text}: {count} bundles need {count} numbers above 0, such as "
-            f"{','.join(['1'] * count)}"
-        )
-    return weights

@@ -1,10 +1,13 @@
 """Command-line options that the commands of several jobs share."""
 
+import math
 from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["Device", "ExecutorName", "Json", "Overrides", "Workers"]
+from playhead.errors import ConfigError
+
+__all__ = ["Device", "ExecutorName", "Json", "Overrides", "Workers", "parse_weights"]
 
 ExecutorName = Annotated[
     Literal["serial", "processes"],
@@ -21,3 +24,21 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="key=value over the configuration; may be repeated."),
 ]
+
+
+def parse_weights(text: str, count: int, members: str) -> tuple[float, ...]:
+    """The value of --weights: `2,1` as the weights of `count` members, which an error names.
+
+    Raises ConfigError unless they are as many numbers above 0.
+    """
+    try:
+        weights = tuple(float(weight) for weight in text.split(","))
+    except ValueError:
+        weights = ()
+    usable = all(math.isfinite(weight) and weight > 0 for weight in weights)
+    if len(weights) != count or not usable:
+        raise ConfigError(
+            f"--weights {text}: {count} {members} need {count} numbers above 0, such as "
+            f"--weights {','.join(['1'] * count)}"
+        )
+    return weights

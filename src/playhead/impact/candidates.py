@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from playhead.errors import PlayheadError
 from playhead.events.formats.columns import (
@@ -25,7 +25,14 @@ from playhead.events.formats.columns import (
 from playhead.events.source import JsonEntry
 from playhead.files import atomic_path
 
-__all__ = ["CANDIDATES", "Candidates", "read_candidates", "read_folder", "write_candidates"]
+__all__ = [
+    "CANDIDATES",
+    "Candidates",
+    "frame_ranges",
+    "read_candidates",
+    "read_folder",
+    "write_candidates",
+]
 
 CANDIDATES = ".candidates.npz"
 SCHEMA = 1
@@ -83,6 +90,14 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+
+def frame_ranges(frames: ArrayLike) -> NDArray[np.int32]:
+    """Rising frames as half-open ranges: int32 (R, 2)."""
+    at = np.asarray(frames, np.int32)
+    starts = at[np.diff(at, prepend=-2) > 1]
+    stops = at[np.diff(at, append=np.iinfo(np.int32).max) > 1] + 1
+    return np.stack([starts, stops], 1).astype(np.int32)
 
 
 def write_candidates(candidates: Candidates, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from playhead.errors import PlayheadError, needs_extra
-from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers
+from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers, parse_weights
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -223,12 +223,12 @@ def ensemble(
     as_json: Json = False,
 ) -> None:
     """Fuse saved candidates of several predictions, and decide by the first's decisions."""
-    from playhead.impact.ensemble import ensemble_folders, parse_weights
+    from playhead.impact.ensemble import ensemble_folders
 
     written = ensemble_folders(
         candidates,
         out,
-        weights=None if weights is None else parse_weights(weights, len(candidates)),
+        weights=None if weights is None else parse_weights(weights, len(candidates), "folders"),
         overlap=overlap,
     )
     if as_json:

@@ -28,17 +28,21 @@ from playhead.files import fingerprint
 from playhead.impact.config import ImpactDataConfig
 from playhead.media import Video, open_video
 from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
+from playhead.samples.folds import split_manifest
 from playhead.samples.grid import Grid, make_grid
 
 __all__ = [
     "HelmetVideo",
     "ImpactVideos",
+    "TrainingData",
     "check_boxes",
     "is_hidden",
     "label_rows",
     "labels_of_row",
+    "load_training_data",
     "load_videos",
     "play_of",
+    "split_rows",
 ]
 
 SAME_HELMET = 0.5
@@ -130,6 +134,44 @@ def load_videos(
     else:
         source = DecodedFrames(paths, config.size, pixels=config.pixels)
     return ImpactVideos(source, tuple(videos))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """The labelled videos of both sides of a training, and their rows of the manifest."""
+
+    train_rows: tuple[ManifestRow, ...]
+    valid_rows: tuple[ManifestRow, ...]
+    train: ImpactVideos
+    valid: ImpactVideos
+
+    @property
+    def lines(self) -> dict[str, Iterator[str]]:
+        """A line for each video of each side, which must be the same on resuming."""
+        return {
+            "train": label_rows(self.train_rows, self.train),
+            "valid": label_rows(self.valid_rows, self.valid),
+        }
+
+
+def split_rows(config: ImpactDataConfig) -> tuple[list[ManifestRow], list[ManifestRow]]:
+    """The rows to train on and those to validate on; both views of a play are on one side."""
+    return split_manifest(config.manifest, folds=config.folds, fold=config.fold, group=play_of)
+
+
+def load_training_data(
+    rows: tuple[Sequence[ManifestRow], Sequence[ManifestRow]],
+    config: ImpactDataConfig,
+    *,
+    impact_frames: int = 0,
+    need_impacts: bool = True,
+) -> TrainingData:
+    """Both sides of `split_rows`; further arguments and errors: see `load_videos`."""
+    train, valid = (
+        load_videos(side, config, impact_frames=impact_frames, need_impacts=need_impacts)
+        for side in rows
+    )
+    return TrainingData(tuple(rows[0]), tuple(rows[1]), train, valid)
 
 
 def labels_of_row(

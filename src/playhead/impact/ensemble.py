@@ -5,7 +5,6 @@ A member without the box counts as 0 for its helmet score, but not for its impac
 is a helmet and whether a helmet is in an impact are two questions.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,19 @@ from numpy.typing import NDArray
 
 from playhead.decisions.boxes import Boxes
 from playhead.decisions.fusion import fuse_objects
-from playhead.errors import ConfigError, PlayheadError
+from playhead.errors import PlayheadError
 from playhead.execution.outputs import check_folder
-from playhead.impact.candidates import CANDIDATES, Candidates, read_folder, write_candidates
+from playhead.impact.candidates import (
+    CANDIDATES,
+    Candidates,
+    frame_ranges,
+    read_folder,
+    write_candidates,
+)
 from playhead.impact.predict import decide_files
 from playhead.progress import progress
 
-__all__ = ["ensemble_folders", "fuse_candidates", "parse_weights"]
+__all__ = ["ensemble_folders", "fuse_candidates"]
 
 SAME_TIME = 1e-6  # seconds
 
@@ -120,16 +125,13 @@ def fuse_candidates(
         boxes.append(fused.boxes.boxes)
         helmet.append(fused.boxes.scores)
         impact.append(scores @ shares[present] / (found @ shares[present]))
-    nowhere = np.flatnonzero(~analysed.any(0))
-    starts = nowhere[np.diff(nowhere, prepend=-2) > 1]
-    stops = nowhere[np.diff(nowhere, append=len(edges) + 1) > 1] + 1
     return replace(
         first,
         frames=np.concatenate([np.zeros(0, np.int32), *frames]),
         boxes=np.concatenate([np.zeros((0, 4), np.float32), *boxes]),
         helmet=np.concatenate([np.zeros(0, np.float32), *helmet]),
         impact=np.concatenate([np.zeros(0), *impact]).astype(np.float32),
-        unseen=np.stack([starts, stops], 1).astype(np.int32),
+        unseen=frame_ranges(np.flatnonzero(~analysed.any(0))),
         settings={
             "ensemble": [
                 {name: value for name, value in member.settings.items() if name != "decisions"}
@@ -140,21 +142,6 @@ def fuse_candidates(
             "decisions": first.settings.get("decisions"),
         },
     )
-
-
-def parse_weights(text: str, count: int) -> tuple[float, ...]:
-    """`2,1` as the weights of `count` folders; ConfigError for anything else."""
-    try:
-        weights = tuple(float(weight) for weight in text.split(","))
-    except ValueError:
-        weights = ()
-    usable = all(math.isfinite(weight) and weight > 0 for weight in weights)
-    if len(weights) != count or not usable:
-        raise ConfigError(
-            f"--weights {text}: {count} folders need {count} numbers above 0, such as "
-            f"--weights {','.join(['1'] * count)}"
-        )
-    return weights
 
 
 def _analysed(candidates: Candidates) -> NDArray[np.bool_]:

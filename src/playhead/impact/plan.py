@@ -1,4 +1,4 @@
-"""The input plan of a collision network: the clips that its graphs take, and the grid they give."""
+"""The input plans of clips, and of a collision network: the clips it takes, the grid it gives."""
 
 from typing import ClassVar, Literal, Self
 
@@ -8,17 +8,11 @@ from playhead.impact.targets import BOX_UNIT, GRID_STRIDE
 from playhead.inference.bundle import InputPlan
 from playhead.times import GridRate, GridRateText, parse_grid_rate
 
-__all__ = ["ClipGridPlan"]
+__all__ = ["ClipGridPlan", "ClipPlan"]
 
 
-class ClipGridPlan(InputPlan):
-    """Clips of neighbouring points of a time grid; the output describes the marked frame.
-
-    The last graph returns probabilities (B, 6, h, w), one cell for each `stride` pixels, with the
-    channels of `impact.targets.grid_target`.
-    """
-
-    kind: ClassVar[str] = "clip-grid"
+class ClipPlan(InputPlan):
+    """Clips of neighbouring points of a time grid, of which one frame is described."""
 
     size: tuple[PositiveInt, PositiveInt] = Field(
         description="width and height that frames are scaled to"
@@ -31,11 +25,6 @@ class ClipGridPlan(InputPlan):
     )
     frames: PositiveInt = Field(description="frames of a clip, at neighbouring points of the grid")
     before: int = Field(ge=0, description="frames of a clip before the marked frame")
-    marker: bool = Field(default=True, description="whether the network marks that frame")
-    box_unit: float = Field(
-        default=BOX_UNIT, gt=0, description="pixels of a box height or width of 1"
-    )
-    stride: PositiveInt = Field(default=GRID_STRIDE, description="pixels between cells")
 
     @model_validator(mode="after")
     def _clip_holds_the_marked_frame(self) -> Self:
@@ -48,6 +37,28 @@ class ClipGridPlan(InputPlan):
         """The rate in the form for `make_grid`."""
         return parse_grid_rate(self.rate)
 
+    def describe_frames(self) -> str:
+        """The frames in words."""
+        width, height = self.size
+        rate = "every frame" if self.rate == "native" else f"{self.rate} frames per second"
+        return f"{self.pixels}, {width}x{height}, {rate}"
+
+
+class ClipGridPlan(ClipPlan):
+    """Clips of a collision network; the output describes the marked frame.
+
+    The last graph returns probabilities (B, 6, h, w), one cell for each `stride` pixels, with the
+    channels of `impact.targets.grid_target`.
+    """
+
+    kind: ClassVar[str] = "clip-grid"
+
+    marker: bool = Field(default=True, description="whether the network marks that frame")
+    box_unit: float = Field(
+        default=BOX_UNIT, gt=0, description="pixels of a box height or width of 1"
+    )
+    stride: PositiveInt = Field(default=GRID_STRIDE, description="pixels between cells")
+
     @property
     def grid_size(self) -> tuple[int, int]:
         """Rows and columns of the output."""
@@ -56,11 +67,9 @@ class ClipGridPlan(InputPlan):
 
     def describe(self) -> str:
         """The input in words, for the model card."""
-        width, height = self.size
-        rate = "every frame" if self.rate == "native" else f"{self.rate} frames per second"
         return (
-            f"{self.pixels}, {width}x{height}, {rate}; clips of {self.frames} frames, "
-            f"{self.before} of them before the one that is described"
+            f"{self.describe_frames()}; clips of {self.frames} frames, {self.before} of them "
+            "before the one that is described"
         )
 
     def output_shape(self, classes: int) -> tuple[int | None, ...]:

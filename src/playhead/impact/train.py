@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow
 from playhead.impact.config import ImpactConfig, load_impact_config, task_of
-from playhead.impact.data import label_rows, load_videos, play_of
+from playhead.impact.data import load_training_data, split_rows
 from playhead.impact.evaluate import evaluate_truth, truth_of
 from playhead.impact.helmets.train import rebuild_helmets
 from playhead.impact.loss import collision_loss
@@ -35,7 +35,6 @@ from playhead.learning.run import export_run as export_run_of
 from playhead.learning.state import load_weights
 from playhead.learning.training import FitResult, Samples
 from playhead.metrics.window_map import window_map
-from playhead.samples.folds import split_manifest
 from playhead.samples.loader import batches
 
 __all__ = ["export_run", "grid_metrics", "train_impact"]
@@ -50,27 +49,22 @@ def train_impact(
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
     config = run.config
-    data = config.data
-    train_rows, valid_rows = split_manifest(
-        data.manifest, folds=data.folds, fold=data.fold, group=play_of
-    )
+    rows = split_rows(config.data)
     try:  # what could not be predicted after the training
-        views_of_manifest([*train_rows, *valid_rows])
+        views_of_manifest([row for side in rows for row in side])
     except LabelError as error:
-        raise LabelError(f"{data.manifest}: {error}") from error
-    around = config.impact_frames
-    training = load_videos(train_rows, config.data, impact_frames=around)
-    validation = load_videos(valid_rows, config.data, impact_frames=around)
+        raise LabelError(f"{config.data.manifest}: {error}") from error
+    data = load_training_data(rows, config.data, impact_frames=config.impact_frames)
     network = build_collision_network(config.network)
     # A resumed run has its own weights.
     start = None if run.begun else _load_initial_weights(run, network)
     samples: Samples
     match config.stage:
         case "patches":
-            samples = TrainingPatches(training, config, mine=mine_hard_negatives)
+            samples = TrainingPatches(data.train, config, mine=mine_hard_negatives)
         case "frames":
-            samples = TrainingFrames(training, config)
-    checks = ValidationFrames(validation, config)
+            samples = TrainingFrames(data.train, config)
+    checks = ValidationFrames(data.valid, config)
 
     def loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         target = batch["target"].flatten(0, -4)  # patches of several windows: B, K, 6, h, w
@@ -93,14 +87,11 @@ def train_impact(
         samples,
         loss=loss,
         validate=validate,
-        data={
-            "train": label_rows(train_rows, training),
-            "valid": label_rows(valid_rows, validation),
-        },
+        data=data.lines,
         start=start,
     )
     run.export(network, config.plan, (config.data.label,), fitted)
-    return _predict_validation(run, fitted, valid_rows, device)
+    return _predict_validation(run, fitted, data.valid_rows, device)
 
 
 def _load_initial_weights(

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from playhead.config import validate
 from playhead.errors import BundleError
 from playhead.execution.items import output_path
 from playhead.execution.outcomes import FileOutcome
 from playhead.execution.runner import Work
-from playhead.impact.candidates import CANDIDATES, Candidates, write_candidates
+from playhead.impact.candidates import CANDIDATES, Candidates, frame_ranges, write_candidates
 from playhead.impact.decisions import ImpactDecisions
 from playhead.impact.grids import Gate, GridBoxes, Member, common_plan, grid_candidates, run_clips
 from playhead.impact.helmets.heat import HelmetCentres, open_helmets
@@ -220,7 +219,7 @@ def find_candidates(
         boxes=np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in found)]),
         helmet=np.concatenate([np.zeros(0, np.float32), *(part.helmet for part in found)]),
         impact=np.concatenate([np.zeros(0, np.float32), *(part.impact for part in found)]),
-        unseen=_ranges(unseen),
+        unseen=frame_ranges(unseen),
         settings={
             "mode": "exact" if gate is None else "fast",
             "computed_frames": computed,
@@ -236,16 +235,6 @@ def find_candidates(
 def _recorded(bundle: Bundle) -> ImpactDecisions:
     values = dict(bundle.manifest.post_processing)
     return validate(ImpactDecisions, values, source=str(bundle.folder))
-
-
-def _ranges(frames: Sequence[int]) -> NDArray[np.int32]:
-    """Half-open ranges (R, 2) of rising frames."""
-    at = np.array(frames, np.int32)
-    if not len(at):
-        return np.zeros((0, 2), np.int32)
-    edges = np.flatnonzero(np.diff(at) > 1)
-    starts, stops = at[np.append(0, edges + 1)], at[np.append(edges, len(at) - 1)] + 1
-    return np.stack([starts, stops], 1).astype(np.int32)
 
 
 def _network(manifest: BundleManifest) -> tuple[Any, InputPlan]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from playhead.impact.data import label_rows, load_videos, play_of
+from playhead.impact.data import load_training_data, split_rows
 from playhead.impact.helmets.config import HelmetConfig, load_helmet_config
 from playhead.impact.helmets.model import build_helmet_network
 from playhead.impact.helmets.peaks import centre_metrics
@@ -13,7 +13,6 @@ from playhead.impact.helmets.samples import HelmetSamples, ValidationImages
 from playhead.impact.loss import helmet_loss
 from playhead.impact.model import as_input
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
-from playhead.samples.folds import split_manifest
 
 __all__ = ["CLASSES", "rebuild_helmets", "train_helmets"]
 
@@ -29,13 +28,8 @@ def train_helmets(
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
     config = run.config
-    data = config.data
-    train_rows, valid_rows = split_manifest(
-        data.manifest, folds=data.folds, fold=data.fold, group=play_of
-    )
-    training = load_videos(train_rows, data, need_impacts=False)
-    validation = load_videos(valid_rows, data, need_impacts=False)
-    samples, checks = HelmetSamples(training, config), ValidationImages(validation, config)
+    data = load_training_data(split_rows(config.data), config.data, need_impacts=False)
+    samples, checks = HelmetSamples(data.train, config), ValidationImages(data.valid, config)
     # A resumed run has its own weights.
     settings = config.network.without_start() if run.begun else config.network
     network = build_helmet_network(settings)
@@ -59,10 +53,7 @@ def train_helmets(
         samples,
         loss=loss,
         validate=validate,
-        data={
-            "train": label_rows(train_rows, training),
-            "valid": label_rows(valid_rows, validation),
-        },
+        data=data.lines,
     )
     run.export(network, config.plan, CLASSES, fitted)
     metrics = fitted.metrics

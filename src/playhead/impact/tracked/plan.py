@@ -1,11 +1,10 @@
 """The input plan of a network of tracked helmets: clips that follow a helmet, and its motion."""
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-from playhead.inference.bundle import InputPlan
-from playhead.times import GridRate, GridRateText, parse_grid_rate
+from playhead.impact.plan import ClipPlan
 
 __all__ = ["Inputs", "TrackClipPlan"]
 
@@ -15,7 +14,7 @@ MOTION_VALUES = 5
 """Numbers of a box in each frame: x, y, log width, log height, whether it is missing."""
 
 
-class TrackClipPlan(InputPlan):
+class TrackClipPlan(ClipPlan):
     """Clips of neighbouring points of a time grid that follow one helmet, and its motion.
 
     Crops are those of `tracked.crops`, motion is that of `tracked.motion`. The part `crops` takes
@@ -27,18 +26,7 @@ class TrackClipPlan(InputPlan):
 
     kind: ClassVar[str] = "track-clips"
 
-    size: tuple[PositiveInt, PositiveInt] = Field(
-        description="width and height that frames are scaled to"
-    )
-    pixels: Literal["luma", "rgb"] = Field(
-        default="luma", description="the stored Y plane, (H, W) per frame, or colour, (H, W, 3)"
-    )
-    rate: GridRateText = Field(
-        description="grid points per second, as 25 or 30000/1001; or `native`"
-    )
     inputs: Inputs = Field(default="pixels+motion", description="what the network sees")
-    frames: PositiveInt = Field(description="frames of a clip, at neighbouring points of the grid")
-    before: NonNegativeInt = Field(description="frames of a clip before the marked frame")
     side: PositiveInt = Field(description="side of a crop, pixels")
     box_sizes: float = Field(default=3.0, gt=0, description="side of a crop, in box sizes")
     radius: NonNegativeInt = Field(
@@ -47,17 +35,6 @@ class TrackClipPlan(InputPlan):
     neighbours: NonNegativeInt = Field(
         default=2, description="nearest other helmets whose motion is seen"
     )
-
-    @model_validator(mode="after")
-    def _clip_holds_the_marked_frame(self) -> Self:
-        if self.before >= self.frames:
-            raise ValueError(f"before ({self.before}) must be below frames ({self.frames})")
-        return self
-
-    @property
-    def grid_rate(self) -> GridRate:
-        """The rate in the form for `make_grid`."""
-        return parse_grid_rate(self.rate)
 
     @property
     def sees_pixels(self) -> bool:
@@ -82,8 +59,6 @@ class TrackClipPlan(InputPlan):
 
     def describe(self) -> str:
         """The input in words, for the model card."""
-        width, height = self.size
-        rate = "every frame" if self.rate == "native" else f"{self.rate} frames per second"
         clips = f"clips of {self.frames} crops of {self.side}x{self.side} that follow a helmet"
         motion = f"the motion of the helmet and of the {self.neighbours} nearest others"
         match self.inputs:
@@ -94,8 +69,8 @@ class TrackClipPlan(InputPlan):
             case "motion":
                 seen = motion
         return (
-            f"{self.pixels}, {width}x{height}, {rate}; {seen}; the option --tracks of prediction "
-            "takes it beside a collision network"
+            f"{self.describe_frames()}; {seen}; the option --tracks of prediction takes it beside "
+            "a collision network"
         )
 
     def output_shape(self, classes: int) -> tuple[int | None, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from playhead.impact.data import label_rows, load_videos, play_of
+from playhead.impact.data import load_training_data, split_rows
 from playhead.impact.model import as_input
 from playhead.impact.tracked.config import TrackedConfig, load_tracked_config
 from playhead.impact.tracked.model import TrackedNetwork
@@ -14,7 +14,6 @@ from playhead.impact.tracked.samples import TrackedClips, ValidationClips
 from playhead.learning.losses import classification_loss
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
 from playhead.metrics.window_map import window_map
-from playhead.samples.folds import split_manifest
 from playhead.samples.loader import batches
 
 __all__ = ["rebuild_tracked", "train_tracked"]
@@ -33,13 +32,9 @@ def train_tracked(
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
     config = run.config
-    data = config.data
-    train_rows, valid_rows = split_manifest(
-        data.manifest, folds=data.folds, fold=data.fold, group=play_of
-    )
-    training = load_videos(train_rows, data, impact_frames=config.impact_frames)
-    validation = load_videos(valid_rows, data, impact_frames=config.impact_frames)
-    samples, checks = TrackedClips(training, config), ValidationClips(validation, config)
+    rows = split_rows(config.data)
+    data = load_training_data(rows, config.data, impact_frames=config.impact_frames)
+    samples, checks = TrackedClips(data.train, config), ValidationClips(data.valid, config)
     network = TrackedNetwork(config.network, config.plan)
 
     def logits(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
@@ -63,12 +58,9 @@ def train_tracked(
         samples,
         loss=loss,
         validate=validate,
-        data={
-            "train": label_rows(train_rows, training),
-            "valid": label_rows(valid_rows, validation),
-        },
+        data=data.lines,
     )
-    run.export(network, config.plan, (data.label,), fitted)
+    run.export(network, config.plan, (config.data.label,), fitted)
     return TrainResult(
         job=config.job,
         run=run.folder,
