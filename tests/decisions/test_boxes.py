@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from playhead.decisions.boxes import Boxes, cover, iou, nms
+from playhead.decisions.boxes import Boxes, cover, iou, nms, paired_iou
 from playhead.errors import PlayheadError
 
 # Whole numbers on a small square meet, touch, contain and equal each other often.
@@ -49,6 +49,14 @@ def test_iou_counts_the_pixels_of_both_over_those_of_either(
     got = iou(_array(first), _array(second))
     assert got.shape == (len(first), len(second))
     assert np.allclose(got, np.array(expected).reshape(got.shape))
+
+
+@given(st.lists(st.tuples(BOX, BOX), max_size=12))
+def test_the_iou_of_pairs_is_that_of_all_with_all(
+    pairs: list[tuple[tuple[int, ...], tuple[int, ...]]],
+) -> None:
+    first, second = (_array([pair[side] for pair in pairs]) for side in (0, 1))
+    assert paired_iou(first, second).tolist() == np.diag(iou(first, second)).tolist()
 
 
 @given(MANY, MANY)

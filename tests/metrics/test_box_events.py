@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from playhead.errors import LabelError, PlayheadError
 from playhead.events.model import Event, VideoEvents
+from playhead.metrics import box_events
 from playhead.metrics.box_events import (
     Counts,
     box_event_f1,
@@ -102,6 +103,15 @@ def test_a_thousand_random_cases_have_as_many_hits_as_an_optimal_assignment() ->
     assert differs > 5
 
 
+def test_pairs_compared_in_blocks_give_the_same_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    cases = [random_case(rng, most=20) for _ in range(50)]
+    whole = [box_event_f1([truth], [predictions]).videos for truth, predictions in cases]
+    monkeypatch.setattr(box_events, "PAIRS", 4)
+    blocks = [box_event_f1([truth], [predictions]).videos for truth, predictions in cases]
+    assert blocks == whole
+
+
 def test_a_case_that_greedy_matching_gets_wrong_is_right() -> None:
     truth = of("a", hit_at(0, 0), hit_at(0, 8))
     predictions = of("a", hit_at(0, 5, score=0.9), hit_at(0, 17, score=0.8))
@@ -168,6 +178,12 @@ def test_the_limits_themselves_match_and_past_them_nothing_does() -> None:
 def test_an_event_is_hit_once() -> None:
     truth = of("a", hit_at(10, 0))
     assert counts_of(truth, of("a", hit_at(10, 0), hit_at(11, 0))) == Counts(1, 1, 0)
+
+
+def test_a_prediction_hits_the_event_that_it_overlaps_most() -> None:
+    truth = of("a", hit_at(5, 0), hit_at(5, 6), hit_at(5, 3))
+    [matches] = box_event_f1([truth], [of("a", hit_at(5, 4))]).videos
+    assert [event for event, _ in matches.hits] == [2]
 
 
 def test_a_class_matches_only_itself() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError
 
-__all__ = ["Boxes", "cover", "iou", "kept_indices", "nms"]
+__all__ = ["Boxes", "cover", "iou", "kept_indices", "nms", "paired_iou"]
 
 _BLOCK = 128
 """Boxes compared with each other at once, to bound memory and time."""
@@ -81,6 +81,12 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]
     return _ratio(shared, union)
 
 
+def paired_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Intersection over union of each box with its partner, (N, 4) and (N, 4) → (N,), as `iou`."""
+    shared = _shared(_finite(a).T, _finite(b).T)
+    return _ratio(shared, _areas(a) + _areas(b) - shared)
+
+
 def cover(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     """Intersection over area of `a`, (N, 4) and (M, 4) boxes → (N, M), 0 if a box has no area."""
     shared = _intersection(a, b)
@@ -124,8 +130,12 @@ def _areas(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def _intersection(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     # One coordinate at a time: NumPy is fast if the innermost axis is long.
-    left, top, right, bottom = _finite(a).T[:, :, None]
-    x1, y1, x2, y2 = np.ascontiguousarray(_finite(b).T)
+    return _shared(_finite(a).T[:, :, None], np.ascontiguousarray(_finite(b).T))
+
+
+def _shared(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The area that boxes share, each given as four arrays of coordinates that broadcast."""
+    (left, top, right, bottom), (x1, y1, x2, y2) = a, b
     width = np.maximum(np.minimum(right, x2) - np.maximum(left, x1), 0.0)
     height = np.maximum(np.minimum(bottom, y2) - np.maximum(top, y1), 0.0)
     shared: NDArray[np.float64] = width * height

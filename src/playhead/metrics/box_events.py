@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.decisions.boxes import iou
+from playhead.decisions.boxes import paired_iou
 from playhead.errors import LabelError, PlayheadError
 from playhead.events.model import Event, VideoEvents
 from playhead.metrics.alignment import Pair, align
@@ -37,6 +37,9 @@ __all__ = [
 
 MIN_IOU = 0.35
 MAX_FRAMES = 4
+
+PAIRS = 1_000_000
+"""Pairs of boxes that are compared at once, to bound memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,21 +262,19 @@ def _near(pair: Pair, min_iou: float, max_frames: int) -> list[list[int]]:
     by_frame = np.argsort(true_frames, kind="stable")
     starts = np.searchsorted(true_frames[by_frame], frames - max_frames, "left")
     stops = np.searchsorted(true_frames[by_frame], frames + max_frames, "right")
-    order = np.argsort(frames, kind="stable")
-    edges = np.flatnonzero(np.diff(frames[order])) + 1
-    for rows in np.split(order, edges):  # the predictions of one frame
-        if not len(rows) or starts[rows[0]] == stops[rows[0]]:
-            continue
-        events = by_frame[starts[rows[0]] : stops[rows[0]]]
-        overlaps = iou(boxes[rows], true_boxes[events])
-        best_first = np.argsort(-overlaps, axis=1, kind="stable")
-        for row, overlap, columns in zip(rows.tolist(), overlaps, best_first, strict=True):
-            label = pair.predictions[row].label
-            near[row] = [
-                event
-                for event in events[columns[overlap[columns] >= min_iou]].tolist()
-                if pair.truth[event].label == label
-            ]
+    counts = stops - starts
+    blocks = np.flatnonzero(np.diff(np.cumsum(counts) // PAIRS)) + 1
+    for block in np.split(np.arange(len(frames)), blocks):
+        # All pairs within the frames, in order of the predictions and then of the events' frames.
+        spans = map(np.arange, starts[block], stops[block])
+        events = by_frame[np.concatenate([by_frame[:0], *spans])]
+        rows = np.repeat(block, counts[block])
+        overlaps = paired_iou(boxes[rows], true_boxes[events])
+        kept = np.flatnonzero(overlaps >= min_iou)
+        kept = kept[np.lexsort((-overlaps[kept], rows[kept]))]
+        for row, event in zip(rows[kept].tolist(), events[kept].tolist(), strict=True):
+            if pair.truth[event].label == pair.predictions[row].label:
+                near[row].append(event)
     return near
 
 
