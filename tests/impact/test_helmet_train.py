@@ -91,6 +91,8 @@ def test_a_few_steps_lower_the_loss() -> None:
 
 @pytest.mark.slow
 def test_the_loss_falls_and_centres_are_found(trained: TrainResult) -> None:
+    assert "report" not in trained.describe()  # a helmet network has none
+    assert trained.to_json()["report"] is None
     rows = [row for row in read_rows(trained.run / "log.jsonl") if row["kind"] == "epoch"]
     assert rows[-1]["loss"] < rows[0]["loss"] / 2
     assert set(trained.metrics) == {"best_f1", "precision", "recall", "threshold"}

@@ -77,8 +77,10 @@ def test_a_single_validation_play_is_too_few_to_tune_on_and_the_run_says_so(
         "the decisions were not tuned: candidates of 1 play" in note for note in trained.notes
     )
     assert "with the configured decisions" in trained.summary
-    assert "report" not in trained.describe()  # impact writes none
-    assert trained.to_json()["report"] is None
+    page = (trained.run / "report.html").read_text()
+    assert trained.to_json()["report"] == str(trained.run / "report.html")
+    assert "Validation plays" in page
+    assert "impact_ap" in page  # the curve of the training
 
 
 @pytest.mark.slow

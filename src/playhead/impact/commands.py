@@ -323,36 +323,17 @@ def offset(
     as_json: Json = False,
 ) -> None:
     """Estimate how far the clocks of two views are apart, by their motion or their sound."""
-    from playhead.impact.views import (
-        LEAST_CONFIDENCE,
-        LEAST_CORRELATION,
-        estimate_view_offset,
-    )
+    from playhead.impact.views import estimate_view_offset
 
     estimate = estimate_view_offset(first, second, max_seconds=max_seconds)
-    column = -round(estimate.seconds, 3) or 0.0
-    warning = None
-    if not estimate.is_confident:
-        warning = (
-            f"the estimate is a guess, since the confidence is below {LEAST_CONFIDENCE} or the "
-            f"correlation below {LEAST_CORRELATION}; check it, or give --max-seconds if the views "
-            "are further apart"
-        )
     if as_json:
         names = {"first": str(first), "second": str(second)}
-        more = {"manifest_offset": column, "warning": warning}
+        more = {"manifest_offset": estimate.manifest_offset, "warning": estimate.warning}
         print_json({**names, **estimate.to_json(), **more})
         return
-    typer.echo(
-        f"when {second.name} is at t, {first.name} is at t {estimate.seconds:+.3f} s (by "
-        f"{estimate.source}: correlation {estimate.correlation:.2f}, confidence "
-        f"{estimate.confidence:.2f})\n"
-        f"For `impact predict`, write {column:g} in the column `offset` of {second.name} in the "
-        f"manifest, and nothing in that of {first.name}. It also moves labels in seconds; labels "
-        "by frame need a manifest without offsets."
-    )
-    if warning:
-        typer.echo(f"playhead: {warning}", err=True)
+    typer.echo(estimate.describe(first.name, second.name))
+    if estimate.warning:
+        typer.echo(f"playhead: {estimate.warning}", err=True)
 
 
 @app.command(

@@ -24,6 +24,7 @@ from playhead.impact.model import (
     build_collision_network,
 )
 from playhead.impact.predict import PredictOptions, decide_again, plays_in, predict_plays
+from playhead.impact.report import report_of
 from playhead.impact.samples import TrainingFrames, TrainingPatches, ValidationFrames
 from playhead.impact.tracked.train import rebuild_tracked
 from playhead.impact.tune import QUICK, tune_truth
@@ -115,7 +116,7 @@ def _load_initial_weights(
 def _predict_validation(
     run: TrainingRun[ImpactConfig], fitted: FitResult, rows: Sequence[ManifestRow], device: str
 ) -> TrainResult:
-    """Predict the validation plays, tune the decisions on them for the bundle, and evaluate.
+    """Predict the validation plays, tune the decisions on them for the bundle, and report.
 
     The metrics are those of the plays that the decisions were tuned on.
     """
@@ -135,6 +136,9 @@ def _predict_validation(
         warning = tuned.warning
         decide_again(folder, folder, decisions=tuned.decisions)
     evaluation = evaluate_truth(truth, folder)
+    report = report_of(
+        truth, folder, run.folder / "report.html", title="Validation plays", run=run.folder
+    )
     metrics = {name: float(value) for name, value in evaluation.to_json()["metrics"].items()}
     note_in_bundle(run.bundle, metrics=metrics)
     problems = (f"{file.path}: {file.status}: {file.reason}" for file in predicted.files)
@@ -142,7 +146,7 @@ def _predict_validation(
         job="impact",
         run=run.folder,
         bundle=run.bundle,
-        report=None,
+        report=report,
         metrics=metrics,
         fitted=fitted,
         summary=f"F1 {metrics['f1']:.3f} (precision {metrics['precision']:.3f}, recall "

@@ -146,6 +146,32 @@ class OffsetEstimate:
         """Whether the estimate is more than a guess."""
         return self.confidence >= LEAST_CONFIDENCE and self.correlation >= LEAST_CORRELATION
 
+    @property
+    def manifest_offset(self) -> float:
+        """The value for the second view in the manifest's column `offset`, seconds."""
+        return -round(self.seconds, 3) or 0.0
+
+    @property
+    def warning(self) -> str | None:
+        """What to keep in mind; None for a confident estimate."""
+        if self.is_confident:
+            return None
+        return (
+            f"the estimate is a guess, since the confidence is below {LEAST_CONFIDENCE} or the "
+            f"correlation below {LEAST_CORRELATION}; check it, or give --max-seconds if the views "
+            "are further apart"
+        )
+
+    def describe(self, first: str, second: str) -> str:
+        """The estimate for two videos of these names, and how to use it."""
+        return (
+            f"when {second} is at t, {first} is at t {self.seconds:+.3f} s (by {self.source}: "
+            f"correlation {self.correlation:.2f}, confidence {self.confidence:.2f})\n"
+            f"For `impact predict`, write {self.manifest_offset:g} in the column `offset` of "
+            f"{second} in the manifest, and nothing in that of {first}. It also moves labels in "
+            "seconds; labels by frame need a manifest without offsets."
+        )
+
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
         return asdict(self)
