@@ -93,6 +93,15 @@ def test_a_frame_is_encoded_once_and_few_are_held() -> None:
     assert max(alive) <= 8 + 4
 
 
+def test_without_a_marker_clips_of_consecutive_frames_run_as_one_chunk() -> None:
+    member = member_of(FACTORED.model_copy(update={"marker": False}))
+    grids = [result.grid for result in run_clips(Frames(20, unreadable=(9,)), [member], batch=5)]
+    assert isinstance(member.backend, TorchBackend)
+    # Of 12 frames with whole clips, 6 before the lost one and 6 after it: 5, 1, 1 and 5.
+    assert sum(grid is not None for grid in grids) == 12
+    assert member.backend.rows == {"frames": 19, "chunks": 4}
+
+
 def test_several_networks_are_averaged() -> None:
     members = [member_of(FACTORED, seed) for seed in (0, 1)]
     mean = [result.grid for result in run_clips(Frames(5), members)]

@@ -244,10 +244,14 @@ class _WholeNetwork:
 
 
 class _SharedNetwork:
-    """A network of two parts: features of frames, which clips share, and the rest."""
+    """A network of two parts: features of frames, which clips share, and the rest.
 
-    def __init__(self, backend: Backend, before: int) -> None:
-        self._backend, self._before = backend, before
+    The rest takes clips as `windows` or, in a network without marker, all clips of consecutive
+    frames as `chunks`.
+    """
+
+    def __init__(self, backend: Backend, before: int, *, chunked: bool) -> None:
+        self._backend, self._before, self._chunked = backend, before, chunked
         self._features: dict[int, NDArray[np.float32]] = {}  # (V, c, h, w): unmarked, marked
 
     def drop(self, frame: int) -> None:
@@ -265,6 +269,8 @@ class _SharedNetwork:
             self._features |= {
                 frame: maps.copy() for frame, maps in zip(frames, encoded, strict=True)
             }
+        if self._chunked:
+            return np.concatenate([self._chunk(chunk) for chunk in _chunks(clips)])
         shape = self._features[int(clips[0, 0])].shape[1:]
         windows = np.empty((*clips.shape, *shape), np.float32)  # B, T, c, h, w
         for row, clip in enumerate(clips.tolist()):
@@ -272,15 +278,34 @@ class _SharedNetwork:
                 windows[row, at] = self._features[frame][-1 if at == self._before else 0]
         return self._backend.run("windows", windows)
 
+    def _chunk(self, frames: list[int]) -> NDArray[np.float32]:
+        features = np.stack([self._features[frame][0] for frame in frames])  # L, c, h, w
+        return self._backend.run("chunks", features[None])
+
+
+def _chunks(clips: NDArray[np.int32]) -> list[list[int]]:
+    """The frames of clips (B, T), as sequences in which each clip starts a frame after the last."""
+    chunks: list[list[int]] = []
+    last: list[int] = []
+    for clip in clips.tolist():
+        if chunks and clip[:-1] == last[1:]:
+            chunks[-1].append(clip[-1])
+        else:
+            chunks.append(clip)
+        last = clip
+    return chunks
+
 
 def _network(member: Member, before: int) -> _WholeNetwork | _SharedNetwork:
     match sorted(member.manifest.parts):
         case ["model"]:
             return _WholeNetwork(member.backend)
         case ["frames", "windows"]:
-            return _SharedNetwork(member.backend, before)
+            return _SharedNetwork(member.backend, before, chunked=False)
+        case ["chunks", "frames"]:
+            return _SharedNetwork(member.backend, before, chunked=True)
         case other:
             raise BundleError(
-                f"the bundle has the parts {', '.join(other)}; needs `frames` and `windows`, or "
-                "`model`"
+                f"the bundle has the parts {', '.join(other)}; needs `frames` and `windows`, "
+                "`frames` and `chunks`, or `model`"
             )

@@ -176,7 +176,7 @@ class FactoredCollisionNetwork(CollisionNetwork):
         clips = features.shape[1] - self.frames + 1
         maps = []
         for level, steps in zip(self.backbone(features, chunk=True), self.steps, strict=True):
-            taps = [level[:, 2 * step : 2 * step + clips] for step in range(steps)]
+            taps = [level.narrow(1, 2 * step, clips) for step in range(steps)]
             joined = torch.cat(taps, 2).flatten(0, 1)
             maps.append(joined.contiguous(memory_format=torch.channels_last))
         return self._decode(maps)
@@ -196,21 +196,28 @@ class FactoredCollisionNetwork(CollisionNetwork):
         return fuse(features.view(b, t, *features.shape[1:]))[..., :rows, :columns]
 
     def export_parts(self, plan: SizedPlan) -> list[ExportPart]:
-        """The part `frames`, and `windows` of the features that it gives.
+        """The part `frames`, and one for the features that it gives: `windows`, or `chunks`.
 
         frames: uint8 (N, H, W), or (N, H, W, 3) in colour → features (N, V, c, h, w) of `encode`
-        windows: (B, T, c, h, w) → probabilities (B, 6, ceil(H / 4), ceil(W / 4))
+        windows, with a marker: (B, T, c, h, w) → probabilities (B, 6, ceil(H / 4), ceil(W / 4))
+        chunks, without: L consecutive frames (B, L, c, h, w) → those of their clips,
+        (B * (L - T + 1), 6, ...)
         """
         width, height = plan.size
         images = noise_images(*(2, height, width) + ((3,) if self.colours == 3 else ()))
         frames = _Frames(self).eval()
-        windows = _Windows(self, *grid_size(height, width)).eval()
         with torch.inference_mode():
-            features = frames(images)[:, :1].repeat_interleave(self.frames, 1)
-        return [
-            ExportPart("frames", frames, images, {0: 1}),
-            ExportPart("windows", windows, features.clone(), {0: 1}),
-        ]
+            features = frames(images)[:, :1]  # 2, 1, 16, 54, 96
+        sides = grid_size(height, width)
+        if self.marker:
+            windows = features.repeat_interleave(self.frames, 1).clone()  # 2, 8, 16, 54, 96
+            fused = ExportPart("windows", _Windows(self, *sides).eval(), windows, {0: 1})
+        else:
+            chunks = features.repeat_interleave(self.frames + 2, 1).clone()  # 2, 10, 16, 54, 96
+            fused = ExportPart(
+                "chunks", _Chunks(self, *sides).eval(), chunks, {0: 1, 1: 1}, {1: self.frames}
+            )
+        return [ExportPart("frames", frames, images, {0: 1}), fused]
 
     def _decode(self, maps: list[Tensor]) -> Tensor:
         """maps: of each level, with its time steps as channels → the grid."""
@@ -327,6 +334,13 @@ class _Windows(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """features: (B, T, c, h, w) → probabilities (B, 6, rows, columns)."""
         grid = torch.sigmoid(self.network.fuse(features))
+        return grid[..., : self.rows, : self.columns]
+
+
+class _Chunks(_Windows):
+    def forward(self, features: Tensor) -> Tensor:
+        """features: (B, L, c, h, w) → probabilities (B * (L - T + 1), 6, rows, columns)."""
+        grid = torch.sigmoid(self.network.fuse_chunks(features))
         return grid[..., : self.rows, : self.columns]
 
 

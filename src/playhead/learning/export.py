@@ -164,7 +164,7 @@ def _write_onnx(part: ExportPart, path: Path) -> None:
     """Write a graph to one file, without the exporter's metadata (local paths)."""
     dynamic: dict[int, Any] = {}
     for axis, multiple in part.dynamic_axes.items():
-        size = torch.export.Dim(f"axis{axis}", min=1)
+        size = torch.export.Dim(f"axis{axis}", min=part.least.get(axis, 1) // multiple or 1)
         dynamic[axis] = size if multiple == 1 else multiple * size
     program = torch.onnx.export(
         part.module,

@@ -1,7 +1,7 @@
 """The exportable parts of a model, each a graph from one array to another."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,12 +21,14 @@ class ExportPart:
     example: an input with realistic values
     dynamic_axes: each axis of the input with a variable size, including the batch, and the number
         that its size must be a multiple of
+    least: of dynamic axes that need more than that number, the smallest size
     """
 
     name: str
     module: nn.Module
     example: Tensor
     dynamic_axes: Mapping[int, int]
+    least: Mapping[int, int] = field(default_factory=dict)
 
 
 def noise_images(*shape: int) -> Tensor:

@@ -5,6 +5,7 @@ Maps of clips are (B, T, C, h, w). A spatial layer sees them as (B * T, C, h, w)
 and a CPU runs its fast 2D convolutions.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -43,15 +44,22 @@ class TemporalConv(nn.Module):
         distance between the taps. A stack of unpadded layers then computes all windows of a chunk
         at once, if each has as its dilation the product of the strides before it.
         """
+        if dilation is not None:
+            return self._dilated(maps, dilation)
         h, w = maps.shape[3:]
         lines = maps.transpose(1, 2).flatten(3)  # (B, C, T, h * w)
-        if dilation is None:
-            lines = self.convolution(lines)
-        else:
-            padding = (self.padding * dilation, 0)
-            lines = F.conv2d(lines, self.convolution.weight, None, 1, padding, (dilation, 1))
-        lines = F.relu(self.norm(lines))
+        lines = F.relu(self.norm(self.convolution(lines)))
         return lines.view(*lines.shape[:3], h, w).transpose(1, 2)
+
+    def _dilated(self, maps: Tensor, dilation: int) -> Tensor:
+        """The taps as channels of a 1x1 convolution: its graph can have any number of frames."""
+        weight = self.convolution.weight  # (outputs, inputs, kernel, 1)
+        left = maps.shape[1] - dilation * (weight.shape[2] - 1)
+        taps = [maps.narrow(1, tap * dilation, left) for tap in range(weight.shape[2])]
+        joined = torch.cat(taps, 2).flatten(0, 1)
+        outputs = F.conv2d(joined, weight.transpose(1, 2).flatten(1, 2)[..., None])
+        frames: Tensor = F.relu(self.norm(outputs))
+        return frames.view(maps.shape[0], left, *frames.shape[1:])
 
 
 class FactoredBlock(nn.Module):

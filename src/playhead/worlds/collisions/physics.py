@@ -173,8 +173,7 @@ class _State:
         wish = self._steer(time)
         self._strike(time)
         wish = wish + self._pushes()
-        size = np.sqrt((wish * wish).sum(axis=1, keepdims=True))
-        acceleration = wish * np.minimum(1, HARDEST / np.maximum(size, 1e-9))
+        acceleration = _limited(wish)
         self.velocity += acceleration * STEP
         self.body += self.velocity * STEP
         self._carry(acceleration)
@@ -198,6 +197,11 @@ class _State:
         # Python's squares, since NumPy's may differ in the last bit, and plays must stay the same.
         square = np.array([[seconds**2] for seconds in left[:, 0].tolist()])
         wish = (6 * gap - 2 * left * (2 * velocity + goal["speed"])) / square
+        # Who cannot come in time is met where they will be.
+        partner = goal["partner"]
+        paired = busy & (goal["time"][partner] == goal["time"]) & (goal["kind"] != "pass")
+        late = np.where(paired[:, None], (wish - _limited(wish))[partner], 0)
+        wish = wish - late
         wish[until <= 0] = 0
         wish = np.where(recoiling[:, None], (past["after"] - velocity) / 0.05, wish)
 
@@ -285,3 +289,10 @@ class _State:
         self.hips += (0.93 - np.where(low > 0.9, 0.63, 0.42 * low) - self.hips) * STEP * 9
         self.reach += (self.arms - self.reach) * STEP * 12
         self.stride += np.sqrt((self.velocity * self.velocity).sum(axis=1)) * STEP * 2.9
+
+
+def _limited(acceleration: Floats) -> Floats:
+    """The same directions (players, 2), and at most HARDEST."""
+    size = np.sqrt((acceleration * acceleration).sum(axis=1, keepdims=True))
+    limited: Floats = acceleration * np.minimum(1, HARDEST / np.maximum(size, 1e-9))
+    return limited

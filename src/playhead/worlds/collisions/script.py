@@ -21,8 +21,9 @@ Kind = Literal["helmet", "shoulder", "low", "cross", "pass"]
 
 HEAD_RADIUS = 0.155  # metres: helmets are drawn a little larger than life
 STANDING = 1.62  # metres from the ground to the middle of the head
-HALF_FIELD = 5.2  # metres: encounters take place at most this far from the middle
-REST = 0.5  # seconds a player has at least between two encounters
+HALF_FIELD = 4.8  # metres: encounters take place at most this far from the middle
+REST = 0.75  # seconds a player has at least between two encounters
+CROWD = 1.5  # metres from where two meet within which others make that place less likely
 TILT = 0.185  # tangent of the cameras' usual elevation
 DISTRACTORS: tuple[tuple[Kind, float], ...] = (
     ("shoulder", 0.3), ("low", 0.15), ("cross", 0.3), ("pass", 0.25),
@@ -60,7 +61,7 @@ def draw_script(
     """impacts: planned in 3 s of play; distractors: how many times as many other encounters."""
     teams = np.arange(players) * 2 // players
     starts = _formation(rng, teams)
-    kinds: list[Kind] = ["helmet"] * _number(rng, 1.6 * impacts * seconds / 3)
+    kinds: list[Kind] = ["helmet"] * _number(rng, 1.05 * impacts * seconds / 3)
     others = _number(rng, impacts * distractors * seconds / 3)
     shares = [share for _, share in DISTRACTORS]
     kinds += [DISTRACTORS[index][0] for index in rng.choice(len(shares), others, p=shares)]
@@ -117,7 +118,7 @@ def _pair(
     rng: np.random.Generator, time: float, *, teams: NDArray[np.int64], places: Floats,
     since: Floats, carrier: int | None, fallen: set[int],
 ) -> tuple[int, int] | None:  # fmt: skip
-    """Two opponents who have the time to meet; the nearer they are, the likelier."""
+    """Two opponents who have the time to meet; the nearer and the more alone, the likelier."""
     free = (time - since) >= REST
     free[list(fallen)] = False
     if carrier is not None:
@@ -129,7 +130,10 @@ def _pair(
                 continue
             way = math.dist(places[a], places[b]) / (2 if carrier is None else 1)
             pace = way / (time - (max if carrier is None else min)(since[a], since[b]))
-            cost = pace + rng.exponential(0.8)
+            away = np.linalg.norm(places - (places[a] + places[b]) / 2, axis=1)
+            away[[a, b]] = math.inf
+            crowd = float(np.maximum(CROWD - away, 0).sum())
+            cost = pace + rng.exponential(0.8) + 2 * crowd
             if pace < 3.0 and cost < best:
                 best, pair = cost, (a, b)
     return pair
@@ -143,7 +147,7 @@ def _encounter(
     middle = np.clip(places.mean(axis=0) + rng.normal(0, 0.35, 2), -HALF_FIELD, HALF_FIELD)
     apart = places[1] - places[0]
     angle = math.atan2(apart[1], apart[0]) + rng.normal(0, 0.5)
-    closing = float(np.clip(rng.gamma(16.0, 0.47), 5.0, 11.0))  # metres a second
+    closing = float(np.clip(rng.gamma(20.0, 0.48), 7.0, 13.0))  # metres a second
     part = rng.uniform(0.3, 0.7) if still is None else (0.1, 0.9)[still]
     height = STANDING - rng.uniform(0.1, 0.25) - 0.2 * (still is not None)
     heights, leans = (height, height), (0.3, 0.3)

@@ -71,7 +71,7 @@ def draw_views(rng: np.random.Generator, *, shake: float) -> tuple[View, ...]:
                 distance=float(rng.uniform(30, 38)),
                 pan=index * math.pi / 2 + float(np.clip(rng.normal(0, 0.08), -0.16, 0.16)),
                 tilt=math.radians(rng.uniform(8, 13)),
-                field=float(rng.uniform(12.2, 13.4)),
+                field=float(rng.uniform(10.7, 11.8)),
                 drift=rng.normal(0, (0.012, 0.003)) * shake,
                 waves=np.stack([amplitude * shake, hertz, rng.uniform(0, 6.28, (2, 4))], axis=-1),
                 gain=(red, green, blue),
