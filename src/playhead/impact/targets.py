@@ -74,8 +74,7 @@ def grid_target(
     columns, rows = centres.astype(int).T
     x, y = (centres % 1).T
     w, h = np.minimum((boxes[:, 2:] - boxes[:, :2]) / unit, 1).T
-    for drawn, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        target[:, row, column] = 1, y[drawn], x[drawn], h[drawn], w[drawn], hits[drawn]
+    target[:, rows, columns] = np.ones(len(rows)), y, x, h, w, hits  # the last of a cell stays
     return target
 
 

@@ -130,7 +130,7 @@ class CachedFrames:
         return self._open(video)[1]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """A copy of these frames. Raises DamagedError if one could not be decoded."""
+        """These frames, read-only if they are consecutive. DamagedError: one is not decodable."""
         pixels, readable = self._open(video)
         if frames.size and not 0 <= frames.min() <= frames.max() < len(pixels):
             raise MediaError(
@@ -141,7 +141,11 @@ class CachedFrames:
             raise DamagedError(
                 f"{self.names[video]}: frame {frames[~readable[frames]][0]} cannot be decoded"
             )
-        chosen: NDArray[np.uint8] = pixels[frames]
+        # A slice is not copied: most samples are a small part of each frame.
+        consecutive = frames.size > 0 and bool((np.diff(frames) == 1).all())
+        chosen: NDArray[np.uint8] = pixels[
+            slice(int(frames[0]), int(frames[-1]) + 1) if consecutive else frames
+        ]
         return chosen
 
     def _open(self, video: int) -> tuple[NDArray[np.uint8], Points]:
