@@ -20,6 +20,9 @@ from playhead.config import Settings
 from playhead.detection.config import DetectorConfig, load_detector_config
 from playhead.detection.normalise.config import NormaliseConfig, load_normalise_config
 from playhead.detection.synthesis.config import SynthesisConfig
+from playhead.impact.config import ImpactConfig
+from playhead.impact.helmets.config import HelmetConfig
+from playhead.impact.tracked.config import TrackedConfig
 from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig, load_spotting_config
 
@@ -136,7 +139,16 @@ def test_the_reference_says_what_the_program_says(page):
 
 @pytest.mark.parametrize(
     "model",
-    [SpottingConfig, RedactionConfig, DetectorConfig, NormaliseConfig, SynthesisConfig],
+    [
+        SpottingConfig,
+        ImpactConfig,
+        HelmetConfig,
+        TrackedConfig,
+        RedactionConfig,
+        DetectorConfig,
+        NormaliseConfig,
+        SynthesisConfig,
+    ],
     ids=lambda one: one.__name__,
 )
 def test_every_setting_has_a_meaning(model):
@@ -150,6 +162,13 @@ def unexplained(model: type[Settings]) -> Iterator[str]:
             yield from unexplained(inner)
         elif not field.description:
             yield f"{model.__name__}.{name}"
+
+
+def test_the_defaults_of_a_section_are_those_that_its_field_gives_it():
+    rows = "\n".join(reference()._sections(TrackedConfig, "", "Tracks: the whole"))
+    assert TrackedConfig.model_fields["training"].default.batch_size == 32
+    assert "| `training.batch_size` | `32` |" in rows
+    assert "| `data.size` | needed |" in rows
 
 
 def test_the_configuration_of_the_guide_is_valid(tmp_path):

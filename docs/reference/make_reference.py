@@ -14,12 +14,16 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from playhead.cli import app
 from playhead.config import Settings
 from playhead.detection.config import DetectorConfig
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.synthesis.config import SynthesisConfig
+from playhead.impact.config import ImpactConfig
+from playhead.impact.helmets.config import HelmetConfig
+from playhead.impact.tracked.config import TrackedConfig
 from playhead.redaction.audit import AuditConfig
 from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig
@@ -46,6 +50,9 @@ def settings() -> str:
     """Every setting of the jobs and of the worlds: default, values, meaning."""
     parts = [
         *_sections(SpottingConfig, "", "Spotting: the whole"),
+        *_sections(ImpactConfig, "", "Impact, collision network: the whole"),
+        *_sections(HelmetConfig, "", "Impact, helmet network: the whole"),
+        *_sections(TrackedConfig, "", "Impact, tracked helmets: the whole"),
         *_sections(RedactionConfig, "", "Redaction: the whole"),
         _section("Redaction: the audit", "", AuditConfig),
         *_sections(DetectorConfig, "", "A detector: the whole"),
@@ -91,23 +98,29 @@ def _command(command: Any, context: Any) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _sections(model: type[Settings], path: str, title: str) -> Iterator[str]:
-    yield _section(title, path, model)
+def _sections(
+    model: type[Settings], path: str, title: str, given: Settings | None = None
+) -> Iterator[str]:
+    """The table of a model and those of its sections; given: the default of the field it is in."""
+    yield _section(title, path, model, given)
     job = title.partition(":")[0]
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
         if inner is not None:
             key = f"{path}{field.alias or name}"
-            yield from _sections(inner, f"{key}.", f"{job}: `{key}`")
+            default = _default(name, field, given)
+            inner_given = default if isinstance(default, Settings) else None
+            yield from _sections(inner, f"{key}.", f"{job}: `{key}`", inner_given)
 
 
-def _section(title: str, path: str, model: type[Settings]) -> str:
+def _section(title: str, path: str, model: type[Settings], given: Settings | None = None) -> str:
     rows = []
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
         key = f"`{path}{field.alias or name}`"
         meaning = field.description or (f"see {key} below" if inner else "")
-        rows.append((key, _default(field, inner), _cell(_sort_of(field, inner)), _cell(meaning)))
+        default = _written(_default(name, field, given))
+        rows.append((key, default, _cell(_sort_of(field, inner)), _cell(meaning)))
     doc = " ".join((model.__doc__ or "").split())
     return f"### {title}\n\n{doc}\n\n{_table(('setting', 'default', 'values', 'meaning'), rows)}\n"
 
@@ -126,12 +139,15 @@ def _sort_of(field: FieldInfo, section: type[Settings] | None) -> str:
     return "list of sections" if get_origin(field.annotation) is tuple else "a section"
 
 
-def _default(field: FieldInfo, section: type[Settings] | None) -> str:
-    if field.is_required():
+def _default(name: str, field: FieldInfo, given: Settings | None) -> Any:
+    if given is not None:
+        return getattr(given, name)
+    return field.get_default(call_default_factory=True)
+
+
+def _written(default: Any) -> str:
+    if default is PydanticUndefined:
         return "needed"
-    default = field.get_default(call_default_factory=True)
-    if default is None:
-        return "`null`"
     if isinstance(default, Settings):
         return ""
     return f"`{json.dumps(default)}`"

@@ -77,22 +77,27 @@ class ImpactDataConfig(Settings):
 class PatchConfig(Settings):
     """Where the patches of training are cut; lengths are pixels at `data.size`."""
 
-    side: int = Field(default=48, ge=8, description="side of a patch")
+    side: int = Field(default=48, ge=8, description="side of a patch; a multiple of 4")
     positive_step: int | None = Field(
-        default=None, ge=1, description="step of the patches around an impact; none: side / 8"
+        default=None, ge=1, description="distance of the patches around an impact; none: side / 8"
     )
     positive_within: float = Field(
-        default=0.5, gt=0, le=1, description="central part of a patch that holds its impact"
+        default=0.5,
+        gt=0,
+        le=1,
+        description="an impact lies in this central share of the side of its patch",
     )
     negative_step: int | None = Field(
-        default=None, ge=1, description="step of patches without an impact; none: side / 2"
+        default=None, ge=1, description="distance of patches without an impact; none: side / 2"
     )
-    negatives_per_positive: float = Field(default=2.0, ge=0, description="in every epoch")
+    negatives_per_positive: float = Field(
+        default=2.0, ge=0, description="patches without an impact in an epoch, for each with one"
+    )
     windows: int = Field(
         default=1,
         ge=1,
-        description="neighbouring frames that a patch describes, of which a network without marker "
-        "shares most of the computation",
+        description="neighbouring frames that a patch describes, which share most of their work; "
+        "above 1 needs network.kind factored and network.marker false",
     )
     with_helmets: float = Field(
         default=0.0,
@@ -158,23 +163,36 @@ class ClipAugmentationConfig(Settings):
 
     flip: Probability = Field(0.5, description="probability of a horizontal flip")
     move: Probability = Field(0.4, description="probability of a shift and a scale")
-    shift: float = Field(0.1, ge=0, lt=1, description="largest shift, of the patch")
-    scale: float = Field(0.1, ge=0, lt=1, description="largest change of the scale")
+    shift: float = Field(0.1, ge=0, lt=1, description="largest shift, as a share of its sides")
+    scale: float = Field(0.1, ge=0, lt=1, description="largest relative change of the scale")
 
     light: Probability = Field(0.8, description="probability of one change of light or colour")
-    jitter: float = Field(0.2, ge=0, lt=1, description="of brightness, contrast and saturation")
+    jitter: float = Field(
+        0.2, ge=0, lt=1, description="largest relative change of brightness, contrast, saturation"
+    )
     hue: float = Field(80.0, ge=0, le=180, description="colour: largest turn of the hue, degrees")
-    saturation: float = Field(0.6, ge=0, le=1, description="colour: change, with the hue")
-    value: float = Field(0.16, ge=0, le=1, description="colour: change, with the hue")
+    saturation: float = Field(
+        0.6, ge=0, le=1, description="colour: largest relative change of saturation, with the hue"
+    )
+    value: float = Field(
+        0.16,
+        ge=0,
+        le=1,
+        description="colour: largest shift of the value, with the hue, of the full range",
+    )
     channel_shift: float = Field(
         0.24, ge=0, le=1, description="colour: largest shift of a channel, of the full range"
     )
-    gamma: tuple[float, float] = Field((0.2, 2.0), description="range of the exponent")
+    gamma: tuple[float, float] = Field(
+        (0.2, 2.0), description="range of the exponent of a gamma curve"
+    )
 
-    focus: Probability = Field(0.6, description="probability of one of blur, noise and median")
-    blur_deviation: float = Field(1.2, gt=0, description="largest, of Gaussian blur, pixels")
-    blur_pixels: int = Field(7, ge=3, description="longest motion blur")
-    noise: tuple[float, float] = Field((3.2, 7.1), description="deviation, of 255 levels")
+    focus: Probability = Field(0.6, description="probability of one blur, noise or median filter")
+    blur_deviation: float = Field(1.2, gt=0, description="largest sigma of Gaussian blur, pixels")
+    blur_pixels: int = Field(7, ge=3, description="longest motion blur, pixels")
+    noise: tuple[float, float] = Field(
+        (3.2, 7.1), description="range of sigma of noise, grey levels"
+    )
     median: int = Field(5, ge=3, description="side of the median filter, pixels")
 
     @model_validator(mode="after")
@@ -208,15 +226,15 @@ class ImpactConfig(Settings):
     job: Literal["impact"] = Field(default="impact", description="always impact")
     task: Literal["collisions"] = Field(
         default="collisions",
-        description="`helmets` trains a helmet network, see `HelmetConfig`; `tracks` one of "
-        "tracked helmets, see `TrackedConfig`",
+        description="always collisions; files of the tasks `helmets` and `tracks` have settings of "
+        "their own",
     )
     data: ImpactDataConfig
     network: CollisionNetworkConfig = CollisionNetworkConfig()
     stage: Literal["patches", "frames"] = Field(
         default="patches",
-        description="`patches`: train on patches; `frames`: then on whole frames, from `start`, "
-        "with network.freeze_backbone",
+        description="`patches`: train on patches; `frames`: a second stage on whole frames, from "
+        "`start` and with network.freeze_backbone",
     )
     start: StartConfig | None = None
     impact_frames: int = Field(

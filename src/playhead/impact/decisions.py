@@ -1,4 +1,4 @@
-"""The settings of the decisions: from candidates to impacts."""
+"""The settings of the decisions: from candidates to impacts, as `impact.decide` takes them."""
 
 from typing import Literal
 
@@ -10,14 +10,14 @@ __all__ = ["ImpactDecisions"]
 
 
 class ImpactDecisions(Settings):
-    """How impacts are decided in the candidates of a play's views; see `impact.decide`."""
+    """How impacts are decided in the candidates of a play's views."""
 
     helmet_threshold: float = Field(default=0.4, ge=0, le=1, description="least score of a helmet")
     impact_threshold: float = Field(
         default=0.45, ge=0, le=1, description="least score of an impact"
     )
     overlap: float = Field(
-        default=0.25, ge=0, le=1, description="IoU above which the weaker of two boxes is dropped"
+        default=0.25, ge=0, le=1, description="IoU above which the weaker of two helmets is dropped"
     )
     smoothing_frames: int = Field(
         default=0,
@@ -37,7 +37,8 @@ class ImpactDecisions(Settings):
         default=None,
         ge=0,
         le=10,
-        description="the same in seconds, in place of suppression_frames; 0.067 is 4 frames of 60",
+        description="the same in seconds, in place of suppression_frames; 0.067 is 4 frames at "
+        "60 a second",
     )
     window_overlap: float = Field(
         default=0.3, ge=0, le=1, description="of window: IoU above which impacts are one"
@@ -46,7 +47,10 @@ class ImpactDecisions(Settings):
         default=True, description="whether weak impacts need one in the play's other view"
     )
     view_frames: int = Field(
-        default=1, ge=0, le=60, description="largest distance of the impact in the other view"
+        default=1,
+        ge=0,
+        le=60,
+        description="largest distance to the impact in the other view, frames",
     )
     keep_score: float = Field(
         default=0.55, ge=0, le=1, description="score from which no other view is needed"

@@ -37,7 +37,9 @@ class CollisionNetworkConfig(Settings):
         default=True, description="one more input channel, which is 1 on the marked frame"
     )
     box_unit: float = Field(
-        default=224.0, gt=0, description="largest height and width of a predicted box, pixels"
+        default=224.0,
+        gt=0,
+        description="largest height and width of a predicted box, pixels at `data.size`",
     )
 
     stem: Literal["5x7x7", "3x7x7"] = Field(
@@ -70,14 +72,18 @@ class CollisionNetworkConfig(Settings):
         "steps, where small objects move; 0: none",
     )
 
-    pyramid_channels: int = Field(default=24, ge=1, description="of the pyramid's top-down path")
-    branch_channels: int = Field(default=24, ge=1, description="of the pyramid's branches")
+    pyramid_channels: int = Field(
+        default=24, ge=1, description="channels of the pyramid's top-down path"
+    )
+    branch_channels: int = Field(default=24, ge=1, description="channels of the pyramid's branches")
     norm: Literal["batch", "group"] = Field(
         default="batch",
-        description="of the pyramid; group norms depend on the whole map, and so tell patches from "
-        "whole frames",
+        description="normalisation of the pyramid; group norms depend on the whole map, and so "
+        "tell patches from whole frames",
     )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="of whole channels of the pyramid")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="probability of dropping a channel of the pyramid"
+    )
     freeze_backbone: bool = Field(
         default=False, description="train only the pyramid, without the backbone's batch norm"
     )
@@ -116,14 +122,18 @@ class HelmetNetworkConfig(Settings):
         description="`disc`: fades from 1 at the centre of a box to 0 at the rim; `point`: 1 in "
         "the 4x4 pixels of the grid cell of the centre",
     )
-    pyramid_channels: int = Field(default=64, ge=1, description="of the pyramid's top-down path")
-    branch_channels: int = Field(default=32, ge=1, description="of the pyramid's branches")
+    pyramid_channels: int = Field(
+        default=64, ge=1, description="channels of the pyramid's top-down path"
+    )
+    branch_channels: int = Field(default=32, ge=1, description="channels of the pyramid's branches")
     norm: Literal["batch", "group"] = Field(
         default="batch",
-        description="of the pyramid; group norms depend on the whole map, and so tell crops from "
-        "whole frames",
+        description="normalisation of the pyramid; group norms depend on the whole map, and so "
+        "tell crops from whole frames",
     )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="of whole channels of the pyramid")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="probability of dropping a channel of the pyramid"
+    )
     positive_weight: float = Field(
         default=1.0, gt=0, description="weight of the target's positive part in the loss"
     )
@@ -136,17 +146,20 @@ class HelmetNetworkConfig(Settings):
 class CollisionLossConfig(Settings):
     """The weighted sum of the losses of the centre, the box and the impact."""
 
-    centre: LossConfig = Field(default=LossConfig(kind="bce"), description="of every cell")
+    centre: LossConfig = Field(
+        default=LossConfig(kind="bce"), description="loss of the centre, over all cells"
+    )
     centre_positive_weight: float = Field(
         default=5.0, gt=0, description="of bce: weight of cells that hold a centre"
     )
-    impact: LossConfig = Field(default=LossConfig(kind="bce"), description="of the impact")
+    impact: LossConfig = Field(default=LossConfig(kind="bce"), description="loss of the impact")
     impact_over: Literal["cells", "map"] = Field(
         default="cells",
         description="`cells`: only cells that hold a centre learn the impact; `map`: all cells",
     )
     box: Literal["huber", "l1"] = Field(
-        default="huber", description="of the box; l1 keeps refining boxes that are nearly right"
+        default="huber",
+        description="loss of the box; l1 keeps refining boxes that are nearly right",
     )
     centre_weight: float = Field(default=10.0, ge=0, description="weight of the centre loss")
     box_weight: float = Field(default=10.0, ge=0, description="weight of the box loss")

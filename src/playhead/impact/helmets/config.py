@@ -30,7 +30,7 @@ class HelmetFramesConfig(Settings):
         default=1.0,
         gt=0,
         le=1,
-        description="share of the frames in an epoch, others in each; neighbours differ little",
+        description="share of the frames in each epoch, drawn anew; neighbours differ little",
     )
     validation: int = Field(default=240, ge=1, description="most validation frames, evenly spaced")
 
@@ -39,7 +39,7 @@ class HelmetConfig(Settings):
     """Everything that the training of a helmet network depends on."""
 
     job: Literal["impact"] = Field(default="impact", description="always impact")
-    task: Literal["helmets"] = Field(description="`collisions` trains a collision network")
+    task: Literal["helmets"] = Field(description="always helmets")
     data: ImpactDataConfig
     network: HelmetNetworkConfig = HelmetNetworkConfig()
     frames: HelmetFramesConfig = HelmetFramesConfig()

@@ -34,20 +34,28 @@ class TrackedNetworkConfig(Settings):
         min_length=1,
         description="channels of each stage; every stage but the first halves space and time",
     )
-    blocks: PositiveInt = Field(default=1, description="of each stage")
+    blocks: PositiveInt = Field(default=1, description="blocks of each stage")
     motion_widths: tuple[PositiveInt, ...] = Field(
-        default=(128, 96), min_length=1, description="of the layers that see motion"
+        default=(128, 96), min_length=1, description="channels of the layers that see motion"
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="before the last layer")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout before the last layer")
 
 
 class CropConfig(Settings):
     """The clips that follow a helmet, and the frames of its motion."""
 
-    frames: PositiveInt = Field(default=8, description="of a clip, at neighbouring grid points")
-    before: NonNegativeInt = Field(default=4, description="frames before the marked frame")
-    side: int = Field(default=32, ge=8, description="side of a crop, pixels")
-    box_sizes: float = Field(default=3.0, gt=0, description="side of a crop, in box sizes")
+    frames: PositiveInt = Field(
+        default=8, description="frames of a clip, at neighbouring grid points"
+    )
+    before: NonNegativeInt = Field(
+        default=4, description="frames of a clip before the marked frame"
+    )
+    side: int = Field(default=32, ge=8, description="side of a crop as the network sees it, pixels")
+    box_sizes: float = Field(
+        default=3.0,
+        gt=0,
+        description="side of a crop in the frame, in box sizes: means of width and height",
+    )
     radius: NonNegativeInt = Field(
         default=4, description="grid points before and after, of the motion and the mean box size"
     )
@@ -72,7 +80,10 @@ class JitterConfig(Settings):
         default=0.06, ge=0, description="standard deviation of the logarithm of width and height"
     )
     missing: float = Field(
-        default=0.05, ge=0, lt=1, description="share of the boxes that are missing, and filled"
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="share of the boxes that are left out and interpolated",
     )
 
 
@@ -86,7 +97,7 @@ class ClipSamplesConfig(Settings):
         default=0.5,
         ge=0,
         le=1,
-        description="share of the helmets without an impact that overlap another helmet",
+        description="least share of the clips without an impact whose helmet overlaps another",
     )
     validation: PositiveInt = Field(
         default=4000, description="most validation clips, evenly spaced"
@@ -97,7 +108,7 @@ class TrackedConfig(Settings):
     """Everything that the training of a network of tracked helmets depends on."""
 
     job: Literal["impact"] = Field(default="impact", description="always impact")
-    task: Literal["tracks"] = Field(description="`collisions` trains a collision network")
+    task: Literal["tracks"] = Field(description="always tracks")
     data: ImpactDataConfig
     network: TrackedNetworkConfig = TrackedNetworkConfig()
     crops: CropConfig = CropConfig()
