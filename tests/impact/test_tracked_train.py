@@ -288,10 +288,9 @@ def test_bundles_of_other_kinds_and_rates_are_refused(
 ) -> None:
     collisions = collision_bundle(tmp_path / "collisions")
     plan = load_bundle(collisions).manifest.plan(ClipGridPlan)
-    options: dict[str, Any] = {"weight": 1, "device": "cpu", "threads": 1, "precision": "fp32"}
     with pytest.raises(BundleError, match="not a bundle of a network of tracked helmets"):
-        open_tracks(collisions, plan, **options)
+        open_tracks(collisions, plan, CPU)
     with pytest.raises(BundleError, match="same data.rate"):
-        open_tracks(trained.bundle, plan.model_copy(update={"rate": "25"}), **options)
+        open_tracks(trained.bundle, plan.model_copy(update={"rate": "25"}), CPU)
     with pytest.raises(BundleError, match="--tracks"):
         predict_plays([trained.bundle], find_plays([manifest]), tmp_path / "out", CPU)

@@ -27,8 +27,9 @@ from playhead.impact.candidates import (
 )
 from playhead.impact.decide import decide_play
 from playhead.impact.decisions import ImpactDecisions
+from playhead.impact.networks import PredictOptions
 from playhead.impact.views import PlayView, plays_of, views_of_manifest, views_of_paths
-from playhead.impact.work import EVENTS, ImpactWork, PredictOptions, find_candidates
+from playhead.impact.work import EVENTS, ImpactWork, find_candidates
 
 __all__ = [
     "EVENTS",

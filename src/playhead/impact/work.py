@@ -6,7 +6,7 @@ Nothing here imports torch on a CPU.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,40 +20,19 @@ from playhead.impact.decisions import ImpactDecisions
 from playhead.impact.grids import Gate, GridBoxes, Member, common_plan, grid_candidates, run_clips
 from playhead.impact.helmets.heat import HelmetCentres, open_helmets
 from playhead.impact.helmets.plan import HeatMapPlan
+from playhead.impact.networks import PredictOptions, open_network
 from playhead.impact.plan import ClipGridPlan
 from playhead.impact.tracked.plan import TrackClipPlan
 from playhead.impact.tracked.rescore import TrackRescorer, open_tracks
 from playhead.impact.views import PlayView
 from playhead.inference.bundle import Bundle, BundleManifest, InputPlan, load_bundle
 from playhead.inference.dense import VideoStream
-from playhead.inference.precision import PrecisionChoice
-from playhead.inference.runtime import open_backend
-from playhead.learning.backends import cuda_factory
 from playhead.media import open_video
 from playhead.progress import Progress
 
-__all__ = ["EVENTS", "ImpactWork", "PredictOptions", "find_candidates"]
+__all__ = ["EVENTS", "ImpactWork", "find_candidates"]
 
 EVENTS = ".events.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PredictOptions:
-    """How bundles are run.
-
-    mode: `exact` computes every frame, `fast` skips those in which helmets are not near each other
-    min_score: least helmet score of a candidate
-    scales: of the frames for helmet networks
-    tracks_weight: of a network of tracked helmets, against the collision networks, from 0 to 1
-    """
-
-    device: str = "auto"
-    threads: int | None = None
-    precision: PrecisionChoice = "auto"
-    mode: Literal["exact", "fast"] = "exact"
-    min_score: float = 0.05
-    scales: tuple[float, ...] = (1.0,)
-    tracks_weight: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,39 +67,9 @@ class ImpactWork:
                 )
         plan = common_plan([bundle.manifest for bundle in loaded])
         options = self.options
-        members = [
-            Member(
-                bundle.manifest,
-                open_backend(
-                    bundle,
-                    device=options.device,
-                    threads=options.threads,
-                    precision=options.precision,
-                    cuda_factory=cuda_factory(_network),
-                ),
-            )
-            for bundle in loaded
-        ]
-        centres = None
-        if self.helmets:
-            centres = open_helmets(
-                self.helmets,
-                plan,
-                scales=options.scales,
-                device=options.device,
-                threads=options.threads,
-                precision=options.precision,
-            )
-        tracks = None
-        if self.tracks is not None:
-            tracks = open_tracks(
-                self.tracks,
-                plan,
-                weight=options.tracks_weight,
-                device=options.device,
-                threads=options.threads,
-                precision=options.precision,
-            )
+        members = [open_network(bundle, _network, options) for bundle in loaded]
+        centres = open_helmets(self.helmets, plan, options) if self.helmets else None
+        tracks = None if self.tracks is None else open_tracks(self.tracks, plan, options)
         decisions = self.decisions or _recorded(loaded[0])
         return _Predictor(members, options, self.plays, decisions, centres, tracks).predict
 

@@ -17,11 +17,9 @@ from playhead.errors import BundleError, PlayheadError
 from playhead.impact.grids import Member
 from playhead.impact.helmets.peaks import to_grid
 from playhead.impact.helmets.plan import HeatMapPlan
+from playhead.impact.networks import PredictOptions, open_network
 from playhead.impact.plan import ClipGridPlan
 from playhead.inference.bundle import BundleManifest, InputPlan, load_bundle
-from playhead.inference.precision import PrecisionChoice
-from playhead.inference.runtime import open_backend
-from playhead.learning.backends import cuda_factory
 
 __all__ = ["HelmetCentres", "open_helmets", "parse_scales", "resized", "scale_weights"]
 
@@ -86,11 +84,7 @@ class HelmetCentres:
 def open_helmets(
     bundles: Sequence[Path],
     plan: ClipGridPlan,
-    *,
-    scales: tuple[float, ...],
-    device: str,
-    threads: int | None,
-    precision: PrecisionChoice,
+    options: PredictOptions,
 ) -> HelmetCentres:
     """Open bundles of helmet networks, for frames of the plan of a collision network.
 
@@ -103,20 +97,8 @@ def open_helmets(
                 f"{bundle.folder}: is not a bundle of a helmet network; train one with `playhead "
                 "impact train helmets-demo`"
             )
-    members = [
-        Member(
-            bundle.manifest,
-            open_backend(
-                bundle,
-                device=device,
-                threads=threads,
-                precision=precision,
-                cuda_factory=cuda_factory(_network),
-            ),
-        )
-        for bundle in loaded
-    ]
-    return HelmetCentres(members, plan, scales)
+    members = [open_network(bundle, _network, options) for bundle in loaded]
+    return HelmetCentres(members, plan, options.scales)
 
 
 def scale_weights(scales: Sequence[float]) -> list[float]:

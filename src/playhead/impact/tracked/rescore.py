@@ -18,15 +18,13 @@ from playhead.errors import BundleError
 from playhead.impact.candidates import Candidates
 from playhead.impact.grids import Member
 from playhead.impact.meetings import track_ids
+from playhead.impact.networks import PredictOptions, open_network
 from playhead.impact.plan import ClipGridPlan
 from playhead.impact.tracked.crops import marked_crops
 from playhead.impact.tracked.motion import FilledTracks, motion_features
 from playhead.impact.tracked.plan import TrackClipPlan
 from playhead.inference.bundle import BundleManifest, InputPlan, load_bundle
 from playhead.inference.dense import VideoStream
-from playhead.inference.precision import PrecisionChoice
-from playhead.inference.runtime import open_backend
-from playhead.learning.backends import cuda_factory
 from playhead.samples.grid import make_grid
 
 __all__ = ["TrackRescorer", "mixed_scores", "open_tracks", "tracks_of_candidates"]
@@ -182,15 +180,7 @@ def mixed_scores(
     return mixed
 
 
-def open_tracks(
-    path: Path,
-    plan: ClipGridPlan,
-    *,
-    weight: float,
-    device: str,
-    threads: int | None,
-    precision: PrecisionChoice,
-) -> TrackRescorer:
+def open_tracks(path: Path, plan: ClipGridPlan, options: PredictOptions) -> TrackRescorer:
     """Open the bundle of a network of tracked helmets, for the candidates of a collision network.
 
     Raises BundleError if it is of another kind, or for another frame rate than `plan`.
@@ -207,14 +197,7 @@ def open_tracks(
             f"{bundle.folder}: sees {rate} frames per second, the collision network {plan.rate}; "
             "train both with the same data.rate"
         )
-    backend = open_backend(
-        bundle,
-        device=device,
-        threads=threads,
-        precision=precision,
-        cuda_factory=cuda_factory(_network),
-    )
-    return TrackRescorer(Member(bundle.manifest, backend), weight)
+    return TrackRescorer(open_network(bundle, _network, options), options.tracks_weight)
 
 
 def _network(manifest: BundleManifest) -> tuple[Any, InputPlan]:
