@@ -16,10 +16,7 @@ what counts. A busy machine favours us (eager's threads wait for each other afte
 
 import argparse
 import itertools
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -46,6 +43,7 @@ from playhead.inference.runtime import open_backend, openvino_core
 from playhead.learning.export import export_bundle
 from playhead.media import VideoWriter, open_video
 from playhead.worlds.collisions import CollisionsConfig, draw_play, render
+from program import playhead_json
 
 THREADS = 2
 FULL = (1280, 720)
@@ -245,7 +243,8 @@ def memory(folder: Path, bundle: Path | None, minutes: float) -> None:
     for length in (10.0, minutes * 60):
         world = CollisionsConfig(rate="30000/1001")
         clip = write_play(folder / f"{length:g}.mp4", round(length * 30000 / 1001), world)
-        document = predict(bundle, clip, folder / "out")
+        predicted = ("impact", "predict", bundle, clip, "--out", folder / "out")
+        document = playhead_json(*predicted, "--device", "cpu", "--threads", THREADS)
         peaks.append(document["peak_memory_bytes"] / 2**20)
         speed = length / document["seconds"]
         print(f"  {length:5g} s: peak {peaks[-1]:6.1f} MiB, {speed:5.2f} x real time")
@@ -262,20 +261,6 @@ def write_play(path: Path, frames: int, config: CollisionsConfig) -> Path:
         for k in range(frames):
             writer.write(images[k % len(images)])
     return path
-
-
-def predict(bundle: Path, clip: Path, out: Path) -> dict[str, float]:
-    """Through the command that a user gives, on two threads."""
-    playhead = Path(sys.executable).with_name("playhead")
-    options = ["--out", str(out), "--device", "cpu", "--threads", str(THREADS), "--json"]
-    done = subprocess.run(
-        [playhead, "impact", "predict", bundle, clip, *options],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    document: dict[str, float] = json.loads(done.stdout)
-    return document
 
 
 if __name__ == "__main__":

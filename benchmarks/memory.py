@@ -7,9 +7,6 @@ weights), from a real H.264 file to written scores.
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from playhead.media import VideoWriter
 from playhead.samples.windows import WindowSpec
 from playhead.spotting.config import ModelConfig
 from playhead.spotting.model import build_model
+from program import playhead_json
 
 SIZE = (112, 64)
 
@@ -38,7 +36,8 @@ def main() -> None:
         peaks = {}
         for length in minutes:
             clip = write_clip(folder / f"{length}.mp4", length * 60 * 25)
-            document = predict(bundle, clip, folder / "out")
+            predicted = ("spotting", "predict", bundle, clip, "--out", folder / "out")
+            document = playhead_json(*predicted, "--device", "cpu", "--threads", 2)
             peaks[length] = document["peak_memory_bytes"] / 2**20
             speed = length * 60 / document["seconds"]
             print(f"  {length:3} min: peak {peaks[length]:6.1f} MiB, {speed:5.1f} x real time")
@@ -63,20 +62,6 @@ def write_clip(path: Path, frames: int) -> Path:
         for k in range(frames):
             writer.write(np.roll(image, k // 8, 1))
     return path
-
-
-def predict(bundle: Path, clip: Path, out: Path) -> dict[str, float]:
-    """Through the command that a user gives, on two threads."""
-    playhead = Path(sys.executable).with_name("playhead")
-    options = ["--out", str(out), "--device", "cpu", "--threads", "2", "--json"]
-    done = subprocess.run(
-        [playhead, "spotting", "predict", bundle, clip, *options],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    document: dict[str, float] = json.loads(done.stdout)
-    return document
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ really encoded street (the demo's real clip, scaled and played forth and back).
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from environment import describe
 from playhead.inference.weights import weight_path
 from playhead.media import VideoWriter, open_video
+from program import playhead_json
 
 SIZE = (1920, 1080)
 LIMIT = 1500
@@ -33,7 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for seconds in sorted(given.seconds):
             clip = write_clip(Path(name) / f"{seconds}.mp4", seconds)
-            document = redact(clip, given.preset)
+            document = playhead_json("redaction", "run", clip, "--preset", given.preset)
             peaks.append(document["peak_memory_bytes"] / 1e6)
             rate = seconds * 25 / document["seconds"]
             print(f"  {seconds:4} s of 1080p: peak {peaks[-1]:6.0f} MB, {rate:5.1f} frames/s")
@@ -50,17 +48,6 @@ def write_clip(path: Path, seconds: int) -> Path:
             place = last - abs(last - frame % (2 * last))
             writer.write(video.read([place], size=SIZE)[0])
     return path
-
-
-def redact(clip: Path, preset: str) -> dict[str, float]:
-    command = [str(Path(sys.executable).parent / "playhead"), "redaction", "run", str(clip)]
-    done = subprocess.run(
-        [*command, "--preset", preset, "--json"], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    document: dict[str, float] = json.loads(done.stdout)
-    return document
 
 
 if __name__ == "__main__":
