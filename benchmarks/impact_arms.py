@@ -29,6 +29,7 @@ import numpy as np
 
 from environment import describe
 from playhead.demos.impact import ONE_FRAME, PLAYS
+from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.events.model import VideoEvents
 from playhead.execution.items import output_path
@@ -39,6 +40,7 @@ from playhead.impact.decisions import ImpactDecisions
 from playhead.impact.ensemble import ensemble_folders
 from playhead.impact.evaluate import (
     ImpactEvaluation,
+    Truth,
     evaluate_truth,
     is_scored,
     read_impacts,
@@ -241,8 +243,9 @@ def run(arguments: argparse.Namespace, work: Path) -> None:
         for title, row in rows.items():
             metrics, interval = row["metrics"], row["intervals"]["f1"]
             cost = sum(seconds[case.seed, name] for name in trained.get(title, ()))
+            name = f"{title}: {row['note']}" if "note" in row else title
             print(
-                f"| {title} | {metrics['f1']:.3f} | {interval['low']:.3f} to "
+                f"| {name} | {metrics['f1']:.3f} | {interval['low']:.3f} to "
                 f"{interval['high']:.3f} | {metrics['precision']:.3f} | {metrics['recall']:.3f} | "
                 f"{cost:.0f} |"
             )
@@ -367,7 +370,10 @@ def predict_exact(case: Case, rows: Sequence[ManifestRow], out: Path) -> None:
 
 
 def measure(case: Case, arm: Arm) -> Figures:
-    """Tune on the validation plays, decide and evaluate on the test plays."""
+    """Tune on the validation plays, decide and evaluate on the test plays.
+
+    If no decisions find an impact in the validation plays, the arm gets F1 0 and a note.
+    """
     name = "".join(letter if letter.isalnum() else "-" for letter in arm.title)
     out = case.folder / "arms" / name
     kept = out / "figures.json"
@@ -382,10 +388,16 @@ def measure(case: Case, arm: Arm) -> Figures:
         ensemble_folders(folders, candidates)
     valid = read_impacts(case.manifest, split="valid")
     out.mkdir(parents=True, exist_ok=True)
-    tuned = tune_truth(candidates, valid, out / "decisions.yaml", space=arm.space)
-    decide_again(candidates, out / "decided", decisions=tuned.decisions)
     test = read_impacts(case.manifest, split="test")
-    figures = evaluate_truth(test, out / "decided", intervals=True).to_json()
+    try:
+        tuned = tune_truth(candidates, valid, out / "decisions.yaml", space=arm.space)
+    except LabelError as error:
+        if "no decisions find any impact" not in str(error):
+            raise
+        figures = {**figures_of(test, []), "note": "found none"}
+    else:
+        decide_again(candidates, out / "decided", decisions=tuned.decisions)
+        figures = evaluate_truth(test, out / "decided", intervals=True).to_json()
     kept.write_text(json.dumps(figures))
     return figures
 
@@ -410,8 +422,12 @@ def contacts(case: Case) -> Figures:
         replace(video, events=tuple(event for event in video.events if event.score >= threshold))
         for video in guesses(test)
     ]
-    truth = truth_of(test)
-    result = box_event_f1(truth.videos, chosen, scored=is_scored)
+    return figures_of(truth_of(test), chosen)
+
+
+def figures_of(truth: Truth, predictions: Sequence[VideoEvents]) -> Figures:
+    """F1 with intervals; all impacts of a video without predictions are missed."""
+    result = box_event_f1(truth.videos, predictions, scored=is_scored)
     return ImpactEvaluation(result, box_event_intervals(result, truth.groups)).to_json()
 
 
