@@ -22,7 +22,7 @@ def playhead_json(*arguments: object, **environment: str) -> dict[str, Any]:
     variables = {**os.environ, **environment}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=variables, check=False)
     if done.returncode:
-        sys.exit(done.returncode)
+        sys.exit(done.stdout or done.returncode)  # a failed file has its reason in the document
     document: dict[str, Any] = json.loads(done.stdout)
     return document
 
