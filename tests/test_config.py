@@ -207,3 +207,26 @@ def test_settings_without_folders_keep_every_other_value() -> None:
         "rate": "30000/1001",
     }
     assert without_folders(Places(start=None))["start"] is None
+
+
+class Rates(Settings):
+    first: float = 0.1
+    last: float = 0.01
+
+
+class Optimiser(Settings):
+    rates: Rates = Rates(first=1.0)
+    steps: int = 10
+
+
+class Long(Settings):
+    optimiser: Optimiser = Optimiser(steps=1000)
+
+
+def test_a_section_given_in_part_keeps_the_default_of_its_field() -> None:
+    given = validate(Long, {"optimiser": {"rates": {"last": 0.5}}}, source="long.yaml")
+    assert given.optimiser == Optimiser(rates=Rates(first=1.0, last=0.5), steps=1000)
+    nothing = validate(Long, {"optimiser": {}}, source="long.yaml")
+    assert nothing == Long()
+    with pytest.raises(ConfigError, match=r"optimiser.stops"):
+        validate(Long, {"optimiser": {"stops": 1}}, source="long.yaml")

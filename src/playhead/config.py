@@ -5,13 +5,13 @@ the default of each field is only in the model.
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from playhead.errors import ConfigError
 
@@ -22,9 +22,34 @@ BAD_YAML = (yaml.YAMLError, RecursionError, ValueError)
 
 
 class Settings(BaseModel):
-    """Base class of configurations: frozen, and an unknown key is an error."""
+    """Base class of configurations: frozen, and an unknown key is an error.
+
+    A section that is given in part keeps the field's own default in the rest of it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_the_defaults_of_sections(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        sections = {
+            name: _merge(field.default.model_dump(exclude_unset=True), values[name])
+            for name, field in cls.model_fields.items()
+            if isinstance(field.default, Settings) and isinstance(values.get(name), Mapping)
+        }
+        return {**values, **sections}
+
+
+def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings, in which a change of one key keeps those beside it."""
+    inner = {
+        key: _merge(values[key], change)
+        for key, change in changes.items()
+        if isinstance(change, Mapping) and isinstance(values.get(key), Mapping)
+    }
+    return {**values, **changes, **inner}
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
