@@ -99,7 +99,7 @@ def test_without_a_marker_clips_of_consecutive_frames_run_as_one_chunk() -> None
     assert isinstance(member.backend, TorchBackend)
     # Of 12 frames with whole clips, 6 before the lost one and 6 after it: 5, 1, 1 and 5.
     assert sum(grid is not None for grid in grids) == 12
-    assert member.backend.rows == {"frames": 19, "chunks": 4}
+    assert member.backend.rows == {"frames": 19, "sequence": 4}
 
 
 def test_several_networks_are_averaged() -> None:

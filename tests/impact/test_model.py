@@ -259,7 +259,7 @@ def test_all_parts_run_as_graphs_and_equal_the_network(arm: str, tmp_path: Path)
     bundle = export_bundle(
         network, tmp_path / "bundle", job="impact", classes=("impact",), plan=GridPlan()
     )
-    names = {"i3d": ["model"], "factored without marker": ["frames", "chunks"]}
+    names = {"i3d": ["model"], "factored without marker": ["frames", "sequence"]}
     assert list(bundle.manifest.parts) == names.get(arm, ["frames", "windows"])
 
 

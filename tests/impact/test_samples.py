@@ -115,10 +115,11 @@ def test_a_sample_depends_only_on_seed_epoch_and_index() -> None:
     assert not equal(seeded.sample(2, 3), later)
 
 
-def test_a_patch_shows_its_boxes_where_its_target_says() -> None:
+@pytest.mark.parametrize("jitter", [0, 7])
+def test_a_patch_shows_its_boxes_where_its_target_says(jitter: int) -> None:
     """Also flipped, shifted and scaled: the bright squares lie under the boxes."""
     moves = {"augmentation": {**PLAIN, "flip": 0.5, "move": 1.0}}
-    samples = TrainingPatches(plays(2), config(**moves))
+    samples = TrainingPatches(plays(2), config(**moves, patches={"side": SIDE, "jitter": jitter}))
     checked = 0
     for index in range(len(samples)):
         sample = samples.sample(1, index)
@@ -136,6 +137,15 @@ def test_a_patch_shows_its_boxes_where_its_target_says() -> None:
         assert np.abs(found - centre(sample, 0)).max() < 0.8
         checked += 1
     assert checked > 20
+
+
+def test_jitter_gives_a_patch_another_place_in_every_epoch() -> None:
+    def places(jitter: int) -> set[bytes]:
+        patches = {"side": SIDE, "positive_step": 16, "negatives_per_positive": 0, "jitter": jitter}
+        samples = TrainingPatches(plays(1), config(augmentation=PLAIN, patches=patches))
+        return {samples.sample(epoch, 0)["clip"].tobytes() for epoch in range(30)}
+
+    assert len(places(0)) <= len(places(7)) / 3
 
 
 CHUNKS = {

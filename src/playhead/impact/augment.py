@@ -106,7 +106,7 @@ def _light(clip: Values, config: ClipAugmentationConfig, rng: np.random.Generato
 
 
 def _saturate(clip: Values, factor: float) -> Values:
-    grey: Values = clip.mean(-1, keepdims=True)
+    grey: Values = clip @ np.full((3, 1), 1 / 3, np.float32)  # several times as fast as a mean
     return grey + (clip - grey) * np.float32(factor)
 
 

@@ -87,6 +87,11 @@ class PatchConfig(Settings):
         le=1,
         description="an impact lies in this central share of the side of its patch",
     )
+    jitter: int = Field(
+        default=0,
+        ge=0,
+        description="each patch is moved by up to this many pixels, at random in every epoch",
+    )
     negative_step: int | None = Field(
         default=None, ge=1, description="distance of patches without an impact; none: side / 2"
     )

@@ -247,11 +247,11 @@ class _SharedNetwork:
     """A network of two parts: features of frames, which clips share, and the rest.
 
     The rest takes clips as `windows` or, in a network without marker, all clips of consecutive
-    frames as `chunks`.
+    frames as `sequence`.
     """
 
-    def __init__(self, backend: Backend, before: int, *, chunked: bool) -> None:
-        self._backend, self._before, self._chunked = backend, before, chunked
+    def __init__(self, backend: Backend, before: int, *, sequential: bool) -> None:
+        self._backend, self._before, self._sequential = backend, before, sequential
         self._features: dict[int, NDArray[np.float32]] = {}  # (V, c, h, w): unmarked, marked
 
     def drop(self, frame: int) -> None:
@@ -269,8 +269,8 @@ class _SharedNetwork:
             self._features |= {
                 frame: maps.copy() for frame, maps in zip(frames, encoded, strict=True)
             }
-        if self._chunked:
-            return np.concatenate([self._chunk(chunk) for chunk in _chunks(clips)])
+        if self._sequential:
+            return np.concatenate([self._sequence(part) for part in _consecutive(clips)])
         shape = self._features[int(clips[0, 0])].shape[1:]
         windows = np.empty((*clips.shape, *shape), np.float32)  # B, T, c, h, w
         for row, clip in enumerate(clips.tolist()):
@@ -278,22 +278,15 @@ class _SharedNetwork:
                 windows[row, at] = self._features[frame][-1 if at == self._before else 0]
         return self._backend.run("windows", windows)
 
-    def _chunk(self, frames: list[int]) -> NDArray[np.float32]:
-        features = np.stack([self._features[frame][0] for frame in frames])  # L, c, h, w
-        return self._backend.run("chunks", features[None])
+    def _sequence(self, frames: NDArray[np.int32]) -> NDArray[np.float32]:
+        features = np.stack([self._features[frame][0] for frame in frames.tolist()])  # L, c, h, w
+        return self._backend.run("sequence", features[None])
 
 
-def _chunks(clips: NDArray[np.int32]) -> list[list[int]]:
-    """The frames of clips (B, T), as sequences in which each clip starts a frame after the last."""
-    chunks: list[list[int]] = []
-    last: list[int] = []
-    for clip in clips.tolist():
-        if chunks and clip[:-1] == last[1:]:
-            chunks[-1].append(clip[-1])
-        else:
-            chunks.append(clip)
-        last = clip
-    return chunks
+def _consecutive(clips: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """The frames of clips (B, T), split where a clip does not start one frame after the last."""
+    breaks = np.flatnonzero((clips[1:, :-1] != clips[:-1, 1:]).any(1)) + 1
+    return [np.append(part[0], part[1:, -1]) for part in np.split(clips, breaks)]
 
 
 def _network(member: Member, before: int) -> _WholeNetwork | _SharedNetwork:
@@ -301,11 +294,11 @@ def _network(member: Member, before: int) -> _WholeNetwork | _SharedNetwork:
         case ["model"]:
             return _WholeNetwork(member.backend)
         case ["frames", "windows"]:
-            return _SharedNetwork(member.backend, before, chunked=False)
-        case ["chunks", "frames"]:
-            return _SharedNetwork(member.backend, before, chunked=True)
+            return _SharedNetwork(member.backend, before, sequential=False)
+        case ["frames", "sequence"]:
+            return _SharedNetwork(member.backend, before, sequential=True)
         case other:
             raise BundleError(
                 f"the bundle has the parts {', '.join(other)}; needs `frames` and `windows`, "
-                "`frames` and `chunks`, or `model`"
+                "`frames` and `sequence`, or `model`"
             )

@@ -196,11 +196,11 @@ class FactoredCollisionNetwork(CollisionNetwork):
         return fuse(features.view(b, t, *features.shape[1:]))[..., :rows, :columns]
 
     def export_parts(self, plan: SizedPlan) -> list[ExportPart]:
-        """The part `frames`, and one for the features that it gives: `windows`, or `chunks`.
+        """The part `frames`, and one for the features that it gives: `windows`, or `sequence`.
 
         frames: uint8 (N, H, W), or (N, H, W, 3) in colour → features (N, V, c, h, w) of `encode`
         windows, with a marker: (B, T, c, h, w) → probabilities (B, 6, ceil(H / 4), ceil(W / 4))
-        chunks, without: L consecutive frames (B, L, c, h, w) → those of their clips,
+        sequence, without: L consecutive frames (B, L, c, h, w) → those of their clips,
         (B * (L - T + 1), 6, ...)
         """
         width, height = plan.size
@@ -213,9 +213,9 @@ class FactoredCollisionNetwork(CollisionNetwork):
             windows = features.repeat_interleave(self.frames, 1).clone()  # 2, 8, 16, 54, 96
             fused = ExportPart("windows", _Windows(self, *sides).eval(), windows, {0: 1})
         else:
-            chunks = features.repeat_interleave(self.frames + 2, 1).clone()  # 2, 10, 16, 54, 96
+            sequence = features.repeat_interleave(self.frames + 2, 1).clone()  # 2, 10, 16, 54, 96
             fused = ExportPart(
-                "chunks", _Chunks(self, *sides).eval(), chunks, {0: 1, 1: 1}, {1: self.frames}
+                "sequence", _Sequence(self, *sides).eval(), sequence, {0: 1, 1: 1}, {1: self.frames}
             )
         return [ExportPart("frames", frames, images, {0: 1}), fused]
 
@@ -337,7 +337,7 @@ class _Windows(nn.Module):
         return grid[..., : self.rows, : self.columns]
 
 
-class _Chunks(_Windows):
+class _Sequence(_Windows):
     def forward(self, features: Tensor) -> Tensor:
         """features: (B, L, c, h, w) → probabilities (B * (L - T + 1), 6, rows, columns)."""
         grid = torch.sigmoid(self.network.fuse_chunks(features))

@@ -150,8 +150,13 @@ class TrainingPatches(_Clips):
         count = len(self.positives)
         patch = self.positives[row] if row < count else self.negatives[row - count]
         video, point, left, top = patch
-        side = self.config.patches.side
+        side, jitter = self.config.patches.side, self.config.patches.jitter
         rng = np.random.default_rng([self.config.training.seed, epoch, index])
+        if jitter:
+            right, down = rng.integers(-jitter, jitter + 1, 2).tolist()
+            width, height = self.config.data.size
+            left = min(max(left + right, 0), max(width - side, 0))
+            top = min(max(top + down, 0), max(height - side, 0))
         if self.windows > 1:  # the patch's frame is any of the chunk's
             first = np.arange(max(0, point - self.windows + 1), point + 1)
             point = int(rng.choice(first[self.starts[video][first]]))
