@@ -102,6 +102,7 @@ class I3DCollisionNetwork(CollisionNetwork):
         )
         super().__init__(config, backbone.channels)
         self.backbone = backbone
+        self.chunk_frames = 0 if config.marker else config.chunk_frames
 
     def forward(self, clips: Tensor) -> Tensor:
         """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4))."""
@@ -115,11 +116,55 @@ class I3DCollisionNetwork(CollisionNetwork):
         grid: Tensor = self.head(self.pyramid(maps))  # 1, 6, 184, 320
         return grid[..., :rows, :columns]
 
+    def forward_chunks(self, chunks: Tensor) -> Tensor:
+        """chunks: (B, 1 or 3, L, H, W) in [0, 1] → logits (B * (L - T + 1), 6, ceil(H / 4), ...).
+
+        It approximates `forward` of the clips of each chunk, in order: clip k is the frames k to
+        k + T - 1. The backbone runs once on the chunk, and each clip takes the means over its own
+        time steps. Two things differ. The convolutions along time see the neighbouring frames
+        where a clip by itself is padded with zeros. And time is halved at the even frames of the
+        chunk: a clip that starts at an odd frame covers half of its first and of its last step,
+        which count half; that is the mean of the two neighbouring windows of steps.
+
+        Raises ValueError if the network has a marker, which differs between clips, or if a chunk
+        is shorter than a clip.
+        """
+        if self.marker:
+            raise ValueError("a network with a marker cannot share its layers between clips")
+        clips = chunks.shape[2] - self.frames + 1
+        if clips < 1:
+            raise ValueError(f"a chunk of {chunks.shape[2]} frames; a clip has {self.frames}")
+        rows, columns = grid_size(*chunks.shape[-2:])
+        chunks = pad_to_multiple(chunks, self.multiple)  # 1, 3, 25, 736, 1280
+        # 1, 256, 25, 184, 320 - 1, 512, 13, 92, 160 - 1, 1024, 13, 46, 80 - 1, 2048, 13, 23, 40
+        fine, *coarse = self.backbone(chunks)
+        steps = fine.shape[2] - clips + 1  # of one clip
+        grids = []
+        for first in range(clips):  # one by one, since their pyramids would fill the memory
+            maps = [fine[:, :, first : first + steps].mean(2)]
+            for level in coarse:
+                windows = [
+                    level[:, :, start : start + steps // 2].mean(2)
+                    for start in (first // 2, (first + 1) // 2)  # equal if `first` is even
+                ]
+                maps.append((windows[0] + windows[1]) / 2)
+            grids.append(self.head(self.pyramid(maps))[..., :rows, :columns])
+        return torch.stack(grids, 1).flatten(0, 1)
+
     def export_parts(self, plan: SizedPlan) -> list[ExportPart]:
-        """One part: uint8 (B, T, H, W), or (B, T, H, W, 3) in colour → (B, 6, h, w)."""
+        """The part `model`, and before it `chunk` if the network has `chunk_frames` (L).
+
+        model: uint8 (B, T, H, W), or (B, T, H, W, 3) in colour → probabilities (B, 6, h, w)
+        chunk: uint8 (1, L, H, W), or (1, L, H, W, 3) → (L - T + 1, 6, h, w) of `forward_chunks`
+        """
         width, height = plan.size
-        shape = (2, self.frames, height, width) + ((3,) if self.colours == 3 else ())
-        return [ExportPart("model", _Clips(self).eval(), noise_images(*shape), {0: 1})]
+        shape = (height, width) + ((3,) if self.colours == 3 else ())
+        clips = noise_images(2, self.frames, *shape)
+        parts = [ExportPart("model", _Clips(self).eval(), clips, {0: 1})]
+        if self.chunk_frames:
+            frames = noise_images(1, self.chunk_frames, *shape)
+            parts.insert(0, ExportPart("chunk", _Chunk(self).eval(), frames, {}))
+        return parts
 
 
 class FactoredCollisionNetwork(CollisionNetwork):
@@ -313,6 +358,18 @@ class _Clips(nn.Module):
         """clips: uint8 (B, T, H, W), or (B, T, H, W, 3) → probabilities (B, 6, h, w)."""
         network = self.network
         return torch.sigmoid(network(as_input(clips, network.colours, network.head.weight.dtype)))
+
+
+class _Chunk(nn.Module):
+    def __init__(self, network: I3DCollisionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, chunks: Tensor) -> Tensor:
+        """chunks: uint8 (B, L, H, W), or (B, L, H, W, 3) → probabilities (B * clips, 6, h, w)."""
+        network = self.network
+        pixels = as_input(chunks, network.colours, network.head.weight.dtype)
+        return torch.sigmoid(network.forward_chunks(pixels))
 
 
 class _Frames(nn.Module):

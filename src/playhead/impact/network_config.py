@@ -56,6 +56,14 @@ class CollisionNetworkConfig(Settings):
         "deviation .225, but are given values in [0, 1], as in the recipe",
     )
 
+    chunk_frames: int = Field(
+        default=25,
+        ge=0,
+        description="of i3d without marker: frames that the fast mode runs the backbone on at once, "
+        "for all clips in them; 0: none. Its memory grows with them. If odd, time is halved at the "
+        "same frames wherever a chunk starts",
+    )
+
     stem_channels: int = Field(
         default=16, ge=1, description="of factored: channels of the features of single frames"
     )
@@ -98,6 +106,11 @@ class CollisionNetworkConfig(Settings):
             raise ValueError("an i3d needs frames of at least 2; a factored network can have 1")
         if self.kind == "i3d" and self.stem == "3x7x7" and self.frames < 4:
             raise ValueError("stem 3x7x7 needs frames of at least 4")
+        chunked = self.kind == "i3d" and not self.marker
+        if chunked and 0 < self.chunk_frames <= self.frames:
+            raise ValueError(
+                f"chunk_frames ({self.chunk_frames}) must be above frames ({self.frames}), or 0"
+            )
         if self.kind != "i3d" and self.weights is not None:
             raise ValueError(f"weights are only for the kind i3d, but the kind is {self.kind}")
         return self

@@ -50,13 +50,13 @@ class I3D(nn.Module):
                 stage.append(Bottleneck(inputs, hidden, temporal=kernel, stride=stride))
                 inputs = 4 * hidden
             self.stages.append(stage)
-        self.halve_time = nn.MaxPool3d((2, 1, 1))
+        self.halve_time = nn.MaxPool3d((2, 1, 1), ceil_mode=True)
         self.channels = tuple(4 * width * 2**index for index in range(len(depths)))
 
     def forward(self, clips: Tensor) -> list[Tensor]:
         """clips: (B, in_channels, T, H, W) → four maps, finest first.
 
-        The first is (B, 4 * width, T, H / 4, W / 4), the others have T / 2 frames.
+        The first is (B, 4 * width, T, H / 4, W / 4), the others have ceil(T / 2) frames.
         """
         res2, res3, res4, res5 = self.stages
         c2 = res2(self.stem(clips))  # 256, 8, 56, 56 for 3, 8, 224, 224
