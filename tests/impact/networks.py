@@ -26,6 +26,7 @@ FACTORED = CollisionNetworkConfig(
     stem_channels=4, widths=(4, 6, 6), pyramid_channels=8, norm="group"
 )
 I3D = CollisionNetworkConfig(kind="i3d", pixels="rgb", depths=(1, 1, 1, 1), width=4, norm="group")
+CHUNKED = I3D.model_copy(update={"marker": False, "chunk_frames": 13})
 
 
 def plan_of(config: CollisionNetworkConfig, rate: str = "native") -> ClipGridPlan:
@@ -55,6 +56,16 @@ def network_of(config: CollisionNetworkConfig, seed: int = 0) -> CollisionNetwor
     return network.eval()
 
 
+def ignore_neighbours(network: nn.Module) -> None:
+    """Keep only the middle tap of every convolution along time, so that no padding is seen."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv3d) and module.kernel_size[0] > 1:
+            middle = module.kernel_size[0] // 2
+            with torch.no_grad():
+                module.weight[:, :, :middle] = 0
+                module.weight[:, :, middle + 1 :] = 0
+
+
 class TorchBackend:
     """Runs the parts that would be exported; counts the rows of each part."""
 
@@ -80,8 +91,13 @@ def manifest_of(
     return BundleManifest.of(plan, job="impact", classes=classes, parts=named)
 
 
-def member_of(config: CollisionNetworkConfig, seed: int = 0, rate: str = "native") -> Member:
+def member_of(
+    config: CollisionNetworkConfig, seed: int = 0, rate: str = "native", *, padded: bool = True
+) -> Member:
+    """padded: False for a network whose time steps do not see the padding, nor each other"""
     network, plan = network_of(config, seed), plan_of(config, rate)
+    if not padded:
+        ignore_neighbours(network)
     backend = TorchBackend(network.export_parts(plan))
     return Member(manifest_of(plan, tuple(backend.parts)), backend)
 

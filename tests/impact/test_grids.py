@@ -13,6 +13,7 @@ from playhead.impact.grids import FrameGrid, Gate, Member, grid_candidates, run_
 from playhead.impact.network_config import CollisionNetworkConfig
 from playhead.impact.targets import grid_target
 from tests.impact.networks import (
+    CHUNKED,
     COLUMNS,
     FACTORED,
     I3D,
@@ -200,6 +201,83 @@ def test_the_gate_computes_with_real_networks_what_exact_prediction_does() -> No
         if part.grid is not None:
             assert whole.grid is not None
             np.testing.assert_allclose(part.grid, whole.grid, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 5, 19])
+def test_chunks_answer_every_frame_once_and_every_second_one_as_its_clip(count: int) -> None:
+    """If time steps do not see each other, clips from even frames of a chunk are the same."""
+    member, video = member_of(CHUNKED, padded=False), Frames(count)
+    results = run(member, video, chunks=True)
+    assert [result.frame for result in results] == list(range(count))
+    assert isinstance(member.backend, TorchBackend)
+    assert member.backend.rows == {"chunk": -(-count // 6), "model": 0}
+    exact = np.array([result.grid for result in run(member, video)])
+    grids = np.array([result.grid for result in results])
+    np.testing.assert_allclose(grids[::2], exact[::2], atol=1e-5)
+    if count > 8:
+        apart = np.abs(grids - exact).mean((1, 2, 3))[1::2]
+        assert (apart > 1e-5).all()
+        assert (apart < np.abs(exact[2:] - exact[:-2]).mean()).all()
+
+
+def test_chunks_give_grids_near_those_of_exact_mode() -> None:
+    """Nearer, on average, than the grid of the neighbouring frame, although seven are shared."""
+    exact, fast = (
+        np.array([result.grid for result in run(member_of(CHUNKED), Frames(40), chunks=chunks)])
+        for chunks in (False, True)
+    )
+    assert np.abs(fast - exact).mean() < np.abs(exact[1:] - exact[:-1]).mean()
+
+
+def test_the_seams_of_chunks_do_not_show() -> None:
+    """A frame has one answer wherever it lies in its chunk, but for what is padded."""
+    other = CHUNKED.model_copy(update={"chunk_frames": 21})
+    short, long = (
+        np.array([r.grid for r in run(member_of(c, padded=False), Frames(33), chunks=True)])
+        for c in (CHUNKED, other)
+    )
+    np.testing.assert_allclose(short, long, atol=1e-5)
+    assert short.std(axis=0).max() > 1e-2
+
+
+def test_chunks_leave_out_only_frames_whose_clip_has_an_unreadable_frame() -> None:
+    video = Frames(30, unreadable=(10, 29))
+    exact = run(member_of(CHUNKED, padded=False), video)
+    fast = run(member_of(CHUNKED, padded=False), video, chunks=True)
+    assert [result.frame for result in fast] == list(range(30))
+    assert [result.seen for result in fast] == [result.seen for result in exact]
+    grids = [(e.grid, f.grid) for e, f in zip(exact, fast, strict=True) if e.grid is not None]
+    apart = np.array([np.abs(e - f).mean() for e, f in grids if f is not None])
+    assert len(apart) == len(grids) == 18
+    assert (apart < 0.01).all()
+
+
+def test_chunks_answer_frames_that_a_fine_grid_repeats_once() -> None:
+    video = Frames(9, 30)
+    exact = run(member_of(CHUNKED, rate="60", padded=False), video)
+    fast = run(member_of(CHUNKED, rate="60", padded=False), video, chunks=True)
+    assert [result.frame for result in fast] == list(range(9))
+    for whole, part in zip(exact, fast, strict=True):  # each starts at an even grid point
+        assert whole.grid is not None
+        assert part.grid is not None
+        np.testing.assert_allclose(part.grid, whole.grid, atol=1e-5)
+
+
+def test_few_frames_are_held_for_chunks() -> None:
+    video = Watched(60)
+    alive = [video.alive for _ in run_clips(video, [member_of(CHUNKED)], chunks=True)]
+    assert len(video.given) == 60
+    assert max(alive) <= 13 + 1
+
+
+def test_chunks_of_several_networks_are_averaged_and_need_the_part() -> None:
+    longer = CHUNKED.model_copy(update={"chunk_frames": 21})
+    members = [member_of(CHUNKED, 0, padded=False), member_of(longer, 1, padded=False)]
+    mean = [result.grid for result in run_clips(Frames(15), members, chunks=True)]
+    each = [[r.grid for r in run(member, Frames(15), chunks=True)] for member in members]
+    np.testing.assert_allclose(np.array(mean), np.mean(np.array(each), 0), atol=1e-5)
+    with pytest.raises(BundleError, match="chunks need `chunk`"):
+        run(member_of(I3D), Frames(5), chunks=True)
 
 
 def test_candidates_are_the_boxes_of_a_grid_in_the_pixels_of_the_video() -> None:

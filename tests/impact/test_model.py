@@ -14,6 +14,7 @@ from playhead.impact.loss import collision_loss
 from playhead.impact.model import (
     CollisionNetwork,
     FactoredCollisionNetwork,
+    I3DCollisionNetwork,
     as_input,
     build_collision_network,
     pad_to_multiple,
@@ -26,7 +27,7 @@ from playhead.impact.network_config import (
 from playhead.impact.targets import grid_target
 from playhead.inference.bundle import InputPlan
 from playhead.learning.export import export_bundle
-from tests.impact.networks import parameters
+from tests.impact.networks import ignore_neighbours, parameters
 
 SMALL = CollisionNetworkConfig()
 TINY_I3D = CollisionNetworkConfig(kind="i3d", pixels="rgb", depths=(1, 1, 1, 1), width=4)
@@ -221,9 +222,88 @@ def test_a_chunk_needs_a_network_without_marker() -> None:
         factored().fuse_chunks(torch.rand(1, 9, 16, 8, 8))
 
 
+def i3d(**values: object) -> I3DCollisionNetwork:
+    network = build(TINY_I3D.model_copy(update={"marker": False, **values})).eval()
+    assert isinstance(network, I3DCollisionNetwork)
+    return network
+
+
+def clip_by_clip(network: CollisionNetwork, chunks: Tensor) -> Tensor:
+    clips = range(chunks.shape[2] - network.frames + 1)
+    return torch.cat(
+        [network(chunk[None, :, k : k + network.frames]) for chunk in chunks for k in clips]
+    )
+
+
+STEMS = pytest.mark.parametrize("stem", ["5x7x7", "3x7x7"])
+
+
+@STEMS
+@pytest.mark.parametrize("length", [15, 16])
+def test_an_i3d_that_ignores_neighbours_gives_the_grids_of_every_second_clip(
+    stem: str, length: int
+) -> None:
+    """Then only the steps of halved time differ, and those only of clips from an odd frame."""
+    network = i3d(stem=stem)
+    ignore_neighbours(network)
+    chunks = torch.rand(2, 3, length, 40, 56)
+    with torch.inference_mode():
+        grids = network.forward_chunks(chunks).unflatten(0, (2, -1))
+        single = clip_by_clip(network, chunks).unflatten(0, (2, -1))
+    assert grids.shape == (2, length - 7, 6, 10, 14)
+    torch.testing.assert_close(grids[:, ::2], single[:, ::2], atol=1e-5, rtol=0)
+    apart = (grids - single).abs().amax((0, 2, 3, 4))
+    assert apart[1::2].min() > 1e-4
+    between = (single[:, 2:] - single[:, :-2]).abs().amax((0, 2, 3, 4))
+    assert apart[1::2].max() < between.min()  # less than from one frame to the next but one
+
+
+@STEMS
+def test_a_clip_from_an_odd_frame_has_the_mean_of_the_two_windows_of_halved_time(stem: str) -> None:
+    network = i3d(stem=stem)
+    ignore_neighbours(network)
+    chunk = torch.rand(1, 3, 15, 64, 64)
+    with torch.inference_mode():
+        grids = network.forward_chunks(chunk)
+        of = [[m.mean(2) for m in network.backbone(chunk[:, :, k : k + 8])] for k in range(8)]
+        for k in (1, 3, 5):
+            coarse = [(a + b) / 2 for a, b in zip(of[k - 1][1:], of[k + 1][1:], strict=True)]
+            expected = network.head(network.pyramid([of[k][0], *coarse]))[0]
+            torch.testing.assert_close(grids[k], expected, atol=1e-5, rtol=0)
+
+
+@STEMS
+def test_a_chunk_of_one_clip_has_the_grid_of_that_clip(stem: str) -> None:
+    network, chunks = i3d(stem=stem), torch.rand(2, 3, 8, 40, 56)
+    with torch.inference_mode():
+        grids = network.forward_chunks(chunks)
+        torch.testing.assert_close(grids, network(chunks), atol=1e-6, rtol=0)
+
+
+def test_the_inner_clips_of_a_still_chunk_have_one_grid() -> None:
+    """17 frames from its ends no padding is seen: 5 of the stem and stage 2, 6 steps after."""
+    network = i3d(depths=(3, 4, 6, 3))
+    chunk = torch.rand(1, 3, 1, 32, 32).expand(-1, -1, 46, -1, -1)
+    with torch.inference_mode():
+        grids = network.forward_chunks(chunk)
+    inner = grids[18 : 46 - 18 - 8 + 1]
+    torch.testing.assert_close(inner, inner[:1].expand_as(inner), atol=1e-5, rtol=0)
+    assert not torch.allclose(grids[0], inner[0], atol=1e-5)
+
+
+def test_a_chunk_of_an_i3d_needs_a_network_without_marker_and_a_whole_clip() -> None:
+    network = build(TINY_I3D)
+    assert isinstance(network, I3DCollisionNetwork)
+    with pytest.raises(ValueError, match="marker"):
+        network.forward_chunks(torch.rand(1, 3, 9, 32, 32))
+    with pytest.raises(ValueError, match="7 frames; a clip has 8"):
+        i3d().forward_chunks(torch.rand(1, 3, 7, 32, 32))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"kind": "i3d", "marker": False, "chunk_frames": 8}, "above frames .8., or 0"),
         ({"before": 8}, "before .8. must be below frames .8."),
         ({"frames": 7}, "must be even, or 1"),
         ({"kind": "i3d", "frames": 1, "before": 0}, "a factored network can have 1"),
@@ -251,7 +331,8 @@ class GridPlan(InputPlan):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "arm", ["factored", "factored without marker", "factored in colour", "i3d"]
+    "arm",
+    ["factored", "factored without marker", "factored in colour", "i3d", "i3d without marker"],
 )
 def test_all_parts_run_as_graphs_and_equal_the_network(arm: str, tmp_path: Path) -> None:
     """The exporter refuses a graph that differs from its module for another batch size."""
@@ -259,8 +340,26 @@ def test_all_parts_run_as_graphs_and_equal_the_network(arm: str, tmp_path: Path)
     bundle = export_bundle(
         network, tmp_path / "bundle", job="impact", classes=("impact",), plan=GridPlan()
     )
-    names = {"i3d": ["model"], "factored without marker": ["frames", "sequence"]}
-    assert list(bundle.manifest.parts) == names.get(arm, ["frames", "windows"])
+    names = {
+        "i3d": ["model"],
+        "i3d without marker": ["chunk", "model"],
+        "factored without marker": ["frames", "sequence"],
+    }
+    parts = bundle.manifest.parts
+    assert list(parts) == names.get(arm, ["frames", "windows"])
+    if "chunk" in parts:
+        assert parts["chunk"].input.shape == (1, 25, 52, 70, 3)
+        assert parts["chunk"].output.shape == (18, 6, 13, 18)
+
+
+@pytest.mark.parametrize("pixels", ["luma", "rgb"])
+def test_the_chunk_part_gives_the_probabilities_of_the_chunk(pixels: str) -> None:
+    network = i3d(pixels=pixels, chunk_frames=11)
+    chunk = network.export_parts(GridPlan())[0]
+    with torch.inference_mode():
+        expected = network.forward_chunks(as_input(chunk.example, network.colours)).sigmoid()
+        torch.testing.assert_close(chunk.module(chunk.example), expected)
+    assert [part.name for part in i3d(chunk_frames=0).export_parts(GridPlan())] == ["model"]
 
 
 @pytest.mark.slow

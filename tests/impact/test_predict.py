@@ -1,8 +1,10 @@
 """Prediction on files: outputs, plays of two views, partial and failed videos."""
 
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from playhead.impact.predict import (
 )
 from playhead.inference.bundle import load_bundle, write_bundle_files
 from playhead.media.write import VideoWriter
-from tests.impact.networks import FACTORED, SIZE, Frames, member_of, write_bundle
+from tests.impact.networks import CHUNKED, FACTORED, I3D, SIZE, Frames, member_of, write_bundle
 
 CPU = PredictOptions(device="cpu", threads=1, precision="fp32")
 ALL = ImpactDecisions(helmet_threshold=0.5, impact_threshold=0.3, two_views=False)
@@ -139,6 +141,31 @@ def test_fast_mode_counts_the_frames_that_it_computed() -> None:
     )
     assert found.settings["mode"] == "fast"
     assert (found.settings["computed_frames"], found.settings["frames"]) == (6, 21)
+
+
+@pytest.mark.slow
+def test_fast_mode_predicts_by_chunks_if_all_bundles_have_the_part(
+    plays: Path, tmp_path: Path
+) -> None:
+    chunked, plain = tmp_path / "chunked", tmp_path / "plain"
+    write_bundle(chunked, CHUNKED)
+    write_bundle(plain, I3D)
+    fast = replace(CPU, mode="fast")
+
+    def settings(name: str, bundles: list[Path], options: PredictOptions) -> dict[str, Any]:
+        result = predict_plays(bundles, find_plays([plays / "alone.mp4"]), tmp_path / name, options)
+        assert [file.status for file in result.files] == ["ok"]
+        return dict(read_candidates(tmp_path / name / "alone.candidates.npz").settings)
+
+    assert settings("chunks", [chunked], fast)["mode"] == "chunks"
+    assert settings("exact", [chunked], CPU)["mode"] == "exact"
+    assert settings("gate", [chunked, plain], fast)["mode"] == "fast"
+    by_chunks, exact = (
+        read_candidates(tmp_path / name / "alone.candidates.npz") for name in ("chunks", "exact")
+    )
+    assert by_chunks.settings["computed_frames"] == by_chunks.settings["frames"] == 12
+    assert set(by_chunks.frames.tolist()) == set(exact.frames.tolist()) == set(range(12))
+    assert by_chunks.helmet.mean() == pytest.approx(exact.helmet.mean(), abs=0.05)
 
 
 def test_deciding_again_takes_settings_over_decisions_over_the_recorded(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from playhead.errors import BundleError, PlayheadError
 from playhead.inference import runtime
 from playhead.inference.bundle import Bundle
-from playhead.inference.runtime import OpenVinoBackend, open_backend, openvino_core
+from playhead.inference.precision import Precision
+from playhead.inference.runtime import OpenVinoBackend, cpu_options, open_backend, openvino_core
 from tests.detector_bundle import STRIDES, write_detector_bundle
 
 
@@ -59,6 +61,33 @@ def test_an_array_that_is_not_contiguous_is_read_right(bundle: Bundle) -> None:
 def test_an_unknown_part_is_answered_with_those_there_are(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="encode, fuse"):
         OpenVinoBackend(bundle, threads=1).run("decode", stacks(1))
+
+
+def test_only_the_parts_that_will_run_are_compiled(bundle: Bundle, tmp_path: Path) -> None:
+    shutil.copy(bundle.graph("encode"), tmp_path)
+    (tmp_path / "fuse.onnx").write_bytes(b"no graph")
+    broken = Bundle(tmp_path, bundle.manifest)
+    backend = open_backend(broken, device="cpu", threads=1, parts=["encode"])
+    assert len(backend.run("encode", stacks(1))) == 1
+
+
+def test_a_part_with_a_fixed_batch_gets_all_threads(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = []
+
+    def options(threads: int, count: int, precision: Precision) -> dict[str, Any]:
+        streams.append((threads, count))
+        return cpu_options(threads, count, precision)
+
+    monkeypatch.setattr(runtime, "cpu_options", options)
+    part = bundle.manifest.parts["encode"]
+    shape = (1, *part.input.shape[1:])
+    fixed = part.model_copy(update={"input": part.input.model_copy(update={"shape": shape})})
+    manifest = bundle.manifest.model_copy(update={"parts": {"encode": fixed}})
+    backend = OpenVinoBackend(Bundle(bundle.folder, manifest), threads=3)
+    assert streams == [(3, 1)]
+    assert len(backend.run("encode", stacks(1))) == 1
 
 
 def test_a_graph_that_is_none_is_a_bundle_error(bundle: Bundle, tmp_path: Path) -> None:

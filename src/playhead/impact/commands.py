@@ -119,7 +119,8 @@ def predict(
         bool,
         typer.Option(
             "--fast/--exact",
-            help="Skip frames in which no helmets are near each other; these miss their impacts.",
+            help="Approximate the frames by chunks if BUNDLE has the part for it (an I3D without "
+            "marker), else skip those in which no helmets are near each other, and their impacts.",
         ),
     ] = False,
     decisions: Decisions = None,

@@ -2,7 +2,8 @@
 
 Frame k is described by its clip: the frames around it, with the ends of the video repeated. A
 network of two parts computes the features of a frame once, with and without the mark, and keeps
-them until no later clip needs them.
+them until no later clip needs them. A network with the part `chunk` approximates the grids of
+neighbouring frames at once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,19 @@ from playhead.inference.dense import VideoStream
 from playhead.inference.runtime import Backend
 from playhead.samples.grid import make_grid
 
-__all__ = ["CentreMap", "FrameGrid", "Gate", "GridBoxes", "Member", "grid_candidates", "run_clips"]
+__all__ = [
+    "CHUNK",
+    "CentreMap",
+    "FrameGrid",
+    "Gate",
+    "GridBoxes",
+    "Member",
+    "grid_candidates",
+    "run_clips",
+]
+
+CHUNK = "chunk"
+"""The part of a network that approximates the grids of a chunk of frames at once."""
 
 CentreMap = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Another network's centres of helmets: an image as the plan has it → (rows, columns) in [0, 1]."""
@@ -114,24 +127,39 @@ def run_clips(
     members: Sequence[Member],
     *,
     gate: Gate | None = None,
+    chunks: bool = False,
     centres: CentreMap | None = None,
     batch: int | None = None,
 ) -> Iterator[FrameGrid]:
     """The mean of the networks' grids for each frame of the plan's time grid, in order.
 
     gate: skip frames by this rule; by default every frame is computed
+    chunks: approximate every frame by the part `chunk`, which all networks need; without a gate
     centres: replaces the centre scores of the networks
-    batch: clips per batch; by default by the size of the frames
-    Raises BundleError if the networks have different plans or classes, or unknown parts.
+    batch: clips per batch; by default by the size of the frames, or those of a chunk
+    Raises BundleError if the networks have different plans or classes, or other parts.
     """
     plan = common_plan([member.manifest for member in members])
     points = make_grid(video.times, video.duration, plan.grid_rate).frames
-    first = np.unique(points, return_index=True)[1]  # a fine grid repeats frames
+    described = np.unique(points, return_index=True)[1]  # a fine grid repeats frames
+    if chunks:
+        described = np.arange(len(points))  # in a chunk, the next clip is one grid point later
     steps = np.arange(plan.frames) - plan.before
-    clips = points[(first[:, None] + steps).clip(0, len(points) - 1)]  # (W, frames)
+    clips = points[(described[:, None] + steps).clip(0, len(points) - 1)]  # (W, frames)
     stream = video.stream(pixels=plan.pixels, size=plan.size, wanted=np.unique(clips))
     batch = batch or max(1, min(32, 1_000_000 // (plan.size[0] * plan.size[1])))
-    networks = _Networks(clips, plan.before, stream, members, centres)
+    networks = _Networks(clips, plan.before, stream, members, centres, chunks=chunks)
+
+    if chunks:
+        last = -1
+        batch = min(_chunk_frames(member.manifest) for member in members) - plan.frames + 1
+        for start in range(0, len(clips), batch):
+            networks.drop_before(int(clips[start].min()))
+            for result in networks.run(np.arange(start, min(start + batch, len(clips)))):
+                if result.frame > last:
+                    yield result
+                last = result.frame
+        return
 
     if gate is None:
         for start in range(0, len(clips), batch):
@@ -188,12 +216,14 @@ class _Networks:
         stream: Iterator[tuple[int, NDArray[np.uint8]]],
         members: Sequence[Member],
         centres: CentreMap | None,
+        *,
+        chunks: bool,
     ) -> None:
         self._clips, self._before, self._centres = clips, before, centres
         self._stream = stream
         self._reached = -1
         self._images: dict[int, NDArray[np.uint8]] = {}
-        self._networks = [_network(member, before) for member in members]
+        self._networks = [_network(member, before, chunks=chunks) for member in members]
 
     def drop_before(self, frame: int) -> None:
         """Release the frames that no later clip needs."""
@@ -243,6 +273,29 @@ class _WholeNetwork:
         return self._backend.run("model", np.stack(stacked))  # B, T, H, W or B, T, H, W, 3
 
 
+class _ChunkNetwork:
+    """A network that takes a chunk of consecutive frames, and gives the grids of all its clips."""
+
+    def __init__(self, backend: Backend, length: int) -> None:
+        self._backend, self._length = backend, length
+
+    def drop(self, frame: int) -> None:
+        """Nothing is kept of a frame."""
+
+    def run(
+        self, clips: NDArray[np.int32], images: dict[int, NDArray[np.uint8]]
+    ) -> NDArray[np.float32]:
+        """clips: (B, T) frames, at most as many as a chunk holds → (B, 6, rows, columns)."""
+        breaks = np.flatnonzero((clips[1:, :-1] != clips[:-1, 1:]).any(1)) + 1
+        grids = []
+        for part in np.split(clips, breaks):  # clips around unreadable frames are missing
+            frames = np.append(part[0], part[1:, -1])
+            frames = np.pad(frames, (0, self._length - len(frames)), mode="edge")
+            chunk = np.stack([images[frame] for frame in frames.tolist()])[None]
+            grids.append(self._backend.run(CHUNK, chunk)[: len(part)])  # 1, L, H, W or with colours
+        return np.concatenate(grids)
+
+
 class _SharedNetwork:
     """A network of two parts: features of frames, which clips share, and the rest.
 
@@ -289,9 +342,25 @@ def _consecutive(clips: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     return [np.append(part[0], part[1:, -1]) for part in np.split(clips, breaks)]
 
 
-def _network(member: Member, before: int) -> _WholeNetwork | _SharedNetwork:
+def _chunk_frames(manifest: BundleManifest) -> int:
+    """The frames of a chunk: the second axis of the part `chunk`."""
+    if CHUNK not in manifest.parts:
+        raise BundleError(
+            f"the bundle has the parts {', '.join(manifest.parts)}; chunks need `{CHUNK}`"
+        )
+    length = manifest.parts[CHUNK].input.shape[1]
+    if length is None:
+        raise BundleError(f"the part `{CHUNK}` of the bundle must have a fixed number of frames")
+    return length
+
+
+def _network(
+    member: Member, before: int, *, chunks: bool
+) -> _WholeNetwork | _ChunkNetwork | _SharedNetwork:
+    if chunks:
+        return _ChunkNetwork(member.backend, _chunk_frames(member.manifest))
     match sorted(member.manifest.parts):
-        case ["model"]:
+        case ["model"] | ["chunk", "model"]:
             return _WholeNetwork(member.backend)
         case ["frames", "windows"]:
             return _SharedNetwork(member.backend, before, sequential=False)

@@ -59,9 +59,9 @@ class CollisionNetworkConfig(Settings):
     chunk_frames: int = Field(
         default=25,
         ge=0,
-        description="of i3d without marker: frames that the fast mode runs the backbone on at once, "
-        "for all clips in them; 0: none. Its memory grows with them. If odd, time is halved at the "
-        "same frames wherever a chunk starts",
+        description="of i3d without marker: frames of a chunk, on which the fast mode runs the "
+        "backbone once for all clips in it; 0: none. Odd, since time is halved at the chunk's even "
+        "frames. Memory grows with it",
     )
 
     stem_channels: int = Field(

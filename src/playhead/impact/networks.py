@@ -1,6 +1,6 @@
 """How the networks of a prediction are run, and opened. Nothing here imports torch on a CPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,8 @@ __all__ = ["PredictOptions", "open_network"]
 class PredictOptions:
     """How bundles are run.
 
-    mode: `exact` computes every frame, `fast` skips those in which helmets are not near each other
+    mode: `exact` computes the clip of every frame; `fast` approximates them by chunks of frames if
+        all bundles have the part `chunk`, else skips those in which helmets are not near each other
     min_score: least helmet score of a candidate
     scales: of the frames for helmet networks
     tracks_weight: of a network of tracked helmets, against the collision networks, from 0 to 1
@@ -36,9 +37,12 @@ def open_network(
     bundle: Bundle,
     build: Callable[[BundleManifest], tuple[Any, InputPlan]],
     options: PredictOptions,
+    *,
+    parts: Collection[str] | None = None,
 ) -> Member:
-    """The network of a bundle on the device of the options; build: see `cuda_factory`.
+    """The network of a bundle on the device of the options.
 
+    build: see `cuda_factory`; parts: those that are used, all by default
     Raises PlayheadError for an unknown device or precision, or a missing device.
     """
     backend = open_backend(
@@ -47,5 +51,6 @@ def open_network(
         threads=options.threads,
         precision=options.precision,
         cuda_factory=cuda_factory(build),
+        parts=parts,
     )
     return Member(bundle.manifest, backend)

@@ -17,7 +17,15 @@ from playhead.execution.outcomes import FileOutcome
 from playhead.execution.runner import Work
 from playhead.impact.candidates import CANDIDATES, Candidates, frame_ranges, write_candidates
 from playhead.impact.decisions import ImpactDecisions
-from playhead.impact.grids import Gate, GridBoxes, Member, common_plan, grid_candidates, run_clips
+from playhead.impact.grids import (
+    CHUNK,
+    Gate,
+    GridBoxes,
+    Member,
+    common_plan,
+    grid_candidates,
+    run_clips,
+)
 from playhead.impact.helmets.heat import HelmetCentres, open_helmets
 from playhead.impact.helmets.plan import HeatMapPlan
 from playhead.impact.networks import PredictOptions, open_network
@@ -67,11 +75,22 @@ class ImpactWork:
                 )
         plan = common_plan([bundle.manifest for bundle in loaded])
         options = self.options
-        members = [open_network(bundle, _network, options) for bundle in loaded]
+        chunks = options.mode == "fast" and all(CHUNK in b.manifest.parts for b in loaded)
+        members = [
+            open_network(
+                bundle,
+                _network,
+                options,
+                parts=[part for part in bundle.manifest.parts if (part == CHUNK) == chunks],
+            )
+            for bundle in loaded
+        ]
         centres = open_helmets(self.helmets, plan, options) if self.helmets else None
         tracks = None if self.tracks is None else open_tracks(self.tracks, plan, options)
         decisions = self.decisions or _recorded(loaded[0])
-        return _Predictor(members, options, self.plays, decisions, centres, tracks).predict
+        return _Predictor(
+            members, options, self.plays, decisions, chunks=chunks, centres=centres, tracks=tracks
+        ).predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,7 @@ class _Predictor:
     options: PredictOptions
     plays: Mapping[Path, PlayView]
     decisions: ImpactDecisions
+    chunks: bool = False
     centres: HelmetCentres | None = None
     tracks: TrackRescorer | None = None
 
@@ -90,12 +110,14 @@ class _Predictor:
         for stale in (output, output_path(target, EVENTS)):
             stale.unlink(missing_ok=True)  # must not pass for the outputs of a failed run
         view = self.plays[path]
+        gated = self.options.mode == "fast" and not self.chunks
         with open_video(path) as video:
             candidates = find_candidates(
                 video,
                 self.members,
                 size=(video.width, video.height),
-                gate=Gate() if self.options.mode == "fast" else None,
+                gate=Gate() if gated else None,
+                chunks=self.chunks,
                 centres=self.centres,
                 min_score=self.options.min_score,
                 progress=progress,
@@ -132,6 +154,7 @@ def find_candidates(
     *,
     size: tuple[int, int],
     gate: Gate | None = None,
+    chunks: bool = False,
     centres: HelmetCentres | None = None,
     min_score: float = 0.05,
     progress: Progress | None = None,
@@ -139,6 +162,7 @@ def find_candidates(
     """The candidates of a video, in the pixels of frames of `size` (width, height).
 
     gate: skip frames by this rule; `settings` tell how many frames were computed
+    chunks: approximate every frame by chunks, see `run_clips`
     centres: replace those of the networks
     """
     manifest = members[0].manifest
@@ -148,7 +172,7 @@ def find_candidates(
     unseen: list[int] = []
     computed = total = 0
     steps = len(video.times)
-    for result in run_clips(video, members, gate=gate, centres=centres):
+    for result in run_clips(video, members, gate=gate, chunks=chunks, centres=centres):
         total += 1
         computed += result.grid is not None
         if not result.seen:
@@ -170,7 +194,7 @@ def find_candidates(
         impact=np.concatenate([np.zeros(0, np.float32), *(part.impact for part in found)]),
         unseen=frame_ranges(unseen),
         settings={
-            "mode": "exact" if gate is None else "fast",
+            "mode": "chunks" if chunks else "exact" if gate is None else "fast",
             "computed_frames": computed,
             "frames": total,
             "networks": len(members),

@@ -7,7 +7,7 @@ precision that the CPU does not support is refused; `auto` selects the fastest s
 import ctypes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Literal, Protocol
 
@@ -68,18 +68,20 @@ def open_backend(
     threads: int | None = None,
     precision: str = "auto",
     cuda_factory: CudaFactory | None = None,
+    parts: Collection[str] | None = None,
 ) -> Backend:
     """The backend for a device: `auto` is CUDA if a driver and torch are present, else the CPU.
 
     A compact bundle has no weights for CUDA.
 
     threads: of the CPU backend; by default every core this process may use
+    parts: those that will run, by default all; the CPU backend compiles no other
     Raises PlayheadError for an unknown device or precision, or a missing device.
     """
     checked = parse_precision(precision)
     match device:
         case "cpu":
-            return OpenVinoBackend(bundle, threads=threads, precision=checked)
+            return OpenVinoBackend(bundle, threads=threads, precision=checked, parts=parts)
         case "cuda":
             backend = cuda_factory(bundle, checked) if cuda_factory else None
             if backend is None:
@@ -91,7 +93,9 @@ def open_backend(
         case "auto":
             usable = cuda_factory if bundle.has_weights and _has_driver() else None
             backend = usable(bundle, checked) if usable else None
-            return backend or OpenVinoBackend(bundle, threads=threads, precision=checked)
+            return backend or OpenVinoBackend(
+                bundle, threads=threads, precision=checked, parts=parts
+            )
         case _:
             raise PlayheadError(f"device {device!r} is unknown; choose from auto, cpu, cuda")
 
@@ -102,18 +106,24 @@ class OpenVinoBackend:
     A batch is divided among streams of few threads each, which synchronise only at the end of the
     batch, while the threads of one stream synchronise after every layer. Inputs with further
     dynamic axes, such as images of any size, run one by one: each is enough work for several
-    threads, and batching would only need memory.
+    threads, and batching would only need memory. A part with a batch of a fixed size gets all
+    threads.
     """
 
     def __init__(
-        self, bundle: Bundle, *, threads: int | None = None, precision: PrecisionChoice = "fp32"
+        self,
+        bundle: Bundle,
+        *,
+        threads: int | None = None,
+        precision: PrecisionChoice = "fp32",
+        parts: Collection[str] | None = None,
     ) -> None:
         self._bundle = bundle
         self._threads = threads or available_cores()
         self.precision: Precision = cpu_precision(precision)
-        parts = bundle.manifest.parts
-        self._one_by_one = {name: part.input.shape.count(None) > 1 for name, part in parts.items()}
-        self._requests = {name: self._compile(name) for name in parts}
+        known = bundle.manifest.parts
+        self._one_by_one = {name: part.input.shape.count(None) > 1 for name, part in known.items()}
+        self._requests = {name: self._compile(name) for name in parts or known}
 
     def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Run one part on a batch; the result is a new array."""
@@ -146,6 +156,8 @@ class OpenVinoBackend:
         """The inference requests of a part, one per stream."""
         path = self._bundle.graph(part)
         wanted = self._threads // THREADS_PER_IMAGE if self._one_by_one[part] else self._threads
+        if self._bundle.manifest.parts[part].input.shape[0] is not None:
+            wanted = 1
         streams = min(max(wanted, 1), MAX_STREAMS)
         options = cpu_options(self._threads, streams, self.precision)
         try:
