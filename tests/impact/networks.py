@@ -83,9 +83,13 @@ class TorchBackend:
 
 
 def manifest_of(
-    plan: InputPlan, parts: tuple[str, ...], classes: tuple[str, ...] = ("impact",)
+    plan: InputPlan,
+    parts: tuple[str, ...],
+    classes: tuple[str, ...] = ("impact",),
+    *,
+    chunk_frames: int | None = None,
 ) -> BundleManifest:
-    inputs = ArraySpec(shape=(None,), dtype="uint8")
+    inputs = ArraySpec(shape=(None, chunk_frames), dtype="uint8")
     outputs = ArraySpec(shape=plan.output_shape(1), dtype="float32")
     named = {name: Part(file=f"{name}.onnx", input=inputs, output=outputs) for name in parts}
     return BundleManifest.of(plan, job="impact", classes=classes, parts=named)
@@ -99,7 +103,8 @@ def member_of(
     if not padded:
         ignore_neighbours(network)
     backend = TorchBackend(network.export_parts(plan))
-    return Member(manifest_of(plan, tuple(backend.parts)), backend)
+    parts = tuple(backend.parts)
+    return Member(manifest_of(plan, parts, chunk_frames=config.chunk_frames), backend)
 
 
 def write_bundle(folder: Path, config: CollisionNetworkConfig = FACTORED, **more: Any) -> Bundle:

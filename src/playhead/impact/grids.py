@@ -348,10 +348,10 @@ def _chunk_frames(manifest: BundleManifest) -> int:
         raise BundleError(
             f"the bundle has the parts {', '.join(manifest.parts)}; chunks need `{CHUNK}`"
         )
-    length = manifest.parts[CHUNK].input.shape[1]
-    if length is None:
+    shape = manifest.parts[CHUNK].input.shape
+    if len(shape) < 2 or shape[1] is None:
         raise BundleError(f"the part `{CHUNK}` of the bundle must have a fixed number of frames")
-    return length
+    return shape[1]
 
 
 def _network(

@@ -124,7 +124,8 @@ class I3DCollisionNetwork(CollisionNetwork):
         time steps. Two things differ. The convolutions along time see the neighbouring frames
         where a clip by itself is padded with zeros. And time is halved at the even frames of the
         chunk: a clip that starts at an odd frame covers half of its first and of its last step,
-        which count half; that is the mean of the two neighbouring windows of steps.
+        which count half; that is the mean of the two neighbouring windows of steps. The last step
+        of a chunk of odd length has one frame.
 
         Raises ValueError if the network has a marker, which differs between clips, or if a chunk
         is shorter than a clip.
