@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import BundleError
 from playhead.impact.grids import FrameGrid, Gate, Member, grid_candidates, run_clips
+from playhead.impact.model import I3DCollisionNetwork
 from playhead.impact.network_config import CollisionNetworkConfig
 from playhead.impact.targets import grid_target
 from tests.impact.networks import (
@@ -247,24 +248,39 @@ def test_the_seams_of_chunks_do_not_show() -> None:
     assert short.std(axis=0).max() > 1e-2
 
 
-def test_chunks_leave_out_only_frames_whose_clip_has_an_unreadable_frame() -> None:
-    video = Frames(30, unreadable=(10, 29))
-    exact = run(member_of(CHUNKED, padded=False), video)
-    fast = run(member_of(CHUNKED, padded=False), video, chunks=True)
+def test_a_chunk_goes_on_after_an_unreadable_frame_and_past_the_end_of_the_video() -> None:
+    config = CHUNKED.model_copy(update={"chunk_frames": 21})  # 14 frames are answered
+    video = Frames(30, unreadable=(6, 29))
+    exact = run(member_of(config, padded=False), video)
+    fast = run(member_of(config, padded=False), video, chunks=True)
     assert [result.frame for result in fast] == list(range(30))
     assert [result.seen for result in fast] == [result.seen for result in exact]
-    grids = [(e.grid, f.grid) for e, f in zip(exact, fast, strict=True) if e.grid is not None]
-    apart = np.array([np.abs(e - f).mean() for e, f in grids if f is not None])
-    assert len(apart) == len(grids) == 18
-    assert (apart < 0.01).all()
+    assert [result.frame for result in fast if not result.seen] == [*range(3, 11), *range(26, 30)]
+    for k in (0, 2, 11, 13, 14, 16, 18, 20, 22, 24):  # a new chunk starts at 11
+        whole, part = exact[k].grid, fast[k].grid
+        assert whole is not None
+        assert part is not None
+        np.testing.assert_allclose(part, whole, atol=1e-5)
+
+
+def test_a_chunk_repeats_the_first_and_last_frame_as_a_clip_does() -> None:
+    video, network = Frames(4), network_of(CHUNKED)
+    shown = [video.image(int(k), "rgb") for k in (np.arange(13) - 4).clip(0, 3)]
+    pixels = torch.from_numpy(np.stack(shown)).movedim(-1, 0)[None] / 255
+    assert isinstance(network, I3DCollisionNetwork)
+    with torch.inference_mode():
+        expected = torch.sigmoid(network.forward_chunks(pixels))[:4].numpy()
+    grids = np.array([result.grid for result in run(member_of(CHUNKED), video, chunks=True)])
+    np.testing.assert_allclose(grids, expected, atol=1e-5)
 
 
 def test_chunks_answer_frames_that_a_fine_grid_repeats_once() -> None:
-    video = Frames(9, 30)
-    exact = run(member_of(CHUNKED, rate="60", padded=False), video)
-    fast = run(member_of(CHUNKED, rate="60", padded=False), video, chunks=True)
+    member, video = member_of(CHUNKED, rate="60", padded=False), Frames(9, 30)
+    fast = run(member, video, chunks=True)
     assert [result.frame for result in fast] == list(range(9))
-    for whole, part in zip(exact, fast, strict=True):  # each starts at an even grid point
+    assert isinstance(member.backend, TorchBackend)
+    assert member.backend.rows["chunk"] == 3  # of 18 grid points
+    for whole, part in zip(run(member, video), fast, strict=True):
         assert whole.grid is not None
         assert part.grid is not None
         np.testing.assert_allclose(part.grid, whole.grid, atol=1e-5)
