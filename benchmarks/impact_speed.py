@@ -161,7 +161,7 @@ def by_chunks(
     some = np.arange(answered - windows // 2, answered - windows // 2 + windows)  # at the seam
     with open_video(clip) as video:
         images = [image for _, image in video.stream(pixels="rgb", size=size)]
-    chunk = np.stack(images[:chunk_frames])[None]
+    chunk = np.stack([images[min(k, len(images) - 1)] for k in range(chunk_frames)])[None]
 
     def eager_chunk() -> Grids:
         with torch.inference_mode():

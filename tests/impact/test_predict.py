@@ -24,7 +24,7 @@ from playhead.impact.predict import (
 )
 from playhead.inference.bundle import load_bundle, write_bundle_files
 from playhead.media.write import VideoWriter
-from tests.impact.networks import CHUNKED, FACTORED, I3D, SIZE, Frames, member_of, write_bundle
+from tests.impact.networks import CHUNKED, FACTORED, SIZE, Frames, member_of, write_bundle
 
 CPU = PredictOptions(device="cpu", threads=1, precision="fp32")
 ALL = ImpactDecisions(helmet_threshold=0.5, impact_threshold=0.3, two_views=False)
@@ -145,11 +145,10 @@ def test_fast_mode_counts_the_frames_that_it_computed() -> None:
 
 @pytest.mark.slow
 def test_fast_mode_predicts_by_chunks_if_all_bundles_have_the_part(
-    plays: Path, tmp_path: Path
+    bundle: Path, plays: Path, tmp_path: Path
 ) -> None:
-    chunked, plain = tmp_path / "chunked", tmp_path / "plain"
-    write_bundle(chunked, CHUNKED)
-    write_bundle(plain, I3D)
+    chunked = tmp_path / "chunked"
+    write_bundle(chunked, CHUNKED.model_copy(update={"pixels": "luma", "chunk_frames": 11}))
     fast = replace(CPU, mode="fast")
 
     def settings(name: str, bundles: list[Path], options: PredictOptions) -> dict[str, Any]:
@@ -159,7 +158,7 @@ def test_fast_mode_predicts_by_chunks_if_all_bundles_have_the_part(
 
     assert settings("chunks", [chunked], fast)["mode"] == "chunks"
     assert settings("exact", [chunked], CPU)["mode"] == "exact"
-    assert settings("gate", [chunked, plain], fast)["mode"] == "fast"
+    assert settings("gate", [chunked, bundle], fast)["mode"] == "fast"
     by_chunks, exact = (
         read_candidates(tmp_path / name / "alone.candidates.npz") for name in ("chunks", "exact")
     )
