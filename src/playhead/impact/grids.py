@@ -286,13 +286,12 @@ class _ChunkNetwork:
         self, clips: NDArray[np.int32], images: dict[int, NDArray[np.uint8]]
     ) -> NDArray[np.float32]:
         """clips: (B, T) frames, at most as many as a chunk holds → (B, 6, rows, columns)."""
-        breaks = np.flatnonzero((clips[1:, :-1] != clips[:-1, 1:]).any(1)) + 1
         grids = []
-        for part in np.split(clips, breaks):  # clips around unreadable frames are missing
-            frames = np.append(part[0], part[1:, -1])
-            frames = np.pad(frames, (0, self._length - len(frames)), mode="edge")
-            chunk = np.stack([images[frame] for frame in frames.tolist()])[None]
-            grids.append(self._backend.run(CHUNK, chunk)[: len(part)])  # 1, L, H, W or with colours
+        for frames in _consecutive(clips):  # clips around unreadable frames are missing
+            count = len(frames) - clips.shape[1] + 1
+            padded = np.pad(frames, (0, self._length - len(frames)), mode="edge")
+            chunk = np.stack([images[frame] for frame in padded.tolist()])[None]
+            grids.append(self._backend.run(CHUNK, chunk)[:count])  # 1, L, H, W or with colours
         return np.concatenate(grids)
 
 
