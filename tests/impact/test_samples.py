@@ -13,7 +13,7 @@ from playhead.impact.config import ClipAugmentationConfig
 from playhead.impact.data import HelmetVideo, ImpactVideos
 from playhead.impact.samples import Sample, TrainingFrames, TrainingPatches, ValidationFrames
 from playhead.impact.targets import grid_boxes
-from tests.impact.tiny_plays import PLAIN, SIDE, boxes_of, config, draw, plays
+from tests.impact.tiny_plays import HEIGHT, PLAIN, SIDE, WIDTH, boxes_of, config, draw, plays
 
 
 def equal(one: Sample, other: Sample) -> bool:
@@ -137,6 +137,31 @@ def test_a_patch_shows_its_boxes_where_its_target_says(jitter: int) -> None:
         assert np.abs(found - centre(sample, 0)).max() < 0.8
         checked += 1
     assert checked > 20
+
+
+def test_patches_around_helmets_hold_one_each_in_an_impact_or_not() -> None:
+    videos = plays(2)
+    patches = {"side": SIDE, "around": "helmets", "negatives_per_positive": 1}
+    samples = TrainingPatches(videos, config(augmentation=PLAIN, patches=patches))
+    for rows, in_impact in ((samples.positives, True), (samples.negatives, False)):
+        usable = [
+            np.isin(v.points, np.flatnonzero(u))
+            for v, u in zip(videos.videos, samples.usable, strict=True)
+        ]
+        counts = [
+            (v.impacts[u] == in_impact).sum() for v, u in zip(videos.videos, usable, strict=True)
+        ]
+        assert len(rows) == sum(counts) > 0
+        for row in range(len(rows)):
+            video, point, left, top = rows[row]
+            labelled = videos.videos[video]
+            boxes = labelled.boxes[(labelled.points == point) & (labelled.impacts == in_impact)]
+            x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
+            edge = np.array([left in (0, WIDTH - SIDE), top in (0, HEIGHT - SIDE)])
+            apart = np.abs(np.stack([x - left, y - top], 1) - SIDE / 2)
+            assert ((apart <= 0.5) | edge).all(1).any()
+    shown = [samples.sample(1, index)["target"][5].any() for index in range(len(samples))]
+    assert sum(shown) >= len(samples.positives)
 
 
 def test_jitter_gives_a_patch_another_place_in_every_epoch() -> None:

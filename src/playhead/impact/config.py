@@ -78,6 +78,11 @@ class PatchConfig(Settings):
     """Where the patches of training are cut; lengths are pixels at `data.size`."""
 
     side: int = Field(default=48, ge=8, description="side of a patch; a multiple of 4")
+    around: Literal["grid", "helmets"] = Field(
+        default="grid",
+        description="`grid`: patches at the steps below; `helmets`: one around each helmet, of "
+        "which those in an impact are the ones with an impact",
+    )
     positive_step: int | None = Field(
         default=None, ge=1, description="distance of the patches around an impact; none: side / 8"
     )
@@ -120,6 +125,11 @@ class PatchConfig(Settings):
     def _impacts_are_reached(self) -> Self:
         if self.side % GRID_STRIDE:
             raise ValueError(f"side ({self.side}) must be a multiple of {GRID_STRIDE}")
+        if self.around == "helmets" and self.jitter > self.side / 2:
+            raise ValueError(
+                f"jitter ({self.jitter}) must not exceed half of the side ({self.side}), or "
+                "helmets leave their patches"
+            )
         if self.step_of_positives > self.side * self.positive_within:
             raise ValueError(
                 f"positive_step ({self.step_of_positives}) must not exceed positive_within "

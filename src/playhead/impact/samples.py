@@ -114,8 +114,11 @@ class TrainingPatches(_Clips):
     ) -> None:
         super().__init__(videos, config, windows=config.patches.windows)
         self.mine = mine
-        self.positives = self._positives(config.patches)
-        self.negatives = self._negatives(config.patches)
+        if config.patches.around == "helmets":
+            self.positives, self.negatives = (self._around_helmets(hit) for hit in (True, False))
+        else:
+            self.positives = self._positives(config.patches)
+            self.negatives = self._negatives(config.patches)
         self.holds_helmet = self._hold_helmets()
         self.hard: NDArray[np.int64] = np.zeros(0, np.int64)
         self.drawn = round(config.patches.negatives_per_positive * len(self.positives))
@@ -197,6 +200,20 @@ class TrainingPatches(_Clips):
             inside = (x >= left) & (x < left + side) & (y >= top) & (y < top + side)
             held[first:past] = inside.any(1)
         return held
+
+    def _around_helmets(self, in_impact: bool) -> Patches:
+        """One patch around each helmet that is, or is not, in an impact; all in the frame."""
+        side = self.config.patches.side
+        parts = []
+        for video, (labelled, usable) in enumerate(
+            zip(self.videos.videos, self.usable, strict=True)
+        ):
+            rows = usable[labelled.points] & (labelled.impacts == in_impact)
+            centres = (labelled.boxes[rows, :2] + labelled.boxes[rows, 2:]) / 2
+            corners = np.rint(centres - side / 2).clip(0, np.subtract(self.config.data.size, side))
+            videos = np.full(len(corners), video)
+            parts.append(np.stack([videos, labelled.points[rows], *corners.T]).astype(np.int32))
+        return Patches(*np.concatenate(parts, axis=1))
 
     def _positives(self, patches: PatchConfig) -> Patches:
         """Patches on a grid of positions, with an impact in the central part.
