@@ -71,8 +71,9 @@ def test_only_the_parts_that_will_run_are_compiled(bundle: Bundle, tmp_path: Pat
     assert len(backend.run("encode", stacks(1))) == 1
 
 
-def test_a_part_with_a_fixed_batch_gets_all_threads(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("batch", "large"), [(1, 4_000_000), (None, 1000), (None, 4_000_000)])
+def test_a_part_with_a_fixed_batch_or_large_rows_gets_all_threads(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, batch: int | None, large: int
 ) -> None:
     streams = []
 
@@ -81,12 +82,14 @@ def test_a_part_with_a_fixed_batch_gets_all_threads(
         return cpu_options(threads, count, precision)
 
     monkeypatch.setattr(runtime, "cpu_options", options)
+    monkeypatch.setattr(runtime, "LARGE", large)
     part = bundle.manifest.parts["encode"]
-    shape = (1, *part.input.shape[1:])
+    shape = (batch, *part.input.shape[1:])
     fixed = part.model_copy(update={"input": part.input.model_copy(update={"shape": shape})})
     manifest = bundle.manifest.model_copy(update={"parts": {"encode": fixed}})
     backend = OpenVinoBackend(Bundle(bundle.folder, manifest), threads=3)
-    assert streams == [(3, 1)]
+    small = batch is None and large > 1000
+    assert streams == [(3, 3 if small else 1)]
     assert len(backend.run("encode", stacks(1))) == 1
 
 

@@ -5,6 +5,7 @@ precision that the CPU does not support is refused; `auto` selects the fastest s
 """
 
 import ctypes
+import math
 import os
 import sys
 from collections.abc import Callable, Collection
@@ -44,6 +45,9 @@ MAX_STREAMS = 4
 
 THREADS_PER_IMAGE = 4
 """The most threads per image; more threads are divided among images."""
+
+LARGE = 4_000_000
+"""Values in a row of a batch that are enough work for all threads."""
 
 
 class Backend(Protocol):
@@ -106,8 +110,8 @@ class OpenVinoBackend:
     A batch is divided among streams of few threads each, which synchronise only at the end of the
     batch, while the threads of one stream synchronise after every layer. Inputs with further
     dynamic axes, such as images of any size, run one by one: each is enough work for several
-    threads, and batching would only need memory. A part with a batch of a fixed size gets all
-    threads.
+    threads, and batching would only need memory. A part with a batch of a fixed size, or with large
+    rows such as clips of whole frames, gets all threads.
     """
 
     def __init__(
@@ -156,7 +160,8 @@ class OpenVinoBackend:
         """The inference requests of a part, one per stream."""
         path = self._bundle.graph(part)
         wanted = self._threads // THREADS_PER_IMAGE if self._one_by_one[part] else self._threads
-        if self._bundle.manifest.parts[part].input.shape[0] is not None:
+        batch, *row = self._bundle.manifest.parts[part].input.shape
+        if batch is not None or math.prod(side or 1 for side in row) >= LARGE:
             wanted = 1
         streams = min(max(wanted, 1), MAX_STREAMS)
         options = cpu_options(self._threads, streams, self.precision)
