@@ -30,9 +30,9 @@ from playhead.worlds.kept import WorldConfig, world_manifest
 __all__ = ["demo_config", "run_impact_demo"]
 
 PLAYS = WorldConfig(
-    name="collisions", count=84, seed=1, settings=("rate=30000/1001", "train=0.72", "valid=0.12")
+    name="collisions", count=80, seed=1, settings=("rate=30000/1001", "train=0.72", "valid=0.13")
 )
-"""60 plays train, 10 choose the decisions, 14 test; each has two views."""
+"""57 plays train, 11 choose the decisions, 12 test; each has two views."""
 
 CONTACTS = "contacts guessed from exact boxes"
 STILL = "2D network on single frames"
