@@ -8,7 +8,7 @@ seconds of the demo's network, which has four. Two processes of one thread each 
 With --keep, what is finished there is not repeated, so that a run can be continued.
 
     playhead weights get mobilenet-v2
-    python benchmarks/impact_arms.py [--seeds 1 2] [--plays 60] [--epochs 2] [--keep FOLDER]
+    python benchmarks/impact_arms.py [--seeds 1 2] [--plays 60] [--epochs 6] [--keep FOLDER]
 """
 
 import argparse
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from environment import describe
-from playhead.demos.impact import ONE_FRAME, PLAYS
+from playhead.demos.impact import EPOCHS_OF_ONE_FRAME, ONE_FRAME, PLAYS
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.events.model import VideoEvents
@@ -70,12 +70,12 @@ Figures = dict[str, Any]
 class Training:
     """A network to train: settings over a packaged configuration.
 
-    epochs: of one epoch of --epochs; seed: added to that of the case
+    epochs: times --epochs; seed: added to that of the case
     """
 
     config: str
     settings: tuple[str, ...] = ()
-    epochs: int = 1
+    epochs: float = 1.0
     seed: int = 0
 
 
@@ -130,13 +130,13 @@ TRAININGS = {
     "base": Training("collisions-demo"),
     "unmarked": Training("collisions-demo", (NO_SHARING,), epochs=2),
     "marked": Training("collisions-demo", (NO_SHARING, "network.marker=true"), epochs=2),
-    "mined": Training("collisions-demo", ("mining.from_epoch=2",)),
+    "mined": Training("collisions-demo", ("mining.from_epoch=4", "mining.share=0.2")),
     "again": Training("collisions-demo", seed=100),
-    "flat": Training("collisions-demo", ONE_FRAME),
-    "tracked": Training("tracks-demo", epochs=2),
-    "discs": Training("helmets-demo"),
-    "points": Training("helmets-demo", POINTS),
-    "motion": Training("tracks-demo", EXACT_BOXES, epochs=4),
+    "flat": Training("collisions-demo", ONE_FRAME, epochs=EPOCHS_OF_ONE_FRAME),
+    "tracked": Training("tracks-demo"),
+    "discs": Training("helmets-demo", epochs=0.7),
+    "points": Training("helmets-demo", POINTS, epochs=0.7),
+    "motion": Training("tracks-demo", EXACT_BOXES),
 }
 PREDICTIONS = {
     "half": Prediction(("base",), tracks="tracked", weight=0.5),
@@ -166,7 +166,7 @@ ARMS = (
     ),
     Arm("suppression by `follow`", ("base",), SearchSpace(suppressions=("follow",))),
     Arm("suppression by `window`", ("base",), SearchSpace(suppressions=("window",))),
-    Arm("hard negatives from epoch 2", ("mined",)),
+    Arm("hard negatives from epoch 4", ("mined",)),
     Arm("the base with another seed", ("again",)),
     Arm("average of these two networks", ("average",)),
     Arm("ensemble of their saved candidates", ("base", "again")),
@@ -188,7 +188,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--plays", type=int, default=60, help="at least 10")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a play")
-    parser.add_argument("--epochs", type=int, default=2, help="of the collision network")
+    parser.add_argument("--epochs", type=int, default=6, help="of the collision network")
     parser.add_argument("--keep", type=Path, help="a folder to keep and to continue")
     return parser.parse_args()
 
@@ -281,7 +281,7 @@ def train(case: Case, name: str) -> float:
     if kept.is_file():
         return float(json.loads(kept.read_text()))
     shutil.rmtree(run, ignore_errors=True)  # its seconds would be those of a part
-    epochs = case.epochs * training.epochs
+    epochs = max(1, round(case.epochs * training.epochs))
     path = find_config(training.config)
     settings = (
         f"data.manifest={json.dumps(str(case.manifest))}",
