@@ -32,7 +32,7 @@ __all__ = ["demo_config", "run_impact_demo"]
 PLAYS = WorldConfig(
     name="collisions", count=80, seed=1, settings=("rate=30000/1001", "train=0.72", "valid=0.13")
 )
-"""57 plays train, 11 choose the decisions, 12 test; each has two views."""
+"""58 plays train, 10 choose the decisions, 12 test; each has two views."""
 
 CONTACTS = "contacts guessed from exact boxes"
 STILL = "2D network on single frames"
