@@ -38,7 +38,7 @@ def cut(clip: Clip, boxes: Boxes, window: Window, size: tuple[int, int]) -> tupl
     whole = all(float(side).is_integer() for side in window) and scale == (1, 1)
     if whole and min(x1, y1) >= 0 and x2 <= width and y2 <= height:
         rows, columns = slice(int(y1), int(y2)), slice(int(x1), int(x2))
-        return np.ascontiguousarray(clip[:, rows, columns]), moved
+        return np.array(clip[:, rows, columns], order="C"), moved  # writable
     # Only the part of the frames that the window sees is converted.
     left, right = (int(np.clip(at, 0, width)) for at in (math.floor(x1) - 1, math.ceil(x2) + 1))
     top, bottom = (int(np.clip(at, 0, height)) for at in (math.floor(y1) - 1, math.ceil(y2) + 1))
