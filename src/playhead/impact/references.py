@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.decisions.boxes import iou
+from playhead.decisions.boxes import paired_iou
 from playhead.events.manifest import ManifestRow
 from playhead.events.model import Event, Track, VideoEvents
 from playhead.impact.data import labels_of_row
@@ -43,12 +43,7 @@ def guessed_contacts(
         frames, at, other_at = np.intersect1d(first.frames, second.frames, return_indices=True)
         if not len(frames):
             continue
-        overlap = np.array(
-            [
-                iou(a[None], b[None])[0, 0]
-                for a, b in zip(first.boxes[at], second.boxes[other_at], strict=True)
-            ]
-        )
+        overlap = paired_iou(first.boxes[at], second.boxes[other_at])
         padded = np.concatenate([[0.0], overlap, [0.0]])
         peaks = (overlap > 0) & (overlap >= padded[:-2]) & (overlap > padded[2:])
         for k in np.flatnonzero(peaks).tolist():
