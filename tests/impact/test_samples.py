@@ -206,17 +206,6 @@ def test_a_patch_of_several_windows_has_the_grid_of_each_frame() -> None:
     }
 
 
-def test_a_share_of_the_negatives_holds_a_helmet() -> None:
-    def share(**patches: float) -> float:
-        samples = TrainingPatches(plays(2), config(patches={"side": SIDE, **patches}))
-        drawn = [samples.sample(1, index)["target"] for index in range(len(samples))]
-        negative = [target for target in drawn if not target[5].any()]
-        return float(np.mean([target[0].any() for target in negative]))
-
-    assert share(with_helmets=1.0) == 1
-    assert share() < 0.9
-
-
 def test_frames_that_cannot_be_decoded_are_left_out() -> None:
     meeting, other = (boxes_of(play)[1] for play in range(2))
     damaged = meeting + 1  # seen by the clip of the first play's impact, not by that of the other's

@@ -109,12 +109,6 @@ class PatchConfig(Settings):
         description="neighbouring frames that a patch describes, which share most of their work; "
         "above 1 needs network.kind factored and network.marker false",
     )
-    with_helmets: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="least share of the random patches without an impact that hold a helmet",
-    )
     clear_frames: int = Field(
         default=0,
         ge=0,

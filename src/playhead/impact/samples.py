@@ -119,7 +119,6 @@ class TrainingPatches(_Clips):
         else:
             self.positives = self._positives(config.patches)
             self.negatives = self._negatives(config.patches)
-        self.holds_helmet = self._hold_helmets()
         self.hard: NDArray[np.int64] = np.zeros(0, np.int64)
         self.drawn = round(config.patches.negatives_per_positive * len(self.positives))
         if self.drawn and not len(self.negatives):
@@ -173,33 +172,10 @@ class TrainingPatches(_Clips):
         if len(easy) == 0:
             easy = np.arange(len(self.negatives))
         chosen = rng.choice(easy, missing, replace=missing > len(easy)) if missing else easy[:0]
-        helmets = easy[self.holds_helmet[easy]]
-        wanted = round(self.config.patches.with_helmets * missing)
-        if len(helmets) and wanted:
-            chosen[:wanted] = rng.choice(helmets, wanted, replace=wanted > len(helmets))
         count = len(self.positives)
         return rng.permutation(
             np.concatenate([np.arange(count), self.hard + count, chosen + count])
         )
-
-    def _hold_helmets(self) -> NDArray[np.bool_]:
-        """Whether each of `negatives` has the centre of a helmet in it; all False if unused."""
-        rows, side = self.negatives, self.config.patches.side
-        held = np.zeros(len(rows), np.bool_)
-        if not self.config.patches.with_helmets:
-            return held
-        # Rows are ordered by video and point, so the patches of a frame are neighbours.
-        keys = rows.video.astype(np.int64) << 32 | rows.point
-        frames, firsts = np.unique(keys, return_index=True)
-        for frame, first, past in zip(
-            frames.tolist(), firsts.tolist(), [*firsts[1:].tolist(), len(keys)], strict=True
-        ):
-            boxes, _ = self.videos.videos[frame >> 32].at(frame & 0xFFFFFFFF)
-            x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T[:, None]
-            left, top = rows.left[first:past, None], rows.top[first:past, None]
-            inside = (x >= left) & (x < left + side) & (y >= top) & (y < top + side)
-            held[first:past] = inside.any(1)
-        return held
 
     def _around_helmets(self, in_impact: bool) -> Patches:
         """One patch around each helmet that is, or is not, in an impact; all in the frame."""
