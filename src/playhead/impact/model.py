@@ -164,7 +164,7 @@ class I3DCollisionNetwork(CollisionNetwork):
         parts = [ExportPart("model", _Clips(self).eval(), clips, {0: 1})]
         if self.chunk_frames:
             frames = noise_images(1, self.chunk_frames, *shape)
-            parts.insert(0, ExportPart("chunk", _Chunk(self).eval(), frames, {}))
+            parts.insert(0, ExportPart("chunk", _Clips(self, chunks=True).eval(), frames, {}))
         return parts
 
 
@@ -254,15 +254,13 @@ class FactoredCollisionNetwork(CollisionNetwork):
         frames = _Frames(self).eval()
         with torch.inference_mode():
             features = frames(images)[:, :1]  # 2, 1, 16, 54, 96
-        sides = grid_size(height, width)
+        rest = _Windows(self, *grid_size(height, width)).eval()
         if self.marker:
             windows = features.repeat_interleave(self.frames, 1).clone()  # 2, 8, 16, 54, 96
-            fused = ExportPart("windows", _Windows(self, *sides).eval(), windows, {0: 1})
+            fused = ExportPart("windows", rest, windows, {0: 1})
         else:
             sequence = features.repeat_interleave(self.frames + 2, 1).clone()  # 2, 10, 16, 54, 96
-            fused = ExportPart(
-                "sequence", _Sequence(self, *sides).eval(), sequence, {0: 1, 1: 1}, {1: self.frames}
-            )
+            fused = ExportPart("sequence", rest, sequence, {0: 1, 1: 1}, {1: self.frames})
         return [ExportPart("frames", frames, images, {0: 1}), fused]
 
     def _decode(self, maps: list[Tensor]) -> Tensor:
@@ -351,26 +349,18 @@ class FactoredLevel(nn.Module):
 
 
 class _Clips(nn.Module):
-    def __init__(self, network: CollisionNetwork) -> None:
+    def __init__(self, network: I3DCollisionNetwork, *, chunks: bool = False) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.chunks = network, chunks
 
     def forward(self, clips: Tensor) -> Tensor:
-        """clips: uint8 (B, T, H, W), or (B, T, H, W, 3) → probabilities (B, 6, h, w)."""
+        """clips: uint8 (B, T, H, W), or (B, T, H, W, 3) → probabilities (B, 6, h, w).
+
+        Of chunks, (B, L, H, W) or (B, L, H, W, 3) → (B * (L - T + 1), 6, h, w).
+        """
         network = self.network
-        return torch.sigmoid(network(as_input(clips, network.colours, network.head.weight.dtype)))
-
-
-class _Chunk(nn.Module):
-    def __init__(self, network: I3DCollisionNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, chunks: Tensor) -> Tensor:
-        """chunks: uint8 (B, L, H, W), or (B, L, H, W, 3) → probabilities (B * clips, 6, h, w)."""
-        network = self.network
-        pixels = as_input(chunks, network.colours, network.head.weight.dtype)
-        return torch.sigmoid(network.forward_chunks(pixels))
+        pixels = as_input(clips, network.colours, network.head.weight.dtype)
+        return torch.sigmoid(network.forward_chunks(pixels) if self.chunks else network(pixels))
 
 
 class _Frames(nn.Module):
@@ -390,16 +380,13 @@ class _Windows(nn.Module):
         self.network, self.rows, self.columns = network, rows, columns
 
     def forward(self, features: Tensor) -> Tensor:
-        """features: (B, T, c, h, w) → probabilities (B, 6, rows, columns)."""
-        grid = torch.sigmoid(self.network.fuse(features))
-        return grid[..., : self.rows, : self.columns]
+        """features: (B, T, c, h, w) → probabilities (B, 6, rows, columns).
 
-
-class _Sequence(_Windows):
-    def forward(self, features: Tensor) -> Tensor:
-        """features: (B, L, c, h, w) → probabilities (B * (L - T + 1), 6, rows, columns)."""
-        grid = torch.sigmoid(self.network.fuse_chunks(features))
-        return grid[..., : self.rows, : self.columns]
+        Without a marker, (B, L, c, h, w) → (B * (L - T + 1), 6, rows, columns).
+        """
+        network = self.network
+        grid = network.fuse(features) if network.marker else network.fuse_chunks(features)
+        return torch.sigmoid(grid)[..., : self.rows, : self.columns]
 
 
 def build_collision_network(config: CollisionNetworkConfig) -> CollisionNetwork:
