@@ -152,6 +152,8 @@ def by_chunks(
     torch.manual_seed(0)
     model = unmarked(chunk_frames)
     settle(model)
+    with torch.no_grad():
+        model.head.weight *= 0.5  # random weights amplify rounding, which the export bounds
     plan = ClipGridPlan(size=size, pixels="rgb", rate="native", frames=8, before=4, marker=False)
     bundle = export_bundle(model, folder / "unmarked", job="impact", classes=("impact",), plan=plan)
     model.eval()

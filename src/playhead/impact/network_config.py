@@ -57,11 +57,11 @@ class CollisionNetworkConfig(Settings):
     )
 
     chunk_frames: int = Field(
-        default=25,
+        default=0,
         ge=0,
         description="of i3d without marker: frames of a chunk, on which the fast mode runs the "
-        "backbone once for all clips in it; 0: none. Odd, since time is halved at the chunk's even "
-        "frames. Memory grows with it",
+        "backbone once for all clips in it, such as 25; 0: none. Odd, since time is halved at the "
+        "chunk's even frames. Memory grows with it",
     )
 
     stem_channels: int = Field(

@@ -49,6 +49,11 @@ def test_a_dilated_chunk_holds_the_outputs_of_all_windows() -> None:
         torch.testing.assert_close(outputs[:, first : first + 1], window)
 
 
+def test_a_padded_layer_cannot_compute_a_chunk() -> None:
+    with pytest.raises(ValueError, match="without padding"):
+        TemporalConv(4, 4, 3, padded=True)(maps(), dilation=1)
+
+
 def test_factored_layers_keep_the_channels_last_format() -> None:
     outputs = FactoredBlock(4)(maps())
     assert outputs.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)

@@ -68,7 +68,7 @@ class ValidationImages:
         """An image, (H, W) or (H, W, 3), and its boxes, (N, 4). Raises IndexError past the end."""
         video, point = self.frames[index].tolist()
         return (
-            self.videos.read(video, point, frames=1, before=0)[0],
+            self.videos.read(video, point, frames=1, before=0)[0].copy(),  # writable, for torch
             self.videos.videos[video].at(point)[0],
         )
 

@@ -43,6 +43,7 @@ class TemporalConv(nn.Module):
         dilation: compute the output for every frame instead of every `stride` frames, with this
         distance between the taps. A stack of unpadded layers then computes all windows of a chunk
         at once, if each has as its dilation the product of the strides before it.
+        Raises ValueError for a dilation in a padded layer.
         """
         if dilation is not None:
             return self._dilated(maps, dilation)
@@ -53,6 +54,8 @@ class TemporalConv(nn.Module):
 
     def _dilated(self, maps: Tensor, dilation: int) -> Tensor:
         """The taps as channels of a 1x1 convolution: its graph can have any number of frames."""
+        if self.padding:
+            raise ValueError("a chunk needs a layer without padding, which differs between windows")
         weight = self.convolution.weight  # (outputs, inputs, kernel, 1)
         left = maps.shape[1] - dilation * (weight.shape[2] - 1)
         taps = [maps.narrow(1, tap * dilation, left) for tap in range(weight.shape[2])]
