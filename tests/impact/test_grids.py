@@ -95,7 +95,7 @@ def test_a_frame_is_encoded_once_and_few_are_held() -> None:
     assert max(alive) <= 8 + 4
 
 
-def test_without_a_marker_clips_of_consecutive_frames_run_as_one_chunk() -> None:
+def test_without_a_marker_clips_of_consecutive_frames_run_as_one_sequence() -> None:
     member = member_of(FACTORED.model_copy(update={"marker": False}))
     grids = [result.grid for result in run_clips(Frames(20, unreadable=(9,)), [member], batch=5)]
     assert isinstance(member.backend, TorchBackend)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from playhead.events.model import Event
 from playhead.worlds.collisions import VIEWS, CollisionsConfig, Play, draw_play, physics
 from playhead.worlds.collisions.physics import FLOOR, HARDEST, REFRACTORY, STEP
-from playhead.worlds.collisions.script import HEAD_RADIUS
+from playhead.worlds.collisions.script import HEAD_RADIUS, draw_script
 from playhead.worlds.drawing import Camera
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,29 @@ def test_a_play_has_about_seven_impacts(plays: list[Play]) -> None:
 def test_few_impacts_are_near_the_least_closing_speed(plays: list[Play]) -> None:
     speeds = np.array([impact.speed for play in plays for impact in play.impacts])
     assert speeds.min() > FLOOR
-    assert np.mean(speeds < FLOOR + 0.5) < 0.2
+    assert np.mean(speeds < FLOOR + 1) < 0.15
+
+
+def test_most_of_the_planned_hits_happen(plays: list[Play]) -> None:
+    """Who cannot come in time is met by the other, so a miss is not one more confusing encounter."""
+    happened = []
+    for number, play in enumerate(plays):
+        script = draw_script(
+            np.random.default_rng([5, number, 0]),
+            seconds=CONFIG.seconds,
+            players=CONFIG.players,
+            impacts=CONFIG.impacts,
+            distractors=CONFIG.distractors,
+        )
+        happened += [
+            any(
+                set(impact.pair) == set(planned.pair) and abs(impact.time - planned.time) < 0.3
+                for impact in play.impacts
+            )
+            for planned in script.encounters
+            if planned.kind == "helmet"
+        ]
+    assert np.mean(happened) > 0.65
 
 
 def repeated(plays: list[Play]) -> list[float]:
