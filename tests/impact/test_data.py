@@ -48,7 +48,7 @@ def test_the_boxes_of_a_frame_are_those_of_its_tracks_and_impacts_are_at_their_f
     boxes, meeting = boxes_of(0)
     video = load(row)
     for frame in (0, meeting):
-        there, impacts = video.at(frame)
+        there, impacts = video.boxes_at(frame), video.impacts[video.at(frame)]
         np.testing.assert_allclose(there, boxes[:, frame], atol=1e-4)
         assert impacts.all() == (frame == meeting)
         assert impacts.any() == (frame == meeting)
@@ -57,7 +57,11 @@ def test_the_boxes_of_a_frame_are_those_of_its_tracks_and_impacts_are_at_their_f
 
 def test_impact_frames_label_the_helmet_before_and_after_too(row: ManifestRow) -> None:
     _, meeting = boxes_of(0)
-    assert marked(load(row, impact_frames=2)) == {meeting + d: 2 for d in range(-2, 3)}
+    video = load(row, impact_frames=2)
+    assert marked(video) == {meeting + d: 2 for d in range(-2, 3)}
+    for away in range(-3, 4):
+        strength = 0.5 ** abs(away) if abs(away) <= 2 else 0
+        assert video.strengths(video.at(meeting + away), 0.5).tolist() == [strength, strength]
 
 
 def test_on_a_grid_of_half_the_rate_an_impact_is_at_the_nearest_point(row: ManifestRow) -> None:
@@ -65,14 +69,14 @@ def test_on_a_grid_of_half_the_rate_an_impact_is_at_the_nearest_point(row: Manif
     video = load(row, rate="15")
     (point,) = marked(video)
     assert abs(point * 2 - meeting) <= 1
-    np.testing.assert_allclose(video.at(point)[0], boxes[:, point * 2], atol=1e-4)
+    np.testing.assert_allclose(video.boxes_at(point), boxes[:, point * 2], atol=1e-4)
 
 
 def test_boxes_are_scaled_with_the_frames(row: ManifestRow) -> None:
     boxes, _ = boxes_of(0)
     videos = load_videos([row], data(Path("m.csv"), size=(WIDTH // 2, HEIGHT // 4)))
     half = boxes[:, 3] * (0.5, 0.25, 0.5, 0.25)
-    np.testing.assert_allclose(videos.videos[0].at(3)[0], half, atol=1e-4)
+    np.testing.assert_allclose(videos.videos[0].boxes_at(3), half, atol=1e-4)
     assert videos.read(0, 3, frames=4, before=2).shape == (4, HEIGHT // 4, WIDTH // 2)
 
 
@@ -133,7 +137,8 @@ def test_an_impact_of_a_helmet_without_a_box_gives_its_own(
     labels.write_text(labels.read_text(encoding="utf-8").replace(
         '"events": []', '"events": [{"label": "impact", "start": 0.1, "box": [1, 2, 9, 10]}]'
     ), encoding="utf-8")  # fmt: skip
-    there, impacts = load(ManifestRow(video=video, labels=labels)).at(3)
+    loaded = load(ManifestRow(video=video, labels=labels))
+    there, impacts = loaded.boxes_at(3), loaded.impacts[loaded.at(3)]
     assert there[impacts].tolist() == [[1, 2, 9, 10]]
     assert len(there) == 3
 

@@ -77,11 +77,11 @@ def test_frames_without_a_box_or_that_cannot_be_decoded_are_left_out() -> None:
         labelled,
         points=labelled.points[kept],
         boxes=labelled.boxes[kept],
-        impacts=labelled.impacts[kept],
+        away=labelled.away[kept],
     )
     frames = labelled_frames(ImpactVideos(videos.source, (cut,)))
     assert frames.tolist() == [[0, point] for point in range(2, FRAMES) if point != 3]
-    none = replace(cut, points=cut.points[:0], boxes=cut.boxes[:0], impacts=cut.impacts[:0])
+    none = replace(cut, points=cut.points[:0], boxes=cut.boxes[:0], away=cut.away[:0])
     with pytest.raises(LabelError, match="play 0: no frame has the box of a helmet"):
         HelmetSamples(ImpactVideos(videos.source, (none,)), config())
 

@@ -36,7 +36,7 @@ def mined(model: nn.Module, epoch: int = 2, **changes: Any) -> tuple[TrainingPat
 def has_helmet(samples: TrainingPatches, row: int) -> bool:
     """Whether the centre of a helmet lies in a negative patch, away from its edges."""
     video, point, left, top = samples.negatives[row]
-    boxes, _ = samples.videos.videos[video].at(point)
+    boxes = samples.videos.videos[video].boxes_at(point)
     x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
     inside = (x > left + 4) & (x < left + SIDE - 4) & (y > top + 4) & (y < top + SIDE - 4)
     return bool(inside.any())

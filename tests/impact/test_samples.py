@@ -31,7 +31,7 @@ def test_the_positives_of_an_impact_are_a_grid_with_it_in_the_central_part() -> 
     impact = videos.videos[0].boxes[videos.videos[0].impacts][:1]
     single = HelmetVideo(
         "one", videos.videos[0].grid, videos.videos[0].points, videos.videos[0].boxes,
-        (videos.videos[0].boxes == impact).all(1), videos.videos[0].tracks,
+        np.where((videos.videos[0].boxes == impact).all(1), 0, -1), videos.videos[0].tracks,
     )  # fmt: skip
     samples = TrainingPatches(ImpactVideos(videos.source, (single,)), config())
     x, y = (impact[0, :2] + impact[0, 2:]) / 2

@@ -126,7 +126,8 @@ def plays(count: int = 2, *, damaged: tuple[int, ...] = ()) -> ImpactVideos:
         flat = boxes.swapaxes(0, 1).reshape(-1, 4)
         grid = make_grid(np.arange(FRAMES) / RATE, FRAMES / RATE, "native")
         tracks = np.tile(np.arange(2), FRAMES)
-        videos.append(HelmetVideo(f"play {play}", grid, points, flat, points == meeting, tracks))
+        away = np.where(points == meeting, 0, -1).astype(np.int32)
+        videos.append(HelmetVideo(f"play {play}", grid, points, flat, away, tracks))
     return ImpactVideos(Memory(images, damaged), tuple(videos))
 
 

@@ -42,7 +42,7 @@ def cut(clip: Clip, boxes: Boxes, window: Window, size: tuple[int, int]) -> tupl
     # Only the part of the frames that the window sees is converted.
     left, right = (int(np.clip(at, 0, width)) for at in (math.floor(x1) - 1, math.ceil(x2) + 1))
     top, bottom = (int(np.clip(at, 0, height)) for at in (math.floor(y1) - 1, math.ceil(y2) + 1))
-    part = torch.from_numpy(np.ascontiguousarray(clip[:, top:bottom, left:right])).float()
+    part = torch.from_numpy(clip[:, top:bottom, left:right].astype(np.float32))
     part = part.permute(0, 3, 1, 2) if part.ndim == 4 else part[:, None]
     # grid_sample's coordinates are -1 to 1 from edge to edge.
     x = (x1 - left + (torch.arange(size[0]) + 0.5) / scale[0]) * (2 / (right - left)) - 1

@@ -249,6 +249,12 @@ class ImpactConfig(Settings):
     impact_frames: int = Field(
         default=0, ge=0, description="grid points before and after an impact labelled as one too"
     )
+    impact_falloff: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="what a label of an impact is multiplied by with each grid point away from it",
+    )
     patches: PatchConfig = PatchConfig()
     mining: MiningConfig = MiningConfig()
     frames: FramesConfig = FramesConfig()

@@ -57,7 +57,7 @@ class HelmetVideo:
 
     points: int32 (N,), the grid point of each box
     boxes: float32 (N, 4) as x1, y1, x2, y2, which may extend past the edges of the frame
-    impacts: bool (N,), whether the box is labelled as in an impact
+    away: int32 (N,), the grid points to the nearest impact of its helmet; -1 if not labelled as one
     tracks: int64 (N,), the id of the helmet's track; -1 for an impact of a helmet without one
     events: the impacts as labelled, with boxes in pixels of the video
     """
@@ -66,14 +66,28 @@ class HelmetVideo:
     grid: Grid
     points: NDArray[np.int32]
     boxes: NDArray[np.float32]
-    impacts: NDArray[np.bool_]
+    away: NDArray[np.int32]
     tracks: NDArray[np.int64]
     events: tuple[Event, ...] = ()
 
-    def at(self, point: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """The boxes (M, 4) of a grid point, and which of them are in an impact (M,)."""
-        first, past = np.searchsorted(self.points, np.array([point, point + 1], np.int32))
-        return self.boxes[first:past], self.impacts[first:past]
+    @property
+    def impacts(self) -> NDArray[np.bool_]:
+        """Whether each box is labelled as in an impact, (N,)."""
+        return self.away >= 0
+
+    def at(self, point: int) -> slice:
+        """Which of the boxes are those of a grid point."""
+        first, past = np.searchsorted(self.points, np.array([point, point + 1], np.int32)).tolist()
+        return slice(first, past)
+
+    def boxes_at(self, point: int) -> NDArray[np.float32]:
+        """The boxes of a grid point, (M, 4)."""
+        return self.boxes[self.at(point)]
+
+    def strengths(self, rows: slice, falloff: float) -> NDArray[np.float32]:
+        """The labels of boxes in [0, 1]: 1 in an impact, times `falloff` a grid point away."""
+        away = self.away[rows]
+        return np.where(away >= 0, falloff ** np.maximum(away, 0), 0).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,7 +242,8 @@ def _on_grid(
     past = np.searchsorted(all_frames[order], grid.frames, side="right")
     rows = order[np.concatenate([np.zeros(0, int), *map(np.arange, first, past)])]
     points = np.repeat(np.arange(len(grid), dtype=np.int32), past - first)
-    ids, boxes, impacts = all_ids[rows], all_boxes[rows], np.zeros(len(rows), np.bool_)
+    ids, boxes, far = all_ids[rows], all_boxes[rows], around + 1
+    away = np.full(len(rows), far, np.int32)
     alone: list[tuple[int, Event]] = []
     for event in events:
         point = grid.index(event.start)
@@ -242,7 +257,8 @@ def _on_grid(
             best = int(np.argmax(overlaps)) if len(here) else 0
             track = int(ids[here[best]]) if overlaps.max(initial=0) >= SAME_HELMET else None
         if track is not None:
-            impacts[low:high] |= ids[low:high] == track
+            gaps = np.where(ids[low:high] == track, np.abs(points[low:high] - point), far)
+            away[low:high] = np.minimum(away[low:high], gaps)
         if track is None or track not in ids[here]:
             alone.append((point, event))
     if alone:  # impacts of helmets without a box of their own at that point
@@ -255,11 +271,12 @@ def _on_grid(
             )
         points = np.append(points, np.array([point for point, _ in alone], np.int32))
         boxes = np.concatenate([boxes, np.array(boxes_alone, np.float32)])
-        impacts = np.append(impacts, np.ones(len(alone), np.bool_))
+        away = np.append(away, np.zeros(len(alone), np.int32))
         ids = np.append(ids, np.full(len(alone), -1))
         order = np.argsort(points, kind="stable")
-        points, boxes, impacts, ids = points[order], boxes[order], impacts[order], ids[order]
-    return HelmetVideo(name, grid, points, boxes, impacts, ids, tuple(events))
+        points, boxes, away, ids = points[order], boxes[order], away[order], ids[order]
+    away[away == far] = -1
+    return HelmetVideo(name, grid, points, boxes, away, ids, tuple(events))
 
 
 def play_of(row: ManifestRow) -> str:

@@ -82,8 +82,9 @@ class _Clips:
         point: that of the first of the sample's windows in time
         """
         clip = self.videos.read(video, point, **self.span)
-        labels = [self.videos.videos[video].at(point + k) for k in range(self.windows)]
-        boxes = np.concatenate([boxes for boxes, _ in labels])
+        labelled = self.videos.videos[video]
+        rows = [labelled.at(point + k) for k in range(self.windows)]
+        boxes = labelled.boxes[rows[0].start : rows[-1].stop]  # those of consecutive points
         width, height = self.config.data.size
         window = window or (0.0, 0.0, float(width), float(height))
         size = round(window[2] - window[0]), round(window[3] - window[1])
@@ -92,11 +93,11 @@ class _Clips:
         clip, boxes = cut(clip, boxes, window, size)
         if rng is not None:
             clip, boxes = augment_clip(clip, boxes, self.config.augmentation, rng)
-        unit = self.config.network.box_unit
-        ends = np.cumsum([len(part) for part, _ in labels])
+        unit, falloff = self.config.network.box_unit, self.config.impact_falloff
+        parts = np.split(boxes, [part.start - rows[0].start for part in rows[1:]])
         grids = [
-            grid_target(part, impacts, size[1], size[0], unit=unit)
-            for part, (_, impacts) in zip(np.split(boxes, ends[:-1]), labels, strict=True)
+            grid_target(part, labelled.strengths(here, falloff), size[1], size[0], unit=unit)
+            for part, here in zip(parts, rows, strict=True)
         ]
         return {"clip": clip, "target": grids[0] if self.windows == 1 else np.stack(grids)}
 

@@ -174,7 +174,7 @@ def grid_metrics(grids: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         values, truth = scores.cpu().numpy(), targets.cpu().numpy()
         held = truth[:, 0] > 0
         columns["impact"].append(values[:, 5][held])
-        columns["is"].append(truth[:, 5][held])
+        columns["is"].append(truth[:, 5][held] == 1)  # not what is labelled beside an impact
         columns["centre"].append(values[:, 0].ravel())
         columns["held"].append(truth[:, 0].ravel())
     joined = {name: np.concatenate(parts)[:, None] for name, parts in columns.items()}

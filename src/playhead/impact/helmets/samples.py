@@ -41,7 +41,7 @@ class HelmetSamples:
         video, point = self.frames[order.permutation(len(self.frames))[index]].tolist()
         rng = np.random.default_rng([self.config.training.seed, epoch, index])
         clip = self.videos.read(video, point, frames=1, before=0)
-        boxes, _ = self.videos.videos[video].at(point)
+        boxes = self.videos.videos[video].boxes_at(point)
         full = self.config.data.size
         size = self.config.frames.crop or full
         left, top = (int(rng.integers(full[axis] - size[axis] + 1)) for axis in (0, 1))
@@ -69,7 +69,7 @@ class ValidationImages:
         video, point = self.frames[index].tolist()
         return (
             self.videos.read(video, point, frames=1, before=0)[0].copy(),  # writable, for torch
-            self.videos.videos[video].at(point)[0],
+            self.videos.videos[video].boxes_at(point),
         )
 
 

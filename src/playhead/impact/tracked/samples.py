@@ -35,17 +35,16 @@ class _Clips:
     def __init__(self, videos: ImpactVideos, config: TrackedConfig) -> None:
         self.videos, self.config, self.plan = videos, config, config.plan
         self.span = {"frames": self.plan.frames, "before": self.plan.before}
-        parts = []
+        parts, impacts = [], []
         for video, labelled in enumerate(videos.videos):
             usable = np.ones(len(labelled.grid), np.bool_)
             if self.plan.sees_pixels:
                 usable = videos.usable(video, **self.span)
             rows = np.flatnonzero(usable[labelled.points] & (labelled.tracks >= 0))
             parts.append(np.column_stack([np.full(len(rows), video), rows]))
+            impacts.append(labelled.impacts[rows])
         self.rows: Rows = np.concatenate(parts).astype(np.int64)
-        self.impacts = np.array(
-            [videos.videos[video].impacts[row] for video, row in self.rows.tolist()], np.bool_
-        )
+        self.impacts = np.concatenate(impacts)
         if not self.impacts.any():
             raise LabelError(
                 "no impact can be followed: each needs a track of its helmet, and frames around it "
