@@ -41,7 +41,7 @@ def test_few_impacts_are_near_the_least_closing_speed(plays: list[Play]) -> None
 
 
 def test_most_of_the_planned_hits_happen(plays: list[Play]) -> None:
-    """Who cannot come in time is met by the other, so a miss is not one more confusing encounter."""
+    """A player who would come too late is met half-way, so few planned hits become near misses."""
     happened = []
     for number, play in enumerate(plays):
         script = draw_script(
