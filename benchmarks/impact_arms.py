@@ -4,11 +4,11 @@ On the demo's generated plays, each seed being that of the plays and of the trai
 differs from the demo's network in one part, and shares what is trained with the others. Decisions
 are tuned on the validation plays and F1 is that of the test plays, with 95 % intervals over plays.
 The arms of one window, with and without marker, get twice the epochs, so as to come near to the
-seconds of the demo's network, which has four. Two processes of one thread each run side by side.
+seconds of the base, which has four. Two processes of one thread each run side by side.
 With --keep, what is finished there is not repeated, so that a run can be continued.
 
     playhead weights get mobilenet-v2
-    python benchmarks/impact_arms.py [--seeds 1 2] [--plays 60] [--epochs 6] [--keep FOLDER]
+    python benchmarks/impact_arms.py [--seeds 1 2] [--plays 40] [--epochs 5] [--keep FOLDER]
 """
 
 import argparse
@@ -62,7 +62,7 @@ from playhead.metrics.box_events import box_event_f1, box_event_intervals
 from playhead.worlds.kept import world_manifest
 
 SIDE_BY_SIDE = 2
-SPLIT = ("train=0.6", "valid=0.2")  # fewer than the demo trains on, so that more arms fit
+SPLIT = ("train=0.5", "valid=0.2")  # fewer than the demo trains on, so that more arms fit
 Figures = dict[str, Any]
 
 
@@ -186,9 +186,9 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--plays", type=int, default=60, help="at least 10")
+    parser.add_argument("--plays", type=int, default=40, help="at least 10")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a play")
-    parser.add_argument("--epochs", type=int, default=6, help="of the collision network")
+    parser.add_argument("--epochs", type=int, default=5, help="of the collision network")
     parser.add_argument("--keep", type=Path, help="a folder to keep and to continue")
     return parser.parse_args()
 
