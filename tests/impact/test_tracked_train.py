@@ -78,7 +78,7 @@ def test_hard_negatives_overlap_another_helmet() -> None:
     videos = plays(1)
     [labelled] = videos.videos
     wide = labelled.boxes + np.array([-3, 0, 3, 0], np.float32)
-    near = replace(labelled, boxes=wide, impacts=np.zeros(2 * FRAMES, np.bool_))
+    near = replace(labelled, boxes=wide, away=np.full(2 * FRAMES, -1))
     near.impacts[0] = True
     samples = TrackedClips(ImpactVideos(videos.source, (near,)), config(clips={"hard": 1}))
     meeting = boxes_of(0)[1]
