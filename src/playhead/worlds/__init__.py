@@ -2,9 +2,9 @@
 
     generate("football", Path("matches"), count=4, seed=7)
 
-A world plans what happens before it draws anything, so its labels are exact. `football`, `street`
-and `collisions` are worlds; `drawing` holds what they share: camera, people, layers, textures,
-noise.
+A world plans what happens before it draws anything, so its labels are exact. `football`, `street`,
+`collisions` and `season` are worlds; `drawing` holds what the first three share: camera, people,
+layers, textures, noise.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ __all__ = ["WORLDS", "generate", "redraw"]
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
-WORLDS = ("football", "street", "collisions")
+WORLDS = ("football", "street", "collisions", "season")
 
 
 def generate(
     name: str, out: Path, *, count: int, seed: int = 0, settings: Sequence[str] = ()
 ) -> Path:
-    """Write `count` videos (or images) of a world into `out`; return the path of their manifest.
+    """Write `count` videos (or images, or seasons) of a world into `out`; return their manifest.
 
     settings: `key=value`, settings of the world. The same name, seed and settings give the same
     labels and the same frames.
@@ -53,6 +53,11 @@ def generate(
 
             plays = _config(CollisionsConfig, name, settings)
             return generate_collisions(Path(out), count=count, seed=seed, config=plays)
+        case "season":
+            from playhead.worlds.season import SeasonConfig, generate_season
+
+            seasons = _config(SeasonConfig, name, settings)
+            return generate_season(Path(out), count=count, seed=seed, config=seasons)
         case _:
             raise _unknown(name)
 
