@@ -35,6 +35,7 @@ CODECS: dict[str, tuple[str, dict[str, str], tuple[int, ...]]] = {
 }
 """Of each codec its encoder, the encoder's options, and sample rates."""
 _STEREO_ONLY = ("vorbis",)
+_BIT_RATE = 64_000  # of a channel
 _BT709 = 1
 
 
@@ -87,7 +88,9 @@ def _write(
     crf: int,
 ) -> None:
     encoder, options, _ = CODECS[source.codec]
-    with av.open(str(path), "w") as container:
+    # By default MP4 rounds the start of the sound to a millisecond.
+    scale = {"movie_timescale": str(source.rate)} if source.container == ".mp4" else {}
+    with av.open(str(path), "w", options=scale) as container:
         video = cast(VideoStream, container.add_stream("libx264", rate=rate))
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
@@ -102,14 +105,16 @@ def _write(
         audio = cast(AudioStream, container.add_stream(encoder, rate=source.rate))
         audio.codec_context.layout = _layout(source)
         audio.codec_context.options = options
+        audio.codec_context.bit_rate = _BIT_RATE * (2 if _layout(source) == "stereo" else 1)
         audio.codec_context.thread_count = 1
         blocks = iter(_audio_frames(sound, source, encoder))
         written = 0.0  # seconds of sound
         scaler = VideoReformatter()
         last: NDArray[np.uint8] | None = None
         frame: Any = None
+        seconds = float(1 / rate)
         for index, image in enumerate(images):
-            while written <= index / rate:
+            while written <= index * seconds:
                 block = next(blocks, None)
                 if block is None:
                     break
@@ -149,6 +154,10 @@ def _audio_frames(
     if "fltp" not in wanted:
         convert = AudioResampler(wanted[0], layout, source.rate)
     skipped = round(source.start * source.rate)
+    if skipped and source.codec == "opus" and source.container == ".mkv":
+        # Matroska holds whole milliseconds. The encoder's delay is 6.5 of them: a moment earlier
+        # the time of the first packet is rounded down, as its delay is rounded up by decoders.
+        skipped -= 2
     at = 0
     for block in sound:
         first = min(max(skipped - at, 0), len(block))

@@ -41,6 +41,8 @@ SpanT = TypeVar("SpanT", Scene, Shot)
 
 _STEPS = 5
 """Poses and pans change so many times a second, as in limited animation."""
+_POSES = 8
+"""So many frames of the story are kept, since the poses of a shot return."""
 _ROLL = 0.2
 """Heights of the frame a second, of rolling credits."""
 _CARD = 3
@@ -80,6 +82,7 @@ class EpisodeRenderer:
         self._key: object = None
         self._drawn = Drawn(np.zeros((size[1], size[0], 3), np.uint8), ())
         self._black = self._drawn
+        self._poses: dict[object, Drawn] = {}
 
     def frames(self, times: Sequence[float]) -> Iterator[Drawn]:
         """The frames at these times of the file, in seconds."""
@@ -124,13 +127,16 @@ class EpisodeRenderer:
         pan = shot.pan[0] + (shot.pan[1] - shot.pan[0]) * share
         talking = {line.who for line in scene.lines if line.start <= sample < line.stop}
         mouths = tuple(who in talking and step % 2 == 0 for who, _, _ in shot.figures)
-        key = (number, shot.start, round(pan * self._size[0] / 2), mouths)
-        if key == self._key:
-            return self._drawn
+        key = (number, shot.start, round(pan * self._size[0] / 4), mouths)
+        if key in self._poses:
+            return self._poses[key]
         image = self._place(shot.place, pan)
         for (who, x, tall), talks in zip(shot.figures, mouths, strict=True):
             self._paste_figure(image, who, x, tall, talks)
-        return self._keep(key, image)
+        if shot.pan[0] != shot.pan[1] or len(self._poses) >= _POSES:
+            self._poses.clear()
+        self._poses[key] = Drawn(image, ())
+        return self._poses[key]
 
     def _title(self, index: int) -> Drawn:
         key = ("title", index)
@@ -249,7 +255,7 @@ class EpisodeRenderer:
             self._size[1] - int(mask.shape[0] * 0.9),
         )
         view, part = _overlap(image, mask.shape, corner)
-        view[mask[part]] = pixels[part][mask[part]]
+        np.copyto(view, pixels[part], where=mask[part])
 
     def _keep(
         self, key: object, image: Image8, text: tuple[tuple[TextKey, Box], ...] = ()
@@ -302,7 +308,7 @@ def _overlap(
 
 def _paste(image: Image8, mask: NDArray[np.bool_], corner: tuple[int, int], colour: Colour) -> None:
     view, part = _overlap(image, mask.shape, corner)
-    view[mask[part]] = np.array(colour, np.uint8)
+    np.copyto(view, np.array(colour, np.uint8), where=mask[part][..., None])
 
 
 def _blend(image: Image8, mask: Image8, corner: tuple[int, int], colour: Colour) -> Box | None:

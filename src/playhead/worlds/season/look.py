@@ -182,7 +182,7 @@ def draw_place(look: SeriesLook, place: int, size: tuple[int, int]) -> Image8:
 def draw_figure(
     look: SeriesLook, who: int, height: int, talking: bool
 ) -> tuple[Image8, NDArray[np.bool_]]:
-    """RGB and mask of a person down to the waist, `height` pixels high."""
+    """RGB and mask, both (height, W, 3), of a person down to the waist."""
     rng = np.random.default_rng((*look.seed, 3, who))
     skin = _colour(0.07, rng.uniform(0.25, 0.6), rng.uniform(0.5, 1.0))
     hair = _colour(rng.random(), rng.uniform(0.2, 0.9), rng.uniform(0.15, 0.9))
@@ -205,7 +205,8 @@ def draw_figure(
     mouth = 0.05 if talking else 0.012
     draw.ellipse(box(0.43, 0.38 - mouth, 0.57, 0.38 + mouth), fill=(120, 30, 40))
     pixels = np.array(image)
-    return pixels[..., :3], pixels[..., 3] > 127
+    colours = np.ascontiguousarray(pixels[..., :3])
+    return colours, np.repeat(pixels[..., 3:] > 127, 3, axis=2)
 
 
 @lru_cache(maxsize=512)

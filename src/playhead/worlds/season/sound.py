@@ -23,7 +23,7 @@ Reader = Callable[[int, int], Sound]
 
 _CHUNK = 5 * CLOCK
 _BLOCK_SECONDS = 20
-_TAPS = 8
+_TAPS = 6
 """Half the length of a resampling filter, in periods of the lower of the two rates."""
 
 
@@ -110,10 +110,11 @@ def _add_scene(out: Sound, at: int, scene: Scene) -> None:
     view = out[first - at : last - at]
     if scene.hum:
         pole = 0.75 + 0.03 * scene.place
+        ahead, back = np.array([1 - pole], np.float32), np.array([1, -pole], np.float32)
         for chunk in range((first - scene.start) // _CHUNK, (last - 1 - scene.start) // _CHUNK + 1):
             rng = np.random.default_rng((*scene.seed, 1, chunk))
             noise = rng.standard_normal(_CHUNK, dtype=np.float32)
-            noise = lfilter(np.float32([1 - pole]), np.float32([1, -pole]), noise)
+            noise = lfilter(ahead, back, noise)
             add(view, scene.start + chunk * _CHUNK - first, noise, 3 * scene.hum)
     if scene.bed:
         for start, sound in _bed(scene, first, last):

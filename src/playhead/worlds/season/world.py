@@ -325,13 +325,13 @@ def _draw_sources(rng: np.random.Generator, config: SeasonConfig) -> tuple[Sourc
 
 
 def _draw_source(rng: np.random.Generator, config: SeasonConfig) -> Source:
-    names, chances = list(CODECS), np.array([0.3, 0.25, 0.15, 0.05, 0.25])
+    names, chances = list(CODECS), np.array([0.25, 0.3, 0.1, 0.05, 0.3])
     codec = str(rng.choice(names, p=chances))
     if config.codec != "mixed":
         codec = config.codec
     rates = CODECS[codec][2]
     container = ".mkv" if codec == "vorbis" else str(rng.choice(CONTAINERS))
-    stereo = bool(rng.random() < 0.3)
+    stereo = bool(rng.random() < 0.3) and codec in {"opus", "ac3"}
     # The first rate of a codec is its cheapest.
     rate = rates[0] if rng.random() < 0.5 else int(rng.choice(rates))
     return Source(codec=codec, container=container, rate=rate, stereo=stereo)
