@@ -29,6 +29,7 @@ from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig
 from playhead.worlds.collisions import CollisionsConfig
 from playhead.worlds.football import FootballConfig
+from playhead.worlds.season import SeasonConfig
 from playhead.worlds.street import StreetConfig
 
 __all__ = ["PAGES", "commands", "page_with", "settings"]
@@ -61,6 +62,7 @@ def settings() -> str:
         _section("The football world", "", FootballConfig),
         _section("The street world", "", StreetConfig),
         _section("The collisions world", "", CollisionsConfig),
+        _section("The season world", "", SeasonConfig),
     ]
     return "\n".join(parts)
 

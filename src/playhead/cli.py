@@ -215,7 +215,7 @@ def frames(
 
 @app.command(epilog="Example: playhead world football --out matches --count 4 --seed 7")
 def world(
-    name: Annotated[str, typer.Argument(help="The world: football, street, collisions.")],
+    name: Annotated[str, typer.Argument(help="The world: football, street, collisions, season.")],
     out: Out,
     count: Annotated[int, typer.Option(min=1, help="How many videos.")] = 4,
     seed: Annotated[int, typer.Option(help="Random seed of the videos.")] = 0,

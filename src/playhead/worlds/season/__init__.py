@@ -4,8 +4,8 @@
     sound = episode_sound(season, 0, rate=11025)
     spans = season.events(0)
 
-`world` holds the configuration and writes the files; `plan` decides what happens; `song`, `talk` and
-`sound` make what is heard, `look` and `frames` what is seen; `encode` writes both.
+`world` holds the configuration and writes the files; `plan` decides what happens; `song`, `talk`
+and `sound` make what is heard, `look` and `frames` what is seen; `encode` writes both.
 """
 
 from playhead.worlds.season.encode import CODECS, CONTAINERS, Source, write_video

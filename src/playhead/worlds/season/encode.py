@@ -13,7 +13,6 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from playhead.errors import MediaError
@@ -44,8 +43,8 @@ class Source:
     """Where a file comes from, so to speak: how its sound is stored.
 
     codec: a key of CODECS; rate: samples a second; gain: factor of the sound;
-    start: seconds from the first frame to the first sample, which is not the first of the sound:
-        the sound lies where it belongs, its beginning is missing
+    start: seconds from the first frame to the first sample that is stored; sound before it is left
+        out, so that the rest lies where it belongs
     """
 
     codec: str = "aac"
@@ -73,7 +72,7 @@ def write_video(
     """
     with atomic_path(path) as temporary:
         try:
-            _write(temporary, images, sound, source, size, rate, crf)
+            _write(temporary, images, sound, source, size=size, rate=rate, crf=crf)
         except av.error.FFmpegError as error:
             raise MediaError(f"{path}: cannot be encoded as {source}: {error.strerror}") from error
 
@@ -83,6 +82,7 @@ def _write(
     images: Iterable[NDArray[np.uint8]],
     sound: Iterable[NDArray[np.float32]],
     source: Source,
+    *,
     size: tuple[int, int],
     rate: Fraction,
     crf: int,
@@ -91,7 +91,7 @@ def _write(
     # By default MP4 rounds the start of the sound to a millisecond.
     scale = {"movie_timescale": str(source.rate)} if source.container == ".mp4" else {}
     with av.open(str(path), "w", options=scale) as container:
-        video = cast(VideoStream, container.add_stream("libx264", rate=rate))
+        video = container.add_stream("libx264", rate=rate)
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         video.gop_size = max(round(5 * rate), 1)

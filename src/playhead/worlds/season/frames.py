@@ -143,7 +143,7 @@ class EpisodeRenderer:
         if key == self._key:
             return self._drawn
         look = self._look
-        image = self._plain(look.palette[index % 5])
+        image = self._plain(look.palette[index % 5]) // 2
         rng = np.random.default_rng((*look.seed, 4, self._number))
         name = f"{made_up_name(rng, 2)} {made_up_name(rng, 2)}"
         lines = (f"EPISODE {self._number + 1}", name)

@@ -5,6 +5,7 @@ Sizes and positions are shares of the frame, so a series looks alike at every si
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -114,7 +115,7 @@ def draw_storyboard(look: SeriesLook, song: int, seconds: float) -> tuple[SongSh
     logo = int(rng.integers(0, min(len(edges) - 1, 3)))
     shots = []
     people = iter(look.people * 4)
-    for index, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
+    for index, (start, stop) in enumerate(pairwise(edges)):
         shapes = tuple(
             (
                 str(rng.choice(["disc", "square", "bar"])),

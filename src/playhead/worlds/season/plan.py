@@ -1,8 +1,8 @@
 """What happens in a generated season: songs, episodes, their parts, scenes, talk and shots.
 
-All times here are whole samples of the clock of the drawn sound, `CLOCK` a second, which starts with
-the first frame of an episode. An episode at PAL speed is planned like any other; it is played faster
-afterwards, so `Episode.seconds` alone turns samples into times of its file.
+All times here are whole samples of the clock of the drawn sound, `CLOCK` a second, which starts
+with the first frame of an episode. An episode at PAL speed is planned like any other and played
+faster afterwards, so only `Episode.seconds` turns samples into times of its file.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,8 @@ PAL = Fraction(25, 24) * Fraction(1001, 1000)
 
 OPENINGS, ENDING, EYECATCH = (0, 1), 2, 3
 """Indices into the songs of a season."""
+
+_LEAST_TALK = 5 * CLOCK  # over a song
 
 PartKind = Literal["story", "title", "opening", "ending", "recap", "eyecatch", "credits", "black"]
 LABELS = ("opening", "ending", "recap", "eyecatch", "credits")
@@ -276,9 +278,21 @@ class _Parts:
         recap_first: bool,
         previous: Episode | None,
     ) -> None:
+        total = self.habits.seconds * self.rng.uniform(0.97, 1.03)
+        with_opening, with_ending = self.rng.random(2) >= self.habits.missing
+        self.begin(
+            total,
+            opening=opening if with_opening else None,
+            recap_first=recap_first,
+            previous=previous,
+        )
+        self.finish(total, ending=ending if with_ending else None, eyecatches=eyecatches)
+
+    def begin(
+        self, total: float, *, opening: int | None, recap_first: bool, previous: Episode | None
+    ) -> None:
+        """What comes before the story proper."""
         rng, habits = self.rng, self.habits
-        total = habits.seconds * rng.uniform(0.97, 1.03)
-        with_opening, with_ending = rng.random(2) >= habits.missing
         with_recap = previous is not None and rng.random() < habits.recaps
         if rng.random() < 0.25:
             self.black(rng.uniform(0.1, 1.5))
@@ -288,19 +302,23 @@ class _Parts:
             self.story(max(total * rng.uniform(0.03, 0.12), 4.0))
             if rng.random() < 0.5:
                 self.black(rng.uniform(0.1, 0.8))
-        if with_opening:
+        if opening is not None:
             self.song("opening", opening, dubbed=rng.random() < habits.dubbed)
         if with_recap and not recap_first and previous is not None:
             self.recap(previous)
         if rng.random() < 0.7:
             self.story(rng.uniform(2.0, 4.0), kind="title")
+
+    def finish(self, total: float, *, ending: int | None, eyecatches: int) -> None:
+        """The story with its eyecatches, the ending and what comes after it."""
+        rng = self.rng
         # The story fills what the parts after it leave of the length.
         after_ending = 0.0
         if rng.random() < 0.35:
             after_ending = max(total * rng.uniform(0.02, 0.06), 3.0)
         tail = rng.uniform(0.2, 1.5) if rng.random() < 0.4 else 0.0
         roll = max(total * rng.uniform(0.05, 0.08), 5.0)
-        last = self.songs[ending].samples / CLOCK if with_ending else roll
+        last = self.songs[ending].samples / CLOCK if ending is not None else roll
         jingles = eyecatches * self.songs[EYECATCH].samples / CLOCK
         left = total - self.at / CLOCK - after_ending - tail - last - jingles
         left = max(left, 8.0)
@@ -316,7 +334,7 @@ class _Parts:
             self.story(left)
         if rng.random() < 0.4:
             self.black(rng.uniform(0.1, 0.8))
-        if with_ending:
+        if ending is not None:
             self.song("ending", ending)
         else:
             self.story(roll, kind="credits")
@@ -342,8 +360,8 @@ class _Parts:
             scenes = (self.scene(start, stop, shots=False),)
         elif kind != "eyecatch" and rng.random() < self.habits.dialogue:
             length = stop - start
-            first = start + int(length * rng.uniform(0.0, 0.5))
-            last = min(first + int(length * rng.uniform(0.2, 0.6)), stop)
+            first = start + int(length * rng.uniform(0.0, 0.3))
+            last = min(first + max(int(length * rng.uniform(0.2, 0.6)), _LEAST_TALK), stop)
             lines = self.talk(first, last, level=rng.uniform(0.8, 1.2))
         duck = float(rng.choice([1.0, 0.6]))
         self.done.append(Part(kind, start, stop, song, scenes=scenes, lines=lines, duck=duck))
@@ -392,11 +410,8 @@ class _Parts:
         hum = float(rng.uniform(0.004, 0.03)) if rng.random() < 0.8 else 0.0
         bed = float(rng.uniform(0.3, 0.8)) if rng.random() < (0.45 if talk else 0.9) else 0.0
         lines = self.talk(start, stop) if talk and rng.random() < 0.9 else ()
-        return (
-            Scene(start, stop, place, hum, bed, lines, self.shots(start, stop, place, lines), seed)
-            if shots
-            else Scene(start, stop, place, hum, bed, lines, (), seed)
-        )
+        drawn = self.shots(start, stop, place, lines) if shots else ()
+        return Scene(start, stop, place, hum, bed, lines, drawn, seed)
 
     def talk(self, start: int, stop: int, *, level: float = 1.0) -> tuple[Line, ...]:
         """Phrases of one to four seconds with pauses between, inside of a span."""

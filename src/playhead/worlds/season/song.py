@@ -1,8 +1,10 @@
 """Songs: drums, bass, chords and melody in sections, of which verse and refrain return exactly.
 
-Sound is float32 mono at `CLOCK` samples a second, in about [-1, 1]. Notes read a table of one cycle.
+Sound is float32 mono at `CLOCK` samples a second, in about [-1, 1]. Notes read a table of one
+cycle.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -34,7 +36,8 @@ def wave_table(harmonics: NDArray[np.float64]) -> Sound:
     turn = 2 * np.pi * np.arange(_TABLE) / _TABLE
     order = np.arange(1, len(harmonics) + 1)
     cycle = (np.sin(turn[:, None] * order) * harmonics).sum(axis=1)
-    return (cycle * (0.3 / np.sqrt((cycle**2).mean()))).astype(np.float32)
+    table: Sound = (cycle * (0.3 / np.sqrt((cycle**2).mean()))).astype(np.float32)
+    return table
 
 
 def note(
@@ -52,14 +55,15 @@ def note(
 
 
 def chord(
-    table: Sound, frequencies: list[float], samples: int, *, attack: float, decay: float = 0.3
+    table: Sound, frequencies: Sequence[float], samples: int, *, attack: float, decay: float = 0.3
 ) -> Sound:
     """Slow tones together, with a release of 0.2 seconds."""
     tones = [
         note(table, frequency, samples, attack=attack, decay=decay, release=0.2)
         for frequency in frequencies
     ]
-    return np.sum(tones, axis=0, dtype=np.float32)
+    together: Sound = np.sum(tones, axis=0, dtype=np.float32)
+    return together
 
 
 @lru_cache(maxsize=8)

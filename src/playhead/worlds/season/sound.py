@@ -88,8 +88,7 @@ def _resampled(read: Reader, up: int, down: int) -> Reader:
         # Index `up * k` of the result is exactly index `down * k` of the source.
         first, last = start // up - margin, -(-stop // up) + margin
         source = read(first * down, last * down)
-        window = _filter(up, down)
-        result: Sound = resample_poly(source, up, down, window=window)
+        result: Sound = resample_poly(source, up, down, window=_filter(up, down))  # type: ignore[call-overload]
         return result[start - first * up : stop - first * up]
 
     return resampled

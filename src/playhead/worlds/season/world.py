@@ -1,4 +1,4 @@
-"""Season: generated series, each a season of episodes with openings, endings, recaps and eyecatches.
+"""Season: generated series, each a season of episodes with openings, endings and recaps.
 
 A season is planned in whole samples of sound before anything is drawn, so the same seed gives the
 same labels at every frame size and rate. The labels hold times to the sample; they are those of the
@@ -22,6 +22,7 @@ from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Box, Event, Origin, Track, VideoEvents
 from playhead.media.audio import stream_audio
+from playhead.times import RateText
 from playhead.worlds.processes import write_each
 from playhead.worlds.season.encode import CODECS, CONTAINERS, Source, write_video
 from playhead.worlds.season.frames import Drawn, EpisodeRenderer, TextKey
@@ -68,7 +69,7 @@ class SeasonConfig(WorldSettings):
     )
     width: int = Field(160, ge=32, le=3840, multiple_of=2, description="pixels")
     height: int = Field(90, ge=32, le=2160, multiple_of=2, description="pixels")
-    rate: str = Field("10", description="frames a second, also as a fraction: 30000/1001")
+    rate: RateText = Field("10", description="frames a second, also as a fraction: 30000/1001")
     openings: float = Field(0.3, ge=0, le=1, description="chance of a second opening in a season")
     dialogue: float = Field(0.25, ge=0, le=1, description="chance of talk over a song")
     recaps: float = Field(0.35, ge=0, le=1, description="chance of a recap in an episode")
@@ -182,7 +183,8 @@ def episode_sound(season: Season, number: int, *, rate: int = CLOCK) -> NDArray[
     """
     gain = np.float32(season.sources[number].gain)
     blocks = list(file_sound(season.episodes, season.songs, number, rate))
-    return np.clip(np.concatenate(blocks) * gain, -1, 1)
+    sound: NDArray[np.float32] = np.concatenate(blocks) * gain
+    return np.clip(sound, -1, 1, out=sound)
 
 
 def render(
@@ -255,9 +257,9 @@ def _write_episode(index: int, *, out: Path, seed: int, config: SeasonConfig) ->
     times = season.times(episode)
 
     def images() -> Iterator[NDArray[np.uint8]]:
-        for index, drawn in enumerate(render(season, episode)):
+        for frame, drawn in enumerate(render(season, episode)):
             for key, box in drawn.text:
-                boxes.setdefault(key, []).append((index, box))
+                boxes.setdefault(key, []).append((frame, box))
             yield drawn.image
 
     write_video(
@@ -353,7 +355,7 @@ def _song_files(folder: Path) -> tuple[tuple[Path, float], ...]:
                 found.append((path, seconds))
     if len(found) < 3:
         raise ConfigError(
-            f"songs: {folder} has {len(found)} sound files of {_SHORTEST_SONG:.0f} seconds or more; "
-            "at least 3 are needed"
+            f"songs: {folder} has {len(found)} sound files of {_SHORTEST_SONG:.0f} seconds or "
+            "more; at least 3 are needed"
         )
     return tuple(found)
