@@ -76,7 +76,7 @@ def redraw(
     video: its name without suffix, as `match-003` or `play-003_endzone`;
     seed, settings: those it was generated with;
     times: seconds; the frame nearest to each of them is rendered, and none twice.
-    Raises ConfigError for an unknown world, and for street.
+    Raises ConfigError for an unknown world, and for street and season.
     """
     match name:
         case "football":
@@ -88,9 +88,9 @@ def redraw(
             frames = sorted({int(np.argmin(np.abs(seconds - time))) for time in times})
             images = render(match_, size, frames)
             return list(zip(seconds[frames].tolist(), images, strict=True))
-        case "street":
+        case "street" | "season":
             raise ConfigError(
-                "street: cannot be rendered at another size; only football and collisions can"
+                f"{name}: cannot be rendered at another size; only football and collisions can"
             )
         case "collisions":
             from playhead.worlds import collisions
