@@ -7,9 +7,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from playhead.errors import LimitError, MediaError
 from playhead.media import VideoWriter, read_audio, stream_audio
+from playhead.media.scan import first_time, scan
+from playhead.media.source import DEFAULT_LIMITS, Clock
 from tests.media.encode import image, yuv_frame
 
 RATE = 48000
@@ -146,3 +149,84 @@ def test_a_jump_of_hours_is_a_broken_time_stamp_and_no_silence(
             output.mux(packet)
     with pytest.raises(MediaError, match=r"jump.mkv: the sound jumps by 14\d\d\d s"):
         read_audio(path)
+
+
+def two_tracks(path: Path, *, default: int) -> Path:
+    """Sound of two tracks, a constant .25 and a constant .5."""
+    with av.open(str(path), "w") as output:
+        for number in range(2):
+            track = output.add_stream("pcm_s16le", rate=RATE)
+            track.codec_context.layout = "mono"
+            track.disposition = Disposition.default if number == default else Disposition(0)
+        for number, track in enumerate(output.streams.audio):
+            samples = np.full((1, RATE), 8192 * (number + 1), np.int16)
+            part = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+            part.sample_rate, part.time_base, part.pts = RATE, Fraction(1, RATE), 0
+            output.mux([*track.encode(part), *track.encode(None)])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("default", "track", "value"), [(0, None, 0.25), (1, None, 0.5), (1, 0, 0.25), (0, 1, 0.5)]
+)
+def test_the_default_track_is_read_or_the_one_asked_for(
+    tmp_path: Path, default: int, track: int | None, value: float
+) -> None:
+    path = two_tracks(tmp_path / "two.mkv", default=default)
+    blocks = list(stream_audio(path, track=track))
+    assert np.all(np.concatenate([block.samples for block in blocks], axis=1) == value)
+
+
+@pytest.mark.parametrize("track", [-1, 2])
+def test_a_track_that_is_not_there_is_refused(tmp_path: Path, track: int) -> None:
+    path = two_tracks(tmp_path / "two.mkv", default=0)
+    with pytest.raises(MediaError, match=f"two.mkv: has no sound track {track}; .* are 0 to 1"):
+        next(stream_audio(path, track=track))
+
+
+def test_mono_is_the_mean_of_two_channels(tmp_path: Path) -> None:
+    given = np.random.default_rng(1).integers(-32768, 32767, (2, RATE)) / 32768
+    (block,) = stream_audio(pcm(tmp_path / "a.mkv", given), mono=True)
+    assert block.samples.shape == (1, RATE)
+    assert block.samples[0] == pytest.approx(given.mean(axis=0), abs=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_sound_that_the_header_promises_beyond_the_end_is_reported(
+    tmp_path: Path, suffix: str
+) -> None:
+    whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
+    with VideoWriter(whole, 160, 96, 25, audio=(clicks(8), RATE)) as writer:
+        for k in range(200):
+            writer.write(image(k))
+    if suffix == ".mp4":
+        index_first = tmp_path / "index_first.mp4"
+        with (
+            av.open(str(whole)) as given,
+            av.open(str(index_first), "w", options={"movflags": "faststart"}) as output,
+        ):
+            copies = [output.add_stream_from_template(stream) for stream in given.streams]
+            for packet in given.demux():
+                if packet.dts is not None:
+                    packet.stream = copies[packet.stream.index]
+                    output.mux(packet)
+        whole = index_first
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert list(stream_audio(whole))[-1].cut_off == 0
+    blocks = list(stream_audio(cut, seconds=1))
+    assert [block.cut_off for block in blocks[:-1]] == [0] * (len(blocks) - 1)
+    end = blocks[-1].start + blocks[-1].samples.shape[1] / RATE
+    assert 1 < end < 7
+    assert end + blocks[-1].cut_off == pytest.approx(8, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gop12.mp4", "late_start.mkv", "open.ts", "cut_open.ts", "mpeg4_bframes.avi", "raw.h264"],
+)
+def test_the_time_of_the_first_frame_is_the_start_of_the_table(
+    made: Callable[[str], Path], name: str
+) -> None:
+    path = made(name)
+    clock = Clock(path, 100)
+    assert first_time(path, DEFAULT_LIMITS, clock) == scan(path, DEFAULT_LIMITS, clock).start

@@ -7,15 +7,15 @@ __all__ = ["Resampler"]
 
 
 class Resampler:
-    """Converts frames of sound to float32 planes of one layout and rate.
+    """Converts frames of sound to planes of one layout and rate, of float32 or another format.
 
     A joined or switched recording may go from stereo to 5.1, or to another rate.
     """
 
-    def __init__(self, layout: str, rate: int) -> None:
-        self._layout, self._rate = layout, rate
+    def __init__(self, layout: str, rate: int, sample_format: str = "fltp") -> None:
+        self._format, self._layout, self._rate = sample_format, layout, rate
         self._source: tuple[str, str, int] | None = None
-        self._resampler = AudioResampler("fltp", layout, rate)
+        self._resampler = AudioResampler(sample_format, layout, rate)
 
     def resample(self, frame: AudioFrame | None) -> list[AudioFrame]:
         """The frames that are ready after this one; None flushes the rest."""
@@ -25,6 +25,6 @@ class Resampler:
         left: list[AudioFrame] = []
         if self._source is not None and source != self._source:
             left = self._resampler.resample(None)
-            self._resampler = AudioResampler("fltp", self._layout, self._rate)
+            self._resampler = AudioResampler(self._format, self._layout, self._rate)
         self._source = source
         return [*left, *self._resampler.resample(frame)]

@@ -26,7 +26,7 @@ from playhead.media.sidedata import DISPLAY_MATRIX, side_data
 from playhead.media.source import Clock, Identity, Limits, Source
 from playhead.media.table import FrameTable, Layout, load_table, save_table
 
-__all__ = ["file_state", "scan", "table_of"]
+__all__ = ["file_state", "first_time", "scan", "table_of"]
 
 _COMPLETE_HEADERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 
@@ -69,6 +69,29 @@ def table_of(path: Path, limits: Limits, clock: Clock) -> FrameTable:
         if file_state(path) == before:  # not while the file is still being copied
             save_table(path, table)
     return table
+
+
+def first_time(path: Path, limits: Limits, clock: Clock) -> float:
+    """The container's time of the first frame in seconds: `start` of the frame table.
+
+    Only the first frames are decoded, unless they are damaged or the format needs all packets.
+    Raises MediaError if no frame can be decoded.
+    """
+    table = load_table(path) if path.is_file() else None
+    if table is None:
+        source = Source(path, "pts", limits=limits)
+        try:
+            identity, ordered = _identity(source)
+            tick = Fraction(source.stream.time_base or 1)
+        finally:
+            source.close()
+        if identity == "pos":
+            return 0.0
+        head = _decode(path, identity, limits, clock, HEAD) if ordered else _Decoded(troubled=True)
+        if not head.troubled and head.keys and head.keys[0] is not None:
+            return float(head.keys[0] * tick)
+        table = table_of(path, limits, clock)
+    return table.start
 
 
 def file_state(path: Path) -> tuple[int, int] | None:
