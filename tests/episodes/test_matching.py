@@ -67,8 +67,8 @@ def test_boundaries_are_refined_to_30_ms() -> None:
     a, b = episode(1, 60, [Part(OPENING, 13.37)]), episode(2, 60, [Part(OPENING, 20.0)])
     aligned = Alignment(a.samples, b.samples, round(20 * RATE) - round(13.37 * RATE))
     for off in (-3.0, 0.6, 9.0):
-        start = refine_start(aligned, round((13.37 + off) * RATE), round(33 * RATE))
-        end = refine_end(aligned, round(14 * RATE), round((33.37 - off) * RATE))
+        start = refine_start(aligned, round((13.37 + off) * RATE), round(28 * RATE))
+        end = refine_end(aligned, round(19 * RATE), round((33.37 - off) * RATE))
         assert start / RATE == pytest.approx(13.37, abs=0.03)
         assert end / RATE == pytest.approx(33.37, abs=0.03)
 
@@ -78,7 +78,7 @@ def test_speech_over_the_start_does_not_move_it() -> None:
     spoken[: 6 * RATE] += 2 * story(20, 6)
     a, b = episode(1, 60, [Part(OPENING, 13)]), episode(2, 60, [Part(spoken, 20)])
     aligned = Alignment(a.samples, b.samples, 7 * RATE)
-    start = refine_start(aligned, 18 * RATE, 33 * RATE)
+    start = refine_start(aligned, 18 * RATE, 26 * RATE)
     assert start / RATE == pytest.approx(13, abs=0.05)
 
 

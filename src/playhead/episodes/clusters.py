@@ -20,6 +20,8 @@ from playhead.episodes.matching.boundaries import (
     refine_start,
 )
 from playhead.episodes.matching.pairs import COHERENT, Run
+from playhead.episodes.matching.pieces import neighbouring_pieces
+from playhead.episodes.matching.verify import find_all
 
 __all__ = ["Cluster", "Occurrence", "SharedRun", "find_clusters"]
 
@@ -30,8 +32,14 @@ _PARTNERS = 3
 """Runs of an occurrence whose boundaries are refined; the median of them is its boundary."""
 _SHORT = 0.5
 """Seconds by which an occurrence must be short of its cluster to be extended."""
+_JINGLE_SECONDS = 12.0
+_LEAST_SECONDS = 1.0
+"""A shorter common sound, such as a knock, is no segment."""
 _RECAP_GAP = 6.0
 _RECAP_SECONDS = 5.0
+_RECAP_MOVED = 0.15
+"""Share of an episode by which a recap of a single piece must be moved."""
+_PIECE_SECONDS = 15.0
 _RECAP_PLACE = 0.4
 """A recap lies in the first so much of its episode."""
 
@@ -155,42 +163,59 @@ def _split_recaps(
 ) -> tuple[list[list[SharedRun]], list[list[list[_End]]]]:
     """Recaps, each the runs of its pieces in order, and the groups that are none of their pieces.
 
-    A piece returns once, in the next episode; pieces of a recap follow each other there at
-    different lags, or a single one lies far earlier than in the episode it was taken from.
+    A piece returns once, in the next episode, early and at a lag of its own. From the best one on,
+    more are looked for; one alone is a recap only if it lies far earlier than where it was taken.
     """
     lone: dict[int, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
         part = shared[group[0][0].shared]
-        if len(group) == 2 and len(group[0]) == len(group[1]) == 1 and part.b == part.a + 1:
+        run = part.run
+        if (
+            len(group) == 2
+            and len(group[0]) == len(group[1]) == 1
+            and part.b == part.a + 1
+            and run.end - run.start < _PIECE_SECONDS * RATE
+            and run.start + run.lag < _RECAP_PLACE * len(samples[part.b])
+        ):
             lone[part.b].append(index)
     recaps: list[list[SharedRun]] = []
     used: set[int] = set()
     for episode, indices in lone.items():
-        length = len(samples[episode])
         parts = {index: shared[groups[index][0][0].shared] for index in indices}
-        order = sorted(indices, key=lambda index: parts[index].run.start + parts[index].run.lag)
-        chains: list[list[int]] = []
-        for index in order:
-            run = parts[index].run
-            if chains:
-                last = parts[chains[-1][-1]].run
-                gap = run.start + run.lag - last.end - last.lag
-                if gap <= _RECAP_GAP * RATE and abs(run.lag - last.lag) > RATE:
-                    chains[-1].append(index)
-                    continue
-            chains.append([index])
-        for chain in chains:
-            runs = [parts[index].run for index in chain]
-            heard = sum(run.end - run.start for run in runs)
-            start = runs[0].start + runs[0].lag
-            moved = np.median([-run.lag for run in runs]) / length
-            if (
-                heard >= _RECAP_SECONDS * RATE
-                and start < _RECAP_PLACE * length
-                and (len(chain) > 1 or moved > 0.15)
-            ):
-                recaps.append([parts[index] for index in chain])
-                used.update(chain)
+        best = max(parts.values(), key=lambda part: part.run.evidence).run
+        here = best.anchor + best.lag
+        others = [
+            (end.start, end.end)
+            for index, group in enumerate(groups)
+            if index not in parts
+            for ends in group
+            for end in ends
+            if end.episode == episode
+        ]
+        limits = (
+            max((end for start, end in others if (start + end) / 2 < here), default=0),
+            min(
+                (start for start, end in others if (start + end) / 2 >= here),
+                default=len(samples[episode]),
+            ),
+        )
+        near = neighbouring_pieces(samples[episode - 1], samples[episode], best, limits=limits)
+        runs = sorted([best, *near], key=lambda run: run.start + run.lag)
+        first, last = runs[0].start + runs[0].lag, runs[-1].end + runs[-1].lag
+        for index, part in parts.items():  # that lie among them, or directly before or after
+            start, end = part.run.start + part.run.lag, part.run.end + part.run.lag
+            if start < last + _RECAP_GAP * RATE and end > first - _RECAP_GAP * RATE:
+                used.add(index)
+                runs.append(part.run)
+                first, last = min(first, start), max(last, end)
+        runs.sort(key=lambda run: run.start + run.lag)
+        heard = sum(run.end - run.start for run in runs if run is not best)
+        heard += best.end - best.start
+        moved = abs(best.lag) / len(samples[episode])
+        if heard >= _RECAP_SECONDS * RATE and (near or moved > _RECAP_MOVED):
+            recaps.append([SharedRun(episode - 1, episode, run) for run in runs])
+        else:
+            used -= set(indices)
     return recaps, [group for index, group in enumerate(groups) if index not in used]
 
 
@@ -199,9 +224,10 @@ def _aligned(part: SharedRun, samples: Sequence[NDArray[np.int16]]) -> Alignment
 
 
 def _recap(parts: Sequence[SharedRun], samples: Sequence[NDArray[np.int16]]) -> Cluster:
-    first, last = parts[0], parts[-1]
-    start = refine_start(_aligned(first, samples), first.run.start, first.run.end)
-    end = refine_end(_aligned(last, samples), last.run.start, last.run.end)
+    first = parts[0]
+    last = max(parts, key=lambda part: part.run.end + part.run.lag)
+    start = refine_start(_aligned(first, samples), first.run.start, first.run.anchor)
+    end = refine_end(_aligned(last, samples), last.run.anchor, last.run.end)
     occurrence = Occurrence(
         first.b,
         start + first.run.lag,
@@ -228,8 +254,8 @@ def _cluster(
     for index in chosen:
         part = shared[index]
         aligned = _aligned(part, samples)
-        start = refine_start(aligned, part.run.start, part.run.end)
-        end = refine_end(aligned, part.run.start, part.run.end)
+        start = refine_start(aligned, part.run.start, part.run.anchor)
+        end = refine_end(aligned, part.run.anchor, part.run.end)
         if end > start:
             refined[index] = start, end
     occurrences, kept = [], []
@@ -263,8 +289,61 @@ def _cluster(
         _extended(item, ends, occurrences, middle, shared, samples)
         for item, ends in zip(occurrences, kept, strict=True)
     ]
+    if middle < _JINGLE_SECONDS * RATE:
+        extended = _jingles(extended, samples)
+    extended = [item for item in extended if item.end - item.start >= _LEAST_SECONDS * RATE]
     extended.sort(key=lambda item: (item.episode, item.start))
-    return Cluster(tuple(extended), length=middle / RATE)
+    lengths = [item.end - item.start for item in extended] or [0]
+    return Cluster(tuple(extended), length=float(np.median(lengths)) / RATE)
+
+
+def _jingles(
+    found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]
+) -> list[Occurrence]:
+    """The occurrences of a short sound that is often heard twice, a moment apart.
+
+    Words reach across both, so one occurrence is laid over all places near those found; how the
+    boundaries lie to it is the median over the season.
+    """
+    model = sorted(found, key=lambda item: item.end - item.start)[(len(found) - 1) // 2]
+    template = samples[model.episode][model.start : model.end]
+    placed: list[tuple[Occurrence, int]] = []
+    missed = []
+    for episode in sorted({item.episode for item in found}):
+        items = [item for item in found if item.episode == episode]
+        places: set[int] = set()
+        for item in items:
+            low = max(item.start - round(_JINGLE_SECONDS * RATE), 0)
+            near = samples[episode][low : item.end + round(_JINGLE_SECONDS * RATE)]
+            for place in find_all(near, template):
+                if all(abs(low + place - other) > len(template) // 2 for other in places):
+                    places.add(low + place)
+        for place in sorted(places):
+            nearest = min(items, key=lambda item: abs(item.start - place))
+            placed.append((nearest, place))
+        missed += [
+            item
+            for item in items
+            if not any(
+                place < item.end and place + len(template) > item.start for place in places
+            )
+        ]
+    if not placed:
+        return list(found)
+    close = len(template) // 2
+    before = [item.start - place for item, place in placed if abs(item.start - place) < close]
+    after = [item.end - place for item, place in placed if abs(item.start - place) < close]
+    if not before:
+        return list(found)
+    start, end = round(float(np.median(before))), round(float(np.median(after)))
+    return missed + [
+        replace(
+            item,
+            start=max(place + start, 0),
+            end=min(place + end, len(samples[item.episode])),
+        )
+        for item, place in placed
+    ]
 
 
 def _extended(
@@ -297,12 +376,12 @@ def _extended(
             if item.start - start > _SHORT * RATE:
                 start = max(start, aligned.low)
                 if mean_coherence(aligned, start, item.start) >= COHERENT:
-                    found = refine_start(aligned, start, item.end)
+                    found = refine_start(aligned, start, (item.start + item.end) // 2)
                     item = replace(item, start=min(found, item.start))
             if stop - item.end > _SHORT * RATE:
                 stop = min(stop, aligned.high)
                 if mean_coherence(aligned, item.end, stop) >= COHERENT:
-                    found = refine_end(aligned, item.start, stop)
+                    found = refine_end(aligned, (item.start + item.end) // 2, stop)
                     item = replace(item, end=max(found, item.end))
             if item.end - item.start > middle - _SHORT * RATE:
                 return item

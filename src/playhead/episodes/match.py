@@ -36,13 +36,14 @@ class Pair:
 
     a, b: their names, a before b in the season
     speed: how much faster b plays than a
-    runs: (start in a, start in b, seconds in a, evidence, peak) each, in seconds of either's sound
+    runs: (start in a, start in b, seconds in a, seconds in a to the anchor, evidence, peak) each,
+        in seconds of either's sound
     """
 
     a: str
     b: str
     speed: float = 1.0
-    runs: tuple[tuple[float, float, float, float, float], ...] = ()
+    runs: tuple[tuple[float, float, float, float, float, float], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `Pair.from_dict` reads it."""
@@ -54,7 +55,7 @@ class Pair:
         try:
             runs = tuple(tuple(float(number) for number in run) for run in values["runs"])
             speed = float(values["speed"])
-            if not 0.5 < speed < 2 or any(len(run) != 5 for run in runs):
+            if not 0.5 < speed < 2 or any(len(run) != 6 for run in runs):
                 raise ValueError
             return cls(
                 a=str(values["a"]),
@@ -185,7 +186,8 @@ def _known(earlier: Sequence[Pair], names: Sequence[str]) -> dict[tuple[int, int
         if a < b:
             known[a, b] = pair
         else:
-            turned = tuple((sb, sa, n / pair.speed, *rest) for sa, sb, n, *rest in pair.runs)
+            turned = tuple((sb, sa, n / pair.speed, to / pair.speed, *rest)
+                for sa, sb, n, to, *rest in pair.runs)
             known[b, a] = Pair(a=pair.b, b=pair.a, speed=1 / pair.speed, runs=turned)  # type: ignore[arg-type]
     return known
 
@@ -207,10 +209,11 @@ def _known_speeds(count: int, known: Mapping[tuple[int, int], Pair]) -> list[flo
 
 def _runs_at_season_speed(pair: Pair, speed_a: float, speed_b: float) -> tuple[Run, ...]:
     runs = []
-    for start_a, start_b, length, evidence, peak in pair.runs:
+    for start_a, start_b, length, anchor, evidence, peak in pair.runs:
+        inside = (start_a + anchor) * speed_a * RATE
         start, end = start_a * speed_a * RATE, (start_a + length) * speed_a * RATE
         lag = start_b * speed_b * RATE - start
-        runs.append(Run(round(start), round(end), round(lag), evidence, peak))
+        runs.append(Run(round(start), round(end), round(lag), round(inside), evidence, peak))
     return tuple(runs)
 
 
@@ -231,6 +234,7 @@ def _as_pair(
                 round(run.start / rate_a, 6),
                 round((run.start + run.lag) / rate_b, 6),
                 round((run.end - run.start) / rate_a, 6),
+                round((run.anchor - run.start) / rate_a, 6),
                 round(run.evidence, 1),
                 round(run.peak, 1),
             )

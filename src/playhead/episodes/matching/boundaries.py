@@ -18,10 +18,12 @@ __all__ = ["Alignment", "mean_coherence", "refine_end", "refine_start"]
 
 _OUTWARD, _INWARD = 12.0, 3.5
 """Seconds around a coarse boundary in which the fine one is sought."""
+_SHORT = 15.0
+"""Seconds: of a shorter run all up to the anchor is searched, because its words reach far beyond."""
 _CLIP = 0.25
 _BACKGROUND = 0.06
 """Coherence that counts for neither side: different sound has 0 +- .04, a song under speech .1."""
-_WINDOW, _HOP = 1024, 128
+_WINDOW, _HOP = 1024, 256
 _FINE_WINDOW, _FINE_HOP = 256, 16
 _FINE = 0.15
 """Seconds around the first answer in which short windows look again."""
@@ -51,30 +53,32 @@ class Alignment:
         return Alignment(self.first[::-1], self.second[::-1], lag)
 
 
-def refine_start(aligned: Alignment, start: int, end: int) -> int:
-    """The sample of `first` at which the shared sound begins, near `start` and before `end`.
+def refine_start(aligned: Alignment, start: int, anchor: int) -> int:
+    """The sample of `first` at which the shared sound begins, near `start` and before `anchor`.
 
+    anchor: a sample that is surely shared
     A run that is coherent from the first common sample on starts with it.
     """
-    low = max(aligned.low, start - round(_OUTWARD * RATE))
-    high = min(aligned.high, end, max(start, aligned.low) + round(_INWARD * RATE))
+    inward = anchor if anchor - start < _SHORT / 2 * RATE else start + round(_INWARD * RATE)
+    low = max(aligned.low, min(start, anchor) - round(_OUTWARD * RATE))
+    high = min(aligned.high, anchor, max(inward, aligned.low + round(_INWARD * RATE)))
     if high - low < 2 * _WINDOW:
         return max(start, aligned.low)
-    coarse = low + _change(_coherence(aligned, low, high, _WINDOW, _HOP), _WINDOW, _HOP, low)
+    coarse = low + _change(_coherence(aligned, low, high, _WINDOW, _HOP), _WINDOW, _HOP)
     if coarse <= aligned.low + _WINDOW:
         return aligned.low
     low = max(aligned.low, coarse - round(_FINE * RATE))
-    high = min(aligned.high, end, coarse + round(_FINE * RATE))
+    high = min(aligned.high, coarse + round(_FINE * RATE))
     if high - low < 4 * _FINE_WINDOW:
         return coarse
     fine = _coherence(aligned, low, high, _FINE_WINDOW, _FINE_HOP)
     return low + _step(fine, _FINE_WINDOW, _FINE_HOP)
 
 
-def refine_end(aligned: Alignment, start: int, end: int) -> int:
-    """The sample of `first` at which the shared sound ends, near `end` and after `start`."""
+def refine_end(aligned: Alignment, anchor: int, end: int) -> int:
+    """The sample of `first` at which the shared sound ends, near `end` and after `anchor`."""
     length = len(aligned.first)
-    return length - refine_start(aligned.mirrored(), length - end, length - start)
+    return length - refine_start(aligned.mirrored(), length - end, length - anchor)
 
 
 def mean_coherence(aligned: Alignment, start: int, end: int) -> float:
@@ -106,7 +110,7 @@ def _coherence(
     return mean
 
 
-def _change(coherence: NDArray[np.float32], window: int, hop: int, start: int) -> int:
+def _change(coherence: NDArray[np.float32], window: int, hop: int) -> int:
     """Offset in samples at which coherence begins, by the largest sum after it."""
     gain = np.minimum(coherence, _CLIP) - _BACKGROUND
     sums = np.concatenate([[0], np.cumsum(gain)])

@@ -37,6 +37,7 @@ class Run:
     """Sound that episodes a and b share, in samples at RATE; boundaries are not refined yet.
 
     lag: sample i of a is sample i + lag of b
+    anchor: a sample of a amid the stretch that was compared, so surely inside
     evidence: of the fingerprints, in bits
     peak: of the phase-transformed cross-correlation, in multiples of its mean
     """
@@ -44,6 +45,7 @@ class Run:
     start: int  # in a
     end: int
     lag: int
+    anchor: int
     evidence: float
     peak: float
 
@@ -103,7 +105,9 @@ def _verify(
         shift, peak = _correlate(sounds, pairs, chosen)
         for run, moved, height in zip(chosen, shift.tolist(), peak.tolist(), strict=True):
             if height >= LEAST_PEAK:
-                exact = Run(run.start, run.end, run.lag + round(moved), run.evidence, height)
+                exact = Run(
+                    run.start, run.end, run.lag + round(moved), run.best, run.evidence, height
+                )
                 kept.setdefault(run.pair, []).append((run, exact))
     return {pair: [exact for _, exact in runs] for pair, runs in kept.items()}
 

@@ -14,7 +14,7 @@ from scipy import fft
 
 from playhead.episodes.fingerprint import HOP
 
-__all__ = ["LEAST_PEAK", "Window", "correlate", "phase_correlation"]
+__all__ = ["LEAST_PEAK", "Window", "correlate", "find_all", "phase_correlation"]
 
 LEAST_PEAK = 20.0
 """Times the mean: below, two stretches are not the same recording."""
@@ -58,10 +58,7 @@ def phase_correlation(
     first: NDArray[np.float32], second: NDArray[np.float32], reach: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Shift of `second` and height of the peak over the mean: float32 (B, N) twice → (B,), (B,)."""
-    spectrum = fft.rfft(second, axis=1) * np.conj(fft.rfft(first, axis=1))  # B, N / 2 + 1
-    size = np.abs(spectrum)
-    spectrum /= np.maximum(size, 1e-9 * np.max(size, axis=1, keepdims=True) + 1e-12)
-    response = fft.irfft(spectrum, axis=1)  # B, N
+    response = _response(first, second)
     near = np.concatenate([response[:, -reach:], response[:, : reach + 1]], axis=1)
     at = np.argmax(near, axis=1)
     rows = np.arange(len(near))
@@ -74,6 +71,32 @@ def phase_correlation(
     mean = np.mean(np.abs(response), axis=1)
     peak = np.where(mean > 0, height / np.maximum(mean, 1e-12), 0.0)
     return at - reach + np.clip(fraction, -0.5, 0.5), peak
+
+
+def find_all(samples: NDArray[np.int16], template: NDArray[np.int16]) -> list[int]:
+    """Every place in `samples` where the template begins, in order; it must lie wholly inside."""
+    size = 1 << (len(samples) - 1).bit_length()
+    padded = np.zeros((2, size), np.float32)
+    padded[0, : len(template)] = template
+    padded[1, : len(samples)] = samples
+    response = _response(padded[:1], padded[1:])[0]
+    least = LEAST_PEAK * float(np.mean(np.abs(response)))
+    response = response[: max(len(samples) - len(template) + 1, 0)]
+    places: list[int] = []
+    peaks = np.flatnonzero(response >= max(least, 1e-9))
+    for place in peaks[np.argsort(-response[peaks])].tolist():
+        if all(abs(place - other) > len(template) // 2 for other in places):
+            places.append(place)
+    return sorted(places)
+
+
+def _response(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The phase-transformed cross-correlation: float32 (B, N) twice → (B, N)."""
+    spectrum = fft.rfft(second, axis=1) * np.conj(fft.rfft(first, axis=1))  # B, N / 2 + 1
+    size = np.abs(spectrum)
+    spectrum /= np.maximum(size, 1e-9 * np.max(size, axis=1, keepdims=True) + 1e-12)
+    response: NDArray[np.float32] = fft.irfft(spectrum, axis=1)
+    return response
 
 
 def _cut(samples: NDArray[np.int16], start: int, size: int) -> NDArray[np.float32]:
