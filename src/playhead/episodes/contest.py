@@ -7,6 +7,7 @@ clip without a boundary is our addition.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from playhead.files import write_text
 
 __all__ = [
     "FREE_SECONDS",
+    "AnswerScore",
     "Answers",
     "contest_score",
     "read_answers",
@@ -41,20 +43,44 @@ def contest_score(errors: ArrayLike) -> float:
     return float(costs.mean()) if costs.size else math.nan
 
 
-def score_answers(answers: Mapping[str, float | None], labels: Mapping[str, float | None]) -> float:
-    """The contest's score over the clips whose label is a time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerScore:
+    """The score of answers to `clips` clips with a label, in seconds; lower is better.
 
-    Raises LabelError if such a clip has no answer; an answer `none` is not one.
+    score: the contest's, over the clips that have a boundary and an answer; NaN without any
+    missed: clips with a boundary whose answer is `none`; false: clips without one whose answer is a
+        time
     """
-    errors = []
-    for name, label in labels.items():
-        if label is None:
-            continue
-        answer = answers.get(name)
-        if answer is None:
-            raise LabelError(f"{name}: has no answer in seconds; the score needs one for each clip")
-        errors.append(answer - label)
-    return contest_score(errors)
+
+    clips: int
+    score: float
+    missed: int
+    false: int
+
+    def to_json(self) -> dict[str, float | int | None]:
+        """As a plain mapping; a score that is not a number is None."""
+        score = None if math.isnan(self.score) else self.score
+        return {"clips": self.clips, "score": score, "missed": self.missed, "false": self.false}
+
+
+def score_answers(
+    answers: Mapping[str, float | None], labels: Mapping[str, float | None]
+) -> AnswerScore:
+    """Score answers by their labels; answers without a label do not count.
+
+    Raises LabelError if a clip with a label is not among the answers.
+    """
+    for name in labels:
+        if name not in answers:
+            raise LabelError(f"{name}: has a label, but no answer; the score needs all clips")
+    pairs = [(answers[name], label) for name, label in labels.items()]
+    errors = [a - label for a, label in pairs if a is not None and label is not None]
+    return AnswerScore(
+        clips=len(labels),
+        score=contest_score(errors),
+        missed=sum(a is None and label is not None for a, label in pairs),
+        false=sum(a is not None and label is None for a, label in pairs),
+    )
 
 
 def read_labels(path: Path) -> Answers:

@@ -6,16 +6,20 @@ from typing import Annotated, Literal
 import typer
 
 from playhead.execution.options import ExecutorName, Json, Workers
-from playhead.output import print_json
+from playhead.output import print_error, print_json, print_table
 
-__all__ = ["add_prepare_commands", "prepare"]
+__all__ = ["add_prepare_commands", "ensemble", "prepare"]
 
 
 def add_prepare_commands(app: typer.Typer) -> None:
-    """Add `prepare` to the commands of episodes."""
+    """Add `prepare` and `ensemble` to the commands of episodes."""
+    app.command(epilog="Example: playhead episodes prepare clips labels.txt --out features")(
+        prepare
+    )
     app.command(
-        epilog="Example: playhead episodes prepare clips labels.txt --out features",
-    )(prepare)
+        epilog="Example: playhead episodes ensemble plain=a.csv yolt=b.csv --out fused.csv "
+        "--labels labels.txt"
+    )(ensemble)
 
 
 def prepare(
@@ -66,3 +70,38 @@ def prepare(
     else:
         typer.echo(result.describe())
     raise typer.Exit(exit_code(result.files))
+
+
+def ensemble(
+    members: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME=FILE...", help="Answers, as NAME_start.mp4,s,66.000 rows."),
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="The CSV to write the answers into.")],
+    method: Annotated[
+        Literal["two-means", "median", "mean"],
+        typer.Option(help="two-means: the mean of the larger cluster of a clip's answers."),
+    ] = "two-means",
+    weights: Annotated[
+        str | None, typer.Option(help="Of mean: one number a member, as in 2,1,1.")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="Rows `NAME_start SECONDS`, to score by."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fuse the answers of several models to the same clips, and score them."""
+    from playhead.episodes.ensemble import ensemble_files
+    from playhead.execution.options import parse_weights
+
+    parsed = None if weights is None else parse_weights(weights, len(members), "members")
+    result = ensemble_files(members, out, method=method, weights=parsed, labels=labels)
+    for first, second in result.alike:
+        print_error(f"{first} and {second} give the same answers: was one saved over the other?")
+    if as_json:
+        print_json({**result.to_json(), "outputs": [str(out)]})
+    else:
+        print_table(result.rows())
+        typer.echo(out)
