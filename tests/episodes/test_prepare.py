@@ -1,5 +1,8 @@
 """Preparation: features of clips and whole episodes, labels, groups, resuming, bad files."""
 
+from fractions import Fraction
+
+import av
 import numpy as np
 import pytest
 
@@ -11,6 +14,7 @@ from playhead.events.formats import native
 from playhead.events.formats.tracks import TrackFile, write_tracks
 from playhead.events.model import Event, Track, VideoEvents
 from playhead.media.write import VideoWriter
+from playhead.samples.folds import grouped_folds
 
 SIZE = (64, 48)
 
@@ -177,15 +181,61 @@ def test_a_clip_has_its_sound_a_frame_a_second_and_no_text(tmp_path):
     assert np.abs(middle - [colour(k) for k in range(6)]).max() <= 6
 
 
-def test_the_mfcc_of_a_clip_are_those_of_its_sound(tmp_path):
-    encode(tmp_path / "a_start.mkv", sound_rate=44100, channels=2)
-    prepare(tmp_path / "a_start.mkv", tmp_path / "out", text="none")
-    features = read_features(tmp_path / "out/a_start.npz")
-    time = np.arange(6 * RATE) / RATE
-    expected = mfcc(0.3 * np.sin(2 * np.pi * (300 + 50 * time) * time))
-    # The codec loses sound and the first decibels are those of its delay.
-    difference = np.abs(features.mfcc[:5, 20:200] - expected[:5, 20:200])
-    assert np.median(difference) < 15
+def tone(pitch, seconds, rate=RATE):
+    time = np.arange(int(seconds * rate)) / rate
+    return 0.3 * np.sin(2 * np.pi * (pitch + 60 * time) * time)
+
+
+def write_pcm(path, channels, *, layout="stereo", rate=RATE, start=0.0, video_seconds=6):
+    """A video with 16-bit samples (channels, N) that begin at `start` seconds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = np.rint(channels * 32767).astype(np.int16).T.reshape(1, -1)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10, options={"bf": "0"})
+        video.width, video.height = SIZE
+        audio = container.add_stream("pcm_s16le", rate=rate)
+        audio.layout = layout
+        for k in range(10 * video_seconds):
+            image = np.broadcast_to(colour(k // 10), (*SIZE[::-1], 3))
+            container.mux(video.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image))))
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
+        frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+        frame.pts = round(start * rate)
+        container.mux(audio.encode(frame))
+        container.mux(video.encode(None))
+        container.mux(audio.encode(None))
+    return path
+
+
+def mfcc_of(path, out):
+    [outcome] = prepare(path, out, text="none").files
+    features = read_features(outcome.outputs[0])
+    return features.mfcc[:, : 1 + round(features.seconds * RATE) // 512]
+
+
+def test_the_mfcc_of_a_clip_are_those_of_the_mean_of_its_channels(tmp_path):
+    channels = np.stack([tone(300, 6), tone(2000, 6)])
+    path = write_pcm(tmp_path / "a_start.mkv", channels)
+    np.testing.assert_allclose(mfcc_of(path, tmp_path / "out"), mfcc(channels.mean(0)), atol=0.5)
+
+
+def test_surround_sound_is_averaged_too(tmp_path):
+    channels = np.stack([tone(200 * k, 6) for k in range(1, 7)])
+    path = write_pcm(tmp_path / "a_start.mkv", channels, layout="5.1")
+    np.testing.assert_allclose(mfcc_of(path, tmp_path / "out"), mfcc(channels.mean(0)), atol=0.5)
+
+
+def test_sound_that_begins_late_or_ends_early_is_surrounded_by_silence(tmp_path):
+    heard = np.zeros(6 * RATE)
+    heard[RATE // 2 : RATE // 2 + 4 * RATE] = tone(300, 4)
+    path = write_pcm(tmp_path / "a_start.mkv", tone(300, 4)[None], layout="mono", start=0.5)
+    np.testing.assert_allclose(mfcc_of(path, tmp_path / "out"), mfcc(heard), atol=0.5)
+
+
+def test_sound_of_another_rate_is_resampled(tmp_path):
+    path = write_pcm(tmp_path / "a_start.mkv", tone(300, 6, 48000)[None], layout="mono", rate=48000)
+    difference = np.abs(mfcc_of(path, tmp_path / "out") - mfcc(tone(300, 6)))[:, 4:-4]
+    assert difference.mean() < 2  # the bands that only rounding fills differ
 
 
 def test_a_wide_frame_is_letterboxed_with_black(tmp_path):
@@ -370,6 +420,27 @@ def test_a_bad_file_fails_alone(tmp_path):
     result = prepare(tmp_path / "clips", tmp_path / "out", text="none")
     assert [outcome.status for outcome in result.files] == ["ok", "failed"]
     assert [row.name for row in read_table(tmp_path / "out")] == ["a_start"]
+
+
+def test_a_file_that_breaks_after_it_was_prepared_leaves_the_table(tmp_path):
+    path = encode(tmp_path / "a_start.mkv", 1)
+    encode(tmp_path / "b_start.mkv", 1)
+    prepare(tmp_path, tmp_path / "out", text="none")
+    path.write_bytes(b"no video")
+    prepare(tmp_path, tmp_path / "out", text="none")
+    assert not (tmp_path / "out/a_start.npz").exists()
+    assert [row.name for row in read_table(tmp_path / "out")] == ["b_start"]
+
+
+def test_folds_keep_a_series_on_one_side(tmp_path):
+    for show in ("A", "B", "C"):
+        for number in (1, 2):
+            encode(tmp_path / f"tv/{show}/Season 0{number}/e{number}.mkv", 1, sound=False)
+    prepare(tmp_path / "tv", tmp_path / "out", text="none")
+    groups = [row.group for row in read_table(tmp_path / "out")]
+    assert groups == [show for show in "ABC" for _ in range(4)]
+    for fold in grouped_folds(groups, 3):
+        assert len({groups[k] for k in fold.validation}) == 1
 
 
 def test_a_clip_and_an_episode_of_the_same_name_are_refused(tmp_path):

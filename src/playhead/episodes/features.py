@@ -155,9 +155,10 @@ def write_table(rows: Sequence[FeatureRow], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
-def read_table(path: Path) -> tuple[FeatureRow, ...]:
+def read_table(path: Path, *, skip_missing: bool = False) -> tuple[FeatureRow, ...]:
     """Read `features.csv`, or that of a folder; the files that it lists exist.
 
+    skip_missing: leave out rows whose file does not exist, as after an interrupted run
     Raises LabelError naming the line for a missing file, one outside of the folder, a name twice,
     a label outside of the clip, or a number that is not one.
     """
@@ -168,6 +169,8 @@ def read_table(path: Path) -> tuple[FeatureRow, ...]:
         if name in rows:
             raise LabelError(f"{where}: {name} is listed twice; remove one")
         if not inside(path.parent, cells["file"]).is_file():
+            if skip_missing:
+                continue
             raise LabelError(
                 f"{where}: {cells['file']}: there is no such file; prepare the clips again"
             )

@@ -167,9 +167,9 @@ def prepare(
             weight_path(TextDetector.name)
         except WeightsError as error:
             raise WeightsError(f"{error}; or leave text out with --text none") from error
+    earlier = read_table(out, skip_missing=True) if (out / TABLE).is_file() else ()
     work = PrepareWork(root.resolve(), text, seconds, overwrite, executor.threads(None, len(items)))
     result = run_items(items, out, work, task="preparing", executor=executor)
-    earlier = read_table(out) if (out / TABLE).is_file() else ()
     rows = {row.name: row for row in earlier if row.name not in names}
     outcomes = []
     for item, outcome in zip(items, result.files, strict=True):
