@@ -148,9 +148,3 @@ def test_the_command_says_that_two_members_are_alike(files):
     (files / "d.csv").write_text((files / "a.csv").read_text())
     done = run("ensemble", f"a={files}/a.csv", f"d={files}/d.csv", "--out", files / "out.csv")
     assert "a and d give the same answers" in done.stderr
-
-
-@pytest.mark.slow
-def test_the_command_prepares_a_folder(files):
-    done = run("prepare", files, "--out", files / "out", "--text", "none")
-    assert isinstance(done.exception, PlayheadError)  # it has no videos
