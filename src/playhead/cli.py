@@ -18,6 +18,7 @@ import typer.main
 from playhead import progress
 from playhead.detection import WEIGHTS as DETECTION
 from playhead.detection import commands as detection
+from playhead.episodes import commands as episodes
 from playhead.errors import PlayheadError, needs_extra
 from playhead.impact import commands as impact
 from playhead.output import print_error, print_json, print_table
@@ -56,6 +57,7 @@ app.add_typer(spotting.app, name="spotting")
 app.add_typer(impact.app, name="impact")
 app.add_typer(detection.app, name="detection")
 app.add_typer(redaction.app, name="redaction")
+app.add_typer(episodes.app, name="episodes")
 app.add_typer(weights_app, name="weights")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(runs_app, name="runs")

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -81,6 +81,8 @@ class SeasonRecord:
 
     name: path of the season below the folder that was matched
     absent: episodes of earlier matches that were not given this time
+    marks: fingerprints of the videos, by name
+    pairs: what every two episodes share, for the next match
     """
 
     name: str
@@ -89,6 +91,8 @@ class SeasonRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     episodes: tuple[EpisodeRecord, ...] = ()
     absent: tuple[EpisodeRecord, ...] = ()
+    marks: Mapping[str, str] = field(default_factory=dict)
+    pairs: tuple[Mapping[str, Any], ...] = ()
     schema: int = SCHEMA
 
     def of(self, video: str) -> EpisodeRecord | None:

@@ -12,7 +12,10 @@ from playhead.files import write_text
 __all__ = ["asset", "clock", "element", "escape", "write_page"]
 
 # With this policy a browser lets the page neither load nor send anything.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+POLICY = (
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'"
+)
 
 HEAD = """<!doctype html>
 <html lang="en">
