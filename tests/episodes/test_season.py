@@ -58,7 +58,8 @@ def test_specials_beside_other_episodes_are_a_season_of_their_own(tmp_path: Path
 )
 def test_files_are_ordered_by_their_numbers(ordered: list[str]) -> None:
     assert sorted(ordered, key=episode_order) == ordered
-    assert sorted(ordered[::-1], key=episode_order) == ordered
+    backwards = ordered[::-1]
+    assert sorted(backwards, key=episode_order) == ordered
 
 
 def test_a_flat_folder_of_500_files_is_one_season_in_order(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from playhead.episodes.evaluate import EpisodeEvaluation, Pairs
 from playhead.episodes.report import PACKAGE
 from playhead.episodes.segments import KINDS
-from playhead.episodes.timeline import LEGEND, Bar, Lane, Row, timeline
+from playhead.episodes.timeline import LEGEND, Bar, Row, timeline
 from playhead.events.model import Event
 from playhead.output import counted
 from playhead.report.markup import asset, clock, element, escape, write_page
@@ -31,10 +31,7 @@ def write_evaluation_page(evaluation: EpisodeEvaluation, pairs: Pairs, path: Pat
         guesses = [e for e in predicted.get(video.video, ()) if e.end is not None]
         ends = [event.end or 0.0 for event in (*real, *guesses)]
         duration = pairs.durations.get(video.video) or max(ends, default=0.0)
-        lanes = [
-            Lane([_bar(e, "true") for e in real], "true"),
-            Lane([_bar(e, "predicted") for e in guesses], "predicted"),
-        ]
+        lanes = [[_bar(e, "true") for e in real], [_bar(e, "predicted") for e in guesses]]
         rows.append(Row(video.video, duration, lanes))
         for event in real:
             guess = hits.get((video.video, id(event)))
@@ -80,7 +77,13 @@ def write_evaluation_page(evaluation: EpisodeEvaluation, pairs: Pairs, path: Pat
                 table_rows,
                 bold=[len(table_rows) - 1],
             ),
-            "timeline": element("section", element("h2", "Timeline") + LEGEND + timeline(rows)),
+            "timeline": element(
+                "section",
+                element("h2", "Timeline")
+                + LEGEND
+                + element("p", "Above the true segments, below the predicted ones.", "note")
+                + timeline(rows),
+            ),
             "mistakes": element("section", element("h2", "Mistakes") + listed),
             "provenance": provenance(versions()),
         },

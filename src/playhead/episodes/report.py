@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from playhead.episodes.edl import span_of
 from playhead.episodes.results import EpisodeRecord, SeasonRecord
 from playhead.episodes.segments import KINDS, Segment
-from playhead.episodes.timeline import LEGEND, Lane, Row, State, bar_of, evidence_text, timeline
+from playhead.episodes.timeline import LEGEND, Row, State, bar_of, evidence_text, timeline
 from playhead.errors import MediaError
 from playhead.output import counted
 from playhead.report.markup import asset, clock, element, escape, write_page
@@ -25,7 +25,7 @@ from playhead.report.provenance import provenance
 from playhead.report.strips import film_strip, read_frames
 from playhead.report.tables import Cell, table, tiles
 
-__all__ = ["PACKAGE", "EpisodeMedia", "snippet_uri", "write_season_page"]
+__all__ = ["PACKAGE", "EpisodeMedia", "counted_kind", "snippet_uri", "write_season_page"]
 
 PACKAGE = "playhead.episodes"
 SNIPPETS = 80
@@ -38,7 +38,6 @@ BESIDE = (-0.3, 0.1)
 """Seconds from a boundary to its stills, the last moment before it and the first after."""
 STILL_WIDTH = 176
 BIT_RATE = 24_000
-PLURALS = {"eyecatch": "eyecatches", "credits": "credits"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,18 +86,16 @@ def write_season_page(season: SeasonRecord, path: Path, media: Mapping[str, Epis
             name=record.result.video,
             duration=record.result.duration,
             lanes=[
-                Lane(
-                    [
-                        bar_of(
-                            entry.segment,
-                            span_of(entry.segment),
-                            entry.state,
-                            entry.id if entry.id in carded else "",
-                        )
-                        for entry in shown
-                        if entry.record is record
-                    ]
-                )
+                [
+                    bar_of(
+                        entry.segment,
+                        span_of(entry.segment),
+                        entry.state,
+                        entry.id if entry.id in carded else "",
+                    )
+                    for entry in shown
+                    if entry.record is record
+                ]
             ],
             note=_note(record),
         )
@@ -109,7 +106,7 @@ def write_season_page(season: SeasonRecord, path: Path, media: Mapping[str, Epis
     for kind in KINDS:
         number = sum(entry.segment.kind == kind for entry in written)
         if number:
-            counts[kind if number == 1 else PLURALS.get(kind, f"{kind}s")] = number
+            counts[counted_kind(kind, number).partition(" ")[2]] = number
     counts["corrected"] = sum(entry.state == "locked" for entry in shown)
     counts["rejected"] = sum(entry.state == "rejected" for entry in shown)
     failed = [record for record in season.episodes if record.status != "ok"]
@@ -141,6 +138,12 @@ def write_season_page(season: SeasonRecord, path: Path, media: Mapping[str, Epis
         styles=asset("pages.css", PACKAGE),
         scripts=[asset("pages.js", PACKAGE)],
     )
+
+
+def counted_kind(kind: str, number: int) -> str:
+    """A number of segments of a kind in words: `1 opening`, `2 eyecatches`."""
+    plural = {"eyecatch": "es", "credits": ""}.get(kind, "s")
+    return counted(number, kind, plural)
 
 
 def snippet_uri(samples: NDArray[np.int16], rate: int) -> str:

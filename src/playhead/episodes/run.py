@@ -16,7 +16,7 @@ from playhead.episodes.decide import THRESHOLD
 from playhead.episodes.edl import EdlAction, span_of
 from playhead.episodes.fingerprint import RATE
 from playhead.episodes.match import Pair, match_season
-from playhead.episodes.report import EpisodeMedia, write_season_page
+from playhead.episodes.report import EpisodeMedia, counted_kind, write_season_page
 from playhead.episodes.results import (
     CHAPTERS,
     EDL,
@@ -116,7 +116,7 @@ class MatchResult:
         """A line for each season, each note, and each file that is not ok."""
         lines = []
         for season in self.seasons:
-            kinds = [counted(n, kind) for kind, n in season.segments.items() if n]
+            kinds = [counted_kind(kind, n) for kind, n in season.segments.items() if n]
             told = ", ".join([counted(season.episodes, "episode"), *kinds])
             lines.append(f"{season.title}: {told}: {season.page}")
         for file in self.files:

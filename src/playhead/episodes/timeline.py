@@ -7,7 +7,7 @@ from typing import Literal
 from playhead.episodes.segments import KINDS, Segment
 from playhead.report.markup import clock, element, escape
 
-__all__ = ["LEGEND", "Bar", "Lane", "Row", "bar_of", "evidence_text", "timeline"]
+__all__ = ["LEGEND", "Bar", "Row", "bar_of", "evidence_text", "timeline"]
 
 State = Literal["written", "locked", "rejected", "deleted"]
 
@@ -42,20 +42,15 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """One line of a row; name: shown at its left where a row has several."""
-
-    bars: Sequence[Bar]
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
-    """One episode; duration: in seconds; note: below its name."""
+    """One episode.
+
+    duration: in seconds; lanes: of bars, one below the other; note: below the name
+    """
 
     name: str
     duration: float
-    lanes: Sequence[Lane]
+    lanes: Sequence[Sequence[Bar]]
     note: str = ""
 
 
@@ -93,9 +88,8 @@ def _row(row: Row, length: float) -> str:
     width = 100 * row.duration / length
     lanes = ""
     for lane in row.lanes:
-        bars = "".join(_bar(bar, length) for bar in lane.bars)
-        name = element("small", escape(lane.name)) if lane.name else ""
-        lanes += element("div", f'<i style="width:{width:.3f}%"></i>{name}{bars}', "bars")
+        bars = "".join(_bar(bar, length) for bar in lane)
+        lanes += element("div", f'<i style="width:{width:.3f}%"></i>{bars}', "bars")
     name = escape(row.name) + (element("small", escape(row.note)) if row.note else "")
     told = '<p class="told" aria-live="polite"></p>'
     return element("div", element("span", name) + element("div", lanes + told), "episode")
