@@ -182,6 +182,30 @@ def test_a_second_match_replaces_what_nobody_corrected(
     assert (out / "E1.edl").read_text(encoding="utf-8") == "2.000 9.200 3\n"
 
 
+def test_a_match_that_was_interrupted_makes_no_corrections(
+    files: Files,
+    tmp_path: Path,
+    found: dict[str, list[Segment]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, out = files("E1.mkv", "E2.mkv"), tmp_path / "out"
+    matched(source, out)
+    found["E1.mkv"] = [replace(OPENING, end=9.2)]
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(match_run, "write_events", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            matched(source, out)
+    assert spans(out / "E1.events.json")[0] == ("opening", 2.0, 9.0)
+    matched(source, out)
+    assert spans(out / "E1.events.json") == [("opening", 2.0, 9.2)]
+    [first, _] = read_season(out / "season.json").episodes
+    assert not any(segment.locked for segment in first.result.segments)
+
+
 def test_a_new_episode_uses_the_pairs_of_the_others(
     files: Files, tmp_path: Path, earlier: list[Sequence[Pair]]
 ) -> None:
