@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -21,7 +22,7 @@ from playhead.events.formats import native
 from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Box, Event, Origin, Track, VideoEvents
-from playhead.media.audio import stream_audio
+from playhead.media.source import open_container
 from playhead.times import RateText
 from playhead.worlds.processes import write_each
 from playhead.worlds.season.encode import CODECS, CONTAINERS, Source, write_video
@@ -348,7 +349,8 @@ def _song_files(folder: Path) -> tuple[tuple[Path, float], ...]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SOUND_FILES:
             try:
-                seconds = sum(block.samples.shape[1] / block.rate for block in stream_audio(path))
+                with open_container(path) as container:
+                    seconds = (container.duration or 0) / av.time_base
             except PlayheadError:
                 continue
             if seconds >= _SHORTEST_SONG:
