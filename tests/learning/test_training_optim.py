@@ -34,6 +34,12 @@ def test_the_rate_rises_to_its_peak_then_falls_along_half_a_cosine() -> None:
     assert rates[49] == pytest.approx(0.1)
 
 
+def test_the_warm_up_may_start_from_a_tenth_of_the_rate() -> None:
+    chosen = config(epochs=5, warmup_epochs=1, warmup_start=0.1, rate=1.0, final_rate=0.1)
+    rates = [rate_at(step, 9, chosen) for step in range(9)]
+    assert rates == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+
+
 @pytest.mark.parametrize("epochs", [(2, 4), (1.5,), (0.1, 2.6, 4.9)])
 def test_the_rate_of_steps_is_that_of_torch(epochs: tuple[float, ...]) -> None:
     chosen = config(epochs=5, schedule="steps", step_epochs=epochs, rate=0.5, step_factor=0.3)

@@ -46,15 +46,16 @@ def build_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Opt
 def rate_at(step: int, steps_per_epoch: int, config: TrainingConfig) -> float:
     """The learning rate of step `step` (from 0 over the whole run).
 
-    It rises linearly to `rate`, reached at the last step of the warm-up, then falls by the
-    schedule: along half a cosine to `final_rate`, reached at the last step, or by a factor after
-    each of `step_epochs`, as torch's MultiStepLR does.
+    It rises linearly from a share `warmup_start` of `rate` to `rate`, reached at the last step of
+    the warm-up, then falls by the schedule: along half a cosine to `final_rate`, reached at the
+    last step, or by a factor after each of `step_epochs`, as torch's MultiStepLR does.
     """
     total = config.epochs * steps_per_epoch
     warmup = round(config.warmup_epochs * steps_per_epoch)
     rate, final = config.rate * config.batch_scale, config.final_rate * config.batch_scale
     if step < warmup:
-        return rate * (step + 1) / warmup
+        risen = rate * (step + 1) / warmup
+        return risen + config.warmup_start * (rate - risen)
     match config.schedule:
         case "cosine":
             progress = (step + 1 - warmup) / (total - warmup)

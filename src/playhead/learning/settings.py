@@ -36,6 +36,9 @@ class TrainingConfig(Settings):
 
     epochs: int = Field(36, ge=1, description="number of epochs, including the warm-up")
     warmup_epochs: float = Field(0.0, ge=0, description="linear warm-up; may be fractional")
+    warmup_start: float = Field(
+        0.0, ge=0, le=1, description="share of the learning rate that the warm-up starts from"
+    )
     batch_size: int = Field(4, ge=1, description="samples per batch")
     accumulate: int = Field(1, ge=1, description="batches per step (gradient accumulation)")
 
