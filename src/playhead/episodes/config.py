@@ -9,37 +9,33 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from playhead import config
 from playhead.config import Settings, load_config
+from playhead.episodes.features import Part
 from playhead.episodes.network_config import BoundaryLossConfig, BoundaryNetworkConfig
 from playhead.episodes.plan import CUT, BoundaryClipPlan
 from playhead.learning.settings import TrainingConfig
 
 __all__ = [
-    "KINDS_OF_CLIPS",
     "BoundaryConfig",
     "ClipDataConfig",
-    "ClipKind",
     "find_config",
     "load_boundary_config",
 ]
-
-ClipKind = Literal["opening", "ending"]
-
-KINDS_OF_CLIPS: tuple[ClipKind, ...] = ("opening", "ending")
-"""The first seconds of an episode, where the opening ends; the last, where the ending starts."""
 
 
 class ClipDataConfig(Settings):
     """Which prepared clips, and how they are split into training and validation."""
 
-    clips: Path = Field(
-        description="CSV `clip,kind,boundary,series,split`; relative paths start at the working "
-        "folder"
+    features: Path = Field(
+        description="the folder that `playhead episodes prepare` wrote, or its features.csv"
     )
     seconds: int = Field(
         default=200, ge=CUT, description="length of a clip; of longer ones the start or end is seen"
     )
-    kinds: tuple[ClipKind, ...] = Field(
-        default=KINDS_OF_CLIPS, min_length=1, description="kinds of clips that are used"
+    parts: tuple[Part, ...] = Field(
+        default=("start", "end"),
+        min_length=1,
+        description="clips that are used: starts of episodes, where the opening ends, and ends, "
+        "where the ending starts",
     )
     cached: bool = Field(
         default=True, description="keep the features of all clips in memory, 4 MB for 200 s each"

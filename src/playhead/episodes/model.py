@@ -300,8 +300,6 @@ class _Outputs(nn.Module):
         return torch.cat([columns, answer.moments.softmax(1)], 1)
 
 
-
-
 def build_from_manifest(manifest: BundleManifest) -> tuple[AVTNet, BoundaryClipPlan]:
     """The network of a bundle, with random weights, and its input plan.
 

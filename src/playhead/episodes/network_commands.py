@@ -15,16 +15,17 @@ __all__ = ["mount"]
 def mount(app: typer.Typer) -> None:
     """Add both commands to `app`."""
     app.command(
-        epilog="Example: playhead episodes train demo --set data.clips=clips/clips.csv "
+        epilog="Example: playhead episodes train demo --set data.features=features "
         "--out runs/boundaries"
     )(train)
-    app.command(epilog="Example: playhead episodes predict runs/boundaries/bundle clips --out out")(
-        predict
-    )
+    app.command(
+        epilog="Example: playhead episodes predict runs/boundaries/bundle features --out out"
+    )(predict)
 
 
 def train(
     config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
+    *,
     settings: Overrides = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
@@ -42,7 +43,7 @@ def train(
     if not loaded.data.clips.exists():
         raise ConfigError(
             f"data.clips: {loaded.data.clips} does not exist; give the table of prepared clips, "
-            "for example --set data.clips=clips/clips.csv"
+            "for example --set data.features=features"
         )
     with needs_extra("training", "train"):
         from playhead.episodes.train import train_boundaries
@@ -61,9 +62,10 @@ def predict(
         list[Path],
         typer.Argument(
             readable=False,
-            help="Prepared clips, or folders of them; X_end.npz is an ending, all else openings.",
+            help="Prepared clips, or folders of them, as `playhead episodes prepare` writes them.",
         ),
     ],
+    *,
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
     device: Device = "auto",
     threads: Annotated[

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from playhead.episodes.answers import (
     ANSWER,
     ANSWERS,
+    PRESENT,
     BoundaryAnswer,
     read_answer,
     write_answer,
-    write_answers,
 )
-from playhead.episodes.clips import ClipFeatures, ClipRow, clip_kind, read_features, seen_part
-from playhead.episodes.config import ClipKind
+from playhead.episodes.clips import clip_part, seen_part
+from playhead.episodes.contest import write_answers
+from playhead.episodes.features import FEATURES, FeatureRow, Features, Part, read_features
 from playhead.episodes.plan import OUTPUTS, BoundaryClipPlan
+from playhead.episodes.score import score_boundaries
 from playhead.errors import BundleError
 from playhead.execution.items import find_items, output_path
 from playhead.execution.outcomes import BatchResult, FileOutcome
@@ -33,12 +35,11 @@ from playhead.progress import Progress
 __all__ = [
     "BoundaryNetwork",
     "PredictOptions",
-    "answers_of_table",
+    "answers_of_rows",
+    "measure",
     "open_boundary_network",
     "predict_clips",
 ]
-
-PREPARED = ".npz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +58,22 @@ class BoundaryNetwork:
     plan: BoundaryClipPlan
     backend: Backend
 
-    def answer(self, clip: ClipFeatures, kind: ClipKind, name: str = "") -> BoundaryAnswer:
+    def answer(self, clip: Features, part: Part, name: str = "") -> BoundaryAnswer:
         """The answer to a prepared clip of any length; never outside of it.
 
-        kind: whether the start or the end is seen of a clip longer than the network's
+        part: whether the start or the end is seen of a clip longer than the network's
         """
-        arrays, start = seen_part(clip, self.plan, kind)
+        arrays, start = seen_part(clip, self.plan, part)
         features: list[NDArray[np.float32]] = []
-        for part, values in arrays.items():
-            if part == "sound":
-                features.append(self.backend.run(part, values[None])[0])
+        for of, values in arrays.items():
+            if of == "sound":
+                features.append(self.backend.run(of, values[None])[0])
             else:
-                features.append(self.backend.run(part, values))
+                features.append(self.backend.run(of, values))
         outputs = self.backend.run("answer", np.concatenate(features, 1)[None])[0]
         seconds, first, presence = outputs[: len(OUTPUTS)].tolist()
         return BoundaryAnswer(
             clip=name,
-            kind=kind,
             seconds=min(start + seconds, clip.seconds),
             first=min(start + first, clip.seconds),
             presence=presence,
@@ -82,9 +82,7 @@ class BoundaryNetwork:
         )
 
 
-def open_boundary_network(
-    path: Path, options: PredictOptions | None = None
-) -> BoundaryNetwork:
+def open_boundary_network(path: Path, options: PredictOptions | None = None) -> BoundaryNetwork:
     """Open a bundle. Raises BundleError if it is of another kind."""
     options = options or PredictOptions()
     bundle = load_bundle(path)
@@ -103,12 +101,31 @@ def open_boundary_network(
     return BoundaryNetwork(bundle.manifest.plan(BoundaryClipPlan), backend)
 
 
-def answers_of_table(
-    bundle: Path, rows: Sequence[ClipRow], options: PredictOptions | None = None
+def answers_of_rows(
+    bundle: Path, rows: Sequence[FeatureRow], folder: Path, options: PredictOptions | None = None
 ) -> list[BoundaryAnswer]:
-    """The answers to the clips of a table, in its order. Raises LabelError for a broken clip."""
+    """The answers to clips in `folder`, in their order. Raises LabelError for a broken clip."""
     network = open_boundary_network(bundle, options)
-    return [network.answer(read_features(row.path), row.kind, row.name) for row in rows]
+    return [
+        network.answer(read_features(folder / row.file), clip_part(row.name), row.name)
+        for row in rows
+    ]
+
+
+def measure(answers: Sequence[BoundaryAnswer], rows: Sequence[FeatureRow]) -> dict[str, float]:
+    """The scores of answers to labelled clips, see `score_boundaries`, whether present or not.
+
+    Where some clips have no boundary, `presence_accuracy` is the share of clips that are rightly
+    said to have one or none.
+    """
+    labels = [row.label for row in rows]
+    parts = [clip_part(row.name) for row in rows]
+    metrics = score_boundaries([answer.seconds for answer in answers], labels, parts)
+    if None in labels:
+        pairs = zip(answers, labels, strict=True)
+        right = [(answer.presence >= PRESENT) == (label is not None) for answer, label in pairs]
+        metrics["presence_accuracy"] = sum(right) / len(right)
+    return metrics
 
 
 def predict_clips(
@@ -119,19 +136,20 @@ def predict_clips(
     *,
     executor: Executor = SERIAL,
 ) -> BatchResult:
-    """Write `X.answer.json` of every prepared clip and `answers.csv` of all that could be read.
+    """Write `X.answer.json` of every prepared clip, and `answers.csv` of all that could be read.
 
-    clips: NPZ files of `prepare`, and folders of them; `X_end.npz` is an ending, all else openings
-    A bad file never stops the batch.
+    clips: NPZ files of `prepare`, and folders of them
+    The answer is `none` where a network with `presence` says so. A bad file never stops the batch.
     """
     check_folder(out)
     items = find_items(clips, accept=_is_prepared, wanted="prepared clip (.npz)")
     options = options or PredictOptions()
     threads = executor.threads(options.threads, len(items))
-    work = BoundaryWork(bundle, replace(options, threads=threads))
+    work = BoundaryWork(bundle, out, replace(options, threads=threads))
     result = run_items(items, out, work, task="predicting", executor=executor)
     written = [path for file in result.files if file.status == "ok" for path in file.outputs]
-    write_answers([read_answer(path) for path in written], out / ANSWERS)
+    answers = [read_answer(path) for path in written]
+    write_answers({answer.clip: answer.answer for answer in answers}, out / ANSWERS)
     return result
 
 
@@ -140,6 +158,7 @@ class BoundaryWork:
     """The settings of a worker as plain data; `open` loads the bundle in the worker."""
 
     bundle: Path
+    out: Path
     options: PredictOptions
 
     def open(self) -> Work:
@@ -149,7 +168,8 @@ class BoundaryWork:
         def predict(path: Path, target: Path, progress: Progress) -> FileOutcome:
             output = output_path(target, ANSWER)
             output.unlink(missing_ok=True)  # an earlier one must not pass for that of a failed run
-            answer = network.answer(read_features(path), clip_kind(path), path.stem)
+            name = target.relative_to(self.out).as_posix()
+            answer = network.answer(read_features(path), clip_part(name), name)
             write_answer(answer, output)
             progress.advance(1)
             return FileOutcome(path, "ok", (output,))
@@ -158,7 +178,7 @@ class BoundaryWork:
 
 
 def _is_prepared(file: Path) -> bool:
-    return file.suffix.lower() == PREPARED
+    return file.suffix.lower() == FEATURES
 
 
 def _network(manifest: BundleManifest) -> tuple[Any, InputPlan]:

@@ -5,12 +5,14 @@ same whole seconds; what it uncovers is silent and black, like the end of a clip
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.episodes.clips import ClipRow, read_features, seen_part
+from playhead.episodes.clips import clip_part, seen_part
+from playhead.episodes.features import FeatureRow, read_features
 from playhead.episodes.plan import COLUMNS_PER_SECOND, BoundaryClipPlan
 from playhead.errors import LabelError
 
@@ -20,16 +22,18 @@ Sample = dict[str, NDArray[Any]]
 
 
 class ClipSamples:
-    """Clips with their boundaries, for training or, without `seed`, in their order.
+    """Clips with their boundaries, shuffled and shifted for training, or in their order.
 
-    seed: of the order and of the shifts; shift: the largest, seconds
-    repeats: how often an epoch shows each clip; cached: keep the features in memory
-    Raises LabelError if there are no clips; on reading, if the boundary is not in the part seen.
+    rows: labelled clips, in `folder`; seed: of the order and the shifts, None for the order of rows
+    shift: the largest, seconds; repeats: how often an epoch shows each clip
+    cached: keep the features in memory
+    Reading a clip raises LabelError if its boundary is not in the part that is seen.
     """
 
     def __init__(
         self,
-        rows: Sequence[ClipRow],
+        rows: Sequence[FeatureRow],
+        folder: Path,
         plan: BoundaryClipPlan,
         *,
         seed: int | None = None,
@@ -37,9 +41,7 @@ class ClipSamples:
         repeats: int = 1,
         cached: bool = True,
     ) -> None:
-        if not rows:
-            raise LabelError("there are no clips of the kinds that data.kinds names")
-        self.rows, self.plan, self.seed = rows, plan, seed
+        self.rows, self.folder, self.plan, self.seed = rows, folder, plan, seed
         self.shift, self.repeats, self.cached = shift, repeats, cached
         self._kept: dict[int, Sample] = {}
         self._order: tuple[int, NDArray[np.int64]] | None = None
@@ -71,18 +73,19 @@ class ClipSamples:
         if index in self._kept:
             return self._kept[index]
         row = self.rows[index]
-        arrays, start = seen_part(read_features(row.path), self.plan, row.kind)
-        boundary = 0.0 if row.boundary is None else row.boundary - start
+        path = self.folder / row.file
+        arrays, start = seen_part(read_features(path), self.plan, clip_part(row.name))
+        boundary = 0.0 if row.label is None else row.label - start
         if not 0 <= boundary <= self.plan.seconds:
             raise LabelError(
-                f"{row.path}: the boundary at {row.boundary} s is not in the {self.plan.seconds} s "
-                f"from {start} s that the network sees; correct it, leave it empty if there is "
-                "none, or set data.seconds"
+                f"{path}: the boundary at {row.label} s is not in the {self.plan.seconds} s from "
+                f"{start} s that the network sees; correct it, write none if there is none, or set "
+                "data.seconds"
             )
         sample: Sample = {
             **arrays,
             "boundary": np.array(boundary, np.float32),
-            "present": np.array(row.boundary is not None, np.float32),
+            "present": np.array(row.label is not None, np.float32),
         }
         if self.cached:
             self._kept[index] = sample
@@ -103,16 +106,13 @@ def shifted(sample: Sample, seconds: int) -> Sample:
 
 
 def _moved(values: NDArray[Any], steps: int, *, axis: int) -> NDArray[Any]:
-    result = np.zeros_like(values)
-    count = values.shape[axis] - abs(steps)
-    if count > 0:
-        target = np.take(values, np.arange(count) + max(0, -steps), axis)
-        place = [slice(None)] * values.ndim
-        place[axis] = slice(max(0, steps), max(0, steps) + count)
-        result[tuple(place)] = target
-    return result
+    length = values.shape[axis]
+    kept = np.take(values, range(max(0, -steps), min(length, length - steps)), axis)
+    widths = [(0, 0)] * values.ndim
+    widths[axis] = min(max(0, steps), length), min(max(0, -steps), length)
+    return np.pad(kept, widths)
 
 
-def label_rows(rows: Sequence[ClipRow]) -> list[str]:
+def label_rows(rows: Sequence[FeatureRow]) -> list[str]:
     """One line for each clip with its label, which must be the same when a run is resumed."""
-    return [f"{row.name} {row.kind} {row.boundary} {row.series}" for row in rows]
+    return [f"{row.name} {row.label} {row.group}" for row in rows]

@@ -1,70 +1,51 @@
-"""The score of boundaries in clips: the mean of max(0, |error| - 1 s); lower is better."""
+"""Scores of the boundaries in clips: the contest's, errors, and that of a constant answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from playhead.episodes.config import KINDS_OF_CLIPS
+from playhead.episodes.clips import NAMES
+from playhead.episodes.contest import contest_score
 
-__all__ = ["FREE_SECONDS", "BoundaryScores", "boundary_score", "score_boundaries"]
-
-FREE_SECONDS = 1.0
-"""An error up to this long costs nothing."""
-
-
-def boundary_score(errors: NDArray[np.floating]) -> float:
-    """The mean of max(0, |error| - 1 s) of errors in seconds, (N,); NaN without any."""
-    costs = np.maximum(0, np.abs(errors) - FREE_SECONDS)
-    return float(costs.mean()) if len(costs) else float("nan")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundaryScores:
-    """The scores of `clips` answers; errors in seconds.
-
-    constant: the score of the median of these boundaries as the answer to all
-    """
-
-    clips: int
-    score: float
-    median_error: float
-    p90_error: float
-    constant: float
-
-    @classmethod
-    def of(cls, answers: NDArray[np.floating], truth: NDArray[np.floating]) -> "BoundaryScores":
-        """answers, truth: (N,) seconds. Without clips all scores are NaN."""
-        errors = np.abs(answers - truth)
-        if not len(errors):
-            nothing = float("nan")
-            return cls(
-                clips=0, score=nothing, median_error=nothing, p90_error=nothing, constant=nothing
-            )
-        return cls(
-            clips=len(errors),
-            score=boundary_score(errors),
-            median_error=float(np.median(errors)),
-            p90_error=float(np.quantile(errors, 0.9)),
-            constant=boundary_score(truth - np.median(truth)),
-        )
+__all__ = ["score_boundaries"]
 
 
 def score_boundaries(
-    answers: Sequence[float], truth: Sequence[float | None], kinds: Sequence[str]
-) -> dict[str, BoundaryScores]:
-    """The scores of `all` clips with a boundary, and of each kind among them.
+    answers: Sequence[float], labels: Sequence[float | None], parts: Sequence[str]
+) -> dict[str, float]:
+    """Scores in seconds over the clips that have a boundary, lower is better.
 
-    answers, truth: seconds from the start of the clip; truth: None where there is no boundary
+    answers, labels: seconds from the start of each clip, None where there is no boundary
+    parts: `start` or `end` of each clip
+    `score` is the contest's, `median_error` and `p90_error` are of absolute errors, `constant` is
+    the contest's score of the median of these labels as the answer to all of each part. The same
+    over openings alone are `opening_score` and so on, over endings `ending_score`. Without a clip
+    a score is missing.
     """
-    known = np.array([boundary is not None for boundary in truth], bool)
-    given = np.array(answers, np.float64)[known]
-    right = np.array([boundary for boundary in truth if boundary is not None], np.float64)
-    names = np.array(kinds, object)[known]
-    scores = {"all": BoundaryScores.of(given, right)}
-    for kind in KINDS_OF_CLIPS:
-        chosen = names == kind
-        if chosen.any():
-            scores[kind] = BoundaryScores.of(given[chosen], right[chosen])
+    known = [
+        (part, answer, label)
+        for part, answer, label in zip(parts, answers, labels, strict=True)
+        if label is not None
+    ]
+    scores: dict[str, float] = {}
+    constants = []
+    for part, name in NAMES.items():
+        pairs = np.array([pair for of, *pair in known if of == part], np.float64)
+        if len(pairs):
+            constants.append(pairs[:, 1] - np.median(pairs[:, 1]))
+            scores |= {f"{name}_{key}": value for key, value in _scores(pairs).items()}
+            scores[f"{name}_constant"] = contest_score(constants[-1])
+    if known:
+        both = _scores(np.array([pair for _, *pair in known], np.float64))
+        scores = {**both, "constant": contest_score(np.concatenate(constants)), **scores}
     return scores
+
+
+def _scores(pairs: np.ndarray) -> dict[str, float]:
+    """pairs: (N, 2), answers and labels."""
+    errors = np.abs(pairs[:, 0] - pairs[:, 1])
+    return {
+        "score": contest_score(errors),
+        "median_error": float(np.median(errors)),
+        "p90_error": float(np.quantile(errors, 0.9)),
+    }
