@@ -18,6 +18,7 @@ import typer.main
 from playhead import progress
 from playhead.detection import WEIGHTS as DETECTION
 from playhead.detection import commands as detection
+from playhead.episodes import WEIGHTS as EPISODES
 from playhead.episodes import commands as episodes
 from playhead.errors import PlayheadError, needs_extra
 from playhead.impact import commands as impact
@@ -33,7 +34,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Out = Annotated[Path, typer.Option("--out", help="The folder to write into.")]
 
 
-JOB_WEIGHTS = {"spotting": SPOTTING, "detection": DETECTION, "redaction": REDACTION}
+JOB_WEIGHTS = {
+    "spotting": SPOTTING,
+    "detection": DETECTION,
+    "redaction": REDACTION,
+    "episodes": EPISODES,
+}
 """What `playhead weights get JOB` fetches."""
 
 
@@ -139,7 +145,7 @@ def root(
 @app.command(epilog="Example: playhead demo redaction --out demo-redaction")
 def demo(
     job: Annotated[
-        str, typer.Argument(help="The job to show: spotting, impact, detection, redaction.")
+        str, typer.Argument(help="The job: spotting, impact, detection, redaction, episodes.")
     ] = "spotting",
     out: Annotated[
         Path | None,
@@ -168,10 +174,15 @@ def demo(
             from playhead.demos.redaction import run_redaction_demo
 
             run_redaction_demo(out or Path("demo-redaction"), as_json=as_json)
+        case "episodes":
+            with needs_extra("the demo trains networks and", "train"):
+                from playhead.demos.episodes import run_episodes_demo
+
+            run_episodes_demo(out or Path("demo-episodes"), as_json=as_json)
         case _:
             raise PlayheadError(
-                f"{job}: there is no demo of this name; choose spotting, impact, detection or "
-                "redaction"
+                f"{job}: there is no demo of this name; choose spotting, impact, detection, "
+                "redaction or episodes"
             )
 
 

@@ -297,9 +297,7 @@ def _cluster(
     return Cluster(tuple(extended), length=float(np.median(lengths)) / RATE)
 
 
-def _jingles(
-    found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]
-) -> list[Occurrence]:
+def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) -> list[Occurrence]:
     """The occurrences of a short sound that is often heard twice, a moment apart.
 
     Words reach across both, so one occurrence is laid over all places near those found; how the
@@ -324,9 +322,7 @@ def _jingles(
         missed += [
             item
             for item in items
-            if not any(
-                place < item.end and place + len(template) > item.start for place in places
-            )
+            if not any(place < item.end and place + len(template) > item.start for place in places)
         ]
     if not placed:
         return list(found)

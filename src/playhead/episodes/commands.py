@@ -1,10 +1,12 @@
-"""`playhead episodes`: match, chapters, evaluate."""
+"""`playhead episodes`: match, chapters, evaluate; the commands of the networks are mounted."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from playhead.episodes.network_commands import mount
+from playhead.episodes.prepare_commands import add_prepare_commands
 from playhead.errors import PlayheadError
 from playhead.execution.options import ExecutorName, Json, Workers
 from playhead.output import print_json, print_table
@@ -152,3 +154,7 @@ def evaluate(
         typer.echo(f"{name}: {'-' if metrics[name] is None else format(metrics[name], '.3f')}")
     if report is not None:
         typer.echo(report)
+
+
+add_prepare_commands(app)
+mount(app)

@@ -1,5 +1,6 @@
 """The page of an evaluation: figures, timelines of truth and predictions, and the mistakes."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from playhead.episodes.evaluate import EpisodeEvaluation, Pairs
@@ -20,8 +21,17 @@ MOST = 60
 """Mistakes that are listed."""
 
 
-def write_evaluation_page(evaluation: EpisodeEvaluation, pairs: Pairs, path: Path) -> Path:
-    """Write the page and return its path."""
+def write_evaluation_page(
+    evaluation: EpisodeEvaluation,
+    pairs: Pairs,
+    path: Path,
+    *,
+    networks: Sequence[Mapping[str, Cell]] = (),
+) -> Path:
+    """Write the page and return its path.
+
+    networks: rows of a table of networks that were measured beside, if any
+    """
     predicted = {video.video: video.events for video in pairs.predictions}
     rows, mistakes = [], list[list[Cell]]()
     hits = {(name, id(real)): guess for name, real, guess in evaluation.result.total.pairs}
@@ -84,11 +94,26 @@ def write_evaluation_page(evaluation: EpisodeEvaluation, pairs: Pairs, path: Pat
                 + element("p", "Above the true segments, below the predicted ones.", "note")
                 + timeline(rows),
             ),
+            "networks": _networks(networks),
             "mistakes": element("section", element("h2", "Mistakes") + listed),
             "provenance": provenance(versions()),
         },
         styles=asset("pages.css", PACKAGE),
         scripts=[asset("pages.js", PACKAGE)],
+    )
+
+
+def _networks(rows: Sequence[Mapping[str, Cell]]) -> str:
+    if not rows:
+        return ""
+    note = (
+        "The boundary in a clip of 200 s: where the opening ends, where the ending starts. Mean of "
+        "the errors past 1 s, in seconds, over clips of the series above, which no network has "
+        "seen."
+    )
+    listed = table(tuple(rows[0]), [list(row.values()) for row in rows])
+    return element(
+        "section", element("h2", "Networks of single clips") + element("p", note, "note") + listed
     )
 
 

@@ -186,8 +186,10 @@ def _known(earlier: Sequence[Pair], names: Sequence[str]) -> dict[tuple[int, int
         if a < b:
             known[a, b] = pair
         else:
-            turned = tuple((sb, sa, n / pair.speed, to / pair.speed, *rest)
-                for sa, sb, n, to, *rest in pair.runs)
+            turned = tuple(
+                (sb, sa, n / pair.speed, to / pair.speed, *rest)
+                for sa, sb, n, to, *rest in pair.runs
+            )
             known[b, a] = Pair(a=pair.b, b=pair.a, speed=1 / pair.speed, runs=turned)  # type: ignore[arg-type]
     return known
 

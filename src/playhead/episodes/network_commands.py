@@ -40,9 +40,9 @@ def train(
 
     path = find_config(config)
     loaded = load_boundary_config(path, settings or [])
-    if not loaded.data.clips.exists():
+    if not loaded.data.features.exists():
         raise ConfigError(
-            f"data.clips: {loaded.data.clips} does not exist; give the table of prepared clips, "
+            f"data.features: {loaded.data.features} does not exist; give the table of prepared clips, "
             "for example --set data.features=features"
         )
     with needs_extra("training", "train"):

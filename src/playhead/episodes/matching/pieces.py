@@ -39,9 +39,7 @@ def neighbouring_pieces(
     after = _chain(earlier, later, piece, limits[1])
     # Backwards in time the same search finds what comes before.
     sizes = len(earlier), len(later)
-    before = _chain(
-        earlier[::-1], later[::-1], _mirrored(piece, *sizes), sizes[1] - limits[0]
-    )
+    before = _chain(earlier[::-1], later[::-1], _mirrored(piece, *sizes), sizes[1] - limits[0])
     return [*(_mirrored(run, *sizes) for run in reversed(before)), *after]
 
 

@@ -1,0 +1,134 @@
+"""The episodes demo: match generated seasons, and train networks on other series beside it.
+
+The seasons that are matched are those of series that no network has seen. Of the two networks, one
+scores each moment of a clip; the other has the reference's head, a single number from all moments.
+"""
+
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import typer
+
+from playhead.episodes.config import find_config, load_boundary_config
+from playhead.episodes.evaluate import evaluate_pairs, read_pairs
+from playhead.episodes.evaluation_page import write_evaluation_page
+from playhead.episodes.features import read_table
+from playhead.episodes.predict import answers_of_rows, measure
+from playhead.episodes.prepare import prepare
+from playhead.episodes.run import MatchOptions, match_seasons
+from playhead.episodes.train import train_boundaries
+from playhead.events.manifest import read_manifest
+from playhead.execution.outcomes import exit_code
+from playhead.execution.runner import Executor
+from playhead.learning.run import TrainResult
+from playhead.output import print_json, print_table
+from playhead.worlds.kept import WorldConfig, world_manifest
+
+__all__ = ["run_episodes_demo"]
+
+SEASONS = WorldConfig(
+    name="season", count=14, seed=1, settings=("train=0.57", "valid=0.14")
+)
+"""Of 8 series the clips train, 2 choose the best epoch, 4 are matched and test the networks."""
+
+NETWORKS = {
+    "a score for each moment": (),
+    "the reference's head": ("network.head=one-layer", "network.second=none"),
+}
+
+
+def run_episodes_demo(out: Path, *, as_json: bool = False) -> None:
+    """Generate, match, prepare, train both networks, evaluate; prints the page last."""
+    started = monotonic()
+
+    def say(text: str) -> None:
+        typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
+
+    executor = Executor(kind="processes", workers=2)
+    say(f"generating seasons of {SEASONS.count} series, six episodes of six minutes each")
+    manifest = world_manifest(SEASONS)
+    rows = [row for row in read_manifest(manifest) if row.split == "test"]
+    seasons = sorted({row.video.parent for row in rows})
+    say(f"matching the seasons of {len(seasons)} series")
+    matches = out / "matches"
+    matched = match_seasons(seasons, matches, MatchOptions(), executor=executor)
+    pairs = read_pairs(manifest, matches, split="test")
+    evaluation = evaluate_pairs(pairs)
+
+    say("preparing the first and the last 200 s of every episode; text is where the world put it")
+    features = out / "features"
+    prepared = prepare(manifest.parent, features, labels=manifest, text="boxes", executor=executor)
+    say("training a network that scores each moment, and beside it one with the reference's head")
+    trainings = [
+        _Training(out / f"run-{number}", features, settings)
+        for number, settings in enumerate(NETWORKS.values(), start=1)
+    ]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _silence) as pool:
+        beside = pool.submit(trainings[1].run)
+        results = [trainings[0].run(), beside.result()]
+    say("finding the boundaries in clips of series that no network has seen")
+    clips = [row for row in read_table(features) if row.split == "test"]
+    networks = {
+        name: measure(answers_of_rows(result.bundle, clips, features), clips)
+        for name, result in zip(NETWORKS, results, strict=True)
+    }
+    report = write_evaluation_page(
+        evaluation, pairs, out / "report.html", networks=network_rows(networks)
+    )
+    if as_json:
+        print_json(
+            {
+                **evaluation.to_json(),
+                "networks": networks,
+                "seasons": [season.to_json() for season in matched.seasons],
+                "bundle": str(results[0].bundle),
+                "seconds": round(monotonic() - started, 1),
+                "report": str(report),
+            }
+        )
+    else:
+        print_table(evaluation.rows())
+        print_table(network_rows(networks))
+        for season in matched.seasons:
+            typer.echo(f"{season.title}: {season.page}")
+        typer.echo(f"bundle: {results[0].bundle}")
+        say("done; the report is")
+        typer.echo(report)
+    raise typer.Exit(exit_code([*matched.files, *prepared.files]))
+
+
+def network_rows(networks: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+    """The contest's score of each network and of a constant answer, seconds, lower is better."""
+    rows = [
+        {"network": name, **{part: scores[f"{part}_score"] for part in ("opening", "ending")}}
+        for name, scores in networks.items()
+    ]
+    constants = next(iter(networks.values()))
+    parts = {part: constants[f"{part}_constant"] for part in ("opening", "ending")}
+    return [{"network": "a constant, the median of these clips", **parts}, *rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """A training of the demo, which another process can run."""
+
+    folder: Path
+    features: Path
+    settings: tuple[str, ...]
+
+    def run(self) -> TrainResult:
+        clips = f"data.features={json.dumps(str(self.features.resolve()))}"
+        config = load_boundary_config(find_config("demo"), [clips, *self.settings])
+        resume = (self.folder / "config.yaml").is_file()
+        return train_boundaries(config, self.folder, resume=resume)
+
+
+def _silence() -> None:
+    """Send the progress of a worker to nowhere; its errors are raised in the main process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
