@@ -54,7 +54,7 @@ def rolling(path: Path, *, speed: float, seconds: float = 14) -> Path:
             elif k < 60:
                 writer.write(np.full((180, 320), 16, np.uint8))
             else:
-                top = round((k - 60) / 10 * speed * 180)
+                top = round((k - 60) / 10 * speed * 180) + (800 if speed < 0 else 0)
                 writer.write(np.ascontiguousarray(drawn[top : top + 180]))
     return path
 
@@ -100,8 +100,10 @@ def test_rolling_text_is_a_span(tmp_path: Path, speed: float) -> None:
     assert span.score > 0.4
 
 
-def test_text_that_stands_and_shots_do_not_roll(tmp_path: Path) -> None:
+def test_text_that_stands_or_falls_and_shots_do_not_roll(tmp_path: Path) -> None:
     assert rolling_spans(read_looks(rolling(tmp_path / "a.mkv", speed=0), folder=tmp_path)) == []
+    down = rolling(tmp_path / "c.mkv", speed=-0.15)
+    assert rolling_spans(read_looks(down, folder=tmp_path)) == []
     assert rolling_spans(read_looks(shots(tmp_path / "b.mp4"), folder=tmp_path)) == []
 
 

@@ -189,14 +189,14 @@ def black_spans(looks: Looks, *, brightest: float = 24.0) -> list[ScoredSpan]:
 
 
 def rolling_spans(looks: Looks, *, shortest: float = 5.0) -> list[ScoredSpan]:
-    """Spans in which text rolls steadily over a dark ground.
+    """Spans in which text rolls steadily upward over a dark ground.
 
     shortest: seconds; shorter motion is not reported
     The score is the mean steadiness of the motion times how constant its speed is.
     """
     speed = ndimage.median_filter(np.nan_to_num(looks.shift), 5)
     same = np.abs(looks.shift - speed) <= 2.5 / _SIDE
-    rolls = same & (np.abs(speed) > 0.75 / _SIDE) & (looks.dark > 0.5) & (looks.text > 0.002)
+    rolls = same & (speed > 0.75 / _SIDE) & (looks.dark > 0.5) & (looks.text > 0.002)
     # A gap between two names may interrupt the motion for a moment.
     closed = ndimage.binary_closing(rolls, np.ones(5, np.bool_)) | rolls
     score = np.where(rolls, np.clip(2 * looks.steadiness, 0, 1), 0)
