@@ -53,9 +53,11 @@ def stand_in(
     found: Mapping[str, list[Segment]],
     earlier: list[Sequence[Pair]],
 ) -> None:
-    def stored_sound(path: Path, *, track: int | None = None) -> Sound:
+    def read_sound(path: Path, *, audio: int | None = None) -> Sound:
         if b"broken" in path.read_bytes():
             raise MediaError(f"{path}: is not a media file")
+        if b"silent" in path.read_bytes():
+            raise MediaError(f"{path}: has no sound")
         samples = np.zeros(30 * RATE, np.int16)
         missing = ((1.0, 2.5),) if b"partial" in path.read_bytes() else ()
         return Sound(words=np.zeros(0, np.uint32), samples=samples, start=0.0, missing=missing)
@@ -82,7 +84,7 @@ def stand_in(
         pairs = [Pair(a=a, b=b) for k, a in enumerate(names) for b in names[k + 1 :]]
         return SeasonMatch(episodes=tuple(results), pairs=tuple(pairs))
 
-    monkeypatch.setattr(match_run, "stored_sound", stored_sound)
+    monkeypatch.setattr(match_run, "read_sound", read_sound)
     monkeypatch.setattr(match_run, "match_season", match_season)
 
 
@@ -190,15 +192,16 @@ def test_a_match_that_was_interrupted_makes_no_corrections(
 ) -> None:
     source, out = files("E1.mkv", "E2.mkv"), tmp_path / "out"
     matched(source, out)
-    found["E1.mkv"] = [replace(OPENING, end=9.2)]
 
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(match_run, "write_events", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            matched(source, out)
+        for end in (9.2, 9.1, 9.2):
+            found["E1.mkv"] = [replace(OPENING, end=end)]
+            with pytest.raises(KeyboardInterrupt):
+                matched(source, out)
     assert spans(out / "E1.events.json")[0] == ("opening", 2.0, 9.0)
     matched(source, out)
     assert spans(out / "E1.events.json") == [("opening", 2.0, 9.2)]

@@ -61,7 +61,7 @@ class EpisodeRecord:
     """An episode in `season.json`.
 
     written: the spans of `X.events.json`, as this match wrote it
-    earlier: the same of the match before, which stand in the file until this one has written it
+    earlier: the spans that stood in the file before, and do until this match has written it
     deleted: segments that a person deleted
     outputs: names of the files that were written, so that files of other programs are told apart
     """
@@ -106,10 +106,14 @@ _RECORD = TypeAdapter(SeasonRecord)
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """What a person changed: locked segments are kept, deleted ones are not found again."""
+    """What a person changed: locked segments are kept, deleted ones are not found again.
+
+    present: the spans that stand in the file
+    """
 
     locked: tuple[Segment, ...] = ()
     deleted: tuple[Segment, ...] = ()
+    present: tuple[Span, ...] = field(default=(), compare=False)
 
 
 def write_season(record: SeasonRecord, path: Path) -> None:
@@ -199,7 +203,7 @@ def read_corrections(path: Path, record: EpisodeRecord | None) -> Corrections:
     spans, video = _read_spans(path)
     if record is None:
         unknown = EpisodeRecord(result=EpisodeResult(video=video, duration=0.0, segments=()))
-        return Corrections(locked=tuple(_corrected(span, unknown) for span in spans))
+        return Corrections(tuple(_corrected(span, unknown) for span in spans), (), tuple(spans))
     written = record.earlier if _equal(spans, record.earlier) else record.written
     before = [(s.kind, *span_of(s)) for s in record.result.segments if s.locked]
     locked = [
@@ -216,6 +220,7 @@ def read_corrections(path: Path, record: EpisodeRecord | None) -> Corrections:
                 segment.kind == kept.kind and _iou(segment, kept) >= SAME_SPAN for kept in locked
             )
         ),
+        present=tuple(spans),
     )
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from playhead.episodes.decide import THRESHOLD
 from playhead.episodes.edl import EdlAction, span_of
-from playhead.episodes.fingerprint import RATE
 from playhead.episodes.match import Pair, match_season
 from playhead.episodes.report import EpisodeMedia, counted_kind, write_season_page
 from playhead.episodes.results import (
@@ -37,14 +38,15 @@ from playhead.episodes.results import (
 from playhead.episodes.season import Season, find_seasons
 from playhead.episodes.segments import KINDS, EpisodeResult
 from playhead.episodes.sidecars import write_sidecars
-from playhead.episodes.sound import Sound
-from playhead.episodes.store import stored_sound
-from playhead.errors import FileFailure, StorageError
+from playhead.episodes.sound import RATE, Sound, read_sound
+from playhead.errors import FileFailure, MediaError, StorageError
 from playhead.execution.items import output_path
 from playhead.execution.outcomes import FileOutcome, peak_memory_bytes
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
 from playhead.files import fingerprint
+from playhead.media import open_video
+from playhead.media.late import count_sound
 from playhead.output import counted
 from playhead.progress import Progress, progress
 from playhead.report.provenance import versions
@@ -215,10 +217,24 @@ class SoundWork:
         return self._read
 
     def _read(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
-        sound = stored_sound(path, track=self.audio)
+        sound = _sound_of(path, self.audio)
         if sound.missing:
             return FileOutcome(path, "partial", reason=_missing(sound))
         return FileOutcome(path, "ok")
+
+
+def _sound_of(path: Path, audio: int | None) -> Sound:
+    """The sound of an episode, from the store where it is there; empty for a silent film.
+
+    Raises MediaError if it cannot be read, or there is no such track.
+    """
+    try:
+        return read_sound(path, audio=audio)
+    except MediaError:
+        with open_video(path) as video:  # a file that is no video fails
+            if audio is not None or video.has_audio or count_sound(path):
+                raise
+    return Sound(words=np.zeros(0, np.uint32), samples=np.zeros(0, np.int16), start=0.0)
 
 
 def _missing(sound: Sound) -> str:
@@ -237,7 +253,7 @@ def _match_one(
 ) -> tuple[SeasonOutcome, list[FileOutcome]]:
     """Match one season and write its files; read: the outcomes of reading, in its order."""
     heard = {
-        outcome.path: stored_sound(outcome.path, track=options.audio)
+        outcome.path: _sound_of(outcome.path, options.audio)
         for outcome in read
         if outcome.status != "failed"
     }
@@ -372,7 +388,7 @@ def _record(
         status=read.status,
         reason=read.reason,
         written=tuple(dict.fromkeys((s.kind, *span_of(s)) for s in segments)),
-        earlier=() if earlier is None else earlier.written,
+        earlier=corrections.present,
         deleted=corrections.deleted,
         outputs=tuple(name for name, ours in outputs.items() if ours),
     )
