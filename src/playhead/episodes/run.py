@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +38,7 @@ from playhead.episodes.results import (
 from playhead.episodes.season import Season, find_seasons
 from playhead.episodes.segments import KINDS, EpisodeResult
 from playhead.episodes.sidecars import write_sidecars
+from playhead.episodes.snapping import Snap, snap_segments
 from playhead.episodes.sound import RATE, Sound, read_sound
 from playhead.errors import FileFailure, MediaError, StorageError
 from playhead.execution.items import output_path
@@ -52,8 +53,6 @@ from playhead.progress import Progress, progress
 from playhead.report.provenance import versions
 
 __all__ = ["MatchOptions", "MatchResult", "SeasonOutcome", "match_seasons"]
-
-Snap = Literal["none", "shot", "keyframe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +276,9 @@ def _match_one(
     for item, outcome in zip(season.episodes, read, strict=True):
         name, target = item.path.name, item.target(out)
         result = found.get(name, EpisodeResult(video=name, duration=0.0, segments=()))
+        with FileFailure(item.path):  # an image that cannot be decoded leaves the raw times
+            snapped = snap_segments(item.path, result.segments, options.snap)
+            result = replace(result, segments=snapped)
         if len(season.episodes) == 1 and item.path in heard:
             note = "one episode alone: there is none to compare it with"
             result = replace(result, notes=(*result.notes, note))
