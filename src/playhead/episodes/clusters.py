@@ -161,7 +161,7 @@ def _split_recaps(
     shared: Sequence[SharedRun],
     samples: Sequence[NDArray[np.int16]],
 ) -> tuple[list[list[SharedRun]], list[list[list[_End]]]]:
-    """Recaps, each the runs of its pieces in order, and the groups that are none of their pieces.
+    """Recaps, each the runs of its pieces in order, and the groups that are not.
 
     A piece returns once, in the next episode, early and at a lag of its own. From the best one on,
     more are looked for; one alone is a recap only if it lies far earlier than where it was taken.
@@ -254,10 +254,10 @@ def _cluster(
     for index in chosen:
         part = shared[index]
         aligned = _aligned(part, samples)
-        start = refine_start(aligned, part.run.start, part.run.anchor)
-        end = refine_end(aligned, part.run.anchor, part.run.end)
-        if end > start:
-            refined[index] = start, end
+        first = refine_start(aligned, part.run.start, part.run.anchor)
+        last = refine_end(aligned, part.run.anchor, part.run.end)
+        if last > first:
+            refined[index] = first, last
     occurrences, kept = [], []
     for ends in group:
         bounds = []
@@ -286,7 +286,7 @@ def _cluster(
     lengths = [item.end - item.start for item in occurrences]
     middle = float(np.median(lengths)) if lengths else 0.0
     extended = [
-        _extended(item, ends, occurrences, middle, shared, samples)
+        _extended(item, [shared[end.shared] for end in ends], occurrences, middle, samples)
         for item, ends in zip(occurrences, kept, strict=True)
     ]
     if middle < _JINGLE_SECONDS * RATE:
@@ -314,7 +314,10 @@ def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) 
             low = max(item.start - round(_JINGLE_SECONDS * RATE), 0)
             near = samples[episode][low : item.end + round(_JINGLE_SECONDS * RATE)]
             for place in find_all(near, template):
-                if all(abs(low + place - other) > len(template) // 2 for other in places):
+                aligned = Alignment(template, samples[episode], low + place)
+                if mean_coherence(aligned, 0, len(template)) >= COHERENT and all(
+                    abs(low + place - other) > len(template) // 2 for other in places
+                ):
                     places.add(low + place)
         for place in sorted(places):
             nearest = min(items, key=lambda item: abs(item.start - place))
@@ -344,27 +347,21 @@ def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) 
 
 def _extended(
     item: Occurrence,
-    ends: Sequence[_End],
+    parts: Sequence[SharedRun],
     others: Sequence[Occurrence],
     middle: float,
-    shared: Sequence[SharedRun],
     samples: Sequence[NDArray[np.int16]],
 ) -> Occurrence:
     """The occurrence with an edge moved to where a partner of the usual length has it, where the
     two are coherent up to there."""
     if item.end - item.start > middle - _SHORT * RATE:
         return item
-    for end in sorted(ends, key=lambda end: -shared[end.shared].run.peak):
-        part = shared[end.shared]
-        if end.episode == part.a:
-            lag = -part.run.lag  # from the partner's samples to this episode's
-            first, second = samples[part.a], samples[part.b]
-            aligned = Alignment(first, second, part.run.lag)
-        else:
-            lag = part.run.lag
-            aligned = Alignment(samples[part.b], samples[part.a], -part.run.lag)
+    for part in sorted(parts, key=lambda part: -part.run.peak):
+        # lag: from the partner's samples to this episode's
+        partner, lag = (part.b, -part.run.lag) if item.episode == part.a else (part.a, part.run.lag)
+        aligned = Alignment(samples[item.episode], samples[partner], -lag)
         for other in others:
-            if other.episode != end.other or other.end - other.start < middle - _SHORT * RATE:
+            if other.episode != partner or other.end - other.start < middle - _SHORT * RATE:
                 continue
             start, stop = other.start + lag, other.end + lag
             if min(stop, item.end) - max(start, item.start) < 0.5 * (item.end - item.start):

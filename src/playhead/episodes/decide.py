@@ -23,6 +23,8 @@ THRESHOLD = 0.5
 _EYECATCH_SECONDS = 10.0
 _MIDDLE = (0.2, 0.8)
 """Where in an episode the middle of an eyecatch lies."""
+_UNCLEAR = 0.1
+"""An occurrence whose middle is so near to that of its episode has no clear place."""
 
 FEATURES = (
     "constant",
@@ -58,14 +60,17 @@ def candidates(clusters: Sequence[Cluster], lengths: Sequence[int]) -> list[Cand
         places = [
             (item.start + item.end) / 2 / lengths[item.episode] for item in cluster.occurrences
         ]
-        middle = _MIDDLE[0] < float(np.median(places)) < _MIDDLE[1]
+        usual = float(np.median(places))
+        middle = _MIDDLE[0] < usual < _MIDDLE[1]
         for item, place in zip(cluster.occurrences, places, strict=True):
             if cluster.recap:
                 kind = "recap"
             elif cluster.length < _EYECATCH_SECONDS and middle:
                 kind = "eyecatch"
             else:
-                kind = "opening" if place < 0.5 else "ending"
+                # Near the middle of an episode, or filling it, a song is what it is elsewhere.
+                clear = abs(place - 0.5) > _UNCLEAR
+                kind = "opening" if (place if clear else usual) < 0.5 else "ending"
             found.append(Candidate(kind, number, item, _features(kind, item, lengths)))
     return found
 

@@ -24,10 +24,13 @@ from playhead.errors import LabelError
 __all__ = ["Pair", "SeasonMatch", "match_season"]
 
 _REACH = 16
-"""An episode is compared with this many before and after it; up to 2 _REACH + 1 episodes with all."""
+"""An episode is compared with this many before and after it; in a short season with all."""
 _EQUAL = 0.97
 """Two episodes that share so much of both, at one lag, are the same recording."""
 _REFERENCES = 3
+_SONG_SECONDS = 8.0
+_SAME_SPEED = 2e-5
+"""Speeds that differ by less than this are equal: a millisecond in a song."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,14 +121,14 @@ def match_season(
     }
     new = np.array([place for place in wanted if place not in shared], np.int64).reshape(-1, 2)
     shared |= _match(played, new)
-    alone = [n for n in range(len(sounds)) if not any(shared[p] for p in shared if n in p)]
+    alone = [n for n in range(len(sounds)) if not _has_song(n, shared)]
     for number in alone:
         fresh = [p for p in wanted if number in p and p not in known]
         references = _references(number, shared, len(sounds))
         if not fresh or not references or not len(sounds[number].words):
             continue
         speed = find_speed(sounds[number], [played[n] for n in references])
-        if speed is not None and abs(speed - 1) > 2e-5:
+        if speed is not None and abs(speed - 1) > _SAME_SPEED:
             speeds[number] = speed
             played[number] = slowed(sounds[number], speed)
             shared |= _match(played, np.array(fresh, np.int64))
@@ -139,10 +142,9 @@ def match_season(
     clusters = find_clusters([sound.samples for sound in played], used)
     decided = decide(clusters, [len(sound.samples) for sound in played], threshold=threshold)
     results = []
-    for number, (accepted, rejected) in enumerate(decided):
+    for number in range(len(sounds)):
         source = recordings.get(number, number)
-        if source != number:
-            accepted, rejected = decided[source]
+        accepted, rejected = decided[source]
         times = _Times(sounds[number].start, speeds[number], durations[number])
         results.append(
             EpisodeResult(
@@ -150,7 +152,10 @@ def match_season(
                 duration=durations[number],
                 segments=_segments(accepted, times, names, number),
                 rejected=_segments(rejected, times, names, number),
-                notes=_notes(number, source, sounds, shared, speeds, names),
+                notes=(
+                    *_notes(number, sounds, shared, speeds[number]),
+                    *((f"the same recording as {names[source]}",) if source != number else ()),
+                ),
             )
         )
     return SeasonMatch(
@@ -158,6 +163,16 @@ def match_season(
         pairs=tuple(_as_pair(names, place, runs, speeds) for place, runs in sorted(shared.items())),
         clusters=tuple(clusters),
         speeds=tuple(speeds),
+    )
+
+
+def _has_song(number: int, shared: Mapping[tuple[int, int], Sequence[Run]]) -> bool:
+    """Whether an episode shares more than a few seconds, which drums and knocks also do."""
+    return any(
+        run.end - run.start >= _SONG_SECONDS * RATE
+        for place, runs in shared.items()
+        if number in place
+        for run in runs
     )
 
 
@@ -197,7 +212,7 @@ def _known(earlier: Sequence[Pair], names: Sequence[str]) -> dict[tuple[int, int
 def _known_speeds(count: int, known: Mapping[tuple[int, int], Pair]) -> list[float]:
     """Speeds that explain those of the earlier pairs; 1 for most episodes."""
     speeds = [1.0] * count
-    odd = {place: pair.speed for place, pair in known.items() if abs(pair.speed - 1) > 2e-5}
+    odd = {place: pair.speed for place, pair in known.items() if abs(pair.speed - 1) > _SAME_SPEED}
     votes = Counter(number for place in odd for number in place)
     while odd:
         # The episode in most pairs of unequal speed is the one that differs.
@@ -312,32 +327,23 @@ def _segments(
 
 def _notes(
     number: int,
-    source: int,
     sounds: Sequence[Sound],
     shared: Mapping[tuple[int, int], Sequence[Run]],
-    speeds: Sequence[float],
-    names: Sequence[str],
-) -> tuple[str, ...]:
-    notes = []
-    sound = sounds[number]
+    speed: float,
+) -> list[str]:
+    samples = sounds[number].samples
     matched = [place for place, runs in shared.items() if runs]
-    if not len(sound.samples):
-        notes.append("no sound")
-    elif not np.any(sound.samples):
-        notes.append("the sound is silent")
-    elif len(sounds) == 1:
-        notes.append("one episode alone: nothing to compare it with")
-    elif not any(number in place for place in matched):
-        notes.append(
-            "of another series: no sound in common with the other episodes"
-            if any(number not in place for place in matched)
-            else "no sound in common with the other episodes"
-        )
-    if source != number:
-        notes.append(f"the same recording as {names[source]}")
-    if abs(speeds[number] - 1) > 2e-5:
-        notes.append(
-            f"plays {100 * abs(speeds[number] - 1):.2f} % "
-            f"{'faster' if speeds[number] > 1 else 'slower'} than its season"
-        )
-    return tuple(notes)
+    if not len(samples):
+        return ["no sound"]
+    if not np.any(samples):
+        return ["the sound is silent"]
+    if len(sounds) == 1:
+        return ["one episode alone: there is nothing to compare it with"]
+    if not any(number in place for place in matched):
+        if matched:
+            return ["of another series: no sound in common with the other episodes"]
+        return ["no sound in common with the other episodes"]
+    if abs(speed - 1) > _SAME_SPEED:
+        way = "faster" if speed > 1 else "slower"
+        return [f"plays {100 * abs(speed - 1):.2f} % {way} than its season"]
+    return []

@@ -19,7 +19,9 @@ __all__ = ["Alignment", "mean_coherence", "refine_end", "refine_start"]
 _OUTWARD, _INWARD = 12.0, 3.5
 """Seconds around a coarse boundary in which the fine one is sought."""
 _SHORT = 15.0
-"""Seconds: of a shorter run all up to the anchor is searched, because its words reach far beyond."""
+"""Seconds: of a shorter run all is searched up to the anchor; its words reach far beyond it."""
+_QUIET = 0.5
+"""Parts of a spectrum below four times the noise of 16-bit samples do not count."""
 _CLIP = 0.25
 _BACKGROUND = 0.06
 """Coherence that counts for neither side: different sound has 0 +- .04, a song under speech .1."""
@@ -105,7 +107,7 @@ def _coherence(
     ]
     product = spectra[0] * np.conj(spectra[1])  # K, window / 2 + 1
     size = np.abs(product)
-    cosine = np.where(size > 1e-3, product.real / np.maximum(size, 1e-3), 0)
+    cosine = product.real / np.maximum(size, _QUIET * window)
     mean: NDArray[np.float32] = cosine.mean(axis=1)
     return mean
 

@@ -38,7 +38,7 @@ class Diagonals:
 
 
 def find_diagonals(
-    words: Sequence[NDArray[np.uint32]], pairs: NDArray[np.int64], *, votes: int = 3
+    words: Sequence[NDArray[np.uint32]], pairs: NDArray[np.int64], *, votes: int = 2
 ) -> Diagonals:
     """The diagonals of `pairs` (P, 2), each row two indices into `words`, first below second.
 

@@ -89,7 +89,11 @@ def _verify(
             later: list[CoarseRun] = []
             for run in runs:
                 beaten = any(
-                    competes(run, better) and run.evidence < _AS_GOOD * better.evidence
+                    competes(run, better)
+                    and (
+                        run.evidence < _AS_GOOD * better.evidence
+                        or run.end - run.start < _AS_GOOD * (better.end - better.start)
+                    )
                     for better, _ in kept.get(pair, ())
                 )
                 if beaten:

@@ -19,8 +19,8 @@ _STRIDE = _BLOCK - _TEMPLATE
 _AT_ONCE = 4
 _MOST = 15
 """Pieces to either side."""
-_SKIP = 2.0
-"""Seconds that are skipped once where nothing is found."""
+_SKIP, _SKIPS = 1.5, 3
+"""Seconds that are skipped where nothing is found, and how often in a row."""
 _SHORTEST = 0.8
 
 
@@ -60,7 +60,7 @@ def _chain(
     chain: list[Run] = []
     aligned = Alignment(earlier, later, piece.lag)
     at = refine_end(aligned, piece.anchor, piece.end) + piece.lag
-    skipped = False
+    skipped = 0
     while len(chain) < _MOST and 0 <= at <= min(limit, len(later)) - _TEMPLATE // 2:
         place, peak = _find(earlier, later[at : at + _TEMPLATE])
         if peak >= LEAST_PEAK:
@@ -68,13 +68,13 @@ def _chain(
             aligned = Alignment(earlier, later, lag)
             start = max(refine_start(aligned, place, place + _TEMPLATE), at - lag)
             end = min(refine_end(aligned, max(start, place), place + _TEMPLATE), limit - lag)
-            if end - start > _SHORTEST * RATE and start - place < _SKIP * RATE:
+            if end - start > _SHORTEST * RATE and start - place < 2 * RATE:
                 chain.append(Run(start, end, lag, (start + end) // 2, 0.0, peak))
-                at, skipped = end + lag, False
+                at, skipped = end + lag, 0
                 continue
-        if skipped:
+        if skipped == _SKIPS:
             break
-        at, skipped = at + round(_SKIP * RATE), True
+        at, skipped = at + round(_SKIP * RATE), skipped + 1
     return chain
 
 

@@ -22,11 +22,11 @@ _WORDS = 7
 """Distances are averaged over this many words."""
 _GAP = 28
 """Words: a shorter gap is bridged (3.5 s)."""
-_SHORTEST = 5
+_SHORTEST = 4
 """Words of an averaged distance below the threshold."""
 _AGAINST = -2.5
 """The least evidence of a word: more would let speech over a song cut it in two."""
-_LEAST_EVIDENCE = 40.0
+_LEAST_EVIDENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ _GRID = tuple(1 + sign * step / 1000 for step in range(5, 46, 5) for sign in (1,
 _FINE = np.arange(-30, 31) * 1e-4
 _EVIDENCE = 150.0
 """Bits, of a run that is worth a closer look."""
+_ENDS = 300
+"""Seconds at either end of an episode whose speed is sought."""
 _PIECE = 2**14
 """Samples: short enough that a speed 0.005 % off does not matter within."""
 
@@ -36,6 +38,10 @@ def find_speed(sound: Sound, references: Sequence[Sound]) -> float | None:
 
     The answer is exact to about 0.001 %, by the lags at both ends of the longest common stretch.
     """
+    ends = _ENDS * RATE
+    if len(sound.samples) > 2 * ends:  # songs lie near the ends
+        samples = np.concatenate([sound.samples[:ends], sound.samples[-ends:]])
+        sound = Sound(words=fingerprint(samples), samples=samples, start=0.0, missing=())
     for speed in (1.0, *_KNOWN, *_GRID):
         tried = slowed(sound, speed)
         words = [tried.words, *(reference.words for reference in references)]
@@ -81,22 +87,24 @@ def _fine_speed(sound: Sound, reference: Sound, run: CoarseRun) -> float | None:
     best = int(np.argmax(peaks))
     if peaks[best] < LEAST_PEAK / 2:
         return None
-    speed, lag = 1 + float(_FINE[best]), run.lag + float(shifts[best])
+    step, lag = 1 + float(_FINE[best]), run.lag + float(shifts[best])  # step: 1 / speed
     # Where pieces all along the run lie in the reference tells the speed far better.
-    at = np.arange(run.start, run.end - _PIECE, 2 * _PIECE) + _PIECE // 2
-    if len(at) < 2:
+    at = np.arange(run.start, run.end - _PIECE, _PIECE) + _PIECE // 2
+    if len(at) < 3:
         return None
-    guesses = np.round(middle + (at - middle) / speed + lag).astype(np.int64)
+    guesses = np.round(middle + (at - middle) / step + lag).astype(np.int64)
     windows = []
     for centre, guess in zip(at.tolist(), guesses.tolist(), strict=True):
         low = max(centre - _PIECE, 0)
         part = sound.samples[low : centre + _PIECE].astype(np.float32)
-        places = centre - low + steps * speed
+        places = centre - low + steps * step
         moved = np.interp(places, np.arange(len(part)), part).astype(np.int16)
         windows.append(Window(moved, reference.samples, 0, guess - _PIECE // 2))
     shifts, peaks = correlate(windows, _PIECE, reach=RATE // 20)
-    good = peaks >= LEAST_PEAK / 2
-    if good.sum() < 2 or peaks.max() < LEAST_PEAK:
+    # The first answer is right to one step, which bounds how far a piece can be moved.
+    bound = 20 + float(_FINE[1] - _FINE[0]) * np.abs(at - middle)
+    good = (peaks >= LEAST_PEAK / 2) & (np.abs(shifts) <= bound)
+    if good.sum() < max(3, len(at) / 2) or peaks[good].max() < LEAST_PEAK:
         return None
-    slope = np.polyfit(at[good], guesses[good] + shifts[good], 1)[0]
-    return float(1 / slope)
+    slope = np.polyfit(at[good], guesses[good] + shifts[good], 1, w=peaks[good])[0]
+    return float(slope)

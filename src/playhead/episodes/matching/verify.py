@@ -18,6 +18,8 @@ __all__ = ["LEAST_PEAK", "Window", "correlate", "find_all", "phase_correlation"]
 
 LEAST_PEAK = 20.0
 """Times the mean: below, two stretches are not the same recording."""
+_QUIET = 0.5
+"""Parts of a spectrum below four times the noise of 16-bit samples do not count."""
 _BATCH = 8
 
 
@@ -94,7 +96,7 @@ def _response(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArra
     """The phase-transformed cross-correlation: float32 (B, N) twice → (B, N)."""
     spectrum = fft.rfft(second, axis=1) * np.conj(fft.rfft(first, axis=1))  # B, N / 2 + 1
     size = np.abs(spectrum)
-    spectrum /= np.maximum(size, 1e-9 * np.max(size, axis=1, keepdims=True) + 1e-12)
+    spectrum /= np.maximum(size, _QUIET * first.shape[1])
     response: NDArray[np.float32] = fft.irfft(spectrum, axis=1)
     return response
 
