@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.stream import Disposition
 
 from playhead.episodes.chapters import (
     Chapter,
@@ -170,3 +171,27 @@ def test_a_file_that_is_no_video_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(MediaError):
         remux(tmp_path / "a.mkv", tmp_path / "b.mkv", [])
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
+
+
+def test_the_cover_of_an_mp4_is_kept(tmp_path: Path) -> None:
+    plain = write_episode(tmp_path / "plain.mp4")
+    with (
+        av.open(str(write_episode(tmp_path / "a.mkv"))) as other,
+        av.open(str(plain)) as source,
+        av.open(str(tmp_path / "E1.mp4"), "w") as out,
+    ):
+        video = out.add_stream_from_template(source.streams.video[0])
+        cover = out.add_stream_from_template(other.streams.video[1])
+        cover.disposition = Disposition.attached_pic
+        image = next(packet for packet in other.demux(other.streams.video[1]) if packet.size)
+        image.stream, image.pts, image.dts = cover, 0, 0
+        out.mux(image)
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = video
+                out.mux(packet)
+    remux(tmp_path / "E1.mp4", tmp_path / "copy.mp4", [segment("opening", 1.0, 2.0)])
+    assert packets(tmp_path / "copy.mp4") == packets(tmp_path / "E1.mp4")
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        covers = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
+        assert len(covers) == 1
