@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 
+from playhead.episodes.results import read_season
 from playhead.events.formats import native
 from tests.command import playhead_json
 from tests.episodes.episode_files import write_episode
@@ -124,3 +125,19 @@ def test_a_track_that_is_not_there_fails(tmp_path: Path) -> None:
     answer = playhead_json(*command, 2, code=3)
     assert answer["files"][0]["status"] == "failed"
     assert "no sound track 2" in answer["files"][0]["reason"]
+
+
+def test_one_episode_alone_has_no_segments_and_says_so(tmp_path: Path) -> None:
+    write_episode(tmp_path / "show/E1.mkv")
+    result = playhead_json("episodes", "match", tmp_path / "show", "--out", tmp_path / "out")
+    [note] = result["files"][0]["notes"]
+    assert "one episode alone" in note
+    assert native.read(tmp_path / "out/E1.events.json").events == ()
+
+
+def test_an_episode_without_sound_has_its_length(tmp_path: Path) -> None:
+    write_episode(tmp_path / "show/E1.mkv", sound=False)
+    playhead_json("episodes", "match", tmp_path / "show", "--out", tmp_path / "out")
+    [record] = read_season(tmp_path / "out/season.json").episodes
+    assert record.result.duration == pytest.approx(4.0, abs=0.05)
+    assert record.result.notes == ("no sound",)

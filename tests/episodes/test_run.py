@@ -308,13 +308,6 @@ def test_a_truncated_file_is_partial(files: Files, tmp_path: Path) -> None:
     assert (tmp_path / "out/E2.events.json").exists()
 
 
-def test_one_episode_alone_has_no_segments_and_says_so(files: Files, tmp_path: Path) -> None:
-    result = matched(files("E1.mkv"), tmp_path / "out")
-    assert result.files[0].status == "ok"
-    assert "one episode alone" in result.files[0].notes[0]
-    assert spans(tmp_path / "out/E1.events.json") == []
-
-
 def test_a_folder_of_500_files_is_one_season(files: Files, tmp_path: Path) -> None:
     source = files(*(f"E{k}.mkv" for k in range(1, 501)))
     result = matched(source, tmp_path / "out")

@@ -236,6 +236,14 @@ def _sound_of(path: Path, audio: int | None) -> Sound:
     return Sound(words=np.zeros(0, np.uint32), samples=np.zeros(0, np.int16), start=0.0)
 
 
+def _duration(path: Path, sound: Sound) -> float:
+    """Seconds of an episode: of its sound where it has any, as that needs no look at the video."""
+    if len(sound.samples):
+        return max(0.0, sound.start + len(sound.samples) / RATE)
+    with open_video(path) as video:
+        return video.duration
+
+
 def _missing(sound: Sound) -> str:
     """Which spans of the sound could not be read."""
     spans = [f"{start:.1f} to {end:.1f} s" for start, end in sound.missing[:3]]
@@ -263,6 +271,7 @@ def _match_one(
     matched = match_season(
         list(heard.values()),
         names=list(names.values()),
+        durations=[_duration(path, sound) for path, sound in heard.items()],
         earlier=[
             Pair.from_dict(pair)
             for pair in (before.pairs if same_track else ())
@@ -279,9 +288,6 @@ def _match_one(
         with FileFailure(item.path):  # an image that cannot be decoded leaves the raw times
             snapped = snap_segments(item.path, result.segments, options.snap)
             result = replace(result, segments=snapped)
-        if len(season.episodes) == 1 and item.path in heard:
-            note = "one episode alone: there is none to compare it with"
-            result = replace(result, notes=(*result.notes, note))
         earlier = before.of(name)
         with FileFailure(item.path) as failure:
             corrections = read_corrections(output_path(target, EVENTS), earlier)
