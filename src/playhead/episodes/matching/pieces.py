@@ -6,17 +6,22 @@ words. From a found piece on, what comes next to it is looked for in the whole p
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
+from scipy.signal import resample_poly
 
 from playhead.episodes.fingerprint import RATE
 from playhead.episodes.matching.boundaries import Alignment, refine_end, refine_start
 from playhead.episodes.matching.pairs import Run
-from playhead.episodes.matching.verify import LEAST_PEAK, phase_correlation
+from playhead.episodes.matching.verify import LEAST_PEAK, Window, correlate, phase_response
 
 __all__ = ["neighbouring_pieces"]
 
-_TEMPLATE, _BLOCK = 2**15, 2**17
-_STRIDE = _BLOCK - _TEMPLATE
-_AT_ONCE = 4
+_TEMPLATE = 2**15
+_SLOWER = 4
+"""The search runs at a quarter of the rate; what it finds is compared again at the full one."""
+_SHORT_TEMPLATE, _BLOCK = _TEMPLATE // _SLOWER, 2**15
+_STRIDE = _BLOCK - _SHORT_TEMPLATE
+_SEARCH_PEAK = 12.0
 _MOST = 15
 """Pieces to either side."""
 _SKIP, _SKIPS = 1.5, 3
@@ -36,10 +41,17 @@ def neighbouring_pieces(
     piece: a run of the two, earlier being its a
     limits: samples of `later` between which pieces may lie
     """
-    after = _chain(earlier, later, piece, limits[1])
+    slower = _slower(earlier)
+    after = _chain(earlier, later, _spectra(slower), piece, limits[1])
     # Backwards in time the same search finds what comes before.
     sizes = len(earlier), len(later)
-    before = _chain(earlier[::-1], later[::-1], _mirrored(piece, *sizes), sizes[1] - limits[0])
+    before = _chain(
+        earlier[::-1],
+        later[::-1],
+        _spectra(slower[::-1]),
+        _mirrored(piece, *sizes),
+        sizes[1] - limits[0],
+    )
     return [*(_mirrored(run, *sizes) for run in reversed(before)), *after]
 
 
@@ -55,16 +67,23 @@ def _mirrored(run: Run, earlier: int, later: int) -> Run:
 
 
 def _chain(
-    earlier: NDArray[np.int16], later: NDArray[np.int16], piece: Run, limit: int
+    earlier: NDArray[np.int16],
+    later: NDArray[np.int16],
+    spectra: NDArray[np.complex64],
+    piece: Run,
+    limit: int,
 ) -> list[Run]:
     chain: list[Run] = []
     aligned = Alignment(earlier, later, piece.lag)
     at = refine_end(aligned, piece.anchor, piece.end) + piece.lag
     skipped = 0
     while len(chain) < _MOST and 0 <= at <= min(limit, len(later)) - _TEMPLATE // 2:
-        place, peak = _find(earlier, later[at : at + _TEMPLATE])
-        if peak >= LEAST_PEAK:
-            lag = at - place
+        place, height = _find(spectra, later[at : at + _TEMPLATE])
+        window = Window(earlier, later, place, at)
+        shifts, peaks = correlate([window], _TEMPLATE, reach=8 * _SLOWER)
+        peak = float(peaks[0])
+        if height >= _SEARCH_PEAK and peak >= LEAST_PEAK:
+            lag = at - place + round(float(shifts[0]))
             aligned = Alignment(earlier, later, lag)
             start = max(refine_start(aligned, place, place + _TEMPLATE), at - lag)
             end = min(refine_end(aligned, max(start, place), place + _TEMPLATE), limit - lag)
@@ -78,23 +97,30 @@ def _chain(
     return chain
 
 
-def _find(samples: NDArray[np.int16], template: NDArray[np.int16]) -> tuple[int, float]:
-    """Where in `samples` the template lies, and the peak there in multiples of the mean."""
-    padded = np.zeros(_BLOCK, np.float32)
-    padded[: len(template)] = template * np.hanning(len(template))
-    starts = np.arange(0, max(len(samples) - _TEMPLATE, 1), _STRIDE)
+def _slower(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    slower: NDArray[np.float32] = resample_poly(samples.astype(np.float32), 1, _SLOWER)
+    return slower
+
+
+def _spectra(slower: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Spectra of the blocks, which overlap by a template: complex64 (blocks, _BLOCK / 2 + 1)."""
+    starts = range(0, max(len(slower) - _SHORT_TEMPLATE, 1), _STRIDE)
+    spectra = np.empty((len(starts), _BLOCK // 2 + 1), np.complex64)
+    for row, start in enumerate(starts):
+        spectra[row] = fft.rfft(slower[start : start + _BLOCK], _BLOCK)
+    return spectra
+
+
+def _find(spectra: NDArray[np.complex64], template: NDArray[np.int16]) -> tuple[int, float]:
+    """Where in the sound of the blocks the template lies, to a few samples, and the peak there."""
+    slower = _slower(template)
+    tapered = (slower * np.hanning(len(slower))).astype(np.float32)
+    turned = np.conj(fft.rfft(tapered, _BLOCK))
     best = 0, 0.0
-    for low in range(0, len(starts), _AT_ONCE):
-        group = starts[low : low + _AT_ONCE].tolist()
-        blocks = np.zeros((len(group), _BLOCK), np.float32)
-        for row, start in enumerate(group):
-            part = samples[start : start + _BLOCK]
-            blocks[row, : len(part)] = part
-        shifts, peaks = phase_correlation(
-            np.broadcast_to(padded, blocks.shape), blocks, _BLOCK // 2 - 1
-        )
-        row = int(np.argmax(peaks))
-        if peaks[row] > best[1]:
-            shift = round(float(shifts[row]))
-            best = group[row] + (shift if shift >= 0 else shift + _BLOCK), float(peaks[row])
+    for row, spectrum in enumerate(spectra):
+        response = phase_response(spectrum * turned)
+        place = int(np.argmax(response))
+        peak = float(response[place]) / max(float(np.mean(np.abs(response))), 1e-12)
+        if peak > best[1]:
+            best = (row * _STRIDE + place) * _SLOWER, peak
     return best
