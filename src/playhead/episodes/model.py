@@ -186,9 +186,10 @@ class FrameEncoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """frames: uint8 (N, 66, 88, 3) → (N, channels)."""
-        images = frames.permute(0, 3, 1, 2).to(self.mean.dtype) / 255
+        images = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
         if self.scale > 1:
             images = F.avg_pool2d(images, self.scale)
+        images = images / 255
         if self.normalise:
             images = (images - self.mean) / self.std
         images = images.contiguous(memory_format=torch.channels_last)

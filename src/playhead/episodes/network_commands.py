@@ -42,8 +42,8 @@ def train(
     loaded = load_boundary_config(path, settings or [])
     if not loaded.data.features.exists():
         raise ConfigError(
-            f"data.features: {loaded.data.features} does not exist; give the table of prepared clips, "
-            "for example --set data.features=features"
+            f"data.features: {loaded.data.features} does not exist; prepare labelled clips with "
+            "`playhead episodes prepare`, and give their folder: --set data.features=features"
         )
     with needs_extra("training", "train"):
         from playhead.episodes.train import train_boundaries
