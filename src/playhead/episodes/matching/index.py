@@ -19,6 +19,8 @@ _QUARTERS = tuple(np.uint32(0xFFFFFFFF ^ (0xFF << shift)) for shift in (0, 8, 16
 """Masks: bits of a word that make its key."""
 _DIFFERENT_BITS = 5
 """Words with equal keys vote if they differ in at most this many of the 8 other bits."""
+_NEAR = 40
+"""Words (5 s): a candidate needs two votes so near to each other, which chance seldom gives."""
 _REPEATS = 12
 """A key that returns more often per episode says nothing (silence, a hum) and is dropped."""
 
@@ -64,17 +66,25 @@ def find_diagonals(
     codes = [index.votes(mask) for mask in _QUARTERS]
     span = index.span
     unique = np.unique(np.concatenate(codes))  # words that share several keys vote once
-    diagonal, count = np.unique(unique // max(1, len(every)), return_counts=True)
-    total = count.copy()
+    place, position = np.divmod(unique, max(1, len(every)))
+    diagonal, first, count = np.unique(place, return_index=True, return_counts=True)
+    near = np.zeros(len(place), np.int64)
+    near[1:] = (np.diff(place) == 0) & (np.diff(position) <= _NEAR)
+    close = np.add.reduceat(near, first) if len(first) else near
     beside = np.diff(diagonal) == 1
-    total[:-1][beside] += count[1:][beside]
-    total[1:][beside] += count[:-1][beside]
+    total, closest = count.copy(), close.copy()
+    for own, summed in ((count, total), (close, closest)):
+        summed[:-1][beside] += own[1:][beside]
+        summed[1:][beside] += own[:-1][beside]
     # A local maximum represents its neighbours; of equal ones the first.
     left, right = np.zeros_like(total), np.zeros_like(total)
     left[1:][beside] = total[:-1][beside]
     right[:-1][beside] = total[1:][beside]
-    kept = (total >= votes) & (total > left) & (total >= right)
-    pair, lag = np.divmod(diagonal[kept], span)
+    pair, lag = np.divmod(diagonal, span)
+    # Next to each other two episodes may share the short pieces of a recap.
+    neighbours = (pairs[:, 1] - pairs[:, 0] == 1)[pair]
+    kept = (total >= votes) & ((closest > 0) | neighbours) & (total > left) & (total >= right)
+    pair, lag = pair[kept], lag[kept]
     return Diagonals(pair, lag - span // 2, total[kept])
 
 

@@ -14,7 +14,7 @@ from scipy import fft
 
 from playhead.episodes.fingerprint import HOP
 
-__all__ = ["LEAST_PEAK", "Window", "correlate", "find_all", "phase_correlation"]
+__all__ = ["LEAST_PEAK", "Window", "correlate", "find_all", "phase_correlation", "phase_response"]
 
 LEAST_PEAK = 20.0
 """Times the mean: below, two stretches are not the same recording."""
@@ -94,10 +94,13 @@ def find_all(samples: NDArray[np.int16], template: NDArray[np.int16]) -> list[in
 
 def _response(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """The phase-transformed cross-correlation: float32 (B, N) twice → (B, N)."""
-    spectrum = fft.rfft(second, axis=1) * np.conj(fft.rfft(first, axis=1))  # B, N / 2 + 1
-    size = np.abs(spectrum)
-    spectrum /= np.maximum(size, _QUIET * first.shape[1])
-    response: NDArray[np.float32] = fft.irfft(spectrum, axis=1)
+    return phase_response(fft.rfft(second, axis=1) * np.conj(fft.rfft(first, axis=1)))
+
+
+def phase_response(product: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Of products of two spectra, (..., N / 2 + 1) → float32 (..., N); `product` is changed."""
+    product /= np.maximum(np.abs(product), _QUIET * 2 * (product.shape[-1] - 1))
+    response: NDArray[np.float32] = fft.irfft(product, axis=-1)
     return response
 
 
