@@ -14,11 +14,11 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from playhead.config import validate
-from playhead.episodes import train as training
 from playhead.episodes.answers import read_answer
 from playhead.episodes.config import BoundaryConfig
 from playhead.episodes.contest import contest_score, read_answers
 from playhead.episodes.features import read_features, read_table
+from playhead.episodes.loss import boundary_loss
 from playhead.episodes.network_commands import mount
 from playhead.episodes.predict import open_boundary_network, predict_clips
 from playhead.episodes.train import export_run, train_boundaries
@@ -83,7 +83,7 @@ def test_training_resumes_to_equal_weights_and_a_kept_epoch_is_exported_by_its_n
     features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = config_of(features, network={**TINY, "inputs": ["sound", "text"]})
-    complete, calls = training.boundary_loss, 0
+    complete, calls = boundary_loss, 0
 
     def interrupted(*values: Any) -> Tensor:
         nonlocal calls
@@ -95,10 +95,10 @@ def test_training_resumes_to_equal_weights_and_a_kept_epoch_is_exported_by_its_n
     # The weights are compared, so there is no need of a bundle each time.
     monkeypatch.setattr(TrainingRun, "export", _stop)
     for folder, loss in (("whole", complete), ("resumed", interrupted)):
-        monkeypatch.setattr(training, "boundary_loss", loss)
+        monkeypatch.setattr("playhead.episodes.train.boundary_loss", loss)
         with pytest.raises((_TrainedError, KeyboardInterrupt)):
             train_boundaries(config, tmp_path / folder)
-    monkeypatch.setattr(training, "boundary_loss", complete)
+    monkeypatch.setattr("playhead.episodes.train.boundary_loss", complete)
     with pytest.raises(_TrainedError):
         train_boundaries(config, tmp_path / "resumed", resume=True)
     kept = [load_file(tmp_path / name / "epoch_3.safetensors") for name in ("whole", "resumed")]
@@ -123,7 +123,7 @@ def test_answers_lie_in_a_clip_of_any_length(run: TrainResult) -> None:
     network = open_boundary_network(run.bundle)
     for seconds in (3.4, 24.0, 61.7):
         for part in ("start", "end"):
-            answer = network.answer(make_clip(2.0, seconds=seconds), part)  # type: ignore[arg-type]
+            answer = network.answer(make_clip(2.0, seconds=seconds), part)
             assert answer.start <= answer.seconds <= seconds
             assert answer.start == (37 if (seconds, part) == (61.7, "end") else 0)
             assert len(answer.moments) == SECONDS
