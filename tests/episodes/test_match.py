@@ -32,7 +32,7 @@ def matched(season: list[Sound]) -> SeasonMatch:
     return match_season(season, names=["1.mkv", "2.mkv", "3.mkv", "4.mkv"])
 
 
-def spans(segments: tuple[Segment, ...]) -> list[tuple[str, float, float]]:
+def spans(segments: tuple[Segment, ...]) -> list[tuple[object, object, object]]:
     return [(segment.kind, segment.start, segment.end) for segment in segments]
 
 
@@ -123,9 +123,9 @@ def test_an_episode_without_opening_has_none(season: list[Sound]) -> None:
 
 
 def test_pieces_of_the_previous_episode_are_a_recap(season: list[Sound]) -> None:
-    earlier = season[0].samples.astype(np.float32) / 20000
+    earlier = season[0].samples.astype(np.float32) / np.float32(20000)
     cuts = [earlier[round(at * RATE) : round((at + 4) * RATE)] for at in (22.0, 31.0, 51.0)]
-    recap = np.concatenate(cuts)
+    recap = np.concatenate(cuts).astype(np.float32)
     sounds = [season[0], episode(8, 80, [Part(recap, 0), Part(OPENING, 12), Part(ENDING, 60)])]
     sounds.append(season[2])
     segments = match_season(sounds, threshold=0.0).episodes[1].segments
@@ -139,7 +139,8 @@ def test_pieces_of_the_previous_episode_are_a_recap(season: list[Sound]) -> None
 def test_an_episode_at_pal_speed_is_found_at_its_own_times(season: list[Sound]) -> None:
     fast = slowed(season[1], 24 / 25)
     match = match_season([season[0], fast, season[2]])
-    assert match.speeds == (1.0, pytest.approx(25 / 24, abs=2e-5), 1.0)
+    assert match.speeds[::2] == (1.0, 1.0)
+    assert match.speeds[1] == pytest.approx(25 / 24, abs=2e-5)
     found = spans(match.episodes[1].segments)
     assert found[0] == near("opening", 11.3 * 24 / 25, 26.3 * 24 / 25)
     assert match.episodes[1].notes == ("plays 4.17 % faster than its season",)
