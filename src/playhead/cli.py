@@ -384,14 +384,16 @@ def bundle_export(
         match job:
             case "detection":
                 from playhead.detection.train import export_run
+            case "episodes":
+                from playhead.episodes.train import export_run
             case "impact":
                 from playhead.impact.train import export_run
             case "spotting":
                 from playhead.spotting.train import export_run
             case _:
                 raise PlayheadError(
-                    f"{run}: is a run of {job}; only runs of detection, impact and spotting can be "
-                    "exported"
+                    f"{run}: is a run of {job}; only runs of detection, episodes, impact and "
+                    "spotting can be exported"
                 )
 
     bundle = export_run(run, out, epoch=epoch, compact=compact)

@@ -1,0 +1,86 @@
+"""A network's answers as a prior of the segments that a season gives."""
+
+import pytest
+
+from playhead.episodes.answers import BoundaryAnswer
+from playhead.episodes.features import Part
+from playhead.episodes.network_prior import CHANCE, LEAST, weigh
+from playhead.episodes.segments import EpisodeResult, Evidence, Segment
+
+SECONDS, DURATION = 200, 360.0
+SOUND = Evidence(kind="sound", score=0.8, detail="same sound in S01E02.mkv")
+
+
+def opening(start: float, end: float, confidence: float) -> Segment:
+    return Segment(kind="opening", start=start, end=end, confidence=confidence, evidence=(SOUND,))
+
+
+def answer(part: Part, seconds: float, *, presence: float = 1.0) -> tuple[float, BoundaryAnswer]:
+    """All probability in the moment of the answer."""
+    moments = tuple(float(index == int(seconds)) for index in range(SECONDS))
+    start = 0.0 if part == "start" else DURATION - SECONDS
+    found = BoundaryAnswer(
+        clip=f"X_{part}", seconds=seconds, first=seconds, presence=presence, moments=moments
+    )
+    return start, found
+
+
+def result(*segments: Segment, rejected: tuple[Segment, ...] = ()) -> EpisodeResult:
+    return EpisodeResult(
+        video="S01E01.mkv", duration=DURATION, segments=segments, rejected=rejected
+    )
+
+
+def weighed(before: EpisodeResult, opening_ends: float, *, presence: float = 1.0) -> EpisodeResult:
+    answers = {
+        "start": answer("start", opening_ends, presence=presence),
+        "end": answer("end", 150.0, presence=0.0),
+    }
+    return weigh(before, answers, threshold=0.5)  # type: ignore[arg-type]
+
+
+def test_an_answer_at_the_boundary_accepts_what_the_season_left_uncertain() -> None:
+    after = weighed(result(rejected=(opening(10, 50, 0.4),)), 50.2)
+    (found,) = after.segments
+    odds = 0.4 / 0.6 / CHANCE
+    assert found.confidence == pytest.approx(odds / (1 + odds), abs=1e-4)
+    assert [evidence.kind for evidence in found.evidence] == ["sound", "network"]
+    assert after.rejected == ()
+
+
+def test_an_answer_elsewhere_rejects_what_was_hardly_accepted() -> None:
+    after = weighed(result(opening(10, 50, 0.6)), 90.0)
+    (found,) = after.rejected
+    odds = 0.6 / 0.4 * LEAST / CHANCE
+    assert found.confidence == pytest.approx(odds / (1 + odds), abs=1e-4)
+    assert after.segments == ()
+
+
+def test_of_two_candidates_the_one_at_the_answer_is_accepted() -> None:
+    after = weighed(result(opening(10, 50, 0.6), rejected=(opening(60, 100, 0.45),)), 100.4)
+    assert [(segment.start, segment.end) for segment in after.segments] == [(60, 100)]
+    assert [(segment.start, segment.end) for segment in after.rejected] == [(10, 50)]
+
+
+def test_what_overlaps_another_segment_stays_rejected() -> None:
+    recap = Segment(kind="recap", start=0, end=30, confidence=0.9, evidence=(SOUND,))
+    after = weighed(result(recap, rejected=(opening(10, 50, 0.45),)), 50.0)
+    assert after.segments == (recap,)
+
+
+def test_without_a_candidate_the_answer_is_a_note_and_no_segment() -> None:
+    after = weighed(result(), 61.5)
+    assert after.segments == after.rejected == ()
+    assert after.notes == ("a network says that the opening ends at 61.5 s",)
+
+
+def test_the_answer_none_changes_nothing() -> None:
+    before = result(opening(10, 50, 0.6))
+    assert weighed(before, 90.0, presence=0.2) == before
+
+
+def test_the_boundary_of_an_ending_is_its_start_in_the_last_seconds() -> None:
+    ending = Segment(kind="ending", start=310, end=350, confidence=0.4, evidence=(SOUND,))
+    answers = {"start": answer("start", 50.0, presence=0.0), "end": answer("end", 150.3)}
+    after = weigh(result(rejected=(ending,)), answers, threshold=0.5)  # type: ignore[arg-type]
+    assert [(segment.kind, segment.start) for segment in after.segments] == [("ending", 310)]
