@@ -37,7 +37,7 @@ FEATURES = (
     "length",
     "place",
 )
-_WEIGHTS = np.array([-6.0, 3.0, 2.0, 1.0, 2.0, 0.3, 0.3, 3.0, 3.0])
+_WEIGHTS = np.array([-8.68, 2.82, -2.55, 2.13, -0.75, -0.41, 2.72, 0.23, 6.69])
 
 
 @dataclass(frozen=True, slots=True)
