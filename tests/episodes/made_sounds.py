@@ -33,7 +33,7 @@ def song(seed: int, seconds: float, *, beat: float = 0.28) -> Samples:
         tone = sum(np.sin(2 * np.pi * (f * moments + rng.random())) for f in chord)
         hit = rng.normal(0, 0.6, len(moments)) * np.exp(-40 * moments)
         sound[first : first + len(moments)] += ((tone + hit) * fade).astype(np.float32)
-    return sound[:length] / 6
+    return sound[:length] / np.float32(6)
 
 
 def story(seed: int, seconds: float) -> Samples:

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from playhead.episodes.fingerprint import RATE
 from playhead.episodes.match import Pair, SeasonMatch, match_season
+from playhead.episodes.matching.pairs import match_pairs
 from playhead.episodes.matching.speeds import find_speed, slowed
 from playhead.episodes.segments import Segment
 from playhead.episodes.sound import Sound
@@ -71,15 +73,12 @@ def test_a_new_episode_uses_the_pairs_of_an_earlier_match(
     before = match_season(season[:3], names=names)
     stored = [Pair.from_dict(json.loads(json.dumps(pair.as_dict()))) for pair in before.pairs]
     asked: list[tuple[int, int]] = []
-    from playhead.episodes import match
 
-    original = match.match_pairs
+    def counting(sounds: list[Sound], pairs: NDArray[np.int64]) -> object:
+        asked.extend((first, second) for first, second in pairs.tolist())
+        return match_pairs(sounds, pairs)
 
-    def counting(sounds: list[Sound], pairs: np.ndarray) -> object:
-        asked.extend(map(tuple, pairs.tolist()))
-        return original(sounds, pairs)
-
-    monkeypatch.setattr(match, "match_pairs", counting)
+    monkeypatch.setattr("playhead.episodes.match.match_pairs", counting)
     after = match_season(season, names=[*names, "4.mkv"], earlier=stored)
     assert asked == [(0, 3), (1, 3), (2, 3)]
     for one, other in zip(after.episodes, matched.episodes, strict=True):
