@@ -21,6 +21,7 @@ from playhead.config import Settings
 from playhead.detection.config import DetectorConfig
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.synthesis.config import SynthesisConfig
+from playhead.episodes.config import BoundaryConfig
 from playhead.impact.config import ImpactConfig
 from playhead.impact.helmets.config import HelmetConfig
 from playhead.impact.tracked.config import TrackedConfig
@@ -54,6 +55,7 @@ def settings() -> str:
         *_sections(ImpactConfig, "", "Impact, collision network: the whole"),
         *_sections(HelmetConfig, "", "Impact, helmet network: the whole"),
         *_sections(TrackedConfig, "", "Impact, tracked helmets: the whole"),
+        *_sections(BoundaryConfig, "", "Episodes: the whole"),
         *_sections(RedactionConfig, "", "Redaction: the whole"),
         _section("Redaction: the audit", "", AuditConfig),
         *_sections(DetectorConfig, "", "A detector: the whole"),
