@@ -147,7 +147,9 @@ def run(arguments: argparse.Namespace, work: Path) -> None:
     print(f"| constant, the median of the test clips |{f' {constant} |' * len(arguments.seeds)} |")
     for name in NETWORKS:
         cost = np.mean([found[name, seed][0] for seed in arguments.seeds])
-        line([*(scored(found[name, seed][1]["best"], rows) for seed in arguments.seeds)], name, cost)
+        line(
+            [*(scored(found[name, seed][1]["best"], rows) for seed in arguments.seeds)], name, cost
+        )
     fused = {
         seed: {
             row.name: fuse([found[name, seed][1][epoch][row.name] for name, epoch in FUSED],
@@ -217,7 +219,9 @@ def matched(
 
 def row_start(manifest: Path, stem: str, row: FeatureRow) -> float:
     """The second of an episode at which its last clip starts."""
-    [path] = [r.video for r in read_manifest(manifest) if str(r.video.with_suffix("")).endswith(stem)]
+    [path] = [
+        r.video for r in read_manifest(manifest) if str(r.video.with_suffix("")).endswith(stem)
+    ]
     from playhead.media import open_video
 
     with open_video(path) as video:
