@@ -36,6 +36,10 @@ def match(
         int | None,
         typer.Option(min=0, help="Sound track, counted from 0. Default: the file's default."),
     ] = None,
+    images: Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option(help="Read images too; auto: where the sound tells too little."),
+    ] = "auto",
     snap: Annotated[
         Literal["shot", "keyframe", "none"],
         typer.Option(help="Move boundaries to the nearest shot change or key frame."),
@@ -69,6 +73,7 @@ def match(
         raise PlayheadError("say where to write: --out DIR, or --beside for beside the videos")
     options = MatchOptions(
         audio=audio,
+        images=images,
         snap=snap,
         edl=edl,
         srt=srt,

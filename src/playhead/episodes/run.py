@@ -16,6 +16,7 @@ import numpy as np
 
 from playhead.episodes.decide import THRESHOLD
 from playhead.episodes.edl import EdlAction, span_of
+from playhead.episodes.images import Images, add_image_segments
 from playhead.episodes.match import Pair, match_season
 from playhead.episodes.report import EpisodeMedia, counted_kind, write_season_page
 from playhead.episodes.results import (
@@ -61,6 +62,7 @@ class MatchOptions:
 
     audio: which sound track, counted from 0 one
     threshold: minimum confidence of a segment that is written; None for the default
+    images: whose images are read: auto for those of episodes in which sound finds too little
     snap: what boundaries are moved to, if it is near
     edl: what players do with a segment; srt: whether subtitles are written too
     overwrite: whether files of other programs under the names of outputs are replaced
@@ -68,6 +70,7 @@ class MatchOptions:
 
     audio: int | None = None
     threshold: float = THRESHOLD
+    images: Images = "auto"
     snap: Snap = "none"
     edl: EdlAction = "skip"
     srt: bool = False
@@ -158,7 +161,7 @@ def match_seasons(
         for season, place in zip(seasons, places, strict=True):
             live.advance(0, note=season.title)
             outcome, written = _match_one(
-                season, place, [outcomes[item.path] for item in season.episodes], out, options
+                season, place, [outcomes[item.path] for item in season.episodes], out, options, live
             )
             matched.append(outcome)
             files += written
@@ -257,6 +260,7 @@ def _match_one(
     read: Sequence[FileOutcome],
     out: Path | None,
     options: MatchOptions,
+    live: Progress,
 ) -> tuple[SeasonOutcome, list[FileOutcome]]:
     """Match one season and write its files; read: the outcomes of reading, in its order."""
     heard = {
@@ -279,7 +283,15 @@ def _match_one(
         ],
         threshold=options.threshold,
     )
-    found = {result.video: result for result in matched.episodes}
+    results = add_image_segments(
+        list(heard),
+        matched.episodes,
+        speeds=matched.speeds,
+        images=options.images,
+        threshold=options.threshold,
+        tell=lambda note: live.advance(0, note=note),
+    )
+    found = {result.video: result for result in results}
 
     records, unreadable = [], set()
     for item, outcome in zip(season.episodes, read, strict=True):
@@ -305,6 +317,7 @@ def _match_one(
         settings={
             "threshold": options.threshold,
             "sound track": options.audio,
+            "images": options.images,
             "snap": options.snap,
             "edl": options.edl,
         },
