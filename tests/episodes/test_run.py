@@ -86,6 +86,10 @@ def stand_in(
 
     monkeypatch.setattr(match_run, "read_sound", read_sound)
     monkeypatch.setattr(match_run, "match_season", match_season)
+    # The files hold no images.
+    monkeypatch.setattr(
+        match_run, "add_image_segments", lambda paths, results, **options: tuple(results)
+    )
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ _AROUND = 2.0
 """Seconds from a black frame to credits that it belongs to."""
 _DARK = 0.8
 """Share of dark pixels of a frame that shows text on black and nothing else."""
+_EMPTY = 0.98
+"""The same of black without text."""
 
 
 def on_black(looks: Looks) -> NDArray[np.bool_]:
@@ -48,7 +50,7 @@ def find_credits(looks: Looks, duration: float) -> Segment | None:
     if rolls:
         best = max(rolls, key=lambda span: (span.end - span.start) * span.score)
         told, score = "text rolls upward over a dark ground", best.score
-        trust = 0.5 + 0.2 * score + 0.1 * min((best.end - best.start) / 20, 1)
+        trust = 0.5 + 0.15 * score + 0.1 * min((best.end - best.start) / 20, 1)
     else:
         cards = [span for span in _cards(text) if span.start >= earliest]
         if not cards:
@@ -61,6 +63,8 @@ def find_credits(looks: Looks, duration: float) -> Segment | None:
         told, score = f"{number} cards of text on black", min(number / 10, 1.0)
         trust = 0.45 + 0.02 * min(number, 10)
     start, end = _widened(best, text, earliest)
+    if rolls:
+        start = _before_text(start, looks)
     black = _black_beside(start, end, black_spans(looks), duration)
     if black:
         told, trust = f"{told}, {black}", trust + 0.05
@@ -92,6 +96,16 @@ def _widened(span: ScoredSpan, text: NDArray[np.bool_], earliest: float) -> tupl
     while last < len(text) and text[last]:
         last += 1
     return first / LOOKS_RATE, last / LOOKS_RATE
+
+
+def _before_text(start: float, looks: Looks) -> float:
+    """The start of the dark ground from below which the first line comes, at most a second ago."""
+    first = round(start * LOOKS_RATE)
+    for _ in range(LOOKS_RATE):
+        if first == 0 or looks.dark[first - 1] < _EMPTY:
+            break
+        first -= 1
+    return first / LOOKS_RATE
 
 
 def _black_beside(start: float, end: float, black: Sequence[ScoredSpan], duration: float) -> str:

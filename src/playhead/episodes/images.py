@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from playhead.episodes.credits import find_credits, on_black
 from playhead.episodes.decide import THRESHOLD
@@ -32,6 +33,10 @@ _REACH = 16
 _SHORTEST = 6.0
 _LONGEST = 0.4
 """Share of an episode: longer common images are not an opening."""
+_COVERED = 0.8
+"""Share of a partner's segment that common images must cover for its boundaries to be taken."""
+_PROBES = 3
+"""Episodes whose images are read first where no episode of the season has a kind of segment."""
 _EQUAL = 0.9
 """Two episodes whose images agree for so much of both are the same."""
 _UNCLEAR = 0.1
@@ -72,75 +77,177 @@ def add_image_segments(
     tell: is called with a note before each file that is read
     A file whose images cannot be read keeps its result, with a note.
     """
-    found = list(results)
-    lacking = _lacking(found) if images != "never" else {}
-    wanted = {n for numbers in lacking.values() for n in numbers}
-    for kind, numbers in lacking.items():
-        known = [n for n in range(len(found)) if _of(found[n], kind)]
-        for number in numbers:
-            wanted |= set(sorted(known, key=lambda n: abs(n - number))[:_REFERENCES])
+    rates = [*speeds, *[1.0] * (len(results) - len(speeds))]
+    season = _Season(paths, list(results), rates, store, tell)
+    if images == "never" or not results:
+        return tuple(results)
     if images == "always":
-        wanted = set(range(len(found)))
-    looks: dict[int, Looks] = {}
-    for number in sorted(wanted):
-        tell(f"images of {paths[number].name}")
-        with FileFailure(paths[number]) as failure:
-            looks[number] = read_looks(paths[number], folder=store)
-            if not found[number].duration:  # of a film without sound
-                with open_video(paths[number]) as video:
-                    found[number] = replace(found[number], duration=video.duration)
-        if failure.reason:
-            found[number] = _noted(found[number], "its images cannot be read")
-    rates = {n: speeds[n] if n < len(speeds) else 1.0 for n in looks}
-    hashes = {n: at_speed(look.hashes, rates[n]) for n, look in looks.items()}
-    lacks = {n for numbers in lacking.values() for n in numbers}
-    shared: dict[int, list[_Shared]] = {n: [] for n in looks}
-    for a in looks:
-        for b in (n for n in looks if n > a):
-            if images != "always" and not ({a, b} & lacks):
+        season.read(range(len(results)))
+    heard = [n for n, result in enumerate(results) if any(_of(result, kind) for kind in _SONGS)]
+    for kind in _SONGS:
+        lacking = [n for n, result in enumerate(results) if not _of(result, kind)]
+        known = [n for n in range(len(results)) if n not in lacking]
+        # A season may have none of a kind: a few episodes tell.
+        unsure = bool(heard) and not known and images == "auto"
+        if unsure and not season.probe(kind, lacking[:_PROBES], threshold):
+            continue
+        season.search(kind, lacking, known, threshold)
+    if images == "always":
+        season.support()
+    return tuple(season.results)
+
+
+class _Season:
+    """The results of a season while its images are read and compared."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        results: list[EpisodeResult],
+        rates: Sequence[float],
+        store: Path | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.paths = paths
+        self.heard = tuple(results)
+        self.results = results
+        self.rates = rates
+        self.store = store
+        self.tell = tell
+        self.looks: dict[int, Looks | None] = {}
+        self.hashes: dict[int, NDArray[np.uint64]] = {}
+        self.runs: dict[tuple[int, int], list[ImageRun]] = {}
+
+    def search(
+        self, kind: str, lacking: Sequence[int], known: Sequence[int], threshold: float
+    ) -> None:
+        """Add segments of a kind to the episodes that lack one; known: those that have it."""
+        partners: dict[int, list[int]] = {}
+        for number in lacking:
+            near = sorted(known, key=lambda n: abs(n - number))[:_REFERENCES]
+            others = [n for n in lacking if n != number and abs(n - number) <= _REACH]
+            partners[number] = [*near, *others]
+        self.read({*lacking, *(n for near in partners.values() for n in near)})
+        for number in lacking:
+            look = self.looks[number]
+            if look is None or _of(self.results[number], kind):
                 continue
-            if b - a > _REACH and a in lacks and b in lacks:
+            candidates = self.candidates(number, partners[number])
+            if kind == "ending":
+                credits = find_credits(look, self.results[number].duration)
+                candidates = _with_credits(candidates, credits)
+            for candidate in candidates:
+                if kind == candidate.kind or (kind, candidate.kind) == ("ending", "credits"):
+                    self.add(number, candidate, threshold)
+
+    def probe(self, kind: str, lacking: Sequence[int], threshold: float) -> bool:
+        """Whether a search of these episodes alone adds a segment; if so, it is taken back."""
+        before = list(self.results)
+        self.search(kind, lacking, (), threshold)
+        added = any(
+            len(new.segments) > len(old.segments)
+            for new, old in zip(self.results, before, strict=True)
+        )
+        if added:  # with all episodes the answer is better
+            self.results = [
+                replace(new, segments=old.segments, rejected=old.rejected)
+                for new, old in zip(self.results, before, strict=True)
+            ]
+        return added
+
+    def support(self) -> None:
+        """Add the evidence of images to segments that were found by sound."""
+        for number in range(len(self.heard)):
+            if self.looks[number] is None:
                 continue
-            tell(f"comparing images of {paths[a].name}")
-            runs = find_image_runs(hashes[a], hashes[b], shortest=round(_SHORTEST * LOOKS_RATE))
-            longest = max(len(hashes[a]), len(hashes[b]))
-            if any(run.end - run.start >= _EQUAL * longest for run in runs):
-                found[b] = _noted(found[b], f"the same images as {paths[a].name}")
-                continue
-            for run in runs:
-                shared[a].append(_seen(run, b, a, found, rates, turned=False))
-                shared[b].append(_seen(run, a, b, found, rates, turned=True))
-    for number in sorted(looks):
-        missing = [kind for kind, numbers in lacking.items() if number in numbers]
-        result, look = found[number], looks[number]
-        candidates = _candidates(number, shared[number], found, look, partners=len(looks) - 1)
-        result = _supported(result, candidates)
-        songs = [
-            segment
-            for segment in candidates
-            if segment.kind in missing or (segment.kind == "credits" and "ending" in missing)
+            near = [n for n in range(len(self.heard)) if 0 < abs(n - number) <= _REACH]
+            candidates = self.candidates(number, near)
+            segments = tuple(_supported(s, candidates) for s in self.results[number].segments)
+            self.results[number] = replace(self.results[number], segments=segments)
+
+    def read(self, numbers: Iterable[int]) -> None:
+        """Read the images of episodes, once."""
+        for number in sorted(set(numbers) - set(self.looks)):
+            path, result = self.paths[number], self.results[number]
+            self.tell(f"images of {path.name}")
+            self.looks[number] = None
+            with FileFailure(path) as failure:
+                look = read_looks(path, folder=self.store)
+                if not result.duration:  # of a film without sound
+                    with open_video(path) as video:
+                        result = replace(result, duration=video.duration)
+                self.looks[number] = look
+                self.hashes[number] = at_speed(look.hashes, self.rates[number])
+            if failure.reason:
+                result = _noted(result, "its images cannot be read")
+            self.results[number] = result
+
+    def candidates(self, number: int, partners: Sequence[int]) -> list[Segment]:
+        """What an episode shares with others as segments, the most trusted first."""
+        look = self.looks[number]
+        readable = [n for n in partners if self.looks[n] is not None]
+        if look is None:
+            return []
+        shared = [item for n in readable for item in self._shared(number, n)]
+        groups = _groups(shared)
+        return _segments(number, groups, self.results, look, partners=len(readable))
+
+    def add(self, number: int, candidate: Segment, threshold: float) -> None:
+        """Add a segment, as rejected if it is not trusted or others lie there."""
+        result, path = self.results[number], self.paths[number]
+        placed = candidate
+        with FileFailure(path):  # else the boundary is that of the sampled frames
+            placed = _at_shot_changes(path, candidate)
+        taken = any(
+            placed.kind == other.kind
+            or min(placed.end, other.end) - max(placed.start, other.start)
+            > 0.2 * min(placed.end - placed.start, other.end - other.start)
+            for other in result.segments
+        )
+        if placed.confidence >= threshold and not taken:
+            segments = sorted((*result.segments, placed), key=lambda segment: segment.start)
+            self.results[number] = replace(result, segments=tuple(segments))
+        else:
+            segments = sorted({*result.rejected, placed}, key=lambda segment: segment.start)
+            self.results[number] = replace(result, rejected=tuple(segments))
+
+    def _shared(self, number: int, partner: int) -> list[_Shared]:
+        a, b = sorted((number, partner))
+        if (a, b) not in self.runs:
+            self.tell(f"comparing images of {self.paths[a].name} and {self.paths[b].name}")
+            self.runs[a, b] = find_image_runs(
+                self.hashes[a], self.hashes[b], shortest=round(_SHORTEST * LOOKS_RATE)
+            )
+            longest = max(len(self.hashes[a]), len(self.hashes[b]))
+            if any(run.end - run.start >= _EQUAL * longest for run in self.runs[a, b]):
+                self.runs[a, b] = []
+                note = f"the same images as {self.paths[a].name}"
+                self.results[b] = _noted(self.results[b], note)
+        return [
+            _seen(
+                run, partner, number, self.heard, self.rates, duration=self.results[number].duration
+            )
+            for run in self.runs[a, b]
         ]
-        result = _added(result, songs, paths[number], threshold)
-        ended = _of(result, "ending") or _of(result, "credits")
-        if "ending" in missing and not ended:
-            with_credits = find_credits(look, result.duration)
-            if with_credits is not None:
-                result = _added(result, [with_credits], paths[number], threshold)
-        found[number] = result
-    return tuple(found)
 
 
-def _lacking(results: Sequence[EpisodeResult]) -> dict[str, list[int]]:
-    """The episodes that lack an opening, and those that lack an ending, where it is worth a look.
+def _with_credits(candidates: Sequence[Segment], credits: Segment | None) -> list[Segment]:
+    """The candidates of an episode with its credits, the last choice.
 
-    A season without any ending may have none; one without anything may have no usable sound.
+    Text on black ends where it ends, common images of it where the shorter credits do.
     """
-    nothing = not any(_of(result, kind) for result in results for kind in _SONGS)
-    return {
-        kind: [n for n, result in enumerate(results) if not _of(result, kind)]
-        for kind in _SONGS
-        if nothing or any(_of(result, kind) for result in results)
-    }
+    if credits is None:
+        return list(candidates)
+    for candidate in candidates:
+        common = min(candidate.end, credits.end) - max(candidate.start, credits.start)
+        if candidate.kind == "credits" and common > 0:
+            evidence = (*credits.evidence, *candidate.evidence)
+            trust = max(candidate.confidence, credits.confidence)
+            credits = replace(
+                credits, confidence=trust, cluster=candidate.cluster, evidence=evidence
+            )
+            break
+    return [*(other for other in candidates if other.kind != "credits"), credits]
 
 
 def _of(result: EpisodeResult, kind: str) -> Segment | None:
@@ -155,25 +262,24 @@ def _seen(
     run: ImageRun,
     partner: int,
     number: int,
-    results: Sequence[EpisodeResult],
-    rates: dict[int, float],
+    heard: Sequence[EpisodeResult],
+    rates: Sequence[float],
     *,
-    turned: bool,
+    duration: float,
 ) -> _Shared:
     """A run as one of its two episodes sees it, in seconds of its file."""
     start, end, lag = run.start, run.end, run.lag
-    if turned:
+    if partner < number:  # the run is that of the earlier episode
         start, end, lag = start + lag, end + lag, -lag
     # The first frame that agrees comes up to an interval late, and so does the first that does not.
     first = (start - 0.5) / LOOKS_RATE if start else 0.0
     last = (end - 0.5) / LOOKS_RATE
-    duration = results[number].duration
     known = False
-    for segment in results[partner].segments:
+    for segment in heard[partner].segments:
         begin = segment.start * rates[partner] - lag / LOOKS_RATE
         stop = segment.end * rates[partner] - lag / LOOKS_RATE
         common = min(stop, last) - max(begin, first)
-        if segment.kind in _SONGS and common >= 0.8 * (stop - begin):
+        if segment.kind in _SONGS and common >= _COVERED * (stop - begin):
             first, last, known = begin, stop, True
             break
     first, last = max(first / rates[number], 0.0), min(last / rates[number], duration)
@@ -182,16 +288,8 @@ def _seen(
     return _Shared(partner, first, last, run.distinct, run.alike, known)
 
 
-def _candidates(
-    number: int,
-    shared: Sequence[_Shared],
-    results: Sequence[EpisodeResult],
-    looks: Looks,
-    *,
-    partners: int,
-) -> list[Segment]:
-    """What an episode shares with others as segments, the most trusted first."""
-    duration = results[number].duration
+def _groups(shared: Iterable[_Shared]) -> list[list[_Shared]]:
+    """What is shared with several partners at one place, in groups."""
     groups: list[list[_Shared]] = []
     for item in sorted(shared, key=lambda item: (not item.known, -item.distinct)):
         for group in groups:
@@ -201,6 +299,19 @@ def _candidates(
                 break
         else:
             groups.append([item])
+    return groups
+
+
+def _segments(
+    number: int,
+    groups: Iterable[Sequence[_Shared]],
+    results: Sequence[EpisodeResult],
+    looks: Looks,
+    *,
+    partners: int,
+) -> list[Segment]:
+    """The groups of an episode as segments, the most trusted first."""
+    duration = results[number].duration
     segments = []
     for group in groups:
         best = [item for item in group if item.known] or group
@@ -266,41 +377,16 @@ def _cluster(kind: str, group: Sequence[_Shared], results: Sequence[EpisodeResul
     return max(used, default=-1) + 1
 
 
-def _supported(result: EpisodeResult, candidates: Iterable[Segment]) -> EpisodeResult:
-    """Segments found by sound with the evidence of images that agree with them."""
-    segments = []
-    for segment in result.segments:
-        for candidate in candidates:
-            common = min(segment.end, candidate.end) - max(segment.start, candidate.start)
-            whole = max(segment.end, candidate.end) - min(segment.start, candidate.start)
-            if segment.kind == candidate.kind and common > 0.5 * whole:
-                segment = replace(segment, evidence=(*segment.evidence, *candidate.evidence))
-                break
-        segments.append(segment)
-    return replace(result, segments=tuple(segments))
-
-
-def _added(
-    result: EpisodeResult, candidates: Sequence[Segment], path: Path, threshold: float
-) -> EpisodeResult:
-    """The result with one segment of each kind, unless a segment of it lies there already."""
-    accepted, rejected = list(result.segments), list(result.rejected)
+def _supported(segment: Segment, candidates: Iterable[Segment]) -> Segment:
+    """A segment with the evidence of a candidate that agrees with it."""
+    if segment.evidence and segment.evidence[0].kind != "sound":
+        return segment
     for candidate in candidates:
-        taken = any(
-            candidate.kind == other.kind
-            or min(candidate.end, other.end) - max(candidate.start, other.start)
-            > 0.2 * min(candidate.end - candidate.start, other.end - other.start)
-            for other in accepted
-        )
-        with FileFailure(path):  # else the boundary is that of the sampled frames
-            candidate = _at_shot_changes(path, candidate)
-        enough = candidate.confidence >= threshold
-        (accepted if enough and not taken else rejected).append(candidate)
-    return replace(
-        result,
-        segments=tuple(sorted(accepted, key=lambda segment: segment.start)),
-        rejected=tuple(sorted(rejected, key=lambda segment: segment.start)),
-    )
+        common = min(segment.end, candidate.end) - max(segment.start, candidate.start)
+        whole = max(segment.end, candidate.end) - min(segment.start, candidate.start)
+        if segment.kind == candidate.kind and common > 0.5 * whole:
+            return replace(segment, evidence=(*segment.evidence, *candidate.evidence))
+    return segment
 
 
 def _at_shot_changes(path: Path, segment: Segment) -> Segment:

@@ -161,7 +161,12 @@ def match_seasons(
         for season, place in zip(seasons, places, strict=True):
             live.advance(0, note=season.title)
             outcome, written = _match_one(
-                season, place, [outcomes[item.path] for item in season.episodes], out, options, live
+                season,
+                place,
+                [outcomes[item.path] for item in season.episodes],
+                out,
+                options,
+                live=live,
             )
             matched.append(outcome)
             files += written
@@ -260,6 +265,7 @@ def _match_one(
     read: Sequence[FileOutcome],
     out: Path | None,
     options: MatchOptions,
+    *,
     live: Progress,
 ) -> tuple[SeasonOutcome, list[FileOutcome]]:
     """Match one season and write its files; read: the outcomes of reading, in its order."""
