@@ -83,7 +83,7 @@ def test_a_dubbed_opening_has_the_boundaries_of_its_partners(
     found, _ = run(monkeypatch, looks, results)
     [opening, _] = found[1].segments
     assert (opening.kind, opening.cluster) == ("opening", 0)
-    assert (opening.start, opening.end) == (pytest.approx(10.2), pytest.approx(39.9))
+    assert [opening.start, opening.end] == pytest.approx([10.2, 39.9])
     assert [evidence.kind for evidence in opening.evidence] == ["image"]
     assert "E0.mkv, E2.mkv" in opening.evidence[0].detail
     assert 0.5 < opening.confidence < 0.85
