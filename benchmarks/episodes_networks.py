@@ -12,7 +12,6 @@ the matcher with and without the network as a prior, on a whole season, two epis
 import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -36,7 +35,8 @@ from playhead.episodes.score import score_boundaries
 from playhead.episodes.train import export_run, train_boundaries
 from playhead.events.formats import native
 from playhead.events.manifest import read_manifest
-from playhead.execution.runner import Executor
+from playhead.execution.runner import SERIAL, Executor
+from playhead.media import open_video
 from playhead.worlds.kept import WorldConfig, world_manifest
 
 ONE_LAYER = ("network.head=one-layer", "network.second=none")
@@ -146,7 +146,7 @@ def run(arguments: argparse.Namespace, work: Path) -> None:
     constant = " / ".join(f"{constants[f'{kind}_constant']:.2f}" for kind in NAMES.values())
     print(f"| constant, the median of the test clips |{f' {constant} |' * len(arguments.seeds)} |")
     for name in NETWORKS:
-        cost = np.mean([found[name, seed][0] for seed in arguments.seeds])
+        cost = float(np.mean([found[name, seed][0] for seed in arguments.seeds]))
         line(
             [*(scored(found[name, seed][1]["best"], rows) for seed in arguments.seeds)], name, cost
         )
@@ -222,8 +222,6 @@ def row_start(manifest: Path, stem: str, row: FeatureRow) -> float:
     [path] = [
         r.video for r in read_manifest(manifest) if str(r.video.with_suffix("")).endswith(stem)
     ]
-    from playhead.media import open_video
-
     with open_video(path) as video:
         return video.duration - row.seconds
 
@@ -233,7 +231,7 @@ def priors(manifest: Path, work: Path, episodes: int, bundle: Path | None) -> No
     rows = [row for row in read_manifest(manifest) if row.split == "test"]
     paths = [row.video for row in rows if int(row.video.stem[-2:]) <= episodes]
     out = work / f"prior-{episodes}-{bundle is not None}"
-    match_seasons(paths, out, MatchOptions(bundle=bundle), executor=Executor())
+    match_seasons(paths, out, MatchOptions(bundle=bundle), executor=SERIAL)
     pairs = read_pairs(manifest, out, split="test")
     names = {video.video for video in pairs.predictions}
     kept = type(pairs)(
@@ -259,4 +257,4 @@ def silence() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

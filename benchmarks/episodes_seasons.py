@@ -71,10 +71,10 @@ def through_codec(sound: NDArray[np.float32], source: Source) -> NDArray[np.int1
         container.mux(stream.encode(None))
     buffer.seek(0)
     pieces = []
-    with av.open(buffer) as container:
+    with av.open(buffer, "r") as written:
         resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
         first: float | None = None
-        for frame in (*container.decode(audio=0), None):
+        for frame in (*written.decode(audio=0), None):
             if frame is not None and first is None:
                 first = float(frame.time or 0.0)
             pieces += [ready.to_ndarray()[0] for ready in resampler.resample(frame)]

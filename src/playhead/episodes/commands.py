@@ -40,6 +40,10 @@ def match(
         Literal["auto", "always", "never"],
         typer.Option(help="Read images too; auto: where the sound tells too little."),
     ] = "auto",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="A network of clips, asked where the season is not sure."),
+    ] = None,
     snap: Annotated[
         Literal["shot", "keyframe", "none"],
         typer.Option(help="Move boundaries to the nearest shot change or key frame."),
@@ -74,6 +78,7 @@ def match(
     options = MatchOptions(
         audio=audio,
         images=images,
+        bundle=bundle,
         snap=snap,
         edl=edl,
         srt=srt,

@@ -42,7 +42,7 @@ def add_network_evidence(
     *,
     threshold: float,
     tell: Callable[[str], None],
-) -> list[EpisodeResult]:
+) -> tuple[EpisodeResult, ...]:
     """The results with the answers of a network of clips where the season is not sure.
 
     Raises BundleError if the bundle is of another kind, WeightsError if it sees text and the
@@ -65,7 +65,7 @@ def add_network_evidence(
             clip = read_features(output_path(target, f"_{part}{FEATURES}"))
             answers[part] = clip.start, network.answer(clip, part)
         weighed.append(weigh(result, answers, threshold=threshold))
-    return weighed
+    return tuple(weighed)
 
 
 def weigh(result: EpisodeResult, answers: Answers, *, threshold: float) -> EpisodeResult:

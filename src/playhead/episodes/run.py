@@ -18,6 +18,8 @@ from playhead.episodes.decide import THRESHOLD
 from playhead.episodes.edl import EdlAction, span_of
 from playhead.episodes.images import Images, add_image_segments
 from playhead.episodes.match import Pair, match_season
+from playhead.episodes.network_prior import add_network_evidence
+from playhead.episodes.predict import open_boundary_network
 from playhead.episodes.report import EpisodeMedia, counted_kind, write_season_page
 from playhead.episodes.results import (
     CHAPTERS,
@@ -63,6 +65,7 @@ class MatchOptions:
     audio: which sound track, counted from 0 one
     threshold: minimum confidence of a segment that is written; None for the default
     images: whose images are read: auto for those of episodes in which sound finds too little
+    bundle: a network of clips whose answers are a prior where the season is not sure
     snap: what boundaries are moved to, if it is near
     edl: what players do with a segment; srt: whether subtitles are written too
     overwrite: whether files of other programs under the names of outputs are replaced
@@ -71,6 +74,7 @@ class MatchOptions:
     audio: int | None = None
     threshold: float = THRESHOLD
     images: Images = "auto"
+    bundle: Path | None = None
     snap: Snap = "none"
     edl: EdlAction = "skip"
     srt: bool = False
@@ -143,10 +147,12 @@ def match_seasons(
     out: the folder to write into; None writes beside the videos
     A file that cannot be read, or whose corrected events cannot, ends `failed` and leaves the
     others alone. Raises PlayheadError, before anything is read, if there are no videos, a folder
-    cannot be written to, or an earlier `season.json` cannot be read.
+    cannot be written to, the bundle is of another kind, or an earlier `season.json` cannot be read.
     """
     started = time.monotonic()
     seasons = find_seasons(paths)
+    if options.bundle is not None:
+        open_boundary_network(options.bundle)  # raises now, not after all sound was read
     if out is not None:
         check_folder(out)
     places = [_Place.of(season, out) for season in seasons]
@@ -297,6 +303,14 @@ def _match_one(
         threshold=options.threshold,
         tell=lambda note: live.advance(0, note=note),
     )
+    if options.bundle is not None:
+        results = add_network_evidence(
+            list(heard),
+            results,
+            options.bundle,
+            threshold=options.threshold,
+            tell=lambda note: live.advance(0, note=note),
+        )
     found = {result.video: result for result in results}
 
     records, unreadable = [], set()
@@ -324,6 +338,7 @@ def _match_one(
             "threshold": options.threshold,
             "sound track": options.audio,
             "images": options.images,
+            "bundle": None if options.bundle is None else str(options.bundle),
             "snap": options.snap,
             "edl": options.edl,
         },
