@@ -79,7 +79,7 @@ def test_hard_negatives_overlap_another_helmet() -> None:
     [labelled] = videos.videos
     wide = labelled.boxes + np.array([-3, 0, 3, 0], np.float32)
     near = replace(labelled, boxes=wide, away=np.full(2 * FRAMES, -1))
-    near.impacts[0] = True
+    near.away[0] = 0
     samples = TrackedClips(ImpactVideos(videos.source, (near,)), config(clips={"hard": 1}))
     meeting = boxes_of(0)[1]
     assert set((samples.hard // 2).tolist()) == {meeting - 1, meeting, meeting + 1}
