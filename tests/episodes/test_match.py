@@ -54,6 +54,15 @@ def test_every_song_and_jingle_is_found_to_a_tenth_of_a_second(matched: SeasonMa
         assert result.duration == pytest.approx(80, abs=0.01)
 
 
+def test_a_phrase_that_a_short_song_repeats_does_not_move_it() -> None:
+    phrase, length = song(9, 4.4), round(8.6 * RATE)
+    whole = np.tile(phrase, 2)[:length] + song(10, 8.6)[:length] / 3
+    starts = (4.4, 6.5, 13.6)
+    made = [episode(number, 60, [Part(whole, at)]) for number, at in enumerate(starts)]
+    for result, at in zip(match_season(made).episodes, starts, strict=True):
+        assert spans(result.segments) == [near("opening", at, at + 8.6)]
+
+
 def test_a_segment_names_its_evidence(matched: SeasonMatch) -> None:
     (evidence,) = matched.episodes[0].segments[0].evidence
     assert evidence.kind == "sound"

@@ -305,6 +305,7 @@ def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) 
     """
     model = sorted(found, key=lambda item: item.end - item.start)[(len(found) - 1) // 2]
     template = samples[model.episode][model.start : model.end]
+    half = len(template) // 2
     placed: list[tuple[Occurrence, int]] = []
     missed = []
     for episode in sorted({item.episode for item in found}):
@@ -315,9 +316,12 @@ def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) 
             near = samples[episode][low : item.end + round(_JINGLE_SECONDS * RATE)]
             for place in find_all(near, template):
                 aligned = Alignment(template, samples[episode], low + place)
-                if mean_coherence(aligned, 0, len(template)) >= COHERENT and all(
-                    abs(low + place - other) > len(template) // 2 for other in places
-                ):
+                # A phrase that the jingle repeats also agrees with half of it, next to the place.
+                agrees = all(
+                    mean_coherence(aligned, first, past) >= COHERENT
+                    for first, past in ((0, half), (half, len(template)))
+                )
+                if agrees and all(abs(low + place - other) > half for other in places):
                     places.add(low + place)
         for place in sorted(places):
             nearest = min(items, key=lambda item: abs(item.start - place))
@@ -329,9 +333,8 @@ def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) 
         ]
     if not placed:
         return list(found)
-    close = len(template) // 2
-    before = [item.start - place for item, place in placed if abs(item.start - place) < close]
-    after = [item.end - place for item, place in placed if abs(item.start - place) < close]
+    before = [item.start - place for item, place in placed if abs(item.start - place) < half]
+    after = [item.end - place for item, place in placed if abs(item.start - place) < half]
     if not before:
         return list(found)
     start, end = round(float(np.median(before))), round(float(np.median(after)))
