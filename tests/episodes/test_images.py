@@ -171,3 +171,23 @@ def test_the_same_images_twice_are_no_opening(monkeypatch: pytest.MonkeyPatch) -
     found, _ = run(monkeypatch, looks, [heard(0), heard(1)])
     assert found[1].notes == ("the same images as E0.mkv",)
     assert not any(result.segments for result in found)
+
+
+def test_a_part_of_another_opening_is_no_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = episode(2, opening=None)
+    other.hashes[: 8 * LOOKS_RATE] = shots(1, 30)[: 8 * LOOKS_RATE]
+    looks = [episode(0, opening=0), episode(1, opening=0), other]
+    results = [*(heard(n, ("opening", 0.0, 30.0), ENDING) for n in range(2)), heard(2, ENDING)]
+    assert run(monkeypatch, looks, results)[0] == results
+
+
+def test_a_short_common_part_does_not_shorten_what_longer_runs_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = [episode(n, opening=0) for n in range(2)]
+    for number in (2, 3, 4):
+        part = episode(number, opening=None)
+        part.hashes[: 12 * LOOKS_RATE] = shots(1, 30)[: 12 * LOOKS_RATE]
+        looks.append(part)
+    found, _ = run(monkeypatch, looks, [heard(n) for n in range(5)])
+    assert [round(result.segments[0].end) for result in found[:2]] == [30, 30]

@@ -223,12 +223,13 @@ class _Season:
                 self.runs[a, b] = []
                 note = f"the same images as {self.paths[a].name}"
                 self.results[b] = _noted(self.results[b], note)
-        return [
+        seen = [
             _seen(
                 run, partner, number, self.heard, self.rates, duration=self.results[number].duration
             )
             for run in self.runs[a, b]
         ]
+        return [item for item in seen if item is not None]
 
 
 def _with_credits(candidates: Sequence[Segment], credits: Segment | None) -> list[Segment]:
@@ -266,8 +267,11 @@ def _seen(
     rates: Sequence[float],
     *,
     duration: float,
-) -> _Shared:
-    """A run as one of its two episodes sees it, in seconds of its file."""
+) -> _Shared | None:
+    """A run as one of its two episodes sees it, in seconds of its file.
+
+    None if it is a small part of what the partner's sound knows: two openings share some images.
+    """
     start, end, lag = run.start, run.end, run.lag
     if partner < number:  # the run is that of the earlier episode
         start, end, lag = start + lag, end + lag, -lag
@@ -279,6 +283,8 @@ def _seen(
         begin = segment.start * rates[partner] - lag / LOOKS_RATE
         stop = segment.end * rates[partner] - lag / LOOKS_RATE
         common = min(stop, last) - max(begin, first)
+        if segment.kind in _SONGS and common > 0 and stop - begin > 2 * common:
+            return None
         if segment.kind in _SONGS and common >= _COVERED * (stop - begin):
             first, last, known = begin, stop, True
             break
@@ -314,7 +320,10 @@ def _segments(
     duration = results[number].duration
     segments = []
     for group in groups:
-        best = [item for item in group if item.known] or group
+        # Credits may share their first cards with an ending: the longest runs are of one thing.
+        longest = max(item.end - item.start for item in group)
+        long = [item for item in group if item.end - item.start >= _COVERED * longest]
+        best = [item for item in group if item.known] or long
         start = float(np.median([item.start for item in best]))
         end = float(np.median([item.end for item in best]))
         place = (start + end) / 2 / duration if duration else 0.5
