@@ -35,6 +35,8 @@ _LONGEST = 0.4
 """Share of an episode: longer common images are not an opening."""
 _COVERED = 0.8
 """Share of a partner's segment that common images must cover for its boundaries to be taken."""
+_PART = 0.5
+"""Of the longest run at a place: shorter ones are of something that shares a part of it."""
 _PROBES = 3
 """Episodes whose images are read first where no episode of the season has a kind of segment."""
 _EQUAL = 0.9
@@ -322,7 +324,7 @@ def _segments(
     for group in groups:
         # Credits may share their first cards with an ending: the longest runs are of one thing.
         longest = max(item.end - item.start for item in group)
-        long = [item for item in group if item.end - item.start >= _COVERED * longest]
+        long = [item for item in group if item.end - item.start >= _PART * longest]
         best = [item for item in group if item.known] or long
         start = float(np.median([item.start for item in best]))
         end = float(np.median([item.end for item in best]))
