@@ -87,7 +87,10 @@ def fit(features: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.f
         likelihood = np.logaddexp(0, -sign * (features @ weights)).sum()
         return float(likelihood + RIDGE * (weights[1:] ** 2).sum())
 
-    weights: NDArray[np.float64] = minimize(loss, np.zeros(features.shape[1])).x
+    # More evidence never makes a segment less certain; the kinds may differ either way.
+    free = {"constant", "recap", "eyecatch"}
+    bounds = [(None, None) if name in free else (0, None) for name in FEATURES]
+    weights: NDArray[np.float64] = minimize(loss, np.zeros(len(bounds)), bounds=bounds).x
     return weights
 
 

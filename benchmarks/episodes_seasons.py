@@ -1,11 +1,11 @@
 """Generated seasons for the benchmarks of episodes: their sound through a codec, and the truth."""
 
 import io
-import pickle
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -92,13 +92,40 @@ def _blocks(sound: NDArray[np.float32], rate: int) -> Iterator[AudioFrame]:
 
 
 def kept(work: Path, seed: int, config: SeasonConfig) -> HeardSeason:
-    """`hear`, kept in a folder of this program so that a second run does not encode again."""
-    path = work / f"{seed}.pkl"
+    """`hear`, kept in a folder so that a second run does not encode again."""
+    path = work / f"{seed}.npz"
     if not path.is_file():
         work.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pickle.dumps(hear(seed, config)))
-    season: HeardSeason = pickle.loads(path.read_bytes())  # noqa: S301  written above
-    return season
+        save(hear(seed, config), path)
+    return load(path)
+
+
+def save(season: HeardSeason, path: Path) -> None:
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, sound in enumerate(season.sounds):
+        arrays |= {f"words{number}": sound.words, f"samples{number}": sound.samples}
+    about = {
+        "names": season.names,
+        "starts": [sound.start for sound in season.sounds],
+        "durations": season.durations,
+        "truth": [[asdict(event) for event in events] for events in season.truth],
+    }
+    np.savez(path, about=json.dumps(about), **arrays)
+
+
+def load(path: Path) -> HeardSeason:
+    with np.load(path, allow_pickle=False) as stored:
+        about = json.loads(str(stored["about"]))
+        sounds = tuple(
+            Sound(words=stored[f"words{number}"], samples=stored[f"samples{number}"], start=start)
+            for number, start in enumerate(about["starts"])
+        )
+    return HeardSeason(
+        names=tuple(about["names"]),
+        sounds=sounds,
+        truth=tuple(tuple(Event(**event) for event in events) for events in about["truth"]),
+        durations=tuple(about["durations"]),
+    )
 
 
 def with_library_music(season: HeardSeason, seed: int) -> HeardSeason:

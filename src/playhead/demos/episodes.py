@@ -49,7 +49,7 @@ def run_episodes_demo(out: Path, *, as_json: bool = False) -> None:
         typer.echo(f"[{monotonic() - started:3.0f} s] {text}", err=as_json)
 
     executor = Executor(kind="processes", workers=2)
-    say(f"generating seasons of {SEASONS.count} series, six episodes of six minutes each")
+    say(f"generating seasons of {SEASONS.count} series, four episodes of six minutes each")
     manifest = world_manifest(SEASONS)
     rows = [row for row in read_manifest(manifest) if row.split == "test"]
     seasons = sorted({row.video.parent for row in rows})

@@ -37,7 +37,7 @@ FEATURES = (
     "length",
     "place",
 )
-_WEIGHTS = np.array([-8.68, 2.82, -2.55, 2.13, -0.75, -0.41, 2.72, 0.23, 6.69])
+_WEIGHTS = np.array([-11.28, 7.35, 1.76, 1.49, 2.42, 0.16, 1.31, 2.55, 5.70])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,9 @@ def decide(
 ) -> list[tuple[list[tuple[Candidate, float]], list[tuple[Candidate, float]]]]:
     """Of every episode the accepted and the rejected candidates, each with its confidence.
 
-    An episode has one opening, one ending and one recap, the most trusted; a segment that overlaps
-    a more trusted one is rejected.
+    An episode has one opening, one ending and one recap. Of those above the threshold the one with
+    the most evidence is taken, which is a whole song rather than a verse of it; what overlaps a
+    segment that was taken is rejected.
     """
     ranked: list[list[tuple[Candidate, float]]] = [[] for _ in lengths]
     for candidate in candidates(clusters, lengths):
@@ -120,7 +121,9 @@ def decide(
     for found in ranked:
         accepted: list[tuple[Candidate, float]] = []
         rejected: list[tuple[Candidate, float]] = []
-        for candidate, trust in sorted(found, key=lambda entry: -entry[1]):
+        for candidate, trust in sorted(
+            found, key=lambda entry: (entry[1] < threshold, -entry[0].occurrence.evidence)
+        ):
             taken = any(
                 (candidate.kind == other.kind and candidate.kind != "eyecatch")
                 or _overlap(candidate.occurrence, other.occurrence)
