@@ -32,8 +32,10 @@ from playhead.worlds.kept import WorldConfig, world_manifest
 
 __all__ = ["run_episodes_demo"]
 
-SEASONS = WorldConfig(name="season", count=14, seed=1, settings=("train=0.57", "valid=0.14"))
-"""Of 8 series the clips train, 2 choose the best epoch, 4 are matched and test the networks."""
+SEASONS = WorldConfig(
+    name="season", count=18, seed=1, settings=("episodes=4", "train=0.667", "valid=0.111")
+)
+"""Of 12 series the clips train, 2 choose the best epoch, 4 are matched and test the networks."""
 
 NETWORKS = {
     "a score for each moment": (),
