@@ -4,7 +4,7 @@ Candidates of generated seasons with music that returns under the story are righ
 truth (same kind, IoU of at least .5). A logistic function of their features is fitted on the first
 seeds and measured on the last: a reliability table, and false skips by threshold.
 
-    python benchmarks/episodes_calibration.py --work build/seasons [--fit 12] [--test 8]
+    python benchmarks/episodes_calibration.py [--work build/seasons] [--fit 12] [--test 8]
 """
 
 import argparse
@@ -27,7 +27,7 @@ FIRST_SEED = 100
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path("build/seasons"), help="kept sound")
     parser.add_argument("--fit", type=int, default=12)
     parser.add_argument("--test", type=int, default=8)
     arguments = parser.parse_args()

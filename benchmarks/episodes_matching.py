@@ -6,7 +6,7 @@ least 15 s long. Seasons of fixed seeds, six episodes of six minutes each, their
 codecs of the world; none of the seeds was used for tuning. `--songs FOLDER` adds seasons whose
 songs are recordings; `--cost` measures 26 episodes of 24 minutes apart.
 
-    python benchmarks/episodes_matching.py --work build/seasons [--quick] [--songs FOLDER] [--cost]
+    python benchmarks/episodes_matching.py [--work build/seasons] [--quick] [--songs FOLDER] [--cost]
 """
 
 import argparse
@@ -86,7 +86,7 @@ class Score:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path("build/seasons"), help="kept sound")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--songs", type=Path)
     parser.add_argument("--cost", action="store_true")

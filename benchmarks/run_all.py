@@ -2,8 +2,8 @@
 
     python benchmarks/run_all.py [NAME...]
 
-Some need PLAYHEAD_DATA, and `playhead weights get spotting redaction`; without the data they are
-left out and said so. All of them take many hours on two cores, most of them for detectors.
+Some need PLAYHEAD_DATA, and `playhead weights get spotting redaction episodes`; without the data they
+are left out and said so. All of them take many hours on two cores, most of them for detectors.
 """
 
 import os
@@ -23,6 +23,10 @@ SCRIPTS = (
     "demo",
     "impact_demo",
     "impact_arms",
+    "episodes_calibration",
+    "episodes_matching",
+    "episodes_demo",
+    "episodes_networks",
     "real_falls",
     "packaged_detectors",
     "plates",
