@@ -3,10 +3,10 @@
 Playhead's matcher beside the rule of a well-known media-server plug-in on the same fingerprints: of
 each pair the longest run of words that differ in at most 6 of 32 bits, gaps up to 3.5 s bridged, at
 least 15 s long. Seasons of fixed seeds, six episodes of six minutes each, their sound through the
-codecs of the world; none of the seeds was used for tuning. `--songs FOLDER` adds seasons whose
+codecs of the world; none of the seeds was used for tuning. `--songs DIR` adds seasons whose
 songs are recordings; `--cost` measures 26 episodes of 24 minutes apart.
 
-    python benchmarks/episodes_matching.py [--work build/seasons] [--quick] [--songs FOLDER] [--cost]
+    python benchmarks/episodes_matching.py [--work build/seasons] [--quick] [--songs DIR] [--cost]
 """
 
 import argparse
