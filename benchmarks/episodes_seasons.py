@@ -101,7 +101,7 @@ def kept(work: Path, seed: int, config: SeasonConfig) -> HeardSeason:
 
 
 def save(season: HeardSeason, path: Path) -> None:
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Any] = {}
     for number, sound in enumerate(season.sounds):
         arrays |= {f"words{number}": sound.words, f"samples{number}": sound.samples}
     about = {
@@ -110,7 +110,7 @@ def save(season: HeardSeason, path: Path) -> None:
         "durations": season.durations,
         "truth": [[asdict(event) for event in events] for events in season.truth],
     }
-    np.savez(path, about=json.dumps(about), **arrays)
+    np.savez(path, allow_pickle=False, about=json.dumps(about), **arrays)
 
 
 def load(path: Path) -> HeardSeason:
