@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from playhead.episodes.fingerprint import RATE, fingerprint
 from playhead.episodes.sound import Sound
 from playhead.events.model import Event
+from playhead.files import atomic_path
 from playhead.worlds.season import CODECS, Season, SeasonConfig, Source, draw_season, episode_sound
 
 __all__ = ["HeardSeason", "hear", "kept", "with_library_music"]
@@ -110,7 +111,8 @@ def save(season: HeardSeason, path: Path) -> None:
         "durations": season.durations,
         "truth": [[asdict(event) for event in events] for events in season.truth],
     }
-    np.savez(path, allow_pickle=False, about=json.dumps(about), **arrays)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, about=json.dumps(about), **arrays)
 
 
 def load(path: Path) -> HeardSeason:
