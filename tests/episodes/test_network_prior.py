@@ -1,11 +1,16 @@
 """A network's answers as a prior of the segments that a season gives."""
 
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from playhead.episodes.answers import BoundaryAnswer
-from playhead.episodes.features import Part
-from playhead.episodes.network_prior import CHANCE, LEAST, weigh
+from playhead.episodes.features import Features, Part
+from playhead.episodes.network_prior import CHANCE, LEAST, add_network_evidence, weigh
 from playhead.episodes.segments import EpisodeResult, Evidence, Segment
+from tests.episodes.episode_files import write_episode
 
 SECONDS, DURATION = 200, 360.0
 SOUND = Evidence(kind="sound", score=0.8, detail="same sound in S01E02.mkv")
@@ -84,3 +89,42 @@ def test_the_boundary_of_an_ending_is_its_start_in_the_last_seconds() -> None:
     answers = {"start": answer("start", 50.0, presence=0.0), "end": answer("end", 150.3)}
     after = weigh(result(rejected=(ending,)), answers, threshold=0.5)  # type: ignore[arg-type]
     assert [(segment.kind, segment.start) for segment in after.segments] == [("ending", 310)]
+
+
+@dataclass
+class Network:
+    """Says that every opening ends after 2 s, and that no ending starts."""
+
+    asked: list[tuple[str, float]]
+    plan = SimpleNamespace(inputs=("sound",), seconds=SECONDS)
+
+    def answer(self, clip: Features, part: Part) -> BoundaryAnswer:
+        self.asked.append((part, clip.seconds))
+        return answer(part, 2.0, presence=float(part == "start"))[1]
+
+
+def test_only_unsure_episodes_are_asked_about_and_a_broken_one_keeps_its_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYHEAD_CACHE", str(tmp_path / "cache"))
+    good, sure = (write_episode(tmp_path / name) for name in ("S01E01.mkv", "S01E03.mkv"))
+    broken = tmp_path / "S01E02.mkv"
+    broken.write_bytes(b"no video")
+    unsure = result(rejected=(opening(0.5, 2.4, 0.4),))
+    ending = Segment(kind="ending", start=3, end=4, confidence=0.95, evidence=(SOUND,))
+    certain = result(opening(0.5, 2.4, 0.95), ending)
+    network, told = Network([]), list[str]()
+    first, second, third = add_network_evidence(
+        [good, broken, sure],
+        [unsure, unsure, certain],
+        network,  # type: ignore[arg-type]
+        threshold=0.5,
+        tell=told.append,
+    )
+    assert [segment.kind for segment in first.segments] == ["opening"]
+    assert replace(second, notes=()) == unsure
+    assert second.notes[0].startswith("the network cannot be asked: ")
+    assert third == certain
+    assert told == ["network: S01E01.mkv", "network: S01E02.mkv"]
+    assert [part for part, _ in network.asked] == ["start", "end"]
+    assert network.asked[0][1] == pytest.approx(4.0, abs=0.1)

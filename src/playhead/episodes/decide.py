@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from playhead.episodes.clusters import Cluster, Occurrence
 from playhead.episodes.fingerprint import RATE
+from playhead.episodes.segments import in_conflict
 
 __all__ = ["FEATURES", "THRESHOLD", "Candidate", "candidates", "confidence", "decide"]
 
@@ -126,14 +127,9 @@ def decide(
         ):
             taken = any(
                 (candidate.kind == other.kind and candidate.kind != "eyecatch")
-                or _overlap(candidate.occurrence, other.occurrence)
+                or in_conflict(candidate.occurrence, other.occurrence)
                 for other, _ in accepted
             )
             (rejected if taken or trust < threshold else accepted).append((candidate, trust))
         answer.append((accepted, rejected))
     return answer
-
-
-def _overlap(first: Occurrence, second: Occurrence) -> bool:
-    common = min(first.end, second.end) - max(first.start, second.start)
-    return common > 0.2 * min(first.end - first.start, second.end - second.start)

@@ -17,7 +17,13 @@ from playhead.episodes.credits import find_credits, on_black
 from playhead.episodes.decide import THRESHOLD
 from playhead.episodes.image_matching import ImageRun, at_speed, find_image_runs
 from playhead.episodes.looks import LOOKS_RATE, Looks, read_looks, shot_changes_near
-from playhead.episodes.segments import EpisodeResult, Evidence, Segment
+from playhead.episodes.segments import (
+    EpisodeResult,
+    Evidence,
+    Segment,
+    first_names,
+    in_conflict,
+)
 from playhead.errors import FileFailure
 from playhead.media import open_video
 
@@ -198,13 +204,12 @@ class _Season:
         """Add a segment, as rejected if it is not trusted or others lie there."""
         result, path = self.results[number], self.paths[number]
         placed = candidate
-        with FileFailure(path):  # else the boundary is that of the sampled frames
+        with FileFailure(path) as failure:
             placed = _at_shot_changes(path, candidate)
+        if failure.reason:  # the boundaries of the sampled images stay
+            result = _noted(result, "no shot changes can be read at boundaries found by images")
         taken = any(
-            placed.kind == other.kind
-            or min(placed.end, other.end) - max(placed.start, other.start)
-            > 0.2 * min(placed.end - placed.start, other.end - other.start)
-            for other in result.segments
+            placed.kind == other.kind or in_conflict(placed, other) for other in result.segments
         )
         if placed.confidence >= threshold and not taken:
             segments = sorted((*result.segments, placed), key=lambda segment: segment.start)
@@ -339,8 +344,7 @@ def _segments(
         names = sorted({item.partner for item in group})
         images = round(float(np.median([item.distinct for item in group])))
         alike = float(np.mean([item.alike for item in group]))
-        told = ", ".join(Path(results[n].video).name for n in names[:3])
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        told = first_names([Path(results[n].video).name for n in names])
         segments.append(
             Segment(
                 kind=kind,
@@ -352,7 +356,7 @@ def _segments(
                     Evidence(
                         kind="image",
                         score=round(alike, 4),
-                        detail=f"{images} images as in {told}{more}",
+                        detail=f"{images} images as in {told}",
                     ),
                 ),
             )

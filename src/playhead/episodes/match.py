@@ -17,7 +17,7 @@ from playhead.episodes.decide import THRESHOLD, Candidate, decide
 from playhead.episodes.fingerprint import RATE
 from playhead.episodes.matching.pairs import Run, match_pairs
 from playhead.episodes.matching.speeds import find_speed, slowed
-from playhead.episodes.segments import EpisodeResult, Evidence, Segment
+from playhead.episodes.segments import EpisodeResult, Evidence, Segment, first_names
 from playhead.episodes.sound import Sound
 from playhead.errors import LabelError
 
@@ -304,13 +304,11 @@ def _segments(
         start, end = times.of(item.start), times.of(item.end)
         if end <= start:
             continue
-        partners = [names[partner] for partner in item.partners]
-        rest = f" and {len(partners) - 3} more" if len(partners) > 3 else ""
+        partners = first_names([names[partner] for partner in item.partners])
         evidence = Evidence(
             kind="sound",
             score=round(1 - 20 / max(item.peak, 20.0), 4),
-            detail=f"same sound in {', '.join(partners[:3])}{rest}, "
-            f"peak {item.peak:.0f} times the mean",
+            detail=f"same sound in {partners}, peak {item.peak:.0f} times the mean",
         )
         segments.append(
             Segment(

@@ -14,9 +14,10 @@ from pathlib import Path
 from playhead.episodes.answers import BoundaryAnswer
 from playhead.episodes.clips import NAMES
 from playhead.episodes.features import FEATURES, Part, part_of, read_features
-from playhead.episodes.predict import PredictOptions, open_boundary_network
+from playhead.episodes.predict import BoundaryNetwork
 from playhead.episodes.prepare import PrepareWork, TextSource
-from playhead.episodes.segments import EpisodeResult, Evidence, Segment
+from playhead.episodes.segments import EpisodeResult, Evidence, Segment, in_conflict
+from playhead.errors import FileFailure
 from playhead.execution.items import output_path
 from playhead.files import cache_folder, fingerprint
 
@@ -38,34 +39,43 @@ Answers = Mapping[Part, tuple[float, BoundaryAnswer]]
 def add_network_evidence(
     paths: Sequence[Path],
     results: Sequence[EpisodeResult],
-    bundle: Path,
+    network: BoundaryNetwork,
     *,
     threshold: float,
     tell: Callable[[str], None],
 ) -> tuple[EpisodeResult, ...]:
     """The results with the answers of a network of clips where the season is not sure.
 
-    Raises BundleError if the bundle is of another kind, WeightsError if it sees text and the
-    detector of text is not fetched, MediaError if a video cannot be read.
+    tell: is called with a note before each file that is read
+    An episode that the network cannot be asked about keeps its result, with a note.
     """
-    network = open_boundary_network(bundle, PredictOptions(device="cpu"))
     text: TextSource = "auto" if "text" in network.plan.inputs else "none"
-    weighed = []
-    for path, result in zip(paths, results, strict=True):
+    weighed = list(results)
+    for number, (path, result) in enumerate(zip(paths, results, strict=True)):
         if not _unsure(result) or part_of(path.stem):  # nor is a clip an episode
-            weighed.append(result)
             continue
         tell(f"network: {path.name}")
-        work = PrepareWork(path.parent.resolve(), text, float(network.plan.seconds), False, None)
-        folder = cache_folder() / "episodes" / "features" / fingerprint(path)
-        target = folder / f"{network.plan.seconds}-{text}"
-        work.open()(path, target, _Silent())
-        answers: dict[Part, tuple[float, BoundaryAnswer]] = {}
-        for part in NAMES:
-            clip = read_features(output_path(target, f"_{part}{FEATURES}"))
-            answers[part] = clip.start, network.answer(clip, part)
-        weighed.append(weigh(result, answers, threshold=threshold))
+        with FileFailure(path) as failure:
+            answers = _ask(network, path, text)
+            weighed[number] = weigh(result, answers, threshold=threshold)
+        if failure.reason:
+            note = f"the network cannot be asked: {failure.reason.removeprefix(f'{path}: ')}"
+            weighed[number] = replace(result, notes=(*result.notes, note))
     return tuple(weighed)
+
+
+def _ask(network: BoundaryNetwork, path: Path, text: TextSource) -> Answers:
+    """The answers to the first and the last seconds of an episode; its features are kept."""
+    seconds = network.plan.seconds
+    folder = cache_folder() / "episodes" / "features" / fingerprint(path)
+    target = folder / f"{seconds}-{text}"
+    work = PrepareWork(path.parent.resolve(), text, float(seconds), False, None)
+    work.open()(path, target, _Silent())
+    answers: dict[Part, tuple[float, BoundaryAnswer]] = {}
+    for part in NAMES:
+        clip = read_features(output_path(target, f"_{part}{FEATURES}"))
+        answers[part] = clip.start, network.answer(clip, part)
+    return answers
 
 
 def weigh(result: EpisodeResult, answers: Answers, *, threshold: float) -> EpisodeResult:
@@ -88,7 +98,7 @@ def weigh(result: EpisodeResult, answers: Answers, *, threshold: float) -> Episo
         weighed = [_weighed(segment, start, answer) for segment in here]
         best = max(weighed, key=lambda segment: segment.confidence)
         others = [segment for segment in segments if segment.kind != kind]
-        free = not any(best.start < other.end and other.start < best.end for other in others)
+        free = not any(in_conflict(best, other) for other in others)
         accepted = best.confidence >= threshold and free
         segments = sorted([*others, *([best] if accepted else [])], key=lambda s: s.start)
         rejected = [

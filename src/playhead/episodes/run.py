@@ -19,7 +19,7 @@ from playhead.episodes.edl import EdlAction, span_of
 from playhead.episodes.images import Images, add_image_segments
 from playhead.episodes.match import Pair, match_season
 from playhead.episodes.network_prior import add_network_evidence
-from playhead.episodes.predict import open_boundary_network
+from playhead.episodes.predict import BoundaryNetwork, PredictOptions, open_boundary_network
 from playhead.episodes.report import EpisodeMedia, counted_kind, write_season_page
 from playhead.episodes.results import (
     CHAPTERS,
@@ -151,8 +151,9 @@ def match_seasons(
     """
     started = time.monotonic()
     seasons = find_seasons(paths)
+    network = None  # a bundle of another kind is refused now, not after all sound was read
     if options.bundle is not None:
-        open_boundary_network(options.bundle)  # raises now, not after all sound was read
+        network = open_boundary_network(options.bundle, PredictOptions(device="cpu"))
     if out is not None:
         check_folder(out)
     places = [_Place.of(season, out) for season in seasons]
@@ -172,6 +173,7 @@ def match_seasons(
                 [outcomes[item.path] for item in season.episodes],
                 out,
                 options,
+                network=network,
                 live=live,
             )
             matched.append(outcome)
@@ -272,6 +274,7 @@ def _match_one(
     out: Path | None,
     options: MatchOptions,
     *,
+    network: BoundaryNetwork | None,
     live: Progress,
 ) -> tuple[SeasonOutcome, list[FileOutcome]]:
     """Match one season and write its files; read: the outcomes of reading, in its order."""
@@ -303,11 +306,11 @@ def _match_one(
         threshold=options.threshold,
         tell=lambda note: live.advance(0, note=note),
     )
-    if options.bundle is not None:
+    if network is not None:
         results = add_network_evidence(
             list(heard),
             results,
-            options.bundle,
+            network,
             threshold=options.threshold,
             tell=lambda note: live.advance(0, note=note),
         )
@@ -317,9 +320,12 @@ def _match_one(
     for item, outcome in zip(season.episodes, read, strict=True):
         name, target = item.path.name, item.target(out)
         result = found.get(name, EpisodeResult(video=name, duration=0.0, segments=()))
-        with FileFailure(item.path):  # an image that cannot be decoded leaves the raw times
+        with FileFailure(item.path) as failure:
             snapped = snap_segments(item.path, result.segments, options.snap)
             result = replace(result, segments=snapped)
+        if failure.reason:  # the raw times stay
+            note = f"boundaries are not moved: {failure.reason.removeprefix(f'{item.path}: ')}"
+            result = replace(result, notes=(*result.notes, note))
         earlier = before.of(name)
         with FileFailure(item.path) as failure:
             corrections = read_corrections(output_path(target, EVENTS), earlier)

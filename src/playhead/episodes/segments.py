@@ -6,14 +6,19 @@ person sees it; only `segments` are written to chapters and skip lists.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from playhead.errors import LabelError
 
-__all__ = ["KINDS", "EpisodeResult", "Evidence", "Segment"]
+__all__ = ["KINDS", "EpisodeResult", "Evidence", "Segment", "first_names", "in_conflict"]
 
 KINDS = ("opening", "ending", "recap", "eyecatch", "credits")
 """What a segment can be; credits are end credits without a repeated song."""
+
+_IN_COMMON = 0.2
+"""Two segments may share so much of the shorter one: boundaries are not exact."""
 
 EVIDENCE_KINDS = ("sound", "image", "credits", "network")
 
@@ -108,3 +113,27 @@ class EpisodeResult:
                 f"{self.video}: the duration is {self.duration} s; it must be finite and not "
                 "negative"
             )
+
+
+class Span(Protocol):
+    """Anything with a start and an end, in one unit."""
+
+    @property
+    def start(self) -> float:
+        """Where it starts."""
+
+    @property
+    def end(self) -> float:
+        """Where it ends."""
+
+
+def in_conflict(first: Span, second: Span) -> bool:
+    """Whether two spans of one episode overlap so much that only one can be a segment."""
+    common = min(first.end, second.end) - max(first.start, second.start)
+    return common > _IN_COMMON * min(first.end - first.start, second.end - second.start)
+
+
+def first_names(names: Sequence[str]) -> str:
+    """At most three names, for evidence: `a, b, c and 2 more`."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
