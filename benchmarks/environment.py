@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["describe"]
+__all__ = ["describe", "silence"]
 
 
 def describe(*packages: str) -> str:
@@ -25,3 +25,8 @@ def _processor() -> str:
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.machine()
+
+
+def silence() -> None:
+    """Send the progress of a worker process to nowhere; its errors are raised in the main one."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

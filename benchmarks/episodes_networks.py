@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from environment import describe
+from environment import describe, silence
 from playhead.episodes.clips import NAMES, clip_part
 from playhead.episodes.config import find_config, load_boundary_config
 from playhead.episodes.ensemble import fuse
@@ -249,11 +249,6 @@ def priors(manifest: Path, work: Path, episodes: int, bundle: Path | None) -> No
         f"| {episodes} | {'no' if bundle is None else 'yes'} | {hits} | {truths - hits} | "
         f"{predictions - hits} | {evaluation['metrics']['false_skip_seconds_per_hour']:.1f} |"
     )
-
-
-def silence() -> None:
-    """Send the progress of a worker to nowhere; its errors are raised in the main process."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 if __name__ == "__main__":

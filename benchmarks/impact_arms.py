@@ -13,7 +13,6 @@ With --keep, what is finished there is not repeated, so that a run can be contin
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from environment import describe
+from environment import describe, silence
 from playhead.demos.impact import EPOCHS_OF_ONE_FRAME, ONE_FRAME, PLAYS
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow, read_manifest
@@ -267,11 +266,6 @@ def case_of(seed: int, arguments: argparse.Namespace, work: Path) -> Case:
     if len({row.group for row in case.rows("valid")}) < 2:
         sys.exit(f"--plays {arguments.plays}: leaves fewer than 2 to tune on; give 10 or more")
     return case
-
-
-def silence() -> None:
-    """Send the progress of a worker to nowhere; its errors are raised in the main process."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def train(case: Case, name: str) -> float:

@@ -5,16 +5,15 @@ scores each moment of a clip; the other has the reference's head, a single numbe
 """
 
 import json
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import typer
 
+from playhead.demos.beside import run_beside
 from playhead.episodes.config import find_config, load_boundary_config
 from playhead.episodes.evaluate import evaluate_pairs, read_pairs
 from playhead.episodes.evaluation_page import write_evaluation_page
@@ -66,12 +65,10 @@ def run_episodes_demo(out: Path, *, as_json: bool = False) -> None:
     prepared = prepare(manifest.parent, features, labels=manifest, text="boxes", executor=executor)
     say("training a network that scores each moment, and beside it one with the reference's head")
     trainings = [
-        _Training(out / f"run-{number}", features, settings)
+        (out / f"run-{number}", features, settings)
         for number, settings in enumerate(NETWORKS.values(), start=1)
     ]
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _silence) as pool:
-        beside = pool.submit(trainings[1].run)
-        results = [trainings[0].run(), beside.result()]
+    results = run_beside(*(partial(_train, *training) for training in trainings))
     say("finding the boundaries in clips of series that no network has seen")
     clips = [row for row in read_table(features) if row.split == "test"]
     networks = {
@@ -114,21 +111,7 @@ def network_rows(networks: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     return [{"network": "a constant, the median of these clips", **parts}, *rows]
 
 
-@dataclass(frozen=True, slots=True)
-class _Training:
-    """A training of the demo, which another process can run."""
-
-    folder: Path
-    features: Path
-    settings: tuple[str, ...]
-
-    def run(self) -> TrainResult:
-        clips = f"data.features={json.dumps(str(self.features.resolve()))}"
-        config = load_boundary_config(find_config("demo"), [clips, *self.settings])
-        resume = (self.folder / "config.yaml").is_file()
-        return train_boundaries(config, self.folder, resume=resume)
-
-
-def _silence() -> None:
-    """Send the progress of a worker to nowhere; its errors are raised in the main process."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+def _train(folder: Path, features: Path, settings: Sequence[str]) -> TrainResult:
+    clips = f"data.features={json.dumps(str(features.resolve()))}"
+    config = load_boundary_config(find_config("demo"), [clips, *settings])
+    return train_boundaries(config, folder, resume=(folder / "config.yaml").is_file())

@@ -5,15 +5,14 @@ all helmets, and a network trained as long on single frames, which sees no motio
 """
 
 import json
-import multiprocessing
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 import typer
 
+from playhead.demos.beside import run_beside
 from playhead.events.manifest import read_manifest
 from playhead.execution.outcomes import exit_code
 from playhead.execution.runner import Executor
@@ -54,7 +53,9 @@ def run_impact_demo(out: Path, *, as_json: bool = False) -> None:
     say("training a 3D network on some of them, and beside it a 2D network on single frames")
     epochs = round(EPOCHS_OF_ONE_FRAME * config.training.epochs)
     still = demo_config((*ONE_FRAME, f"training.epochs={epochs}"))
-    trained, reference = _train_both((config, out / "run"), (still, out / "run-2d"))
+    trained, reference = run_beside(
+        partial(_train, config, out / "run"), partial(_train, still, out / "run-2d")
+    )
     say("finding impacts in the test plays")
     truth = read_impacts(manifest, split="test")
     predictions = out / "predictions"
@@ -110,19 +111,5 @@ def demo_config(settings: Sequence[str] = ()) -> ImpactConfig:
     return load_impact_config(find_config("collisions-demo"), [manifest, threads, *settings])
 
 
-def _train_both(
-    first: tuple[ImpactConfig, Path], second: tuple[ImpactConfig, Path]
-) -> tuple[TrainResult, TrainResult]:
-    """Train the first here, and the second in a process of its own, without its progress."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _silence) as pool:
-        future = pool.submit(_train, *second)
-        return _train(*first), future.result()
-
-
 def _train(config: ImpactConfig, run: Path) -> TrainResult:
     return train_impact(config, run, resume=(run / "config.yaml").is_file())
-
-
-def _silence() -> None:
-    """Send the progress of a worker to nowhere; its errors are raised in the main process."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
