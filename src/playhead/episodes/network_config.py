@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from playhead.config import LOCAL, Settings
 from playhead.episodes.plan import Input
+from playhead.learning.settings import check_encoder_weights
 
 __all__ = ["BoundaryLossConfig", "BoundaryNetworkConfig"]
 
@@ -87,16 +88,7 @@ class BoundaryNetworkConfig(Settings):
     def _weights_are_given(self) -> Self:
         if len(set(self.inputs)) != len(self.inputs):
             raise ValueError(f"an input is listed twice: {', '.join(self.inputs)}")
-        if self.encoder == "small":
-            if self.weights not in (None, "none"):
-                raise ValueError(f"encoder small has no weights {self.weights}: omit weights")
-            if self.normalisation == "encoder":
-                raise ValueError("encoder small is not pretrained: use normalisation: none")
-        elif self.weights is None:
-            raise ValueError(
-                f"encoder {self.encoder} needs weights: none (random), a name of "
-                "`playhead weights list`, hub, or the path of a file"
-            )
+        check_encoder_weights(self.encoder, self.weights, self.normalisation)
         return self
 
 

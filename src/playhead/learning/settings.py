@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 from playhead.config import LOCAL, Settings
 from playhead.inference.precision import PrecisionChoice
 
-__all__ = ["DetectorNetworkConfig", "LossConfig", "TrainingConfig"]
+__all__ = ["DetectorNetworkConfig", "LossConfig", "TrainingConfig", "check_encoder_weights"]
 
 BASE_BATCH = 4
 
@@ -149,3 +149,17 @@ class DetectorNetworkConfig(Settings):
     def without_start(self) -> Self:
         """The same network without pretrained weights, for loading all of its weights later."""
         return self.model_copy(update={"weights": "none"})
+
+
+def check_encoder_weights(encoder: str, weights: str | None, normalisation: str) -> None:
+    """Raise ValueError unless `weights` and `normalisation` fit an encoder: `small`, or timm's."""
+    if encoder == "small":
+        if weights not in (None, "none"):
+            raise ValueError(f"encoder small has no weights {weights}: omit weights")
+        if normalisation == "encoder":
+            raise ValueError("encoder small is not pretrained: use normalisation: none")
+    elif weights is None:
+        raise ValueError(
+            f"encoder {encoder} needs weights: none (random), a name of "
+            "`playhead weights list`, hub, or the path of a file"
+        )

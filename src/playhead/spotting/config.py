@@ -14,7 +14,7 @@ from playhead import config
 from playhead.config import LOCAL, Settings, load_config
 from playhead.decisions.peaks import PeakConfig
 from playhead.inference.precision import PrecisionChoice
-from playhead.learning.settings import LossConfig, TrainingConfig
+from playhead.learning.settings import LossConfig, TrainingConfig, check_encoder_weights
 from playhead.samples.augmentation import AugmentationConfig
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
 from playhead.samples.windows import WindowSpec
@@ -104,16 +104,7 @@ class ModelConfig(Settings):
 
     @model_validator(mode="after")
     def _weights_are_given(self) -> Self:
-        if self.encoder == "small":
-            if self.weights not in (None, "none"):
-                raise ValueError(f"encoder small has no weights {self.weights}: omit weights")
-            if self.normalisation == "encoder":
-                raise ValueError("encoder small is not pretrained: use normalisation: none")
-        elif self.weights is None:
-            raise ValueError(
-                f"encoder {self.encoder} needs weights: none (random), a name of "
-                "`playhead weights list`, hub, or the path of a file"
-            )
+        check_encoder_weights(self.encoder, self.weights, self.normalisation)
         return self
 
     @model_validator(mode="after")
