@@ -17,8 +17,8 @@ from scipy.optimize import minimize
 from environment import describe
 from episodes_seasons import HeardSeason, kept, with_library_music
 from playhead.episodes.decide import FEATURES, candidates
-from playhead.episodes.fingerprint import RATE
 from playhead.episodes.match import match_season
+from playhead.episodes.sound.fingerprint import RATE
 from playhead.worlds.season import SeasonConfig
 
 RIDGE = 0.05

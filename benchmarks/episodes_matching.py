@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from environment import describe
 from episodes_seasons import HeardSeason, kept
-from playhead.episodes.fingerprint import HOP, RATE, SPAN, fingerprint
 from playhead.episodes.match import match_season
-from playhead.episodes.sound import Sound
+from playhead.episodes.sound.fingerprint import HOP, RATE, SPAN, fingerprint
+from playhead.episodes.sound.reading import Sound
 from playhead.worlds.season import SeasonConfig, draw_season, episode_sound
 
 FIRST_SEED = 200

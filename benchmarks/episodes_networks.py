@@ -23,16 +23,16 @@ from pathlib import Path
 import numpy as np
 
 from environment import describe, silence
-from playhead.episodes.clips import NAMES, clip_part
-from playhead.episodes.config import find_config, load_boundary_config
-from playhead.episodes.ensemble import fuse
 from playhead.episodes.evaluate import evaluate_pairs, read_pairs
-from playhead.episodes.features import FeatureRow, read_table
-from playhead.episodes.predict import answers_of_rows
-from playhead.episodes.prepare import prepare
+from playhead.episodes.features.prepare import prepare
+from playhead.episodes.features.table import FeatureRow, read_table
+from playhead.episodes.network.clips import NAMES, clip_part
+from playhead.episodes.network.config import find_config, load_boundary_config
+from playhead.episodes.network.ensemble import fuse
+from playhead.episodes.network.predict import answers_of_rows
+from playhead.episodes.network.score import score_boundaries
+from playhead.episodes.network.train import export_run, train_boundaries
 from playhead.episodes.run import MatchOptions, match_seasons
-from playhead.episodes.score import score_boundaries
-from playhead.episodes.train import export_run, train_boundaries
 from playhead.events.formats import native
 from playhead.events.manifest import read_manifest
 from playhead.execution.runner import SERIAL, Executor

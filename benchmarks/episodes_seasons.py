@@ -14,8 +14,8 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from playhead.episodes.fingerprint import RATE, fingerprint
-from playhead.episodes.sound import Sound
+from playhead.episodes.sound.fingerprint import RATE, fingerprint
+from playhead.episodes.sound.reading import Sound
 from playhead.events.model import Event
 from playhead.files import atomic_path
 from playhead.worlds.season import CODECS, Season, SeasonConfig, Source, draw_season, episode_sound

@@ -20,7 +20,7 @@ from playhead.config import Settings
 from playhead.detection.config import DetectorConfig, load_detector_config
 from playhead.detection.normalise.config import NormaliseConfig, load_normalise_config
 from playhead.detection.synthesis.config import SynthesisConfig
-from playhead.episodes.config import BoundaryConfig
+from playhead.episodes.network.config import BoundaryConfig
 from playhead.impact.config import ImpactConfig
 from playhead.impact.helmets.config import HelmetConfig
 from playhead.impact.tracked.config import TrackedConfig

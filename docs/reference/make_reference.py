@@ -21,7 +21,7 @@ from playhead.config import Settings
 from playhead.detection.config import DetectorConfig
 from playhead.detection.normalise.config import NormaliseConfig
 from playhead.detection.synthesis.config import SynthesisConfig
-from playhead.episodes.config import BoundaryConfig
+from playhead.episodes.network.config import BoundaryConfig
 from playhead.impact.config import ImpactConfig
 from playhead.impact.helmets.config import HelmetConfig
 from playhead.impact.tracked.config import TrackedConfig

@@ -385,7 +385,7 @@ def bundle_export(
             case "detection":
                 from playhead.detection.train import export_run
             case "episodes":
-                from playhead.episodes.train import export_run
+                from playhead.episodes.network.train import export_run
             case "impact":
                 from playhead.impact.train import export_run
             case "spotting":

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from playhead.episodes.features import FeatureRow, Features, write_features, write_table
-from playhead.episodes.plan import COLUMNS_PER_SECOND, columns_of
+from playhead.episodes.features.table import FeatureRow, Features, write_features, write_table
+from playhead.episodes.network.plan import COLUMNS_PER_SECOND, columns_of
 
 SECONDS = 24
 

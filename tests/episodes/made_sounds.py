@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.episodes.fingerprint import RATE, fingerprint
-from playhead.episodes.sound import Sound
+from playhead.episodes.sound.fingerprint import RATE, fingerprint
+from playhead.episodes.sound.reading import Sound
 
 Samples = NDArray[np.float32]
 

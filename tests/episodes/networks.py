@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from playhead.episodes.network_config import BoundaryNetworkConfig
-from playhead.episodes.plan import BoundaryClipPlan
+from playhead.episodes.network.plan import BoundaryClipPlan
+from playhead.episodes.network.settings import BoundaryNetworkConfig
 
 TINY: dict[str, Any] = {
     "sound_widths": (4, 4, 6),

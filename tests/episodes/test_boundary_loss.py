@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from playhead.episodes.loss import boundary_loss, moment_targets
-from playhead.episodes.model import Answer
-from playhead.episodes.network_config import BoundaryLossConfig
+from playhead.episodes.network.loss import boundary_loss, moment_targets
+from playhead.episodes.network.model import Answer
+from playhead.episodes.network.settings import BoundaryLossConfig
 
 
 def answer_of(first: list[float], **more: Any) -> Answer:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from playhead.episodes.config import find_config, load_boundary_config
-from playhead.episodes.model import Answer, AVTNet, SecondLook, build_from_manifest
+from playhead.episodes.network.config import find_config, load_boundary_config
+from playhead.episodes.network.model import Answer, AVTNet, SecondLook, build_from_manifest
 from playhead.inference.runtime import OpenVinoBackend
 from playhead.learning.export import export_bundle
 from tests.episodes.fake_clips import SECONDS, make_clip

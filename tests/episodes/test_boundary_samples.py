@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from playhead.episodes.clips import seen_part, split_clips
-from playhead.episodes.features import FeatureRow, read_table
-from playhead.episodes.plan import COLUMNS_PER_SECOND, columns_of
-from playhead.episodes.samples import ClipSamples, shifted
+from playhead.episodes.features.table import FeatureRow, read_table
+from playhead.episodes.network.clips import seen_part, split_clips
+from playhead.episodes.network.plan import COLUMNS_PER_SECOND, columns_of
+from playhead.episodes.network.samples import ClipSamples, shifted
 from playhead.errors import LabelError
 from tests.episodes.fake_clips import SECONDS, make_clip, write_clips
 from tests.episodes.networks import plan_of, tiny

@@ -14,14 +14,14 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from playhead.config import validate
-from playhead.episodes.answers import read_answer
-from playhead.episodes.config import BoundaryConfig
-from playhead.episodes.contest import contest_score, read_answers
-from playhead.episodes.features import read_features, read_table
-from playhead.episodes.loss import boundary_loss
-from playhead.episodes.network_commands import mount
-from playhead.episodes.predict import open_boundary_network, predict_clips
-from playhead.episodes.train import export_run, train_boundaries
+from playhead.episodes.features.contest import contest_score, read_answers
+from playhead.episodes.features.table import read_features, read_table
+from playhead.episodes.network.answers import read_answer
+from playhead.episodes.network.commands import mount
+from playhead.episodes.network.config import BoundaryConfig
+from playhead.episodes.network.loss import boundary_loss
+from playhead.episodes.network.predict import open_boundary_network, predict_clips
+from playhead.episodes.network.train import export_run, train_boundaries
 from playhead.errors import LabelError
 from playhead.learning.run import TrainingRun, TrainResult
 from tests.episodes.fake_clips import SECONDS, make_clip, write_clips
@@ -95,10 +95,10 @@ def test_training_resumes_to_equal_weights_and_a_kept_epoch_is_exported_by_its_n
     # The weights are compared, so there is no need of a bundle each time.
     monkeypatch.setattr(TrainingRun, "export", _stop)
     for folder, loss in (("whole", complete), ("resumed", interrupted)):
-        monkeypatch.setattr("playhead.episodes.train.boundary_loss", loss)
+        monkeypatch.setattr("playhead.episodes.network.train.boundary_loss", loss)
         with pytest.raises((_TrainedError, KeyboardInterrupt)):
             train_boundaries(config, tmp_path / folder)
-    monkeypatch.setattr("playhead.episodes.train.boundary_loss", complete)
+    monkeypatch.setattr("playhead.episodes.network.train.boundary_loss", complete)
     with pytest.raises(_TrainedError):
         train_boundaries(config, tmp_path / "resumed", resume=True)
     kept = [load_file(tmp_path / name / "epoch_3.safetensors") for name in ("whole", "resumed")]
@@ -182,8 +182,8 @@ def test_the_commands_train_and_predict(features: Path, tmp_path: Path) -> None:
 
 def test_predicting_does_not_import_torch() -> None:
     code = (
-        "import sys, playhead.episodes.predict, playhead.episodes.network_commands, "
-        "playhead.episodes.config\n"
+        "import sys, playhead.episodes.network.predict, playhead.episodes.network.commands, "
+        "playhead.episodes.network.config\n"
         "assert not {'torch', 'librosa', 'timm'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

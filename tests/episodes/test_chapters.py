@@ -7,7 +7,7 @@ import av
 import pytest
 from av.stream import Disposition
 
-from playhead.episodes.chapters import (
+from playhead.episodes.outputs.chapters import (
     Chapter,
     chapters_of,
     merge_chapters,

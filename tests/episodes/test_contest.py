@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playhead.episodes.contest import (
+from playhead.episodes.features.contest import (
     contest_score,
     read_answers,
     read_labels,
@@ -16,7 +16,7 @@ from playhead.episodes.contest import (
     write_answers,
     write_labels,
 )
-from playhead.episodes.intro_labels import (
+from playhead.episodes.features.intro_labels import (
     IntroLabel,
     check_intros,
     contest_priors,

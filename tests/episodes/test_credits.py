@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from playhead.episodes.credits import find_credits
-from playhead.episodes.looks import LOOKS_RATE, Looks
+from playhead.episodes.images.credits import find_credits
+from playhead.episodes.images.looks import LOOKS_RATE, Looks
 
 SECONDS = 300
 

@@ -1,8 +1,8 @@
 """What candidates become: kinds, and which of several is the segment of its kind."""
 
-from playhead.episodes.clusters import Cluster, Occurrence
 from playhead.episodes.decide import decide
-from playhead.episodes.fingerprint import RATE
+from playhead.episodes.matching.clusters import Cluster, Occurrence
+from playhead.episodes.sound.fingerprint import RATE
 
 LENGTH = 360 * RATE
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from playhead.episodes.contest import read_answers, write_answers, write_labels
-from playhead.episodes.ensemble import ensemble, fuse, read_members, two_means
-from playhead.episodes.prepare_commands import add_prepare_commands
+from playhead.episodes.features.commands import add_prepare_commands
+from playhead.episodes.features.contest import read_answers, write_answers, write_labels
+from playhead.episodes.network.ensemble import ensemble, fuse, read_members, two_means
 from playhead.errors import PlayheadError
 
 answers = st.lists(st.floats(0, 200).map(lambda value: round(value, 1)), min_size=1, max_size=7)

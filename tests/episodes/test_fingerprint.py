@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from playhead.episodes.fingerprint import HOP, RATE, SPAN, Fingerprinter, fingerprint
+from playhead.episodes.sound.fingerprint import HOP, RATE, SPAN, Fingerprinter, fingerprint
 from tests.episodes.sounds import int16, melody
 
 # `fpcalc -raw -length 0` 1.5.1 of melody(7, RATE) as a WAV file.

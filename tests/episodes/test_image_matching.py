@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.episodes.image_matching import at_speed, distinct_images, find_image_runs
+from playhead.episodes.images.matching import at_speed, distinct_images, find_image_runs
 
 Hashes = NDArray[np.uint64]
 

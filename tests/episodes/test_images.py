@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from playhead.episodes import images as module
-from playhead.episodes.images import add_image_segments
-from playhead.episodes.looks import LOOKS_RATE, Looks
+from playhead.episodes.images import evidence as module
+from playhead.episodes.images.evidence import add_image_segments
+from playhead.episodes.images.looks import LOOKS_RATE, Looks
 from playhead.episodes.segments import EpisodeResult, Evidence, Segment
 from playhead.errors import MediaError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from playhead.episodes import looks as module
-from playhead.episodes.looks import (
+from playhead.episodes.images import looks as module
+from playhead.episodes.images.looks import (
     black_spans,
     key_frames_near,
     read_looks,

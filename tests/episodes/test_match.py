@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from playhead.episodes.fingerprint import RATE
 from playhead.episodes.match import Pair, SeasonMatch, match_season
 from playhead.episodes.matching.pairs import match_pairs
 from playhead.episodes.matching.speeds import find_speed, slowed
 from playhead.episodes.segments import Segment
-from playhead.episodes.sound import Sound
+from playhead.episodes.sound.fingerprint import RATE
+from playhead.episodes.sound.reading import Sound
 from playhead.errors import LabelError
 from tests.episodes.made_sounds import Part, Samples, as_sound, episode, song, story
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from playhead.episodes.fingerprint import RATE
 from playhead.episodes.matching.boundaries import Alignment, refine_end, refine_start
 from playhead.episodes.matching.index import find_diagonals
 from playhead.episodes.matching.pairs import find_shared
+from playhead.episodes.sound.fingerprint import RATE
 from tests.episodes.made_sounds import Part, as_sound, episode, song, story
 
 OPENING, ENDING = song(1, 20), song(2, 12)

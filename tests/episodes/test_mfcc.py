@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from playhead.episodes.mfcc import COEFFICIENTS, HOP, RATE, mel_filters, mfcc, mfcc_of_blocks
+from playhead.episodes.features.mfcc import (
+    COEFFICIENTS,
+    HOP,
+    RATE,
+    mel_filters,
+    mfcc,
+    mfcc_of_blocks,
+)
 
 librosa = pytest.importorskip("librosa", reason="librosa is the reference")
 

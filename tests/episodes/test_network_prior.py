@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from playhead.episodes.answers import BoundaryAnswer
-from playhead.episodes.features import Features, Part
-from playhead.episodes.network_prior import CHANCE, LEAST, add_network_evidence, weigh
+from playhead.episodes.features.table import Features, Part
+from playhead.episodes.network.answers import BoundaryAnswer
+from playhead.episodes.network.prior import CHANCE, LEAST, add_network_evidence, weigh
 from playhead.episodes.segments import EpisodeResult, Evidence, Segment
 from tests.episodes.episode_files import write_episode
 

@@ -6,9 +6,16 @@ import av
 import numpy as np
 import pytest
 
-from playhead.episodes.features import FeatureRow, part_of, read_features, read_table, write_table
-from playhead.episodes.mfcc import RATE, mfcc
-from playhead.episodes.prepare import Clip, boundary, clips_of, prepare, series_of
+from playhead.episodes.features.clips import Clip, boundary, clips_of, series_of
+from playhead.episodes.features.mfcc import RATE, mfcc
+from playhead.episodes.features.prepare import prepare
+from playhead.episodes.features.table import (
+    FeatureRow,
+    part_of,
+    read_features,
+    read_table,
+    write_table,
+)
 from playhead.errors import LabelError, PlayheadError, WeightsError
 from playhead.events.formats import native
 from playhead.events.formats.tracks import TrackFile, write_tracks

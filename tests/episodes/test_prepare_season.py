@@ -7,9 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from playhead.episodes.features import read_features, read_table
-from playhead.episodes.prepare_commands import add_prepare_commands
-from playhead.episodes.text import text_mask
+from playhead.episodes.features.commands import add_prepare_commands
+from playhead.episodes.features.table import read_features, read_table
+from playhead.episodes.features.text import text_mask
 from playhead.events.formats import native
 from playhead.events.formats.tracks import by_frame, read_tracks
 from playhead.media import open_video

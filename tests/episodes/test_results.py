@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from playhead.episodes.edl import span_of, write_edl, write_srt
+from playhead.episodes.outputs.edl import span_of, write_edl, write_srt
 from playhead.episodes.results import (
     Corrections,
     EpisodeRecord,

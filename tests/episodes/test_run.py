@@ -12,10 +12,12 @@ import pytest
 
 from playhead.episodes import run as match_run
 from playhead.episodes.match import Pair, SeasonMatch
+from playhead.episodes.outputs import files as output_files
 from playhead.episodes.results import read_season
 from playhead.episodes.run import MatchOptions, MatchResult, match_seasons
 from playhead.episodes.segments import EpisodeResult, Evidence, Segment
-from playhead.episodes.sound import RATE, Sound
+from playhead.episodes.sound import work as sound_work
+from playhead.episodes.sound.reading import RATE, Sound
 from playhead.errors import MediaError, PlayheadError
 from playhead.events.formats import native
 from playhead.events.model import Event
@@ -84,7 +86,7 @@ def stand_in(
         pairs = [Pair(a=a, b=b) for k, a in enumerate(names) for b in names[k + 1 :]]
         return SeasonMatch(episodes=tuple(results), pairs=tuple(pairs))
 
-    monkeypatch.setattr(match_run, "read_sound", read_sound)
+    monkeypatch.setattr(sound_work, "read_sound", read_sound)
     monkeypatch.setattr(match_run, "match_season", match_season)
     # The files hold no images.
     monkeypatch.setattr(
@@ -201,7 +203,7 @@ def test_a_match_that_was_interrupted_makes_no_corrections(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(match_run, "write_events", interrupted)
+        patch.setattr(output_files, "write_events", interrupted)
         for end in (9.2, 9.1, 9.2):
             found["E1.mkv"] = [replace(OPENING, end=end)]
             with pytest.raises(KeyboardInterrupt):

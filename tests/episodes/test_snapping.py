@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
+from playhead.episodes.images.snapping import snap_segments
 from playhead.episodes.segments import Segment
-from playhead.episodes.snapping import snap_segments
 
 OPENING = Segment(kind="opening", start=2.2, end=5.9, confidence=0.9)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from playhead.episodes import sound
-from playhead.episodes.fingerprint import RATE, fingerprint
-from playhead.episodes.sound import read_sound
+from playhead.episodes.sound import reading as sound
+from playhead.episodes.sound.fingerprint import RATE, fingerprint
+from playhead.episodes.sound.reading import read_sound
 from playhead.errors import MediaError
 from playhead.media import VideoWriter
 from tests.episodes.sounds import int16, melody

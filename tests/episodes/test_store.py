@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from playhead.episodes.store import entry_path, load_entry, new_entry
+from playhead.episodes.sound.store import entry_path, load_entry, new_entry
 
 
 def written(entry: Path) -> Path:

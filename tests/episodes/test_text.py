@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from playhead.episodes.text import TextDetector, decode_text, read_text_boxes, text_mask
+from playhead.episodes.features.text import TextDetector, decode_text, read_text_boxes, text_mask
 from playhead.errors import LabelError
 from playhead.events.formats.tracks import TrackFile, write_tracks
 from playhead.events.model import Track

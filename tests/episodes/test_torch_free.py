@@ -6,7 +6,7 @@ import sys
 
 def test_no_command_of_a_season_imports_torch() -> None:
     script = (
-        "import sys, playhead.episodes.run, playhead.episodes.copies\n"
+        "import sys, playhead.episodes.run, playhead.episodes.outputs.copies\n"
         "import playhead.episodes.evaluate, playhead.episodes.evaluation_page\n"
         "print([name for name in ('torch', 'timm', 'librosa') if name in sys.modules])"
     )

@@ -14,14 +14,14 @@ from typing import Any
 import typer
 
 from playhead.demos.beside import run_beside
-from playhead.episodes.config import find_config, load_boundary_config
 from playhead.episodes.evaluate import evaluate_pairs, read_pairs
 from playhead.episodes.evaluation_page import write_evaluation_page
-from playhead.episodes.features import read_table
-from playhead.episodes.predict import answers_of_rows, measure
-from playhead.episodes.prepare import prepare
+from playhead.episodes.features.prepare import prepare
+from playhead.episodes.features.table import read_table
+from playhead.episodes.network.config import find_config, load_boundary_config
+from playhead.episodes.network.predict import answers_of_rows, measure
+from playhead.episodes.network.train import train_boundaries
 from playhead.episodes.run import MatchOptions, match_seasons
-from playhead.episodes.train import train_boundaries
 from playhead.events.manifest import read_manifest
 from playhead.execution.outcomes import exit_code
 from playhead.execution.runner import Executor

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from playhead.episodes.network_commands import mount
-from playhead.episodes.prepare_commands import add_prepare_commands
+from playhead.episodes.features.commands import add_prepare_commands
+from playhead.episodes.network.commands import mount
 from playhead.errors import PlayheadError
 from playhead.execution.options import ExecutorName, Json, Workers
 from playhead.output import print_json, print_table
@@ -114,7 +114,7 @@ def chapters(
 
     The copies are not encoded again: their streams are those of the videos, bit by bit.
     """
-    from playhead.episodes.copies import write_chapters
+    from playhead.episodes.outputs.copies import write_chapters
     from playhead.execution.outcomes import exit_code
     from playhead.execution.runner import Executor
 

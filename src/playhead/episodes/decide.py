@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.episodes.clusters import Cluster, Occurrence
-from playhead.episodes.fingerprint import RATE
+from playhead.episodes.matching.clusters import Cluster, Occurrence
 from playhead.episodes.segments import in_conflict
+from playhead.episodes.sound.fingerprint import RATE
 
 __all__ = ["FEATURES", "THRESHOLD", "Candidate", "candidates", "confidence", "decide"]
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.episodes.clusters import Cluster, SharedRun, find_clusters
 from playhead.episodes.decide import THRESHOLD, Candidate, decide
-from playhead.episodes.fingerprint import RATE
+from playhead.episodes.matching.clusters import Cluster, SharedRun, find_clusters
 from playhead.episodes.matching.pairs import Run, match_pairs
 from playhead.episodes.matching.speeds import find_speed, slowed
 from playhead.episodes.segments import EpisodeResult, Evidence, Segment, first_names
-from playhead.episodes.sound import Sound
+from playhead.episodes.sound.fingerprint import RATE
+from playhead.episodes.sound.reading import Sound
 from playhead.errors import LabelError
 
 __all__ = ["Pair", "SeasonMatch", "match_season"]

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.episodes.edl import span_of
+from playhead.episodes.outputs.edl import span_of
 from playhead.episodes.results import EpisodeRecord, SeasonRecord
 from playhead.episodes.segments import KINDS, Segment
 from playhead.episodes.timeline import LEGEND, Row, State, bar_of, evidence_text, timeline

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from playhead.episodes.edl import span_of
+from playhead.episodes.outputs.edl import span_of
 from playhead.episodes.segments import KINDS, EpisodeResult, Segment
 from playhead.errors import LabelError
 from playhead.events.formats import native

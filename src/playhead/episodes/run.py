@@ -12,45 +12,35 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from playhead.episodes.decide import THRESHOLD
-from playhead.episodes.edl import EdlAction, span_of
-from playhead.episodes.images import Images, add_image_segments
+from playhead.episodes.images.evidence import Images, add_image_segments
+from playhead.episodes.images.snapping import Snap, snap_segments
 from playhead.episodes.match import Pair, match_season
-from playhead.episodes.network_prior import add_network_evidence
-from playhead.episodes.predict import BoundaryNetwork, PredictOptions, open_boundary_network
+from playhead.episodes.network.predict import BoundaryNetwork, PredictOptions, open_boundary_network
+from playhead.episodes.network.prior import add_network_evidence
+from playhead.episodes.outputs.edl import EdlAction
+from playhead.episodes.outputs.files import planned_outputs, record_of, write_episode
 from playhead.episodes.report import EpisodeMedia, counted_kind, write_season_page
 from playhead.episodes.results import (
-    CHAPTERS,
-    EDL,
     EVENTS,
     SEASON,
-    SRT,
-    Corrections,
     EpisodeRecord,
     SeasonRecord,
-    apply_corrections,
-    notes_of,
     read_corrections,
     read_season,
-    write_events,
     write_season,
     write_table,
 )
 from playhead.episodes.season import Season, find_seasons
 from playhead.episodes.segments import KINDS, EpisodeResult
-from playhead.episodes.sidecars import write_sidecars
-from playhead.episodes.snapping import Snap, snap_segments
-from playhead.episodes.sound import RATE, Sound, read_sound
-from playhead.errors import FileFailure, MediaError, StorageError
-from playhead.execution.items import output_path
+from playhead.episodes.sound.reading import RATE, Sound
+from playhead.episodes.sound.work import SoundWork, duration_of, sound_of
+from playhead.errors import FileFailure, StorageError
+from playhead.execution.items import Item, output_path
 from playhead.execution.outcomes import FileOutcome, peak_memory_bytes
 from playhead.execution.outputs import check_folder
-from playhead.execution.runner import SERIAL, Executor, Work, run_items
+from playhead.execution.runner import SERIAL, Executor, run_items
 from playhead.files import fingerprint
-from playhead.media import open_video
-from playhead.media.late import count_sound
 from playhead.output import counted
 from playhead.progress import Progress, progress
 from playhead.report.provenance import versions
@@ -221,52 +211,6 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class SoundWork:
-    """Reads the sound of one file after another into the store of sounds."""
-
-    audio: int | None
-
-    def open(self) -> Work:
-        """Nothing is loaded."""
-        return self._read
-
-    def _read(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
-        sound = _sound_of(path, self.audio)
-        if sound.missing:
-            return FileOutcome(path, "partial", reason=_missing(sound))
-        return FileOutcome(path, "ok")
-
-
-def _sound_of(path: Path, audio: int | None) -> Sound:
-    """The sound of an episode, from the store where it is there; empty for a silent film.
-
-    Raises MediaError if it cannot be read, or there is no such track.
-    """
-    try:
-        return read_sound(path, audio=audio)
-    except MediaError:
-        with open_video(path) as video:  # a file that is no video fails
-            if audio is not None or video.has_audio or count_sound(path):
-                raise
-    return Sound(words=np.zeros(0, np.uint32), samples=np.zeros(0, np.int16), start=0.0)
-
-
-def _duration(path: Path, sound: Sound) -> float:
-    """Seconds of an episode: of its sound where it has any, as that needs no look at the video."""
-    if len(sound.samples):
-        return max(0.0, sound.start + len(sound.samples) / RATE)
-    with open_video(path) as video:
-        return video.duration
-
-
-def _missing(sound: Sound) -> str:
-    """Which spans of the sound could not be read."""
-    spans = [f"{start:.1f} to {end:.1f} s" for start, end in sound.missing[:3]]
-    more = ", ..." if len(sound.missing) > 3 else ""
-    return f"the sound from {', '.join(spans)}{more} cannot be read"
-
-
 def _match_one(
     season: Season,
     place: _Place,
@@ -279,75 +223,25 @@ def _match_one(
 ) -> tuple[SeasonOutcome, list[FileOutcome]]:
     """Match one season and write its files; read: the outcomes of reading, in its order."""
     heard = {
-        outcome.path: _sound_of(outcome.path, options.audio)
+        outcome.path: sound_of(outcome.path, options.audio)
         for outcome in read
         if outcome.status != "failed"
     }
-    names = {path: path.name for path in heard}
-    marks = {name: fingerprint(path) for path, name in names.items()}
     before = place.earlier or SeasonRecord(name=season.name, title=season.title)
-    same_track = before.settings.get("sound track") == options.audio
-    matched = match_season(
-        list(heard.values()),
-        names=list(names.values()),
-        durations=[_duration(path, sound) for path, sound in heard.items()],
-        earlier=[
-            Pair.from_dict(pair)
-            for pair in (before.pairs if same_track else ())
-            if all(before.marks.get(pair[k]) == marks.get(pair[k]) for k in ("a", "b"))
-        ],
-        threshold=options.threshold,
-    )
-    results = add_image_segments(
-        list(heard),
-        matched.episodes,
-        speeds=matched.speeds,
-        images=options.images,
-        threshold=options.threshold,
-        tell=lambda note: live.advance(0, note=note),
-    )
-    if network is not None:
-        results = add_network_evidence(
-            list(heard),
-            results,
-            network,
-            threshold=options.threshold,
-            tell=lambda note: live.advance(0, note=note),
-        )
-    found = {result.video: result for result in results}
-
+    found = _found(heard, before, options, network=network, live=live)
     records, unreadable = [], set()
     for item, outcome in zip(season.episodes, read, strict=True):
-        name, target = item.path.name, item.target(out)
-        result = found.get(name, EpisodeResult(video=name, duration=0.0, segments=()))
-        with FileFailure(item.path) as failure:
-            snapped = snap_segments(item.path, result.segments, options.snap)
-            result = replace(result, segments=snapped)
-        if failure.reason:  # the raw times stay
-            note = f"boundaries are not moved: {failure.reason.removeprefix(f'{item.path}: ')}"
-            result = replace(result, notes=(*result.notes, note))
-        earlier = before.of(name)
-        with FileFailure(item.path) as failure:
-            corrections = read_corrections(output_path(target, EVENTS), earlier)
-            planned = _outputs(outcome, target, corrections, earlier, options)
-            records.append(_record(result, outcome, corrections, earlier, planned))
-        if failure.reason:  # what a person wrote is not overwritten
-            unreadable.add(name)
-            kept = earlier or EpisodeRecord(result=result)
-            records.append(replace(kept, status="failed", reason=failure.reason))
-
+        record, kept = _record(
+            item, outcome, found, before, target=item.target(out), options=options
+        )
+        records.append(record)
+        if kept:  # what a person wrote is not overwritten
+            unreadable.add(item.path)
     given = {record.result.video for record in records}
     whole = SeasonRecord(
         name=season.name,
         title=season.title,
-        settings={
-            "threshold": options.threshold,
-            "sound track": options.audio,
-            "images": options.images,
-            "bundle": None if options.bundle is None else str(options.bundle),
-            "snap": options.snap,
-            "edl": options.edl,
-        },
+        settings=_settings(options),
         versions=versions(),
         episodes=tuple(records),
         absent=tuple(
@@ -355,16 +249,16 @@ def _match_one(
             for record in (*before.episodes, *before.absent)
             if record.result.video not in given
         ),
-        marks=marks,
-        pairs=tuple(pair.as_dict() for pair in matched.pairs),
+        marks=found.marks,
+        pairs=tuple(pair.as_dict() for pair in found.pairs),
     )
     write_season(whole, place.results)
     outcomes = []
     for item, record in zip(season.episodes, records, strict=True):
         outputs: tuple[Path, ...] = ()
-        if record.result.video not in unreadable:
+        if item.path not in unreadable:
             owned = getattr(before.of(record.result.video), "outputs", ())
-            outputs = _write_episode(record, owned, item.target(out), options)
+            outputs = write_episode(record, owned, item.target(out), edl=options.edl)
         outcomes.append(
             FileOutcome(item.path, record.status, outputs, record.reason, record.result.notes)
         )
@@ -382,74 +276,93 @@ def _match_one(
     )
 
 
-def _outputs(
-    read: FileOutcome,
-    target: Path,
-    corrections: Corrections,
-    earlier: EpisodeRecord | None,
-    options: MatchOptions,
-) -> dict[str, bool]:
-    """The names of the files of an episode, each with whether it may be written.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What sound, images and a network tell of a season; results and marks are by file name."""
 
-    A file of another program may not. An episode that could not be read has files only if a
-    person corrected it before.
-    """
-    if read.status == "failed" and not (corrections.locked or corrections.deleted):
-        return {}
-    owned = () if earlier is None else earlier.outputs
-    paths = [output_path(target, suffix) for suffix in (EVENTS, EDL, CHAPTERS)]
-    if options.srt:
-        paths.append(output_path(target, SRT))
-    return {
-        path.name: path.name.endswith(EVENTS)
-        or path.name in owned
-        or options.overwrite
-        or not path.exists()
-        for path in paths
-    }
+    results: Mapping[str, EpisodeResult]
+    pairs: Sequence[Pair]
+    marks: Mapping[str, str]
+
+
+def _found(
+    heard: Mapping[Path, Sound],
+    before: SeasonRecord,
+    options: MatchOptions,
+    *,
+    network: BoundaryNetwork | None,
+    live: Progress,
+) -> _Found:
+    """Match the sounds of a season, then ask its images and the network where they are wanted."""
+    paths = list(heard)
+    marks = {path.name: fingerprint(path) for path in paths}
+    same_track = before.settings.get("sound track") == options.audio
+
+    def tell(note: str) -> None:
+        live.advance(0, note=note)
+
+    matched = match_season(
+        list(heard.values()),
+        names=[path.name for path in paths],
+        durations=[duration_of(path, sound) for path, sound in heard.items()],
+        earlier=[
+            Pair.from_dict(pair)
+            for pair in (before.pairs if same_track else ())
+            if all(before.marks.get(pair[k]) == marks.get(pair[k]) for k in ("a", "b"))
+        ],
+        threshold=options.threshold,
+    )
+    results = add_image_segments(
+        paths,
+        matched.episodes,
+        speeds=matched.speeds,
+        images=options.images,
+        threshold=options.threshold,
+        tell=tell,
+    )
+    if network is not None:
+        results = add_network_evidence(
+            paths, results, network, threshold=options.threshold, tell=tell
+        )
+    return _Found({result.video: result for result in results}, matched.pairs, marks)
 
 
 def _record(
-    found: EpisodeResult,
+    item: Item,
     read: FileOutcome,
-    corrections: Corrections,
-    earlier: EpisodeRecord | None,
-    outputs: Mapping[str, bool],
-) -> EpisodeRecord:
-    """What was found of an episode, with what a person corrected."""
-    segments, replaced = apply_corrections(found.segments, corrections)
-    notes = [*found.notes]
-    if earlier is None and corrections.locked:
-        notes.append(f"its {EVENTS} was there before and is kept; remove that to match anew")
-    notes += [
-        f"{name} is of another program and stays; --overwrite replaces it"
-        for name, ours in outputs.items()
-        if not ours
-    ]
-    return EpisodeRecord(
-        result=replace(
-            found,
-            segments=segments,
-            rejected=tuple(s for s in found.rejected if s not in replaced),
-            notes=tuple(notes),
-        ),
-        status=read.status,
-        reason=read.reason,
-        written=tuple(dict.fromkeys((s.kind, *span_of(s)) for s in segments)),
-        earlier=corrections.present,
-        deleted=corrections.deleted,
-        outputs=tuple(name for name, ours in outputs.items() if ours),
-    )
+    found: _Found,
+    before: SeasonRecord,
+    *,
+    target: Path,
+    options: MatchOptions,
+) -> tuple[EpisodeRecord, bool]:
+    """The record of an episode, and whether its files must stay, as they cannot be understood."""
+    name = item.path.name
+    result = found.results.get(name, EpisodeResult(video=name, duration=0.0, segments=()))
+    with FileFailure(item.path) as failure:
+        snapped = snap_segments(item.path, result.segments, options.snap)
+        result = replace(result, segments=snapped)
+    if failure.reason:  # the raw times stay
+        note = f"boundaries are not moved: {failure.reason.removeprefix(f'{item.path}: ')}"
+        result = replace(result, notes=(*result.notes, note))
+    earlier = before.of(name)
+    with FileFailure(item.path) as failure:
+        corrections = read_corrections(output_path(target, EVENTS), earlier)
+        outputs = planned_outputs(
+            read, target, corrections, earlier, srt=options.srt, overwrite=options.overwrite
+        )
+        return record_of(result, read, corrections, earlier, outputs), False
+    kept = earlier or EpisodeRecord(result=result)
+    return replace(kept, status="failed", reason=failure.reason), True
 
 
-def _write_episode(
-    record: EpisodeRecord, owned: Sequence[str], target: Path, options: MatchOptions
-) -> tuple[Path, ...]:
-    """Write the files of an episode, and remove those of an earlier run that are no more."""
-    for name in set(owned) - set(record.outputs):
-        target.with_name(name).unlink(missing_ok=True)
-    events = output_path(target, EVENTS)
-    if events.name in record.outputs:
-        write_events(record.result.video, record.result.segments, events, notes_of(events))
-    write_sidecars(record, target, edl=options.edl)
-    return tuple(target.with_name(name) for name in record.outputs)
+def _settings(options: MatchOptions) -> dict[str, Any]:
+    """The options that decide what is found, as `season.json` holds them."""
+    return {
+        "threshold": options.threshold,
+        "sound track": options.audio,
+        "images": options.images,
+        "bundle": None if options.bundle is None else str(options.bundle),
+        "snap": options.snap,
+        "edl": options.edl,
+    }

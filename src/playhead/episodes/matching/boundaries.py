@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import fft
 
-from playhead.episodes.fingerprint import RATE
+from playhead.episodes.sound.fingerprint import RATE
 
 __all__ = ["Alignment", "mean_coherence", "refine_end", "refine_start"]
 

@@ -11,12 +11,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.episodes.fingerprint import HOP, RATE
 from playhead.episodes.matching.boundaries import Alignment, mean_coherence
 from playhead.episodes.matching.index import find_diagonals
 from playhead.episodes.matching.runs import CoarseRun, competes, find_runs
 from playhead.episodes.matching.verify import LEAST_PEAK, Window, correlate
-from playhead.episodes.sound import Sound
+from playhead.episodes.sound.fingerprint import HOP, RATE
+from playhead.episodes.sound.reading import Sound
 
 __all__ = ["Run", "find_shared", "match_pairs"]
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.signal import resample_poly
 
-from playhead.episodes.fingerprint import RATE
 from playhead.episodes.matching.boundaries import Alignment, refine_end, refine_start
 from playhead.episodes.matching.pairs import Run
 from playhead.episodes.matching.verify import LEAST_PEAK, Window, correlate, phase_response
+from playhead.episodes.sound.fingerprint import RATE
 
 __all__ = ["neighbouring_pieces"]
 

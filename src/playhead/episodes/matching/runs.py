@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from playhead.episodes.fingerprint import HOP, SPAN
 from playhead.episodes.matching.index import Diagonals
+from playhead.episodes.sound.fingerprint import HOP, SPAN
 
 __all__ = ["CoarseRun", "competes", "find_runs"]
 

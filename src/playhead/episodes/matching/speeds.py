@@ -10,11 +10,11 @@ from fractions import Fraction
 import numpy as np
 from scipy.signal import resample_poly
 
-from playhead.episodes.fingerprint import RATE, fingerprint
 from playhead.episodes.matching.index import find_diagonals
 from playhead.episodes.matching.runs import CoarseRun, find_runs
 from playhead.episodes.matching.verify import LEAST_PEAK, Window, correlate
-from playhead.episodes.sound import Sound
+from playhead.episodes.sound.fingerprint import RATE, fingerprint
+from playhead.episodes.sound.reading import Sound
 
 __all__ = ["find_speed", "slowed"]
 

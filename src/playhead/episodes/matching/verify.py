@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from playhead.episodes.fingerprint import HOP
+from playhead.episodes.sound.fingerprint import HOP
 
 __all__ = ["LEAST_PEAK", "Window", "correlate", "find_all", "phase_correlation", "phase_response"]
 

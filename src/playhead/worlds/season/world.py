@@ -35,9 +35,8 @@ from playhead.worlds.season.plan import (
     Episode,
     Habits,
     SongPlan,
-    plan_episodes,
-    plan_songs,
 )
+from playhead.worlds.season.planning import plan_episodes, plan_songs
 from playhead.worlds.season.sound import file_sound
 from playhead.worlds.settings import WorldSettings
 

@@ -1,0 +1,1 @@
+"""Networks of clips: the boundary in the first or last seconds of an episode."""

@@ -1,0 +1,1 @@
+"""What players and programs read of an episode: EDL, chapters, subtitles."""
