@@ -4,15 +4,25 @@ Playhead's matcher beside the rule of a well-known media-server plug-in on the s
 each pair the longest run of words that differ in at most 6 of 32 bits, gaps up to 3.5 s bridged, at
 least 15 s long. Seasons of fixed seeds, six episodes of six minutes each, their sound through the
 codecs of the world; none of the seeds was used for tuning. `--songs DIR` adds seasons whose
-songs are recordings; `--cost` measures 26 episodes of 24 minutes apart.
+songs are recordings; `--cost` measures 26 episodes of 24 minutes apart. `--audfprint` names the
+command of audfprint2, a published matcher of sound, installed in an environment of its own; it
+answers with the stretch of at least 15 s that shares most landmarks with another episode.
 
+    python -m venv build/peer && build/peer/bin/pip install audfprint2 imageio-ffmpeg
     python benchmarks/episodes_matching.py [--work build/seasons] [--quick] [--songs DIR] [--cost]
+        [--audfprint build/peer/bin/audfprint]
 """
 
 import argparse
+import os
+import re
+import subprocess
+import tempfile
 import time
+import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +38,11 @@ from playhead.worlds.season import SeasonConfig, draw_season, episode_sound
 FIRST_SEED = 200
 SEASONS, QUICK_SEASONS, RECORDED_SEASONS = 20, 3, 4
 BITS, GAP, SHORTEST = 6, 3.5, 15.0
+MATCHED = re.compile(
+    r"Matched +([\d.]+) s starting at +([\d.]+) s in (\S+) to time +[\d.]+ s in (\S+) "
+    r"with +(\d+) of"
+)
+"""What audfprint2 says of a match: seconds, start, query, reference, landmarks in common."""
 Span = tuple[str, float, float]
 
 
@@ -90,43 +105,56 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--songs", type=Path)
     parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--audfprint", type=Path, help="the command of audfprint2")
     arguments = parser.parse_args()
     print(describe("numpy", "scipy", "av"))
+    peer = None if arguments.audfprint is None else arguments.audfprint.resolve()
     count = QUICK_SEASONS if arguments.quick else SEASONS
-    measure("generated songs", arguments.work, range(FIRST_SEED, FIRST_SEED + count), None)
+    measure("generated songs", arguments.work, range(FIRST_SEED, FIRST_SEED + count), None, peer)
     if arguments.songs is not None:
         first = FIRST_SEED + 100
         seeds = range(first, first + RECORDED_SEASONS)
-        measure("recorded songs", arguments.work, seeds, arguments.songs)
+        measure("recorded songs", arguments.work, seeds, arguments.songs, peer)
     if arguments.cost:
         cost(arguments.work, *((6, 1440.0) if arguments.quick else (26, 1440.0)))
 
 
-def measure(title: str, work: Path, seeds: Sequence[int], songs: Path | None) -> None:
+def measure(
+    title: str, work: Path, seeds: Sequence[int], songs: Path | None, peer: Path | None
+) -> None:
     every = frozenset({"opening", "ending", "recap", "eyecatch"})
     songs_only = frozenset({"opening", "ending"})
     all_kinds = Score("Playhead, all kinds")
     ours = Score("Playhead, songs")
     plugin = Score("plug-in's rule, songs")
+    others = [(plugin, by_plugin_rule)]
+    if peer is not None:
+        others.append((Score("audfprint2, songs"), partial(by_audfprint, peer)))
     for seed in seeds:
         season = kept(work, seed, SeasonConfig(songs=songs))
         answers = timed(matched, season, all_kinds)
         all_kinds.add(answers, season, every)
         ours.add(answers, season, songs_only)
-        plugin.add(timed(by_plugin_rule, season, plugin), season, songs_only)
+        for score, method in others:
+            score.add(timed(method, season, score), season, songs_only)
     ours.seconds = all_kinds.seconds
     print(f"\n{title}, {len(seeds)} seasons")
-    for score in (all_kinds, ours, plugin):
+    for score in (all_kinds, ours, *(score for score, _ in others)):
         print(score.line(), flush=True)
 
 
 def timed(
     method: Callable[[HeardSeason], list[list[Span]]], season: HeardSeason, score: Score
 ) -> list[list[Span]]:
-    start = time.process_time()
+    start = processor_seconds()
     answers = method(season)
-    score.seconds += time.process_time() - start
+    score.seconds += processor_seconds() - start
     return answers
+
+
+def processor_seconds() -> float:
+    """Of this process and the commands that it ran."""
+    return sum(os.times()[:4])
 
 
 def matched(season: HeardSeason) -> list[list[Span]]:
@@ -163,6 +191,48 @@ def by_plugin_rule(season: HeardSeason) -> list[list[Span]]:
                         best[episode] = (kind, first, last)
         for episode, span in best.items():
             answers[episode].append(span)
+    return answers
+
+
+def by_audfprint(command: Path, season: HeardSeason) -> list[list[Span]]:
+    """The same halves, each matched with its default settings against those of all episodes."""
+    answers: list[list[Span]] = [[] for _ in season.sounds]
+    python, code = (
+        command.with_name("python"),
+        "import imageio_ffmpeg as f; print(f.get_ffmpeg_exe())",
+    )
+    reader = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    variables = {**os.environ, "AUDFPRINT_FFMPEG": reader.stdout.strip()}
+    for kind in ("opening", "ending"):
+        with tempfile.TemporaryDirectory() as folder:
+            offsets = []
+            for number, sound in enumerate(season.sounds):
+                middle = len(sound.samples) // 2
+                half = sound.samples[:middle] if kind == "opening" else sound.samples[middle:]
+                offsets.append(sound.start + (0 if kind == "opening" else middle / RATE))
+                with wave.open(f"{folder}/{number}.wav", "wb") as file:
+                    file.setnchannels(1)
+                    file.setsampwidth(2)
+                    file.setframerate(RATE)
+                    file.writeframes(half.tobytes())
+            names = [f"{number}.wav" for number in range(len(offsets))]
+            for rest in (["new"], ["-v", "-R", "-x", str(4 * len(names)), "match"]):
+                done = subprocess.run(
+                    [command, "-d", "all.hdf", *rest, *names],
+                    cwd=folder, env=variables, capture_output=True, text=True, check=True,
+                )  # fmt: skip
+            best: dict[str, tuple[int, float, float]] = {}
+            for found in MATCHED.finditer(done.stderr):
+                seconds, start, query, reference, common = found.groups()
+                if query == reference or float(seconds) < SHORTEST:
+                    continue
+                best[query] = max(
+                    best.get(query, (0, 0.0, 0.0)), (int(common), float(start), float(seconds))
+                )
+            for query, (_, start, seconds) in best.items():
+                number = names.index(query)
+                first = offsets[number] + start
+                answers[number].append((kind, first, first + seconds))
     return answers
 
 
