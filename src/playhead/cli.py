@@ -21,6 +21,7 @@ from playhead.detection import commands as detection
 from playhead.episodes import WEIGHTS as EPISODES
 from playhead.episodes import commands as episodes
 from playhead.errors import PlayheadError, needs_extra
+from playhead.execution.options import Json, Out
 from playhead.impact import commands as impact
 from playhead.output import print_error, print_json, print_table
 from playhead.redaction import WEIGHTS as REDACTION
@@ -29,10 +30,6 @@ from playhead.spotting import WEIGHTS as SPOTTING
 from playhead.spotting import commands as spotting
 
 __all__ = ["app", "main"]
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Out = Annotated[Path, typer.Option("--out", help="The folder to write into.")]
-
 
 JOB_WEIGHTS = {
     "spotting": SPOTTING,

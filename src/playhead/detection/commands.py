@@ -9,7 +9,10 @@ from playhead.execution.options import (
     Device,
     ExecutorName,
     Json,
+    Out,
     Overrides,
+    Resume,
+    RunFolder,
     Workers,
     parse_weights,
 )
@@ -100,7 +103,7 @@ def thresholds(
 def predict(
     bundle: Annotated[Path, typer.Argument(help="A custom detector: the folder of its bundle.")],
     inputs: Inputs,
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    out: Out,
     others: Annotated[
         list[Path] | None,
         typer.Option("--with", help="A further bundle to ensemble with; repeatable."),
@@ -200,10 +203,8 @@ def train(
         str, typer.Argument(help="small, medium, large, street-demo, or a path to YAML.")
     ],
     settings: Overrides = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    out: RunFolder = None,
+    resume: Resume = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

@@ -1,13 +1,25 @@
 """Command-line options that the commands of several jobs share."""
 
 import math
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from playhead.errors import ConfigError
 
-__all__ = ["Device", "ExecutorName", "Json", "Overrides", "Workers", "parse_weights"]
+__all__ = [
+    "ConfigName",
+    "Device",
+    "ExecutorName",
+    "Json",
+    "Out",
+    "Overrides",
+    "Resume",
+    "RunFolder",
+    "Workers",
+    "parse_weights",
+]
 
 ExecutorName = Annotated[
     Literal["serial", "processes"],
@@ -20,6 +32,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(help="auto uses CUDA if it is available.")
 ]
+ConfigName = Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")]
+Out = Annotated[Path, typer.Option("--out", help="The folder to write into.")]
+RunFolder = Annotated[
+    Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="key=value over the configuration; may be repeated."),

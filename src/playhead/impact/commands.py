@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 import typer
 
 from playhead.errors import PlayheadError, needs_extra
-from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers, parse_weights
+from playhead.execution.options import (
+    ConfigName,
+    Device,
+    ExecutorName,
+    Json,
+    Out,
+    Overrides,
+    Resume,
+    RunFolder,
+    Workers,
+    parse_weights,
+)
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -31,12 +42,10 @@ Split = Annotated[str | None, typer.Option(help="Only this split of the manifest
     "--set data.manifest=plays/manifest.csv --out runs/impact"
 )
 def train(
-    config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
+    config: ConfigName,
     settings: Overrides = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    out: RunFolder = None,
+    resume: Resume = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -88,7 +97,7 @@ def predict(
             help="A manifest, or videos and folders; PLAY_VIEW.mp4 are views of one play.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    out: Out,
     average: Annotated[
         list[Path] | None,
         typer.Option(help="Another bundle to average with; may be repeated."),
@@ -191,7 +200,7 @@ def predict(
 @app.command(epilog="Example: playhead impact decide out --set impact_threshold=.6 --out stricter")
 def decide(
     candidates: Annotated[Path, typer.Argument(help="A folder of saved candidates.")],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    out: Out,
     settings: DecisionSettings = None,
     decisions: Decisions = None,
     as_json: Json = False,
@@ -214,7 +223,7 @@ def ensemble(
         list[Path],
         typer.Argument(help="Folders of saved candidates of the same videos, two or more."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    out: Out,
     weights: Annotated[
         str | None, typer.Option(help="Weight of each folder: 2,1. Default: equal.")
     ] = None,
@@ -352,7 +361,7 @@ def render(
     predictions: Annotated[
         Path, typer.Option(help="The folder of predicted events, or a submission.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    out: Out,
     truth: Annotated[
         Path | None,
         typer.Option(help="A manifest, NFL labels, or label files, to show hits and misses."),

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 import typer
 
 from playhead.errors import needs_extra
-from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers
+from playhead.execution.options import (
+    ConfigName,
+    Device,
+    ExecutorName,
+    Json,
+    Out,
+    Overrides,
+    Resume,
+    RunFolder,
+    Workers,
+)
 from playhead.output import print_json, print_table
 
 __all__ = ["app"]
@@ -19,12 +29,10 @@ app = typer.Typer(help="When do these actions happen?", rich_markup_mode=None, n
     "--set data.manifest=matches/manifest.csv --out runs/first"
 )
 def train(
-    config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
+    config: ConfigName,
     settings: Overrides = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    out: RunFolder = None,
+    resume: Resume = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -54,7 +62,7 @@ def predict(
     videos: Annotated[
         list[Path], typer.Argument(readable=False, help="Videos, or folders of videos.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    out: Out,
     device: Device = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads a process. Default: every core.")
@@ -99,7 +107,7 @@ def decide(
     scores: Annotated[
         list[Path], typer.Argument(help="Folders of saved scores; several are averaged.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    out: Out,
     settings: Overrides = None,
     as_json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from playhead.execution.options import ExecutorName, Json, Workers
+from playhead.execution.options import ExecutorName, Json, Out, Workers
 from playhead.output import print_error, print_json, print_table
 
 __all__ = ["add_prepare_commands", "ensemble", "prepare"]
@@ -34,9 +34,7 @@ def prepare(
         ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")] = Path(
-        "features"
-    ),
+    out: Out = Path("features"),
     text: Annotated[
         Literal["auto", "detector", "boxes", "none"],
         typer.Option(help="Boxes of text: auto takes those of X.tracks.npz, else detects."),

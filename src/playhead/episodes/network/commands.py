@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 import typer
 
 from playhead.errors import needs_extra
-from playhead.execution.options import Device, ExecutorName, Json, Overrides, Workers
+from playhead.execution.options import (
+    ConfigName,
+    Device,
+    ExecutorName,
+    Json,
+    Out,
+    Overrides,
+    Resume,
+    RunFolder,
+    Workers,
+)
 from playhead.output import print_json
 
 __all__ = ["mount"]
@@ -24,13 +34,11 @@ def mount(app: typer.Typer) -> None:
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="A packaged name, or a path to YAML.")],
+    config: ConfigName,
     *,
     settings: Overrides = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The run folder. Default: runs/CONFIG.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    out: RunFolder = None,
+    resume: Resume = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -66,7 +74,7 @@ def predict(
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    out: Out,
     device: Device = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads a process. Default: every core.")
