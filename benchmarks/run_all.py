@@ -27,6 +27,7 @@ SCRIPTS = (
     "episodes_matching",
     "episodes_demo",
     "episodes_networks",
+    "episodes_labels",
     "real_falls",
     "packaged_detectors",
     "plates",
@@ -45,6 +46,7 @@ SCRIPTS = (
     "precision",
 )
 ON_REAL_DATA = (
+    "episodes_labels",
     "real_falls",
     "packaged_detectors",
     "weak_styles",
