@@ -92,6 +92,22 @@ def test_worker_processes_give_the_same_answer(season: Path, tmp_path: Path) -> 
         assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
+def test_worker_processes_read_all_images(
+    season: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYHEAD_CACHE", str(tmp_path / "cache"))
+
+    def read_here(*arguments: object) -> None:
+        raise AssertionError("this process read images itself")
+
+    monkeypatch.setattr("playhead.episodes.images.looks._read", read_here)
+    command = ("episodes", "match", season, "--out", tmp_path / "out", "--images", "always")
+    result = playhead_json(*command, "--executor", "processes", "--workers", 2)
+    notes = [note for file in result["files"] for note in file.get("notes", [])]
+    assert not any("cannot be read" in note for note in notes)
+
+
 def test_bad_files_leave_the_others_alone(tmp_path: Path) -> None:
     folder = tmp_path / "show"
     for name in ("E1.mkv", "E2.mkv", "E4.mkv"):

@@ -15,6 +15,7 @@ from typing import Any
 from playhead.episodes.decide import THRESHOLD
 from playhead.episodes.images.evidence import Images, add_image_segments
 from playhead.episodes.images.snapping import Snap, snap_segments
+from playhead.episodes.images.work import LooksWork
 from playhead.episodes.match import Pair, match_season
 from playhead.episodes.network.predict import BoundaryNetwork, PredictOptions, open_boundary_network
 from playhead.episodes.network.prior import add_network_evidence
@@ -152,6 +153,10 @@ def match_seasons(
     items = [item for season in seasons for item in season.episodes]
     read = run_items(items, out, SoundWork(options.audio), task="reading sound", executor=executor)
     outcomes = {outcome.path: outcome for outcome in read.files}
+    if options.images == "always":  # a file that fails here says so in its season
+        readable = [item for item in items if outcomes[item.path].status != "failed"]
+        if readable:
+            run_items(readable, out, LooksWork(), task="reading images", executor=executor)
     files: list[FileOutcome] = []
     matched = []
     with progress("matching", len(seasons)) as live:
