@@ -283,6 +283,36 @@ def convert(
         typer.echo(f"{target}: {count} {counted}")
 
 
+@app.command(epilog="Example: playhead cache --clear --unused 30")
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove what can be made again.")] = False,
+    unused: Annotated[
+        float, typer.Option(min=0, help="With --clear: only what was not used for so many days.")
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Show what the cache folder holds, or clear it."""
+    from playhead.cached import cache_uses, clear_cache
+    from playhead.files import cache_folder
+
+    removed = clear_cache(unused_days=unused) if clear else []
+    freed = sum(entry.bytes for entry in removed)
+    uses = cache_uses()
+    if as_json:
+        kinds = {use.kind: {"entries": use.entries, "bytes": use.bytes} for use in uses}
+        print_json({"cache": str(cache_folder()), "kinds": kinds, "freed_bytes": freed})
+        return
+    if clear:
+        typer.echo(f"{len(removed):,} entries removed, {freed / 1e6:,.0f} MB")
+    print_table(
+        [
+            {"kind": use.kind, "entries": use.entries, "megabytes": round(use.bytes / 1e6)}
+            for use in uses
+        ]
+    )
+    typer.echo(f"{cache_folder()}: {sum(use.bytes for use in uses) / 1e6:,.0f} MB")
+
+
 @weights_app.command("list", epilog="Example: playhead weights list")
 def weights_list(as_json: Json = False) -> None:
     """List packaged weights, their licences, and which are fetched."""

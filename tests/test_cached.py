@@ -1,0 +1,54 @@
+"""The cache is measured by kind, and cleared as a whole or by age."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command import playhead, playhead_json
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache: 3,000 bytes of frames, used 40 days ago, and a world of two files, used today."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("PLAYHEAD_CACHE", str(folder))
+    (folder / "frames").mkdir(parents=True)
+    old = folder / "frames/a.frames"
+    old.write_bytes(bytes(3000))
+    then = time.time() - 40 * 86_400
+    os.utime(old, (then, then))
+    world = folder / "worlds/football/videos"
+    world.mkdir(parents=True)
+    (world / "a.mp4").write_bytes(bytes(100))
+    (world / "b.mp4").write_bytes(bytes(200))
+    return folder
+
+
+def test_the_cache_is_measured_by_kind(folder: Path) -> None:
+    found = playhead_json("cache")
+    assert found["kinds"] == {
+        "frames": {"entries": 1, "bytes": 3000},
+        "worlds": {"entries": 1, "bytes": 300},
+    }
+    assert (folder / "frames/a.frames").exists()
+
+
+def test_only_what_was_not_used_for_days_is_removed(folder: Path) -> None:
+    found = playhead_json("cache", "--clear", "--unused", 30)
+    assert found["freed_bytes"] == 3000
+    assert list(found["kinds"]) == ["worlds"]
+    assert not (folder / "frames/a.frames").exists()
+    assert (folder / "worlds/football/videos/b.mp4").exists()
+
+
+def test_a_world_goes_whole_and_what_a_link_names_stays(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept.txt").write_text("kept")
+    (folder / "worlds/link").symlink_to(outside)
+    (folder / "link").symlink_to(outside)
+    assert "entries removed" in playhead("cache", "--clear")
+    assert playhead_json("cache")["kinds"] == {}
+    assert (outside / "kept.txt").read_text() == "kept"
