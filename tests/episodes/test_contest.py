@@ -106,10 +106,17 @@ def test_a_wrong_answer_row_is_refused_by_its_line(tmp_path, text):
 
 
 def test_a_name_that_the_rows_cannot_hold_is_refused(tmp_path):
-    with pytest.raises(LabelError, match="no space"):
-        write_labels({"a b_start": 1.0}, tmp_path / "l.txt")
+    for name in ("a_start ", "a\nb_start"):
+        with pytest.raises(LabelError, match="no line break"):
+            write_labels({name: 1.0}, tmp_path / "l.txt")
     with pytest.raises(LabelError, match="_start or _end"):
         write_answers({"a": 1.0}, tmp_path / "a.csv")
+
+
+def test_a_name_with_spaces_is_read_again(tmp_path):
+    labels = {"Show/Season 01/S01E02_start": 12.5, "a b_end": None}
+    write_labels(labels, tmp_path / "labels.txt")
+    assert read_labels(tmp_path / "labels.txt") == labels
 
 
 def test_none_is_counted_apart_from_the_score():

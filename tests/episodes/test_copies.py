@@ -24,7 +24,7 @@ def results(tmp_path: Path) -> Path:
     for name in ("E1.mkv", "E2.mp4"):
         write_episode(tmp_path / "show" / "S1" / name)
         stem = name[:2]
-        written = write_events(name, [OPENING], folder / f"{stem}.events.json", {})
+        written = write_events(name, [OPENING], folder / f"{stem}.events.json")
         result = EpisodeResult(video=name, duration=4.0, segments=(OPENING,))
         names = tuple(f"{stem}{suffix}" for suffix in (".events.json", ".edl", ".chapters.txt"))
         records.append(EpisodeRecord(result=result, written=written, outputs=names))

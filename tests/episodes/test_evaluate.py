@@ -94,6 +94,18 @@ def test_the_truth_of_itself_is_perfect(truth: Path) -> None:
     assert result.result.false_skip_seconds_per_hour is None  # nothing tells the durations
 
 
+def test_series_with_episodes_of_equal_names_are_told_apart(tmp_path: Path) -> None:
+    for show, start in (("a", 10.0), ("b", 20.0)):
+        for folder in ("truth", "out"):
+            path = tmp_path / folder / show / "S01E01.events.json"
+            write_labels(path, "S01E01.mkv", [("opening", start, start + 30)])
+    result = evaluate_episodes(tmp_path / "truth", tmp_path / "out")
+    assert (result.videos, result.score, result.result.total.overlap.hits) == (2, 0.0, 2)
+    write_labels(tmp_path / "truth/a/other.events.json", "S01E01.mkv", [])
+    with pytest.raises(LabelError, match="two files have the events of 'a/S01E01.mkv'"):
+        evaluate_episodes(tmp_path / "truth", tmp_path / "out")
+
+
 def test_predictions_of_an_unknown_video_are_refused(truth: Path, predictions: Path) -> None:
     write_labels(predictions / "show/E9.events.json", "E9.mkv", [])
     finished = run("episodes", "evaluate", "--truth", truth, "--predictions", predictions)

@@ -15,7 +15,6 @@ from playhead.episodes.results import (
     SeasonRecord,
     apply_corrections,
     find_season_files,
-    notes_of,
     read_corrections,
     read_season,
     segments_of,
@@ -23,10 +22,10 @@ from playhead.episodes.results import (
     write_season,
     write_table,
 )
-from playhead.episodes.segments import EpisodeResult, Evidence, Segment
+from playhead.episodes.segments import KINDS, EpisodeResult, Evidence, Segment
 from playhead.errors import LabelError
 from playhead.events.formats import native, srt
-from playhead.events.model import Event
+from playhead.events.model import Event, VideoEvents
 
 SOUND = Evidence(kind="sound", score=0.9, detail="same sound in S01E02")
 OPENING = Segment(
@@ -39,7 +38,7 @@ RECAP = Segment(kind="recap", start=1.0, end=31.5, confidence=0.7)
 def record_of(folder: Path, segments: Sequence[Segment]) -> tuple[Path, EpisodeRecord]:
     """An episode's events as they are written, and its record."""
     events = folder / "E1.events.json"
-    written = write_events("E1.mkv", segments, events, {})
+    written = write_events("E1.mkv", segments, events)
     result = EpisodeResult(video="E1.mkv", duration=1440.0, segments=tuple(segments))
     return events, EpisodeRecord(result=result, written=written)
 
@@ -181,8 +180,28 @@ def test_notes_of_a_person_are_kept(tmp_path: Path) -> None:
     events, record = record_of(tmp_path, [OPENING])
     edit(events, replace(native.read(events).events[0], note="seen"))
     assert read_corrections(events, record) == Corrections()
-    write_events("E1.mkv", [OPENING], events, notes_of(events))
+    write_events("E1.mkv", [OPENING], events)
     assert native.read(events).events[0].note == "seen"
+
+
+def test_what_stood_in_events_of_ones_own_is_kept(tmp_path: Path) -> None:
+    events = tmp_path / "E1.events.json"
+    own = Event(label="opening", start=60.00042, end=150.0, note="checked")
+    native.write(VideoEvents(video="E1.mkv", classes=KINDS, events=(own,), frames=900), events)
+    write_events("E1.mkv", read_corrections(events, None).locked, events)
+    read = native.read(events)
+    assert (read.events[0].note, read.frames) == ("checked", 900)
+
+
+def test_a_span_after_the_end_of_the_video_is_refused(tmp_path: Path) -> None:
+    events, record = record_of(tmp_path, [OPENING])
+    edit(events, Event(label="eyecatch", start=1439.0, end=1440.9))
+    assert len(segments_of(events, record)) == 1
+    edit(events, Event(label="eyecatch", start=1439.0, end=1441.1))
+    with pytest.raises(LabelError, match=r"ends at 1441\.1 s, but the video after 1440\.00 s"):
+        segments_of(events, record)
+    with pytest.raises(LabelError, match="but the video"):
+        read_corrections(events, record, duration=1440.0)
 
 
 def test_the_segments_of_a_corrected_file_are_those_that_stand_there(tmp_path: Path) -> None:

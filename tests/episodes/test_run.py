@@ -329,6 +329,28 @@ def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
     assert "has no video" in finished.err
 
 
+def test_a_mistyped_folder_changes_nothing(files: Files, tmp_path: Path) -> None:
+    source, out = files("E1.mkv", "E2.mkv"), tmp_path / "out"
+    matched(source, out)
+    before = (out / "season.json").read_bytes()
+    finished = run("episodes", "match", tmp_path / "im", "--out", out)
+    assert finished.code == 2
+    assert "im: there is no such file or folder" in finished.err
+    assert (out / "season.json").read_bytes() == before
+
+
+def test_another_season_is_not_matched_into_the_results_of_one(
+    files: Files, tmp_path: Path
+) -> None:
+    out, first = tmp_path / "out", files("Season 1/E1.mkv", "Season 1/E2.mkv") / "Season 1"
+    second = files("Season 2/E1.mkv", "Season 2/E3.mkv", content=b"other") / "Season 2"
+    matched(first, out)
+    with pytest.raises(PlayheadError, match=r"season\.json: is of in . Season 1; match in . Sea"):
+        matched(second, out)
+    first.rename(first.with_name("Season 01"))  # it has the same videos
+    matched(first.with_name("Season 01"), out)
+
+
 def test_a_place_to_write_is_needed_once(files: Files, tmp_path: Path) -> None:
     source = files("E1.mkv")
     for options in ([], ["--out", tmp_path / "out", "--beside"]):

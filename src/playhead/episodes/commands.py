@@ -104,7 +104,7 @@ def chapters(
         Edl | None, typer.Option(help="What X.edl says. Default: as in the match.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing copies.")
+        bool, typer.Option("--overwrite", help="Replace existing copies of the videos.")
     ] = False,
     executor: ExecutorName = "serial",
     workers: Workers = None,

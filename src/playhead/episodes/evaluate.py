@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,7 @@ def _read_truth(
     if not path.is_file() or detect(path) != "manifest":
         if split is not None:
             raise LabelError(f"{path}: --split needs a manifest with a split column")
-        return list(read_events(path)), [], {}
+        return _read_labels(path), [], {}
     rows = read_manifest(path)
     chosen = [row for row in rows if split is None or row.split == split]
     if not chosen:
@@ -157,6 +157,21 @@ def _read_truth(
         [row.name for row in rows if row not in chosen],
         {row.name: row.video for row in chosen},
     )
+
+
+def _read_labels(path: Path) -> list[VideoEvents]:
+    """The labels of a file, or of a folder, where series may have episodes of equal names."""
+    files = sorted(path.rglob(f"*{EVENTS}")) if path.is_dir() else []
+    if not files:
+        return list(read_events(path))
+    videos = []
+    for file in files:
+        video, folder = native.read(file), file.parent.relative_to(path)
+        videos.append(replace(video, video=(folder / PurePath(video.video).name).as_posix()))
+    names = [video.video for video in videos]
+    for name in [name for name in names if names.count(name) > 1][:1]:
+        raise LabelError(f"{path}: two files have the events of {name!r}; keep one of them")
+    return videos
 
 
 def _durations(

@@ -132,7 +132,10 @@ def write_season_page(season: SeasonRecord, path: Path, media: Mapping[str, Epis
                 element("h2", "All segments") + element("div", _table(shown), "list"),
             ),
             "provenance": provenance(
-                {**season.versions, **{k: str(v) for k, v in season.settings.items()}}
+                {
+                    **season.versions,
+                    **{k: str(v) for k, v in season.settings.items() if v is not None},
+                }
             ),
         },
         styles=asset("pages.css", PACKAGE),

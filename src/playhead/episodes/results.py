@@ -33,7 +33,6 @@ __all__ = [
     "SeasonRecord",
     "apply_corrections",
     "find_season_files",
-    "notes_of",
     "read_corrections",
     "read_season",
     "segments_of",
@@ -49,8 +48,11 @@ SAME_SPAN = 0.5
 """Minimum IoU of a new segment with a deleted one of its kind, to be the same that was deleted."""
 COVERED = 0.5
 """Share of the shorter of two spans that the other covers, for both to be of one thing."""
-TICK = 0.0005
-"""Seconds: times that differ by less are equal, as both are written in milliseconds."""
+TICK = 0.0006
+"""Seconds: times that differ by less are equal, as they are written in milliseconds."""
+
+LATE = 1.0
+"""Seconds by which a span may end after its video, whose length is that of its sound."""
 
 Span = tuple[str, float, float]
 """Kind, start and end in seconds."""
@@ -158,13 +160,12 @@ def find_season_files(folder: Path) -> list[Path]:
     return paths
 
 
-def write_events(
-    video: str, segments: Sequence[Segment], path: Path, notes: Mapping[Span, str | None]
-) -> tuple[Span, ...]:
+def write_events(video: str, segments: Sequence[Segment], path: Path) -> tuple[Span, ...]:
     """Write `X.events.json`, the file that a person corrects; return its spans in order of time.
 
-    notes: of events that stood there before, by their spans; they are kept
+    Notes of events that stood there before are kept, and the video's frames and rate.
     """
+    before = native.read(path) if path.exists() else VideoEvents(video=video, classes=KINDS)
     spans: dict[Span, Segment] = {}
     for segment in segments:
         spans.setdefault((segment.kind, *span_of(segment)), segment)
@@ -175,11 +176,11 @@ def write_events(
             start=span[1],
             end=span[2],
             score=round(spans[span].confidence, 4),
-            note=notes.get(span),
+            note=_note(span, before.events),
         )
         for span in ordered
     )
-    native.write(VideoEvents(video=video, classes=KINDS, events=events), path)
+    native.write(replace(before, video=video, classes=KINDS, events=events), path)
     return tuple(ordered)
 
 
@@ -189,18 +190,22 @@ def segments_of(path: Path, record: EpisodeRecord) -> tuple[Segment, ...]:
     Raises LabelError for what is no segment.
     """
     kept = {(s.kind, *span_of(s)): s for s in record.result.segments}
-    return tuple(kept.get(span) or _corrected(span, record) for span in _read_spans(path)[0])
+    spans, _ = _read_spans(path, record.result.duration)
+    return tuple(kept.get(span) or _corrected(span, record) for span in spans)
 
 
-def read_corrections(path: Path, record: EpisodeRecord | None) -> Corrections:
+def read_corrections(
+    path: Path, record: EpisodeRecord | None, *, duration: float = 0.0
+) -> Corrections:
     """What a person changed in `X.events.json` since it was written, and earlier corrections.
 
     record: of the earlier match; without one, nothing tells what was written, so all is kept
+    duration: seconds of the video, 0 if that is not known
     Raises LabelError for a file that cannot be read as segments: it is not overwritten.
     """
     if not path.exists():
         return Corrections()
-    spans, video = _read_spans(path)
+    spans, video = _read_spans(path, duration)
     if record is None:
         unknown = EpisodeRecord(result=EpisodeResult(video=video, duration=0.0, segments=()))
         return Corrections(tuple(_corrected(span, unknown) for span in spans), (), tuple(spans))
@@ -242,16 +247,6 @@ def apply_corrections(
     return tuple(sorted(kept, key=lambda segment: segment.start)), tuple(replaced)
 
 
-def notes_of(path: Path) -> dict[Span, str | None]:
-    """The notes of the events in a file, by their spans; none without the file."""
-    if not path.exists():
-        return {}
-    return {
-        (event.label, event.start, event.end or event.start): event.note
-        for event in native.read(path).events
-    }
-
-
 def write_table(records: Sequence[EpisodeRecord], path: Path) -> None:
     """Write `segments.csv`: a row for every segment, written or rejected, with all its times."""
     text = io.StringIO()
@@ -285,8 +280,11 @@ def write_table(records: Sequence[EpisodeRecord], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
-def _read_spans(path: Path) -> tuple[list[Span], str]:
-    """The spans in a file, and its video. Raises LabelError for an instant or an unknown kind."""
+def _read_spans(path: Path, duration: float) -> tuple[list[Span], str]:
+    """The spans in a file, and its video.
+
+    Raises LabelError for an instant, an unknown kind, or an end after that of the video.
+    """
     events = native.read(path)
     for event in events.events:
         if event.label not in KINDS:
@@ -297,8 +295,21 @@ def _read_spans(path: Path) -> tuple[list[Span], str]:
             )
         if event.end is None:
             raise LabelError(f"{path}: {event.label} at {event.start:g} s has no end; add one")
+        if duration and event.end > duration + LATE:
+            raise LabelError(
+                f"{path}: {event.label} at {event.start:g} s ends at {event.end:g} s, but the "
+                f"video after {duration:.2f} s"
+            )
     spans = [(event.label, event.start, event.end or event.start) for event in events.events]
     return spans, events.video
+
+
+def _note(span: Span, events: Sequence[Event]) -> str | None:
+    """The note of the event with this span."""
+    notes = [
+        event.note for event in events if _in(span, [(event.label, event.start, event.end or 0.0)])
+    ]
+    return notes[0] if notes else None
 
 
 def _corrected(span: Span, record: EpisodeRecord) -> Segment:

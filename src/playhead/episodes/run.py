@@ -36,8 +36,8 @@ from playhead.episodes.season import Season, find_seasons
 from playhead.episodes.segments import KINDS, EpisodeResult
 from playhead.episodes.sound.reading import RATE, Sound
 from playhead.episodes.sound.work import SoundWork, duration_of, sound_of
-from playhead.errors import FileFailure, StorageError
-from playhead.execution.items import Item, output_path
+from playhead.errors import FileFailure, PlayheadError, StorageError
+from playhead.execution.items import Item, output_path, require_paths
 from playhead.execution.outcomes import FileOutcome, peak_memory_bytes
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, run_items
@@ -137,10 +137,12 @@ def match_seasons(
 
     out: the folder to write into; None writes beside the videos
     A file that cannot be read, or whose corrected events cannot, ends `failed` and leaves the
-    others alone. Raises PlayheadError, before anything is read, if there are no videos, a folder
-    cannot be written to, the bundle is of another kind, or an earlier `season.json` cannot be read.
+    others alone. Raises PlayheadError, before anything is read, if a path or its videos are not
+    there, a folder cannot be written to, the bundle is of another kind, or an earlier `season.json`
+    cannot be read or is of another season.
     """
     started = time.monotonic()
+    require_paths(paths)
     seasons = find_seasons(paths)
     network = None  # a bundle of another kind is refused now, not after all sound was read
     if options.bundle is not None:
@@ -194,13 +196,28 @@ class _Place:
         folder = season.episodes[0].target(out).parent
         prefix = "specials." if season.apart else ""
         results = folder / f"{prefix}{SEASON}"
+        earlier = read_season(results) if results.exists() else None
+        if earlier is not None and _is_other(season, earlier):
+            raise PlayheadError(
+                f"{results}: is of {earlier.title}; match {season.title} into another --out, or "
+                "all seasons at once by the folder above them"
+            )
         return _Place(
             folder=folder,
             results=results,
             table=folder / f"{prefix}segments.csv",
             page=folder / ("specials.html" if season.apart else "index.html"),
-            earlier=read_season(results) if results.exists() else None,
+            earlier=earlier,
         )
+
+
+def _is_other(season: Season, earlier: SeasonRecord) -> bool:
+    """Whether results have another title, and nothing that `season` has."""
+    return season.title != earlier.title and not any(
+        earlier.marks.get(item.path.name) == fingerprint(item.path)
+        for item in season.episodes
+        if item.path.name in earlier.marks
+    )
 
 
 def _check_writable(folder: Path) -> None:
@@ -352,7 +369,9 @@ def _record(
         result = replace(result, notes=(*result.notes, note))
     earlier = before.of(name)
     with FileFailure(item.path) as failure:
-        corrections = read_corrections(output_path(target, EVENTS), earlier)
+        corrections = read_corrections(
+            output_path(target, EVENTS), earlier, duration=result.duration
+        )
         outputs = planned_outputs(
             read, target, corrections, earlier, srt=options.srt, overwrite=options.overwrite
         )

@@ -14,7 +14,7 @@ from playhead.errors import PlayheadError
 from playhead.files import is_temporary
 from playhead.media.kinds import VIDEO_SUFFIXES
 
-__all__ = ["Item", "find_items", "is_video", "output_path"]
+__all__ = ["Item", "find_items", "is_video", "output_path", "require_paths"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,13 @@ def find_items(
             )
         items[identity] = Item(file, location.relative_to(common).with_suffix(""))
     return list(items.values())
+
+
+def require_paths(paths: Sequence[Path]) -> None:
+    """Raise PlayheadError for a path at which there is nothing, as after a typing error."""
+    for path in paths:
+        if not path.exists():
+            raise PlayheadError(f"{path}: there is no such file or folder; check the name")
 
 
 def is_video(file: Path) -> bool:

@@ -29,7 +29,7 @@ def check_outputs(
         if not output.exists():
             continue
         for path in inputs:
-            if output.samefile(path):
+            if path.exists() and output.samefile(path):
                 raise MediaError(f"{path}: an output would replace this input; name another --out")
         if not overwrite:
             raise PlayheadError(f"{output}: exists already; {remedy}")

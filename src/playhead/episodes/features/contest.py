@@ -87,7 +87,7 @@ def read_labels(path: Path) -> Answers:
     """Read label rows. Raises LabelError naming the line for a wrong row or a name twice."""
     labels: Answers = {}
     for where, line in _lines(path):
-        cells = line.split()
+        cells = line.rsplit(None, 1)
         if len(cells) != 2:
             raise LabelError(f"{where}: needs `NAME_start SECONDS`, got {line[:40]!r}")
         _add(labels, where, *cells)
@@ -95,11 +95,13 @@ def read_labels(path: Path) -> Answers:
 
 
 def write_labels(labels: Mapping[str, float | None], path: Path) -> None:
-    """Write label rows atomically. Raises LabelError for a name with a space."""
+    """Write label rows atomically. Raises LabelError for a name that a row cannot hold."""
     rows = []
     for name, seconds in labels.items():
-        if not name.split() == [name]:
-            raise LabelError(f"{name!r}: a name in a label row has no space; rename the clip")
+        if name != name.strip() or len(name.splitlines()) != 1:
+            raise LabelError(
+                f"{name!r}: a name in a label row has no line break, and no space at its ends"
+            )
         rows.append(f"{name} {NONE if seconds is None else repr(float(seconds))}\n")
     write_text(path, "".join(rows))
 

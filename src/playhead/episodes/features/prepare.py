@@ -39,7 +39,7 @@ from playhead.episodes.features.text import (
 from playhead.errors import LabelError, PlayheadError, WeightsError
 from playhead.events.formats.tracks import SUFFIX
 from playhead.events.model import Box
-from playhead.execution.items import Item, find_items, output_path
+from playhead.execution.items import Item, find_items, output_path, require_paths
 from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
@@ -85,6 +85,7 @@ def prepare(
     needed and not fetched.
     """
     check_folder(out)
+    require_paths([folder])
     if not seconds >= 1:
         raise PlayheadError(f"--seconds {seconds:g}: a clip needs at least 1 s")
     root = folder if folder.is_dir() else folder.parent
@@ -112,7 +113,9 @@ def prepare(
             outcomes.append(FileOutcome(item.path, "failed", reason=str(error)))
             continue
         rows |= {row.name: row for row in made}
-        outcomes.append(outcome)
+        unlabelled = [row.name for row in made if not row.labelled] if truth.rows else []
+        notes = (*outcome.notes, *(f"{labels} has no row for {name}" for name in unlabelled))
+        outcomes.append(replace(outcome, notes=notes))
     if rows:
         write_table([rows[name] for name in sorted(rows)], out / TABLE)
     return replace(result, files=tuple(outcomes))

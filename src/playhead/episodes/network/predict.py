@@ -21,8 +21,8 @@ from playhead.episodes.network.answers import (
 from playhead.episodes.network.clips import clip_part, seen_part
 from playhead.episodes.network.plan import OUTPUTS, BoundaryClipPlan
 from playhead.episodes.network.score import score_boundaries
-from playhead.errors import BundleError
-from playhead.execution.items import find_items, output_path
+from playhead.errors import BundleError, PlayheadError
+from playhead.execution.items import find_items, is_video, output_path, require_paths
 from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
@@ -142,6 +142,12 @@ def predict_clips(
     The answer is `none` where a network with `presence` says so. A bad file never stops the batch.
     """
     check_folder(out)
+    require_paths(clips)
+    for clip in clips:
+        if is_video(clip):
+            raise PlayheadError(
+                f"{clip}: is a video; make its features with `playhead episodes prepare` first"
+            )
     items = find_items(clips, accept=_is_prepared, wanted="prepared clip (.npz)")
     options = options or PredictOptions()
     threads = executor.threads(options.threads, len(items))

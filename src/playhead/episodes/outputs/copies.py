@@ -11,7 +11,14 @@ from pathlib import Path
 from playhead.episodes.outputs.chapters import remux
 from playhead.episodes.outputs.edl import EdlAction
 from playhead.episodes.outputs.sidecars import write_sidecars
-from playhead.episodes.results import EVENTS, find_season_files, read_season, segments_of
+from playhead.episodes.results import (
+    CHAPTERS,
+    EDL,
+    EVENTS,
+    find_season_files,
+    read_season,
+    segments_of,
+)
 from playhead.episodes.segments import Segment
 from playhead.errors import FileFailure, PlayheadError
 from playhead.execution.items import Item, output_path
@@ -71,7 +78,13 @@ def write_chapters(
                     written = tuple(
                         target.with_name(name) for name in record.outputs if name != events.name
                     )
-                    outcomes.append(FileOutcome(events, "ok", written))
+                    others = [output_path(target, suffix) for suffix in (EDL, CHAPTERS)]
+                    notes = tuple(
+                        f"{other.name} is of another program and stays"
+                        for other in others
+                        if other.exists() and other not in written
+                    )
+                    outcomes.append(FileOutcome(events, "ok", written, notes=notes))
                 else:
                     segments[video] = found
                     items.append(Item(video, folder / Path(record.result.video).stem))

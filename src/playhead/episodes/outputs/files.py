@@ -14,7 +14,6 @@ from playhead.episodes.results import (
     Corrections,
     EpisodeRecord,
     apply_corrections,
-    notes_of,
     write_events,
 )
 from playhead.episodes.segments import EpisodeResult
@@ -94,6 +93,6 @@ def write_episode(
         target.with_name(name).unlink(missing_ok=True)
     events = output_path(target, EVENTS)
     if events.name in record.outputs:
-        write_events(record.result.video, record.result.segments, events, notes_of(events))
+        write_events(record.result.video, record.result.segments, events)
     write_sidecars(record, target, edl=edl)
     return tuple(target.with_name(name) for name in record.outputs)
