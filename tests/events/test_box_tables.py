@@ -55,6 +55,15 @@ def refused(path: Path, *needed: str, read: Any = nfl.read_labels) -> None:
 
 
 class TestNflLabels:
+    def test_exchanged_columns_are_noticed_by_the_shape_of_the_boxes(self, tmp_path: Path) -> None:
+        def rows(box: str, count: int) -> list[str]:
+            return [row(k, box=box) for k in range(1, count + 1)]
+
+        refused(labels(tmp_path, *rows("12,190,20,11", 20)), "17 times as wide as high")
+        refused(labels(tmp_path, *rows("12,11,20,190", 20)), "0.058 times as wide")
+        for fine in (rows("12,190,20,11", 19), rows("12,190,20,40", 20)):
+            assert len(nfl.read_labels(labels(tmp_path, *fine))) == 1
+
     def test_scored_impacts_become_events_with_frame_box_view_and_track(
         self, tmp_path: Path
     ) -> None:
@@ -379,6 +388,11 @@ class TestOwnTable:
             (5, 3, "event"),
             (5, 4, "event"),
         ]
+        one, two = (
+            read_events(tmp_path / "own.csv", rate=25, classes=classes)[0].events[0].label
+            for classes in (["hit"], ["hit", "event"])
+        )
+        assert (one, two) == ("hit", "event")
         [video] = self.read(
             tmp_path, "video,frame,x1,y1,x2,y2,score,view,label", "a.mp4,5,1,2,3.5,4,.5,left,hit"
         )

@@ -1,6 +1,7 @@
 """Evaluation: the ground truth that counts, pairing by video, and what is printed."""
 
 import csv
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from playhead.events.model import Event, VideoEvents
 from playhead.impact.evaluate import evaluate_impacts, read_impacts
 from playhead.media.write import VideoWriter
 from playhead.metrics.box_events import Counts
+from tests.command import run
 
 NFL_HEADER = nfl.HEADER.split(",")
 
@@ -129,6 +131,20 @@ def test_label_files_without_a_manifest_are_read(tmp_path: Path) -> None:
     assert result.result.counts == Counts(1, 0, 0)
     with pytest.raises(LabelError, match="manifest"):
         evaluate_impacts(tmp_path / "truth", tmp_path / "out", split="test")
+
+
+def test_a_truth_that_names_no_class_counts_and_one_without_impacts_says_so(
+    tmp_path: Path,
+) -> None:
+    path, truth = write(tmp_path / "truth", "a_left"), tmp_path / "truth"
+    write(tmp_path / "out", "a_left", impact(5))
+    command = ("impact", "evaluate", "--truth", truth, "--predictions", tmp_path / "out")
+    assert "the ground truth has no impact" in run(*command).err
+    unnamed = replace(impact(5), label="event")  # as a table without the column `label` is read
+    native.write(VideoEvents(video="a_left.mp4", classes=("event",), events=(unnamed,)), path)
+    finished = run(*command)
+    assert (finished.code, finished.err) == (0, "")
+    assert evaluate_impacts(truth, tmp_path / "out").result.counts == Counts(1, 0, 0)
 
 
 def test_predictions_of_an_unknown_video_or_of_none_are_refused(tmp_path: Path) -> None:

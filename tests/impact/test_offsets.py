@@ -127,6 +127,7 @@ def test_unrelated_videos_have_no_confidence(tmp_path: Path) -> None:
     finished = run("impact", "offset", first, second)
     assert finished.code == 0
     assert "is a guess" in finished.err
+    assert "offset of" not in finished.out.replace("`", "")
     assert "is a guess" in playhead_json("impact", "offset", first, second)["warning"]
 
 

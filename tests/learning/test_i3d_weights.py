@@ -227,6 +227,19 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path, content: Any, compl
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    "content", [b"job: impact\n", b"<html>", b"\x00\x01\x02", b"", b"PK\x03\x04x"]
+)
+def test_a_file_of_another_kind_is_refused_without_unsafe_advice(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "other.pyth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="not a file of plain tensors") as caught:
+        convert_i3d(path, tmp_path / "i3d.safetensors")
+    assert "weights_only" not in str(caught.value)
+
+
 def test_a_missing_file_and_another_suffix_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="none.pyth"):
         convert_i3d(tmp_path / "none.pyth", tmp_path / "i3d.safetensors")

@@ -18,7 +18,7 @@ from playhead.execution.options import (
     Workers,
     parse_weights,
 )
-from playhead.output import print_json, print_table
+from playhead.output import print_error, print_json, print_table
 
 __all__ = ["app"]
 
@@ -316,6 +316,8 @@ def evaluate(
         written = {} if report is None else {"report": str(report)}
         print_json({**result.to_json(), **written})
         return
+    if not result.result.counts.tp + result.result.counts.fn:
+        print_error("the ground truth has no impact, so that F1 and recall say nothing")
     print_table(result.rows())
     for name, interval in result.intervals.items():
         typer.echo(f"{name}: {interval}")

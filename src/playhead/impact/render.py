@@ -191,7 +191,7 @@ class RenderWork:
                     "be read"
                     for damage in pane.video.damage
                 ]
-        notes = () if outputs else ("has no impact to cut a clip of",)
+        notes = () if outputs else ("its play has no impact to cut a clip of",)
         if problems:
             return FileOutcome(path, "partial", outputs, "; ".join(problems), notes)
         return FileOutcome(path, "ok", outputs, notes=notes)

@@ -164,11 +164,15 @@ class OffsetEstimate:
 
     def describe(self, first: str, second: str) -> str:
         """The estimate for two videos of these names, and how to use it."""
-        return (
+        found = (
             f"when {second} is at t, {first} is at t {self.seconds:+.3f} s (by {self.source}: "
-            f"correlation {self.correlation:.2f}, confidence {self.confidence:.2f})\n"
-            f"For `impact predict`, write {self.manifest_offset:g} in the column `offset` of "
-            f"{second} in the manifest, and nothing in that of {first}. It also moves labels in "
+            f"correlation {self.correlation:.2f}, confidence {self.confidence:.2f})"
+        )
+        if not self.is_confident:
+            return found
+        return (
+            f"{found}\nFor `impact predict`, write {self.manifest_offset:g} in the column `offset` "
+            f"of {second} in the manifest, and nothing in that of {first}. It also moves labels in "
             "seconds; labels by frame need a manifest without offsets."
         )
 

@@ -134,8 +134,14 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             state: Any = load_file(path)
         else:
+            _require_checkpoint(path)
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError) as error:
+    except UnpicklingError as error:  # its text advises to load the file unsafely
+        raise WeightsError(
+            f"{path}: not a file of plain tensors (it holds other things, or is damaged); save a "
+            "state dict as .safetensors"
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is empty"
         raise WeightsError(
             f"{path}: not a file of plain tensors ({reason}); save a state dict as .safetensors"
@@ -146,6 +152,18 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{path}: has no state dict; save one as .safetensors")
     return state
+
+
+def _require_checkpoint(path: Path) -> None:
+    """Raise WeightsError unless a file begins as torch writes them: a ZIP archive, or a pickle."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start:
+        raise EOFError
+    if not (start.startswith(b"PK\x03\x04") or (start[0] == 0x80 and start[1:2] <= b"\x05")):
+        raise WeightsError(
+            f"{path}: not a file of plain tensors, as torch or .safetensors store them"
+        )
 
 
 def _refuse_frozen_left(model: nn.Module, report: LoadedWeights, path: Path) -> None:

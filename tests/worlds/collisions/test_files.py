@@ -49,7 +49,7 @@ def test_the_files_hold_the_truth_of_the_play(world: Path) -> None:
             stem = world.parent / f"play-{number:03d}_{view}"
             told = native.read(Path(f"{stem}.events.json"))
             assert told.video == f"{stem.name}.mp4"
-            assert told.classes == ("collision",)
+            assert told.classes == ("impact",)
             assert (told.frames, told.rate) == (30, Fraction(30))
             assert told.events == play.events(view)
             tracks = read_tracks(Path(f"{stem}.tracks.npz"))

@@ -195,7 +195,7 @@ def test_an_event_has_the_box_and_the_time_of_its_frame(plays: list[Play]) -> No
             for event in play.events(view):
                 assert event.frame is not None
                 assert event.track is not None
-                assert event.label == "collision"
+                assert event.label == "impact"
                 assert event.view == view
                 assert event.score == 1
                 assert event.start == play.times[event.frame]

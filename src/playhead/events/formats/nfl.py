@@ -47,6 +47,9 @@ COLUMNS = tuple(HEADER.split(","))
 SUBMISSION = COLUMNS[:5] + COLUMNS[6:10]
 ONLY_LABELS = (COLUMNS[5], *COLUMNS[10:])
 MARK = COLUMNS[10]
+LEAST_BOXES = 20
+FLAT = 5.0
+"""Helmets are about as wide as high: the median of so many boxes is not so much wider or higher."""
 VIEWS = ("Endzone", "Sideline")
 NAME = re.compile(r"(\d{1,18})_(\d{1,18})_(\w+)(\.\w+)?", re.ASCII)
 NOT_SCORED = "not scored"
@@ -125,6 +128,8 @@ def read_labels(path: Path, *, label: str = MARK, unscored: bool = False) -> tup
     Raises LabelError naming the line of any mistake.
     """
     table = _read_table(path)
+    if table.has_labels:
+        _check_shape(path, table.boxes)
     videos = []
     for number, (video, play, view) in enumerate(table.videos):
         rows = np.flatnonzero(table.video == number)
@@ -168,6 +173,17 @@ def read_labels(path: Path, *, label: str = MARK, unscored: bool = False) -> tup
             )
         )
     return tuple(videos)
+
+
+def _check_shape(path: Path, boxes: NDArray[np.float64]) -> None:
+    """Raise LabelError if most boxes (N, 4) are no helmets, as where columns were exchanged."""
+    width, height = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-9).T
+    ratio = float(np.median(width / height)) if len(boxes) >= LEAST_BOXES else 1.0
+    if not 1 / FLAT <= ratio <= FLAT:
+        raise LabelError(
+            f"{path}: the median box of a helmet is {ratio:.2g} times as wide as high; were the "
+            "columns left, width, top and height exchanged?"
+        )
 
 
 def write(videos: Sequence[VideoEvents], path: Path) -> None:

@@ -40,11 +40,13 @@ class RawEvent:
     """A label as in the file: its time in seconds, or its frame, or both.
 
     where: the file and the row or entry, for error messages
+    named: whether the file names the label; if not, and one class alone is allowed, it is that
     seconds: exact if it is a `Fraction`
     """
 
     where: str
     label: str
+    named: bool = True
     seconds: float | Fraction | None = None
     frame: int | None = None
     end_seconds: float | Fraction | None = None
@@ -186,6 +188,8 @@ def _resolve_video(video: RawVideo, reading: Reading, labels: tuple[str, ...]) -
 
 
 def _resolve_event(raw: RawEvent, clock: _Clock, classes: tuple[str, ...]) -> Event:
+    if not raw.named and len(classes) == 1:
+        raw = replace(raw, label=classes[0])
     if raw.label not in classes:
         raise LabelError(
             f"{raw.where}: unknown class {raw.label!r}; the classes are {', '.join(classes)}"

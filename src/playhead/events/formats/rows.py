@@ -94,10 +94,10 @@ def _select_named(labels: _Labels, row: ManifestRow) -> RawVideo:
         if len(matches) == 1:
             return matches[0]
     listed = ", ".join(raw.video for raw in labels.videos[:4])
+    empty = "; for a video without events, add a row with only its name"
     raise LabelError(
         f"{labels.path}: needs {row.name!r} exactly once, but has {listed}"
-        f"{', ...' if len(labels.videos) > 4 else ''}; for a video without events, add a row with "
-        "only its name"
+        f"{', ...' if len(labels.videos) > 4 else ''}{empty if labels.format == 'csv' else ''}"
     )
 
 

@@ -103,6 +103,7 @@ def _parse_row(where: str, row: dict[str, str], unit: str) -> RawEvent:
     event = RawEvent(
         where=where,
         label=label,
+        named="label" in row,
         score=_number(where, "score", row["score"]) if row.get("score") else 1.0,
         box=_box(where, row),
         view=row.get("view") or None,

@@ -32,7 +32,7 @@ from playhead.worlds.settings import WorldSettings
 
 __all__ = ["CLASSES", "CollisionsConfig", "Play", "draw_play", "generate_collisions", "render"]
 
-CLASSES = ("collision",)
+CLASSES = ("impact",)
 HELMET = "helmet"
 INSIDE = 0.5  # share of a helmet's box that must lie in the image for it to be labelled
 HIDDEN = 0.3  # a helmet of which less is visible at the contact is noted as hidden
