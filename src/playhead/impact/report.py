@@ -40,6 +40,7 @@ from playhead.impact.report_data import (
 from playhead.impact.strips import FrameReader, strip_image, strip_middle, video_frames
 from playhead.impact.views import named_view, plays_of
 from playhead.metrics.box_events import MAX_FRAMES, MIN_IOU
+from playhead.output import counted
 from playhead.report.curves import training_curves
 from playhead.report.provenance import versions
 
@@ -259,7 +260,8 @@ def _plays(views: Sequence[_View], groups: Mapping[str, str]) -> dict[str, list[
 def _summary(truth: Truth, plays: Mapping[str, Sequence[_View]]) -> str:
     events = [event for video in truth.videos for event in video.events]
     scored = sum(map(is_scored, events))
-    text = f"{len(plays)} plays, {len(truth.videos)} videos, {scored} impacts"
+    numbers = {"play": len(plays), "video": len(truth.videos), "impact": scored}
+    text = ", ".join(counted(number, noun) for noun, number in numbers.items())
     rest = len(events) - scored
     return (
         f"{text}; {rest} more are labelled as hidden or doubtful and not scored" if rest else text

@@ -31,12 +31,15 @@ function lines(id, title, x, y, series, { unit = false, mark = null } = {}) {
   };
   const draw = () => {
     host.replaceChildren();
-    new uPlot({
+    const plot = new uPlot({
       title, width: host.clientWidth, height: 240,
       scales: { x: { time: false }, y: unit ? { range: [0, 1.02] } : {} }, axes: axes(x, y), hooks: { draw: [upright] },
       series: [{ label: x }, ...series.map((s, i) => ({ label: s.name, stroke: colour(i), width: 2, spanGaps: true,
         points: { show: s.x.length < 40, size: 6 }, value: (_, v) => v === null || v === undefined ? "–" : v.toPrecision(3) }))],
     }, [xs, ...columns], host);
+    // Until the pointer is on the chart, the legend has the values at the mark, or the last ones.
+    const near = (k, at) => Math.abs(xs[k] - at);
+    setTimeout(() => plot.setLegend({ idx: mark === null ? xs.length - 1 : xs.reduce((best, _, k) => near(k, mark) < near(best, mark) ? k : best, 0) }), 0);
   };
   draw();
   addEventListener("resize", draw);
