@@ -35,7 +35,7 @@ from playhead.episodes.sound.fingerprint import HOP, RATE, SPAN, fingerprint
 from playhead.episodes.sound.reading import Sound
 from playhead.worlds.season import SeasonConfig, draw_season, episode_sound
 
-FIRST_SEED = 200
+FIRST_SEED = 400
 SEASONS, QUICK_SEASONS, RECORDED_SEASONS = 20, 3, 4
 BITS, GAP, SHORTEST = 6, 3.5, 15.0
 MATCHED = re.compile(

@@ -218,3 +218,17 @@ def test_names_that_are_not_unique_and_broken_pairs_are_refused(season: list[Sou
         match_season(season[:2], names=["a", "a"])
     with pytest.raises(LabelError, match="not a pair"):
         Pair.from_dict({"a": "1", "b": "2", "speed": 1.0, "runs": [[1.0]]})
+
+
+def test_two_jingles_at_one_distance_in_every_episode_are_two() -> None:
+    jingle, silence = song(31, 4), np.zeros(round(0.4 * RATE), np.float32)
+    both = np.concatenate([jingle, silence, jingle])
+    starts = (40.0, 47.0, 43.5, 51.0)
+    sounds = [episode(80 + k, 120, [Part(both, start)]) for k, start in enumerate(starts)]
+    matched = match_season(sounds)
+    for result, start in zip(matched.episodes, starts, strict=True):
+        found = [(s.start, s.end) for s in result.segments if s.kind == "eyecatch"]
+        assert found == [
+            (pytest.approx(start, abs=0.1), pytest.approx(start + 4, abs=0.1)),
+            (pytest.approx(start + 4.4, abs=0.1), pytest.approx(start + 8.4, abs=0.1)),
+        ]

@@ -33,6 +33,11 @@ _PARTNERS = 3
 _SHORT = 0.5
 """Seconds by which an occurrence must be short of its cluster to be extended."""
 _JINGLE_SECONDS = 12.0
+_HEAD = 0.35
+"""Share of a sound that is looked for in its rest, to tell whether it is a jingle heard twice."""
+_SILENCE_SECONDS = 0.1
+_QUIET = 0.01
+"""Power of the silence between two jingles, as a share of theirs."""
 _LEAST_SECONDS = 1.0
 """A shorter common sound, such as a knock, is no segment."""
 _RECAP_GAP = 6.0
@@ -304,7 +309,7 @@ def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) 
     boundaries lie to it is the median over the season.
     """
     model = sorted(found, key=lambda item: item.end - item.start)[(len(found) - 1) // 2]
-    template = samples[model.episode][model.start : model.end]
+    template = _once(samples[model.episode][model.start : model.end])
     half = len(template) // 2
     placed: list[tuple[Occurrence, int]] = []
     missed = []
@@ -334,10 +339,15 @@ def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) 
     if not placed:
         return list(found)
     before = [item.start - place for item, place in placed if abs(item.start - place) < half]
-    after = [item.end - place for item, place in placed if abs(item.start - place) < half]
     if not before:
         return list(found)
-    start, end = round(float(np.median(before))), round(float(np.median(after)))
+    after = [
+        item.end - place
+        for item, place in placed
+        if abs(item.start - place) < half and item.end - place < len(template) + half
+    ]
+    start = round(float(np.median(before)))
+    end = round(float(np.median(after or [len(template)])))
     return missed + [
         replace(
             item,
@@ -346,6 +356,24 @@ def _jingles(found: Sequence[Occurrence], samples: Sequence[NDArray[np.int16]]) 
         )
         for item, place in placed
     ]
+
+
+def _once(template: NDArray[np.int16]) -> NDArray[np.int16]:
+    """A sound (N,) that is one jingle twice, with silence between, as the jingle; others as is.
+
+    So it is heard where all episodes of a season have the two at nearly one distance.
+    """
+    head = template[: round(_HEAD * len(template))]
+    again = [place for place in find_all(template, head) if place > len(template) // 2]
+    if not again:
+        return template
+    length = len(template) - min(again)
+    silence = template[length : min(again)].astype(np.float32)
+    if len(silence) < _SILENCE_SECONDS * RATE:
+        return template
+    jingle, edge = template[:length].astype(np.float32), len(silence) // 4  # boundaries are rough
+    quiet = np.square(silence[edge:-edge]).mean() < _QUIET * np.square(jingle).mean()
+    return template[:length] if quiet else template
 
 
 def _extended(
