@@ -148,7 +148,9 @@ def test_a_clip_of_each_moment_is_slower_and_centred_on_it(folder: Path) -> None
     assert middle[60:90, SECOND + 100 : SECOND + 150].mean() == pytest.approx(80, abs=3)
     assert near(middle[34:62, 34:62], COLOURS["hit"]) > 20
     (folder / "out" / "p2_left.events.json").unlink()
-    assert render(folder, *options)["files"][1]["notes"] == ["has no impact to cut a clip of"]
+    assert render(folder, *options)["files"][1]["notes"] == [
+        "its play has no impact to cut a clip of"
+    ]
 
 
 def test_clips_of_an_earlier_run_do_not_stay_and_other_files_do(folder: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from playhead.events.formats import native
+from playhead.events.formats.nfl import MARK
 from playhead.events.formats.tracks import SUFFIX, TrackFile, write_tracks
 from playhead.events.manifest import ManifestRow, write_manifest
 from playhead.events.model import Event, Origin, Track, VideoEvents
@@ -32,7 +33,8 @@ from playhead.worlds.settings import WorldSettings
 
 __all__ = ["CLASSES", "CollisionsConfig", "Play", "draw_play", "generate_collisions", "render"]
 
-CLASSES = ("impact",)
+CLASSES = (MARK,)
+"""Named as in the labels of NFL impact detection."""
 HELMET = "helmet"
 INSIDE = 0.5  # share of a helmet's box that must lie in the image for it to be labelled
 HIDDEN = 0.3  # a helmet of which less is visible at the contact is noted as hidden
