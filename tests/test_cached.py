@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from playhead.files import atomic_path
 from tests.command import playhead, playhead_json
 
 
@@ -31,6 +32,8 @@ def test_the_cache_is_measured_by_kind(folder: Path) -> None:
     assert found["kinds"] == {
         "frames": {"entries": 1, "bytes": 3000},
         "worlds": {"entries": 1, "bytes": 300},
+        "tables": {"entries": 0, "bytes": 0},
+        "episodes": {"entries": 0, "bytes": 0},
     }
     assert (folder / "frames/a.frames").exists()
 
@@ -38,7 +41,7 @@ def test_the_cache_is_measured_by_kind(folder: Path) -> None:
 def test_only_what_was_not_used_for_days_is_removed(folder: Path) -> None:
     found = playhead_json("cache", "--clear", "--unused", 30)
     assert found["freed_bytes"] == 3000
-    assert list(found["kinds"]) == ["worlds"]
+    assert found["kinds"]["frames"]["entries"] == 0
     assert not (folder / "frames/a.frames").exists()
     assert (folder / "worlds/football/videos/b.mp4").exists()
 
@@ -48,7 +51,17 @@ def test_a_world_goes_whole_and_what_a_link_names_stays(folder: Path, tmp_path: 
     outside.mkdir()
     (outside / "kept.txt").write_text("kept")
     (folder / "worlds/link").symlink_to(outside)
-    (folder / "link").symlink_to(outside)
-    assert "entries removed" in playhead("cache", "--clear")
-    assert playhead_json("cache")["kinds"] == {}
+    (folder / "tables").symlink_to(outside)
+    assert "3 entries removed" in playhead("cache", "--clear")
+    assert not any(kind["entries"] for kind in playhead_json("cache")["kinds"].values())
     assert (outside / "kept.txt").read_text() == "kept"
+
+
+def test_what_other_programs_keep_there_and_what_is_being_written_stay(folder: Path) -> None:
+    (folder / "photos").mkdir()
+    (folder / "photos/a.jpg").write_bytes(b"kept")
+    with atomic_path(folder / "frames/b.frames") as writing:
+        writing.write_bytes(b"half")
+        playhead("cache", "--clear")
+        assert writing.exists()
+    assert (folder / "photos/a.jpg").exists()

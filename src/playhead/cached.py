@@ -1,81 +1,69 @@
 """What the cache folder holds and how much, and the removal of what is not used any more."""
 
 import shutil
-import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from playhead.files import cache_folder
+from playhead.errors import StorageError
+from playhead.files import cache_folder, is_temporary
 
-__all__ = ["CacheEntry", "CacheUse", "cache_entries", "cache_uses", "clear_cache"]
-
-_DAY = 86_400.0
+__all__ = ["CacheEntry", "cache_entries", "remove_entries"]
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """A file or folder of the cache; used: seconds since the epoch at which it last was."""
+    """A file or folder of the cache.
+
+    kind: the folder of the cache that holds it
+    used: seconds since the epoch at which it was last read or written
+    """
 
     kind: str
     path: Path
     bytes: int
     used: float
 
-
-@dataclass(frozen=True, slots=True)
-class CacheUse:
-    """All entries of a kind: frames, worlds, sound and images of episodes, tables of videos."""
-
-    kind: str
-    entries: int
-    bytes: int
+    def is_unused(self, days: float) -> bool:
+        """Whether it was neither read nor written for so many days."""
+        return self.used <= time.time() - days * 86_400
 
 
-def cache_entries() -> list[CacheEntry]:
-    """Every entry of the cache folder, by kind, the longest unused first."""
-    entries = [
-        _entry(kind.name, path)
-        for kind in sorted(cache_folder().iterdir())
-        if kind.is_dir() and not kind.is_symlink()
-        for path in kind.iterdir()
-    ]
-    return sorted(entries, key=lambda entry: (entry.kind, entry.used))
+def cache_entries(kinds: Collection[str]) -> list[CacheEntry]:
+    """What lies in the folders `kinds` of the cache, but for what is being written.
 
-
-def cache_uses() -> list[CacheUse]:
-    """How much each kind takes."""
-    entries = cache_entries()
+    Other folders are not Playhead's: the cache may share its folder with other programs.
+    """
+    folders = [cache_folder() / kind for kind in kinds]
     return [
-        CacheUse(kind, len(sizes), sum(sizes))
-        for kind in dict.fromkeys(entry.kind for entry in entries)
-        for sizes in [[entry.bytes for entry in entries if entry.kind == kind]]
+        _entry(path)
+        for folder in folders
+        if folder.is_dir() and not folder.is_symlink()
+        for path in folder.iterdir()
+        if not is_temporary(path)
     ]
 
 
-def clear_cache(*, unused_days: float = 0.0) -> list[CacheEntry]:
-    """Remove the entries that were not used for so many days; all of it can be made again."""
-    last = time.time() - unused_days * _DAY
-    removed = [entry for entry in cache_entries() if entry.used <= last]
-    for entry in removed:
-        if entry.path.is_dir() and not entry.path.is_symlink():
-            shutil.rmtree(entry.path)
-        else:
-            entry.path.unlink(missing_ok=True)
-    return removed
+def remove_entries(entries: Iterable[CacheEntry]) -> None:
+    """Remove entries; all of them can be made again. Raises StorageError if one cannot be."""
+    for entry in entries:
+        try:
+            if entry.path.is_dir() and not entry.path.is_symlink():
+                shutil.rmtree(entry.path)
+            else:
+                entry.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"{entry.path}: cannot be removed: {error.strerror}") from error
 
 
-def _entry(kind: str, path: Path) -> CacheEntry:
-    stats = [found.lstat() for found in (path, *_below(path))]
+def _entry(path: Path) -> CacheEntry:
+    within = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
+    files = [file.lstat() for file in (path, *within) if file.is_symlink() or not file.is_dir()]
+    times = [time for file in files for time in (file.st_mtime, file.st_atime)]
     return CacheEntry(
-        kind=kind,
+        kind=path.parent.name,
         path=path,
-        bytes=sum(found.st_size for found in stats if not stat.S_ISDIR(found.st_mode)),
-        used=max(max(found.st_mtime, found.st_atime) for found in stats),
+        bytes=sum(file.st_size for file in files),
+        used=max(times, default=0.0),
     )
-
-
-def _below(path: Path) -> Iterator[Path]:
-    if path.is_dir() and not path.is_symlink():
-        yield from path.rglob("*")

@@ -39,6 +39,9 @@ JOB_WEIGHTS = {
 }
 """What `playhead weights get JOB` fetches."""
 
+CACHES = ("frames", "worlds", "tables", "episodes")
+"""The folders of the cache: decoded frames, generated videos, frame tables, sound and images."""
+
 
 def _group(about: str) -> typer.Typer:
     return typer.Typer(help=about, rich_markup_mode=None, no_args_is_help=True)
@@ -292,25 +295,29 @@ def cache(
     as_json: Json = False,
 ) -> None:
     """Show what the cache folder holds, or clear it."""
-    from playhead.cached import cache_uses, clear_cache
+    from playhead.cached import cache_entries, remove_entries
     from playhead.files import cache_folder
 
-    removed = clear_cache(unused_days=unused) if clear else []
+    entries = cache_entries(CACHES)
+    removed = [entry for entry in entries if clear and entry.is_unused(unused)]
+    remove_entries(removed)
+    gone = {entry.path for entry in removed}
+    kept = [entry for entry in entries if entry.path not in gone]
+    kinds = {kind: [entry.bytes for entry in kept if entry.kind == kind] for kind in CACHES}
     freed = sum(entry.bytes for entry in removed)
-    uses = cache_uses()
     if as_json:
-        kinds = {use.kind: {"entries": use.entries, "bytes": use.bytes} for use in uses}
-        print_json({"cache": str(cache_folder()), "kinds": kinds, "freed_bytes": freed})
+        sizes = {kind: {"entries": len(held), "bytes": sum(held)} for kind, held in kinds.items()}
+        print_json({"cache": str(cache_folder()), "kinds": sizes, "freed_bytes": freed})
         return
     if clear:
         typer.echo(f"{len(removed):,} entries removed, {freed / 1e6:,.0f} MB")
     print_table(
         [
-            {"kind": use.kind, "entries": use.entries, "megabytes": round(use.bytes / 1e6)}
-            for use in uses
+            {"kind": kind, "entries": len(held), "megabytes": round(sum(held) / 1e6)}
+            for kind, held in kinds.items()
         ]
     )
-    typer.echo(f"{cache_folder()}: {sum(use.bytes for use in uses) / 1e6:,.0f} MB")
+    typer.echo(f"{cache_folder()}: {sum(map(sum, kinds.values())) / 1e6:,.0f} MB")
 
 
 @weights_app.command("list", epilog="Example: playhead weights list")
