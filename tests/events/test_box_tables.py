@@ -388,11 +388,6 @@ class TestOwnTable:
             (5, 3, "event"),
             (5, 4, "event"),
         ]
-        one, two = (
-            read_events(tmp_path / "own.csv", rate=25, classes=classes)[0].events[0].label
-            for classes in (["hit"], ["hit", "event"])
-        )
-        assert (one, two) == ("hit", "event")
         [video] = self.read(
             tmp_path, "video,frame,x1,y1,x2,y2,score,view,label", "a.mp4,5,1,2,3.5,4,.5,left,hit"
         )

@@ -10,9 +10,11 @@ import pytest
 
 from playhead.errors import LabelError
 from playhead.events.formats import native, nfl
-from playhead.events.manifest import ManifestRow, write_manifest
+from playhead.events.manifest import ManifestRow, read_manifest, write_manifest
 from playhead.events.model import Event, VideoEvents
+from playhead.impact.data import labels_of_row
 from playhead.impact.evaluate import evaluate_impacts, read_impacts
+from playhead.media import open_video
 from playhead.media.write import VideoWriter
 from playhead.metrics.box_events import Counts
 from tests.command import run
@@ -133,18 +135,30 @@ def test_label_files_without_a_manifest_are_read(tmp_path: Path) -> None:
         evaluate_impacts(tmp_path / "truth", tmp_path / "out", split="test")
 
 
-def test_a_truth_that_names_no_class_counts_and_one_without_impacts_says_so(
-    tmp_path: Path,
-) -> None:
+def test_a_table_without_labels_is_of_impacts(data: Path, tmp_path: Path) -> None:
+    table = data.parent / "table.csv"
+    rows = [replace(row, labels=table) for row in read_manifest(data)]
+    write_manifest(rows, data)
+    write(tmp_path / "out", "a_left", impact(5))
+    names = [row.video.name for row in rows]
+    table.write_text("video,frame,x1,y1,x2,y2\n" + "".join(f"{n},5,0,0,20,20\n" for n in names))
+    result = evaluate_impacts(data, tmp_path / "out", split="train")
+    assert result.result.counts == Counts(1, 0, 1)
+    with open_video(rows[0].video) as video, pytest.raises(LabelError, match="the classes are hit"):
+        labels_of_row(rows[0], video, label="hit")
+    table.write_text("video,frame,label\n" + "".join(f"{n},5,event\n" for n in names))
+    with pytest.raises(LabelError, match="unknown class 'impact' predicted"):
+        evaluate_impacts(data, tmp_path / "out", split="train")
+
+
+def test_a_truth_without_impacts_says_so(tmp_path: Path) -> None:
     path, truth = write(tmp_path / "truth", "a_left"), tmp_path / "truth"
     write(tmp_path / "out", "a_left", impact(5))
     command = ("impact", "evaluate", "--truth", truth, "--predictions", tmp_path / "out")
     assert "the ground truth has no impact" in run(*command).err
-    unnamed = replace(impact(5), label="event")  # as a table without the column `label` is read
-    native.write(VideoEvents(video="a_left.mp4", classes=("event",), events=(unnamed,)), path)
+    native.write(VideoEvents(video="a_left.mp4", classes=("impact",), events=(impact(5),)), path)
     finished = run(*command)
     assert (finished.code, finished.err) == (0, "")
-    assert evaluate_impacts(truth, tmp_path / "out").result.counts == Counts(1, 0, 0)
 
 
 def test_predictions_of_an_unknown_video_or_of_none_are_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from playhead.errors import LabelError
-from playhead.events.formats import native, nfl, read_events, read_row, table
+from playhead.events.formats import native, nfl, read_events, read_row
 from playhead.events.formats.detect import detect
 from playhead.events.formats.raw import Reading, as_rate
 from playhead.events.manifest import ManifestRow, read_manifest
@@ -146,12 +146,10 @@ def read_predictions(path: Path) -> list[VideoEvents]:
 def paired(truth: Truth, predictions: Sequence[VideoEvents], source: Path) -> list[VideoEvents]:
     """Predictions with the names of their videos in the truth, without those of other splits.
 
-    Where the truth does not name the class of its events, that of the predictions is the same.
     Raises LabelError for a video that the truth does not have, for an event past the last frame of
     its video, and if none is left.
     """
     names = [*(video.video for video in truth.videos), *truth.excluded]
-    unnamed = {label for video in truth.videos for label in video.classes} == {table.LABEL}
     indices = pair_videos([video.video for video in predictions], names)
     named = []
     for video, index in zip(predictions, indices, strict=True):
@@ -162,15 +160,10 @@ def paired(truth: Truth, predictions: Sequence[VideoEvents], source: Path) -> li
             )
         if index < len(truth.videos):
             _check_frames(video, truth.videos[index].frames)
-            named.append(replace(_unnamed(video) if unnamed else video, video=names[index]))
+            named.append(replace(video, video=names[index]))
     if not named:
         raise LabelError(f"{source}: has no predictions for the videos of the split")
     return named
-
-
-def _unnamed(video: VideoEvents) -> VideoEvents:
-    events = tuple(replace(event, label=table.LABEL) for event in video.events)
-    return replace(video, classes=(table.LABEL,), events=events)
 
 
 def _check_frames(predictions: VideoEvents, frames: int | None) -> None:
@@ -200,7 +193,7 @@ def truth_of(rows: Sequence[ManifestRow]) -> Truth:
             videos.append(VideoEvents(video=name, classes=()))
             continue
         with open_video(row.video) as video:
-            labels = read_row(row, times=video.times)
+            labels = read_row(row, times=video.times, unnamed=nfl.MARK)
             size = (video.width, video.height)
         check_boxes(f"{row.labels}: {row.name}", [*filter(is_scored, labels.events)], size)
         events = tuple(replace(event, view=event.view or row.view) for event in labels.events)

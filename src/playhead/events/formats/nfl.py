@@ -29,6 +29,7 @@ from playhead.events.source import check_header
 from playhead.files import write_text
 
 __all__ = [
+    "MARK",
     "NOT_SCORED",
     "NflVideo",
     "is_scored",

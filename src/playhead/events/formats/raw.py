@@ -26,6 +26,7 @@ __all__ = [
     "as_rate",
     "frame_at",
     "labels_in",
+    "named_as",
     "refuse_equal_rows",
     "resolve",
 ]
@@ -40,7 +41,7 @@ class RawEvent:
     """A label as in the file: its time in seconds, or its frame, or both.
 
     where: the file and the row or entry, for error messages
-    named: whether the file names the label; if not, and one class alone is allowed, it is that
+    named: whether the file names the label
     seconds: exact if it is a `Fraction`
     """
 
@@ -156,6 +157,12 @@ def labels_in(videos: Iterable[RawVideo]) -> tuple[str, ...]:
     return tuple(sorted({event.label for video in videos for event in video.events}))
 
 
+def named_as(video: RawVideo, label: str) -> RawVideo:
+    """The video with this label for all events whose file names none."""
+    events = [event if event.named else replace(event, label=label) for event in video.events]
+    return replace(video, events=events)
+
+
 def resolve(
     videos: Sequence[RawVideo], reading: Reading, labels: tuple[str, ...] | None = None
 ) -> tuple[VideoEvents, ...]:
@@ -188,8 +195,6 @@ def _resolve_video(video: RawVideo, reading: Reading, labels: tuple[str, ...]) -
 
 
 def _resolve_event(raw: RawEvent, clock: _Clock, classes: tuple[str, ...]) -> Event:
-    if not raw.named and len(classes) == 1:
-        raw = replace(raw, label=classes[0])
     if raw.label not in classes:
         raise LabelError(
             f"{raw.where}: unknown class {raw.label!r}; the classes are {', '.join(classes)}"

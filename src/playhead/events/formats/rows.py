@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import LabelError
 from playhead.events.formats.detect import detect, parse
-from playhead.events.formats.raw import RawVideo, Reading, as_rate, labels_in, resolve
+from playhead.events.formats.raw import RawVideo, Reading, as_rate, labels_in, named_as, resolve
 from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.events.names import half_of, is_whole_game
@@ -25,12 +25,15 @@ def read_row(
     times: NDArray[np.float64] | None = None,
     rate: str | float | Fraction | None = None,
     classes: Sequence[str] | None = None,
+    unnamed: str | None = None,
 ) -> VideoEvents:
     """The events of one video of a data set, aligned with its frames if `times` is given.
 
     The labels file may be a table of many videos or a whole game: the video's part is found by its
     path, its name, or its half. The result has the name of the row, and its offset is added to the
     times.
+
+    unnamed: the label of events in a table without labels
     Raises LabelError as `read_events` does, and if the file does not mention the video.
     """
     if row.labels is None:
@@ -39,7 +42,7 @@ def read_row(
         raise LabelError(
             f"{row.labels}: there is no such file; it should have the labels of {row.name}"
         )
-    labels = _parse_once(row.labels, row.labels.stat().st_mtime_ns)
+    labels = _parse_once(row.labels, unnamed, row.labels.stat().st_mtime_ns)
     raw = replace(_select(labels, row), video=row.name)
     reading = Reading(
         rate=as_rate(rate),
@@ -62,9 +65,11 @@ class _Labels:
 
 
 @lru_cache(maxsize=4)
-def _parse_once(path: Path, _modified: int) -> _Labels:
+def _parse_once(path: Path, unnamed: str | None, _modified: int) -> _Labels:
     format_ = detect(path)
-    videos = parse(path, format_)
+    videos: Sequence[RawVideo] = parse(path, format_)
+    if unnamed is not None:
+        videos = [named_as(video, unnamed) for video in videos]
     by_name: dict[str, list[RawVideo]] = {}
     for video in videos:
         by_name.setdefault(PurePosixPath(video.video).name, []).append(video)
