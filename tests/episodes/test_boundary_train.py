@@ -22,7 +22,7 @@ from playhead.episodes.network.config import BoundaryConfig
 from playhead.episodes.network.loss import boundary_loss
 from playhead.episodes.network.predict import open_boundary_network, predict_clips
 from playhead.episodes.network.train import export_run, train_boundaries
-from playhead.errors import LabelError
+from playhead.errors import LabelError, PlayheadError
 from playhead.learning.run import TrainingRun, TrainResult
 from tests.episodes.fake_clips import SECONDS, make_clip, write_clips
 from tests.episodes.networks import TINY
@@ -187,3 +187,11 @@ def test_predicting_does_not_import_torch() -> None:
         "assert not {'torch', 'librosa', 'timm'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_video_in_place_of_prepared_clips_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a_start.mp4").write_bytes(b"video")
+    with pytest.raises(PlayheadError, match="playhead episodes prepare"):
+        predict_clips(tmp_path / "bundle", [tmp_path / "a_start.mp4"], tmp_path / "out")
+    with pytest.raises(PlayheadError, match="there is no such file or folder"):
+        predict_clips(tmp_path / "bundle", [tmp_path / "none"], tmp_path / "out")

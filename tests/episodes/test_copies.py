@@ -6,7 +6,13 @@ from pathlib import Path
 import av
 import pytest
 
-from playhead.episodes.results import EpisodeRecord, SeasonRecord, write_events, write_season
+from playhead.episodes.results import (
+    EpisodeRecord,
+    SeasonRecord,
+    read_season,
+    write_events,
+    write_season,
+)
 from playhead.episodes.segments import EpisodeResult, Segment
 from playhead.events.formats import native
 from tests.command import playhead_json, run
@@ -120,3 +126,20 @@ def test_copies_need_the_videos_and_a_folder(results: Path, tmp_path: Path) -> N
     assert finished.code == 2
     assert "--media" in finished.err
     assert "no season.json" in run("episodes", "chapters", tmp_path / "show").err
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_an_edl_of_another_program_stays_and_is_named(
+    results: Path, options: tuple[str, ...]
+) -> None:
+    season = read_season(results / "S1/season.json")
+    first, second = season.episodes
+    ours = tuple(name for name in first.outputs if not name.endswith(".edl"))
+    write_season(
+        replace(season, episodes=(replace(first, outputs=ours), second)), results / "S1/season.json"
+    )
+    (results / "S1/E1.edl").write_text("10.0 20.0 0\n")
+    answer = playhead_json("episodes", "chapters", results, *options)
+    assert (results / "S1/E1.edl").read_text() == "10.0 20.0 0\n"
+    notes = [file.get("notes", []) for file in answer["files"]]
+    assert notes == [["E1.edl is of another program and stays"], []]

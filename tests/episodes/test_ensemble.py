@@ -11,8 +11,14 @@ from typer.testing import CliRunner
 
 from playhead.episodes.features.commands import add_prepare_commands
 from playhead.episodes.features.contest import read_answers, write_answers, write_labels
-from playhead.episodes.network.ensemble import ensemble, fuse, read_members, two_means
-from playhead.errors import PlayheadError
+from playhead.episodes.network.ensemble import (
+    ensemble,
+    ensemble_files,
+    fuse,
+    read_members,
+    two_means,
+)
+from playhead.errors import LabelError, PlayheadError
 
 answers = st.lists(st.floats(0, 200).map(lambda value: round(value, 1)), min_size=1, max_size=7)
 
@@ -148,3 +154,11 @@ def test_the_command_says_that_two_members_are_alike(files):
     (files / "d.csv").write_text((files / "a.csv").read_text())
     done = run("ensemble", f"a={files}/a.csv", f"d={files}/d.csv", "--out", files / "out.csv")
     assert "a and d give the same answers" in done.stderr
+
+
+def test_a_missing_member_is_named_also_where_the_output_exists(tmp_path):
+    write_answers({"a_start": 1.0}, tmp_path / "a.csv")
+    write_answers({"a_start": 1.0}, tmp_path / "out.csv")
+    members = [f"one={tmp_path / 'a.csv'}", f"two={tmp_path / 'none.csv'}"]
+    with pytest.raises(LabelError, match=r"none\.csv: cannot be read"):
+        ensemble_files(members, tmp_path / "out.csv")

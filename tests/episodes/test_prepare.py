@@ -288,7 +288,11 @@ def test_labels_of_the_contest_are_found_by_name(tmp_path):
     for name in ("a_start", "b_start", "c_end"):
         encode(tmp_path / f"clips/{name}.mkv", 2, sound=False)
     (tmp_path / "labels.txt").write_text("a_start 1.5\nb_start none\nother_end 3\n")
-    prepare(tmp_path / "clips", tmp_path / "out", labels=tmp_path / "labels.txt", text="none")
+    result = prepare(
+        tmp_path / "clips", tmp_path / "out", labels=tmp_path / "labels.txt", text="none"
+    )
+    unnamed = [[note for note in file.notes if "has no row for" in note] for file in result.files]
+    assert unnamed == [[], [], [f"{tmp_path / 'labels.txt'} has no row for c_end"]]
     rows = {row.name: (row.label, row.labelled, row.group) for row in read_table(tmp_path / "out")}
     assert rows == {
         "a_start": (1.5, True, "a"),
