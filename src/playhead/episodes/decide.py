@@ -38,7 +38,7 @@ FEATURES = (
     "length",
     "place",
 )
-_WEIGHTS = np.array([-11.28, 7.35, 1.76, 1.49, 2.42, 0.16, 1.31, 2.55, 5.70])
+_WEIGHTS = np.array([-12.33, 7.93, 2.40, 0.66, 3.27, 0.09, 1.25, 4.33, 6.00])
 
 
 @dataclass(frozen=True, slots=True)
