@@ -13,6 +13,7 @@ from playhead.episodes.segments import EpisodeResult, Evidence, Segment
 from tests.episodes.episode_files import write_episode
 
 SECONDS, DURATION = 200, 360.0
+RIGHT = {"opening": 1.0, "ending": 1.0}  # a network that was always right
 SOUND = Evidence(kind="sound", score=0.8, detail="same sound in S01E02.mkv")
 
 
@@ -36,12 +37,15 @@ def result(*segments: Segment, rejected: tuple[Segment, ...] = ()) -> EpisodeRes
     )
 
 
-def weighed(before: EpisodeResult, opening_ends: float, *, presence: float = 1.0) -> EpisodeResult:
+def weighed(
+    before: EpisodeResult, opening_ends: float, *, presence: float = 1.0, right: float = 1.0
+) -> EpisodeResult:
     answers = {
         "start": answer("start", opening_ends, presence=presence),
         "end": answer("end", 150.0, presence=0.0),
     }
-    return weigh(before, answers, threshold=0.5)  # type: ignore[arg-type]
+    trust = {"opening": right, "ending": right}
+    return weigh(before, answers, threshold=0.5, trust=trust)  # type: ignore[arg-type]
 
 
 def test_an_answer_at_the_boundary_accepts_what_the_season_left_uncertain() -> None:
@@ -59,6 +63,20 @@ def test_an_answer_elsewhere_rejects_what_was_hardly_accepted() -> None:
     odds = 0.6 / 0.4 * LEAST / CHANCE
     assert found.confidence == pytest.approx(odds / (1 + odds), abs=1e-4)
     assert after.segments == ()
+
+
+@pytest.mark.parametrize(("seconds", "near"), [(50.2, 1.0), (90.0, 0.0)])
+def test_a_network_that_was_right_in_half_of_the_clips_counts_half(
+    seconds: float, near: float
+) -> None:
+    after = weighed(result(opening(10, 50, 0.8)), seconds, right=0.5)
+    odds = 0.8 / 0.2 * (0.5 * near + 0.5 * CHANCE) / CHANCE
+    assert after.segments[0].confidence == pytest.approx(odds / (1 + odds), abs=1e-4)
+
+
+def test_a_network_that_was_never_right_changes_nothing() -> None:
+    after = weighed(result(opening(10, 50, 0.6)), 90.0, right=0.0)
+    assert after.segments[0].confidence == pytest.approx(0.6)
 
 
 def test_of_two_candidates_the_one_at_the_answer_is_accepted() -> None:
@@ -87,7 +105,12 @@ def test_the_answer_none_changes_nothing() -> None:
 def test_the_boundary_of_an_ending_is_its_start_in_the_last_seconds() -> None:
     ending = Segment(kind="ending", start=310, end=350, confidence=0.4, evidence=(SOUND,))
     answers = {"start": answer("start", 50.0, presence=0.0), "end": answer("end", 150.3)}
-    after = weigh(result(rejected=(ending,)), answers, threshold=0.5)  # type: ignore[arg-type]
+    after = weigh(
+        result(rejected=(ending,)),
+        answers,  # type: ignore[arg-type]
+        threshold=0.5,
+        trust=RIGHT,
+    )
     assert [(segment.kind, segment.start) for segment in after.segments] == [("ending", 310)]
 
 
@@ -97,6 +120,7 @@ class Network:
 
     asked: list[tuple[str, float]]
     plan = SimpleNamespace(inputs=("sound",), seconds=SECONDS)
+    trust = RIGHT
 
     def answer(self, clip: Features, part: Part) -> BoundaryAnswer:
         self.asked.append((part, clip.seconds))

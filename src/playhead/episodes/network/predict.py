@@ -1,6 +1,6 @@
 """Prediction: the boundary in prepared clips; does not import torch on a CPU."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from playhead.episodes.network.answers import (
     read_answer,
     write_answer,
 )
-from playhead.episodes.network.clips import clip_part, seen_part
+from playhead.episodes.network.clips import NAMES, clip_part, seen_part
 from playhead.episodes.network.plan import OUTPUTS, BoundaryClipPlan
 from playhead.episodes.network.score import score_boundaries
 from playhead.errors import BundleError, PlayheadError
@@ -53,10 +53,15 @@ class PredictOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundaryNetwork:
-    """An opened bundle that answers one clip after the other."""
+    """An opened bundle that answers one clip after the other.
+
+    trust: of each kind of boundary the share of validation clips in which the answer was near; a
+        half if the bundle does not say
+    """
 
     plan: BoundaryClipPlan
     backend: Backend
+    trust: Mapping[str, float]
 
     def answer(self, clip: Features, part: Part, name: str = "") -> BoundaryAnswer:
         """The answer to a prepared clip of any length; never outside of it.
@@ -98,7 +103,9 @@ def open_boundary_network(path: Path, options: PredictOptions | None = None) -> 
         precision=options.precision,
         cuda_factory=cuda_factory(_network),
     )
-    return BoundaryNetwork(bundle.manifest.plan(BoundaryClipPlan), backend)
+    metrics = bundle.manifest.metrics
+    trust = {kind: float(metrics.get(f"{kind}_near_share", 0.5)) for kind in NAMES.values()}
+    return BoundaryNetwork(bundle.manifest.plan(BoundaryClipPlan), backend, trust)
 
 
 def answers_of_rows(

@@ -2,7 +2,8 @@
 
 The network sees the first and the last seconds of an episode, and says where the opening ends and
 where the ending starts: one boundary each. A segment that the season gives becomes more certain if
-the network puts its boundary there too, and less if elsewhere. The network alone gives no segment
+the network puts its boundary there too, and less if elsewhere; the more, the more often it was
+right on the clips that validated its training. The network alone gives no segment
 that is skipped, since it says nothing about the other boundary.
 """
 
@@ -16,6 +17,7 @@ from playhead.episodes.features.table import FEATURES, Part, part_of, read_featu
 from playhead.episodes.network.answers import BoundaryAnswer
 from playhead.episodes.network.clips import NAMES
 from playhead.episodes.network.predict import BoundaryNetwork
+from playhead.episodes.network.score import NEAR
 from playhead.episodes.segments import EpisodeResult, Evidence, Segment, in_conflict
 from playhead.errors import FileFailure
 from playhead.execution.items import output_path
@@ -25,10 +27,8 @@ __all__ = ["SURE", "add_network_evidence", "weigh"]
 
 SURE = 0.9
 """Confidence from which the evidence of the season needs no network."""
-NEAR = 1.5
-"""Seconds between a boundary and the answer that confirms it."""
 LEAST = 0.05
-"""The probability of a boundary where the network gives none: it may be wrong."""
+"""The least probability of a boundary where the network gives none: it may be wrong."""
 CHANCE = 0.2
 """The probability at which the answer says nothing either way."""
 
@@ -57,7 +57,7 @@ def add_network_evidence(
         tell(f"network: {path.name}")
         with FileFailure(path) as failure:
             answers = _ask(network, path, text)
-            weighed[number] = weigh(result, answers, threshold=threshold)
+            weighed[number] = weigh(result, answers, threshold=threshold, trust=network.trust)
         if failure.reason:
             note = f"the network cannot be asked: {failure.reason.removeprefix(f'{path}: ')}"
             weighed[number] = replace(result, notes=(*result.notes, note))
@@ -78,9 +78,12 @@ def _ask(network: BoundaryNetwork, path: Path, text: TextSource) -> Answers:
     return answers
 
 
-def weigh(result: EpisodeResult, answers: Answers, *, threshold: float) -> EpisodeResult:
+def weigh(
+    result: EpisodeResult, answers: Answers, *, threshold: float, trust: Mapping[str, float]
+) -> EpisodeResult:
     """The segments of an episode with the answers of a network as a prior; see the module.
 
+    trust: of each kind the share of validation clips in which the network was right
     Of each kind at most one segment is accepted, the most certain, if it overlaps no other.
     """
     segments, rejected = list(result.segments), list(result.rejected)
@@ -95,7 +98,7 @@ def weigh(result: EpisodeResult, answers: Answers, *, threshold: float) -> Episo
             edge = "opening ends" if kind == "opening" else "ending starts"
             notes.append(f"a network says that the {edge} at {time:.1f} s")
             continue
-        weighed = [_weighed(segment, start, answer) for segment in here]
+        weighed = [_weighed(segment, start, answer, trust[kind]) for segment in here]
         best = max(weighed, key=lambda segment: segment.confidence)
         others = [segment for segment in segments if segment.kind != kind]
         free = not any(in_conflict(best, other) for other in others)
@@ -121,7 +124,7 @@ def _unsure(result: EpisodeResult) -> bool:
     return not set(NAMES.values()) <= sure
 
 
-def _weighed(segment: Segment, start: float, answer: BoundaryAnswer) -> Segment:
+def _weighed(segment: Segment, start: float, answer: BoundaryAnswer, trust: float) -> Segment:
     """The segment with the network's evidence; start: of the answer's clip, seconds."""
     edge = (segment.end if segment.kind == "opening" else segment.start) - start
     near = answer.probability_near(edge, NEAR)
@@ -129,7 +132,8 @@ def _weighed(segment: Segment, start: float, answer: BoundaryAnswer) -> Segment:
         near = float(abs(edge - answer.seconds) <= NEAR) * answer.presence
     near = min(max(near, 0.0), 1.0)
     odds = segment.confidence / max(1 - segment.confidence, 1e-9)
-    odds *= max(near, LEAST) / CHANCE
+    # Where the network is wrong, its answer says nothing.
+    odds *= max(trust * near + (1 - trust) * CHANCE, LEAST) / CHANCE
     detail = (
         f"a network gives the boundary here a probability of {near:.2f}; its own answer is "
         f"{start + answer.seconds:.1f} s"

@@ -7,7 +7,10 @@ import numpy as np
 from playhead.episodes.features.contest import contest_score
 from playhead.episodes.network.clips import NAMES
 
-__all__ = ["score_boundaries"]
+__all__ = ["NEAR", "score_boundaries"]
+
+NEAR = 1.5
+"""Seconds between a boundary and an answer that is right."""
 
 
 def score_boundaries(
@@ -17,10 +20,10 @@ def score_boundaries(
 
     answers, labels: seconds from the start of each clip, None where there is no boundary
     parts: `start` or `end` of each clip
-    `score` is the contest's, `median_error` and `p90_error` are of absolute errors, `constant` is
-    the contest's score of the median of these labels as the answer to all of each part. The same
-    over openings alone are `opening_score` and so on, over endings `ending_score`. Without a clip
-    a score is missing.
+    `score` is the contest's, `median_error` and `p90_error` are of absolute errors, `near_share` is
+    the share of answers within `NEAR` seconds, `constant` is the contest's score of the median of
+    these labels as the answer to all of each part. The same over openings alone are `opening_score`
+    and so on, over endings `ending_score`. Without a clip a score is missing.
     """
     known = [
         (part, answer, label)
@@ -48,4 +51,5 @@ def _scores(pairs: np.ndarray) -> dict[str, float]:
         "score": contest_score(errors),
         "median_error": float(np.median(errors)),
         "p90_error": float(np.quantile(errors, 0.9)),
+        "near_share": float((errors <= NEAR).mean()),
     }
