@@ -45,7 +45,7 @@ def test_the_grid_of_a_size_that_is_no_multiple_of_the_stride_is_rounded_up() ->
         ({"patches": {"side": 80}}, "must not exceed data.size"),
         ({"patches": {"side": 50}}, "multiple of 4"),
         ({"patches": {"side": 48, "positive_step": 30}}, "impacts are missed"),
-        ({"patches": {"windows": 4}}, "above 1 needs network.kind factored and network.marker"),
+        ({"patches": {"windows": 4}}, "above 1 needs network.marker false"),
         ({"network": {"freeze_backbone": True}}, "would keep random weights"),
         ({"network": {"weights": "i3d.safetensors"}}, "only for the kind i3d"),
         ({"data": {"folds": 2, "fold": 2}}, "below folds"),

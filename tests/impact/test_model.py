@@ -235,6 +235,17 @@ def clip_by_clip(network: CollisionNetwork, chunks: Tensor) -> Tensor:
     )
 
 
+def test_an_i3d_takes_more_frames_than_a_clip_has_as_a_chunk() -> None:
+    network = i3d()
+    chunks = torch.rand(2, network.colours, network.frames + 3, 48, 64)
+    with torch.inference_mode():
+        grids = network(chunks)
+        torch.testing.assert_close(grids, network.forward_chunks(chunks), atol=0, rtol=0)
+        assert len(grids) == 2 * 4
+        # One clip is padded by itself, so it is not the chunk's.
+        assert not torch.allclose(grids[:1], network(chunks[:1, :, : network.frames]))
+
+
 STEMS = pytest.mark.parametrize("stem", ["5x7x7", "3x7x7"])
 
 

@@ -107,7 +107,8 @@ class PatchConfig(Settings):
         default=1,
         ge=1,
         description="neighbouring frames that a patch describes, which share most of their work; "
-        "above 1 needs network.kind factored and network.marker false",
+        "above 1 needs network.marker false. An i3d then learns from chunks, as its fast mode "
+        "predicts",
     )
     clear_frames: int = Field(
         default=0,
@@ -273,10 +274,9 @@ class ImpactConfig(Settings):
             raise ValueError(
                 f"patches.side ({self.patches.side}) must not exceed data.size {self.data.size}"
             )
-        if self.patches.windows > 1 and (self.network.kind != "factored" or self.network.marker):
+        if self.patches.windows > 1 and self.network.marker:
             raise ValueError(
-                f"patches.windows ({self.patches.windows}) above 1 needs network.kind factored and "
-                "network.marker false"
+                f"patches.windows ({self.patches.windows}) above 1 needs network.marker false"
             )
         if self.network.freeze_backbone and self.start is None and self.network.weights is None:
             raise ValueError(

@@ -105,7 +105,12 @@ class I3DCollisionNetwork(CollisionNetwork):
         self.chunk_frames = 0 if config.marker else config.chunk_frames
 
     def forward(self, clips: Tensor) -> Tensor:
-        """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4))."""
+        """clips: (B, 1 or 3, T, H, W) in [0, 1] → logits (B, 6, ceil(H / 4), ceil(W / 4)).
+
+        More than T frames are a chunk of clips, see `forward_chunks`.
+        """
+        if clips.shape[2] > self.frames:
+            return self.forward_chunks(clips)
         rows, columns = grid_size(*clips.shape[-2:])  # 180, 320
         if self.marker:
             mark = torch.zeros_like(clips[:, :1])
