@@ -33,6 +33,7 @@ from episodes_seasons import HeardSeason, kept
 from playhead.episodes.match import match_season
 from playhead.episodes.sound.fingerprint import HOP, RATE, SPAN, fingerprint
 from playhead.episodes.sound.reading import Sound
+from playhead.inference.runtime import available_cores
 from playhead.worlds.season import SeasonConfig, draw_season, episode_sound
 
 FIRST_SEED = 400
@@ -276,17 +277,17 @@ def cost(work: Path, episodes: int, seconds: float) -> None:
         start = time.process_time()
         sounds.append(Sound(words=fingerprint(samples), samples=samples, start=0.0, missing=()))
         spent += time.process_time() - start
-    start = time.process_time()
+    start = time.perf_counter()
     match = match_season(sounds)
-    total = time.process_time() - start
-    start = time.process_time()
+    total = time.perf_counter() - start
+    start = time.perf_counter()
     match_season(sounds, earlier=[p for p in match.pairs if str(episodes - 1) not in {p.a, p.b}])
-    one = time.process_time() - start
+    one = time.perf_counter() - start
     words = sum(len(sound.words) for sound in sounds)
     print(
         f"\n{episodes} episodes of {seconds / 60:.0f} minutes ({words} words of {SPAN / RATE:.1f} "
-        f"s): fingerprints {spent:.1f} s, matching {total:.1f} s of one core; one new episode "
-        f"{one:.1f} s"
+        f"s): fingerprints {spent:.1f} s of one core, matching {total:.1f} s on "
+        f"{available_cores()} cores; one new episode {one:.1f} s; load {os.getloadavg()[0]:.1f}"
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from playhead.episodes.sound.fingerprint import HOP
+from playhead.inference.runtime import available_cores
 
 __all__ = ["LEAST_PEAK", "Window", "correlate", "find_all", "phase_correlation", "phase_response"]
 
@@ -94,13 +95,14 @@ def find_all(samples: NDArray[np.int16], template: NDArray[np.int16]) -> list[in
 
 def _response(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """The phase-transformed cross-correlation: float32 (B, N) twice → (B, N)."""
-    return phase_response(fft.rfft(second, axis=1) * np.conj(fft.rfft(first, axis=1)))
+    with fft.set_workers(available_cores()):
+        return phase_response(fft.rfft(second, axis=1) * np.conj(fft.rfft(first, axis=1)))
 
 
 def phase_response(product: NDArray[np.complex64]) -> NDArray[np.float32]:
     """Of products of two spectra, (..., N / 2 + 1) → float32 (..., N); `product` is changed."""
     product /= np.maximum(np.abs(product), _QUIET * 2 * (product.shape[-1] - 1))
-    response: NDArray[np.float32] = fft.irfft(product, axis=-1)
+    response: NDArray[np.float32] = fft.irfft(product, axis=-1, workers=available_cores())
     return response
 
 
