@@ -55,3 +55,21 @@ def test_a_group_may_have_videos_that_take_no_part_unless_folds_deal_them_out():
     assert chosen_fold(groups, splits, folds=None) == Fold((0,), (1,))
     with pytest.raises(LabelError, match="^final"):
         chosen_fold(["derby", "cup", "final", "final"], splits, folds=2)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("xyz")), min_size=8))
+def test_folds_by_class_are_never_empty_and_keep_groups_whole(videos):
+    groups, labels = zip(*videos, strict=True)
+    count = len(set(groups))
+    if count < 2:
+        return
+    folds = grouped_folds(groups, count, labels=labels)
+    assert all(len({groups[v] for v in fold.validation}) == 1 for fold in folds)
+    assert folds == grouped_folds(groups, count, labels=labels)
+
+
+def test_every_fold_has_its_share_of_each_class_where_groups_allow_it():
+    labels = ["run"] * 6 + ["jump"] * 6
+    groups = [f"{label}{number % 3}" for number, label in enumerate(labels)]
+    for fold in grouped_folds(groups, 3, labels=labels):
+        assert sorted(labels[v] for v in fold.validation) == ["jump"] * 2 + ["run"] * 2

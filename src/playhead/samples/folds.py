@@ -11,6 +11,7 @@ from pathlib import Path
 
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow, read_manifest
+from playhead.samples.splits import assign_splits, class_counts
 
 __all__ = ["Fold", "chosen_fold", "grouped_folds", "refuse_leaks", "split_manifest"]
 
@@ -23,11 +24,16 @@ class Fold:
     validation: tuple[int, ...]
 
 
-def grouped_folds(groups: Sequence[str], count: int) -> tuple[Fold, ...]:
+def grouped_folds(
+    groups: Sequence[str], count: int, *, labels: Sequence[str] | None = None, seed: int = 0
+) -> tuple[Fold, ...]:
     """Split videos into folds of about equal size; `groups` names the group of each video.
 
     Groups are assigned by size, the largest first, each to the fold with the fewest videos, so the
-    result depends only on the groups. Raises LabelError if there are fewer groups than folds.
+    result depends only on the groups.
+    labels: the class of each video; every fold then gets about its share of every class, as far as
+        whole groups allow, and `seed` orders groups of equal size
+    Raises LabelError if there are fewer groups than folds.
     """
     sizes = Counter(groups)
     if not 2 <= count <= len(sizes):
@@ -35,11 +41,16 @@ def grouped_folds(groups: Sequence[str], count: int) -> tuple[Fold, ...]:
             f"{count} folds of {len(sizes)} groups: needs at least 2 folds and a group for each; "
             "lower the number of folds or label more groups"
         )
-    loads = [0] * count
     fold_of: dict[str, int] = {}
-    for group in sorted(sizes, key=lambda name: (-sizes[name], name)):
-        fold_of[group] = loads.index(min(loads))
-        loads[fold_of[group]] += sizes[group]
+    if labels is not None:
+        shares = {str(fold): 1 / count for fold in range(count)}
+        dealt = assign_splits(groups, class_counts(labels), shares, seed)
+        fold_of = {group: int(fold) for group, fold in zip(groups, dealt, strict=True)}
+    else:
+        loads = [0] * count
+        for group in sorted(sizes, key=lambda name: (-sizes[name], name)):
+            fold_of[group] = loads.index(min(loads))
+            loads[fold_of[group]] += sizes[group]
     return tuple(
         _hold_out(groups, {g for g in fold_of if fold_of[g] == fold}) for fold in range(count)
     )

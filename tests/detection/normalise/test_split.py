@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playhead.detection.labels.read import read_image_set
 from playhead.detection.normalise import normalise
 from playhead.detection.normalise.config import NormaliseConfig, load_normalise_config
-from playhead.detection.normalise.split import assign_splits, group_of
+from playhead.samples.splits import assign_splits, group_of
 from tests.detection.label_sources import GOOD, found, run, yolo
 
 SHARES = {"train": 0.7, "valid": 0.15, "test": 0.15}

@@ -23,11 +23,11 @@ from playhead.detection.normalise.sources import (
     read_sources,
     unique_names,
 )
-from playhead.detection.normalise.split import assign_splits, group_of
 from playhead.detection.normalise.warnings import warnings_of
 from playhead.detection.normalise.write import check_out, write_normalised
 from playhead.errors import LabelError
 from playhead.events.images import ImageSet, LabelledImage
+from playhead.samples.splits import assign_splits, group_of
 
 __all__ = ["normalise"]
 

@@ -1,9 +1,9 @@
 """Assignment of groups to splits: each group is in one split, and each split gets its share.
 
 Groups are assigned greedily, the largest first, each to the split that minimises the squared error
-between wanted and actual shares (divided by the wanted share), summed over images and the boxes of
-every class. Then single groups move while that lowers the error. Groups of equal size are ordered
-by a hash of the seed and their names.
+between wanted and actual shares (divided by the wanted share), summed over items and what is
+counted of every class (the boxes of images, the clips of a class). Then single groups move while
+that lowers the error. Groups of equal size are ordered by a hash of the seed and their names.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["assign_splits", "group_of"]
+__all__ = ["assign_splits", "class_counts", "group_of"]
 
 _PASSES = 20
 _LEAST_GAIN = 1e-12
@@ -21,26 +21,33 @@ _LEAST_GAIN = 1e-12
 
 
 def group_of(name: str, expression: str) -> str | None:
-    """The first group of a regular expression in an image's name, or the whole match."""
+    """The first group of a regular expression in an item's name, or the whole match."""
     match = re.search(expression, name)
     if match is None:
         return None
     return (match[1] if match.re.groups else match[0]) or None
 
 
+def class_counts(labels: Sequence[str]) -> NDArray[np.int64]:
+    """int64 (N, C): 1 where the column is the class of the item; classes in alphabetical order."""
+    classes, codes = np.unique(np.array(labels), return_inverse=True)
+    return np.eye(len(classes), dtype=np.int64)[codes]
+
+
 def assign_splits(
     groups: Sequence[str], counts: NDArray[np.integer], shares: Mapping[str, float], seed: int
 ) -> list[str]:
-    """The split of each of N images, whole groups to one split.
+    """The split of each of N items, whole groups to one split.
 
-    groups: of the images; counts: (N, C), boxes of each class; shares: of each split, 1 in all
+    groups: of the items; counts: (N, C), what each has of every class; shares: of each split, 1 in
+    all
     """
     names = sorted(
         set(groups), key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
     )
     rows = {group: row for row, group in enumerate(names)}
     owners = np.array([rows[group] for group in groups], np.intp)
-    # (G, 1 + C): each group's share of all images, and of all boxes of each class.
+    # (G, 1 + C): each group's share of all items, and of each class.
     columns = np.concatenate([np.ones((len(counts), 1)), counts], axis=1).astype(np.float64)
     weights = np.zeros((len(names), columns.shape[1]))
     np.add.at(weights, owners, columns)
