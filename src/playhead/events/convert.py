@@ -1,12 +1,14 @@
 """Converting labels between formats, with frames and seconds by the media or a rate.
 
 Tracks are converted among track files, MOTChallenge and (only read) the helmets of NFL labels.
+Keypoints of other programs become keypoint files.
 """
 
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from playhead.errors import LabelError
 from playhead.events.formats import read_events, write_events
 from playhead.events.formats.box_rows import track_file
 from playhead.events.formats.detect import detect
+from playhead.events.formats.keypoint_formats import convert_keypoints, holds_keypoints
 from playhead.events.formats.mot import read_mot, video_of, write_mot
 from playhead.events.formats.nfl import read_labels
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks, write_tracks
@@ -22,7 +25,7 @@ from playhead.events.model import Track
 from playhead.events.names import find_media, video_stem
 from playhead.files import inside
 
-__all__ = ["convert", "has_tracks"]
+__all__ = ["convert", "counted_as", "has_tracks"]
 
 TRACKS = ("tracks", "mot")
 
@@ -38,16 +41,27 @@ def convert(
     first_pixel: int | None = None,
     classes: Sequence[str] | None = None,
 ) -> int:
-    """Read `source`, write `target`, and return the number of events, or of tracks.
+    """Read `source`, write `target`, and return the number of events, of tracks, or of people.
 
     media: the folder of the labelled videos, all of which must be there; their tables of times are
         then used. Otherwise labels by frame need the rate that their file declares, or `rate`
     A track file needs the media, for its frames and size. Several videos become
-    `target/<video without its suffix>.tracks.npz`.
+    `target/<video without its suffix>.tracks.npz`. Keypoints: see `convert_keypoints`.
     first_pixel, classes: of MOTChallenge, see `read_mot` and `write_mot`
     Raises LabelError as `read_events` and `write_events` do, if tracks would become events, and for
     options of MOTChallenge where neither file is.
     """
+    if counted_as(source, target, source_format, target_format) == "people":
+        if first_pixel is not None or classes is not None:
+            raise LabelError(f"{source}: --first-pixel and --classes are not for keypoints")
+        return convert_keypoints(
+            Path(source),
+            Path(target),
+            source_format=source_format,
+            target_format=target_format,
+            rate=rate,
+            media=None if media is None else Path(media),
+        )
     mot = _is_mot(source, source_format) or _is_mot(target, target_format)
     if not mot and (first_pixel is not None or classes is not None):
         raise LabelError(
@@ -63,6 +77,15 @@ def convert(
     videos = read_events(source, format=source_format, rate=rate, times=times)
     write_events(videos, target, format=target_format, rate=rate)
     return sum(len(video.events) for video in videos)
+
+
+def counted_as(
+    source: Path | str, target: Path | str, source_format: str | None, target_format: str | None
+) -> Literal["events", "tracks", "people"]:
+    """What a conversion counts."""
+    if holds_keypoints(Path(source), Path(target), (source_format, target_format)):
+        return "people"
+    return "tracks" if has_tracks(target, target_format) else "events"
 
 
 def has_tracks(path: Path | str, format_: str | None) -> bool:
