@@ -3,8 +3,8 @@
     generate("football", Path("matches"), count=4, seed=7)
 
 A world plans what happens before it draws anything, so its labels are exact. `football`, `street`,
-`collisions` and `season` are worlds; `drawing` holds what the first three share: camera, people,
-layers, textures, noise.
+`collisions`, `gestures` and `season` are worlds; `drawing` holds what the first four share: camera,
+people, layers, textures, noise.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ __all__ = ["WORLDS", "generate", "redraw"]
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
-WORLDS = ("football", "street", "collisions", "season")
+WORLDS = ("football", "street", "collisions", "gestures", "season")
 
 
 def generate(
     name: str, out: Path, *, count: int, seed: int = 0, settings: Sequence[str] = ()
 ) -> Path:
-    """Write `count` videos (or images, or seasons) of a world into `out`; return their manifest.
+    """Write `count` videos (images, series, performers) of a world; return their manifest.
 
     settings: `key=value`, settings of the world. The same name, seed and settings give the same
     labels and the same frames.
@@ -53,6 +53,11 @@ def generate(
 
             plays = _config(CollisionsConfig, name, settings)
             return generate_collisions(Path(out), count=count, seed=seed, config=plays)
+        case "gestures":
+            from playhead.worlds.gestures import GesturesConfig, generate_gestures
+
+            people = _config(GesturesConfig, name, settings)
+            return generate_gestures(Path(out), count=count, seed=seed, config=people)
         case "season":
             from playhead.worlds.season import SeasonConfig, generate_season
 
@@ -76,7 +81,7 @@ def redraw(
     video: its name without suffix, as `match-003` or `play-003_endzone`;
     seed, settings: those it was generated with;
     times: seconds; the frame nearest to each of them is rendered, and none twice.
-    Raises ConfigError for an unknown world, and for street and season.
+    Raises ConfigError for an unknown world, and for street, gestures and season.
     """
     match name:
         case "football":
@@ -88,7 +93,7 @@ def redraw(
             frames = sorted({int(np.argmin(np.abs(seconds - time))) for time in times})
             images = render(match_, size, frames)
             return list(zip(seconds[frames].tolist(), images, strict=True))
-        case "street" | "season":
+        case "street" | "gestures" | "season":
             raise ConfigError(
                 f"{name}: cannot be rendered at another size; only football and collisions can"
             )

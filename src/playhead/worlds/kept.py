@@ -32,9 +32,9 @@ class WorldConfig:
 
 
 def world_manifest(world: WorldConfig) -> Path:
-    """The manifest of a generated world, which is generated if it is not in the cache."""
+    """The manifest, or index, of a world, which is generated if it is not in the cache."""
     folder = cache_folder() / "worlds" / world.key
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
-        generate(world.name, folder, count=world.count, seed=world.seed, settings=world.settings)
-    return manifest
+    for manifest in (folder / "manifest.csv", folder / "index.csv"):
+        if manifest.is_file():
+            return manifest
+    return generate(world.name, folder, count=world.count, seed=world.seed, settings=world.settings)

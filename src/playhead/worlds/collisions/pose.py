@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from playhead.worlds.collisions.physics import Motion
 from playhead.worlds.collisions.script import HEAD_RADIUS
-from playhead.worlds.drawing import Camera
+from playhead.worlds.drawing import Camera, bend
 
 __all__ = [
     "BAR",
@@ -136,7 +136,7 @@ def place_bodies(motion: Motion, times: Floats) -> Bodies:
         ankle = ankle + (pace * np.sin(swing))[..., None] * travel + lift[..., None] * up
         lying = hips - 0.8 * spine * (1, 1, 0) + side * 0.16 * left + 0.08 * up
         ankle = ankle * (1 - down) + lying * down
-        knee, ankle = _bend(hip, ankle, ahead, THIGH, SHIN)
+        knee, ankle = bend(hip, ankle, ahead, THIGH, SHIN)
         limbs["thigh"].append((hip, knee))
         limbs["shin"].append((knee, ankle))
         limbs["shoe"].append((ankle - 0.03 * ahead, ankle + 0.13 * ahead - 0.03 * up))
@@ -146,7 +146,7 @@ def place_bodies(motion: Motion, times: Floats) -> Bodies:
         hand = shoulder + (0.16 + pump)[..., None] * ahead - 0.34 * up
         push = shoulder + 0.48 * ahead - 0.08 * up - side * 0.06 * left
         hand = hand + reach[..., None] * (push - hand)
-        elbow, hand = _bend(shoulder, hand, side * 0.7 * left - ahead - 0.4 * up, UPPER, LOWER)
+        elbow, hand = bend(shoulder, hand, side * 0.7 * left - ahead - 0.4 * up, UPPER, LOWER)
         limbs["pad"].append((shoulder + 0.03 * up, shoulder + 0.03 * up))
         limbs["arm"].append((shoulder, elbow))
         limbs["forearm"].append((elbow, hand))
@@ -183,21 +183,6 @@ def project(bodies: Bodies, camera: Camera) -> Projected:
         starts, ends, scales, np.stack([column, row], axis=-1), camera.focal / scales,
         depth[..., MIDDLE, None] - depth, looks,
     )  # fmt: skip
-
-
-def _bend(
-    start: Floats, end: Floats, towards: Floats, first: float, second: float
-) -> tuple[Floats, Floats]:
-    """The joint between two bones, bent `towards` a side, and the end within their reach."""
-    way = end - start
-    length = np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6)
-    reached = np.minimum(length, 0.98 * (first + second))
-    way = way / length
-    part = (first**2 - second**2 + reached**2) / (2 * reached)
-    aside = np.sqrt(np.maximum(first**2 - part**2, 0))
-    normal = towards - (towards * way).sum(axis=-1, keepdims=True) * way
-    normal = normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
-    return start + part * way + aside * normal, start + reached * way
 
 
 def _rotation(yaw: Floats, pitch: Floats, roll: Floats) -> Floats:

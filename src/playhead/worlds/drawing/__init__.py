@@ -13,7 +13,7 @@ pixels; `stamp` blends small sprites fast; `texture` holds ground that is painte
 the grain of a sensor; `motion` interpolates movement over time.
 """
 
-from playhead.worlds.drawing.body import Joint, Limb, Pose, hang, turned, walking
+from playhead.worlds.drawing.body import Joint, Limb, Pose, bend, hang, turned, walking
 from playhead.worlds.drawing.camera import Camera
 from playhead.worlds.drawing.head import FACE_HEIGHT, HeadLook, HeadModel, draw_head_look
 from playhead.worlds.drawing.layer import (
@@ -72,6 +72,7 @@ __all__ = [
     "Texture",
     "VisibleBox",
     "at_times",
+    "bend",
     "box_tracks",
     "capsule_cover",
     "disc",

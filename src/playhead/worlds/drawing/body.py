@@ -6,9 +6,13 @@ A joint is (forward, left, up) in metres, from the ground between the feet of it
 import math
 from dataclasses import dataclass
 
-__all__ = ["Joint", "Limb", "Pose", "hang", "turned", "walking"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Joint", "Limb", "Pose", "bend", "hang", "turned", "walking"]
 
 Joint = tuple[float, float, float]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,21 @@ def walking(phase: float, amount: float = 1.0) -> Pose:
     swing = 0.42 * math.sin(phase) * amount
     right, left = (max(0.0, math.cos(phase) * sign) * 0.55 * amount + 0.04 for sign in (1, -1))
     return Pose(((-swing, right), (swing, left)), ((swing, 0.3), (-swing, 0.3)))
+
+
+def bend(
+    start: Floats, end: Floats, towards: Floats, first: float, second: float
+) -> tuple[Floats, Floats]:
+    """Two bones between points (..., 3): the joint between them, and the end within their reach.
+
+    towards: the direction to which the joint is bent; first, second: metres of the bones
+    """
+    way = end - start
+    length = np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6)
+    reached = np.minimum(length, 0.98 * (first + second))
+    way = way / length
+    part = (first**2 - second**2 + reached**2) / (2 * reached)
+    aside = np.sqrt(np.maximum(first**2 - part**2, 0))
+    normal = towards - (towards * way).sum(axis=-1, keepdims=True) * way
+    normal = normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+    return start + part * way + aside * normal, start + reached * way
