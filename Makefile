@@ -11,7 +11,7 @@ setup: .venv/ready
 	$(PYTHON) -c 'import sys; sys.exit("Playhead needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --progress-bar off --constraint requirements/pins.txt --editable '.[train,dev]'
+	$(BIN)/python -m pip install --progress-bar off --constraint requirements/pins.txt --editable '.[train,download,dev]'
 	touch $@
 
 demo: setup

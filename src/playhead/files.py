@@ -32,6 +32,7 @@ __all__ = [
     "new_folder",
     "remove_leftovers",
     "sha256",
+    "temporary_folder",
     "was_cut_short",
     "write_text",
 ]
@@ -113,6 +114,24 @@ def new_folder(final: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise StorageError(f"{final}: writing failed: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A temporary folder in `parent`, which is removed when the block ends.
+
+    A killed process leaves it; the next one that writes into `parent` removes it. Raises
+    StorageError if `parent` cannot be written to.
+    """
+    try:
+        prefix = _prepare(parent / "folder")
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=".partial", dir=parent))
+    except OSError as error:
+        raise StorageError(f"{parent}: cannot write here: {error.strerror or error}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_temporary(path: Path) -> bool:
