@@ -1,0 +1,1 @@
+"""Keypoints from video: pose estimators on the CPU, people over time, and who is chosen."""
