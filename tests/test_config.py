@@ -85,6 +85,37 @@ def test_a_wrong_key_in_a_list_of_sections_is_answered_with_the_known_ones(key: 
         validate(Outer, {"name": "a", key: [{"path": "a", "zzz": 1}]}, source="test")
 
 
+class Round(Settings):
+    kind: Literal["circle", "ball"] = "circle"
+    radius: int = Field(default=1, ge=1)
+
+
+class Angular(Settings):
+    kind: Literal["square"] = "square"
+    side: int = 1
+
+
+class Shaped(Settings):
+    shape: Annotated[Round | Angular, Field(discriminator="kind")] = Round()
+
+
+def test_a_mistake_in_one_of_several_sections_is_named_as_in_the_file() -> None:
+    for shape, message in {
+        "ball": r"test: a mistake in the configuration: shape\.sides is not a setting \(known are "
+        r"kind, radius\)",
+        "square": r"shape\.sides is not a setting \(did you mean side\?\)",
+        "cube": r"shape: kind needs one of 'circle', 'ball', 'square'",
+    }.items():
+        with pytest.raises(ConfigError, match=message):
+            validate(Shaped, {"shape": {"kind": shape, "sides": 1}}, source="test")
+    with pytest.raises(
+        ConfigError, match=r"shape\.radius: .* at least 1|shape\.radius: .*equal to 1"
+    ):
+        validate(Shaped, {"shape": {"kind": "ball", "radius": 0}}, source="test")
+    with pytest.raises(ConfigError, match="shape: needs kind"):
+        validate(Shaped, {"shape": {"radius": 2}}, source="test")
+
+
 def test_a_packaged_configuration_is_named_by_its_name() -> None:
     path = find_config("small", "playhead.detection")
     with pytest.raises(ConfigError) as caught:

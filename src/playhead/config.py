@@ -172,7 +172,8 @@ def _is_inside(location: Sequence[Any], section: Sequence[Any]) -> bool:
 
 
 def _sentence(model: type[Settings], mistake: Any) -> str:
-    path = ".".join(str(part) for part in mistake["loc"])
+    location, _ = _followed(model, mistake["loc"])
+    path = ".".join(str(part) for part in location)
     if mistake["type"] == "extra_forbidden":
         known = _fields_at(model, mistake["loc"][:-1])
         close = difflib.get_close_matches(str(mistake["loc"][-1]), known, n=1)
@@ -196,28 +197,53 @@ def _needed(mistake: Any) -> str:
             return f"needs a list, as [{got}]" if single else "needs a list"
         case "dict_type" | "model_type":
             return "needs a section of settings"
+        case "union_tag_invalid":
+            context = mistake["ctx"]
+            return (
+                f"{context['discriminator'].strip(chr(39))} needs one of {context['expected_tags']}"
+            )
+        case "union_tag_not_found":
+            return f"needs {mistake['ctx']['discriminator'].strip(chr(39))}"
     message: str = mistake["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 
 
 def _fields_at(model: type[Settings], location: Sequence[Any]) -> list[str]:
     """The names of the settings at a location, as in a YAML file."""
-    current: Any = model
-    for part in location:
-        if isinstance(part, int):  # an index in a list of sections
-            continue
-        field = getattr(current, "model_fields", {}).get(part)
-        current = None if field is None else _section(field.annotation)
-    fields = getattr(current, "model_fields", {})
+    _, section = _followed(model, location)
+    fields = getattr(section, "model_fields", {})
     return sorted(field.alias or name for name, field in fields.items())
 
 
-def _section(annotation: Any) -> Any:
-    """The model of a field, also inside a list or an optional."""
+def _followed(model: type[Settings], location: Sequence[Any]) -> tuple[list[Any], Any]:
+    """A location as in a YAML file, and the section there, None if there is none.
+
+    Of a section that is one of several, pydantic's location also holds its kind, which is left out.
+    """
+    path: list[Any] = []
+    possible: list[Any] = [model]
+    for part in location:
+        chosen = [section for section in possible if len(possible) > 1 and _is_kind(section, part)]
+        if chosen:
+            possible = chosen
+            continue
+        path.append(part)
+        if isinstance(part, int):  # an index in a list of sections
+            continue
+        fields = [section.model_fields.get(part) for section in possible]
+        possible = [] if fields[:1] in ([], [None]) else _sections(fields[0].annotation)
+    return path, next(iter(possible), None)
+
+
+def _sections(annotation: Any) -> list[Any]:
+    """The models of a field, also inside a list or an optional."""
     if hasattr(annotation, "model_fields"):
-        return annotation
-    kinds = map(_section, get_args(annotation))
-    return next((kind for kind in kinds if kind is not None), None)
+        return [annotation]
+    return [section for part in get_args(annotation) for section in _sections(part)]
+
+
+def _is_kind(section: Any, value: Any) -> bool:
+    return any(value in get_args(field.annotation) for field in section.model_fields.values())
 
 
 def _is_section(value: Any) -> bool:

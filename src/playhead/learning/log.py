@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from playhead.errors import PlayheadError, StorageError
+from playhead.files import write_text
 
-__all__ = ["append_row", "cut_back", "read_rows"]
+__all__ = ["append_row", "cut_back", "joined_rows", "keep_curves", "read_rows"]
+
+EARLIER = "earlier.jsonl"
+"""The log of the run that a run goes on from."""
 
 
 def append_row(path: Path, row: dict[str, Any]) -> int:
@@ -68,3 +72,32 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def keep_curves(earlier: Path, run: Path) -> None:
+    """Keep the log of an earlier run, or of the run that a bundle is of, in the run that goes on.
+
+    Without a log there is nothing to keep.
+    """
+    for folder in (earlier, earlier.parent):
+        if (folder / "log.jsonl").is_file():
+            rows = [json.dumps(row) for row in joined_rows(folder)]
+            write_text(run / EARLIER, "".join(f"{row}\n" for row in rows))
+            return
+
+
+def joined_rows(run: Path) -> list[dict[str, Any]]:
+    """The rows of a run after those of the runs that it goes on from; epochs and steps count on."""
+    rows = read_rows(run / "log.jsonl")
+    if not (run / EARLIER).is_file():
+        return rows
+    before = read_rows(run / EARLIER)
+    counted = [row for row in before if row["kind"] != "start"]
+    epochs = max((row["epoch"] for row in counted), default=0)
+    steps = max((row["step"] for row in counted), default=0)
+    return before + [
+        row
+        if row["kind"] == "start"
+        else {**row, "epoch": row["epoch"] + epochs, "step": row["step"] + steps}
+        for row in rows
+    ]

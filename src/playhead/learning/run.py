@@ -142,7 +142,7 @@ class TrainingRun(Generic[Config]):
         samples: Samples,
         *,
         loss: Loss,
-        validate: Validate,
+        validate: Validate | None,
         data: Mapping[str, Iterable[str]],
         start: Mapping[str, Any] | None = None,
         config: Config | None = None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playhead.learning.log import read_rows
+from playhead.learning.log import joined_rows
 
 __all__ = ["TRAINING_SECTION", "Line", "training_curves"]
 
@@ -34,10 +34,13 @@ class Line:
 def training_curves(run: Path) -> list[Line]:
     """The loss over the steps and each metric over the epochs, from the log of a run folder.
 
-    Kinds: `loss` and `metric`. Raises PlayheadError if the folder has no readable log.
+    Those of a run that it goes on from come first. Where epochs have fewer steps than
+    `training.log_steps`, the loss is that of the epochs. Kinds: `loss` and `metric`.
+    Raises PlayheadError if the folder has no readable log.
     """
-    rows = read_rows(run / "log.jsonl")
-    steps = [row for row in rows if row["kind"] == "step" and row["loss"] is not None]
+    rows = joined_rows(run)
+    losses = [row for row in rows if row.get("loss") is not None]
+    steps = [row for row in losses if row["kind"] == "step"] or losses
     epochs = [row for row in rows if row.get("metrics")]
     curves = [
         Line(kind="loss", name="loss", x=[r["step"] for r in steps], y=[r["loss"] for r in steps])

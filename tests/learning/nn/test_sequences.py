@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from playhead.learning.nn.sequences import (
+    LSTM,
     PooledGRU,
     ResNet1d,
     SqueezeExcite1d,
@@ -56,3 +57,19 @@ def test_the_operators_for_export_hold_the_weights_of_torch() -> None:
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
         setattr(cell, name, getattr(recurrent.gru, f"{name}_l1_reverse"))
     torch.testing.assert_close(cell(seen, state), expected)
+
+
+def test_the_operators_for_export_hold_the_weights_of_torchs_lstm() -> None:
+    """A step of ONNX's LSTM, of the second layer, equals torch's cell."""
+    recurrent = LSTM(3, 4, layers=2).eval()
+    recurrent.prepare_export()
+    w, r, bias = (getattr(recurrent, f"{name}1")[0] for name in ("weight_ih", "weight_hh", "bias"))
+    seen, state, memory = torch.randn(4), torch.randn(4), torch.randn(4)
+    enter, output, forget, new = (w @ seen + r @ state + sum(bias.chunk(2))).chunk(4)
+    expected = forget.sigmoid() * memory + enter.sigmoid() * new.tanh()
+    cell = nn.LSTMCell(4, 4)
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        setattr(cell, name, getattr(recurrent.lstm, f"{name}_l1"))
+    hidden, kept = cell(seen, (state, memory))
+    torch.testing.assert_close(kept, expected)
+    torch.testing.assert_close(hidden, output.sigmoid() * expected.tanh())

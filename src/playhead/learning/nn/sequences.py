@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
+    "LSTM",
     "BasicBlock1d",
     "PooledGRU",
     "ResNet1d",
@@ -165,6 +166,57 @@ class PooledGRU(nn.Module):
                 shape=(states.shape[0], 2, states.shape[1], hidden),
             )
             states = both.transpose(1, 2).flatten(2)  # T, B, 2 * hidden
+        return states.transpose(0, 1)
+
+
+class LSTM(nn.Module):
+    """Recurrent layers forwards in time, of long short-term memory, which can be exported."""
+
+    def __init__(self, inputs: int, hidden: int, *, layers: int = 2, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(
+            inputs,
+            hidden,
+            layers,
+            batch_first=True,
+            dropout=dropout if layers > 1 else 0.0,
+        )
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """sequence: (B, T, inputs) → (B, T, hidden)."""
+        exported = torch.onnx.is_in_onnx_export()
+        states: Tensor = self._onnx_states(sequence) if exported else self.lstm(sequence)[0]
+        return states
+
+    @torch.no_grad()
+    def prepare_export(self) -> None:
+        """Keep the weights in the order of ONNX too; see `PooledGRU.prepare_export`."""
+        for layer in range(self.lstm.num_layers):
+            for name in ("weight_ih", "weight_hh", "bias"):
+                weights = self._onnx_weights(name, f"l{layer}")[None]
+                self.register_buffer(f"{name}{layer}", weights, persistent=False)
+
+    def _onnx_weights(self, name: str, suffix: str) -> Tensor:
+        """The weights of one layer: input, output, forget, cell; torch has the output last."""
+        if name == "bias":
+            parts = [self._onnx_weights(part, suffix) for part in ("bias_ih", "bias_hh")]
+            return torch.cat(parts)
+        enter, forget, cell, output = getattr(self.lstm, f"{name}_{suffix}").chunk(4)
+        return torch.cat([enter, output, forget, cell])
+
+    def _onnx_states(self, sequence: Tensor) -> Tensor:
+        """The recurrent layers as operators of ONNX, for `prepare_export`."""
+        states = sequence.transpose(0, 1)  # T, B, inputs
+        hidden = self.lstm.hidden_size
+        for layer in range(self.lstm.num_layers):
+            names = (f"weight_ih{layer}", f"weight_hh{layer}", f"bias{layer}")
+            states = torch.onnx.ops.symbolic(
+                "LSTM",
+                [states, *(getattr(self, name) for name in names)],
+                {"hidden_size": hidden},
+                dtype=states.dtype,
+                shape=(states.shape[0], 1, states.shape[1], hidden),
+            ).squeeze(1)  # T, B, hidden
         return states.transpose(0, 1)
 
 
