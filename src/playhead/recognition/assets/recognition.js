@@ -1,0 +1,1 @@
+trainingCharts(data.training);
