@@ -34,6 +34,7 @@ def test_the_cache_is_measured_by_kind(folder: Path) -> None:
         "worlds": {"entries": 1, "bytes": 300},
         "tables": {"entries": 0, "bytes": 0},
         "episodes": {"entries": 0, "bytes": 0},
+        "clips": {"entries": 0, "bytes": 0},
     }
     assert (folder / "frames/a.frames").exists()
 

@@ -24,6 +24,7 @@ from playhead.episodes.network.config import BoundaryConfig
 from playhead.impact.config import ImpactConfig
 from playhead.impact.helmets.config import HelmetConfig
 from playhead.impact.tracked.config import TrackedConfig
+from playhead.recognition.config import RecognitionConfig
 from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig, load_spotting_config
 
@@ -146,6 +147,7 @@ def test_the_reference_says_what_the_program_says(page):
         BoundaryConfig,
         HelmetConfig,
         TrackedConfig,
+        RecognitionConfig,
         RedactionConfig,
         DetectorConfig,
         NormaliseConfig,
@@ -159,10 +161,10 @@ def test_every_setting_has_a_meaning(model):
 
 def unexplained(model: type[Settings]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        inner = reference()._model_of(field.annotation)
-        if inner is not None:
-            yield from unexplained(inner)
-        elif not field.description:
+        sections = reference()._models_of(field.annotation)
+        for section in sections:
+            yield from unexplained(section)
+        if not sections and not field.description:
             yield f"{model.__name__}.{name}"
 
 

@@ -24,6 +24,8 @@ from playhead.errors import PlayheadError, needs_extra
 from playhead.execution.options import Json, Out
 from playhead.impact import commands as impact
 from playhead.output import print_error, print_json, print_table
+from playhead.recognition import WEIGHTS as RECOGNITION
+from playhead.recognition import commands as recognition
 from playhead.redaction import WEIGHTS as REDACTION
 from playhead.redaction import commands as redaction
 from playhead.spotting import WEIGHTS as SPOTTING
@@ -36,11 +38,13 @@ JOB_WEIGHTS = {
     "detection": DETECTION,
     "redaction": REDACTION,
     "episodes": EPISODES,
+    "recognition": RECOGNITION,
 }
 """What `playhead weights get JOB` fetches."""
 
-CACHES = ("frames", "worlds", "tables", "episodes")
-"""The folders of the cache: decoded frames, generated videos, frame tables, sound and images."""
+CACHES = ("frames", "worlds", "tables", "episodes", "clips")
+"""The folders of the cache: decoded frames, generated videos, frame tables, sound and images, and
+frames of clips."""
 
 
 def _group(about: str) -> typer.Typer:
@@ -61,6 +65,7 @@ bundle_app = _group("Trained models on disk.")
 runs_app = _group("Training runs.")
 app.add_typer(spotting.app, name="spotting")
 app.add_typer(impact.app, name="impact")
+app.add_typer(recognition.app, name="recognition")
 app.add_typer(detection.app, name="detection")
 app.add_typer(redaction.app, name="redaction")
 app.add_typer(episodes.app, name="episodes")
@@ -145,12 +150,19 @@ def root(
 @app.command(epilog="Example: playhead demo redaction --out demo-redaction")
 def demo(
     job: Annotated[
-        str, typer.Argument(help="The job: spotting, impact, detection, redaction, episodes.")
+        str,
+        typer.Argument(
+            help="The job: spotting, impact, recognition, detection, redaction, episodes."
+        ),
     ] = "spotting",
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The folder to write into. Default: one named after the demo."),
     ] = None,
+    from_video: Annotated[
+        bool,
+        typer.Option("--from-video", help="recognition: extract the keypoints from the frames."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show a job on generated videos, in minutes and without a GPU."""
@@ -170,6 +182,12 @@ def demo(
                 from playhead.demos.impact import run_impact_demo
 
             run_impact_demo(out or Path("demo-impact"), as_json=as_json)
+        case "recognition":
+            with needs_extra("the demo trains networks and", "train"):
+                from playhead.demos.recognition import run_recognition_demo
+
+            folder = out or Path("demo-recognition")
+            run_recognition_demo(folder, from_video=from_video, as_json=as_json)
         case "redaction":
             from playhead.demos.redaction import run_redaction_demo
 
@@ -181,8 +199,8 @@ def demo(
             run_episodes_demo(out or Path("demo-episodes"), as_json=as_json)
         case _:
             raise PlayheadError(
-                f"{job}: there is no demo of this name; choose spotting, impact, detection, "
-                "redaction or episodes"
+                f"{job}: there is no demo of this name; choose spotting, impact, "
+                "recognition, detection, redaction or episodes"
             )
 
 
@@ -228,7 +246,9 @@ def frames(
 
 @app.command(epilog="Example: playhead world football --out matches --count 4 --seed 7")
 def world(
-    name: Annotated[str, typer.Argument(help="The world: football, street, collisions, season.")],
+    name: Annotated[
+        str, typer.Argument(help="The world: football, street, collisions, gestures, season.")
+    ],
     out: Out,
     count: Annotated[int, typer.Option(min=1, help="How many videos.")] = 4,
     seed: Annotated[int, typer.Option(help="Random seed of the videos.")] = 0,
@@ -265,10 +285,15 @@ def convert(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Convert events (native, csv, soccernet, e2espot, srt, nfl) or tracks (tracks, mot)."""
-    from playhead.events.convert import convert as convert_labels
-    from playhead.events.convert import has_tracks
+    """Convert events, tracks, or keypoints.
 
+    Events: native, csv, soccernet, e2espot, srt, nfl. Tracks: tracks, mot. Keypoints: keypoints,
+    coco-keypoints, and to read openpose, npz, ts.
+    """
+    from playhead.events.convert import convert as convert_labels
+    from playhead.events.convert import counted_as
+
+    counted = counted_as(source, target, source_format, target_format)
     count = convert_labels(
         source,
         target,
@@ -279,7 +304,6 @@ def convert(
         first_pixel=first_pixel,
         classes=None if classes is None else classes.split(","),
     )
-    counted = "tracks" if has_tracks(target, target_format) else "events"
     if as_json:
         print_json({"input": str(source), "output": str(target), counted: count})
     else:
@@ -422,12 +446,14 @@ def bundle_export(
                 from playhead.episodes.network.train import export_run
             case "impact":
                 from playhead.impact.train import export_run
+            case "recognition":
+                from playhead.recognition.train import export_run
             case "spotting":
                 from playhead.spotting.train import export_run
             case _:
                 raise PlayheadError(
-                    f"{run}: is a run of {job}; only runs of detection, episodes, impact and "
-                    "spotting can be exported"
+                    f"{run}: is a run of {job}; only runs of detection, episodes, impact, "
+                    "recognition and spotting can be exported"
                 )
 
     bundle = export_run(run, out, epoch=epoch, compact=compact)
