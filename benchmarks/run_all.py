@@ -26,8 +26,12 @@ SCRIPTS = (
     "episodes_calibration",
     "episodes_matching",
     "episodes_demo",
+    "recognition_demo",
     "episodes_networks",
     "episodes_labels",
+    "recognition_keypoints",
+    "recognition_interactions",
+    "pose_speed",
     "real_falls",
     "packaged_detectors",
     "plates",
@@ -47,6 +51,9 @@ SCRIPTS = (
 )
 ON_REAL_DATA = (
     "episodes_labels",
+    "recognition_keypoints",
+    "recognition_interactions",
+    "pose_speed",
     "real_falls",
     "packaged_detectors",
     "weak_styles",

@@ -25,11 +25,13 @@ from playhead.episodes.network.config import BoundaryConfig
 from playhead.impact.config import ImpactConfig
 from playhead.impact.helmets.config import HelmetConfig
 from playhead.impact.tracked.config import TrackedConfig
+from playhead.recognition.config import RecognitionConfig
 from playhead.redaction.audit import AuditConfig
 from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig
 from playhead.worlds.collisions import CollisionsConfig
 from playhead.worlds.football import FootballConfig
+from playhead.worlds.gestures import GesturesConfig
 from playhead.worlds.season import SeasonConfig
 from playhead.worlds.street import StreetConfig
 
@@ -55,6 +57,7 @@ def settings() -> str:
         *_sections(ImpactConfig, "", "Impact, collision network: the whole"),
         *_sections(HelmetConfig, "", "Impact, helmet network: the whole"),
         *_sections(TrackedConfig, "", "Impact, tracked helmets: the whole"),
+        *_sections(RecognitionConfig, "", "Recognition: the whole"),
         *_sections(BoundaryConfig, "", "Episodes: the whole"),
         *_sections(RedactionConfig, "", "Redaction: the whole"),
         _section("Redaction: the audit", "", AuditConfig),
@@ -64,6 +67,7 @@ def settings() -> str:
         _section("The football world", "", FootballConfig),
         _section("The street world", "", StreetConfig),
         _section("The collisions world", "", CollisionsConfig),
+        _section("The gestures world", "", GesturesConfig),
         _section("The season world", "", SeasonConfig),
     ]
     return "\n".join(parts)
@@ -109,12 +113,13 @@ def _sections(
     yield _section(title, path, model, given)
     job = title.partition(":")[0]
     for name, field in model.model_fields.items():
-        inner = _model_of(field.annotation)
-        if inner is not None:
+        choices = _models_of(field.annotation)
+        for inner in choices:
             key = f"{path}{field.alias or name}"
             default = _default(name, field, given)
-            inner_given = default if isinstance(default, Settings) else None
-            yield from _sections(inner, f"{key}.", f"{job}: `{key}`", inner_given)
+            inner_given = default if isinstance(default, inner) else None
+            which = f", `{_kinds(inner)}`" if len(choices) > 1 else ""
+            yield from _sections(inner, f"{key}.", f"{job}: `{key}`{which}", inner_given)
 
 
 def _section(title: str, path: str, model: type[Settings], given: Settings | None = None) -> str:
@@ -130,11 +135,22 @@ def _section(title: str, path: str, model: type[Settings], given: Settings | Non
 
 
 def _model_of(annotation: Any) -> type[Settings] | None:
-    """The section that a field holds, if it is one."""
-    for one in get_args(annotation) or (annotation,):
-        if isinstance(one, type) and issubclass(one, Settings):
-            return one
-    return None
+    """The section that a field holds, if it is one; the first of several that it may be."""
+    return next(iter(_models_of(annotation)), None)
+
+
+def _models_of(annotation: Any) -> list[type[Settings]]:
+    """The section that a field holds, or the several of which it is one."""
+    return [
+        one
+        for one in get_args(annotation) or (annotation,)
+        if isinstance(one, type) and issubclass(one, Settings)
+    ]
+
+
+def _kinds(model: type[Settings]) -> str:
+    """The values of `kind` that choose this section among others."""
+    return "`, `".join(get_args(model.model_fields["kind"].annotation))
 
 
 def _sort_of(field: FieldInfo, section: type[Settings] | None) -> str:
