@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from playhead.events.keypoints import COCO_17
@@ -90,6 +91,15 @@ def test_where_a_joint_was_not_seen_its_coordinates_do_not_matter(name: str) -> 
     changed[..., :-1][hidden] = 99.0
     with torch.inference_mode():
         torch.testing.assert_close(network(changed), network(points))
+
+
+def test_time_can_be_halved_only_as_often_as_it_has_points() -> None:
+    deep = (1,) * 5
+    with pytest.raises(ValidationError, match="set the length to 16 or more"):
+        KeypointNetworkConfig(length=8, dilations=deep)
+    shortest = KeypointNetworkConfig(length=16, width=16, dilations=deep)
+    assert build_network(shortest, len(CLASSES), POSES)(inputs(POSES)).shape == (3, len(CLASSES))
+    KeypointNetworkConfig(length=8, dilations=deep, halve=False)
 
 
 def test_motion_is_a_difference_and_only_of_joints_seen_at_both_times() -> None:

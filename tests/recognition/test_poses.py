@@ -69,6 +69,15 @@ def test_a_joint_is_missing_where_it_was_not_seen_for_long() -> None:
     assert np.abs(found[:, :2] - body()[3, :2]).max() < 1e-3  # never the wild coordinates
 
 
+def test_before_its_first_sighting_a_joint_is_where_it_is_seen_first() -> None:
+    points = moving(10)
+    points[:5, 3, -1] = 0
+    points[:5, 3, :2] = 1e4
+    found = clip_keypoints(recording(points), (0,), TIMES)[:, 0, 3]
+    assert np.allclose(found[:5, :2], points[5, 3, :2], atol=1e-3)
+    assert np.array_equal(found[:5, -1], [0, 0, 0, 1, 1])  # the last two within LONGEST_GAP
+
+
 def test_place_and_size_of_a_body_do_not_matter() -> None:
     near = np.stack([body(200, 100, 80.0)] * 30)
     far = near.copy()
