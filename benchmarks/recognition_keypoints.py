@@ -40,6 +40,8 @@ from playhead.recognition.data import split_clips
 from playhead.recognition.networks import ClipSource, open_networks
 from playhead.recognition.train import train_recognition
 
+Metric = Callable[[NDArray[np.intp], NDArray[np.float64]], float]
+
 FOLDS = 4
 SPLITS = {"jhmdb": (1, 2, 3), "natops": (1,)}
 PUBLISHED = {
@@ -279,9 +281,7 @@ def joined(results: Sequence[Result]) -> tuple[NDArray[np.intp], NDArray[np.floa
     return truth, np.concatenate([np.array(result.answers) for result in results])
 
 
-def score(
-    metric: Callable[[NDArray[np.intp], NDArray[np.float64]], float], results: Sequence[Result]
-) -> float:
+def score(metric: Metric, results: Sequence[Result]) -> float:
     return metric(*joined(results))
 
 
