@@ -20,7 +20,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +85,7 @@ def main() -> None:
     for name in given.models:
         print(f"{NAMES[name]}: {', '.join(settings[name])}")
     answers: dict[str, dict[str, list[Answers]]] = {}
-    for which in SETS:
+    for which in given.sets:
         prepare(data_folder(), given.keep, which)
         for name in given.models:
             answers.setdefault(which, {})[name] = [
@@ -95,13 +94,14 @@ def main() -> None:
             ]
     fusions = fused(answers)
     print_table(answers, fusions)
-    print_classes(fusions or {which: answers[which][given.models[0]] for which in SETS})
+    print_classes(fusions or {which: answers[which][given.models[0]] for which in given.sets})
     print(f"\nwall time of this run: {(time.perf_counter() - begin) / 60:.0f} minutes")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Recognise interactions of two people.")
     parser.add_argument("--keep", type=Path, required=True, help="the folder of all that is made")
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--models", nargs="+", default=["tcn", "frames", "clip"], choices=NAMES)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="of keypoints")
     parser.add_argument("--set", action="append", default=[], dest="settings")
@@ -165,8 +165,11 @@ def left_out(keep: Path, which: str, name: str, seed: int, settings: Sequence[st
 
 
 def fused(answers: Mapping[str, Mapping[str, list[Answers]]]) -> dict[str, list[Answers]]:
-    """The fusion of all networks on each set, with the weights found on the other set, by seed."""
-    if len(answers[SETS[0]]) < 2:
+    """The fusion of all networks on each set, with the weights found on the other set, by seed.
+
+    Empty without a second network or without the other set.
+    """
+    if len(answers) < len(SETS) or len(answers[SETS[0]]) < 2:
         return {}
     members: dict[str, list[list[Answers]]] = {}
     for which in SETS:
@@ -205,26 +208,26 @@ def accuracy(runs: Sequence[Answers]) -> Interval:
 def print_table(
     answers: Mapping[str, Mapping[str, list[Answers]]], fusions: Mapping[str, list[Answers]]
 ) -> None:
-    """A row for each network: accuracy in per cent, interval, and each seed."""
-    print("\n| model | seeds | set 1 | 95 % | set 2 | 95 % |\n|---|---|---|---|---|---|")
-    rows: list[tuple[str, dict[str, list[Answers]]]] = [
-        (NAMES[name], {which: answers[which][name] for which in SETS}) for name in answers["set1"]
-    ]
-    if fusions:
-        rows.append(("fusion", dict(fusions)))
-    for name, runs in rows:
-        cells: list[Any] = [name, len(runs["set1"])]
-        for which in SETS:
-            found = accuracy(runs[which])
-            each = "" if len(runs[which]) < 2 else f" ({spread(runs[which])})"
-            cells += [f"{found.value:.1f}{each}", f"{found.low:.1f} to {found.high:.1f}"]
-        print(f"| {' | '.join(map(str, cells))} |")
-    print(f"| best published figure found | | {PUBLISHED} | | | |")
-    print("| chance | | 16.7 | | 16.7 | |")
-    for which in SETS:
-        value = accuracy(answers[which]["tcn"]).value if "tcn" in answers[which] else np.nan
-        verdict = "reached" if value >= BARS[which] else "missed"
-        print(f"{NAMES['tcn']}, {which}: the bar of {BARS[which]:.0f} is {verdict}")
+    """A row for each network and set: accuracy in per cent, interval, and each seed."""
+    print(
+        "\n| set | model | accuracy, % | 95 % over sequences | each seed |\n|---|---|---|---|---|"
+    )
+    for which, networks in answers.items():
+        rows = {NAMES[name]: runs for name, runs in networks.items()}
+        if fusions:
+            rows["fusion"] = fusions[which]
+        for name, runs in rows.items():
+            found = accuracy(runs)
+            interval = f"{found.low:.1f} to {found.high:.1f}"
+            print(f"| {which} | {name} | {found.value:.1f} | {interval} | {spread(runs)} |")
+        if which == "set1":
+            print(f"| {which} | best published figure found | {PUBLISHED} | | |")
+        print(f"| {which} | chance | 16.7 | | |")
+    print()
+    for which, networks in answers.items():
+        if "tcn" in networks:
+            verdict = "reached" if accuracy(networks["tcn"]).value >= BARS[which] else "missed"
+            print(f"{NAMES['tcn']}, {which}: the bar of {BARS[which]:.0f} % is {verdict}")
 
 
 def spread(runs: Sequence[Answers]) -> str:
@@ -232,13 +235,13 @@ def spread(runs: Sequence[Answers]) -> str:
 
 
 def print_classes(runs: Mapping[str, Sequence[Answers]]) -> None:
-    """What is taken for what, by the last row of the networks, all seeds together."""
-    for which in SETS:
+    """What is taken for what, by the fusion or else the first network."""
+    for which in runs:
         classes = runs[which][0].classes
         matrix = np.zeros((len(classes), len(classes)), int)
         for answers in runs[which]:
             np.add.at(matrix, (answers.targets, answers.log_probabilities.argmax(1)), 1)
-        print(f"\n{which}, rows the truth, all seeds of the fusion:\n")
+        print(f"\n{which}, rows the truth, all seeds together:\n")
         print(f"| | {' | '.join(classes)} |\n|---|{'---|' * len(classes)}")
         for label, row in zip(classes, matrix.tolist(), strict=True):
             print(f"| {label} | {' | '.join(map(str, row))} |")
