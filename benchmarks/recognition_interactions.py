@@ -5,7 +5,7 @@ folds). Keypoints are those of the two people that MoveNet finds. Epochs are fix
 taken, so nothing is chosen by the sequence that is left out. The weights of the fusion come from
 the answers to the other set, whose clips no network of this set has seen.
 
-    playhead weights get movenet-multipose mobilenet-v2
+    playhead weights get movenet-graph movenet-values mobilenet-v2
     PLAYHEAD_DATA=data python benchmarks/recognition_interactions.py --keep interactions
 
 A second run goes on from what --keep holds: keypoints are used as they are, and folds that have
