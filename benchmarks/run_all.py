@@ -2,8 +2,8 @@
 
     python benchmarks/run_all.py [NAME...]
 
-Some need PLAYHEAD_DATA, and `playhead weights get spotting redaction recognition pose episodes`; without the data
-they are left out and said so. All of them take many hours on two cores, most of them for detectors.
+Some need PLAYHEAD_DATA, and the weights that CONTRIBUTING.md names; without the data they are left
+out and said so. All of them take many hours on two cores, most of them for detectors.
 """
 
 import os
