@@ -51,8 +51,8 @@ PUBLISHED = {
 SETTINGS: dict[tuple[str, str], tuple[str, ...]] = {
     ("jhmdb", "tcn"): ("network.length=32", "network.average_views=true"),
     ("jhmdb", "lstm"): ("network.length=32", "network.average_views=true"),
-    ("natops", "tcn"): (),
-    ("natops", "lstm"): (),
+    ("natops", "tcn"): ("keypoint_augmentation.flip=0",),
+    ("natops", "lstm"): ("keypoint_augmentation.flip=0",),
 }
 JHMDB = Skeleton(
     name="jhmdb",
