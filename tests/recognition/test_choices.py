@@ -45,3 +45,18 @@ def test_all_clips_of_a_folder_can_train(tmp_path):
     settings = ["data.train_on_all=true", "training.select=null"]
     chosen = choose_configs(str(clips(tmp_path, jump=2, run=2)), models=["tcn"], settings=settings)
     assert chosen.configs["tcn"].data.train_on_all
+
+
+def test_keypoints_are_used_only_if_every_clip_has_some(tmp_path, monkeypatch):
+    monkeypatch.setattr("playhead.recognition.choices.is_fetched", lambda name: False)
+    for label in ("jump", "run"):
+        for k in range(10):
+            path = tmp_path / label / f"{label}_g{k:02d}.mp4"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+            path.with_name(f"{path.stem}.keypoints.npz").touch()
+    assert list(choose_configs(str(tmp_path)).configs) == ["tcn"]
+    (tmp_path / "run" / "run_g03.keypoints.npz").unlink()
+    chosen = choose_configs(str(tmp_path))
+    assert list(chosen.configs) == ["clip"]
+    assert any(note.startswith("only 19 of 20 clips have keypoints") for note in chosen.notes)

@@ -13,7 +13,13 @@ from playhead.learning.log import joined_rows, read_rows
 from playhead.learning.state import read_tensors
 from playhead.recognition.answers import read_answers
 from tests.command import playhead, playhead_json, run
-from tests.recognition.tiny_clips import CLASSES, recording, write_recordings, write_videos
+from tests.recognition.tiny_clips import (
+    CLASSES,
+    recording,
+    write_recordings,
+    write_video,
+    write_videos,
+)
 
 FAST = (
     "--set", "training.epochs=30", "--set", "training.threads=1", "--set", "training.batch_size=8",
@@ -320,3 +326,29 @@ def test_what_the_data_set_lacks_is_said_before_training(recordings: Path, tmp_p
     assert finished.code == 0
     assert "1 of 25 clips show nobody" in finished.err
     assert "in 24 of 25 clips only one person is chosen" in finished.err
+
+
+def test_a_video_and_keypoints_of_its_name_would_write_the_same_outputs(
+    trained: Path, tmp_path: Path
+) -> None:
+    write_video(tmp_path / "a.mp4", "up", 1)
+    write_keypoints(tmp_path / f"a{SUFFIX}", recording("up", 1))
+    both = (tmp_path / "a.mp4", tmp_path / f"a{SUFFIX}")
+    finished = run("recognition", "predict", trained / "bundle", *both, "--out", tmp_path / "out")
+    assert finished.code == 2
+    assert "would write to the same outputs" in finished.err
+    playhead("recognition", "predict", trained / "bundle", tmp_path, "--out", tmp_path / "out")
+    assert (tmp_path / "out" / "a.events.json").is_file()  # of a folder the video alone is taken
+
+
+def test_notes_of_the_data_set_come_once_and_before_training(
+    recordings: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(recordings, tmp_path / "clips")
+    (tmp_path / "clips" / "empty").mkdir()
+    finished = run(
+        "recognition", "train", tmp_path / "clips", "--model", "tcn", *SMALL, "--fold", "all",
+        "--set", "data.folds=2", "--set", "training.epochs=1", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert finished.err.count("folders without clips: empty") == 1
+    assert finished.err.index("folders without clips") < finished.err.index("training tcn, fold 1")

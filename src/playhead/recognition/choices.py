@@ -1,6 +1,6 @@
 """What a training does when it is not told: which networks, on which folds; torch-free.
 
-Keypoints beside most clips mean a network of keypoints; fetched weights mean one of frames. With
+Keypoints of all clips mean a network of keypoints; fetched weights mean one of frames. With
 both there are both, and they are fused.
 """
 
@@ -27,8 +27,6 @@ __all__ = ["Choices", "choose_configs"]
 
 WEIGHTS = "mobilenet-v2"
 MODELS = ("frames", "clip", "tcn", "lstm")
-ENOUGH = 0.9
-"""Share of the clips that need keypoints for a network of keypoints by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +96,14 @@ def _models(data: RecognitionDataConfig) -> tuple[list[str], list[str]]:
     posed = sum(keypoint_path(clip, data).is_file() for clip in clips)
     filmed = all(clip.has_video for clip in clips)
     models, notes = [], []
-    if posed >= ENOUGH * len(clips):
+    if posed == len(clips):
         models.append("tcn")
-        notes.append(f"{posed} of {counted(len(clips), 'clip')} have keypoints: training tcn")
+        notes.append("all clips have keypoints: training tcn")
     elif posed:
-        notes.append(f"only {posed} of {counted(len(clips), 'clip')} have keypoints: not used")
+        notes.append(
+            f"only {posed} of {counted(len(clips), 'clip')} have keypoints, so they are not used; "
+            "`playhead recognition prepare keypoints` makes those of the others"
+        )
     if filmed and is_fetched(WEIGHTS):
         models.append("frames")
         notes.append(f"the weights {WEIGHTS} are there: training frames from them")

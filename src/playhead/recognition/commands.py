@@ -107,8 +107,6 @@ def train(
     if as_json:
         print_json({**result.to_json(), "report": None if page is None else str(page)})
         return
-    for note in result.notes:
-        typer.echo(note)
     if result.best is not None:
         print_table([row.row() for row in result.models])
         typer.echo(f"chance: macro F1 {result.best.evaluation.chance:.3f}")

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from playhead.errors import LabelError
 from playhead.events.formats.keypoints import SUFFIX, KeypointFile, read_keypoints
 from playhead.media import open_video
@@ -139,11 +136,8 @@ def load_clip(
                 "as data.keypoints"
             )
         file = read_keypoints(path)
-    times: NDArray[np.float64]
     if file is not None:
-        times = file.times
-        frame = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
-        duration = float(times[-1]) + frame
+        duration = file.duration
     else:
         with open_video(clip.path) as video:
             duration = video.duration

@@ -28,7 +28,7 @@ from playhead.execution.items import find_items, is_video, output_path
 from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
-from playhead.files import fingerprint, write_text
+from playhead.files import write_text
 from playhead.inference.precision import PrecisionChoice
 from playhead.inference.scores import Scores, write_scores
 from playhead.media import open_video
@@ -36,7 +36,12 @@ from playhead.media.kinds import VIDEO_SUFFIXES
 from playhead.progress import Progress
 from playhead.recognition.answers import UNKNOWN
 from playhead.recognition.networks import ClipNetworks, ClipSource, open_networks
-from playhead.recognition.pose.extract import ExtractOptions, extract_keypoints, open_estimator
+from playhead.recognition.pose.extract import (
+    ExtractOptions,
+    earlier_keypoints,
+    extract_keypoints,
+    open_estimator,
+)
 from playhead.recognition.pose.protocol import PoseEstimator
 from playhead.recognition.spans import label_spans, windows_of
 
@@ -87,7 +92,7 @@ def predict_clips(
     options = options or PredictOptions()
     if options.keypoints is not None and not options.keypoints.is_dir():
         raise PlayheadError(f"--keypoints {options.keypoints}: is not a folder; check the name")
-    items = find_items(clips, accept=_is_clip, wanted="video or X.keypoints.npz")
+    items = find_items(clips, accept=_is_clip, wanted="video or X.keypoints.npz", key=_stem)
     threads = executor.threads(options.threads, len(items))
     work = RecognitionWork(bundle, replace(options, threads=threads))
     result = run_items(items, out, work, task="predicting", executor=executor)
@@ -131,14 +136,14 @@ class _Predictor:
 
     def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         """Write the outputs of one clip."""
-        target = target.with_name(target.name.removesuffix(SUFFIX.removesuffix(".npz")))
+        target = _stem(target.with_name(target.name + path.suffix))
         outputs = [output_path(target, SCORES), output_path(target, EVENTS)]
         for stale in outputs:  # earlier outputs must not pass for those of a failed run
             stale.unlink(missing_ok=True)
         if path.name.endswith(SUFFIX):
             file = read_keypoints(path)
             source = ClipSource(str(path), None, file)
-            events, scores = self._answers(source, path.name, file.times, _end(file))
+            events, scores = self._answers(source, path.name, file.times, file.duration)
         else:
             with open_video(path) as video:
                 needed = self.networks.needs_keypoints
@@ -243,16 +248,10 @@ class _Predictor:
             self.estimator = open_estimator(self.extraction, threads=self.options.threads)
         assert self.extraction is not None
         extracted = output_path(target, SUFFIX)
-        if extracted.is_file():  # of an earlier run
-            earlier = read_keypoints(extracted)
-            if earlier.settings.get(
-                "extraction"
-            ) == self.extraction.model_dump() and earlier.settings.get(
-                "fingerprint"
-            ) == fingerprint(path):
-                return earlier
-        file = extract_keypoints(path, self.extraction, self.estimator)
-        write_keypoints(output_path(target, SUFFIX), file)
+        file = earlier_keypoints(extracted, path, self.extraction)
+        if file is None:
+            file = extract_keypoints(path, self.extraction, self.estimator)
+            write_keypoints(extracted, file)
         return file
 
 
@@ -274,15 +273,14 @@ def write_labels(result: BatchResult, out: Path) -> None:
     write_text(out / LABELS, text.getvalue())
 
 
-def _end(file: KeypointFile) -> float:
-    """The end of a recording: the time of its last frame and the usual length of one."""
-    times = file.times
-    return float(times[-1] + (np.median(np.diff(times)) if len(times) > 1 else 0.04))
-
-
 def _is_clip(path: Path) -> bool:
     """Whether a file is a video, or keypoints without one."""
     if not path.name.endswith(SUFFIX):
         return is_video(path)
     stem = path.name.removesuffix(SUFFIX)
     return not any(path.with_name(stem + suffix).exists() for suffix in VIDEO_SUFFIXES)
+
+
+def _stem(path: Path) -> Path:
+    """A clip without its suffix: `X` of `X.mp4` and of `X.keypoints.npz`."""
+    return path.with_suffix("").with_name(path.stem.removesuffix(".keypoints"))

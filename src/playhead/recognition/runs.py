@@ -73,7 +73,6 @@ class RunsResult:
     models: tuple[ModelResult, ...]
     runs: Mapping[str, Path] = field(default_factory=dict)
     clips: Mapping[str, Clip] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -96,7 +95,6 @@ class RunsResult:
             "bundle": str(self.bundle),
             "models": models,
             "seconds": self.seconds,
-            "notes": list(self.notes),
         }
 
 
@@ -110,13 +108,12 @@ def train_models(
 ) -> RunsResult:
     """Train each network on each fold, and fuse them if there are several.
 
-    configs: by the name of the network
+    configs: by the name of the network, all of the same clips
     folds: validation folds; with more than one the answers of all are pooled
     Raises PlayheadError before training if clips, keypoints or weights cannot be used.
     """
     runs: dict[str, list[Path]] = {}
     seconds = 0.0
-    notes: tuple[str, ...] = ()
     single = len(configs) * len(folds) == 1
     on_all = any(config.data.train_on_all for config in configs.values())
     if on_all and not single:
@@ -124,26 +121,25 @@ def train_models(
             "data.train_on_all leaves no clip on which several networks could be fused; train each "
             "alone"
         )
+    data = load_clips(next(iter(configs.values())).data)
+    for note in data.notes:
+        print(f"playhead: {note}", file=sys.stderr)
     for name, config in configs.items():
         for fold in folds:
             path = folder
             if not single:
                 path = folder / name / f"fold-{fold}" if len(folds) > 1 else folder / name
-            data = config.data.model_copy(update={"fold": fold})
+            of_fold = config.data.model_copy(update={"fold": fold})
             if not single:
                 print(f"playhead: training {name}, fold {fold + 1}", file=sys.stderr)
             result: TrainResult = train_recognition(
-                config.model_copy(update={"data": data}),
+                config.model_copy(update={"data": of_fold}),
                 path,
                 resume=resume and (path / "config.yaml").is_file(),
                 device=device,
             )
             runs.setdefault(name, []).append(path)
             seconds += result.fitted.seconds
-            notes = result.notes
-    clips = {
-        clip.name: clip for config in configs.values() for clip in load_clips(config.data).clips
-    }
     models: tuple[ModelResult, ...]
     if on_all:
         models = ()
@@ -157,7 +153,8 @@ def train_models(
         for name, paths in runs.items()
         for k, path in enumerate(paths)
     }
-    return RunsResult(folder, folder / "bundle", models, named, clips, notes, seconds)
+    clips = {clip.name: clip for clip in data.clips}
+    return RunsResult(folder, folder / "bundle", models, named, clips, seconds)
 
 
 def runs_by_name(folders: Sequence[Path]) -> dict[str, list[Path]]:

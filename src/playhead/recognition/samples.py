@@ -80,10 +80,10 @@ class KeypointSamples:
             owners += [index] * max(1, len(each))
         self.clips = np.array(owners, np.int64)
         self.targets = np.array([clip.target for clip, _ in self.people], np.int64)
-        self.order = _order(self.targets, config) if training else np.arange(len(self.targets))
+        self.order = _Order(self.targets, config)
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.order) if self.training else len(self.targets)
 
     def sample(self, epoch: int, index: int) -> Sample:
         """Sample `index` of an epoch."""
@@ -91,7 +91,7 @@ class KeypointSamples:
             clip, people = self.people[index]
             return self._sample(self._points(clip, people, clip.span), clip)
         rng = np.random.default_rng([self.seed, epoch, index])
-        clip, people = self.people[_drawn(self.order, self.seed, epoch)[index]]
+        clip, people = self.people[self.order.row(epoch, index)]
         start, end = clip.span
         seconds = (end - start) * rng.uniform(self.config.time_crop, 1)
         first = start + rng.uniform(0, 1) * (end - start - seconds)
@@ -131,17 +131,17 @@ class PixelSamples:
         self.files: list[Path] = [self._cached(clip) for clip in clips]
         self.targets = np.array([clip.target for clip in clips], np.int64)
         self.clips = np.arange(len(clips))
-        self.order = _order(self.targets, config) if training else np.arange(len(clips))
+        self.order = _Order(self.targets, config)
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.order) if self.training else len(self.targets)
 
     def sample(self, epoch: int, index: int) -> Sample:
         """Sample `index` of an epoch."""
         if not self.training:
             return self._sample(self._read(index, np.arange(self.dense)), index)
         rng = np.random.default_rng([self.seed, epoch, index])
-        clip = int(_drawn(self.order, self.seed, epoch)[index])
+        clip = self.order.row(epoch, index)
         if self.together:  # evenly over a part of the clip
             part = self.dense * rng.uniform(self.config.keypoint_augmentation.time_crop, 1)
             first = rng.uniform(0, self.dense - part)
@@ -202,17 +202,24 @@ def _swapped(
     return points[:, ::-1] if swaps else points
 
 
-def _order(targets: NDArray[np.int64], config: RecognitionConfig) -> NDArray[np.int64]:
-    """The samples of an epoch before shuffling; rare classes several times if `sampling`."""
-    rows = np.arange(len(targets))
-    if config.balance != "sampling":
-        return rows
-    counts = np.bincount(targets)
-    most = int(counts.max())
-    parts = [np.resize(rows[targets == target], most) for target in np.flatnonzero(counts).tolist()]
-    return np.concatenate(parts)
+class _Order:
+    """The rows of an epoch in random order; rare classes come several times if `sampling`."""
 
+    def __init__(self, targets: NDArray[np.int64], config: RecognitionConfig) -> None:
+        self.rows, self.seed = np.arange(len(targets)), config.training.seed
+        if config.balance == "sampling":
+            most = int(np.bincount(targets).max())
+            self.rows = np.concatenate(
+                [np.resize(self.rows[targets == target], most) for target in np.unique(targets)]
+            )
+        self._drawn: tuple[int, NDArray[np.int64]] | None = None
 
-def _drawn(order: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
-    """The order of an epoch, shuffled."""
-    return np.random.default_rng([seed, epoch]).permutation(order)
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def row(self, epoch: int, index: int) -> int:
+        """Row `index` of an epoch."""
+        if self._drawn is None or self._drawn[0] != epoch:
+            rng = np.random.default_rng([self.seed, epoch])
+            self._drawn = epoch, rng.permutation(self.rows)
+        return int(self._drawn[1][index])

@@ -27,6 +27,7 @@ from playhead.recognition.networks_config import (
     KeypointNetworkConfig,
 )
 from playhead.recognition.plan import KeypointClipPlan, PixelClipPlan
+from playhead.recognition.pose.extract import EXTRACTION
 from playhead.recognition.samples import ClipSamples, build_samples
 from playhead.samples.loader import batches
 
@@ -45,8 +46,6 @@ def train_recognition(
     run = TrainingRun(folder, config, resume=resume, device=device)
     config = run.config
     data = load_clips(config.data)
-    for note in data.notes:
-        run.say(note)
     train_clips, valid_clips = data.split(config.data)
     train = _load(train_clips, data.classes, config)
     valid = _load(valid_clips, data.classes, config)
@@ -129,7 +128,7 @@ def make_plan(
     network = config.network
     seconds = float(np.median([clip.span[1] - clip.span[0] for clip in clips]))
     files = [clip.keypoints for clip in clips if clip.keypoints is not None]
-    estimator = dict(files[0].settings.get("extraction") or {}) if files else {}
+    estimator = dict(files[0].settings.get(EXTRACTION) or {}) if files else {}
     if isinstance(network, KeypointNetworkConfig):
         first = files[0]
         for clip, file in zip(clips, files, strict=True):

@@ -95,8 +95,9 @@ def find_all(samples: NDArray[np.int16], template: NDArray[np.int16]) -> list[in
 
 def _response(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """The phase-transformed cross-correlation: float32 (B, N) twice → (B, N)."""
-    with fft.set_workers(available_cores()):
-        return phase_response(fft.rfft(second, axis=1) * np.conj(fft.rfft(first, axis=1)))
+    cores = available_cores()
+    spectra = [fft.rfft(stretch, axis=1, workers=cores) for stretch in (first, second)]
+    return phase_response(spectra[1] * np.conj(spectra[0]))
 
 
 def phase_response(product: NDArray[np.complex64]) -> NDArray[np.float32]:

@@ -88,6 +88,12 @@ class KeypointFile:
         for person in self.people:
             _check_person(self, person)
 
+    @property
+    def duration(self) -> float:
+        """Seconds to the end of the last frame, which is displayed as long as most are."""
+        usual = float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.04
+        return float(self.times[-1]) + usual
+
     def person(self, track: int) -> Keypoints:
         """The person of an id. Raises LabelError if there is none."""
         for person in self.people:

@@ -31,7 +31,14 @@ from playhead.progress import Progress
 from playhead.recognition.pose.people import PeopleConfig, PeopleTracker, choose_people
 from playhead.recognition.pose.protocol import Pose, PoseEstimator
 
-__all__ = ["ExtractOptions", "extract_keypoints", "extract_videos", "open_estimator"]
+__all__ = [
+    "EXTRACTION",
+    "ExtractOptions",
+    "earlier_keypoints",
+    "extract_keypoints",
+    "extract_videos",
+    "open_estimator",
+]
 
 NOBODY = "no person found"
 EXTRACTION, SOURCE, PARTIAL = "extraction", "fingerprint", "partial"
@@ -121,7 +128,9 @@ class _Extractor:
 
     def process(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         output = output_path(target, SUFFIX)
-        earlier = None if self.work.overwrite else _earlier(output, path, self.work.options)
+        earlier = (
+            None if self.work.overwrite else earlier_keypoints(output, path, self.work.options)
+        )
         if earlier is None:
             file = extract_keypoints(path, self.work.options, self.estimator, progress=progress)
             write_keypoints(output, file)
@@ -205,7 +214,7 @@ def open_estimator(options: ExtractOptions, *, threads: int | None = None) -> Po
             return MoveNet(**chosen, threads=threads)
 
 
-def _earlier(output: Path, video: Path, options: ExtractOptions) -> KeypointFile | None:
+def earlier_keypoints(output: Path, video: Path, options: ExtractOptions) -> KeypointFile | None:
     """The keypoints that an earlier run with these options extracted of this video, if any.
 
     Raises PlayheadError if the file was not written by an extraction.
