@@ -4,8 +4,6 @@ A candidate is a possible helmet in one frame, with its box and two scores. Ever
 decided from the saved candidates, without a model.
 """
 
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from playhead.errors import PlayheadError
-from playhead.events.formats.columns import (
-    UNREADABLE,
-    ColumnKind,
-    check_members,
-    parse_json,
-    read_column,
-)
+from playhead.events.formats.columns import ColumnKind, json_column, read_archive
 from playhead.events.source import JsonEntry
 from playhead.files import atomic_path
 
@@ -114,12 +106,8 @@ def write_candidates(candidates: Candidates, path: Path) -> None:
         "offset": candidates.offset,
         "settings": dict(candidates.settings),
     }
-    try:
-        meta = json.dumps(values, allow_nan=False).encode("ascii")
-    except (TypeError, ValueError) as error:
-        raise PlayheadError(f"{path}: the settings are not JSON: {error}") from error
     columns = {name: getattr(candidates, name) for name in COLUMNS if name != "meta"}
-    columns["meta"] = np.frombuffer(meta, np.uint8)
+    columns["meta"] = json_column(path, values)
     typed = {name: column.astype(COLUMNS[name][0]) for name, column in columns.items()}
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **typed)
@@ -127,23 +115,7 @@ def write_candidates(candidates: Candidates, path: Path) -> None:
 
 def read_candidates(path: Path) -> Candidates:
     """Read candidates. Raises PlayheadError for a newer schema or invalid content."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            values = parse_json(read_column(archive, "meta", COLUMNS["meta"]))
-            meta = JsonEntry.of(values, str(path))
-            schema = meta.whole("schema")
-            if schema > SCHEMA:
-                raise PlayheadError(
-                    f"{path}: has schema {schema}, but this version reads up to {SCHEMA}; update "
-                    "playhead"
-                )
-            if sorted(meta.values) != sorted(KEYS):
-                raise ValueError(f"it has the keys {sorted(meta.values)}; needs {sorted(KEYS)}")
-            check_members(archive, COLUMNS)
-            columns = {name: read_column(archive, name, kind) for name, kind in COLUMNS.items()}
-    except UNREADABLE as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PlayheadError(f"{path}: cannot be read as a candidates file: {reason}") from error
+    meta, columns = read_archive(path, COLUMNS, keys=KEYS, schema=SCHEMA, kind="candidates file")
     del columns["meta"]
     try:
         return Candidates(

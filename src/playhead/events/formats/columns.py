@@ -9,13 +9,26 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UNREADABLE", "ColumnKind", "Columns", "check_members", "parse_json", "read_column"]
+from playhead.errors import LabelError
+from playhead.events.source import JsonEntry
+
+__all__ = [
+    "UNREADABLE",
+    "ColumnKind",
+    "Columns",
+    "check_members",
+    "json_column",
+    "parse_json",
+    "read_archive",
+    "read_column",
+]
 
 MAX_BYTES = 1 << 30  # unpacked: 40 million boxes, a day of five faces at 100 frames a second
 HEADER = re.compile(
@@ -37,6 +50,54 @@ ColumnKind = tuple[str, tuple[int, ...]]
 """The type of a column, as NumPy writes it, and the shape of one row."""
 
 Columns = dict[str, NDArray[Any]]
+
+
+def json_column(path: Path, document: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """A JSON document as the column `meta` of the file at `path`.
+
+    Raises LabelError naming the file if the document, which holds the user's settings, is not JSON.
+    """
+    try:
+        text = json.dumps(document, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"{path}: the settings are not JSON: {error}") from error
+    return np.frombuffer(text, np.uint8)
+
+
+def read_archive(
+    path: Path,
+    columns: Mapping[str, ColumnKind],
+    *,
+    keys: Sequence[str],
+    schema: int,
+    kind: str,
+) -> tuple[JsonEntry, Columns]:
+    """The document of the column `meta`, and all columns of a file.
+
+    keys: of the document, all of which it needs to have, with `schema`
+    schema: the newest that is read
+    kind: of the file, in words, as "track file"
+    Raises LabelError naming the file if it is damaged, of another kind or has a newer schema.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            document = parse_json(read_column(archive, "meta", columns["meta"]))
+            meta = JsonEntry.of(document, str(path))
+            found = meta.whole("schema")
+            if found > schema:
+                raise LabelError(
+                    f"{path}: has schema {found}, but this version reads up to {schema}; update "
+                    "playhead"
+                )
+            if sorted(meta.values) != sorted(keys):
+                raise LabelError(
+                    f"{path}: has the keys {sorted(meta.values)}; needs {sorted(keys)}"
+                )
+            check_members(archive, columns)
+            return meta, {name: read_column(archive, name, of) for name, of in columns.items()}
+    except UNREADABLE as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LabelError(f"{path}: cannot be read as a {kind}: {reason}") from error
 
 
 def check_members(archive: zipfile.ZipFile, columns: Mapping[str, ColumnKind]) -> None:

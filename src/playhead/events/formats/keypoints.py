@@ -4,8 +4,6 @@ Like a track file it has no pickles, and all declared types and sizes are checke
 It holds its own skeleton and the time of every frame, so that it can be read without the video.
 """
 
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -16,14 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
-from playhead.events.formats.columns import (
-    UNREADABLE,
-    ColumnKind,
-    Columns,
-    check_members,
-    parse_json,
-    read_column,
-)
+from playhead.events.formats.columns import ColumnKind, Columns, json_column, read_archive
 from playhead.events.keypoints import Keypoints, Skeleton
 from playhead.events.source import JsonEntry
 from playhead.files import atomic_path
@@ -111,14 +102,7 @@ def write_keypoints(path: Path, file: KeypointFile) -> None:
 
 def read_keypoints(path: Path) -> KeypointFile:
     """Read a keypoint file. Raises LabelError for a newer schema or invalid content."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            meta = _parse_meta(path, read_column(archive, "meta", COLUMNS["meta"]))
-            check_members(archive, COLUMNS)
-            columns = {name: read_column(archive, name, kind) for name, kind in COLUMNS.items()}
-    except UNREADABLE as error:
-        reason = getattr(error, "strerror", None) or error
-        raise LabelError(f"{path}: cannot be read as a keypoint file: {reason}") from error
+    meta, columns = read_archive(path, COLUMNS, keys=META_KEYS, schema=SCHEMA, kind="keypoint file")
     try:
         return _assemble(meta, columns)
     except LabelError as error:
@@ -153,12 +137,8 @@ def _columns(path: Path, file: KeypointFile) -> Columns:
         "chosen": file.chosen,
         "settings": dict(file.settings),
     }
-    try:
-        text = json.dumps(meta, allow_nan=False).encode("ascii")
-    except (TypeError, ValueError) as error:
-        raise LabelError(f"{path}: the settings are not JSON: {error}") from error
     columns: Columns = {
-        "meta": np.frombuffer(text, np.uint8),
+        "meta": json_column(path, meta),
         "times": file.times,
         "ids": np.array([person.track for person in people]),
         "counts": np.array([len(person.frames) for person in people]),
@@ -168,18 +148,6 @@ def _columns(path: Path, file: KeypointFile) -> Columns:
         ),
     }
     return {name: column.astype(COLUMNS[name][0]) for name, column in columns.items()}
-
-
-def _parse_meta(path: Path, column: NDArray[np.uint8]) -> JsonEntry:
-    meta = JsonEntry.of(parse_json(column), str(path))
-    schema = meta.whole("schema")
-    if schema > SCHEMA:
-        raise LabelError(
-            f"{path}: has schema {schema}, but this version reads up to {SCHEMA}; update playhead"
-        )
-    if sorted(meta.values) != sorted(META_KEYS):
-        raise LabelError(f"{path}: has the keys {sorted(meta.values)}; needs {sorted(META_KEYS)}")
-    return meta
 
 
 def _assemble(meta: JsonEntry, columns: Columns) -> KeypointFile:

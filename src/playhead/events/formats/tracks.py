@@ -4,8 +4,6 @@ Numbers are in columns, with the boxes of all tracks concatenated; the rest is J
 pickles, and all declared types and sizes are checked against the actual data.
 """
 
-import json
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,14 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playhead.errors import LabelError
-from playhead.events.formats.columns import (
-    UNREADABLE,
-    ColumnKind,
-    Columns,
-    check_members,
-    parse_json,
-    read_column,
-)
+from playhead.events.formats.columns import ColumnKind, Columns, json_column, read_archive
 from playhead.events.model import Box, Origin, Track
 from playhead.events.source import JsonEntry
 from playhead.files import atomic_path
@@ -119,14 +110,7 @@ def pack_tracks(path: Path, file: TrackFile) -> None:
 
 def read_tracks(path: Path) -> TrackFile:
     """Read a track file. Raises LabelError for a newer schema or invalid content."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            meta = _parse_meta(path, read_column(archive, "meta", COLUMNS["meta"]))
-            check_members(archive, COLUMNS)
-            columns = {name: read_column(archive, name, kind) for name, kind in COLUMNS.items()}
-    except UNREADABLE as error:
-        reason = getattr(error, "strerror", None) or error
-        raise LabelError(f"{path}: cannot be read as a track file: {reason}") from error
+    meta, columns = read_archive(path, COLUMNS, keys=META_KEYS, schema=SCHEMA, kind="track file")
     try:
         return _assemble(meta, columns)
     except LabelError as error:
@@ -164,7 +148,7 @@ def _columns(path: Path, file: TrackFile) -> Columns:
     tracks = file.tracks
     number = {name: index for index, name in enumerate(file.classes)}
     columns = {
-        "meta": np.frombuffer(_meta(path, file), np.uint8),
+        "meta": _meta(path, file),
         "ids": np.array([track.id for track in tracks]),
         "labels": np.array([number[track.label] for track in tracks]),
         "counts": np.array(_counts(file)),
@@ -179,13 +163,10 @@ def _columns(path: Path, file: TrackFile) -> Columns:
     return {name: column.astype(COLUMNS[name][0]) for name, column in columns.items()}
 
 
-def _meta(path: Path, file: TrackFile) -> bytes:
+def _meta(path: Path, file: TrackFile) -> NDArray[np.uint8]:
     meta: dict[str, Any] = {"schema": SCHEMA}
     meta |= {key: getattr(file, key) for key in META_KEYS[1:-1]}
-    try:
-        return json.dumps(meta | {"settings": dict(file.settings)}, allow_nan=False).encode("ascii")
-    except (TypeError, ValueError) as error:
-        raise LabelError(f"{path}: the settings are not JSON: {error}") from error
+    return json_column(path, meta | {"settings": dict(file.settings)})
 
 
 def _counts(file: TrackFile) -> list[int]:
@@ -196,18 +177,6 @@ def _joined(parts: list[NDArray[Any]], dtype: type[np.generic], width: int = 0) 
     # The empty part gives the shape and dtype if there are no tracks.
     none = np.zeros((0, width) if width else 0, dtype)
     return np.concatenate([none, *parts]).astype(dtype, copy=False)
-
-
-def _parse_meta(path: Path, column: NDArray[np.uint8]) -> JsonEntry:
-    meta = JsonEntry.of(parse_json(column), str(path))
-    schema = meta.whole("schema")
-    if schema > SCHEMA:
-        raise LabelError(
-            f"{path}: has schema {schema}, but this version reads up to {SCHEMA}; update playhead"
-        )
-    if sorted(meta.values) != sorted(META_KEYS):
-        raise LabelError(f"{path}: has the keys {sorted(meta.values)}; needs {sorted(META_KEYS)}")
-    return meta
 
 
 def _assemble(meta: JsonEntry, columns: Columns) -> TrackFile:
