@@ -1,6 +1,7 @@
 """Training of a network of clips, prediction with its bundle, and both commands."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from playhead.episodes.network.loss import boundary_loss
 from playhead.episodes.network.predict import open_boundary_network, predict_clips
 from playhead.episodes.network.train import export_run, train_boundaries
 from playhead.errors import LabelError, PlayheadError
+from playhead.inference.bundle import load_bundle, note_in_bundle
 from playhead.learning.run import TrainingRun, TrainResult
 from tests.episodes.fake_clips import SECONDS, make_clip, write_clips
 from tests.episodes.networks import TINY
@@ -53,6 +55,17 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(features: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     return train_boundaries(config_of(features), tmp_path_factory.mktemp("runs") / "run")
+
+
+def test_a_bundle_tells_how_often_its_network_was_right(run: TrainResult, tmp_path: Path) -> None:
+    out = tmp_path / "bundle"
+    shutil.copytree(run.bundle, out)
+    assert "near_share" in load_bundle(out).manifest.metrics
+    note_in_bundle(out, metrics={"opening_near_share": 0.25})
+    assert open_boundary_network(out).trust == {
+        "opening": 0.25,
+        "ending": run.metrics.get("ending_near_share", 0.5),
+    }
 
 
 def test_a_run_keeps_the_best_epoch_and_those_past_its_share(run: TrainResult) -> None:
