@@ -31,7 +31,7 @@ class CacheEntry:
 
 
 def cache_entries(kinds: Collection[str]) -> list[CacheEntry]:
-    """What lies in the folders `kinds` of the cache, but for what is being written.
+    """The files in the folders `kinds` of the cache, without those that are being written.
 
     Other folders are not Playhead's: the cache may share its folder with other programs.
     """

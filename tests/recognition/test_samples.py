@@ -8,7 +8,7 @@ from playhead.recognition.plan import KeypointClipPlan
 from playhead.recognition.samples import vary
 
 NOTHING = KeypointAugmentationConfig(
-    flip=0, rotate_degrees=0, scale=0, stretch=0, time_crop=1, noise=0, drop_joints=0
+    flip=0, rotate_degrees=0, scale=0, stretch=0, noise=0, drop_joints=0
 )
 
 

@@ -98,9 +98,6 @@ class KeypointAugmentationConfig(Settings):
     rotate_degrees: float = Field(default=10.0, ge=0, description="deviation of the rotation")
     scale: float = Field(default=0.15, ge=0, lt=1, description="largest change of the size")
     stretch: float = Field(default=0.1, ge=0, lt=1, description="largest change of one axis alone")
-    time_crop: float = Field(
-        default=0.7, gt=0, le=1, description="smallest share of a clip that is kept, then stretched"
-    )
     noise: float = Field(default=0.02, ge=0, description="deviation of a joint, in torsos")
     drop_joints: Probability = Field(
         default=0.1, description="probability of a joint to be missing in a whole clip"
@@ -152,6 +149,13 @@ class RecognitionConfig(Settings):
     network: NetworkConfig = KeypointNetworkConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     keypoint_augmentation: KeypointAugmentationConfig = KeypointAugmentationConfig()
+    time_crop: float = Field(
+        default=0.7,
+        gt=0,
+        le=1,
+        description="smallest share of a training clip that is kept and stretched to its length; "
+        "not for single frames",
+    )
     balance: Literal["none", "weights", "sampling"] = Field(
         default="none",
         description="of rare classes: `weights` in the loss, or `sampling` them more often",

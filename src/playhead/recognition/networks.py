@@ -55,7 +55,7 @@ class ClipSource:
     def require_video(self) -> Video:
         """The video. Raises PlayheadError if there is none."""
         if self.video is None:
-            raise PlayheadError(f"{self.name}: the network sees frames, but there is no video")
+            raise PlayheadError(f"{self.name}: the network needs frames, but there is no video")
         return self.video
 
 

@@ -71,7 +71,8 @@ class KeypointSamples:
         training: bool,
     ) -> None:
         self.plan, self.training = plan, training
-        self.config, self.seed = config.keypoint_augmentation, config.training.seed
+        self.config, self.time_crop = config.keypoint_augmentation, config.time_crop
+        self.seed = config.training.seed
         self.people: list[tuple[LoadedClip, tuple[int, ...]]] = []
         owners = []
         for index, clip in enumerate(clips):
@@ -93,7 +94,7 @@ class KeypointSamples:
         rng = np.random.default_rng([self.seed, epoch, index])
         clip, people = self.people[self.order.row(epoch, index)]
         start, end = clip.span
-        seconds = (end - start) * rng.uniform(self.config.time_crop, 1)
+        seconds = (end - start) * rng.uniform(self.time_crop, 1)
         first = start + rng.uniform(0, 1) * (end - start - seconds)
         points = self._points(clip, people, (first, first + seconds))
         return self._sample(vary(points, self.config, self.plan, rng), clip)
@@ -143,7 +144,7 @@ class PixelSamples:
         rng = np.random.default_rng([self.seed, epoch, index])
         clip = self.order.row(epoch, index)
         if self.together:  # evenly over a part of the clip
-            part = self.dense * rng.uniform(self.config.keypoint_augmentation.time_crop, 1)
+            part = self.dense * rng.uniform(self.config.time_crop, 1)
             first = rng.uniform(0, self.dense - part)
             rows = first + (np.arange(self.frames) + rng.uniform(0, 1)) / self.frames * part
         else:  # one from each part of the clip

@@ -26,7 +26,7 @@ _MAX_BYTES = 1 << 30
 
 
 def read(path: Path) -> list[Recording]:
-    """The series of a file. Raises LabelError, with the line, for what is no labelled 3D series."""
+    """The series of a file. Raises LabelError with the line if it is not a labelled 3D series."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise LabelError(f"{path}: is longer than the limit of {_MAX_BYTES} bytes; split it")

@@ -42,7 +42,8 @@ OPENPOSE_18 = Skeleton(
 )  # fmt: skip
 """The 18 joints of OpenPose's COCO model."""
 
-_BY_COUNT = {len(one.joints): one for one in (COCO_17, BLAZEPOSE, BODY_25, OPENPOSE_18)}
+_KNOWN = (COCO_17, BLAZEPOSE, BODY_25, OPENPOSE_18)
+_BY_COUNT = {len(skeleton.joints): skeleton for skeleton in _KNOWN}
 
 
 def numbered_skeleton(joints: int) -> Skeleton:
@@ -62,7 +63,7 @@ def named_skeleton(
     Raises LabelError if a name is empty or given twice.
     """
     names = tuple(joints)
-    known = next((one for one in _BY_COUNT.values() if one.joints == names), None)
+    known = next((skeleton for skeleton in _KNOWN if skeleton.joints == names), None)
     if known is not None:
         return known
     sides = [joint.removeprefix("left_") for joint in names if joint.startswith("left_")]
