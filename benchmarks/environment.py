@@ -3,10 +3,11 @@
 import datetime
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["describe", "silence"]
+__all__ = ["data_folder", "describe", "silence"]
 
 
 def describe(*packages: str) -> str:
@@ -25,6 +26,14 @@ def _processor() -> str:
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.machine()
+
+
+def data_folder(name: str) -> Path:
+    """A data set in the folder that PLAYHEAD_DATA names; ends the program if it is not there."""
+    folder = Path(os.environ.get("PLAYHEAD_DATA", "")) / name
+    if "PLAYHEAD_DATA" not in os.environ or not folder.is_dir():
+        sys.exit(f"set PLAYHEAD_DATA to the folder that holds {name}")
+    return folder
 
 
 def silence() -> None:

@@ -104,7 +104,7 @@ def run_recognition_demo(out: Path, *, from_video: bool = False, as_json: bool =
             bundle, test, folder, options, executor=Executor(kind="processes", workers=2)
         )
         files += predicted.files
-        evaluations[name] = evaluate_predictions(index, folder, split="test")
+        evaluations[name] = evaluate_predictions(clips, folder, split="test")
         weights = {model.name: model.weight for model in models}
         rows.append(ModelResult(name, evaluations[name], weights.get(name)).row())
     evaluation = evaluations["fusion"]

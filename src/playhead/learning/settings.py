@@ -91,7 +91,8 @@ class TrainingConfig(Settings):
     def _check(self) -> Self:
         if self.warmup_epochs > self.epochs:
             raise ValueError(
-                f"warmup_epochs ({self.warmup_epochs:g}) must not exceed epochs ({self.epochs})"
+                f"warmup_epochs ({self.warmup_epochs:g}) must not exceed epochs ({self.epochs}): "
+                "with fewer epochs also set training.warmup_epochs, such as 0"
             )
         match self.schedule:
             case "cosine":

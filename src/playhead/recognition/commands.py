@@ -209,14 +209,14 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate predictions: top-1, top-5, macro F1 with intervals over groups, each class."""
+    from playhead.recognition.clips import read_clips
     from playhead.recognition.evaluate import evaluate_predictions
 
-    result = evaluate_predictions(truth, predictions, split=split, group=group)
+    clips = read_clips(truth, group=group).clips
+    result = evaluate_predictions(clips, predictions, split=split)
     if report is not None:
-        from playhead.recognition.clips import read_clips
         from playhead.recognition.report import write_recognition_report
 
-        clips = read_clips(truth, group=group).clips
         write_recognition_report(
             result,
             report,

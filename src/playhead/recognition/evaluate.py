@@ -21,7 +21,7 @@ from playhead.metrics.classification import (
 )
 from playhead.output import counted
 from playhead.recognition.answers import Answers
-from playhead.recognition.clips import KEYPOINTS, Clip, read_clips
+from playhead.recognition.clips import KEYPOINTS, Clip
 from playhead.recognition.predict import SCORES
 from playhead.samples.folds import Fold, refuse_leaks
 
@@ -128,19 +128,21 @@ def evaluate_answers(answers: Answers, *, unknown_below: float = 0.0) -> Evaluat
 
 
 def evaluate_predictions(
-    truth: Path, predictions: Path, *, split: str | None = None, group: str | None = None
+    clips: Sequence[Clip], predictions: Path, *, split: str | None = None
 ) -> Evaluation:
-    """Measure a folder of predictions against labelled clips.
+    """Measure a folder of predictions against labelled clips, or those of one split.
 
     Raises LabelError if a group is in two splits of the clips, a clip has no prediction, or a class
     was not predicted.
     """
-    clips = read_clips(truth, group=group).clips
     refuse_shared_groups(clips)
     if split is not None:
-        clips = tuple(clip for clip in clips if clip.split == split)
+        splits = sorted({clip.split or "none" for clip in clips})
+        clips = [clip for clip in clips if clip.split == split]
         if not clips:
-            raise LabelError(f"{truth}: no clip has the split {split!r}; check the column")
+            raise LabelError(
+                f"no clip has the split {split!r}; splits of the clips: {', '.join(splits)}"
+            )
     answers, below = read_predictions(clips, predictions)
     return evaluate_answers(answers, unknown_below=below)
 

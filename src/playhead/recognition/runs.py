@@ -131,7 +131,8 @@ def train_models(
                 path = folder / name / f"fold-{fold}" if len(folds) > 1 else folder / name
             of_fold = config.data.model_copy(update={"fold": fold})
             if not single:
-                print(f"playhead: training {name}, fold {fold + 1}", file=sys.stderr)
+                which = f", fold {fold + 1} of {len(folds)}" if len(folds) > 1 else ""
+                print(f"playhead: training {name}{which}", file=sys.stderr)
             result: TrainResult = train_recognition(
                 config.model_copy(update={"data": of_fold}),
                 path,

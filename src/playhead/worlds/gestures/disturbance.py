@@ -3,7 +3,8 @@
     found = disturbed(read_keypoints(path), seed=3)
 
 Errors are in lengths of the person's torso. Shares are of frames; what goes wrong stays wrong for a
-few frames, as it does in a real extractor.
+few frames, as it does in a real extractor. The defaults are those of BlazePose on real video, by
+`benchmarks/pose_noise.py`.
 """
 
 import zlib
@@ -27,11 +28,13 @@ _SEEN = 0.5  # confidence in the truth below which a joint counts as hidden
 class Disturbance:
     """How wrong found keypoints are.
 
-    head, trunk, middle, end: standard deviation of the error of each coordinate of joints of the
+    head, trunk, middle, end: standard deviation of the offset of each coordinate of joints of the
         head; shoulders and hips; elbows and knees; wrists and ankles: in torso lengths
-    hidden: factor of the error of a joint behind a body
-    memory: correlation of the error in one frame with that in the next
-    lost, lost_wrist, lost_hidden: share of joints with confidence 0; the larger one holds
+    memory: correlation of the offset in one frame with that in the next
+    jitter: standard deviation of the error that is another in every frame, in torso lengths
+    hidden: factor of both errors of a joint behind a body
+    lost, lost_arm, lost_hidden: share of joints with confidence 0, of elbows and wrists, and of
+        joints behind a body; the larger one holds
     lost_frames: mean length of such a loss, frames
     swapped: share of frames in which left and right are swapped, of the arms, and of the legs
     swapped_frames: mean length of a swap, frames
@@ -40,17 +43,18 @@ class Disturbance:
     cut: share of people whose track goes on under another id from some frame on
     """
 
-    head: float = 0.03
-    trunk: float = 0.025
-    middle: float = 0.05
-    end: float = 0.08
+    head: float = 0.02
+    trunk: float = 0.04
+    middle: float = 0.03
+    end: float = 0.03
+    memory: float = 0.98
+    jitter: float = 0.01
     hidden: float = 2.0
-    memory: float = 0.7
-    lost: float = 0.04
-    lost_wrist: float = 0.08
-    lost_hidden: float = 0.25
-    lost_frames: float = 4.0
-    swapped: float = 0.01
+    lost: float = 0.03
+    lost_arm: float = 0.33
+    lost_hidden: float = 0.33
+    lost_frames: float = 6.0
+    swapped: float = 0.006
     swapped_frames: float = 3.0
     missed: float = 0.03
     missed_frames: float = 2.0
@@ -99,8 +103,10 @@ def _disturb(rng: np.random.Generator, person: Keypoints, disturbance: Disturban
     present = person.points[..., 2] > 0
     hidden = present & (person.points[..., 2] < _SEEN)
 
-    spread = _spreads(skeleton, disturbance) * np.where(hidden, disturbance.hidden, 1.0)
-    error = _correlated(rng, (count, joints, 2), disturbance.memory) * spread[..., None]
+    error = _correlated(rng, (count, joints, 2), disturbance.memory)
+    error *= _spreads(skeleton, disturbance)[:, None]
+    error += rng.normal(0, disturbance.jitter, error.shape)
+    error *= np.where(hidden, disturbance.hidden, 1.0)[..., None]
     error_size = np.linalg.norm(error, axis=-1)
     places = places + error * _torso(person)
 
@@ -112,8 +118,8 @@ def _disturb(rng: np.random.Generator, person: Keypoints, disturbance: Disturban
             places[:, pair] = np.where(swapped[..., None], places[:, swapped_pair], places[:, pair])
             present[:, pair] = np.where(swapped, present[:, swapped_pair], present[:, pair])
 
-    wrists = np.array([name.endswith("wrist") for name in skeleton.joints])
-    share = np.where(wrists, disturbance.lost_wrist, disturbance.lost)
+    arms = np.array([name.endswith(("elbow", "wrist")) for name in skeleton.joints])
+    share = np.where(arms, disturbance.lost_arm, disturbance.lost)
     lost = _runs(rng, count, joints, share, disturbance.lost_frames)
     out_of_sight = _runs(
         rng, count, joints, np.array(disturbance.lost_hidden), disturbance.lost_frames
