@@ -6,10 +6,11 @@ jitter: standard deviation of the error that changes from frame to frame, by sec
     (white noise of s has differences of s * sqrt(6)), in the slower half of each joint's frames
 offset: standard deviation, over people, of the mean difference to MoveNet's joint, divided by
     sqrt(2) since both err
-lost: share of joints with a confidence below .2
+unsure: share of joints with a confidence below .2; and the error of these in single frames, as the
+    offset
 swapped: share of frames in which a left and a right joint change places
 missed: share of frames inside a track without the person
-runs: mean number of frames of a loss
+runs: mean number of frames for which a joint stays unsure
 
 Jitter and offset are in lengths of the torso.
 
@@ -32,7 +33,8 @@ from playhead.events.keypoints import COCO_17, Keypoints
 from playhead.recognition.pose.extract import ExtractOptions, extract_videos
 
 KINDS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-LOST = 0.2
+UNSURE = 0.2
+SURE_MOVENET = 0.3
 LEAST = 20
 """Frames of a track that is measured."""
 
@@ -72,8 +74,9 @@ def keypoint_files(data: Path, folder: Path, name: str) -> Iterator[tuple[str, K
 def report(found: dict[str, KeypointFile], other: dict[str, KeypointFile]) -> None:
     """Print a row for each kind of joint, and what concerns whole people."""
     jitter: dict[str, list[float]] = defaultdict(list)
-    lost: dict[str, list[bool]] = defaultdict(list)
+    unsure: dict[str, list[bool]] = defaultdict(list)
     offsets: dict[str, list[Floats]] = defaultdict(list)
+    doubtful: dict[str, list[float]] = defaultdict(list)
     swapped: list[bool] = []
     missed: list[float] = []
     runs: list[int] = []
@@ -91,22 +94,28 @@ def report(found: dict[str, KeypointFile], other: dict[str, KeypointFile]) -> No
             for joint, name in enumerate(COCO_17.joints):
                 kind = kind_of(name)
                 jitter[kind] += still_errors(places[:, joint], step)
-                low = confidence[:, joint] < LOST
-                lost[kind] += low.tolist()
+                low = confidence[:, joint] < UNSURE
+                unsure[kind] += low.tolist()
                 runs += run_lengths(low)
             swapped += swaps(places, step)
-            match = nearest(person, other[clip], torso)
-            for kind, apart in match.items():
-                offsets[kind].append(apart)
+            apart, sure = nearest(person, other[clip], torso)
+            for joint, name in enumerate(COCO_17.joints):
+                told = np.isfinite(apart[:, joint]).all(1)
+                if (told & sure[:, joint]).sum() >= LEAST // 2:
+                    offsets[kind_of(name)].append(apart[told & sure[:, joint], joint].mean(0))
+                doubtful[kind_of(name)] += apart[told & ~sure[:, joint], joint].ravel().tolist()
     print(f"\n{people} people of {len(found)} clips\n")
-    print("| joints | jitter | offset | lost |\n|---|---|---|---|")
+    print("| joints | jitter | offset | unsure | error of these |\n|---|---|---|---|---|")
     for kind in KINDS:
-        white = deviation(jitter[kind])
         apart = deviation(np.concatenate(offsets[kind])) / np.sqrt(2)
-        print(f"| {kind} | {white:.4f} | {apart:.3f} | {np.mean(lost[kind]):.3f} |")
+        wrong = deviation(doubtful[kind]) / np.sqrt(2)
+        print(
+            f"| {kind} | {deviation(jitter[kind]):.4f} | {apart:.3f} | {np.mean(unsure[kind]):.3f} "
+            f"| {wrong:.3f} |"
+        )
     print(
         f"\nswapped {np.mean(swapped):.4f}, missed {np.mean(missed):.3f}, "
-        f"frames of a loss {np.mean(runs):.1f}"
+        f"frames of an unsure joint {np.mean(runs):.1f}"
     )
 
 
@@ -155,40 +164,32 @@ def swaps(places: Floats, step: NDArray[np.int32]) -> list[bool]:
     return found
 
 
-def nearest(person: Keypoints, file: KeypointFile, torso: float) -> dict[str, Floats]:
-    """Mean distances (n, 2) in torsos to the same joints of the person that is the same one."""
+def nearest(
+    person: Keypoints, file: KeypointFile, torso: float
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Differences (N, 17, 2) in torsos to the person of MoveNet who is the same, nan if not told.
+
+    With them whether BlazePose is sure of a joint, (N, 17); N is 0 if nobody is the same.
+    """
     ours = person.points[:, person.skeleton.indices(COCO_17.joints)]
-    best: Floats | None = None
+    best = (0.2, np.zeros((0, 17, 2)), np.zeros((0, 17), bool))
     for other in file.people:
         _, rows, columns = np.intersect1d(person.frames, other.frames, return_indices=True)
         if len(rows) < LEAST:
             continue
         theirs = other.points[columns][:, other.skeleton.indices(COCO_17.joints)]
-        seen = (ours[rows, :, 2] >= LOST) & (theirs[..., 2] >= LOST)
-        apart = np.where(seen[..., None], (ours[rows] - theirs)[..., :2] / torso, np.nan)
-        mean = _mean_of_seen(apart)
-        if best is None or np.nanmedian(np.abs(mean)) < np.nanmedian(np.abs(best)):
-            best = mean
-    if best is None or np.nanmedian(np.abs(best)) > 0.2:  # somebody else
-        return {}
-    kinds: dict[str, list[Floats]] = defaultdict(list)
-    for joint, name in enumerate(COCO_17.joints):
-        if np.isfinite(best[joint]).all():
-            kinds[kind_of(name)].append(best[joint])
-    return {kind: np.stack(rows) for kind, rows in kinds.items()}
+        apart = (ours[rows] - theirs)[..., :2] / torso
+        distance = float(np.median(np.abs(apart)))
+        if distance < best[0]:
+            told = theirs[..., 2] >= SURE_MOVENET
+            best = (distance, np.where(told[..., None], apart, np.nan), ours[rows, :, 2] >= UNSURE)
+    return best[1:]
 
 
 def run_lengths(states: NDArray[np.bool_]) -> list[int]:
     edges = np.diff(np.concatenate([[0], states.astype(int), [0]]))
     lengths: list[int] = (np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)).tolist()
     return lengths
-
-
-def _mean_of_seen(apart: Floats) -> Floats:
-    """(N, J, 2) → (J, 2); nan for a joint that is seen in fewer than 5 frames."""
-    count = np.isfinite(apart).sum(0)
-    total = np.nansum(apart, 0)
-    return np.where(count >= 5, total / np.maximum(count, 1), np.nan)
 
 
 def _apart(first: Floats, second: Floats) -> Floats:

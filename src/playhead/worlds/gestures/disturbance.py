@@ -1,4 +1,4 @@
-"""True keypoints as an extractor of keypoints would have found them: noisy, lost, swapped, cut.
+"""True keypoints as an extractor of keypoints would have found them: noisy, unsure, swapped, cut.
 
     found = disturbed(read_keypoints(path), seed=3)
 
@@ -33,9 +33,10 @@ class Disturbance:
     memory: correlation of the offset in one frame with that in the next
     jitter: standard deviation of the error that is another in every frame, in torso lengths
     hidden: factor of both errors of a joint behind a body
-    lost, lost_arm, lost_hidden: share of joints with confidence 0, of elbows and wrists, and of
-        joints behind a body; the larger one holds
-    lost_frames: mean length of such a loss, frames
+    unsure, unsure_arm, unsure_hidden: share of joints with a confidence below .2, of elbows and
+        wrists, and of joints behind a body; the larger one holds
+    unsure_factor: factor of both errors of such a joint; the larger one of both factors holds
+    unsure_frames: mean length of this, frames
     swapped: share of frames in which left and right are swapped, of the arms, and of the legs
     swapped_frames: mean length of a swap, frames
     missed: share of frames in which a person is not found at all
@@ -50,10 +51,11 @@ class Disturbance:
     memory: float = 0.98
     jitter: float = 0.01
     hidden: float = 2.0
-    lost: float = 0.03
-    lost_arm: float = 0.33
-    lost_hidden: float = 0.33
-    lost_frames: float = 6.0
+    unsure: float = 0.03
+    unsure_arm: float = 0.33
+    unsure_hidden: float = 0.33
+    unsure_factor: float = 3.0
+    unsure_frames: float = 6.0
     swapped: float = 0.006
     swapped_frames: float = 3.0
     missed: float = 0.03
@@ -103,10 +105,19 @@ def _disturb(rng: np.random.Generator, person: Keypoints, disturbance: Disturban
     present = person.points[..., 2] > 0
     hidden = present & (person.points[..., 2] < _SEEN)
 
+    arms = np.array([name.endswith(("elbow", "wrist")) for name in skeleton.joints])
+    share = np.where(arms, disturbance.unsure_arm, disturbance.unsure)
+    unsure = _runs(rng, count, joints, share, disturbance.unsure_frames)
+    behind = np.array(disturbance.unsure_hidden)
+    unsure |= hidden & _runs(rng, count, joints, behind, disturbance.unsure_frames)
+
     error = _correlated(rng, (count, joints, 2), disturbance.memory)
     error *= _spreads(skeleton, disturbance)[:, None]
     error += rng.normal(0, disturbance.jitter, error.shape)
-    error *= np.where(hidden, disturbance.hidden, 1.0)[..., None]
+    factor = np.maximum(
+        np.where(hidden, disturbance.hidden, 1.0), np.where(unsure, disturbance.unsure_factor, 1.0)
+    )
+    error *= factor[..., None]
     error_size = np.linalg.norm(error, axis=-1)
     places = places + error * _torso(person)
 
@@ -118,16 +129,9 @@ def _disturb(rng: np.random.Generator, person: Keypoints, disturbance: Disturban
             places[:, pair] = np.where(swapped[..., None], places[:, swapped_pair], places[:, pair])
             present[:, pair] = np.where(swapped, present[:, swapped_pair], present[:, pair])
 
-    arms = np.array([name.endswith(("elbow", "wrist")) for name in skeleton.joints])
-    share = np.where(arms, disturbance.lost_arm, disturbance.lost)
-    lost = _runs(rng, count, joints, share, disturbance.lost_frames)
-    out_of_sight = _runs(
-        rng, count, joints, np.array(disturbance.lost_hidden), disturbance.lost_frames
-    )
-    lost |= hidden & out_of_sight
-
     confidence = np.clip(0.97 - 2.5 * error_size + rng.normal(0, 0.04, error_size.shape), 0.05, 1)
-    confidence = np.where(hidden, 0.6, 1.0) * confidence * (present & ~lost)
+    confidence = np.where(hidden, 0.6, 1.0) * confidence
+    confidence = np.where(unsure, rng.uniform(0.02, 0.2, unsure.shape), confidence) * present
     points = np.concatenate([places, confidence[..., None]], axis=-1).astype(np.float32)
     missed = _runs(rng, count, 1, np.array(disturbance.missed), disturbance.missed_frames)[:, 0]
     if missed.all():  # somebody who is never found would not be in the file
