@@ -165,7 +165,8 @@ class KeypointNetwork(nn.Module):
         views = [keypoints, mirrored]
         if keypoints.shape[2] == 2:
             views += [view.flip(2) for view in views]
-        return torch.stack([self.logits(view) for view in views]).mean(0)
+        logits = self.logits(torch.cat(views))  # all clips in one view, then in the next
+        return logits.view(len(views), keypoints.shape[0], -1).mean(0)
 
     def logits(self, keypoints: Tensor) -> Tensor:
         """The logits (B, classes) of one view: this order of the people, not mirrored."""
