@@ -25,12 +25,18 @@ CLASSES = ("a", "b", "c")
 POSES = KeypointClipPlan(seconds=2, people=2, skeleton=COCO_17, length=16)
 IMAGES = PixelClipPlan(seconds=2, size=(48, 32), frames=4, together=False)
 CLIPS = IMAGES.model_copy(update={"together": True})
-NETWORKS = {
+NETWORKS: dict[
+    str,
+    tuple[
+        FramesNetworkConfig | ClipNetworkConfig | KeypointNetworkConfig,
+        KeypointClipPlan | PixelClipPlan,
+    ],
+] = {
     "tcn": (KeypointNetworkConfig(length=16, width=16), POSES),
     "lstm": (KeypointNetworkConfig(kind="lstm", length=16, width=16), POSES),
     "two": (
         KeypointNetworkConfig(
-            length=16, width=16, inputs=("between", "motion"), average_views=True
+            length=16, width=16, inputs=("between", "motion", "bones"), average_views=True
         ),
         POSES,
     ),
@@ -132,6 +138,23 @@ def test_between_are_the_distances_of_joints_of_two_people_that_are_both_seen() 
         assert float(distances[time, first, second]) == pytest.approx(float(expected), abs=2e-3)
 
 
+def test_bones_are_the_directions_of_edges_of_which_both_joints_are_seen() -> None:
+    config = KeypointNetworkConfig(length=16, inputs=("bones",))
+    network = build_network(config, len(CLASSES), POSES)
+    edges = [COCO_17.indices(edge) for edge in COCO_17.edges]
+    points = inputs(POSES, count=1)
+    features = network.features(points * torch.tensor([50, 50, 1]))  # type: ignore[operator]
+    directions = features[0, :, -2 * 2 * len(edges) :].view(16, 2, len(edges), 2)
+    shown = 0
+    for edge, (start, end) in enumerate(edges):
+        for time in (0, 7, 15):
+            a, b = points[0, time, 1, start], points[0, time, 1, end]
+            expected = (b - a)[:2] / (b - a)[:2].norm() * a[2] * b[2]
+            torch.testing.assert_close(directions[time, 1, edge], expected, atol=0.02, rtol=0)
+            shown += int(a[2] * b[2])
+    assert 0 < shown < 3 * len(edges)
+
+
 @pytest.mark.parametrize("kind", ["tcn", "lstm"])
 def test_averaged_over_views_neither_the_order_of_people_nor_mirroring_matters(kind: str) -> None:
     points = inputs(POSES)
@@ -152,7 +175,7 @@ def test_frames_are_averaged() -> None:
     network = build_network(config, len(CLASSES), plan).eval()
     clips = inputs(plan)
     with torch.inference_mode():
-        each = torch.stack([network(clips[:, k : k + 1]) for k in range(plan.frames)])
+        each = torch.stack([network(clips[:, k : k + 1]) for k in range(plan.frames)])  # type: ignore[union-attr]
         torch.testing.assert_close(network(clips), each.mean(0), atol=1e-5, rtol=1e-4)
 
 

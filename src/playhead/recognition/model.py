@@ -122,6 +122,7 @@ class KeypointNetwork(nn.Module):
     """The common part of the networks of joints: what they see of normalised keypoints."""
 
     pairs: Tensor
+    bones: Tensor
 
     def __init__(self, config: KeypointNetworkConfig, plan: KeypointClipPlan) -> None:
         super().__init__()
@@ -129,11 +130,15 @@ class KeypointNetwork(nn.Module):
         self.average_views, self.flipped = config.average_views, plan.skeleton.flipped()
         self.inputs, self.root = config.inputs, plan.skeleton.indices(plan.skeleton.root)
         self.register_buffer("pairs", torch.triu_indices(joints, joints, 1), persistent=False)
+        ends = [plan.skeleton.indices(edge) for edge in plan.skeleton.edges]
+        bones = torch.tensor(ends, dtype=torch.int64).view(-1, 2).T
+        self.register_buffer("bones", bones, persistent=False)
         values = people * joints  # of one coordinate
         channels = values + people  # confidences, and whether a person is seen
         channels += (values + people) * (width - 1) * ("positions" in self.inputs)
         channels += 2 * values * (width - 1) * ("motion" in self.inputs)
         channels += people * self.pairs.shape[1] * ("distances" in self.inputs)
+        channels += people * bones.shape[1] * (width - 1) * ("bones" in self.inputs)
         channels += joints**2 * ("between" in self.inputs and people == 2)
         self.channels = channels
 
@@ -153,6 +158,13 @@ class KeypointNetwork(nn.Module):
             both = seen[..., self.pairs[0]] * seen[..., self.pairs[1]]
             distances = (first - second).pow(2).sum(-1).add(1e-6).sqrt() * both
             parts.append(distances.flatten(2))
+        if "bones" in self.inputs:
+            first, second = points[..., self.bones[0], :], points[..., self.bones[1], :]
+            both = seen[..., self.bones[0]] * seen[..., self.bones[1]]
+            lengths = (second - first).pow(2).sum(-1, keepdim=True).add(1e-6).sqrt()
+            # The summand keeps the direction of a bone that points at the camera from jumping.
+            directions = (second - first) / (lengths + 0.1) * both[..., None]
+            parts.append(directions.flatten(2))
         if "between" in self.inputs and points.shape[2] == 2:
             parts.append(_between(points, seen))
         return torch.cat(parts, 2)

@@ -87,12 +87,12 @@ class KeypointNetworkConfig(Settings):
     halve: bool = Field(
         default=True, description="of tcn: halve the points in time between residual blocks"
     )
-    inputs: tuple[Literal["positions", "motion", "distances", "between"], ...] = Field(
+    inputs: tuple[Literal["positions", "motion", "distances", "bones", "between"], ...] = Field(
         default=("positions", "motion", "distances"),
         min_length=1,
         description="joints around the root and its path; velocities over 1 and 4 steps; distances "
-        "of all pairs of joints of a person; `between`: distances of each joint of one person to "
-        "each of the other, for two people",
+        "of all pairs of joints of a person; `bones`: directions along the edges of the skeleton; "
+        "`between`: distances of each joint of one person to each of the other, for two people",
     )
     average_views: bool = Field(
         default=False,
