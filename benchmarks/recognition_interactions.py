@@ -9,7 +9,7 @@ the answers to the other set, whose clips no network of this set has seen.
     PLAYHEAD_DATA=data python benchmarks/recognition_interactions.py --keep interactions
 
 A second run goes on from what --keep holds: keypoints are used as they are, and folds that have
-answers are not trained again.
+answers are not trained again; other settings need another folder.
 """
 
 import argparse
@@ -52,24 +52,33 @@ KEYPOINTS = (
     "network.width=64",
     "network.inputs=[positions, motion, distances, between]",
     "network.average_views=true",
+    "network.dropout=0.1",
+    "network.last_dropout=0.3",
     "keypoint_augmentation.swap_people=0.5",
+    "keypoint_augmentation.noise=0.01",
+    "keypoint_augmentation.drop_joints=0.03",
     "training.batch_size=16",
     "training.epochs=60",
+    "training.ema=0.98",
     "training.validate_every=1000",
 )
 SETTINGS: Mapping[str, Sequence[str]] = {
     "tcn": KEYPOINTS,
     "lstm": KEYPOINTS,
     "frames": (
+        "data.people=2",
         "network.size=[128, 128]",
+        "network.crop=people",
         "network.freeze_encoder=true",
-        "training.epochs=10",
-        "training.rate=5.0e-3",
+        "training.epochs=12",
+        "training.rate=1.0e-2",
         "training.validate_every=1000",
     ),
     "clip": (
-        "network.size=[64, 64]",
+        "data.people=2",
+        "network.size=[48, 48]",
         "network.frames=12",
+        "network.crop=people",
         "network.widths=[16, 32, 64]",
         "training.epochs=25",
         "training.validate_every=1000",
@@ -102,7 +111,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Recognise interactions of two people.")
     parser.add_argument("--keep", type=Path, required=True, help="the folder of all that is made")
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
-    parser.add_argument("--models", nargs="+", default=["tcn", "frames", "clip"], choices=NAMES)
+    parser.add_argument("--models", nargs="+", default=list(NAMES), choices=NAMES)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="of keypoints")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     return parser.parse_args()
@@ -133,7 +142,7 @@ def prepare(data: Path, keep: Path, which: str) -> None:
         lines.append(f"{video.name},{row['class_name']},{row['sequence']}")
     write_text(folder / "index.csv", "\n".join(lines) + "\n")
     if missing:
-        options = ExtractOptions(estimator="movenet", people=2, rate=15)
+        options = ExtractOptions(estimator="movenet", people=2)
         extract_videos(missing, keypoints, options, root=folder, threads=1)
 
 
@@ -154,7 +163,8 @@ def left_out(keep: Path, which: str, name: str, seed: int, settings: Sequence[st
         if not (run / ANSWERS).is_file():
             shutil.rmtree(run, ignore_errors=True)
             values = [*common, f"data.fold={fold}", *settings]
-            train_recognition(load_recognition_config(find_config(name), values), run)
+            config = load_recognition_config(find_config(name), values)
+            train_recognition(config, run, export=False)
         part = read_answers(run / ANSWERS)
         assert len(set(part.groups)) == 1, "a fold is one sequence"
         parts.append(part)
@@ -197,12 +207,20 @@ def top1(answers: Answers) -> float:
     return float((answers.log_probabilities.argmax(1) == answers.targets).mean())
 
 
-def accuracy(runs: Sequence[Answers]) -> Interval:
-    """Top-1 in per cent, mean of the seeds, and its interval over sequences."""
-    first = runs[0]
-    hits = [answers.log_probabilities.argmax(1) == first.targets for answers in aligned(runs)]
-    right: NDArray[np.float64] = np.mean(hits, axis=0)[:, None] * 100
-    return group_interval(lambda _, hit: float(hit.mean()), first.targets, right, first.groups)
+def accuracy(runs: Sequence[Answers], others: Sequence[Answers] = ()) -> Interval:
+    """Top-1 in per cent, mean of the seeds, and its interval over sequences.
+
+    others: of another network, whose top-1 on the same clips is subtracted
+    """
+    parts = aligned([*runs, *others])
+    first = parts[0]
+    hits = np.stack([part.log_probabilities.argmax(1) == first.targets for part in parts]) * 100.0
+    right: NDArray[np.float64] = hits[: len(runs)].mean(0)
+    if others:
+        right -= hits[len(runs) :].mean(0)
+    return group_interval(
+        lambda _, hit: float(hit.mean()), first.targets, right[:, None], first.groups
+    )
 
 
 def print_table(
@@ -228,6 +246,19 @@ def print_table(
         if "tcn" in networks:
             verdict = "reached" if accuracy(networks["tcn"]).value >= BARS[which] else "missed"
             print(f"{NAMES['tcn']}, {which}: the bar of {BARS[which]:.0f} % is {verdict}")
+    for which, networks in answers.items():
+        for name in networks if "tcn" in networks else ():
+            if name != "tcn":
+                difference = accuracy(networks["tcn"], networks[name])
+                print(f"{which}, {NAMES['tcn']} minus {NAMES[name]}: {in_points(difference)}")
+        if fusions and "tcn" in networks:
+            difference = accuracy(fusions[which], networks["tcn"])
+            print(f"{which}, fusion minus {NAMES['tcn']}: {in_points(difference)}")
+
+
+def in_points(difference: Interval) -> str:
+    """A difference in percentage points, with its interval."""
+    return f"{difference.value:+.1f} points ({difference.low:+.1f} to {difference.high:+.1f})"
 
 
 def spread(runs: Sequence[Answers]) -> str:

@@ -12,6 +12,8 @@ from playhead.events.formats.keypoints import SUFFIX, write_keypoints
 from playhead.learning.log import joined_rows, read_rows
 from playhead.learning.state import read_tensors
 from playhead.recognition.answers import read_answers
+from playhead.recognition.config import load_recognition_config
+from playhead.recognition.train import train_recognition
 from tests.command import playhead, playhead_json, run
 from tests.recognition.tiny_clips import (
     CLASSES,
@@ -158,6 +160,17 @@ def test_training_on_all_clips_validates_on_none(recordings: Path, tmp_path: Pat
     )  # fmt: skip
     assert "bundle" in text
     assert not (tmp_path / "all" / "answers.npz").exists()
+
+
+def test_without_a_bundle_the_answers_are_the_same(
+    trained: Path, recordings: Path, tmp_path: Path
+) -> None:
+    config = load_recognition_config(trained / "config.yaml")
+    result = train_recognition(config, tmp_path / "run", export=False)
+    assert not result.bundle.exists()
+    answers, others = (read_answers(run / "answers.npz") for run in (tmp_path / "run", trained))
+    assert answers.clips == others.clips
+    assert np.array_equal(answers.log_probabilities, others.log_probabilities)
 
 
 @pytest.mark.parametrize("model", [("frames", *FRAMES), ("clip", *PIXELS)], ids=lambda m: m[0])

@@ -37,10 +37,17 @@ VALIDATION_BATCH = 32
 
 
 def train_recognition(
-    config: RecognitionConfig, folder: Path, *, resume: bool = False, device: str = "auto"
+    config: RecognitionConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    export: bool = True,
 ) -> TrainResult:
     """Train, export the best weights, and answer the validation clips with them.
 
+    export: False writes no bundle, which for a small network takes longer than its training; for
+        cross-validation, where only the answers count
     Raises PlayheadError before training if clips, keypoints or weights cannot be used.
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
@@ -94,14 +101,16 @@ def train_recognition(
         data={"train": data.lines(train_clips), "valid": data.lines(valid_clips)},
         start=started,
     )
-    run.export(network, plan, data.classes, fitted)
+    if export:
+        run.export(network, plan, data.classes, fitted)
     metrics = fitted.metrics
     summary = "none: trained on all clips"
     if valid:
         with torch.inference_mode():
             answers = _answers(network, checks, valid, data.classes, run.device)
         write_answers(answers, folder / ANSWERS)
-        note_in_bundle(run.bundle, post_processing=calibrate(answers))
+        if export:
+            note_in_bundle(run.bundle, post_processing=calibrate(answers))
         summary = f"macro F1 {metrics['macro_f1']:.3f}, top-1 {metrics['top1']:.3f}"
     return TrainResult(
         job=config.job,
