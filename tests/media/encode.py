@@ -14,6 +14,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from playhead.media import open_video
+
 WIDTH, HEIGHT = 160, 96
 CELL = 16
 BITS = 10
@@ -41,6 +43,15 @@ def number_of(luma: NDArray[Any]) -> int:
     if np.any(bits == inverted) or np.any(np.abs(levels - 125) < 30):
         return -1
     return int((bits * 2 ** np.arange(BITS)).sum())
+
+
+def numbers(path: Path) -> list[int]:
+    """The numbers that the frames of a file carry, turned back if it is turned."""
+    with open_video(path) as video:
+        luma = [frame for _, frame in video.stream(pixels="luma")]
+    return [
+        number_of(frame if frame.shape[1] > frame.shape[0] else np.rot90(frame)) for frame in luma
+    ]
 
 
 def yuv_frame(luma: NDArray[Any], pixel_format: str = "yuv420p") -> av.VideoFrame:

@@ -1,36 +1,17 @@
-"""Clips are cut exactly: every frame carries its number, in both ways of cutting."""
+"""Clips are cut exactly, and what cannot be cut is told."""
 
 import errno
 import sys
-from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from playhead.errors import LabelError, PlayheadError
-from playhead.media import open_video
+from playhead.media import stream_copy
 from playhead.progress import progress
 from playhead.recognition.clips import read_clips
-from playhead.recognition.prepare import cut, stream_copy
-from playhead.recognition.prepare.cut import CutWork, clip_pool, cut_clips, encode_frames
-from playhead.recognition.prepare.stream_copy import copy_frames
-from tests.media.encode import encode, number_of
-
-VARIABLE = [Fraction(i * 40 + 11 * (i * i % 7), 1000) for i in range(60)]
-KINDS = {
-    "plain.mp4": {},
-    "bframes.mp4": {"bframes": 3, "options": {"x264-params": "open-gop=0"}},
-    "open.mp4": {"bframes": 3, "options": {"x264-params": "open-gop=1"}},
-    "bframes.mkv": {"bframes": 2},
-    "late.mp4": {"bframes": 2, "first": Fraction(7)},
-    "ntsc.mp4": {"rate": Fraction(30000, 1001), "bframes": 2},
-    "variable.mp4": {"times": VARIABLE, "bframes": 2},
-    "hevc.mp4": {"codec": "libx265", "bframes": 3},
-    "vp9.webm": {"codec": "libvpx-vp9"},
-    "turned.mp4": {"rotation": -90, "bframes": 2},
-    "stream.ts": {"bframes": 2},
-    "old.avi": {"codec": "mpeg4", "bframes": 2},
-}
+from playhead.recognition.prepare import cut
+from playhead.recognition.prepare.cut import CutWork, clip_pool, cut_clips
+from tests.media.encode import encode, numbers
 
 
 @pytest.fixture(scope="module")
@@ -39,84 +20,13 @@ def videos(tmp_path_factory):
 
     def get(name):
         path = folder / name
-        return path if path.exists() else encode(path, 60, **KINDS[name])
+        return path if path.exists() else encode(path, 60)
 
     return get
 
 
-def numbers(path):
-    """The numbers that the frames of a file carry, turned back if it is turned."""
-    with open_video(path) as video:
-        luma = [image for _, image in video.stream(pixels="luma")]
-    return [
-        number_of(image if image.shape[1] > image.shape[0] else np.rot90(image)) for image in luma
-    ]
-
-
 def silent():
     return progress("cutting", 1)
-
-
-@pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("frames", [range(12, 36), range(12, 31), range(17, 40), range(59, 60)])
-def test_whichever_way_a_clip_is_cut_its_frames_are_those_of_the_span(
-    videos, tmp_path, name, frames
-):
-    copied, encoded = tmp_path / "copied.mp4", tmp_path / "encoded.mp4"
-    with open_video(videos(name)) as video, silent() as live:
-        by_copy = copy_frames(video, frames, copied)
-        assert encode_frames(video, frames, encoded, 1, live) == 0
-        times = video.times[frames.start : frames.stop] - video.times[frames.start]
-        key = frames.start in video.table.key_frames
-    assert by_copy <= key
-    for path in (copied, encoded) if by_copy else (encoded,):
-        assert numbers(path) == list(frames)
-        with open_video(path) as clip:
-            assert np.abs(clip.times - times).max() < 0.001
-    assert copied.exists() == by_copy
-
-
-@pytest.mark.parametrize(
-    ("name", "frames", "is_copied"),
-    [
-        ("plain.mp4", range(12, 36), True),
-        ("plain.mp4", range(12, 31), True),  # without B-frames it may end anywhere
-        ("plain.mp4", range(13, 36), False),
-        ("bframes.mp4", range(12, 36), True),
-        ("bframes.mp4", range(12, 15), False),  # its last B-frame needs a frame after it
-        ("open.mp4", range(12, 36), False),  # frames before the key frame are decoded after it
-        ("hevc.mp4", range(0, 60), True),
-        ("vp9.webm", range(12, 36), True),
-        ("stream.ts", range(12, 36), False),
-        ("old.avi", range(12, 36), False),
-    ],
-)
-def test_packets_are_copied_where_the_frames_need_no_others(
-    videos, tmp_path, name, frames, is_copied
-):
-    with open_video(videos(name)) as video:
-        assert copy_frames(video, frames, tmp_path / "clip.mp4") == is_copied
-
-
-def test_a_copy_that_is_off_by_a_frame_does_not_count(videos, tmp_path, monkeypatch):
-    """Where the rule for copying is wrong about a file, the comparison refuses the copy."""
-    monkeypatch.setattr(stream_copy, "is_closed", lambda table, frames: True)
-    with open_video(videos("bframes.mp4")) as video:
-        assert not copy_frames(video, range(12, 15), tmp_path / "clip.mp4")
-        assert not copy_frames(video, range(14, 36), tmp_path / "clip.mp4")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_frame_before_stands_in_for_one_that_cannot_be_decoded(videos, tmp_path):
-    with open_video(videos("plain.mp4")) as video:
-        read = video.stream
-        video.stream = lambda *span: (pair for pair in read(*span) if pair[0] not in (17, 20, 24))
-        assert encode_frames(video, range(17, 25), tmp_path / "clip.mp4", 1) == 3
-        video.stream = lambda *span: iter(())
-        with pytest.raises(PlayheadError, match="no frame of the clip can be decoded"):
-            encode_frames(video, range(17, 25), tmp_path / "none.mp4", 1)
-    assert numbers(tmp_path / "clip.mp4") == [18, 18, 19, 19, 21, 22, 23, 23]
-    assert not (tmp_path / "none.mp4").exists()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from playhead.media.late import late_sound, sound_streams
 from playhead.media.resampling import Resampler
 from playhead.media.source import Source, packets_of
 
-__all__ = ["Tracks", "kept_metadata"]
+__all__ = ["Tracks", "holds_sound", "kept_metadata"]
 
 # Codecs that players support in these containers; FFmpeg would write others too.
 _SOUND_OF_MP4 = {"aac", "mp3", "mp2", "ac3", "eac3", "alac", "flac", "opus"}
@@ -226,7 +226,7 @@ class Tracks:
     def _add_sound(self, stream: AudioStream, number: int, tracks: _Tracks) -> None:
         name = stream.codec_context.codec.canonical_name
         try:
-            if _holds(self._container, name):
+            if holds_sound(self._container, name):
                 tracks[stream.index] = _Copied(stream, self._container, self._moved)
                 return
         except ValueError:
@@ -249,7 +249,8 @@ def kept_metadata(of: Stream | InputContainer) -> dict[str, str]:
     return {name: text for name, text in of.metadata.items() if name not in _OF_CONTAINER}
 
 
-def _holds(container: OutputContainer, codec: str) -> bool:
+def holds_sound(container: OutputContainer, codec: str) -> bool:
+    """Whether players support sound of this codec in such a container."""
     match container.format.name:
         case "mp4":
             return codec in _SOUND_OF_MP4

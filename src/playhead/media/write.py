@@ -45,7 +45,8 @@ class VideoWriter:
     times: the presentation times in seconds, one per frame, instead of a rate
     codec: h264, hevc, vp9 or mpeg4; crf: quality, lower is better and larger
     preset: the encoder's speed, as in x264; gop: frames between key frames
-    audio: (float32 (channels, N), samples per second), starting with the first frame
+    audio: (float32 (channels, N), samples per second), starting with the first frame; `add_sound`
+        continues it
     Raises MediaError for a frame of the wrong shape or time, StorageError if writing fails.
     """
 
@@ -71,6 +72,7 @@ class VideoWriter:
         self._check_arguments(codec, audio)
         self._settings = (codec, {"crf": str(crf), "preset": preset} | (options or {}), gop)
         self._sound = audio
+        self._sound_at, self._sound_gone = 0, 0  # the next of these samples, and those before them
         self._count = 0
         self._last: Fraction | None = None
         self._scaler = VideoReformatter()
@@ -101,6 +103,22 @@ class VideoWriter:
         self._write_sound(until=moment)
         self._count += 1
         self._last = moment
+
+    def add_sound(self, samples: NDArray[np.float32]) -> None:
+        """Continue the sound with samples, float32 (channels, N); needs `audio`, which may be empty.
+
+        Give them before the frames that they belong to.
+        """
+        if self._sound is None or len(samples) != len(self._sound[0]):
+            channels = 0 if self._sound is None else len(self._sound[0])
+            raise MediaError(
+                f"{self._path}: sound of {len(samples)} channels was added, but the file has "
+                f"{channels}"
+            )
+        waiting, rate = self._sound
+        self._sound = np.concatenate([waiting[:, self._sound_at :], samples], axis=1), rate
+        self._sound_gone += self._sound_at
+        self._sound_at = 0
 
     def _check_arguments(self, codec: str, audio: tuple[NDArray[np.float32], int] | None) -> None:
         if codec not in _ENCODERS:
@@ -151,7 +169,6 @@ class VideoWriter:
         return container
 
     def _add_sound(self, container: OutputContainer) -> AudioStream | None:
-        self._sound_at = 0
         if self._sound is None:
             return None
         samples, rate = self._sound
@@ -206,13 +223,16 @@ class VideoWriter:
         if self._sound is None or self._audio is None:
             return
         samples, rate = self._sound
-        end = samples.shape[1] if until is None else min(samples.shape[1], int(until * rate))
+        end = samples.shape[1]
+        if until is not None:
+            end = min(end, int(until * rate) - self._sound_gone)
         while self._sound_at < end and (until is None or end - self._sound_at >= _SOUND_BLOCK):
             block = samples[:, self._sound_at : min(end, self._sound_at + _SOUND_BLOCK)]
             frame = AudioFrame.from_ndarray(
                 np.ascontiguousarray(block, np.float32), "fltp", _LAYOUTS[len(samples)]
             )
-            frame.sample_rate, frame.pts, frame.time_base = rate, self._sound_at, Fraction(1, rate)
+            frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+            frame.pts = self._sound_gone + self._sound_at
             self._mux(self._audio, frame)
             self._sound_at += block.shape[1]
 

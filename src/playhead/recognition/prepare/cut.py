@@ -1,8 +1,8 @@
 """Cutting clips: the frames that are displayed in `[start, end)`, exactly, as files of their own.
 
 A clip is copied without encoding where its first frame is a key frame and its frames need no others
-(see `stream_copy.py`); else it is encoded anew. Clips have no sound. `out/index.csv` lists them
-with class, group and split, and `out/missing.csv` what could not be cut, and why.
+(see `playhead.media.stream_copy`); else it is encoded anew. Clips have no sound. `out/index.csv`
+lists them with class, group and split, and `out/missing.csv` what could not be cut, and why.
 """
 
 import re
@@ -18,7 +18,9 @@ from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
 from playhead.inference.runtime import available_cores
-from playhead.media import Video, VideoWriter, open_video
+from playhead.media import open_video
+from playhead.media.cut import encode_frames
+from playhead.media.stream_copy import copy_frames
 from playhead.progress import Progress
 from playhead.recognition.clips import (
     INDEX,
@@ -36,7 +38,6 @@ from playhead.recognition.prepare.lists import (
     stamp,
     write_missing,
 )
-from playhead.recognition.prepare.stream_copy import copy_frames
 from playhead.times import displayed_frames
 
 __all__ = ["CutResult", "CutWork", "clip_name", "clip_pool", "cut_clips"]
@@ -46,7 +47,6 @@ COPIED, ENCODED, KEPT = "stream copy", "re-encoded", "done by an earlier run"
 
 _TOLERATED = 0.5
 """Seconds by which a clip may end after its video without being reported: lists round."""
-_CRF = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,42 +216,6 @@ class CutWork:
             video.require_unchanged()
         reason = "; ".join(problems) or None
         return FileOutcome(path, "partial" if reason else "ok", (output,), reason, (way,))
-
-
-def encode_frames(
-    video: Video, frames: range, target: Path, threads: int, progress: Progress | None = None
-) -> int:
-    """Encode `frames` as H.264, each at its time; return how many could not be decoded.
-
-    In place of one that cannot be decoded the readable one before is shown again, or the first.
-    """
-    times = None
-    if video.variable_rate:
-        times = (video.times[frames.start : frames.stop] - video.times[frames.start]).tolist()
-    writer = VideoWriter(
-        target,
-        video.width,
-        video.height,
-        None if times else video.rate,
-        times=times,
-        crf=_CRF,
-        gop=max(1, round(video.rate)),
-        options={"threads": str(threads)},
-    )
-    readable, due, last = 0, frames.start, None
-    with writer:
-        for k, image in video.stream(frames.start, frames.stop):
-            for _ in range(due, k):
-                writer.write(image if last is None else last)
-            writer.write(image)
-            readable, due, last = readable + 1, k + 1, image
-            if progress is not None:
-                progress.advance(1 / len(frames))
-        if last is None:
-            raise MediaError(f"{video.path}: no frame of the clip can be decoded")
-        for _ in range(due, frames.stop):
-            writer.write(last)
-    return len(frames) - readable
 
 
 def _kept(cut: PlannedCut, earlier: Missing | None) -> FileOutcome:
