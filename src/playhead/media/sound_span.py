@@ -1,6 +1,6 @@
 """Sound of a span: decoded from near its start, without all the sound that comes before it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -101,22 +101,30 @@ def _decoded(
         if start > _PREROLL and stream.time_base is not None:
             with suppress(av.error.FFmpegError):  # without seeking it is read from the beginning
                 container.seek(int((origin - _PREROLL) / stream.time_base), stream=stream)
-        resampler, at, due = None, 0, 0.0
+        resampler: Resampler | None = None
+        at, due = 0, 0.0
         for frame in _frames(container, stream):
             time = due if frame.time is None else float(frame.time) - origin
             if time >= end - start:
                 break
             if resampler is None or abs(time - due) > _TOLERATED:
-                for part in [] if resampler is None else resampler.resample(None):
-                    yield at, part.to_ndarray()
+                if resampler is not None:
+                    yield from _numbered(resampler.resample(None), at)
                 resampler = Resampler(form.layout, form.rate)
                 at, due = round(time * form.rate), time
             due += frame.samples / frame.sample_rate
-            for part in resampler.resample(frame):
-                yield at, part.to_ndarray()
-                at += part.samples
-        for part in [] if resampler is None else resampler.resample(None):
-            yield at, part.to_ndarray()
+            parts = resampler.resample(frame)
+            yield from _numbered(parts, at)
+            at += sum(part.samples for part in parts)
+        if resampler is not None:
+            yield from _numbered(resampler.resample(None), at)
+
+
+def _numbered(frames: Sequence[AudioFrame], at: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """The samples of consecutive frames, of which the first is number `at`."""
+    for frame in frames:
+        yield at, frame.to_ndarray().astype(np.float32, copy=False)
+        at += frame.samples
 
 
 def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:

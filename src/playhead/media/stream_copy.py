@@ -15,6 +15,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 
 from playhead.errors import MediaError
 from playhead.files import atomic_path
@@ -139,7 +140,7 @@ def _sound(video: Video, frames: range, output: OutputContainer) -> deque[Packet
     start, length = video.table.start + first, end_of(video, frames) - first
     taken: deque[Packet[Any]] = deque()
     with open_container(video.path) as container:
-        tracks = {}
+        tracks: dict[Stream, Stream] = {}
         for source in sound_streams(container):
             with suppress(ValueError):  # MP4 does not support this codec
                 if holds_sound(output, source.codec_context.codec.canonical_name):

@@ -105,7 +105,7 @@ class VideoWriter:
         self._last = moment
 
     def add_sound(self, samples: NDArray[np.float32]) -> None:
-        """Continue the sound with samples, float32 (channels, N); needs `audio`, which may be empty.
+        """Continue `audio`, which may be empty, with samples, float32 (channels, N).
 
         Give them before the frames that they belong to.
         """
