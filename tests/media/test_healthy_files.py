@@ -22,11 +22,14 @@ H264_TAILS = {
     "end of sequence": b"\0\0\0\1\x0a",
     "end of stream": b"\0\0\0\1\x0b",
     "a delimiter and filler": b"\0\0\0\2\x09\xf0\0\0\0\3\x0c\xff\x80",
+    "information": b"\0\0\0\x68\x06\x05\x64" + bytes(range(1, 101)) + b"\x80",
 }
 HEVC_TAILS = {
     "a slice cut after its header": b"\0\0\0\2\x02\x01",
     "end of sequence": b"\0\0\0\2\x48\x01",
     "half a header": b"\0\0\0\1\x02",
+    "information": b"\0\0\0\x14\x4e\x01\x05\x10" + bytes(range(16)),
+    "a slice that continues no image": b"\0\0\0\x28\x02\x01" + bytes(38),
 }
 
 
@@ -92,13 +95,52 @@ def test_a_packet_without_an_image_between_two_frames_moves_no_number(tmp_path: 
         assert [number_of(luma) for luma in video.read([41, 99], pixels="luma")] == [41, 99]
 
 
+def test_a_last_packet_that_the_decoder_passes_over_in_silence_is_no_frame(tmp_path: Path) -> None:
+    source = encode(tmp_path / "whole.mkv", FRAMES, codec="mpeg2video")
+    path = with_packet(source, tmp_path / "a.mkv", bytes(20))
+    for threads in (1, 3):
+        found = inspect(path, threads=threads)
+        assert (found.status, found.frames, found.damage) == ("ok", FRAMES, ())
+    assert numbers(path) == list(range(FRAMES))
+
+
+def test_an_image_that_the_decoder_passes_over_inside_a_video_is_damage(tmp_path: Path) -> None:
+    source = encode(tmp_path / "whole.mkv", FRAMES, codec="mpeg2video")
+    path = with_packet(source, tmp_path / "a.mkv", bytes(20), after=40)
+    found = inspect(path, threads=1)
+    assert (found.status, found.frames, found.damage[0].start) == ("partial", FRAMES + 1, 41)
+
+
+def without_data(source: Path, target: Path, packet: int) -> Path:
+    """A copy of an MP4 file whose index gives a packet no bytes."""
+    data = bytearray(source.read_bytes())
+    sizes = data.index(b"stsz") + 16
+    data[sizes + 4 * packet : sizes + 4 * packet + 4] = bytes(4)
+    target.write_bytes(data)
+    return target
+
+
+@pytest.mark.parametrize("bframes", [0, 2])
+def test_an_index_that_ends_in_an_empty_packet_promises_no_frame(
+    bframes: int, tmp_path: Path
+) -> None:
+    """Phones give the last image its duration by an empty packet behind it."""
+    source = encode(tmp_path / "whole.mp4", FRAMES, bframes=bframes)
+    longer = with_packet(source, tmp_path / "longer.mp4", bytes(4))
+    path = without_data(longer, tmp_path / "a.mp4", FRAMES)
+    assert (inspect(path).status, inspect(path).frames) == ("ok", FRAMES)
+    assert numbers(path) == list(range(FRAMES))
+    inside = without_data(source, tmp_path / "b.mp4", 40)
+    assert inspect(inside).status == "partial"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_a_last_packet_of_which_the_image_is_lost_is_damage(codec: str, tmp_path: Path) -> None:
-    """Zeros, and a slice of noise, stand where an image was: more than a header can hold."""
+    """Zeros, and a slice of noise, stand where an image was, and the decoder reports an error."""
     source = encode(tmp_path / "whole.mp4", FRAMES, codec=codec)
-    slice_header = b"\x41" if codec == "libx264" else b"\x02\x01"
-    for data in (bytes(40), b"\0\0\0\x28" + slice_header + bytes(40 - len(slice_header))):
+    noise = [b"\0\0\0\x28\x41" + bytes(39)] if codec == "libx264" else []
+    for data in (bytes(40), *noise):
         path = with_packet(source, tmp_path / "a.mp4", data)
         found = inspect(path, threads=1)
         assert (found.status, found.frames) == ("partial", FRAMES + 1)

@@ -1,7 +1,8 @@
 """NAL units: H.264 and HEVC packets without an image.
 
-Some cameras end a video with a packet of a few bytes: a delimiter, or a unit that was cut after its
-header. The decoder outputs no image for it, so it is not a frame and does not count as damage.
+Some cameras end a video with a packet of a few bytes: a delimiter, supplemental information, or a
+unit that was cut after its header. The decoder outputs no image for it, so it is not a frame and
+does not count as damage. (For packets of other kinds see `tail.py`.)
 """
 
 from __future__ import annotations
@@ -13,32 +14,33 @@ from av.video.stream import VideoStream
 
 __all__ = ["ends_sequence", "holds_no_image"]
 
-_LONGEST = 64
-"""Bytes: packets of delimiters are shorter; longer packets are not parsed."""
+_LONGEST = 1024
+"""Bytes: packets without an image are shorter; longer packets are not parsed."""
 _HEVC_END_OF_SEQUENCE = 36
 
 
 @dataclass(frozen=True)
 class _Syntax:
-    """Header size of a unit in bytes, and the types of units that only separate images.
+    """Header size of a unit in bytes, and the types of units that belong to no image by themselves.
 
-    delimiters: access unit delimiter, end of sequence, end of stream, filler
+    others: access unit delimiter, end of sequence, end of stream, filler, supplemental information,
+        and types that are unspecified; not parameter sets, which later images need
     length_offset: byte of the extradata that says how long the length field of a unit is
     """
 
     header: int
-    delimiters: frozenset[int]
+    others: frozenset[int]
     length_offset: int
 
 
 _SYNTAX = {
-    "h264": _Syntax(1, frozenset({9, 10, 11, 12}), 4),
-    "hevc": _Syntax(2, frozenset({35, 36, 37, 38}), 21),
+    "h264": _Syntax(1, frozenset({6, 9, 10, 11, 12, *range(24, 32)}), 4),
+    "hevc": _Syntax(2, frozenset({35, 36, 37, 38, 39, 40, *range(48, 64)}), 21),
 }
 
 
 def holds_no_image(packet: Packet[VideoStream]) -> bool:
-    """Whether an H.264 or HEVC packet has only delimiters and empty units.
+    """Whether an H.264 or HEVC packet has no image data: only empty units, delimiters, information.
 
     False for other codecs, and for a packet marked corrupt: its image is lost.
     """
@@ -50,7 +52,7 @@ def holds_no_image(packet: Packet[VideoStream]) -> bool:
         return True
     units = _units(packet, syntax)
     return bool(units) and all(
-        len(unit) <= syntax.header or _type(name, unit) in syntax.delimiters for unit in units
+        len(unit) <= syntax.header or _type(name, unit) in syntax.others for unit in units
     )
 
 

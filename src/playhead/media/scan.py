@@ -25,6 +25,7 @@ from playhead.media.nal import holds_no_image
 from playhead.media.sidedata import DISPLAY_MATRIX, side_data
 from playhead.media.source import Clock, Identity, Limits, Source
 from playhead.media.table import FrameTable, Layout, load_table, save_table
+from playhead.media.tail import count_empty, gives_no_image
 
 __all__ = ["file_state", "first_time", "scan", "table_of"]
 
@@ -36,6 +37,9 @@ _SLACK = 1.0
 HEAD = 24
 """Frames that are decoded to verify the packets: more than any decoder reorders."""
 
+_SMALL = 1024
+"""Bytes: a last packet of at most this size may be no image; its group is decoded to know."""
+
 
 @dataclass
 class _Packets:
@@ -46,6 +50,7 @@ class _Packets:
     durations: list[int] = field(default_factory=list)
     random_access: list[bool] = field(default_factory=list)
     after_gap: list[int] = field(default_factory=list)
+    last_size: int = 0
     total: int = 0
 
 
@@ -145,6 +150,7 @@ def _read_packets(source: Source, clock: Clock) -> _Packets:
         packets.points.append(packet.dts if use_dts and packet.dts is not None else packet.pts)
         packets.durations.append(packet.duration or 0)
         packets.random_access.append(packet.is_keyframe)
+        packets.last_size = packet.size
         if gap:
             packets.after_gap.append(packet.pts)
     return packets
@@ -164,7 +170,7 @@ def _table(
     keys = np.array(packets.keys, np.int64)
     shown = np.sort(keys) if ordered else None
     if shown is not None:
-        shown = _verified(shown, head)
+        shown = _verified(_without_tail(source, packets, shown, limits, clock), head)
     if shown is None:
         if ordered:
             head = _decode(source.path, source.identity, limits, clock, None)
@@ -175,6 +181,19 @@ def _table(
             "the file is damaged or its format is not supported"
         )
     return _assembled(source, packets, shown, head)
+
+
+def _without_tail(
+    source: Source, packets: _Packets, shown: NDArray[np.int64], limits: Limits, clock: Clock
+) -> NDArray[np.int64]:
+    """The sorted packets less the last one to decode, if the decoder has no image for it."""
+    last = packets.keys[-1] if packets.keys else None
+    starts = [index for index, start in enumerate(packets.random_access[:-1]) if start]
+    if last is None or not starts or packets.last_size > _SMALL or packets.keys.count(last) > 1:
+        return shown
+    key, point = packets.keys[starts[-1]], packets.points[starts[-1]]
+    without = gives_no_image(source, limits, clock, key=key, point=point, last=last)
+    return shown[shown != last] if without else shown
 
 
 def _decode(
@@ -295,7 +314,8 @@ def _missing(source: Source, packets: _Packets) -> int:
     """
     match source.container.format.name:
         case "mov,mp4,m4a,3gp,3g2,mj2":
-            return len(source.stream.index_entries) - packets.total
+            entries = source.stream.index_entries
+            return len(entries) - count_empty(entries) - packets.total
         case "avi" if packets.keys:
             step = float(np.median(np.diff(packets.keys))) if len(packets.keys) > 1 else 1.0
             return int((source.stream.frames - 1 - max(packets.keys)) // max(step, 1.0))

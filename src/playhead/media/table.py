@@ -26,7 +26,7 @@ from playhead.media.source import Identity
 
 __all__ = ["FrameTable", "Layout", "load_table", "save_table"]
 
-SCHEMA = 8
+SCHEMA = 9
 # RuntimeError: a damaged header can name an encryption or compression unknown to zipfile.
 _UNREADABLE = (EOFError, RuntimeError, BadZipFile, zlib.error)
 _ARRAYS = ("keys", "times", "rank", "key_frames", "seek_points", "holes")
