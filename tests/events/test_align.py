@@ -77,6 +77,21 @@ def test_a_time_is_past_the_end_once_the_last_frame_is_over():
         snap(hit(48.0), TIMES)
 
 
+def test_a_last_frame_that_is_displayed_for_long_takes_labels_until_its_end():
+    """A variable rate: frames at 0, .04 and .08 s, the last one displayed until 3 s."""
+    times = np.array([0, 0.04, 0.08])
+    end = end_of_video(times, 3.0)
+    assert end == 3.0
+    assert snap(hit(2.99), times, end).frame == 2
+    assert snap(hit(2.99), times, end).start == 0.08
+    with pytest.raises(LabelError, match="past the last frame"):
+        snap(hit(3.0), times, end)
+
+
+def test_a_last_frame_lasts_at_least_as_long_as_the_one_before():
+    assert end_of_video(np.array([0, 0.5]), 0.6) == 1.0
+
+
 def test_a_video_of_one_frame_holds_what_happens_at_its_start():
     assert snap(hit(0.0), np.zeros(1)).frame == 0
     with pytest.raises(LabelError, match="past the last frame"):

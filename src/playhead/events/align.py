@@ -15,11 +15,16 @@ from playhead.times import nearest
 __all__ = ["end_of_video", "snap_event"]
 
 
-def end_of_video(times: NDArray[np.float64]) -> float:
-    """The end of the last frame in seconds, if it lasts as long as the one before it."""
-    if len(times) < 2:
-        return float(times[-1])
-    return float(2 * times[-1] - times[-2])
+def end_of_video(times: NDArray[np.float64], duration: float | None = None) -> float:
+    """The end of the last frame in seconds.
+
+    times: float64 (N,), seconds, rising, N at least 1
+    duration: until which the video displays its last frame, if that is known; at a variable rate it
+        may be displayed far longer than the one before
+    The last frame is taken to last at least as long as the one before it.
+    """
+    end = float(times[-1]) if len(times) < 2 else float(2 * times[-1] - times[-2])
+    return end if duration is None else max(end, duration)
 
 
 def snap_event(event: Event, times: NDArray[np.float64], duration: float, *, where: str) -> Event:

@@ -209,7 +209,14 @@ def labels_of_row(
         events = resolve([raw], reading, (label,))[0].events
         tracks: Sequence[Track] = labelled.tracks
     else:
-        events = read_row(row, times=times, rate=rate, classes=(label,), unnamed=nfl.MARK).events
+        events = read_row(
+            row,
+            times=times,
+            duration=video.duration,
+            rate=rate,
+            classes=(label,),
+            unnamed=nfl.MARK,
+        ).events
         tracks = _helmets(row, len(times), size)
     events = tuple(event for event in events if not is_hidden(event))
     check_boxes(f"{row.labels}: {row.name}", events, size)

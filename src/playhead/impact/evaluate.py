@@ -193,7 +193,7 @@ def truth_of(rows: Sequence[ManifestRow]) -> Truth:
             videos.append(VideoEvents(video=name, classes=()))
             continue
         with open_video(row.video) as video:
-            labels = read_row(row, times=video.times, unnamed=nfl.MARK)
+            labels = read_row(row, times=video.times, duration=video.duration, unnamed=nfl.MARK)
             size = (video.width, video.height)
         check_boxes(f"{row.labels}: {row.name}", [*filter(is_scored, labels.events)], size)
         events = tuple(replace(event, view=event.view or row.view) for event in labels.events)

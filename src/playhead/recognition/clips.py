@@ -351,7 +351,7 @@ def _manifest_clips(path: Path) -> Iterator[Clip]:
         if row.labels is None:
             continue
         with open_video(row.video) as video:
-            events = read_row(row, times=video.times).events
+            events = read_row(row, times=video.times, duration=video.duration).events
         for event in events:
             if event.end is None:
                 raise LabelError(

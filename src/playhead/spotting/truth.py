@@ -45,7 +45,9 @@ def labels_of(
     path = row.video.as_posix()
     if row.labels is None:
         return VideoEvents(video=path, classes=tuple(classes or ()))
-    return replace(read_row(row, times=video.times, rate=rate, classes=classes), video=path)
+    times, duration = video.times, video.duration
+    events = read_row(row, times=times, duration=duration, rate=rate, classes=classes)
+    return replace(events, video=path)
 
 
 def read_predictions(folder: Path) -> list[VideoEvents]:

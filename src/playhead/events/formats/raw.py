@@ -79,12 +79,14 @@ class Reading:
     times: the table of times of a video by its name (None or absent: no media)
     classes: the allowed labels; by default those of the file
     offset: seconds to add to the labels' times to get the video's times
+    durations: seconds until the end of the last frame of a video by its name, where it is known
     """
 
     rate: Fraction | None = None
     times: TimesOf | None = None
     classes: tuple[str, ...] | None = None
     offset: float = 0.0
+    durations: Mapping[str, float] = field(default_factory=dict)
 
     def table(self, video: str) -> Times | None:
         """The table of times of `video`, if there is one."""
@@ -106,10 +108,11 @@ class _Clock:
     on_rate: Fraction | None
     frames: int | None
     offset: float
+    duration: float | None
     end: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.end = math.inf if self.times is None else end_of_video(self.times)
+        self.end = math.inf if self.times is None else end_of_video(self.times, self.duration)
 
     def seconds(self, frame: int, where: str) -> float:
         """The time of `frame`; the frame after the last gives the end of the video."""
@@ -186,6 +189,7 @@ def _resolve_video(video: RawVideo, reading: Reading, labels: tuple[str, ...]) -
         on_rate=reading.rate,
         frames=video.frames if times is None else len(times),
         offset=reading.offset,
+        duration=reading.durations.get(video.video),
     )
     events = tuple(_resolve_event(raw, clock, classes) for raw in video.events)
     _refuse_duplicates(video.events, events)

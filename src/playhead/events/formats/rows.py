@@ -23,6 +23,7 @@ def read_row(
     row: ManifestRow,
     *,
     times: NDArray[np.float64] | None = None,
+    duration: float | None = None,
     rate: str | float | Fraction | None = None,
     classes: Sequence[str] | None = None,
     unnamed: str | None = None,
@@ -33,6 +34,8 @@ def read_row(
     path, its name, or its half. The result has the name of the row, and its offset is added to the
     times.
 
+    duration: seconds until the end of the video's last frame, up to which labels are accepted; by
+        default that frame lasts as long as the one before it
     unnamed: the label of events in a table without labels
     Raises LabelError as `read_events` does, and if the file does not mention the video.
     """
@@ -49,6 +52,7 @@ def read_row(
         times=None if times is None else {row.name: times},
         classes=None if classes is None else tuple(classes),
         offset=row.offset,
+        durations={} if duration is None else {row.name: duration},
     )
     return resolve([raw], reading, labels.classes)[0]
 
