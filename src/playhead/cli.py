@@ -385,7 +385,7 @@ def weights_get(
 
 @bundle_app.command("info", epilog="Example: playhead bundle info runs/football/bundle")
 def bundle_info(
-    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")], as_json: Json = False
+    bundle: Annotated[Path, typer.Argument(help="A bundle or run folder.")], as_json: Json = False
 ) -> None:
     """Show the classes, input and metrics of a bundle."""
     from playhead.inference.bundle import load_bundle
@@ -396,7 +396,7 @@ def bundle_info(
     if as_json:
         print_json(loaded.manifest.model_dump(mode="json"))
     else:
-        typer.echo((bundle / "README.md").read_text(encoding="utf-8").rstrip())
+        typer.echo((loaded.folder / "README.md").read_text(encoding="utf-8").rstrip())
         if loaded.manifest.kind == DetectorPlan.kind:
             hide = f"--bundle {bundle} --hide {','.join(loaded.manifest.classes)}"
             typer.echo(f"\n{describe_decisions(loaded)}")
@@ -405,7 +405,7 @@ def bundle_info(
 
 @bundle_app.command("verify", epilog="Example: playhead bundle verify runs/football/bundle")
 def bundle_verify(
-    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")], as_json: Json = False
+    bundle: Annotated[Path, typer.Argument(help="A bundle or run folder.")], as_json: Json = False
 ) -> None:
     """Check every file of a bundle against its checksum."""
     from playhead.inference.bundle import verify_bundle

@@ -13,6 +13,7 @@ from playhead.inference.bundle import (
     Bundle,
     load_bundle,
     new_bundle_folder,
+    note_in_bundle,
     verify_bundle,
 )
 from playhead.inference.dense import WindowPlan
@@ -216,11 +217,29 @@ def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> No
         pass
 
 
-def test_the_folder_of_a_run_is_answered_with_that_of_its_bundle(
+def test_the_folder_of_a_run_stands_for_its_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    shutil.copytree(bundle.folder, tmp_path / "run" / "bundle")
+    run, inner = tmp_path / "run", tmp_path / "run" / "bundle"
+    assert load_bundle(run) == load_bundle(inner)
+    assert verify_bundle(run) == verify_bundle(inner)
+    assert note_in_bundle(run, metrics={"f1": 1.0}).folder == inner
+    assert load_bundle(run).manifest.metrics["f1"] == 1.0
+
+
+def test_a_folder_without_a_bundle_is_answered_with_what_it_has(
     bundle: Bundle, tmp_path: Path
 ) -> None:
-    shutil.copytree(bundle.folder, tmp_path / "run" / "bundle")
-    with pytest.raises(BundleError, match=r"that of the run is .*run/bundle"):
-        load_bundle(tmp_path / "run")
     with pytest.raises(BundleError, match="there is no such folder"):
         load_bundle(tmp_path / "nothing")
+    with pytest.raises(BundleError, match="no bundle.json, but nothing$"):
+        load_bundle(tmp_path)
+    shutil.copytree(bundle.folder, tmp_path / "first" / "bundle")
+    (tmp_path / "log.txt").write_text("text")
+    with pytest.raises(BundleError, match=r"but first, log.txt; its bundles are .*first/bundl"):
+        load_bundle(tmp_path)
+    with pytest.raises(BundleError, match="is a file"):
+        load_bundle(tmp_path / "log.txt")
+    (tmp_path / "second" / "checkpoint").mkdir(parents=True)
+    (tmp_path / "second" / "config.yaml").write_text("job: spotting")
+    with pytest.raises(BundleError, match="its training has not ended"):
+        load_bundle(tmp_path / "second")

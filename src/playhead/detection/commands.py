@@ -101,7 +101,9 @@ def thresholds(
 
 @app.command(epilog="Example: playhead detection predict bundle photos --out predictions")
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="A custom detector: the folder of its bundle.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="A custom detector: the folder of its bundle or run.")
+    ],
     inputs: Inputs,
     out: Out,
     others: Annotated[

@@ -89,7 +89,7 @@ def train(
 
 @app.command(epilog="Example: playhead impact predict runs/impact/bundle plays --out out")
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")],
+    bundle: Annotated[Path, typer.Argument(help="A bundle or run folder.")],
     plays: Annotated[
         list[Path],
         typer.Argument(

@@ -29,6 +29,7 @@ __all__ = [
     "DataSource",
     "InputPlan",
     "Part",
+    "bundle_folder",
     "load_bundle",
     "new_bundle_folder",
     "note_in_bundle",
@@ -189,8 +190,35 @@ class Bundle:
         return self.folder / WEIGHTS
 
 
+def bundle_folder(path: str | Path) -> Path:
+    """The folder of a bundle: `path` itself, or `path/bundle` if that is a run folder.
+
+    Raises BundleError if there is no bundle, with what is there.
+    """
+    folder = Path(path)
+    for place in (folder, folder / "bundle"):
+        if (place / _MANIFEST).is_file():
+            return place
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "there is no such folder"
+        raise BundleError(f"{folder}: {what}; name the folder of a bundle or of a run")
+    if (folder / "config.yaml").is_file() and (folder / "checkpoint").is_dir():
+        raise BundleError(
+            f"{folder}: is the folder of a run without a bundle: its training has not ended; "
+            "continue it with --resume, or use `playhead bundle export`"
+        )
+    names = sorted(item.name for item in folder.iterdir())
+    inner = [*folder.glob(f"*/{_MANIFEST}"), *folder.glob(f"*/bundle/{_MANIFEST}")]
+    bundles = sorted(str(found.parent) for found in inner)
+    raise BundleError(
+        f"{folder}: is not a bundle nor a run with one: it has no {_MANIFEST}, but "
+        f"{', '.join(names[:8]) or 'nothing'}{', ...' if len(names) > 8 else ''}"
+        + (f"; its bundles are {', '.join(bundles[:8])}" if bundles else "")
+    )
+
+
 def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
-    """Read a bundle folder.
+    """Read a bundle from its folder, or from that of its run.
 
     Raises BundleError if the folder is not a bundle, a file is missing, changed or not in
     SHA256SUMS (unless `verify` is False), or the manifest has another schema.
@@ -199,13 +227,7 @@ def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
     >>> load_bundle("bundle").manifest.classes
     ('pass', 'drive')
     """
-    folder = Path(path)
-    if not (folder / _MANIFEST).is_file():
-        if not folder.exists():
-            raise BundleError(f"{folder}: there is no such folder; name that of a bundle")
-        inner = folder / "bundle"
-        hint = f"; that of the run is {inner}" if (inner / _MANIFEST).is_file() else ""
-        raise BundleError(f"{folder}: is not a bundle: it has no {_MANIFEST}{hint}")
+    folder = bundle_folder(path)
     if verify:
         verify_bundle(folder)
     bundle = Bundle(folder, _read_manifest(folder / _MANIFEST))
@@ -218,9 +240,10 @@ def load_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
 def verify_bundle(path: str | Path) -> list[str]:
     """Check every file against SHA256SUMS and return the names of the files.
 
+    path: the folder of a bundle, or of its run
     Raises BundleError naming the first file that is missing, changed, not listed, or outside.
     """
-    folder = Path(path)
+    folder = bundle_folder(path)
     if not (folder / _SUMS).is_file():
         raise BundleError(f"{folder}: is not a bundle: it has no {_SUMS}")
     listed = _read_sums(folder)
@@ -270,6 +293,7 @@ def note_in_bundle(
 ) -> Bundle:
     """Add metrics or decision settings to the manifest and model card of a bundle, atomically.
 
+    folder: of the bundle, or of its run
     Raises BundleError if the folder is not a bundle.
     """
     bundle = load_bundle(folder, verify=False)
@@ -278,10 +302,10 @@ def note_in_bundle(
         "post_processing": {**bundle.manifest.post_processing, **(post_processing or {})},
     }
     manifest = bundle.manifest.model_copy(update=changed)
-    with new_bundle_folder(folder) as temporary:
-        shutil.copytree(folder, temporary, dirs_exist_ok=True)
+    with new_bundle_folder(bundle.folder) as temporary:
+        shutil.copytree(bundle.folder, temporary, dirs_exist_ok=True)
         write_bundle_files(temporary, manifest)
-    return Bundle(folder, manifest)
+    return Bundle(bundle.folder, manifest)
 
 
 def _read_manifest(path: Path) -> BundleManifest:

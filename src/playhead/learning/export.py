@@ -94,7 +94,7 @@ def compact_bundle(folder: Path, out: Path) -> Bundle:
     """
     source = load_bundle(folder)
     with new_bundle_folder(out) as temporary:
-        shutil.copytree(folder, temporary, dirs_exist_ok=True)
+        shutil.copytree(source.folder, temporary, dirs_exist_ok=True)
         for part in source.manifest.parts.values():
             _halve_graph(temporary / part.file)
         (temporary / WEIGHTS).unlink(missing_ok=True)

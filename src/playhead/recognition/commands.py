@@ -117,7 +117,7 @@ def train(
 
 @app.command(epilog="Example: playhead recognition predict runs/gestures/bundle new --out out")
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")],
+    bundle: Annotated[Path, typer.Argument(help="A bundle or run folder.")],
     clips: Annotated[
         list[Path],
         typer.Argument(readable=False, help="Videos, X.keypoints.npz, or folders of them."),

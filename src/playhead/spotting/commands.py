@@ -66,7 +66,7 @@ def train(
 
 @app.command(epilog="Example: playhead spotting predict runs/first/bundle match.mp4 --out out")
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="A bundle folder.")],
+    bundle: Annotated[Path, typer.Argument(help="A bundle or run folder.")],
     videos: Annotated[
         list[Path], typer.Argument(readable=False, help="Videos, or folders of videos.")
     ],
