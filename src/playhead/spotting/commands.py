@@ -95,7 +95,7 @@ def predict(
     """Find events in videos; also saves the raw scores."""
     from playhead.execution.outcomes import exit_code
     from playhead.execution.runner import Executor
-    from playhead.spotting.predict import PredictOptions, predict_videos
+    from playhead.spotting.predict import PredictOptions, predict_videos, summary
 
     options = PredictOptions(
         device=device, threads=threads, precision=precision, every=every, flip=flip
@@ -107,6 +107,8 @@ def predict(
         print_json(result.to_json())
     else:
         typer.echo(result.describe())
+        outputs = [output for file in result.files for output in file.outputs]
+        typer.echo(summary(len(result.files), outputs, out))
     raise typer.Exit(exit_code(result.files))
 
 
@@ -120,7 +122,7 @@ def decide(
     as_json: Json = False,
 ) -> None:
     """Find events again in saved scores, without a model."""
-    from playhead.spotting.predict import decide_again
+    from playhead.spotting.predict import decide_again, summary
 
     written = decide_again(scores, out, settings or [])
     if as_json:
@@ -128,6 +130,7 @@ def decide(
     else:
         for path in written:
             typer.echo(path)
+        typer.echo(summary(len(written), written, out))
 
 
 @app.command(

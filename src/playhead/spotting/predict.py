@@ -3,6 +3,7 @@
 Outputs mirror the inputs' relative paths: `X.scores.npz` and `X.events.json`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,12 +28,13 @@ from playhead.inference.runtime import Backend, open_backend
 from playhead.inference.scores import Scores, read_scores, write_scores
 from playhead.learning.backends import cuda_factory
 from playhead.media import Damage, open_video
+from playhead.output import counted
 from playhead.progress import Progress
 from playhead.spotting.config import PredictionConfig
 from playhead.spotting.score import score_video, unscored_spans
 from playhead.spotting.truth import EVENTS, SCORES
 
-__all__ = ["PredictOptions", "decide", "decide_again", "predict_videos"]
+__all__ = ["PredictOptions", "decide", "decide_again", "predict_videos", "summary"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,24 @@ def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) ->
         native.write(decide(mean), out / f"{name}{EVENTS}")
         written.append(out / f"{name}{EVENTS}")
     return written
+
+
+def summary(videos: int, outputs: Sequence[Path], out: Path) -> str:
+    """The last line of a command: how many videos, the events found of each class, and where.
+
+    videos: how many were given; outputs: files that were written, of which those of events count
+
+    As in `3 videos (1 failed), 42 events in out: 30 pass, 12 drive, 0 shot; none in 1 video`.
+    """
+    found = [native.read(path) for path in outputs if path.name.endswith(EVENTS)]
+    counts = Counter({label: 0 for video in found for label in video.classes})
+    counts.update(event.label for video in found for event in video.events)
+    failed = f" ({videos - len(found)} failed)" if len(found) < videos else ""
+    line = f"{counted(videos, 'video')}{failed}, {counted(counts.total(), 'event')} in {out}"
+    if counts:
+        line += ": " + ", ".join(f"{count:,} {label}" for label, count in counts.items())
+    empty = sum(not video.events for video in found)
+    return line + (f"; none in {counted(empty, 'video')}" if empty else "")
 
 
 def _scores_below(folder: Path) -> dict[str, Path]:
