@@ -9,7 +9,7 @@ import pytest
 from playhead.errors import LabelError
 from playhead.events.manifest import ManifestRow
 from playhead.media import open_video
-from playhead.spotting.truth import labels_of, pair_videos
+from playhead.spotting.truth import labels_of, pair_videos, read_truth
 from tests.media.encode import encode
 
 
@@ -62,3 +62,11 @@ def test_labels_are_accepted_until_the_last_frame_is_no_longer_displayed(tmp_pat
         labels.write_text(f"video,label,time\na.mp4,hit,{end + 0.02:.3f}\n")
         with pytest.raises(LabelError, match="past the last frame"):
             labels_of(row, video, classes=["hit"], rate=None)
+
+
+def test_an_unknown_split_is_answered_with_those_of_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("video,labels,split\na.mp4,,valid\n")
+    with pytest.raises(LabelError, match="'tst'; its splits are valid$"):
+        read_truth(manifest, split="tst")

@@ -26,9 +26,14 @@ def read_truth(
     For a manifest, events get the times of their frames, which are read from the videos.
     """
     if path.is_file() and detect(path) == "manifest":
-        rows = [row for row in read_manifest(path) if split is None or row.split == split]
+        listed = read_manifest(path)
+        rows = [row for row in listed if split is None or row.split == split]
         if not rows:
-            raise LabelError(f"{path}: no video has the split {split!r}; check the split column")
+            splits = sorted({row.split for row in listed if row.split})
+            raise LabelError(
+                f"{path}: no video has the split {split!r}; its splits are "
+                f"{', '.join(splits) or 'not named: it has no split column'}"
+            )
         videos = [_of_row(row, rate) for row in rows]
         # A class may occur in some of the videos only.
         classes = tuple(dict.fromkeys(label for video in videos for label in video.classes))
