@@ -23,7 +23,7 @@ from playhead.episodes import commands as episodes
 from playhead.errors import PlayheadError, needs_extra
 from playhead.execution.options import Json, Out
 from playhead.impact import commands as impact
-from playhead.output import print_error, print_json, print_table
+from playhead.output import counted, print_error, print_json, print_table
 from playhead.recognition import WEIGHTS as RECOGNITION
 from playhead.recognition import commands as recognition
 from playhead.redaction import WEIGHTS as REDACTION
@@ -283,18 +283,22 @@ def convert(
     classes: Annotated[
         str | None, typer.Option(help="Of mot: names of classes 1, 2, ..., as car,person.")
     ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Of a table: names of columns, as time=Zeit,label=Aktion.")
+    ] = None,
+    shift: Annotated[float, typer.Option(help="Seconds to add to the time of every event.")] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Convert events, tracks, or keypoints.
 
-    Events: native, csv, soccernet, e2espot, srt, nfl. Tracks: tracks, mot. Keypoints: keypoints,
-    coco-keypoints, and to read openpose, npz, ts.
+    Events: native, csv, soccernet, e2espot, srt, sportscode, nfl, to read boris, elan, labelstudio,
+    cvat, and to write edl. Tracks: tracks, mot. Keypoints: keypoints, coco-keypoints, and to read
+    openpose, npz, ts.
     """
     from playhead.events.convert import convert as convert_labels
-    from playhead.events.convert import counted_as
+    from playhead.events.formats.headers import as_columns
 
-    counted = counted_as(source, target, source_format, target_format)
-    count = convert_labels(
+    done = convert_labels(
         source,
         target,
         source_format=source_format,
@@ -303,11 +307,21 @@ def convert(
         media=media,
         first_pixel=first_pixel,
         classes=None if classes is None else classes.split(","),
+        columns=None if columns is None else as_columns(columns),
+        shift=shift,
     )
     if as_json:
-        print_json({"input": str(source), "output": str(target), counted: count})
-    else:
-        typer.echo(f"{target}: {count} {counted}")
+        document = {"input": str(source), "output": str(target), done.unit: done.count}
+        if done.unit == "events":
+            document |= {"videos": done.videos, "notes": list(done.notes)}
+        print_json(document)
+        return
+    videos = f" in {counted(done.videos, 'video')}" if done.videos else ""
+    people = f"{done.count} people"
+    what = people if done.unit == "people" else counted(done.count, done.unit.removesuffix("s"))
+    typer.echo(f"{target}: {what}{videos}")
+    for note in done.notes:
+        typer.echo(f"  {note}")
 
 
 @app.command(epilog="Example: playhead cache --clear --unused 30")

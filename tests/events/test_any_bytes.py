@@ -28,6 +28,23 @@ GOOD = {
     "a.json": b'[{"video": "a", "num_frames": 90, "fps": 25.0, "events": [{"frame": 12,'
     b'"label": "x", "comment": "y", "score": 0.5}]}]',
     "a.srt": b"1\n00:00:01,500 --> 00:00:02,300\nx\ninstant 0.5000\n",
+    "a.tsv": b"Video\tClass\tStart (s)\na.mp4\tx\t1:02,5\n",
+    "boris.tsv": b"Observation id\tMedia file name\tBehavior\tBehavior type\tTime\no\ta.mp4\tx\t"
+    b"START\t1.5\no\ta.mp4\tx\tSTOP\t2.5\n",
+    "a.boris": b'{"behaviors_conf": {"0": {"type": "State event", "code": "x"}}, "observations": {'
+    b'"o": {"file": {"1": ["a.mp4"]}, "time offset": 1, "events": [[3, "s", "x", "", ""],'
+    b'[4, "s", "x", "", ""]]}}}',
+    "a.eaf": b'<ANNOTATION_DOCUMENT><TIME_ORDER><TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="1"/>'
+    b'</TIME_ORDER><TIER TIER_ID="t"><ALIGNABLE_ANNOTATION TIME_SLOT_REF1="a" TIME_SLOT_REF2="a">'
+    b"<ANNOTATION_VALUE>x</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></TIER></ANNOTATION_DOCUMENT>",
+    "code.xml": b"<file><instance><start>1</start><end>2</end><code>x</code></instance></file>",
+    "cvat.xml": b'<annotations><track id="0" label="x"><box frame="3" outside="0" xtl="1" ytl="2" '
+    b'xbr="3" ybr="4"/></track><image id="7"><tag label="y"/></image></annotations>',
+    "cvat.json": b'[{"tags": [{"frame": 3, "label": "x"}], "tracks": [{"label": "y", "shapes": [{'
+    b'"type": "rectangle", "frame": 5, "points": [1, 2, 3, 4]}]}]}]',
+    "studio.json": b'[{"data": {"video": "a.mp4"}, "annotations": [{"result": [{"value": {"ranges":'
+    b'[{"start": 3, "end": 9}], "timelinelabels": ["x"]}}, {"value": {"framesCount": 9, "duration"'
+    b': 3, "sequence": [{"frame": 1, "enabled": true}], "labels": ["y"]}}]}]}]',
 }
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -52,6 +69,20 @@ def read_anyway(name, data):
 
 
 @pytest.mark.parametrize("name", GOOD)
+def test_a_good_file_is_read(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(GOOD[name])
+    if name == "manifest.csv":
+        for file in ("a.mp4", "a.csv"):
+            (tmp_path / file).touch()
+        assert read_manifest(path)
+    elif name == "mot.txt":
+        assert read_mot(path)
+    else:
+        assert any(video.events for video in read_events(path, rate=25))
+
+
+@pytest.mark.parametrize("name", GOOD)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(name, data):
     read_anyway(name, data)
@@ -71,7 +102,7 @@ def test_a_good_file_with_changed_bytes_is_read_or_refused(name, data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in GOOD if name.endswith("json")])
+@pytest.mark.parametrize("name", [name for name in GOOD if name.endswith(("json", "boris"))])
 @settings(max_examples=100)
 @given(data=st.data())
 def test_a_good_document_with_a_changed_value_is_read_or_refused(name, data):

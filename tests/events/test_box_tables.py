@@ -250,10 +250,13 @@ class TestSubmission:
                 write_events(events, tmp_path / "x.csv", format="nfl")
             assert not (tmp_path / "x.csv").exists()
 
-    def test_the_same_row_twice_is_refused(self, tmp_path: Path) -> None:
+    def test_equal_rows_are_merged(self, tmp_path: Path) -> None:
         line = f"57583,82,Endzone,{END},5,1,10,2,20"
         path = labels(tmp_path, line, line, header=SUBMISSION)
-        refused(path, "line 3", "twice", "line 2", read=lambda path: read_events(path, rate=60))
+        notes: list[str] = []
+        [video] = read_events(path, rate=60, notes=notes)
+        assert len(video.events) == 1
+        assert "line 3: was merged" in notes[0]
 
     def test_play_and_view_of_a_name(self) -> None:
         assert nfl.play_and_view(f"x/{SIDE}") == ("57583_000082", "Sideline")
@@ -413,8 +416,8 @@ class TestOwnTable:
             self.read(tmp_path, "video,frame,view", "a,1,left")
         with pytest.raises(LabelError, match="line 2: track needs a whole number from 0"):
             self.read(tmp_path, "video,frame,track", "a,1,-3")
-        with pytest.raises(LabelError, match=r"line 3.*twice \(first.*line 2"):
-            self.read(tmp_path, head, "a,1,1,2,3,4", "a,1,1,2,3,4")
+        with pytest.raises(LabelError, match=r"line 3.*twice.*\(first.*line 2"):
+            self.read(tmp_path, f"{head},score", "a,1,1,2,3,4,.5", "a,1,1,2,3,4,.6")
 
     def test_two_boxes_in_a_frame_are_two_events(self, tmp_path: Path) -> None:
         events = tuple(
@@ -462,18 +465,18 @@ def media(tmp_path: Path) -> Path:
 class TestConvert:
     def test_labels_become_a_submission_and_native_json(self, tmp_path: Path) -> None:
         path = labels(tmp_path, row(5, marks="1,Helmet,3,2"), row(5, view="Sideline"))
-        assert convert(path, tmp_path / "out", rate=RATE) == 1
+        assert convert(path, tmp_path / "out", rate=RATE).count == 1
         assert {file.name for file in (tmp_path / "out").iterdir()} == {
             END.replace("mp4", "events.json"), SIDE.replace("mp4", "events.json")
         }  # fmt: skip
-        assert convert(path, tmp_path / "sub.csv", target_format="nfl", rate=RATE) == 1
-        assert convert(tmp_path / "out", tmp_path / "2.csv", target_format="nfl") == 1
+        assert convert(path, tmp_path / "sub.csv", target_format="nfl", rate=RATE).count == 1
+        assert convert(tmp_path / "out", tmp_path / "2.csv", target_format="nfl").count == 1
         assert (tmp_path / "sub.csv").read_text() == (tmp_path / "2.csv").read_text()
 
     def test_helmets_become_track_files_of_their_videos(self, tmp_path: Path, media: Path) -> None:
         box = "10,20,5,25"
         path = labels(tmp_path, row(10, box=box), row(1, "V1", box=box, view="Sideline"))
-        assert convert(path, tmp_path / "out", target_format="tracks", media=media) == 2
+        assert convert(path, tmp_path / "out", target_format="tracks", media=media).count == 2
         file = read_tracks(tmp_path / "out" / END.replace("mp4", "tracks.npz"))
         assert (file.video, file.frames, file.width, file.height) == (END, 10, 64, 48)
         assert [(track.label, track.frames.tolist()) for track in file.tracks] == [("H12", [9])]
@@ -500,8 +503,8 @@ class TestConvert:
         command = ["convert", str(source), str(target), "--media", str(media)]
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 0, result.output
-        assert re.search(r"a\.tracks\.npz: 1 tracks", result.output)
-        assert convert(target, back) == 1
+        assert re.search(r"a\.tracks\.npz: 1 track in 1 video", result.output)
+        assert convert(target, back).count == 1
         assert back.read_text() == source.read_text()
 
     def test_options_of_mot_give_its_first_pixel_and_names_of_classes(

@@ -41,7 +41,7 @@ def game(folder, *positions):
 def test_frames_of_real_media_give_the_times_that_its_table_has(media, tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("video,label,frame,end\nclip a.mp4,hit,4,6\nclip a.mp4,miss,11,12\n")
-    assert convert(labels, tmp_path / "out", media=media) == 2
+    assert convert(labels, tmp_path / "out", media=media).count == 2
     with open_video(media / "clip a.mp4") as video:
         hit, miss = (
             event
@@ -94,12 +94,13 @@ def test_every_format_leads_to_every_other_and_back(tmp_path):
         "soccernet": "Labels-ball.json",
         "e2espot": "g.json",
         "srt": "g.srt",
+        "sportscode": "g.xml",
     }
     for first, first_name in names.items():
         one = tmp_path / "one" / first_name
         convert(start, one, target_format=first, rate=25)
         for second, second_name in names.items():
             two = tmp_path / "two" / first / second_name
-            assert convert(one, two, target_format=second, rate=25) == 3
+            assert convert(one, two, target_format=second, rate=25).count == 3
             (video,) = read_events(two, format=second, rate=25)
             assert [(event.label, event.frame) for event in video.events] == expected

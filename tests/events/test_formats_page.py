@@ -16,13 +16,16 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
 EXAMPLES = re.findall(r"```\w+ (\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 NO_EVENTS = {"manifest.csv", "street.edits.json"}
 BY_FRAME = {"boxes.csv", "train_labels.csv"}
+COUNTS = {"labels.csv": 3, "Aktionen.csv": 2, "a.srt": 3}
 
 
 @pytest.mark.parametrize(("name", "text"), [pair for pair in EXAMPLES if pair[0] not in NO_EVENTS])
 def test_an_example_is_read(tmp_path, name, text):
     (tmp_path / name).write_text(text)
-    videos = read_events(tmp_path / name, rate=60 if name in BY_FRAME else None)
-    assert sum(len(video.events) for video in videos) == {"labels.csv": 3, "a.srt": 1}.get(name, 2)
+    columns = {"time": "Zeit", "label": "Aktion"} if name == "Aktionen.csv" else None
+    rate = 60 if name in BY_FRAME else None
+    videos = read_events(tmp_path / name, rate=rate, columns=columns)
+    assert sum(len(video.events) for video in videos) == COUNTS.get(name, 2)
 
 
 def test_the_example_of_a_manifest_is_read(tmp_path):

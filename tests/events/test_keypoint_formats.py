@@ -56,7 +56,7 @@ def test_a_folder_of_openpose_follows_people_that_change_their_order(tmp_path, j
     frames[3] = (3, [])
     folder = openpose(tmp_path / "json", frames)
     assert counted_as(folder, tmp_path / "out", None, None) == "people"
-    assert convert(folder, tmp_path / "out", rate=25) == 2
+    assert convert(folder, tmp_path / "out", rate=25).count == 2
     file = only(tmp_path / "out")
     assert file.skeleton == skeleton
     assert file.times.tolist() == pytest.approx((np.arange(6) / 25).tolist())
@@ -67,7 +67,7 @@ def test_a_folder_of_openpose_follows_people_that_change_their_order(tmp_path, j
 
 def test_a_person_far_away_is_another_one(tmp_path):
     frames = [(0, [body(25)]), (1, [body(25, 900)]), (30, [body(25)])]
-    assert convert(openpose(tmp_path / "json", frames), tmp_path / "out", rate=25) == 3
+    assert convert(openpose(tmp_path / "json", frames), tmp_path / "out", rate=25).count == 3
 
 
 def test_the_media_give_times_and_size_and_refuse_another_cut(tmp_path):
@@ -118,7 +118,7 @@ def test_a_document_of_coco_has_videos_frames_tracks_and_visibility(tmp_path):
                         {"image_id": 70, "category_id": 2, "bbox": [0, 0, 1, 1]}],
         "categories": [{"id": 1, "keypoints": list(COCO_17.joints), "skeleton": []}],
     }  # fmt: skip
-    assert convert(coco(tmp_path, document), tmp_path / "out", rate="30000/1001") == 2
+    assert convert(coco(tmp_path, document), tmp_path / "out", rate="30000/1001").count == 2
     street = read_keypoints(tmp_path / "out" / "street.keypoints.npz")
     assert (street.skeleton, street.size, len(street.times)) == (COCO_17, (64, 48), 3)
     assert (street.people[0].track, street.people[0].frames.tolist()) == (8, [2])
@@ -135,7 +135,7 @@ def test_results_of_coco_have_frames_as_images_and_confidences(tmp_path):
     results = [
         annotation(f"{k:06d}.jpg", points + np.array((2 * k, 0, 0)), score=0.5) for k in (0, 1, 3)
     ]
-    assert convert(coco(tmp_path, results), tmp_path / "out", rate=10) == 1
+    assert convert(coco(tmp_path, results), tmp_path / "out", rate=10).count == 1
     file = only(tmp_path / "out")
     assert (file.video, file.people[0].frames.tolist()) == ("poses", [0, 1, 3])
     assert np.allclose(file.people[0].points[1], points + np.array((2, 0, 0)), atol=1e-4)
@@ -144,7 +144,7 @@ def test_results_of_coco_have_frames_as_images_and_confidences(tmp_path):
 def test_what_is_written_as_coco_is_read_back(tmp_path):
     folder = openpose(tmp_path / "json", [(k, [body(25), body(25, 400)]) for k in (0, 2)])
     convert(folder, tmp_path / "clip.keypoints.npz", rate=25)
-    assert convert(tmp_path / "clip.keypoints.npz", tmp_path / "clip.json") == 2
+    assert convert(tmp_path / "clip.keypoints.npz", tmp_path / "clip.json").count == 2
     convert(tmp_path / "clip.json", tmp_path / "again.keypoints.npz", rate=25)
     first, again = (
         read_keypoints(tmp_path / f"{name}.keypoints.npz") for name in ("clip", "again")
@@ -175,7 +175,9 @@ def test_an_array_is_people_frames_joints_and_coordinates(
     tmp_path, shape, held, people, coordinates
 ):
     points = RANDOM.uniform(0.0, 1.0, shape).astype(np.float32)
-    assert convert(arrays(tmp_path, points=points, fps=20, **held), tmp_path / "out") == people
+    assert (
+        convert(arrays(tmp_path, points=points, fps=20, **held), tmp_path / "out").count == people
+    )
     file = only(tmp_path / "out")
     assert (file.coordinates, len(file.times), file.times[1]) == (coordinates, 6, 0.05)
     assert np.allclose(
@@ -240,7 +242,7 @@ def series(tmp_path, text=SERIES):
 
 
 def test_each_series_of_sensors_is_a_recording_in_the_folder_of_its_class(tmp_path):
-    assert convert(series(tmp_path), tmp_path / "out", rate=20) == 2
+    assert convert(series(tmp_path), tmp_path / "out", rate=20).count == 2
     names = sorted(
         path.relative_to(tmp_path / "out").as_posix() for path in tmp_path.rglob("*.npz")
     )

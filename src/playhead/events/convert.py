@@ -4,7 +4,8 @@ Tracks are converted among track files, MOTChallenge and (only read) the helmets
 Keypoints of other programs become keypoint files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -16,18 +17,33 @@ from numpy.typing import NDArray
 from playhead.errors import LabelError
 from playhead.events.formats import read_events, write_events
 from playhead.events.formats.box_rows import track_file
-from playhead.events.formats.detect import detect
+from playhead.events.formats.detect import detect, holds_table
 from playhead.events.formats.keypoint_formats import convert_keypoints, holds_keypoints
 from playhead.events.formats.mot import read_mot, video_of, write_mot
 from playhead.events.formats.nfl import read_labels
+from playhead.events.formats.raw import RawEvent, RawVideo, Reading, TimesOf, as_rate, resolve
 from playhead.events.formats.tracks import SUFFIX, TrackFile, read_tracks, write_tracks
-from playhead.events.model import Track
+from playhead.events.model import Track, VideoEvents
 from playhead.events.names import find_media, video_stem
 from playhead.files import inside
 
-__all__ = ["convert", "counted_as", "has_tracks"]
+__all__ = ["Converted", "convert", "counted_as", "has_tracks", "shift_events"]
 
 TRACKS = ("tracks", "mot")
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What was converted.
+
+    count: of the events, tracks or people, as `unit` says; videos: 0 where they are not counted
+    notes: what the user should know, as columns that were ignored or rows that were merged
+    """
+
+    count: int
+    unit: Literal["events", "tracks", "people"]
+    videos: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def convert(
@@ -40,21 +56,29 @@ def convert(
     media: Path | str | None = None,
     first_pixel: int | None = None,
     classes: Sequence[str] | None = None,
-) -> int:
-    """Read `source`, write `target`, and return the number of events, of tracks, or of people.
+    columns: Mapping[str, str] | None = None,
+    shift: float = 0.0,
+) -> Converted:
+    """Read `source`, write `target`, and return what was converted.
 
     media: the folder of the labelled videos, all of which must be there; their tables of times are
         then used. Otherwise labels by frame need the rate that their file declares, or `rate`
     A track file needs the media, for its frames and size. Several videos become
     `target/<video without its suffix>.tracks.npz`. Keypoints: see `convert_keypoints`.
     first_pixel, classes: of MOTChallenge, see `read_mot` and `write_mot`
+    columns: of a table, see `read_events`; shift: seconds that are added to every event, see
+        `shift_events`
     Raises LabelError as `read_events` and `write_events` do, if tracks would become events, and for
-    options of MOTChallenge where neither file is.
+    options of MOTChallenge or of events where neither file is.
     """
-    if counted_as(source, target, source_format, target_format) == "people":
+    unit = counted_as(source, target, source_format, target_format)
+    from_tracks = has_tracks(source, source_format)
+    if (columns or shift) and (unit != "events" or from_tracks):
+        raise LabelError(f"{source}: --columns and --shift are for events, not tracks or keypoints")
+    if unit == "people":
         if first_pixel is not None or classes is not None:
             raise LabelError(f"{source}: --first-pixel and --classes are not for keypoints")
-        return convert_keypoints(
+        people = convert_keypoints(
             Path(source),
             Path(target),
             source_format=source_format,
@@ -62,6 +86,7 @@ def convert(
             rate=rate,
             media=None if media is None else Path(media),
         )
+        return Converted(people, unit)
     mot = _is_mot(source, source_format) or _is_mot(target, target_format)
     if not mot and (first_pixel is not None or classes is not None):
         raise LabelError(
@@ -69,14 +94,79 @@ def convert(
             f"neither it nor {target} is"
         )
     first_pixel = 1 if first_pixel is None else first_pixel
-    if has_tracks(source, source_format) or has_tracks(target, target_format):
+    if from_tracks or unit == "tracks":
         files = _read_tracks(Path(source), source_format, media, first_pixel, classes)
         _write_tracks(files, Path(target), target_format, first_pixel, classes)
-        return sum(len(file.tracks) for file in files)
+        return Converted(sum(len(file.tracks) for file in files), "tracks", len(files))
     times = None if media is None else _Tables(Path(media))
-    videos = read_events(source, format=source_format, rate=rate, times=times)
+    notes: list[str] = []
+    videos = read_events(
+        source, format=source_format, rate=rate, times=times, columns=columns, notes=notes
+    )
+    if shift:
+        videos = shift_events(videos, shift, rate=rate, times=times, notes=notes)
     write_events(videos, target, format=target_format, rate=rate)
-    return sum(len(video.events) for video in videos)
+    count = sum(len(video.events) for video in videos)
+    return Converted(count, "events", len(videos), tuple(notes))
+
+
+def shift_events(
+    videos: Sequence[VideoEvents],
+    seconds: float,
+    *,
+    rate: str | float | Fraction | None = None,
+    times: TimesOf | None = None,
+    notes: list[str],
+) -> tuple[VideoEvents, ...]:
+    """Add a constant time to all events, and move them to the frames there.
+
+    rate, times: as of `read_events`; without both, frames are dropped
+    Events that would be before the start of the video are left out, which `notes` says; a span
+    across it is cut. Raises LabelError for an event past the end of the video, if it is known.
+    """
+    reading = Reading(rate=as_rate(rate), times=times, notes=notes)
+    moved = []
+    for video in videos:
+        events = [
+            replace(
+                event,
+                start=max(0.0, event.start + seconds),
+                end=None if event.end is None else event.end + seconds,
+                frame=None,
+            )
+            for event in video.events
+            if event.start + seconds >= 0 or (event.end or 0.0) + seconds > 0
+        ]
+        if len(events) < len(video.events):
+            notes.append(
+                f"{video.video}: {len(video.events) - len(events)} events would be before the "
+                "start of the video; they are left out"
+            )
+        raws = [
+            RawEvent(
+                where=f"{video.video}: {event.label}",
+                label=event.label,
+                seconds=event.start,
+                end_seconds=event.end,
+                score=event.score,
+                box=event.box,
+                view=event.view,
+                track=event.track,
+                other=event.other,
+                note=event.note,
+            )
+            for event in events
+        ]
+        moved.append(
+            RawVideo(
+                video=video.video,
+                events=raws,
+                classes=video.classes,
+                frames=video.frames,
+                rate=video.rate,
+            )
+        )
+    return resolve(moved, reading)
 
 
 def counted_as(
@@ -90,14 +180,13 @@ def counted_as(
 
 def has_tracks(path: Path | str, format_: str | None) -> bool:
     """Whether a file of this name, or of the format if it is given, holds tracks."""
-    name = Path(path).name.lower()
-    by_name = name.endswith((SUFFIX, ".txt", ".txt.gz"))
+    by_name = Path(path).name.lower().endswith(SUFFIX) or _is_mot(path, None)
     return by_name if format_ is None else format_ in TRACKS
 
 
 def _is_mot(path: Path | str, format_: str | None) -> bool:
     by_name = Path(path).name.lower().endswith((".txt", ".txt.gz"))
-    return by_name if format_ is None else format_ == "mot"
+    return by_name and not holds_table(Path(path)) if format_ is None else format_ == "mot"
 
 
 def _read_tracks(

@@ -1,15 +1,17 @@
 """Names of videos in label files, and how to find their files."""
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from playhead.errors import LabelError, PlayheadError
 from playhead.files import inside
 from playhead.media.kinds import VIDEO_SUFFIXES
 
-__all__ = ["find_media", "half_of", "is_whole_game", "video_stem"]
+__all__ = ["find_media", "half_of", "is_whole_game", "media_name", "video_stem"]
 
 HALF = re.compile(r"([12])(?:_\w+)?(?:\.\w+)?")  # 1, 2_720p, 1_224p.mkv
+UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an upload
 WHOLE = re.compile(r"\d+p(?:\.\w+)?")  # 720p.mp4: a game in one file
 
 
@@ -17,6 +19,24 @@ def video_stem(video: str) -> str:
     """`video` without the suffix of a media file: `a/b.mp4` is `a/b`, `a/b.1` stays."""
     path = PurePosixPath(video)
     return str(path.with_suffix("")) if path.suffix.lower() in VIDEO_SUFFIXES else video
+
+
+def media_name(place: str) -> str:
+    """The file name in a path of any system, or in an address, as annotation tools store it.
+
+    `file:///C:/Videos/match%201.mp4` is `match 1.mp4`, `/data/upload/1/0a1b2c3d-a.mp4` is `a.mp4`.
+    """
+    try:
+        parts = urlsplit(place)
+        inner = parse_qs(parts.query).get("d", [""])[0]  # of Label Studio: a local file
+    except ValueError:
+        return PureWindowsPath(place).name
+    if inner:
+        return PureWindowsPath(inner).name
+    if len(parts.scheme) > 1 and "://" in place:
+        place = unquote(parts.path)
+    name = PureWindowsPath(place).name
+    return UPLOADED.sub("", name, count=1) if "/upload/" in place else name
 
 
 def half_of(video: str) -> int | None:

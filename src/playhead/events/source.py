@@ -1,34 +1,107 @@
 """Text and typed values of label files; every error names the file and line or entry."""
 
+import codecs
 import csv
 import gzip
 import io
 import json
 import re
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from playhead.errors import LabelError
 
-__all__ = ["JsonEntry", "check_header", "csv_rows", "read_json", "read_text"]
+__all__ = [
+    "JsonEntry",
+    "Mistakes",
+    "cell_rows",
+    "check_header",
+    "csv_rows",
+    "read_json",
+    "read_text",
+    "read_xml",
+    "separator_of",
+    "without_file",
+]
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot encode
 MAX_BYTES = 1 << 30  # longer than any label file; bounds decompression bombs
 MAX_FRAME = (1 << 31) - 1  # frame indices are int32 everywhere
+MAX_MISTAKES = 20  # that are listed; more are counted
+SEPARATORS = ",;\t"
+NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a]")
 
 
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without a byte-order mark; `.gz` is unpacked."""
+@dataclass(slots=True)
+class Mistakes:
+    """Collects the mistakes of a label file, to raise them together as one LabelError."""
+
+    messages: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Keep a LabelError instead of raising it."""
+        try:
+            yield
+        except LabelError as error:
+            self.messages.append(str(error))
+
+    def raise_any(self) -> None:
+        """Raise LabelError with all mistakes, the file named once; do nothing if there are none."""
+        messages = self.messages
+        if len(messages) > 1:
+            file, listed = without_file(messages)
+            raise LabelError(f"{file}{len(messages)} mistakes: {listed}")
+        if messages:
+            raise LabelError(messages[0])
+
+
+def without_file(messages: Sequence[str], separator: str = "; ") -> tuple[str, str]:
+    """The file that all messages begin with (`file: `), and the messages without it, joined.
+
+    At most MAX_MISTAKES are listed; more are counted.
+    """
+    file = messages[0][: messages[0].find(": ") + 2]
+    if not all(message.startswith(file) for message in messages):
+        file = ""
+    listed = [message.removeprefix(file) for message in messages[:MAX_MISTAKES]]
+    if len(messages) > MAX_MISTAKES:
+        listed.append(f"and {len(messages) - MAX_MISTAKES} more")
+    return file, separator.join(listed)
+
+
+def read_text(path: Path, *, notes: list[str] | None = None) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with a byte-order mark; `.gz` is unpacked.
+
+    notes: if given, text in neither is read as Windows-1252, which older programs of spreadsheets
+        write, and noted here
+    Raises LabelError if the file is empty or in another encoding.
+    """
     data = _read_bytes(path)
     if not data:
         raise LabelError(f"{path}: the file is empty; needs at least one label")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise LabelError(f"{path}: not UTF-16 text, though it begins like it") from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if notes is not None and NOT_TEXT.search(data) is None:
+            try:
+                text = data.decode("cp1252")
+            except UnicodeDecodeError:
+                pass
+            else:
+                notes.append(f"{path}: not UTF-8; read as Windows-1252 (Western European)")
+                return text
         raise LabelError(
             f"{path}: not UTF-8 (byte {error.start} is {data[error.start]:#04x}); "
             "save it as UTF-8 text"
@@ -130,30 +203,84 @@ class JsonEntry:
         return LabelError(f"{self.where}: {key!r} needs {need}, got {_short(value)}")
 
 
+def read_xml(path: Path) -> ElementTree.Element:
+    """The root of the XML document in `path`; `.gz` is unpacked.
+
+    Raises LabelError naming the line of a syntax error, and for a document type, which can define
+    entities that expand without end.
+    """
+    data = _read_bytes(path)
+    if not data:
+        raise LabelError(f"{path}: the file is empty; needs an XML document")
+    try:
+        return ElementTree.fromstring(data, ElementTree.XMLParser(target=_NoDoctype()))
+    except ElementTree.ParseError as error:
+        raise LabelError(f"{path}: line {error.position[0]}: not valid XML: {error}") from error
+    except (LabelError, LookupError, ValueError) as error:  # a document type, an unknown encoding
+        raise LabelError(f"{path}: {error}") from error
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    def doctype(self, *_: str | None) -> None:
+        raise LabelError("declares a document type, which is not supported; remove it")
+
+
+def separator_of(text: str, is_known: Callable[[str], bool]) -> str:
+    """What separates the cells of a table: the mark that makes most known columns of its header.
+
+    The header is the first line of `text`, below `sep=;` if that is the first.
+    """
+    first, _, rest = text.lstrip("\r\n").partition("\n")
+    if first[:4].lower() == "sep=" and first[4:5]:
+        return first[4]
+    if not first.strip() and rest:
+        return separator_of(rest, is_known)
+
+    def found(mark: str) -> tuple[int, int]:
+        try:
+            names = next(csv.reader([first[:100_000]], delimiter=mark), [])
+        except csv.Error:
+            return 0, 0
+        return sum(is_known(name.strip()) for name in names), len(names)
+
+    return max(SEPARATORS, key=found)
+
+
+def cell_rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table with their lines, cells stripped; blank rows and `sep=;` are skipped.
+
+    Raises LabelError naming the line of a broken quote.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells) and not (reader.line_num == 1 and cells[0].lower().startswith("sep=")):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise LabelError(f"{path}: line {reader.line_num}: not valid CSV: {error}") from error
+
+
 def csv_rows(
     path: Path, required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a CSV with a header, each with its location (`file: line n`) and stripped cells.
+    """The rows of a table with a header, each with its location (`file: line n`) and its cells.
 
+    Cells are separated by commas, semicolons or tabs, and stripped; blank rows are skipped.
     Raises LabelError for a missing, unknown or repeated column, a row of another length, no rows.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        check_header(path, header, required, optional)
-        empty = True
-        for cells in reader:
-            if not cells or cells == [""]:
-                continue
-            empty = False
-            where = f"{path}: line {reader.line_num}"
-            if len(cells) != len(header):
-                raise LabelError(
-                    f"{where}: has {len(cells)} cells, but the header has {len(header)}"
-                )
-            yield where, dict(zip(header, (cell.strip() for cell in cells), strict=True))
-    except csv.Error as error:
-        raise LabelError(f"{path}: line {reader.line_num}: not valid CSV: {error}") from error
+    text = read_text(path)
+    known = {*required, *optional}
+    rows = cell_rows(path, text, separator_of(text, known.__contains__))
+    _, header = next(rows, (0, []))
+    check_header(path, header, required, optional)
+    empty = True
+    for line, cells in rows:
+        empty = False
+        where = f"{path}: line {line}"
+        if len(cells) != len(header):
+            raise LabelError(f"{where}: has {len(cells)} cells, but the header has {len(header)}")
+        yield where, dict(zip(header, cells, strict=True))
     if empty:
         raise LabelError(f"{path}: has only a header; needs at least one row")
 
@@ -165,11 +292,9 @@ def check_header(
     known = (*required, *optional)
     for name in required:
         if name not in header:
-            other = next((mark for mark in ";\t" if mark in "".join(header)), None)
-            hint = f" (the cells are separated by {other!r}; needs commas)" if other else ""
             raise LabelError(
                 f"{path}: the column {name!r} is missing; the header is "
-                f"{', '.join(header) or 'empty'}{hint}; needs {', '.join(required)}"
+                f"{', '.join(header) or 'empty'}; needs {', '.join(required)}"
             )
     for name in header:
         if name not in known:

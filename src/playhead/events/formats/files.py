@@ -1,13 +1,13 @@
 """Reading and writing labels and predictions in any format."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from playhead.errors import LabelError, PlayheadError
-from playhead.events.formats import e2espot, native, nfl, soccernet, srt, table
+from playhead.events.formats import e2espot, edl, native, nfl, soccernet, sportscode, srt, table
 from playhead.events.formats.detect import (
     WRITTEN,
     detect,
@@ -15,11 +15,19 @@ from playhead.events.formats.detect import (
     parse,
     unknown_format,
 )
-from playhead.events.formats.raw import RawVideo, Reading, TimesOf, as_rate, resolve
+from playhead.events.formats.raw import (
+    RawVideo,
+    Reading,
+    TimesOf,
+    as_rate,
+    log_notes,
+    resolve,
+)
 from playhead.events.formats.rows import read_row
 from playhead.events.manifest import read_manifest
 from playhead.events.model import VideoEvents
 from playhead.events.names import video_stem
+from playhead.events.source import Mistakes
 from playhead.files import inside
 
 __all__ = ["read_events", "write_events"]
@@ -30,6 +38,8 @@ FOLDERS = (
     ("soccernet", "results_*.json"),
     ("srt", "*.srt"),
 )
+"""Formats that a folder is searched for first, as folders of results have other files too."""
+LABELS = (".boris", ".eaf", ".xml", ".csv", ".tsv", ".json")
 
 
 def read_events(
@@ -39,16 +49,21 @@ def read_events(
     rate: str | float | Fraction | None = None,
     times: TimesOf | None = None,
     classes: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[VideoEvents, ...]:
     """Read the labels or predictions in `path`, one `VideoEvents` per video.
 
     path: a file of any known format, a manifest (the labels of every row that has some), or a
-        folder of native, SoccerNet or SRT files
+        folder of files of one format
     format: one of FORMATS; by default detected from name and content
     rate: frames per second, for labels by frame if neither their file nor the media tell it
     times: the table of times of a video by its name, if the media is available
     classes: the allowed labels; by default those of the file
-    Raises LabelError naming the file and row of any mistake.
+    columns: names of columns in a table, as `{"time": "Zeit"}`, where they are not known
+    notes: what the user should know is appended: columns that were ignored, equal rows that were
+        merged, an encoding that was guessed; without a list it is logged as warnings
+    Raises LabelError naming the file and row of the mistakes, of a table all of them.
 
     >>> import pathlib, tempfile
     >>> labels = pathlib.Path(tempfile.mkdtemp(), "my.csv")
@@ -58,15 +73,19 @@ def read_events(
     """
     path = Path(path)
     known = None if classes is None else tuple(classes)
-    reading = Reading(rate=as_rate(rate), times=times, classes=known)
+    collected = [] if notes is None else notes
+    reading = Reading(rate=as_rate(rate), times=times, classes=known, notes=collected)
     if path.is_dir():
-        return _one_set(path, _read_folder(path, format, reading))
-    if not path.exists():
+        videos = _one_set(path, _read_folder(path, format, columns, reading))
+    elif not path.exists():
         raise LabelError(f"{path}: cannot be read: No such file or directory")
-    name = format or detect(path)
-    if name == "manifest":
-        return _one_set(path, _read_manifest(path, reading))
-    return resolve(parse(path, name), reading)
+    elif (name := format or detect(path)) == "manifest":
+        videos = _one_set(path, _read_manifest(path, reading))
+    else:
+        videos = resolve(parse(path, name, columns=columns, notes=collected), reading)
+    if notes is None:
+        log_notes(collected)
+    return videos
 
 
 def write_events(
@@ -78,9 +97,9 @@ def write_events(
 ) -> None:
     """Write events in a format (by default from the name of `path`), atomically.
 
-    native and srt files hold one video each: several videos, or a folder as `path`, become
-    `path/<video without its suffix>.events.json` (or `.srt`). A SoccerNet file whose name begins
-    with `results` holds predictions; an NFL file is a submission.
+    native, srt and sportscode files hold one video each: several videos, or a folder as `path`,
+    become `path/<video without its suffix>.events.json` (`.srt`, `.xml`). A SoccerNet file whose
+    name begins with `results` holds predictions; an NFL file is a submission.
     Raises LabelError if the format cannot hold the events.
     """
     path = Path(path)
@@ -93,8 +112,12 @@ def write_events(
             _write_each(several, path, ".events.json", native.write)
         case "srt":
             _write_each(several, path, ".srt", srt.write)
+        case "sportscode":
+            _write_each(several, path, ".xml", sportscode.write)
         case "csv":
             table.write(several, path)
+        case "edl":
+            edl.write(several, path, as_rate(rate))
         case "soccernet":
             soccernet.write(several, path, predictions=path.name.startswith("results"))
         case "e2espot":
@@ -133,24 +156,54 @@ def _write_each(
         write(video, target)
 
 
-def _read_folder(folder: Path, wanted: str | None, reading: Reading) -> tuple[VideoEvents, ...]:
+def _read_folder(
+    folder: Path, wanted: str | None, columns: Mapping[str, str] | None, reading: Reading
+) -> tuple[VideoEvents, ...]:
+    files = _files_of(folder, wanted)
+    if not files:
+        raise LabelError(
+            f"{folder}: has no {wanted or 'label'} files; a folder is searched for "
+            f"{', '.join(pattern for _, pattern in FOLDERS)}, tables, and files of annotation tools"
+        )
+    raws: list[RawVideo] = []
+    mistakes = Mistakes()
+    for file, name in files:
+        with mistakes.collect():
+            for raw in parse(file, name, columns=columns, notes=reading.notes):
+                video = raw.video
+                if not raw.named:  # called as the file, by its path in the folder
+                    video = (file.parent.relative_to(folder) / video).as_posix()
+                raws.append(replace(raw, video=video))
+    mistakes.raise_any()
+    return resolve(raws, reading)
+
+
+def _files_of(folder: Path, wanted: str | None) -> list[tuple[Path, str]]:
+    """The label files below a folder, each with its format, which is the same for all."""
     for name, pattern in FOLDERS:
         files = sorted(path for path in folder.rglob(pattern) if path.is_file())
         if files and wanted in (None, name):
-            raws = [raw for file in files for raw in _parse_inside(folder, file, name)]
-            return resolve(raws, reading)
-    raise LabelError(
-        f"{folder}: has no {wanted or 'label'} files; a folder is searched for "
-        f"{', '.join(pattern for _, pattern in FOLDERS)}"
+            return [(file, name) for file in files]
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and Path(path.name.lower().removesuffix(".gz")).suffix in LABELS
     )
+    if wanted is not None:
+        return [(file, wanted) for file in files if _is(file, wanted)]
+    found = [(file, detect(file)) for file in files]
+    kinds = {name: file for file, name in found}
+    if len(kinds) > 1:
+        listed = ", ".join(f"{name} ({file.name})" for name, file in kinds.items())
+        raise LabelError(f"{folder}: has files of several formats: {listed}; choose with --from")
+    return found
 
 
-def _parse_inside(folder: Path, file: Path, name: str) -> tuple[RawVideo, ...]:
-    raws = parse(file, name)
-    if name != "srt":
-        return raws
-    video = file.relative_to(folder).with_suffix("").as_posix()
-    return tuple(replace(raw, video=video) for raw in raws)
+def _is(file: Path, wanted: str) -> bool:
+    try:
+        return detect(file) == wanted
+    except LabelError:
+        return False
 
 
 def _read_manifest(path: Path, reading: Reading) -> tuple[VideoEvents, ...]:
@@ -158,7 +211,13 @@ def _read_manifest(path: Path, reading: Reading) -> tuple[VideoEvents, ...]:
     if not rows:
         raise LabelError(f"{path}: no row of the manifest has labels")
     return tuple(
-        read_row(row, times=reading.table(row.name), rate=reading.rate, classes=reading.classes)
+        read_row(
+            row,
+            times=reading.table(row.name),
+            rate=reading.rate,
+            classes=reading.classes,
+            notes=reading.notes,
+        )
         for row in rows
     )
 

@@ -5,6 +5,7 @@ table of times or, without media, by a declared rate, and checks the labels. So 
 invalid input alike.
 """
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from playhead.errors import LabelError
 from playhead.events.align import end_of_video, snap_event
 from playhead.events.model import Box, Event, VideoEvents
+from playhead.events.source import Mistakes, without_file
 
 __all__ = [
     "RawEvent",
@@ -26,6 +28,7 @@ __all__ = [
     "as_rate",
     "frame_at",
     "labels_in",
+    "log_notes",
     "named_as",
     "refuse_equal_rows",
     "resolve",
@@ -33,6 +36,7 @@ __all__ = [
 
 RATE = re.compile(r"\d{1,9}(\.\d{1,9})?|\d{1,9}/0*[1-9]\d{0,8}")
 Times = NDArray[np.float64]
+_log = logging.getLogger(__name__)
 TimesOf = Callable[[str], Times | None] | Mapping[str, Times]
 
 
@@ -59,12 +63,34 @@ class RawEvent:
     other: int | None = None
     note: str | None = None
 
+    def check(self) -> None:
+        """Raise LabelError for what no video can mend, as a negative time or a box without area."""
+        try:
+            Event(
+                label=self.label,
+                start=0.0 if self.seconds is None else float(self.seconds),
+                end=None if self.end_seconds is None else float(self.end_seconds),
+                score=self.score,
+                box=self.box,
+            )
+        except LabelError as error:
+            raise LabelError(f"{self.where}: {error}") from error
+        if self.end_frame is not None and self.frame is not None and self.end_frame <= self.frame:
+            raise LabelError(
+                f"{self.where}: {self.label}: a span from frame {self.frame} to frame "
+                f"{self.end_frame} must end after it starts"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawVideo:
-    """The labels of one video, and the properties of the video that the file declares."""
+    """The labels of one video, and the properties of the video that the file declares.
+
+    named: whether the file names the video; otherwise it is called as the file
+    """
 
     video: str
+    named: bool = True
     events: Sequence[RawEvent] = ()
     classes: tuple[str, ...] | None = None
     frames: int | None = None
@@ -80,6 +106,7 @@ class Reading:
     classes: the allowed labels; by default those of the file
     offset: seconds to add to the labels' times to get the video's times
     durations: seconds until the end of the last frame of a video by its name, where it is known
+    notes: what the user should know about the labels, as rows that were merged
     """
 
     rate: Fraction | None = None
@@ -87,6 +114,7 @@ class Reading:
     classes: tuple[str, ...] | None = None
     offset: float = 0.0
     durations: Mapping[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def table(self, video: str) -> Times | None:
         """The table of times of `video`, if there is one."""
@@ -160,6 +188,12 @@ def labels_in(videos: Iterable[RawVideo]) -> tuple[str, ...]:
     return tuple(sorted({event.label for video in videos for event in video.events}))
 
 
+def log_notes(notes: Iterable[str]) -> None:
+    """Log notes as warnings, which the command line prints, for callers that take none."""
+    for note in notes:
+        _log.warning("%s", note)
+
+
 def named_as(video: RawVideo, label: str) -> RawVideo:
     """The video with this label for all events whose file names none."""
     events = [event if event.named else replace(event, label=label) for event in video.events]
@@ -172,13 +206,32 @@ def resolve(
     """Convert raw labels to events, one `VideoEvents` per video.
 
     labels: the classes if neither `reading` nor the file names them; by default all in `videos`
-    Raises LabelError naming the row or entry of an invalid label.
+    Equal labels are merged, and `reading.notes` says so. Raises LabelError naming the row or entry
+    of every invalid label.
     """
     labels = labels_in(videos) if labels is None else labels
-    return tuple(_resolve_video(video, reading, labels) for video in videos)
+    mistakes = Mistakes()
+    merged: list[str] = []
+    resolved = []
+    for video in videos:
+        with mistakes.collect():
+            resolved.append(_resolve_video(video, reading, labels, mistakes, merged))
+    mistakes.raise_any()
+    if len(merged) > 1:
+        file, listed = without_file(merged, ", ")
+        reading.notes.append(f"{file}{len(merged)} labels were merged with equal ones: {listed}")
+    elif merged:
+        reading.notes.append(f"{merged[0]}: was merged with an equal label")
+    return tuple(resolved)
 
 
-def _resolve_video(video: RawVideo, reading: Reading, labels: tuple[str, ...]) -> VideoEvents:
+def _resolve_video(
+    video: RawVideo,
+    reading: Reading,
+    labels: tuple[str, ...],
+    mistakes: Mistakes,
+    merged: list[str],
+) -> VideoEvents:
     classes = next(c for c in (reading.classes, video.classes, labels) if c is not None)
     times = reading.table(video.video)
     if times is not None and not len(times):
@@ -191,11 +244,36 @@ def _resolve_video(video: RawVideo, reading: Reading, labels: tuple[str, ...]) -
         offset=reading.offset,
         duration=reading.durations.get(video.video),
     )
-    events = tuple(_resolve_event(raw, clock, classes) for raw in video.events)
-    _refuse_duplicates(video.events, events)
+    events = []
+    seen: dict[tuple[object, ...], RawEvent] = {}
+    for raw in video.events:
+        with mistakes.collect():
+            event = _resolve_event(raw, clock, classes)
+            first = seen.setdefault(_identity(raw), raw)
+            if first is raw:
+                events.append(event)
+            elif first.score == raw.score:
+                merged.append(raw.where)
+            else:
+                raise LabelError(
+                    f"{raw.where}: {event.label} at {event.start:.3f} s is in the file twice, with "
+                    f"the scores {first.score:g} and {raw.score:g} (first: {first.where}); remove "
+                    "one of them"
+                )
     return VideoEvents(
-        video=video.video, classes=classes, events=events, frames=clock.frames, rate=clock.rate
+        video=video.video,
+        classes=classes,
+        events=tuple(events),
+        frames=clock.frames,
+        rate=clock.rate,
     )
+
+
+def _identity(raw: RawEvent) -> tuple[object, ...]:
+    """What tells labels apart, as the file has it: two times within one frame are two events."""
+    start = raw.frame if raw.seconds is None else raw.seconds
+    end = raw.end_frame if raw.end_seconds is None else raw.end_seconds
+    return raw.label, start, end, raw.box, raw.view, raw.track, raw.other, raw.note
 
 
 def _resolve_event(raw: RawEvent, clock: _Clock, classes: tuple[str, ...]) -> Event:
@@ -283,21 +361,3 @@ def refuse_equal_rows(video: str, rows: Iterable[tuple[object, ...]], format_: s
                 "or write native JSON"
             )
         seen.add(row)
-
-
-def _refuse_duplicates(raws: Iterable[RawEvent], events: Iterable[Event]) -> None:
-    """Raise LabelError if two labels differ at most in their score.
-
-    Values of the file are compared, so two times within one frame are two events.
-    """
-    seen: dict[tuple[object, ...], str] = {}
-    for raw, event in zip(raws, events, strict=True):
-        start = raw.frame if raw.seconds is None else raw.seconds
-        end = raw.end_frame if raw.end_seconds is None else raw.end_seconds
-        key = (raw.label, start, end, raw.box, raw.view, raw.track, raw.other, raw.note)
-        first = seen.setdefault(key, raw.where)
-        if first is not raw.where:
-            raise LabelError(
-                f"{raw.where}: {event.label} at {event.start:.3f} s is in the file twice "
-                f"(first: {first}); remove one of them"
-            )

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from playhead.errors import LabelError
 from playhead.events.formats.detect import detect, parse
-from playhead.events.formats.raw import RawVideo, Reading, as_rate, labels_in, named_as, resolve
+from playhead.events.formats.raw import (
+    RawVideo,
+    Reading,
+    as_rate,
+    labels_in,
+    log_notes,
+    named_as,
+    resolve,
+)
 from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.events.names import half_of, is_whole_game
@@ -27,6 +35,7 @@ def read_row(
     rate: str | float | Fraction | None = None,
     classes: Sequence[str] | None = None,
     unnamed: str | None = None,
+    notes: list[str] | None = None,
 ) -> VideoEvents:
     """The events of one video of a data set, aligned with its frames if `times` is given.
 
@@ -37,6 +46,7 @@ def read_row(
     duration: seconds until the end of the video's last frame, up to which labels are accepted; by
         default that frame lasts as long as the one before it
     unnamed: the label of events in a table without labels
+    notes: as of `read_events`; those of a file come with its first row
     Raises LabelError as `read_events` does, and if the file does not mention the video.
     """
     if row.labels is None:
@@ -46,6 +56,9 @@ def read_row(
             f"{row.labels}: there is no such file; it should have the labels of {row.name}"
         )
     labels = _parse_once(row.labels, unnamed, row.labels.stat().st_mtime_ns)
+    collected = [] if notes is None else notes
+    collected += labels.notes
+    labels.notes.clear()
     raw = replace(_select(labels, row), video=row.name)
     reading = Reading(
         rate=as_rate(rate),
@@ -53,8 +66,12 @@ def read_row(
         classes=None if classes is None else tuple(classes),
         offset=row.offset,
         durations={} if duration is None else {row.name: duration},
+        notes=collected,
     )
-    return resolve([raw], reading, labels.classes)[0]
+    [events] = resolve([raw], reading, labels.classes)
+    if notes is None:
+        log_notes(collected)
+    return events
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +83,29 @@ class _Labels:
     videos: Sequence[RawVideo]
     classes: tuple[str, ...]
     by_name: dict[str, list[RawVideo]]
+    notes: list[str]
 
 
 @lru_cache(maxsize=4)
 def _parse_once(path: Path, unnamed: str | None, _modified: int) -> _Labels:
     format_ = detect(path)
-    videos: Sequence[RawVideo] = parse(path, format_)
+    notes: list[str] = []
+    videos: Sequence[RawVideo] = parse(path, format_, notes=notes)
     if unnamed is not None:
         videos = [named_as(video, unnamed) for video in videos]
     by_name: dict[str, list[RawVideo]] = {}
     for video in videos:
         by_name.setdefault(PurePosixPath(video.video).name, []).append(video)
-    return _Labels(path, format_, videos, labels_in(videos), by_name)
+    return _Labels(path, format_, videos, labels_in(videos), by_name, notes)
 
 
 def _select(labels: _Labels, row: ManifestRow) -> RawVideo:
     match labels.format:
         case "soccernet":
             return _select_half(labels, row)
-        case "native" | "srt":
+        case "native":
+            return labels.videos[0]
+        case _ if len(labels.videos) == 1 and not labels.videos[0].named:
             return labels.videos[0]
         case _:
             return _select_named(labels, row)

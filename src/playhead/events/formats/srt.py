@@ -1,12 +1,18 @@
-"""SRT subtitles: events to watch in any player, one cue per event.
+"""SRT subtitles: events to watch in any player, in cues that do not overlap.
 
-An instant is shown for a short while. The line after the label is `instant` or `span`, and the
-score to four decimals if it is not 1; times are rounded to the millisecond. Cues from other tools,
-without that line, are spans.
+An instant is shown for a short while, or until the next one. The line after a label is `instant` or
+`span`, and the score to four decimals if it is not 1; times are rounded to the millisecond. A span
+during which something else begins has several cues: `span to 00:00:20,000` says in the first of
+them where it ends, and `continued` marks the others. Cues of other tools, which have no such lines,
+are spans.
 """
 
 import re
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from playhead.errors import LabelError
@@ -20,7 +26,8 @@ __all__ = ["parse", "read", "write"]
 SHOWN_MS = 800  # how long an instant stays on the screen
 CLOCK = r"(\d{1,4}):([0-5]?\d):([0-5]?\d)[,.](\d{1,3})"
 TIMING = re.compile(rf"\s*{CLOCK}\s*-->\s*{CLOCK}(?:\s.*)?")
-KIND = re.compile(r"(instant|span)(?: (\S+))?")
+KIND = re.compile(rf"(instant|span)(?: to {CLOCK})?(?: (\S+))?")
+CONTINUED = "continued"
 
 
 def read(path: Path, reading: Reading | None = None) -> VideoEvents:
@@ -36,23 +43,45 @@ def write(events: VideoEvents, path: Path) -> None:
         [(event.label, *_milliseconds(event), event.end is None) for event in ordered],
         "subtitles, in milliseconds",
     )
-    cues = [_cue(number, event) for number, event in enumerate(ordered, start=1)]
+    starts = sorted({_milliseconds(event)[0] for event in ordered})
+    shown = []
+    for event in ordered:
+        start, end = _milliseconds(event)
+        if event.end is None:
+            following = bisect_right(starts, start)
+            end = min([end, *starts[following : following + 1]])
+        shown.append((start, end, event))
+    times = sorted({time for start, end, _ in shown for time in (start, end)})
+    cues: list[str] = []
+    current: list[tuple[int, int, Event]] = []
+    waiting = deque(shown)
+    for start, end in pairwise(times):
+        current = [one for one in current if one[1] > start]
+        while waiting and waiting[0][0] == start:
+            current.append(waiting.popleft())
+        if current:
+            lines = [_lines(event, first, start, end) for first, _, event in current]
+            cues.append(f"{len(cues) + 1}\n{_clock(start)} --> {_clock(end)}\n{''.join(lines)}")
     write_text(path, "\n".join(cues) or "\n")
 
 
-def parse(path: Path) -> tuple[RawVideo, ...]:
-    """Parse the cues, without checking them against a video."""
+def parse(path: Path, *, notes: list[str] | None = None) -> tuple[RawVideo, ...]:
+    """Parse the cues, without checking them against a video.
+
+    notes: see `read_text`
+    """
     blocks: list[list[tuple[int, str]]] = [[]]
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", read_text(path)), start=1):
+    text = read_text(path, notes=notes)
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         if line.strip():
             blocks[-1].append((number, line))
         elif blocks[-1]:
             blocks.append([])
-    events = tuple(_parse_cue(path, block) for block in blocks if block)
-    return (RawVideo(video=path.stem, events=events),)
+    events = tuple(event for block in blocks if block for event in _parse_cue(path, block))
+    return (RawVideo(video=path.stem, named=False, events=events),)
 
 
-def _parse_cue(path: Path, lines: list[tuple[int, str]]) -> RawEvent:
+def _parse_cue(path: Path, lines: list[tuple[int, str]]) -> list[RawEvent]:
     if lines[0][1].strip().isdigit() and len(lines) > 1:
         lines = lines[1:]
     where = f"{path}: line {lines[0][0]}"
@@ -65,17 +94,28 @@ def _parse_cue(path: Path, lines: list[tuple[int, str]]) -> RawEvent:
         raise LabelError(f"{where}: the cue has no text; its first line must be the label")
     parts = timing.groups()
     start, end = _seconds(parts[:4]), _seconds(parts[4:])
-    kind = KIND.fullmatch(lines[2][1].strip()) if len(lines) > 2 else None
-    return RawEvent(
-        where=where,
-        label=lines[1][1].strip(),
-        seconds=start,
-        end_seconds=None if kind and kind[1] == "instant" else end,
-        score=_score(where, kind[2]) if kind and kind[2] else 1.0,
-    )
+    events = []
+    for (_, label), (_, text) in zip(lines[1::2], lines[2::2], strict=False):
+        kind = KIND.fullmatch(text.strip())
+        if kind is None and text.strip() != CONTINUED:
+            break
+        if kind is not None:
+            last = _seconds(kind.groups()[1:5]) if kind[2] else end
+            events.append(
+                RawEvent(
+                    where=where,
+                    label=label.strip(),
+                    seconds=start,
+                    end_seconds=None if kind[1] == "instant" else last,
+                    score=_score(where, kind[6]) if kind[6] else 1.0,
+                )
+            )
+    if events or (lines[2:3] and lines[2][1].strip() == CONTINUED):
+        return events
+    return [RawEvent(where=where, label=lines[1][1].strip(), seconds=start, end_seconds=end)]
 
 
-def _seconds(parts: tuple[str, ...]) -> Fraction:
+def _seconds(parts: Sequence[str]) -> Fraction:
     hours, minutes, seconds, fraction = parts
     whole = (int(hours) * 60 + int(minutes)) * 60 + int(seconds)
     return whole + Fraction(int(fraction), 10 ** len(fraction))
@@ -88,16 +128,20 @@ def _score(where: str, text: str) -> float:
         raise LabelError(f"{where}: the score needs a number, got {text!r}") from error
 
 
-def _cue(number: int, event: Event) -> str:
+def _lines(event: Event, first: int, start: int, end: int) -> str:
+    """The two lines of an event in the cue from `start` to `end`; it begins at `first`."""
     if event.label != event.label.strip() or len(event.label.splitlines()) != 1:
         raise LabelError(
             f"{event.label!r} at {event.start:.3f} s: a cue holds a label of one line without "
             "spaces around it; rename the class"
         )
-    start, end = _milliseconds(event)
+    if first < start:
+        return f"{event.label}\n{CONTINUED}\n"
+    last = _milliseconds(event)[1]
     kind = "instant" if event.end is None else "span"
+    until = "" if event.end is None or last == end else f" to {_clock(last)}"
     score = "" if event.score == 1.0 else f" {event.score:.4f}"
-    return f"{number}\n{_clock(start)} --> {_clock(end)}\n{event.label}\n{kind}{score}\n"
+    return f"{event.label}\n{kind}{until}{score}\n"
 
 
 def _milliseconds(event: Event) -> tuple[int, int]:
