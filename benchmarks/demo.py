@@ -14,7 +14,8 @@ def main() -> None:
         values = {label: values["map@1"] for label, values in found["per_class"].items()}
         print(f"{run}, mAP@1 {found['metrics']['map@1']:.3f}", end="")
         print("".join(f", {label} {value:.3f}" for label, value in values.items()), end="")
-        print("".join(f", {name} {value:.3f}" for name, value in found["chance"].items()))
+        references = {"chance": found["chance"]["map@1"], **found["references"]}
+        print("".join(f", {name} {value:.3f}" for name, value in references.items()))
 
 
 if __name__ == "__main__":

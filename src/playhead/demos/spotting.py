@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from playhead.events.manifest import read_manifest
 from playhead.execution.outcomes import exit_code
-from playhead.metrics.spotting import chance_map, confused_map
+from playhead.metrics.spotting import confused_map
 from playhead.output import print_json, print_table
 from playhead.spotting.config import SpottingConfig, find_config, load_spotting_config
-from playhead.spotting.evaluate import Evaluation, measure, pair_events
+from playhead.spotting.evaluate import evaluate_videos, pair_events
+from playhead.spotting.lengths import length_of
 from playhead.spotting.predict import PredictOptions, predict_videos
-from playhead.spotting.report import FrameReader, durations_of, read_scores_of, report_of
+from playhead.spotting.report import FrameReader, read_scores_of, report_of
 from playhead.spotting.train import train_spotting
 from playhead.spotting.truth import read_predictions, read_truth
 from playhead.worlds import redraw
@@ -50,7 +51,8 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
         read_truth(manifest, split="test"), read_predictions(predictions)
     )
     scores = read_scores_of(predictions, truth)
-    measured = Evaluation(len(truth), measure(truth, predicted))
+    lengths = {name: length_of(grid) for name, grid in scores.items()}
+    measured = evaluate_videos(truth, predicted, lengths)
     say("writing the report")
     report = report_of(
         truth,
@@ -60,18 +62,16 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
         title="Football: passes and drives",
         run=run,
         frames=_large_images(),
+        evaluation=measured,
     )
-    chance = {
-        "chance": chance_map(truth, durations_of(scores)),
-        "right times, confused classes": confused_map(truth),
-    }
+    confused = {"right times, confused classes": confused_map(truth)}
     if as_json:
         seconds = round(monotonic() - started, 1)
-        document = {"chance": chance, "seconds": seconds, "bundle": str(trained.bundle)}
+        document = {"references": confused, "seconds": seconds, "bundle": str(trained.bundle)}
         print_json({**measured.to_json(), **document, "report": str(report)})
     else:
         print_table(measured.rows())
-        for name, value in chance.items():
+        for name, value in confused.items():
             typer.echo(f"for comparison, mAP@1 of {name}: {value:.3f}")
         typer.echo(f"bundle: {trained.bundle}")
         say("done; the report is")

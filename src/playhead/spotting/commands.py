@@ -21,6 +21,13 @@ from playhead.output import print_json, print_table
 
 __all__ = ["app"]
 
+Truth = Annotated[
+    Path,
+    typer.Option(
+        help="A manifest, a configuration or run folder (its manifest), or a label file or folder."
+    ),
+]
+
 app = typer.Typer(help="When do these actions happen?", rich_markup_mode=None, no_args_is_help=True)
 
 EventLabels = Annotated[
@@ -137,13 +144,18 @@ def decide(
     epilog="Example: playhead spotting evaluate --truth matches/manifest.csv --predictions out"
 )
 def evaluate(
-    truth: Annotated[Path, typer.Option(help="A manifest, a label file or a folder of them.")],
-    predictions: Annotated[Path, typer.Option(help="The folder of predicted events.")],
+    truth: Truth,
+    predictions: Annotated[
+        Path,
+        typer.Option(
+            help="The folder that `predict` wrote, a run folder, or a file of events in any format."
+        ),
+    ],
     split: Annotated[str | None, typer.Option(help="Only this split of the manifest.")] = None,
     rate: Annotated[str | None, typer.Option(help="Frame rate of labels without videos.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate predicted events against ground truth: mAP (tight, loose, in frames), F1."""
+    """Evaluate predicted events against ground truth and chance: mAP, F1, numbers of events."""
     from playhead.spotting.evaluate import evaluate_folder
 
     result = evaluate_folder(truth, predictions, split=split, rate=rate)
@@ -151,6 +163,8 @@ def evaluate(
         print_json(result.to_json())
     else:
         print_table(result.rows())
+        for note in result.notes():
+            typer.echo(note)
 
 
 @app.command(
@@ -158,8 +172,10 @@ def evaluate(
     "--out report.html"
 )
 def report(
-    truth: Annotated[Path, typer.Option(help="A manifest, a label file or a folder of them.")],
-    predictions: Annotated[Path, typer.Option(help="The folder of scores and events.")],
+    truth: Truth,
+    predictions: Annotated[
+        Path, typer.Option(help="The folder of scores and events, or a run folder.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The HTML file.")] = Path("report.html"),
     split: Annotated[str | None, typer.Option(help="Only this split of the manifest.")] = None,
     run: Annotated[Path | None, typer.Option(help="The run folder, for its curves.")] = None,

@@ -16,16 +16,17 @@ from playhead.report.markup import asset, clock, element, escape, write_page
 from playhead.report.provenance import provenance
 from playhead.report.strips import film_strip
 from playhead.report.tables import table, tiles
-from playhead.spotting.report_data import Report, ShownMistake, Timeline
+from playhead.spotting.report_data import Report, ShownMistake, Table, Timeline
 
 __all__ = ["write_report_page"]
 
 PACKAGE = "playhead.spotting"
 MAX_CURVE_POINTS = 20_000
 NO_SCORE = 255
+LEAD = 1.0  # seconds
 MISTAKES = """<h2>The worst mistakes</h2>
-<p class="note">The outlined frame is the event itself. Misses with the lowest scores come first,
-then false positives with the highest.</p>
+<p class="note">The outlined frame is the event itself; clips are the two seconds around it. Misses
+with the lowest scores come first, then false positives with the highest.</p>
 """
 
 
@@ -34,7 +35,7 @@ def write_report_page(report: Report, path: Path) -> Path:
 
     Raises ValueError for a metric that is NaN or infinite.
     """
-    titles = ["AP at", *(f"{tolerance:g} s" for tolerance in report.ap_tolerances)]
+    within = [f"±{tolerance}" for tolerance in report.ap_frames]
     mistakes = "".join(map(_mistake, report.mistakes))
     return write_page(
         asset("report.html", PACKAGE),
@@ -43,8 +44,14 @@ def write_report_page(report: Report, path: Path) -> Path:
         parts={
             "summary": escape(report.summary),
             "tiles": tiles(report.tiles),
+            "note": element("p", escape(report.note), "note") if report.note else "",
+            "metrics": _folded("Every metric beside chance", report.metrics),
+            "counts": _counts(report),
             "mistakes": element("section", MISTAKES + mistakes) if mistakes else "",
-            "ap_table": table(titles, ((name, *values) for name, values in report.ap.items())),
+            "ap_table": table(
+                ["AP within frames", *within],
+                ((name, *values) for name, values in report.ap.items()),
+            ),
             "training": TRAINING_SECTION,
             "provenance": provenance(report.versions, report.config),
         },
@@ -54,7 +61,7 @@ def write_report_page(report: Report, path: Path) -> Path:
             "tolerance": report.tolerance,
             "threshold": report.threshold,
             "videos": [_timeline(line, report.classes) for line in report.timelines],
-            "ap": {"tolerances": list(report.ap_tolerances), "series": dict(report.ap)},
+            "ap": {"tolerances": list(report.ap_frames), "series": dict(report.ap)},
             "curves": [line.to_json() for line in report.precision_recall],
             "training": [line.to_json() for line in report.training],
         },
@@ -63,11 +70,40 @@ def write_report_page(report: Report, path: Path) -> Path:
     )
 
 
+def _counts(report: Report) -> str:
+    """The numbers of events by class and by video, at the scores that the decisions chose."""
+    if report.per_class is None or report.per_video is None:
+        return ""
+    text = (
+        f"A hit is within {report.tolerance / 2:.2f} s. Events were decided with a minimum score "
+        f"of {report.threshold:.2f}; “best F1” is that of the best minimum score on these videos."
+    )
+    return element(
+        "section",
+        element("h2", "Found and true events")
+        + element("p", escape(text), "note")
+        + _table(report.per_class)
+        + element("h3", "By video", "by-video")
+        + _table(report.per_video),
+    )
+
+
+def _folded(summary: str, content: Table | None) -> str:
+    if content is None:
+        return ""
+    return element("details", element("summary", escape(summary)) + _table(content))
+
+
+def _table(content: Table) -> str:
+    return table(content.titles, content.rows, bold=content.bold)
+
+
 def _timeline(line: Timeline, classes: Sequence[str]) -> dict[str, Any]:
     index = {name: i for i, name in enumerate(classes)}
     return {
         "name": line.name,
         "duration": line.duration,
+        "link": line.link,
         "truth": [{"c": index[e.label], "t": round(e.start, 4)} for e in line.truth.events],
         "predictions": [
             {"c": index[e.label], "t": round(e.start, 4), "s": round(e.score, 4)}
@@ -111,5 +147,20 @@ def _mistake(mistake: ShownMistake) -> str:
     )
     score = "" if mistake.score is None else f", score {mistake.score:.2f}"
     where = f" {mistake.label} at {clock(mistake.time)} in {mistake.video}{score}"
+    play = "" if mistake.link is None else " " + _play(mistake.link, mistake.time)
     strip = film_strip(mistake.frames, name=mistake.video, time=mistake.time)
-    return element("div", element("h3", kind + escape(where)) + strip, "strip")
+    if mistake.clip is not None:
+        strip = element("div", _video(mistake.clip, where.strip()) + strip, "moment")
+    return element("div", element("h3", kind + escape(where) + play) + strip, "strip")
+
+
+def _video(clip: bytes, title: str) -> str:
+    source = "data:video/mp4;base64," + base64.b64encode(clip).decode()
+    attributes = "controls loop muted playsinline"
+    return f'<video {attributes} title="{escape(title)}" src="{source}"></video>'
+
+
+def _play(link: str, time: float) -> str:
+    """A link to the video in the folder of the page or near it, a second before the event."""
+    target = escape(f"{link}#t={max(0.0, time - LEAD):.2f}")
+    return f'<a class="play" target="_blank" href="{target}">▶ video</a>'

@@ -1,28 +1,35 @@
-"""The report of spotting: scores and events beside the ground truth, and the worst mistakes.
+"""The report of spotting: scores and events beside the ground truth and chance, and the mistakes.
 
 Written from saved scores and events, without a model.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from playhead.events.model import Event, VideoEvents
+from playhead.events.model import VideoEvents
 from playhead.inference.scores import Scores, read_scores
 from playhead.metrics.curves import best_f1, precision_recall
-from playhead.metrics.matching import match_events
-from playhead.metrics.soccernet_map import TIGHT
-from playhead.metrics.spotting import chance_map, confused_map
+from playhead.metrics.frame_map import frame_map
+from playhead.metrics.headline import Headline
+from playhead.metrics.references import chance
+from playhead.metrics.spotting import confused_map
+from playhead.output import counted
 from playhead.report.curves import Line, training_curves
-from playhead.report.images import RGB
 from playhead.report.provenance import versions
-from playhead.report.strips import read_frames
-from playhead.spotting.evaluate import measure, read_pairs
+from playhead.report.tables import Cell
+from playhead.spotting.evaluate import (
+    Evaluation,
+    by_frames_or_times,
+    evaluate_videos,
+    read_pairs,
+)
+from playhead.spotting.lengths import length_of, video_lengths
+from playhead.spotting.mistakes import FrameReader, worst_mistakes
+from playhead.spotting.moments import local_link
 from playhead.spotting.page import write_report_page
-from playhead.spotting.report_data import Report, ShownMistake, Timeline
-from playhead.spotting.truth import SCORES, pair_videos
+from playhead.spotting.report_data import Report, Table, Timeline
+from playhead.spotting.truth import SCORES, is_run, pair_names, predictions_folder
 
 __all__ = [
     "FrameReader",
@@ -32,13 +39,8 @@ __all__ = [
     "write_report",
 ]
 
-TOLERANCE = 1.0  # seconds
-MISTAKES_SHOWN = 6  # of each kind
-STRIP_FRAMES = 5
-STRIP_SPACING = 0.2  # seconds
-
-FrameReader = Callable[[str, Sequence[float]], list[tuple[float, RGB]]]
-"""Reads the frames of a video, by name, nearest to some times: (seconds, RGB (H, W, 3))."""
+FRAMES = (0, 1, 2, 3, 4, 6, 8, 12, 18, 25, 37, 50, 75)
+FEWEST_FRAMES = 6  # of these are shown where events are dense
 
 
 def write_report(
@@ -49,19 +51,24 @@ def write_report(
     split: str | None = None,
     run: Path | None = None,
 ) -> Path:
-    """Write the report of a folder of saved scores and events, and return its path.
+    """Write the report of saved scores and events, and return its path.
 
-    split: only its videos; run: the training run, for its curves and configuration
+    split: only its videos
+    run: the training run, for its curves and configuration; by default `predictions` if it is one
     """
     annotated, predicted = read_pairs(truth, predictions, split=split)
-    return report_of(annotated, predicted, read_scores_of(predictions, annotated), out, run=run)
+    scores = read_scores_of(predictions, annotated)
+    if run is None and is_run(predictions):
+        run = predictions
+    return report_of(annotated, predicted, scores, out, run=run)
 
 
 def read_scores_of(folder: Path, truth: Sequence[VideoEvents]) -> dict[str, Scores]:
-    """The saved scores in `folder`, by the name of their video in the ground truth."""
+    """The saved scores in `folder` (or in a run), by the name of their video in the truth."""
+    folder = predictions_folder(folder)
     files = sorted(folder.rglob(f"*{SCORES}"))
     names = [str(path.relative_to(folder))[: -len(SCORES)] for path in files]
-    indices = pair_videos(names, [video.video for video in truth])
+    indices = pair_names(names, [video.video for video in truth])
     return {
         truth[index].video: read_scores(path)
         for path, index in zip(files, indices, strict=True)
@@ -78,33 +85,40 @@ def report_of(
     title: str = "Spotting",
     run: Path | None = None,
     frames: FrameReader | None = None,
+    evaluation: Evaluation | None = None,
 ) -> Path:
     """Write the report and return its path.
 
     scores: by video; also give the duration of each video
     run: the training run, for its curves and configuration
     frames: reads the frames of film strips, by default from the video files
+    evaluation: of these predictions, if it was computed already
     """
-    result = measure(truth, predictions)
-    threshold = _best_threshold(truth, predictions)
-    classes = list(result.per_class)
-    ap = {
-        label: [values[f"map@{t:g}"] for t in TIGHT] for label, values in result.per_class.items()
-    }
-    ap["mean"] = [result.metrics[f"map@{t:g}"] for t in TIGHT]
-    durations = durations_of(scores)
+    lengths = {name: length_of(grid) for name, grid in scores.items()}
+    measured = evaluation or evaluate_videos(truth, predictions, lengths)
+    headline = measured.headline
+    tolerances, ap = _ap_by_frames(truth, predictions, scores, headline)
     report = Report(
         title=title,
-        summary=_summary(truth, durations),
-        tiles=_tiles(result.metrics, truth, durations),
-        classes=classes,
-        timelines=_timelines(truth, predictions, scores),
-        tolerance=TOLERANCE,
-        threshold=round(threshold, 2),
-        ap_tolerances=TIGHT,
+        summary=_summary(truth, durations_of(scores)),
+        tiles=_tiles(measured, truth),
+        note=". ".join([headline.reason().capitalize(), *measured.notes()[3:]]) + ".",
+        metrics=_metrics(measured),
+        per_class=_per_class(measured, truth, predictions),
+        per_video=_per_video(measured),
+        classes=list(measured.result.per_class),
+        timelines=_timelines(truth, predictions, scores, out),
+        tolerance=round(headline.width, 4),
+        threshold=_threshold(predictions, scores),
+        ap_frames=tolerances,
         ap=ap,
-        precision_recall=_curves(truth, predictions),
-        mistakes=_mistakes(truth, predictions, scores, threshold, frames or _read_video),
+        precision_recall=[
+            Line(name=label, x=curve.recall.tolist(), y=curve.precision.tolist())
+            for label, curve in precision_recall(
+                truth, predictions, tolerance=headline.width
+            ).items()
+        ],
+        mistakes=worst_mistakes(truth, predictions, scores, headline, page=out, frames=frames),
         training=[] if run is None else training_curves(run),
         config="" if run is None else (run / "config.yaml").read_text(encoding="utf-8"),
         versions=versions(),
@@ -112,111 +126,158 @@ def report_of(
     return write_report_page(report, out)
 
 
-def _read_video(name: str, times: Sequence[float]) -> list[tuple[float, RGB]]:
-    return read_frames(Path(name), times)
+def durations_of(scores: Mapping[str, Scores]) -> dict[str, float]:
+    """The duration of each video in seconds, from the grid of its scores."""
+    return {name: length_of(grid).seconds for name, grid in scores.items()}
 
 
-def _mistakes(
+def _ap_by_frames(
     truth: Sequence[VideoEvents],
     predictions: Sequence[VideoEvents],
     scores: Mapping[str, Scores],
-    threshold: float,
-    frames: FrameReader,
-) -> list[ShownMistake]:
-    """The misses with the lowest scores, then the false positives with the highest."""
-    by_video = {video.video: video for video in predictions}
-    misses: list[tuple[str, ShownMistake]] = []
-    false_positives: list[tuple[str, ShownMistake]] = []
+    headline: Headline,
+) -> tuple[tuple[int, ...], dict[str, list[float]]]:
+    """Tolerances in frames, and the AP at each of them: of classes, of their mean and of chance.
 
-    for video in truth:
-        if video.video not in by_video:
-            continue
-        match = match_events(video, by_video[video.video], TOLERANCE, threshold=threshold)
-        name = Path(video.video).name
-        for event in match.misses:
-            score = _highest_near(scores.get(video.video), event)
-            miss = ShownMistake(name, "miss", event.label, event.start, score)
-            misses.append((video.video, miss))
-        for event in match.false_positives:
-            alarm = ShownMistake(name, "false positive", event.label, event.start, event.score)
-            false_positives.append((video.video, alarm))
-    misses.sort(key=lambda entry: entry[1].score or 0.0)
-    false_positives.sort(key=lambda entry: entry[1].score or 0.0, reverse=True)
-    offsets = (np.arange(STRIP_FRAMES) - STRIP_FRAMES // 2) * STRIP_SPACING
-    return [
-        replace(shown, frames=frames(path, (shown.time + offsets).clip(0).tolist()))
-        for path, shown in misses[:MISTAKES_SHOWN] + false_positives[:MISTAKES_SHOWN]
-    ]
+    Where events are dense, tolerances end at the distance between them.
+    """
+    lengths = video_lengths(
+        truth, predictions, {name: length_of(grid) for name, grid in scores.items()}
+    )
+    truth, predictions = by_frames_or_times(truth, predictions)
+    tolerances = FRAMES
+    if headline.dense and headline.spacing is not None:
+        near = sum(k <= headline.spacing.frames for k in FRAMES)
+        tolerances = FRAMES[: max(near, FEWEST_FRAMES)]
 
+    def mean_ap(guesses: Sequence[VideoEvents]) -> dict[str, float]:
+        by_frame = frame_map(truth, guesses, tolerances=tolerances)
+        return {str(k): by_frame.map_at(k) for k in tolerances}
 
-def _highest_near(scores: Scores | None, event: Event) -> float | None:
-    """The highest score of the event's class within the tolerance; None without any score."""
-    if scores is None or event.label not in scores.classes:
-        return None
-    near = np.abs(scores.times - event.start) <= TOLERANCE / 2
-    values = scores.values[near, scores.classes.index(event.label)]
-    values = values[~np.isnan(values)]
-    return float(values.max()) if len(values) else None
+    found = frame_map(truth, predictions, tolerances=tolerances)
+    ap = {label: found.ap[:, n].tolist() for n, label in enumerate(found.classes)}
+    ap["mean"] = [found.map_at(k) for k in tolerances]
+    ap["chance"] = list(chance(truth, lengths, mean_ap, repeats=3).values())
+    return tolerances, ap
 
 
 def _timelines(
     truth: Sequence[VideoEvents],
     predictions: Sequence[VideoEvents],
     scores: Mapping[str, Scores],
+    page: Path,
 ) -> list[Timeline]:
     by_video = {video.video: video for video in predictions}
     return [
         Timeline(
             name=Path(video.video).name,
-            duration=_duration(scores[video.video]),
+            duration=length_of(scores[video.video]).seconds,
             truth=video,
             predictions=by_video[video.video],
             scores=scores[video.video],
+            link=local_link(Path(video.video), page),
         )
         for video in truth
         if video.video in by_video and video.video in scores
     ]
 
 
-def _tiles(
-    metrics: Mapping[str, float], truth: Sequence[VideoEvents], durations: Mapping[str, float]
-) -> dict[str, float]:
-    tiles = {
-        "mAP@1": metrics["map@1"],
-        "tight mAP": metrics["tight"],
-        "loose mAP": metrics["loose"],
-        "mAP within 2 frames": metrics["frame_map@2"],
-        "best F1": metrics["best_f1"],
-        "confused classes, mAP@1": confused_map(truth),
+def _tiles(measured: Evaluation, truth: Sequence[VideoEvents]) -> dict[str, Cell]:
+    metrics, name = measured.metrics, measured.headline.metric
+    shown = "mAP@1" if name == "map@1" else f"mAP within {counted(_frames_of(name), 'frame')}"
+    tiles: dict[str, Cell] = {
+        shown: metrics[name],
+        f"chance, {shown}": measured.chance[name],
+        "precision": metrics["precision"],
+        "recall": metrics["recall"],
+        "events found": sum(counts.predictions for counts in measured.counts),
+        "true events": sum(counts.truths for counts in measured.counts),
+        "count error a video": f"{metrics['count_error']:.1f}",
     }
-    if all(video.video in durations for video in truth):
-        tiles["chance, mAP@1"] = chance_map(truth, durations)
+    if len(measured.result.per_class) > 1 and not measured.headline.dense:
+        tiles["confused classes, mAP@1"] = confused_map(truth)
     return tiles
 
 
-def _curves(truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]) -> list[Line]:
-    curves = precision_recall(truth, predictions, tolerance=TOLERANCE)
-    return [
-        Line(name=label, x=curve.recall.tolist(), y=curve.precision.tolist())
-        for label, curve in curves.items()
+def _frames_of(name: str) -> int:
+    return int(name.removeprefix("frame_map@"))
+
+
+def _metrics(measured: Evaluation) -> Table:
+    metrics = measured.metrics
+    return Table(
+        titles=("metric", "all classes", "chance"),
+        rows=[(name, value, measured.chance.get(name)) for name, value in metrics.items()],
+        bold=[list(metrics).index(measured.headline.metric)],
+    )
+
+
+def _per_class(
+    measured: Evaluation, truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]
+) -> Table:
+    best = best_f1(truth, predictions, tolerance=measured.headline.width)
+    rows: list[tuple[Cell, ...]] = []
+    named = {**measured.class_metrics(), "all": measured.metrics}
+    for label, values in named.items():
+        counts = measured.counts if label == "all" else measured.per_class[label]
+        f1 = best.overall if label == "all" else best.per_class[label]
+        rows.append(
+            (
+                label,
+                sum(video.truths for video in counts),
+                sum(video.predictions for video in counts),
+                sum(video.hits for video in counts),
+                values["precision"],
+                values["recall"],
+                values["f1"],
+                f1.f1,
+                f1.threshold,
+            )
+        )
+    titles = (
+        "class",
+        "events",
+        "found",
+        "hits",
+        "precision",
+        "recall",
+        "F1",
+        "best F1",
+        "at score",
+    )
+    return Table(titles, rows, bold=[len(rows) - 1])
+
+
+def _per_video(measured: Evaluation) -> Table:
+    rows = [
+        (
+            Path(counts.video).name,
+            counts.truths,
+            counts.predictions,
+            counts.hits,
+            counts.misses,
+            counts.predictions - counts.hits,
+            f"{counts.count_error:+d}" if counts.count_error else "0",
+        )
+        for counts in measured.counts
     ]
+    titles = ("video", "events", "found", "hits", "misses", "false positives", "count error")
+    return Table(titles, rows)
+
+
+def _threshold(predictions: Sequence[VideoEvents], scores: Mapping[str, Scores]) -> float:
+    """The minimum score of an event in the decisions, else the lowest score there is."""
+    heights = []
+    for grid in scores.values():
+        common = grid.decisions.get("min_height")
+        classes = grid.decisions.get("per_class") or {}
+        heights += [common, *(settings.get("min_height") for settings in classes.values())]
+    known = [float(height) for height in heights if height is not None]
+    lowest = known or [event.score for video in predictions for event in video.events]
+    return math.floor(100 * min(max(min(lowest, default=0.0), 0.0), 1.0) + 1e-9) / 100
 
 
 def _summary(truth: Sequence[VideoEvents], durations: Mapping[str, float]) -> str:
     events = sum(len(video.events) for video in truth)
     minutes = sum(durations.values()) / 60
     return f"{len(truth)} videos, {minutes:.1f} minutes, {events} events"
-
-
-def _best_threshold(truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]) -> float:
-    threshold = best_f1(truth, predictions, tolerance=TOLERANCE).overall.threshold
-    return 0.5 if threshold is None else threshold
-
-
-def durations_of(scores: Mapping[str, Scores]) -> dict[str, float]:
-    """The duration of each video in seconds, from the grid of its scores."""
-    return {name: _duration(grid) for name, grid in scores.items()}
-
-
-def _duration(scores: Scores) -> float:
-    return float(2 * scores.times[-1] - scores.times[-2]) if len(scores.times) > 1 else 1.0

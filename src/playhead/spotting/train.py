@@ -24,7 +24,8 @@ from playhead.samples.loader import batches
 from playhead.samples.transforms import Augmentation
 from playhead.spotting.config import SpottingConfig, load_spotting_config
 from playhead.spotting.data import hard_scores, label_rows, load_videos
-from playhead.spotting.evaluate import measure, pair_events
+from playhead.spotting.evaluate import evaluate_videos, pair_events
+from playhead.spotting.lengths import length_of
 from playhead.spotting.model import build_model
 from playhead.spotting.predict import PredictOptions, predict_videos
 from playhead.spotting.report import read_scores_of, report_of
@@ -112,19 +113,24 @@ def _predict_validation(
     root = Path(os.path.commonpath([video.parent.parent for video in videos]))
     predicted = predict_videos(run.bundle, videos, folder, PredictOptions(device=device), root=root)
     truth, predictions = pair_events(truth, read_predictions(folder))
-    metrics = measure(truth, predictions).metrics
-    note_in_bundle(run.bundle, metrics=metrics)
     scores = read_scores_of(folder, truth)
+    lengths = {name: length_of(grid) for name, grid in scores.items()}
+    evaluation = evaluate_videos(truth, predictions, lengths)
+    note_in_bundle(run.bundle, metrics=evaluation.metrics)
     page = run.folder / "report.html"
     return TrainResult(
         job="spotting",
         run=run.folder,
         bundle=run.bundle,
-        report=report_of(truth, predictions, scores, page, run=run.folder),
-        metrics=metrics,
+        report=report_of(truth, predictions, scores, page, run=run.folder, evaluation=evaluation),
+        metrics=evaluation.metrics,
         fitted=fitted,
-        summary=f"mAP@1 {metrics['map@1']:.3f}",
-        details={"files": [file.to_json() for file in predicted.files]},
+        summary=evaluation.describe(),
+        details={
+            "chance": dict(evaluation.chance),
+            "headline": evaluation.headline.to_json(),
+            "files": [file.to_json() for file in predicted.files],
+        },
         notes=tuple(
             f"{file.path}: {file.status}: {file.reason}" for file in predicted.files if file.reason
         ),

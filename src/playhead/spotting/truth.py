@@ -1,46 +1,139 @@
-"""Reading ground truth and predictions."""
+"""Reading ground truth and predictions, in the forms in which users have them.
+
+Ground truth is a manifest, a configuration or a run folder (which name one), a label file, or a
+folder of label files. Predictions are the folder that `predict` wrote, a run folder (its scores of
+the validation videos), or a file of events in any format.
+"""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from playhead.errors import LabelError
 from playhead.events.formats import native, read_events, read_row
 from playhead.events.formats.detect import detect
-from playhead.events.manifest import ManifestRow, read_manifest
+from playhead.events.formats.raw import TimesOf
+from playhead.events.manifest import ManifestRow, read_manifest, require_manifest
 from playhead.events.model import VideoEvents
+from playhead.events.names import half_of
 from playhead.events.pairing import pair_videos
 from playhead.media import Video, open_video
+from playhead.samples.folds import split_manifest
+from playhead.spotting.config import load_spotting_config
 
-__all__ = ["EVENTS", "SCORES", "labels_of", "pair_videos", "read_predictions", "read_truth"]
+__all__ = [
+    "EVENTS",
+    "SCORES",
+    "DataSet",
+    "is_run",
+    "labels_of",
+    "names_listed",
+    "open_data_set",
+    "pair_names",
+    "pair_videos",
+    "predictions_folder",
+    "read_predictions",
+    "read_truth",
+]
 
 EVENTS = ".events.json"
 SCORES = ".scores.npz"
+CONFIG = "config.yaml"
+MANIFEST = "manifest.csv"
+RESULTS = "results_*.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """The videos of a manifest, perhaps named by a configuration.
+
+    classes, label_rate: those of the configuration; None without one
+    folds: whether the configuration divides the videos into folds; `valid` then has the names of
+        the videos of the validation fold, `train` those of the others
+    """
+
+    path: Path
+    rows: tuple[ManifestRow, ...]
+    configured: bool = False
+    classes: tuple[str, ...] | None = None
+    label_rate: str | None = None
+    folds: bool = False
+    train: frozenset[str] = frozenset()
+    valid: frozenset[str] = frozenset()
+
+    def chosen(self, split: str | None) -> list[ManifestRow]:
+        """The videos of a split, or all. Raises LabelError listing the splits if it has none."""
+        if split is None:
+            return list(self.rows)
+        if self.folds and split in ("train", "valid"):
+            names = self.valid if split == "valid" else self.train
+            return [row for row in self.rows if row.name in names]
+        rows = [row for row in self.rows if row.split == split]
+        if not rows:
+            known = sorted({row.split for row in self.rows if row.split})
+            known += [name for name in ("train", "valid") if self.folds and name not in known]
+            listed = f"its splits are {', '.join(known)}" if known else "its split column is empty"
+            raise LabelError(f"{self.path}: no video has the split {split!r}; {listed}")
+        return rows
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is the folder of a training run with scores of its validation videos."""
+    return (path / CONFIG).is_file() and (path / "scores").is_dir()
+
+
+def open_data_set(path: Path) -> DataSet | None:
+    """The videos that a manifest, a configuration, or the folder of one names; None for labels.
+
+    Raises ConfigError or LabelError if the configuration or the manifest cannot be read.
+    """
+    if path.is_dir():
+        inner = next((path / name for name in (CONFIG, MANIFEST) if (path / name).is_file()), None)
+        return None if inner is None else open_data_set(inner)
+    if path.is_file() and path.suffix.lower() in (".yaml", ".yml"):
+        data = load_spotting_config(path).data
+        require_manifest(data.manifest)
+        train: list[ManifestRow] = []
+        valid: list[ManifestRow] = []
+        if data.folds is not None:
+            train, valid = split_manifest(data.manifest, folds=data.folds, fold=data.fold)
+        return DataSet(
+            path=data.manifest,
+            rows=read_manifest(data.manifest),
+            configured=True,
+            classes=data.classes,
+            label_rate=data.label_rate,
+            folds=data.folds is not None,
+            train=frozenset(row.name for row in train),
+            valid=frozenset(row.name for row in valid),
+        )
+    if path.is_file() and detect(path) == "manifest":
+        return DataSet(path, read_manifest(path))
+    return None
 
 
 def read_truth(
     path: Path, *, split: str | None = None, rate: str | None = None
 ) -> list[VideoEvents]:
-    """The labels of a manifest's videos (of one split), of a label file, or of a folder of them.
+    """The labels of the videos of a data set (of one split), of a label file, or of a folder.
 
-    For a manifest, events get the times of their frames, which are read from the videos.
+    path: see this module; labels of a data set get the times of their frames, which are read from
+        the videos
+    Raises LabelError for a split that no video has, or without a data set.
     """
-    if path.is_file() and detect(path) == "manifest":
-        listed = read_manifest(path)
-        rows = [row for row in listed if split is None or row.split == split]
-        if not rows:
-            splits = sorted({row.split for row in listed if row.split})
-            raise LabelError(
-                f"{path}: no video has the split {split!r}; its splits are "
-                f"{', '.join(splits) or 'not named: it has no split column'}"
-            )
-        videos = [_of_row(row, rate) for row in rows]
-        # A class may occur in some of the videos only.
-        classes = tuple(dict.fromkeys(label for video in videos for label in video.classes))
-        return [replace(video, classes=classes) for video in videos]
-    if split is not None:
-        raise LabelError(f"{path}: --split needs a manifest with a split column")
-    return list(read_events(path, rate=rate))
+    data = open_data_set(path)
+    if data is None:
+        if split is not None:
+            raise LabelError(f"{path}: --split needs a manifest with a split column")
+        return list(read_events(path, rate=rate))
+    videos = []
+    for row in data.chosen(split):
+        with open_video(row.video) as video:
+            labels = labels_of(row, video, classes=data.classes, rate=rate or data.label_rate)
+            videos.append(labels)
+    # A class may occur in some of the videos only.
+    classes = tuple(dict.fromkeys(label for video in videos for label in video.classes))
+    return [replace(video, classes=classes) for video in videos]
 
 
 def labels_of(
@@ -49,25 +142,82 @@ def labels_of(
     """The events of a manifest row on its video's frames; no events if the row has no labels."""
     path = row.video.as_posix()
     if row.labels is None:
-        return VideoEvents(video=path, classes=tuple(classes or ()))
+        return VideoEvents(video=path, classes=tuple(classes or ()), frames=video.frames)
     times, duration = video.times, video.duration
     events = read_row(row, times=times, duration=duration, rate=rate, classes=classes)
     return replace(events, video=path)
 
 
-def read_predictions(folder: Path) -> list[VideoEvents]:
-    """Every `X.events.json` below a folder, named by its relative path."""
-    files = sorted(folder.rglob(f"*{EVENTS}")) if folder.is_dir() else []
-    if not files:
-        raise LabelError(
-            f"{folder}: has no {EVENTS} files; write them with `playhead spotting predict`"
-        )
+def predictions_folder(path: Path) -> Path:
+    """The folder of scores and events: `scores` of a run folder, else the path itself."""
+    return path / "scores" if is_run(path) else path
+
+
+def read_predictions(
+    path: Path, *, rate: str | None = None, times: TimesOf | None = None
+) -> list[VideoEvents]:
+    """Predicted events: of a folder that `predict` wrote, of a run, or of a file of any format.
+
+    rate, times: for files with only frames or only times, as in `read_events`
+    Videos of a folder are named by their relative paths. A folder without `X.events.json` may have
+    SoccerNet's `results_spotting.json`, of any number of games.
+    Raises LabelError if there are none.
+    """
+    if path.is_file():
+        if path.name.endswith(EVENTS):
+            name = f"{path.resolve().parent.name}/{path.name.removesuffix(EVENTS)}"
+            return [replace(native.read(path), video=name)]
+        return list(read_events(path, rate=rate, times=times))
+    folder = predictions_folder(path)
+    files = sorted(folder.rglob(f"*{EVENTS}"))
+    if files:
+        return [
+            replace(native.read(file), video=str(file.relative_to(folder))[: -len(EVENTS)])
+            for file in files
+        ]
+    games = [game for file in sorted(folder.rglob(RESULTS)) for game in _read_game(file, rate)]
+    if games:
+        classes = tuple(sorted({label for video in games for label in video.classes}))
+        return [replace(video, classes=classes) for video in games]
+    hint = " (this is a bundle)" if (path / "bundle.json").is_file() else ""
+    missing = "" if path.exists() else " (there is no such folder or file)"
+    raise LabelError(
+        f"{path}: has no predictions{hint}{missing}; give the folder that `playhead spotting "
+        f"predict` wrote ({EVENTS} files), a run folder, SoccerNet's results_spotting.json, or a "
+        "CSV with video,label,time,score"
+    )
+
+
+def _read_game(file: Path, rate: str | None) -> list[VideoEvents]:
+    """A SoccerNet game; one that does not say its name is named by its folder."""
+    videos = read_events(file, rate=rate)
+    game = file.resolve().parent.name
     return [
-        replace(native.read(path), video=str(path.relative_to(folder))[: -len(EVENTS)])
-        for path in files
+        video if "/" in video.video else replace(video, video=f"{game}/{video.video}")
+        for video in videos
     ]
 
 
-def _of_row(row: ManifestRow, rate: str | None) -> VideoEvents:
-    with open_video(row.video) as video:
-        return labels_of(row, video, classes=None, rate=rate)
+def pair_names(wanted: Sequence[str], offered: Sequence[str]) -> list[int | None]:
+    """As `pair_videos`; halves of a game also match by their number: `1` is `1_720p.mkv`.
+
+    SoccerNet's files name halves by number only.
+    """
+    indices = pair_videos(wanted, offered)
+    halves = [_by_half(name) for name in offered]
+    return [
+        pair_videos([_by_half(name)], halves)[0] if index is None and half_of(name) else index
+        for name, index in zip(wanted, indices, strict=True)
+    ]
+
+
+def names_listed(names: Sequence[str], limit: int = 5) -> str:
+    """Names as a list in a sentence, at most `limit` of them."""
+    shown = ", ".join(names[:limit]) or "none"
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
+
+
+def _by_half(name: str) -> str:
+    path = PurePosixPath(name.replace("\\", "/"))
+    half = half_of(path.name)
+    return name if half is None else str(path.with_name(str(half)))

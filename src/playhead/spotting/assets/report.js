@@ -69,7 +69,7 @@ function drawTimeline() {
 
 function update() {
   const tolerance = Number($("tolerance").value), threshold = Number($("threshold").value);
-  $("tolerance-value").textContent = `${tolerance.toFixed(1)} s (±${(tolerance / 2).toFixed(2)})`;
+  $("tolerance-value").textContent = `${tolerance.toFixed(2)} s (±${(tolerance / 2).toFixed(2)})`;
   $("threshold-value").textContent = threshold.toFixed(2);
   matched = matchEvents(shown, tolerance, threshold, Number($("class").value));
   const precision = matched.hits.length / Math.max(1, matched.hits.length + matched.falsePositives.length);
@@ -78,10 +78,25 @@ function update() {
     `precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}`;
   const rows = [...matched.misses.map((t) => ({ ...t, kind: "miss" })), ...matched.falsePositives.map((p) => ({ ...p, kind: "false positive" }))]
     .sort((a, b) => a.t - b.t);
-  $("mistakes").replaceChildren(table(["time", "class", "mistake", "score"],
-    rows.map((r) => [clock(r.t), data.classes[r.c], r.kind, r.s === undefined ? "–" : r.s.toFixed(2)]),
-    (i) => zoomTo(rows[i].t - 3, rows[i].t + 3)));
+  $("mistakes").replaceChildren(eventTable(rows, "mistake"));
+  $("hits").replaceChildren(eventTable(matched.hits.map((p) => ({ ...p, kind: "hit" })).sort((a, b) => a.t - b.t), "event"));
   chart.redraw(false);
+}
+
+// Rows zoom to their event; the link plays the video, where it lies beside the page.
+function eventTable(rows, title) {
+  const node = table(["time", "class", title, "score"],
+    rows.map((r) => [clock(r.t), data.classes[r.c], r.kind, r.s === undefined ? "–" : r.s.toFixed(2)]),
+    (i) => zoomTo(rows[i].t - 3, rows[i].t + 3));
+  if (shown.link) rows.forEach((r, i) => {
+    const link = element("a", "▶ video"), cell = element("td");
+    link.href = `${shown.link}#t=${Math.max(0, r.t - 1).toFixed(2)}`;
+    link.target = "_blank";
+    link.onclick = (e) => e.stopPropagation();
+    cell.append(link);
+    node.rows[i + 1].append(cell);
+  });
+  return node;
 }
 
 function zoomTo(low, high) {
@@ -102,6 +117,7 @@ function zoom(how) {
 if (data.videos.length) {
   data.videos.forEach((v, i) => $("video").append(new Option(v.name, i)));
   $("class").append(new Option("all", -1), ...data.classes.map((name, i) => new Option(name, i)));
+  if (data.tolerance < 1) Object.assign($("tolerance"), { min: 0.01, max: 1, step: 0.01 });
   $("tolerance").value = data.tolerance;
   $("threshold").value = data.threshold;
   $("video").onchange = $("class").onchange = drawTimeline;
@@ -112,8 +128,8 @@ if (data.videos.length) {
 } else $("timeline-section").remove();
 
 if (data.ap.tolerances.length) {
-  lines("ap-chart", "AP by tolerance", "tolerance (s)", "AP", Object.entries(data.ap.series).map(([name, y]) => ({ name, x: data.ap.tolerances, y })), { unit: true });
-  lines("pr-chart", `Precision over recall at ${data.tolerance} s`, "recall", "precision", data.curves, { unit: true });
+  lines("ap-chart", "AP by tolerance", "frames to either side", "AP", Object.entries(data.ap.series).map(([name, y]) => ({ name, x: data.ap.tolerances, y })), { unit: true });
+  lines("pr-chart", `Precision over recall within ${(data.tolerance / 2).toFixed(2)} s`, "recall", "precision", data.curves, { unit: true });
 } else $("ap-section").remove();
 
 trainingCharts(data.training);
