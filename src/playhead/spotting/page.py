@@ -25,8 +25,9 @@ MAX_CURVE_POINTS = 20_000
 NO_SCORE = 255
 LEAD = 1.0  # seconds
 MISTAKES = """<h2>The worst mistakes</h2>
-<p class="note">The outlined frame is the event itself; clips are the two seconds around it. Misses
-with the lowest scores come first, then false positives with the highest.</p>
+<p class="note">The outlined frame is the event itself; clips are the two seconds around it, and
+play under the pointer. Misses with the lowest scores come first, then false positives with the
+highest.</p>
 """
 
 

@@ -184,14 +184,15 @@ def _timelines(
 
 def _tiles(measured: Evaluation, truth: Sequence[VideoEvents]) -> dict[str, Cell]:
     metrics, name = measured.metrics, measured.headline.metric
+    found = sum(counts.predictions for counts in measured.counts)
+    true = sum(counts.truths for counts in measured.counts)
     shown = "mAP@1" if name == "map@1" else f"mAP within {counted(_frames_of(name), 'frame')}"
     tiles: dict[str, Cell] = {
         shown: metrics[name],
         f"chance, {shown}": measured.chance[name],
         "precision": metrics["precision"],
         "recall": metrics["recall"],
-        "events found": sum(counts.predictions for counts in measured.counts),
-        "true events": sum(counts.truths for counts in measured.counts),
+        "events found / true": f"{found:,} / {true:,}",
         "count error a video": f"{metrics['count_error']:.1f}",
     }
     if len(measured.result.per_class) > 1 and not measured.headline.dense:

@@ -132,4 +132,6 @@ if (data.ap.tolerances.length) {
   lines("pr-chart", `Precision over recall within ${(data.tolerance / 2).toFixed(2)} s`, "recall", "precision", data.curves, { unit: true });
 } else $("ap-section").remove();
 
+all(".moment video").forEach((v) => { v.onmouseenter = () => v.play(); v.onmouseleave = () => v.pause(); });
+
 trainingCharts(data.training);
