@@ -99,15 +99,15 @@ def test_counts_are_of_each_video_and_the_count_error_is_their_mean_distance() -
 
 def test_dense_events_are_judged_in_frames_and_by_counts() -> None:
     truth = [video_of("a", tuple(range(0, 400, 5)))]
-    late = [video_of("a", tuple(range(3, 403, 5)), 0.5)]
+    late = [video_of("a", tuple(range(4, 404, 5)), 0.5)]
     found = evaluate_videos(truth, late)
-    assert found.headline.metric == "frame_map@2"
+    assert found.headline.metric == "frame_map@1"
     assert found.metrics["map@1"] > 0.85
-    # Half a window late, every prediction is two frames before the next event.
+    # Four frames late, every prediction is one frame before the next event.
     assert found.metrics["recall"] == pytest.approx(79 / 80)
-    assert "frame_map@2" in found.describe()
+    assert "frame_map@1" in found.describe()
     assert "80 events for 80 true ones" in found.describe()
-    assert list(found.rows()[0])[:2] == ["class", "frame_map@2"]
+    assert list(found.rows()[0])[:2] == ["class", "frame_map@1"]
     exact = evaluate_videos(truth, [video_of("a", tuple(range(0, 400, 10)), 0.5)])
     assert exact.metrics["count_error"] == 40
 

@@ -77,8 +77,8 @@ def test_a_link_is_relative_and_quoted(tmp_path: Path) -> None:
     assert local_link(video, Path(tmp_path.anchor) / "report.html") is None
 
 
-def test_a_strip_reaches_halfway_to_the_neighbours_in_steps_of_at_least_a_frame() -> None:
+def test_a_strip_reaches_about_halfway_to_the_neighbours_in_steps_of_whole_frames() -> None:
     assert strip_offsets(None, 0.04) == pytest.approx([-0.4, -0.2, 0, 0.2, 0.4])
     assert strip_offsets(8.0, 0.04) == strip_offsets(None, 0.04)
-    assert strip_offsets(0.4, 0.04) == pytest.approx([-0.2, -0.1, 0, 0.1, 0.2])
+    assert strip_offsets(0.4, 0.04) == pytest.approx([-0.16, -0.08, 0, 0.08, 0.16])
     assert strip_offsets(0.1, 0.04) == pytest.approx([-0.08, -0.04, 0, 0.04, 0.08])

@@ -2,7 +2,7 @@
 
 Where events of a class follow each other faster than the 1 s window of mAP@1, a prediction at any
 time is near some event, and guessing reaches a high mAP@1. There the headline is `frame_map@k` with
-the largest k for which the windows of neighbours do not overlap.
+the largest k whose windows fill at most two thirds of the time between events.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from playhead.metrics.frame_map import FRAME_TOLERANCES
 __all__ = ["Headline", "Spacing", "choose_headline", "median_spacing"]
 
 _WIDTH = 1.0  # seconds: the whole window of map@1
+_FILLED = 2 / 3  # of the time between dense events
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,6 @@ def choose_headline(truth: Sequence[VideoEvents], rate: Fraction | int = 25) -> 
     spacing = median_spacing(truth, rate)
     if spacing is None or spacing.seconds > _WIDTH - 1e-6:  # times are rounded
         return Headline("map@1", _WIDTH, spacing)
-    reach = max((k for k in FRAME_TOLERANCES if 2 * k + 1 <= spacing.frames), default=0)
+    reach = max((k for k in FRAME_TOLERANCES if 2 * k + 1 <= _FILLED * spacing.frames), default=0)
     frame = spacing.seconds / spacing.frames if spacing.frames else float(1 / Fraction(rate))
     return Headline(f"frame_map@{reach}", (2 * reach + 1) * frame, spacing)

@@ -74,12 +74,12 @@ def local_link(video: Path, page: Path) -> str | None:
 def strip_offsets(spacing: float | None, frame: float) -> list[float]:
     """The times of the frames of a film strip, in seconds from the event in its middle.
 
-    spacing: seconds between neighbouring events of a class; the strip reaches halfway to them, but
-        its frames are at most .2 s and at least one frame apart
+    spacing: seconds between neighbouring events of a class; the strip reaches about halfway to
+        them, in steps of whole frames of at most .2 s
     frame: the duration of a frame in seconds
     """
     distance = (
         STRIP_SPACING if spacing is None else min(STRIP_SPACING, spacing / (STRIP_FRAMES - 1))
     )
-    steps = np.arange(STRIP_FRAMES) - STRIP_FRAMES // 2
-    return [float(step) for step in steps * max(distance, frame)]
+    steps = max(1, int(distance / frame + 1e-6)) * (np.arange(STRIP_FRAMES) - STRIP_FRAMES // 2)
+    return [float(step) for step in steps * frame]

@@ -39,7 +39,7 @@ __all__ = [
     "write_report",
 ]
 
-FRAMES = (0, 1, 2, 3, 4, 6, 8, 12, 18, 25, 37, 50, 75)
+FRAMES: tuple[int, ...] = (0, 1, 2, 3, 4, 6, 8, 12, 18, 25, 37, 50, 75)
 FEWEST_FRAMES = 6  # of these are shown where events are dense
 
 
@@ -258,7 +258,7 @@ def _per_video(measured: Evaluation) -> Table:
             counts.hits,
             counts.misses,
             counts.predictions - counts.hits,
-            f"{counts.count_error:+d}" if counts.count_error else "0",
+            counts.count_error,
         )
         for counts in measured.counts
     ]
