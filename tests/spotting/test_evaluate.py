@@ -222,10 +222,10 @@ def test_a_path_without_predictions_says_what_is_accepted(
 def test_lengths_come_from_scores_then_the_file_then_the_events(world: Path) -> None:
     [a, *_] = read_truth(world / "manifest.csv")
     length = video_lengths([a], [], {})[a.video]
-    assert (length.seconds, length.frames) == (pytest.approx(8.0), 200)
+    assert [length.seconds, length.frames] == pytest.approx([8.0, 200])
     loose = video_of("elsewhere", (50, 100, 150))
     length = video_lengths([loose], [], {})["elsewhere"]
-    assert (length.seconds, length.frames) == (pytest.approx(8.0), 200)
+    assert [length.seconds, length.frames] == pytest.approx([8.0, 200])
     empty = VideoEvents(video="none", classes=("serve",))
     assert video_lengths([empty], [], {})["none"].seconds == 1.0
 
@@ -245,4 +245,4 @@ def test_lengths_of_scores_reach_to_the_end_of_the_last_frame(world: Path, tmp_p
     from playhead.spotting.lengths import read_lengths
 
     [length] = read_lengths(tmp_path, [video_of("/x/b.mp4", (3,))]).values()
-    assert (length.seconds, length.frames) == (pytest.approx(4.0), 100)
+    assert [length.seconds, length.frames] == pytest.approx([4.0, 100])

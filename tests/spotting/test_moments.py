@@ -22,7 +22,7 @@ def write_video(
 
 def decode(clip: bytes) -> tuple[list[float], list[float], tuple[int, int], int]:
     """Times, mean luma of each frame, size, and the number of streams."""
-    with av.open(io.BytesIO(clip)) as container:
+    with av.open(io.BytesIO(clip), "r") as container:
         stream = container.streams.video[0]
         assert stream.codec_context.name == "h264"
         frames = list(container.decode(stream))

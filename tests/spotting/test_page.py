@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from playhead.spotting.page import MAX_CURVE_POINTS, write_report_page
 from playhead.spotting.report_data import Report, ShownMistake, Timeline
 
 
-def document(path: Path) -> dict:
+def document(path: Path) -> Any:
     text = path.read_text(encoding="utf-8")
     found = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)
     assert found
