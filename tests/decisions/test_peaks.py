@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from playhead.config import validate
-from playhead.decisions.peaks import PeakConfig, find_peaks, smooth
+from playhead.decisions.peaks import ClassPeaks, PeakConfig, find_peaks, smooth
 from playhead.errors import ConfigError, PlayheadError
 
 PLAIN = PeakConfig(smoothing_seconds=0, min_height=0.2, distance_seconds=0)
@@ -195,3 +195,34 @@ def test_frames_that_do_not_fit_are_refused() -> None:
 def test_a_height_above_one_and_a_negative_distance_are_named_together() -> None:
     with pytest.raises(ConfigError, match=r"2 mistakes.*min_height.*distance_seconds"):
         validate(PeakConfig, {"min_height": 2, "distance_seconds": -1}, source="peaks")
+
+
+def test_a_class_can_have_decisions_of_its_own() -> None:
+    values = np.zeros((40, 2), np.float32)
+    values[[10, 14], :] = [[0.9, 0.9], [0.3, 0.3]]
+    own = {"serve": {"min_height": 0.5}, "pass": {"distance_seconds": 0.1}}
+    decisions = {"smoothing_seconds": 0, "min_height": 0.2, "per_class": own}
+    config = validate(PeakConfig, decisions, source="test")
+    events = find_peaks(np.arange(40) / 25, values, ["pass", "serve"], config)
+    found = [(event.label, round(event.start * 25)) for event in events]
+    assert found == [("pass", 10), ("serve", 10), ("pass", 14)]
+    assert config.model_dump()["per_class"] == own  # only what was given
+
+
+def test_smoothing_of_one_class_leaves_the_others_as_they_are() -> None:
+    values = np.random.default_rng(0).random((60, 2)).astype(np.float32)
+    config = PLAIN.model_copy(update={"per_class": {"b": ClassPeaks(smoothing_seconds=0.2)}})
+    times = np.arange(60) / 25
+    events = find_peaks(times, values, ["a", "b"], config)
+    plain = find_peaks(times, values[:, :1], ["a"], PLAIN)
+    smooth_too = PLAIN.model_copy(update={"smoothing_seconds": 0.2})
+    assert [event for event in events if event.label == "a"] == plain
+    assert [event for event in events if event.label == "b"] == find_peaks(
+        times, values[:, 1:], ["b"], smooth_too
+    )
+
+
+def test_decisions_of_a_class_that_the_scores_lack_are_refused() -> None:
+    config = PLAIN.model_copy(update={"per_class": {"srve": ClassPeaks(min_height=0.2)}})
+    with pytest.raises(PlayheadError, match="per_class.srve: the scores have no such class"):
+        find_peaks(np.arange(3) / 25, np.zeros((3, 1), np.float32), ["serve"], config)

@@ -11,16 +11,30 @@ import numpy as np
 import scipy.ndimage
 import scipy.signal
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_serializer
 
 from playhead.config import Settings
 from playhead.errors import PlayheadError
 from playhead.events.model import Event
 
-__all__ = ["PeakConfig", "find_peaks", "smooth"]
+__all__ = ["ClassPeaks", "PeakConfig", "find_peaks", "smooth"]
 
 # Grid times are floats: 0.6 s is 14.999999999999998 steps of 0.04 s.
 _ROUNDING = 1e-6
+
+
+class ClassPeaks(Settings):
+    """The decisions of one class; what is left out is as for all classes."""
+
+    smoothing_seconds: float | None = Field(default=None, ge=0, description="as above")
+    min_height: float | None = Field(default=None, ge=0, le=1, description="as above")
+    distance_seconds: float | None = Field(default=None, ge=0, description="as above")
+
+    @model_serializer
+    def _given(self) -> dict[str, float]:
+        fields = type(self).model_fields
+        values = {name: getattr(self, name) for name in fields}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class PeakConfig(Settings):
@@ -35,6 +49,14 @@ class PeakConfig(Settings):
     distance_seconds: float = Field(
         default=0.6, ge=0, description="minimum distance between peaks of a class"
     )
+    per_class: dict[str, ClassPeaks] = Field(
+        default={}, description="other values for single classes, as `{serve: {min_height: 0.3}}`"
+    )
+
+    def of(self, label: str) -> "PeakConfig":
+        """The decisions of one class, without those of others."""
+        own = self.per_class.get(label, ClassPeaks()).model_dump()
+        return self.model_copy(update={**own, "per_class": {}})
 
 
 def find_peaks(
@@ -53,17 +75,24 @@ def find_peaks(
     The first and last points and points beside NaN can be peaks. A plateau counts as its middle
     point (the earlier of two). Peaks of exactly `min_height`, and pairs exactly `distance_seconds`
     apart, are kept; of equal heights the earlier wins.
-    Raises PlayheadError for other shapes, times that do not rise, or infinite scores.
+    Raises PlayheadError for other shapes, times that do not rise, infinite scores, or decisions for
+    a class that the scores do not have.
     """
     times = np.asarray(times, np.float64)
     values = np.asarray(values)
     _check(times, values, classes, frames)
-    smoothed = smooth(times, values, config.smoothing_seconds)
+    for label in config.per_class:
+        if label not in classes:
+            raise PlayheadError(
+                f"per_class.{label}: the scores have no such class; choose from "
+                f"{', '.join(classes)}"
+            )
     events = []
     for number, label in enumerate(classes):
-        heights = smoothed[:, number]
-        tops = _local_maxima(heights, config.min_height)
-        for point in _apart(tops, times, heights, config.distance_seconds):
+        own = config.of(label)
+        heights = smooth(times, values[:, number : number + 1], own.smoothing_seconds)[:, 0]
+        tops = _local_maxima(heights, own.min_height)
+        for point in _apart(tops, times, heights, own.distance_seconds):
             frame = None if frames is None else int(frames[point])
             score = float(heights[point])
             events.append(Event(label=label, start=float(times[point]), score=score, frame=frame))

@@ -56,6 +56,7 @@ class TrainResult:
     summary: the metrics in words
     notes: lines printed first
     files: outcomes of the final prediction of each validation video
+    advice: lines printed last, on what would make the result better
     """
 
     job: str
@@ -68,6 +69,7 @@ class TrainResult:
     details: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: tuple[FileOutcome, ...] = ()
+    advice: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""
@@ -92,6 +94,7 @@ class TrainResult:
                 f"{self.fitted.seconds:.0f} s of training",
                 f"bundle  {self.bundle}",
                 *(() if self.report is None else (f"report  {self.report}",)),
+                *(f"advice  {line}" for line in self.advice),
             )
         )
 

@@ -1,4 +1,4 @@
-"""`playhead spotting`: train, predict, decide, evaluate, report, clips, render."""
+"""`playhead spotting`: train, check, predict, decide, tune, evaluate, report, clips, render."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ from playhead.execution.options import (
     RunFolder,
     Workers,
 )
-from playhead.output import print_json, print_table
+from playhead.output import print_error, print_json, print_table
 
 __all__ = ["app"]
 
@@ -37,6 +37,9 @@ MinScore = Annotated[float, typer.Option(help="Only events that score at least t
 LabelRate = Annotated[
     str | None, typer.Option(help="Frame rate of labels by frame. Default: the videos'.")
 ]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out videos that cannot be used, and list them.")
+]
 
 
 @app.command(
@@ -49,6 +52,7 @@ def train(
     out: RunFolder = None,
     resume: Resume = False,
     device: Device = "auto",
+    skip_bad: SkipBad = False,
     as_json: Json = False,
 ) -> None:
     """Train a model on labelled videos, export it, and report on the validation videos."""
@@ -63,12 +67,39 @@ def train(
         from playhead.spotting.train import train_spotting
 
     run = out or Path("runs") / path.stem
-    result = train_spotting(loaded, run, resume=resume, device=device)
+    result = train_spotting(loaded, run, resume=resume, device=device, skip_bad=skip_bad)
     if as_json:
         print_json(result.to_json())
     else:
         typer.echo(result.describe())
     raise typer.Exit(exit_code(result.files))
+
+
+@app.command(epilog="Example: playhead spotting check my/config.yaml")
+def check(
+    config: ConfigName,
+    settings: Overrides = None,
+    skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:
+    """Look for mistakes in labels, split and settings before training; `train` does so too."""
+    from playhead.events.manifest import require_manifest
+    from playhead.spotting.check import check as check_all
+    from playhead.spotting.config import find_config, load_spotting_config
+
+    loaded = load_spotting_config(find_config(config), settings or [])
+    require_manifest(loaded.data.manifest)
+    findings = check_all(loaded, skip_bad=skip_bad)
+    refused = any(finding.severity == "refuse" for finding in findings)
+    if as_json:
+        print_json({"ok": not refused, "findings": [finding.to_json() for finding in findings]})
+    else:
+        for finding in findings:
+            word = "refused" if finding.severity == "refuse" else "warning"
+            typer.echo(f"{word}: {finding.describe()}")
+        if not findings:
+            typer.echo("nothing found; train with `playhead spotting train`")
+    raise typer.Exit(2 if refused else 0)
 
 
 @app.command(epilog="Example: playhead spotting predict runs/first/bundle match.mp4 --out out")
@@ -138,6 +169,41 @@ def decide(
         for path in written:
             typer.echo(path)
         typer.echo(summary(len(written), written, out))
+
+
+@app.command(
+    epilog="Example: playhead spotting tune runs/first/scores --truth matches/manifest.csv "
+    "--split valid --bundle runs/first/bundle"
+)
+def tune(
+    scores: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of saved scores: of validation videos, or of every fold."),
+    ],
+    truth: Annotated[Path, typer.Option(help="A manifest, a label file or a folder of them.")],
+    split: Annotated[str | None, typer.Option(help="Only this split of the manifest.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Note the decisions in this bundle, as its defaults.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="A YAML file of the decisions.")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Width of the matching window, s. Default: by target and spacing."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Choose smoothing, height and distance of each class with the best F1 on saved scores."""
+    from playhead.spotting.tune import tune_folders
+
+    tuned = tune_folders(scores, truth, split=split, tolerance=tolerance, bundle=bundle, out=out)
+    if as_json:
+        print_json(tuned.to_json())
+        return
+    print_table(tuned.rows())
+    if tuned.warning:
+        print_error(tuned.warning)
 
 
 @app.command(

@@ -220,6 +220,10 @@ class SpottingConfig(Settings):
     training: TrainingConfig = TrainingConfig()
     prediction: PredictionConfig = PredictionConfig()
     decisions: PeakConfig = PeakConfig()
+    tune: bool = Field(
+        default=True,
+        description="after training, choose the decisions that fit the validation videos best",
+    )
 
     @model_validator(mode="after")
     def _frozen_encoder_has_a_start(self) -> Self:

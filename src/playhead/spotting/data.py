@@ -11,35 +11,26 @@ from playhead.events.manifest import ManifestRow
 from playhead.events.model import VideoEvents
 from playhead.files import fingerprint
 from playhead.inference.scores import read_scores
-from playhead.media import open_video
 from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
 from playhead.samples.dataset import LabelledVideos
-from playhead.samples.grid import make_grid
 from playhead.samples.windows import NearEvents
 from playhead.spotting.config import DataConfig, SpottingConfig
-from playhead.spotting.truth import SCORES, labels_of, pair_videos
+from playhead.spotting.labelled import Side
+from playhead.spotting.truth import SCORES, pair_videos
 
 __all__ = ["hard_scores", "label_rows", "load_videos"]
 
 
-def load_videos(
-    rows: Sequence[ManifestRow], config: SpottingConfig
-) -> tuple[LabelledVideos, list[VideoEvents]]:
-    """The videos on their time grids, and their events; frames come from the cache if enabled."""
+def load_videos(side: Side, config: SpottingConfig) -> LabelledVideos:
+    """The videos on their time grids; frames come from the cache if enabled."""
     data = config.data
-    truth, grids = [], []
-    for row in rows:
-        with open_video(row.video) as video:
-            truth.append(labels_of(row, video, classes=data.classes, rate=data.label_rate))
-            grids.append(make_grid(video.times, video.duration, data.grid_rate))
-    videos = LabelledVideos(
-        source=_frames([row.video for row in rows], data),
-        grids=tuple(grids),
-        events=tuple(video.events for video in truth),
+    return LabelledVideos(
+        source=_frames(side.paths, data),
+        grids=tuple(video.grid for video in side.videos),
+        events=tuple(video.events for video in side.truth),
         window=config.window,
         target=NearEvents(data.classes, config.target_seconds),
     )
-    return videos, truth
 
 
 def label_rows(rows: Sequence[ManifestRow], truth: Sequence[VideoEvents]) -> Iterator[str]:

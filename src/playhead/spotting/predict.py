@@ -5,6 +5,7 @@ Outputs mirror the inputs' relative paths: `X.scores.npz` and `X.events.json`.
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,9 +132,12 @@ class _Predictor:
         return FileOutcome(path, "partial" if problem else "ok", outputs, problem)
 
 
-def decide(scores: Scores) -> VideoEvents:
-    """The events in scores, by their recorded post-processing, each at the time of its frame."""
-    config = _decisions(scores)
+def decide(scores: Scores, config: PeakConfig | None = None) -> VideoEvents:
+    """The events in scores, each at the time of its frame.
+
+    config: by default the post-processing that is recorded in the scores
+    """
+    config = config or _decisions(scores)
     peaks = find_peaks(scores.times, scores.values, scores.classes, config, scores.frames)
     frames = [event.frame for event in peaks if event.frame is not None]
     points = np.searchsorted(scores.frames, frames)
@@ -145,7 +149,8 @@ def decide(scores: Scores) -> VideoEvents:
 def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) -> list[Path]:
     """Average the scores of folders, and write them and their events to `out`.
 
-    settings: `key=value` over the post-processing recorded in the first folder's scores
+    settings: `key=value` over the post-processing recorded in the first folder's scores, also over
+        its values for single classes; `per_class.LABEL.key=value` for one class
     Raises PlayheadError for a folder without scores, or folders with different videos.
     """
     members = [_scores_below(folder) for folder in folders]
@@ -194,9 +199,13 @@ def _scores_below(folder: Path) -> dict[str, Path]:
 
 
 def _decisions(scores: Scores, settings: Sequence[str] = ()) -> PeakConfig:
-    values: dict[str, Any] = dict(scores.decisions)
+    values: dict[str, Any] = deepcopy(dict(scores.decisions))
     for setting in settings:
         override(values, setting)
+        own_values = values.get("per_class")
+        for own in own_values.values() if isinstance(own_values, dict) else ():
+            if isinstance(own, dict):  # a common value is for every class
+                own.pop(setting.partition("=")[0].strip(), None)
     return validate(PeakConfig, values, source="the decisions" if settings else scores.video)
 
 

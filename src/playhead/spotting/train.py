@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from playhead.events.model import VideoEvents
 from playhead.inference.bundle import note_in_bundle
 from playhead.inference.dense import WindowPlan
+from playhead.learning.log import read_rows
 from playhead.learning.losses import classification_loss
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
 from playhead.learning.run import export_run as export_run_of
@@ -22,31 +22,47 @@ from playhead.samples.dataset import TrainingWindows, ValidationWindows
 from playhead.samples.folds import split_manifest
 from playhead.samples.loader import batches
 from playhead.samples.transforms import Augmentation
+from playhead.spotting.advice import advise
+from playhead.spotting.check import check_sides, refuse
 from playhead.spotting.config import SpottingConfig, load_spotting_config
 from playhead.spotting.data import hard_scores, label_rows, load_videos
 from playhead.spotting.evaluate import evaluate_videos, pair_events
+from playhead.spotting.findings import Finding
+from playhead.spotting.labelled import Side, read_labels
 from playhead.spotting.lengths import length_of
 from playhead.spotting.model import build_model
 from playhead.spotting.predict import PredictOptions, predict_videos
 from playhead.spotting.report import read_scores_of, report_of
 from playhead.spotting.truth import read_predictions
+from playhead.spotting.tune import tune_run
 
 __all__ = ["export_run", "train_spotting"]
 
 
 def train_spotting(
-    config: SpottingConfig, folder: Path, *, resume: bool = False, device: str = "auto"
+    config: SpottingConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    skip_bad: bool = False,
 ) -> TrainResult:
     """Train, export the best weights, predict the validation videos and report on them.
 
-    Raises PlayheadError before training if labels, videos or weights cannot be used.
+    skip_bad: leave out videos that cannot be used, and list them
+    Raises PlayheadError before training if labels, videos or weights cannot be used, or for what
+    makes training pointless (see `check`).
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
     data = config.data
     train_rows, valid_rows = split_manifest(data.manifest, folds=data.folds, fold=data.fold)
-    training, train_truth = load_videos(train_rows, config)
-    validation, truth = load_videos(valid_rows, config)
-    hard = hard_scores(train_rows, training, config.hard_scores)
+    train, valid = read_labels(train_rows, config), read_labels(valid_rows, config)
+    findings = check_sides(config, train, valid, skip_bad=skip_bad)
+    refuse(findings)
+    for finding in findings:
+        run.say(f"warning: {finding.describe()}")
+    training, validation = load_videos(train, config), load_videos(valid, config)
+    hard = hard_scores(train.rows, training, config.hard_scores)
     model = build_model(config.model, len(config.data.classes), config.window)
     start = None
     if config.start is not None and not run.begun:  # a resumed run has its own weights
@@ -85,8 +101,8 @@ def train_spotting(
         loss=loss,
         validate=validate,
         data={
-            "train": label_rows(train_rows, train_truth),
-            "valid": label_rows(valid_rows, truth),
+            "train": label_rows(train.rows, train.truth),
+            "valid": label_rows(valid.rows, valid.truth),
             "hard_scores": (
                 "" if values is None else hashlib.sha256(values.tobytes()).hexdigest()
                 for values in hard or ()
@@ -95,28 +111,35 @@ def train_spotting(
         start=start,
     )
     run.export(model, _plan(config), config.data.classes, fitted)
-    return _predict_validation(run, fitted, [row.video for row in valid_rows], truth, device)
+    return _predict_validation(run, fitted, train, valid, findings, device=device)
 
 
 def _predict_validation(
     run: TrainingRun[SpottingConfig],
     fitted: FitResult,
-    videos: Sequence[Path],
-    truth: Sequence[VideoEvents],
+    train: Side,
+    valid: Side,
+    findings: Sequence[Finding],
+    *,
     device: str,
 ) -> TrainResult:
-    """Predict the validation videos as `spotting predict` does, evaluate and report.
+    """Predict the validation videos as `spotting predict` does, tune, evaluate and report.
 
     Scores keep the folder of their video, since matches are often all named 720p.mp4.
     """
-    folder = run.folder / "scores"
-    root = Path(os.path.commonpath([video.parent.parent for video in videos]))
-    predicted = predict_videos(run.bundle, videos, folder, PredictOptions(device=device), root=root)
-    truth, predictions = pair_events(truth, read_predictions(folder))
+    folder, config = run.folder / "scores", run.config
+    root = Path(os.path.commonpath([video.parent.parent for video in valid.paths]))
+    predicted = predict_videos(
+        run.bundle, valid.paths, folder, PredictOptions(device=device), root=root
+    )
+    tuned = tune_run(run.bundle, folder, valid.truth, config)
+    truth, predictions = pair_events(valid.truth, read_predictions(folder))
     scores = read_scores_of(folder, truth)
     lengths = {name: length_of(grid) for name, grid in scores.items()}
     evaluation = evaluate_videos(truth, predictions, lengths)
     note_in_bundle(run.bundle, metrics=evaluation.metrics)
+    rows = read_rows(run.folder / "log.jsonl")
+    advice = advise(config, truth, scores, rows, tuned=tuned, trained=train.counts())
     page = run.folder / "report.html"
     return TrainResult(
         job="spotting",
@@ -130,11 +153,21 @@ def _predict_validation(
             "chance": dict(evaluation.chance),
             "headline": evaluation.headline.to_json(),
             "files": [file.to_json() for file in predicted.files],
+            "tuned": tuned.to_json(),
+            "findings": [finding.to_json() for finding in findings],
+            "advice": [finding.to_json() for finding in advice],
+            "left_out": [
+                {"path": str(video.row.video), "reason": video.reason}
+                for video in (*train.bad, *valid.bad)
+            ],
         },
-        notes=tuple(
-            f"{file.path}: {file.status}: {file.reason}" for file in predicted.files if file.reason
+        notes=(
+            *(f"left out {video.row.name}: {video.reason}" for video in (*train.bad, *valid.bad)),
+            *(f"{f.path}: {f.status}: {f.reason}" for f in predicted.files if f.reason),
+            *tuned.lines(),
         ),
         files=predicted.files,
+        advice=tuple(finding.describe() for finding in advice),
     )
 
 
