@@ -182,3 +182,26 @@ def test_a_bundle_names_files_of_the_configuration_without_their_folders(tiny: T
     document = json.loads((tiny.bundle / "bundle.json").read_text())
     assert document["training"]["data"]["manifest"] == "manifest.csv"
     assert str(tiny.manifest.parent) not in (tiny.bundle / "bundle.json").read_text()
+
+
+@pytest.mark.slow
+def test_one_bad_video_stops_a_training_unless_it_is_skipped(tiny: Tiny, tmp_path: Path) -> None:
+    world = shutil.copytree(tiny.manifest.parent, tmp_path / "world")
+    (world / "match-001.mp4").write_text("no video", encoding="utf-8")
+    manifest = f"data.manifest={json.dumps(str(world / 'manifest.csv'))}"
+    command = ("spotting", "train", tiny.config, *ONE_EPOCH, "--set", manifest)
+    refused = run(*command, "--out", tmp_path / "run")
+    assert refused.code == 2
+    assert "1 video cannot be used" in refused.err
+    assert "match-001.mp4" in refused.err
+    assert "leave it out with --skip-bad" in refused.err
+    finished = run(*command, "--out", tmp_path / "run", "--skip-bad", "--json")
+    assert finished.code == 0, finished.err
+    result = json.loads(finished.out)
+    [left_out] = result["left_out"]
+    assert Path(left_out["path"]).name == "match-001.mp4"
+    assert "bad-video" in {finding["name"] for finding in result["findings"]}
+    assert "warning: 1 video cannot be used" in finished.err
+    assert isinstance(result["advice"], list)
+    bundle = json.loads((tmp_path / "run" / "bundle" / "bundle.json").read_text())
+    assert bundle["post_processing"] == result["tuned"]["decisions"]

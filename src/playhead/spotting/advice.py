@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.signal
 from numpy.typing import NDArray
 
 from playhead.decisions.peaks import PeakConfig
@@ -34,6 +35,8 @@ CLEAR = 4.0
 """Standard errors by which scores must be higher on one side of the labels than on the other."""
 MOST = 0.7
 """Share of the events of which that must hold."""
+STANDS_OUT = 0.1
+"""Prominence of a maximum that is not noise, as a share of the highest score."""
 GOOD = 0.8
 """window_map, or F1 of a class, from which on nothing is advised about the training."""
 FEW_EVENTS = 30
@@ -61,9 +64,11 @@ def advise(
     labels = {event.label for video in known for event in video.events}
     classes = [label for label in config.data.classes if label in labels]
     findings = [*_levels(config, classes, known, scores)]
-    silent = {finding.name for finding in findings}
-    if not silent & {"flat-scores", "below-chance"}:
-        findings += _shifted(config, known, scores)
+    if not any(finding.name == "flat-scores" for finding in findings):
+        shifted = [*_shifted(config, known, scores)]
+        if shifted:  # that explains low scores at the labels
+            findings = [finding for finding in findings if finding.name != "below-chance"]
+        findings += shifted
         findings += _merged(config, classes, known, scores, tuned.decisions)
     findings += _few(classes, tuned, trained)
     findings += _curves(config, rows)
@@ -250,11 +255,10 @@ def _merged(
         peaks = _peaks_in(label, spans, scores, own)
         if peaks >= 0.7 * events or not _higher_inside(label, spans, scores):
             continue
-        plain = own.model_copy(update={"smoothing_seconds": 0.0, "distance_seconds": 0.0})
         low = own.model_copy(update={"min_height": 0.0})
         if _peaks_in(label, spans, scores, low) >= 0.85 * events:
             continue  # they are too low, not merged
-        apart = _peaks_in(label, spans, scores, plain)
+        apart = _maxima_in(label, spans, scores)
         usual = float(np.quantile(gaps_of(truth, label), 0.1))
         found = (
             f"peaks of {label} merge: {peaks} where {events} events follow each other within "
@@ -293,6 +297,17 @@ def _peaks_in(
     for video, runs in spans.items():
         column = _column(scores[video], label)
         times = np.array([event.start for event in decide(column, own).events])
+        found += sum(int(np.sum((times >= start) & (times <= end))) for start, end, _ in runs)
+    return found
+
+
+def _maxima_in(label: str, spans: Mapping[str, list[Span]], scores: Mapping[str, Scores]) -> int:
+    """The maxima of the raw scores that stand out from what is between them."""
+    found = 0
+    for video, runs in spans.items():
+        heights = np.nan_to_num(_heights(scores[video], label))
+        tops, _ = scipy.signal.find_peaks(heights, prominence=STANDS_OUT * heights.max())
+        times = scores[video].times[tops]
         found += sum(int(np.sum((times >= start) & (times <= end))) for start, end, _ in runs)
     return found
 

@@ -75,7 +75,7 @@ def _bad_videos(bad: Sequence[BadVideo], skip_bad: bool) -> Iterator[Finding]:
         by_reason[video.reason].append(video.row.name)
     # A mistake in a labels file of many videos is told once.
     reasons = [
-        reason if len(names) == 1 else f"{listed(names)}: {reason}"
+        reason if names[0] in reason and len(names) == 1 else f"{listed(names)}: {reason}"
         for reason, names in by_reason.items()
     ]
     what = "; ".join(reason.removesuffix(".") for reason in reasons)
