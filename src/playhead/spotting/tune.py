@@ -329,7 +329,7 @@ def _tune_class(
     margin = max(LEAST_GAIN, 1 / max(events, 1))
     if best < before + margin:
         return base, TunedClass(events, before, before)
-    near = [entry for entry in tried if entry[0] >= max(best - margin / 2, before)]
+    near = [entry for entry in tried if entry[0] >= best - margin / 2]
     f1, _, config = min(near, key=lambda entry: (entry[1], -entry[0]))
     return config, TunedClass(events, before, f1)
 
