@@ -247,11 +247,13 @@ def print_table(
             verdict = "reached" if accuracy(networks["tcn"]).value >= BARS[which] else "missed"
             print(f"{NAMES['tcn']}, {which}: the bar of {BARS[which]:.0f} % is {verdict}")
     for which, networks in answers.items():
-        for name in networks if "tcn" in networks else ():
+        if "tcn" not in networks:
+            continue
+        for name, runs in networks.items():
             if name != "tcn":
-                difference = accuracy(networks["tcn"], networks[name])
+                difference = accuracy(networks["tcn"], runs)
                 print(f"{which}, {NAMES['tcn']} minus {NAMES[name]}: {in_points(difference)}")
-        if fusions and "tcn" in networks:
+        if fusions:
             difference = accuracy(fusions[which], networks["tcn"])
             print(f"{which}, fusion minus {NAMES['tcn']}: {in_points(difference)}")
 
