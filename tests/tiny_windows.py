@@ -113,9 +113,9 @@ class GeneratedVideo:
         return np.random.default_rng(k).integers(0, 256, size[::-1], dtype=np.uint8)
 
     def stream(
-        self, *, pixels: str, size: tuple[int, int], wanted: NDArray[np.int32]
+        self, *, pixels: str, size: tuple[int, int], fit: str, wanted: NDArray[np.int32]
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        assert pixels == "luma"
+        assert (pixels, fit) == ("luma", "stretch")
         for k in wanted.tolist():
             if k not in self.unreadable:
                 self.given.append(k)

@@ -55,6 +55,24 @@ def test_paths_are_relative_to_the_manifest_and_what_is_left_out_is_none(folder)
     assert (rows[2].labels, rows[2].split) == (None, "test")
 
 
+def test_videos_may_lie_in_another_folder_which_their_paths_do_not_leave(folder, tmp_path_factory):
+    set_ = tmp_path_factory.mktemp("set")
+    (set_ / "labels.csv").write_text("video,label,time\n")
+    path = manifest(set_, "videos/a.mp4,labels.csv,,,,")
+    (row,) = read_manifest(path, videos=folder)
+    assert row.video == (folder / "videos/a.mp4").resolve()
+    assert (row.labels, row.name) == ((set_ / "labels.csv").resolve(), "videos/a.mp4")
+    again = set_ / "again.csv"
+    write_manifest([row], again, videos=folder)
+    assert read_manifest(again, videos=folder) == (row,)
+    with pytest.raises(LabelError, match="videos/a.mp4': there is no such file"):
+        read_manifest(path)
+    with pytest.raises(LabelError, match="is outside of"):
+        read_manifest(manifest(set_, "../manifest.csv,,,,,"), videos=folder / "videos")
+    with pytest.raises(LabelError, match="missing: is not a folder.*videos of"):
+        read_manifest(path, videos=folder / "missing")
+
+
 def test_the_last_four_columns_may_be_missing_and_bom_and_crlf_are_fine(folder):
     path = folder / "manifest.csv"
     path.write_bytes("\ufeffvideo,labels\r\nvideos/a.mp4,labels.csv\r\n".encode())

@@ -167,7 +167,7 @@ def test_a_bundle_is_scored_where_torch_cannot_be_imported(bundle: Bundle) -> No
         class Video:
             path, times, duration = Path("v.mp4"), np.arange(20) / 25, 0.8
 
-            def stream(self, *, pixels, size, wanted):
+            def stream(self, *, pixels, size, fit, wanted):
                 for k in wanted.tolist():
                     yield k, np.full(size[::-1], k, dtype=np.uint8)
 

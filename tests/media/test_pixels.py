@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -243,3 +244,23 @@ def test_a_buffer_with_a_stride_is_filled_too(made: Made) -> None:
         mirrored = np.zeros((1, 96, 160, 3), np.uint8)[:, :, ::-1]
         video.read([4], out=mirrored)
         assert np.array_equal(mirrored, video.read([4]))
+
+
+@pytest.mark.parametrize("pixels", ["luma", "rgb"])
+@pytest.mark.parametrize("size", [(30, 12), (12, 30)])
+def test_a_letterboxed_frame_is_the_scaled_one_in_the_middle_of_black(
+    made: Made, pixels: Any, size: tuple[int, int]
+) -> None:
+    black = {"luma": 16, "rgb": 0}[pixels]
+    with open_video(made("turned.mp4")) as video:
+        scale = min(size[0] / video.width, size[1] / video.height)
+        inner = round(video.width * scale), round(video.height * scale)
+        (plain,) = video.read([1], pixels=pixels, size=inner)
+        (boxed,) = video.read([1], pixels=pixels, size=size, fit="letterbox")
+        (_, streamed), *_ = video.stream(1, pixels=pixels, size=size, fit="letterbox")
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    expected = np.full_like(boxed, black)
+    expected[top : top + inner[1], left : left + inner[0]] = plain
+    np.testing.assert_array_equal(boxed, expected)
+    np.testing.assert_array_equal(streamed, expected)
+    assert (boxed == black).mean() > 0.1

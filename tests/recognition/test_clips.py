@@ -11,8 +11,8 @@ from playhead.recognition.clips import (
     read_clips,
     write_index,
 )
-from playhead.recognition.prepare.groups import find_groups
 from playhead.recognition.tables import merged_labels
+from playhead.samples.groups import find_groups
 
 
 def touch(folder, *names):

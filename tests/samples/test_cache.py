@@ -132,6 +132,17 @@ def test_sizes_do_not_share_a_cache(good, tmp_path):
     assert large.read(0, np.array([5])).shape == (1, 16, 32)
 
 
+def test_stretched_and_letterboxed_frames_do_not_share_a_cache(good, tmp_path):
+    wide = (32, 8)  # of a video of 64x48: 11x8 in the middle
+    stretched = CachedFrames.build([good], wide, folder=tmp_path).read(0, np.array([50]))
+    cached = CachedFrames.build([good], wide, fit="letterbox", folder=tmp_path)
+    decoded = DecodedFrames([good], wide, fit="letterbox", folder=tmp_path)
+    (boxed,) = cached.read(0, np.array([50]))
+    np.testing.assert_array_equal(boxed, decoded.read(0, np.array([50]))[0])
+    assert (stretched > 100).all()
+    assert np.flatnonzero((boxed > 100).all(axis=0)).tolist() == list(range(10, 21))
+
+
 def test_unreadable_frames_are_marked_and_never_given_out(broken, tmp_path):
     frames = CachedFrames.build([broken], SIZE, folder=tmp_path)
     readable = frames.readable(0)

@@ -1,5 +1,7 @@
 """The networks of spotting, held against the recipe's figures and against their own parts."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -198,6 +200,26 @@ def test_differences_are_those_of_neighbours_round_the_middle_frame() -> None:
 def test_a_model_of_differences_hears_brightness_once_and_a_still_image_not_at_all() -> None:
     still = luma(1, 1).expand(1, 15, 64, 112)
     assert not middle_and_differences(still)[:, 1:].any()
+
+
+@pytest.mark.parametrize("stack_input", ["luma", "difference"])
+def test_a_model_of_colour_sees_the_planes_of_each_frame_in_turn(stack_input: Any) -> None:
+    model = build(ModelConfig(pixels="rgb", stack_input=stack_input)).eval()
+    seen: list[Tensor] = []
+    model.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    stacks = torch.rand(2, 3, 8, 16, 3, generator=torch.Generator().manual_seed(1))
+    maps = model.encode(stacks)
+    red, green, blue = (stacks[..., colour] for colour in range(3))  # each (2, 3, 8, 16)
+    if stack_input == "difference":
+        red, green, blue = (middle_and_differences(plane) for plane in (red, green, blue))
+    frames = [
+        torch.stack(planes, 1)
+        for planes in zip(*(c.unbind(1) for c in (red, green, blue)), strict=True)
+    ]
+    torch.testing.assert_close(seen[0], torch.cat(frames, 1))
+    windows = torch.rand(2, 15, 8, 16, 3)
+    assert model(windows).shape == (2, 2)
+    assert maps.shape == (2, 32, 1, 2)
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """Manifests: a data set as a CSV, `video,labels,group,view,split,offset`, the last four optional.
 
-Paths are relative to the CSV and must be inside its folder (or inside `root`, if given). Folds keep
-videos of one `group` together: a match, a play, a series, a person.
+Paths are relative to the CSV and must be inside its folder (or inside `root`, if given); those of
+videos are relative to another folder if that is given as `videos`. Folds keep videos of one `group`
+together: a match, a play, a series, a person.
 """
 
 import csv
@@ -28,7 +29,7 @@ class ManifestRow:
 
     group: by default each video is its own group
     offset: seconds from label time to video time (video time = label time + offset)
-    name: the video as written in the manifest, relative to the CSV; the file name without a CSV
+    name: the video as written in the manifest; the file name without a manifest
     """
 
     video: Path
@@ -59,18 +60,28 @@ def require_manifest(path: Path) -> None:
         )
 
 
-def read_manifest(path: Path | str, *, root: Path | None = None) -> tuple[ManifestRow, ...]:
+def read_manifest(
+    path: Path | str, *, root: Path | None = None, videos: Path | None = None
+) -> tuple[ManifestRow, ...]:
     """Read a manifest; its paths are resolved, and their files exist.
 
     root: the folder that paths may not leave; by default the folder of the CSV
+    videos: the folder that the paths of videos are relative to and may not leave; by default that
+        of the CSV, and `root`
     Raises LabelError naming the line for a missing or unknown column, a missing file, a path
     outside the folder, a video listed twice, or an offset that is not a number.
     """
     path = Path(path)
+    if videos is not None and not videos.is_dir():
+        raise LabelError(
+            f"{videos}: is not a folder; give the one that the videos of {path} are relative to"
+        )
     rows = []
     lines: dict[Path, str] = {}
+    labels_in = (path.parent, root or path.parent)
+    videos_in = labels_in if videos is None else (videos, videos)
     for where, cells in csv_rows(path, REQUIRED, OPTIONAL):
-        row = _parse_row(where, cells, path.parent, root or path.parent)
+        row = _parse_row(where, cells, labels_in, videos_in)
         first = lines.setdefault(row.video, where)
         if first != where:
             raise LabelError(
@@ -80,10 +91,13 @@ def read_manifest(path: Path | str, *, root: Path | None = None) -> tuple[Manife
     return tuple(rows)
 
 
-def write_manifest(rows: Sequence[ManifestRow], path: Path | str) -> None:
+def write_manifest(
+    rows: Sequence[ManifestRow], path: Path | str, *, videos: Path | None = None
+) -> None:
     """Write a manifest with relative paths, atomically.
 
-    Raises LabelError if there are no rows, or a file is outside the folder of the manifest.
+    videos: the folder that the paths of videos are relative to; by default that of the manifest
+    Raises LabelError if there are no rows, or a file is outside its folder.
     """
     path = Path(path)
     if not rows:
@@ -95,18 +109,21 @@ def write_manifest(rows: Sequence[ManifestRow], path: Path | str) -> None:
     for row in rows:
         labels = "" if row.labels is None else _relative(row.labels, folder)
         offset = repr(float(row.offset)) if row.offset else ""
-        video = _relative(row.video, folder)
+        video = _relative(row.video, folder if videos is None else videos.resolve())
         writer.writerow([video, labels, row.group, row.view or "", row.split or "", offset])
     write_text(path, text.getvalue())
 
 
-def _parse_row(where: str, cells: dict[str, str], folder: Path, root: Path) -> ManifestRow:
-    video = _file(where, "video", cells["video"], folder, root)
+def _parse_row(
+    where: str, cells: dict[str, str], labels_in: tuple[Path, Path], videos_in: tuple[Path, Path]
+) -> ManifestRow:
+    """The row of `cells`; labels and videos lie in a folder and may not leave its root."""
+    video = _file(where, "video", cells["video"], *videos_in)
     if video is None:
         raise LabelError(f"{where}: has no video")
     return ManifestRow(
         video=video,
-        labels=_file(where, "labels", cells["labels"], folder, root),
+        labels=_file(where, "labels", cells["labels"], *labels_in),
         group=cells.get("group", ""),
         view=cells.get("view") or None,
         split=cells.get("split") or None,

@@ -48,6 +48,11 @@ class WindowPlan(InputPlan):
     pixels: Literal["luma", "rgb"] = Field(
         default="luma", description="the stored Y plane, (H, W) per frame, or colour, (H, W, 3)"
     )
+    fit: Literal["stretch", "letterbox"] = Field(
+        default="stretch",
+        description="`stretch`: each axis is scaled to `size`; `letterbox`: the aspect ratio is "
+        "kept, and the rest is black",
+    )
 
     @property
     def grid_rate(self) -> GridRate:
@@ -59,7 +64,8 @@ class WindowPlan(InputPlan):
         width, height = self.size
         rate = "every frame" if self.rate == "native" else f"{self.rate} frames per second"
         return (
-            f"{self.pixels}, {width}x{height}, {rate}; windows of {self.window.frames} frames, "
+            f"{self.pixels}, {width}x{height}{' letterboxed' if self.fit == 'letterbox' else ''}, "
+            f"{rate}; windows of {self.window.frames} frames, "
             f"{self.window.step} apart"
         )
 
@@ -78,7 +84,12 @@ class VideoStream(Protocol):
     @property
     def duration(self) -> float: ...
     def stream(
-        self, *, pixels: Literal["luma", "rgb"], size: tuple[int, int], wanted: NDArray[np.int32]
+        self,
+        *,
+        pixels: Literal["luma", "rgb"],
+        size: tuple[int, int],
+        fit: Literal["stretch", "letterbox"],
+        wanted: NDArray[np.int32],
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """The readable ones of the `wanted` frames as (k, image), rising."""
 
@@ -165,7 +176,7 @@ def run_windows(
     """
     plan = manifest.plan(WindowPlan)
     todo = plan_windows(grid.frames, plan.window, every=every, stack=_stack(manifest))
-    stream = video.stream(pixels=plan.pixels, size=plan.size, wanted=todo.frames)
+    stream = video.stream(pixels=plan.pixels, size=plan.size, fit=plan.fit, wanted=todo.frames)
     batch = batch or _batch(plan.size)
     slots = todo.slots(batch)
     passes = [_Pass(backend, manifest, slots, mirrored) for mirrored in (False, True)[: 1 + flip]]

@@ -18,31 +18,57 @@ from numpy.typing import NDArray
 from playhead.media.swscale import DirectScaler, direct_scaler
 from playhead.media.table import Layout
 
-__all__ = ["Converter", "Pixels"]
+__all__ = ["BLACK", "Converter", "Fit", "Pixels", "fitted"]
 
 Pixels = Literal["rgb", "luma"]
+
+Fit = Literal["stretch", "letterbox"]
+"""How an image fills a size: scaled on each axis, or centred on black with its aspect ratio."""
+
+BLACK = {"rgb": 0, "luma": 16}
+"""The padding of a letterbox: black, which in limited range is 16."""
 
 # Formats whose first plane is Y only, in little-endian byte order.
 _Y_FIRST = re.compile(r"(yuvj?a?4\d\dp|gray|nv(12|16|21|24|20le))(\d+le)?")
 
 
+def fitted(image: tuple[int, int], size: tuple[int, int], fit: Fit) -> tuple[int, int]:
+    """The (width, height) that an image of (width, height) is scaled to inside of `size`."""
+    if fit == "stretch":
+        return size
+    scale = min(size[0] / image[0], size[1] / image[1])
+    return max(round(image[0] * scale), 1), max(round(image[1] * scale), 1)
+
+
 class Converter:
     """Converts frames of one video to `pixels` at one size; scaling contexts are reused."""
 
-    def __init__(self, layout: Layout, pixels: Pixels, size: tuple[int, int] | None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        pixels: Pixels,
+        size: tuple[int, int] | None,
+        fit: Fit = "stretch",
+    ) -> None:
         self._layout = layout
         self._pixels = pixels
         self._scaler = VideoReformatter()
         self._fallback = VideoReformatter()
         self._directs: dict[tuple[int, int, str, int, bool], DirectScaler | None] = {}
-        displayed = size or layout.displayed
-        self._stored = displayed[::-1] if layout.transpose else displayed
+        width, height = size or layout.displayed
+        inner = fitted(layout.displayed, (width, height), fit)
+        left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+        self._image = (slice(top, top + inner[1]), slice(left, left + inner[0]))
+        self._padded = inner != (width, height)
+        self._stored = inner[::-1] if layout.transpose else inner
         self._turned = layout.transpose or layout.flip_x or layout.flip_y
-        width, height = displayed
         self.shape = (height, width, 3) if pixels == "rgb" else (height, width)
 
     def write(self, frame: VideoFrame, out: NDArray[np.uint8]) -> None:
         """Write one frame into `out`, which has `shape`."""
+        if self._padded:
+            out[...] = BLACK[self._pixels]
+            out = out[self._image]
         if self._pixels == "rgb":
             self._write_rgb(frame, out)
         elif _is_full(frame):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import DamagedError, MediaError
 from playhead.media.damage import Damage, DamageLog
-from playhead.media.pixels import Converter, Pixels
+from playhead.media.pixels import Converter, Fit, Pixels
 from playhead.media.reading import Cursor
 from playhead.media.scan import file_state, table_of
 from playhead.media.source import DEFAULT_LIMITS, Clock, Limits, Source, check_file
@@ -77,7 +77,7 @@ class Video:
         self._log = DamageLog(len(table))
         self._log.mark(table.spoilt_by_holes(), "data is missing from the file here")
         self._cursor = Cursor(source, table, self._log, clock, limits)
-        self._converters: dict[tuple[Pixels, tuple[int, int] | None], Converter] = {}
+        self._converters: dict[tuple[Pixels, tuple[int, int] | None, Fit], Converter] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -176,18 +176,20 @@ class Video:
         *,
         pixels: Pixels = "rgb",
         size: tuple[int, int] | None = None,
+        fit: Fit = "stretch",
         out: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
         """Read exactly these frames, in any order and with repeats.
 
         pixels: "rgb" returns uint8 (N, H, W, 3), "luma" uint8 (N, H, W)
         size: (width, height) to scale to; the displayed size if None
+        fit: "stretch" fills the size, "letterbox" keeps the aspect ratio, centred on black
         out: an array of that shape to write into, which is returned
         Raises MediaError if a frame does not exist, DamagedError if one cannot be read.
         """
         self._clock.restart()
         wanted = self._checked(frames)
-        converter = self._converter(pixels, size)
+        converter = self._converter(pixels, size, fit)
         shape = (len(wanted), *converter.shape)
         if out is None:
             out = np.empty(shape, np.uint8)
@@ -220,6 +222,7 @@ class Video:
         *,
         pixels: Pixels = "rgb",
         size: tuple[int, int] | None = None,
+        fit: Fit = "stretch",
         wanted: NDArray[np.integer] | None = None,
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Yield (k, image) for the readable frames of [start, stop) in order, in constant memory.
@@ -228,7 +231,7 @@ class Video:
         Frames that cannot be read are skipped and added to `damage`.
         """
         stop = self.frames if stop is None else min(stop, self.frames)
-        converter = self._converter(pixels, size)
+        converter = self._converter(pixels, size, fit)
         chosen: range | dict[int, None] = range(start, stop)
         if wanted is not None:
             chosen = self._within(wanted, start, stop)
@@ -317,14 +320,16 @@ class Video:
             raise MediaError(f"{self.path}: wanted frames are not in rising order; sort them")
         return dict.fromkeys(chosen[(chosen >= start) & (chosen < stop)].tolist())
 
-    def _converter(self, pixels: Pixels, size: tuple[int, int] | None) -> Converter:
+    def _converter(self, pixels: Pixels, size: tuple[int, int] | None, fit: Fit) -> Converter:
         if pixels not in ("rgb", "luma"):
             raise MediaError(f'{self.path}: pixels are "{pixels}"; choose "rgb" or "luma"')
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise MediaError(
                 f"{self.path}: size is {size}; (width, height) of at least 1 is needed"
             )
-        key = (pixels, size)
+        if fit not in ("stretch", "letterbox"):
+            raise MediaError(f'{self.path}: fit is "{fit}"; choose "stretch" or "letterbox"')
+        key = (pixels, size, fit)
         if key not in self._converters:
-            self._converters[key] = Converter(self._table.layout, pixels, size)
+            self._converters[key] = Converter(self._table.layout, pixels, size, fit)
         return self._converters[key]

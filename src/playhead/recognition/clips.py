@@ -25,7 +25,6 @@ from playhead.events.source import csv_rows, read_text
 from playhead.execution.items import is_video
 from playhead.files import inside, is_temporary, write_text
 from playhead.output import counted
-from playhead.recognition.prepare.groups import find_groups
 from playhead.recognition.tables import (
     SPLITS,
     merged_labels,
@@ -33,6 +32,7 @@ from playhead.recognition.tables import (
     seconds,
     split_name,
 )
+from playhead.samples.groups import find_groups
 
 __all__ = [
     "INDEX",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import DamagedError, MediaError, StorageError
 from playhead.files import atomic_path, cache_folder
-from playhead.media.pixels import Pixels
+from playhead.media.pixels import Fit, Pixels
 from playhead.media.video import Video, open_video
 from playhead.progress import progress
 
@@ -74,11 +74,16 @@ class CacheEstimate:
 
 
 def estimate_cache(
-    videos: Sequence[Path], size: Size, *, pixels: Pixels = "luma", folder: Path | None = None
+    videos: Sequence[Path],
+    size: Size,
+    *,
+    pixels: Pixels = "luma",
+    fit: Fit = "stretch",
+    folder: Path | None = None,
 ) -> CacheEstimate:
     """The space that a cache of these videos at `size` still needs, and the free space."""
     home = _home(folder)
-    missing = _missing(videos, size, pixels, home)
+    missing = _missing(videos, size, pixels, fit, home)
     frames = 0
     for path in missing.values():
         with open_video(path) as video:
@@ -106,20 +111,22 @@ class CachedFrames:
         size: Size,
         *,
         pixels: Pixels = "luma",
+        fit: Fit = "stretch",
         folder: Path | None = None,
     ) -> "CachedFrames":
         """Decode the videos that are not cached yet, in constant memory, and open the cache.
 
-        size: (width, height) of the cached frames; folder: by default the user's cache folder
+        size: (width, height) of the cached frames; fit: how frames of another shape fill it
+        folder: by default the user's cache folder
         Raises StorageError if the disk is too full, MediaError if a video cannot be read.
         """
         home = _home(folder)
-        missing = _missing(videos, size, pixels, home)
+        missing = _missing(videos, size, pixels, fit, home)
         if missing:
-            estimate = estimate_cache(videos, size, pixels=pixels, folder=folder)
+            estimate = estimate_cache(videos, size, pixels=pixels, fit=fit, folder=folder)
             estimate.check(home)
-            _build(missing, size, pixels, estimate)
-        files = [cache_file(path, size, home, pixels) for path in videos]
+            _build(missing, size, pixels, fit, estimate)
+        files = [cache_file(path, size, home, pixels, fit) for path in videos]
         return cls(files, [str(path) for path in videos], size, pixels)
 
     def __len__(self) -> int:
@@ -164,13 +171,18 @@ class DecodedFrames:
         size: Size,
         *,
         pixels: Pixels = "luma",
+        fit: Fit = "stretch",
         keep: int = 8,
         folder: Path | None = None,
     ) -> None:
-        """size: (width, height) of the frames; keep: the most decoders that stay open."""
+        """size: (width, height) of the frames; keep: the most decoders that stay open.
+
+        fit: how frames of another shape fill the size
+        """
         self.videos = tuple(videos)
         self.size = size
         self.pixels: Pixels = pixels
+        self.fit: Fit = fit
         self.folder = folder
         self._open: _Recent[Video] = _Recent(keep, close=Video.close)
 
@@ -183,14 +195,14 @@ class DecodedFrames:
         target = cache_file(path, (0, 0), _home(self.folder), "luma")
         if not target.exists():
             with progress(f"Checking {path.name} for damage", None) as bar:
-                _decode(path, target, (0, 0), "luma", advance=bar.advance)
+                _decode(path, target, (0, 0), "luma", "stretch", advance=bar.advance)
         return _map(target, (0, 0), "luma")[1]
 
     def read(self, video: int, frames: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         """Decode these frames. Raises DamagedError if one cannot be decoded."""
         opened = self._open.get(video, lambda: open_video(self.videos[video]))
         wanted = [int(frame) for frame in frames]
-        return opened.read(wanted, pixels=self.pixels, size=self.size)
+        return opened.read(wanted, pixels=self.pixels, size=self.size, fit=self.fit)
 
 
 class _Recent(Generic[T]):
@@ -225,13 +237,15 @@ class _Recent(Generic[T]):
         return (_Recent, (self.limit, self.close))
 
 
-def cache_file(video: Path, size: Size, home: Path, pixels: Pixels) -> Path:
+def cache_file(video: Path, size: Size, home: Path, pixels: Pixels, fit: Fit = "stretch") -> Path:
     """The cache file of the current version of a video at `size`."""
     try:
         status = video.stat()
     except OSError as error:
         raise MediaError(f"{video}: cannot be read: {error.strerror}; check the path") from error
     source = f"{video.resolve()}|{size[0]}x{size[1]}|{pixels}"
+    if fit != "stretch":
+        source += f"|{fit}"
     state = f"{status.st_size}|{status.st_mtime_ns}|{MAGIC!r}"
     return home / f"{_digest(source)}-{_digest(state)}.frames"
 
@@ -251,17 +265,21 @@ def _home(folder: Path | None) -> Path:
     return home
 
 
-def _missing(videos: Sequence[Path], size: Size, pixels: Pixels, home: Path) -> dict[Path, Path]:
+def _missing(
+    videos: Sequence[Path], size: Size, pixels: Pixels, fit: Fit, home: Path
+) -> dict[Path, Path]:
     """The missing cache files, each with its video."""
-    files = {cache_file(path, size, home, pixels): path for path in videos}
+    files = {cache_file(path, size, home, pixels, fit): path for path in videos}
     return {file: path for file, path in files.items() if not file.exists()}
 
 
-def _build(missing: dict[Path, Path], size: Size, pixels: Pixels, estimate: CacheEstimate) -> None:
+def _build(
+    missing: dict[Path, Path], size: Size, pixels: Pixels, fit: Fit, estimate: CacheEstimate
+) -> None:
     task = f"Decoding {estimate.videos} videos ({estimate.needed / 1e6:,.0f} MB cache)"
     with progress(task, estimate.frames) as bar:
         for file, path in missing.items():
-            _decode(path, file, size, pixels, threads=0, advance=bar.advance)
+            _decode(path, file, size, pixels, fit, threads=0, advance=bar.advance)
 
 
 def _decode(
@@ -269,6 +287,7 @@ def _decode(
     target: Path,
     size: Size,
     pixels: Pixels,
+    fit: Fit,
     *,
     threads: int = 1,
     advance: Callable[[float], None] | None = None,
@@ -285,7 +304,7 @@ def _decode(
         if size == (0, 0):
             video.check(advance)
         else:
-            _write_pixels(video, size, pixels, file, advance)
+            _write_pixels(video, size, pixels, fit, file, advance)
         readable = np.ones(video.frames, dtype=bool)
         for damage in video.damage:
             readable[damage.start : damage.stop] = False
@@ -298,11 +317,12 @@ def _write_pixels(
     video: Video,
     size: Size,
     pixels: Pixels,
+    fit: Fit,
     file: BinaryIO,
     advance: Callable[[float], None] | None,
 ) -> None:
     """Write each frame at its offset; an unreadable frame leaves a hole that is never read."""
-    for number, image in video.stream(pixels=pixels, size=size):
+    for number, image in video.stream(pixels=pixels, size=size, fit=fit):
         file.seek(number * _frame_bytes(size, pixels))
         file.write(np.ascontiguousarray(image).data)
         if advance is not None:

@@ -87,14 +87,16 @@ def split_manifest(
     *,
     folds: int | None,
     fold: int,
+    videos: Path | None = None,
     group: Callable[[ManifestRow], str] = attrgetter("group"),
 ) -> tuple[list[ManifestRow], list[ManifestRow]]:
     """The rows of a manifest for training and for validation, see `chosen_fold`.
 
+    videos: the folder of the videos, see `read_manifest`
     group: the name of a row's group, by default that of the manifest
     Raises LabelError if a side is empty or a group is on both.
     """
-    rows = read_manifest(manifest)
+    rows = read_manifest(manifest, videos=videos)
     groups, splits = [group(row) for row in rows], [row.split for row in rows]
     chosen = chosen_fold(groups, splits, folds=folds, fold=fold)
     if not chosen.train or not chosen.validation:

@@ -32,7 +32,7 @@ __all__ = [
 
 
 class ModelConfig(Settings):
-    """A network that scores the middle frame of a window of luma frames.
+    """A network that scores the middle frame of a window of frames.
 
     `slow_fusion` runs a 2D encoder over each stack of neighbouring frames, then fuses the stacks
     in 3D; `early_fusion`, the baseline, gives all frames to one 2D encoder as channels.
@@ -55,14 +55,18 @@ class ModelConfig(Settings):
     encoder_stride: int = Field(
         default=32, ge=1, description="output stride of a timm encoder, pixels"
     )
+    pixels: Literal["luma", "rgb"] = Field(
+        default="luma",
+        description="grey or colour frames; a frame of colour is three channels of its stack",
+    )
     stack_input: Literal["luma", "difference"] = Field(
         default="difference",
-        description="`luma`: the frames of a stack; `difference`: its middle frame and the "
-        "differences of neighbouring frames",
+        description="`luma`: the frames of a stack as they are; `difference`: its middle frame and "
+        "the differences of neighbouring frames",
     )
     normalisation: Literal["none", "encoder"] = Field(
         default="none",
-        description="`none`: luma in [0, 1]; `encoder`: mean and deviation of the timm encoder",
+        description="`none`: pixels in [0, 1]; `encoder`: mean and deviation of the timm encoder",
     )
     channels: int = Field(
         default=32, ge=1, description="channels of each stack's feature map and of the fusion"
@@ -137,6 +141,11 @@ class DataConfig(Settings):
     """Which videos and labels, and how they are split into training and validation."""
 
     manifest: Path = Field(description="CSV; relative paths start at the working folder")
+    videos: Annotated[Path | None, LOCAL] = Field(
+        default=None,
+        description="folder that the videos of the manifest are relative to and may not leave; "
+        "none: the manifest's folder",
+    )
     classes: tuple[str, ...] = Field(min_length=1, description="classes, in the order of scores")
     label_rate: RateText | None = Field(
         default=None, description="frame rate of labels that only have frame numbers"
@@ -146,6 +155,11 @@ class DataConfig(Settings):
     )
     size: tuple[PositiveInt, PositiveInt] = Field(
         description="width and height of the model's input, pixels"
+    )
+    fit: Literal["stretch", "letterbox"] = Field(
+        default="stretch",
+        description="`stretch`: both axes are scaled to `size`; `letterbox`: the aspect ratio is "
+        "kept and the rest is black, for videos of several shapes",
     )
     cached: bool = Field(
         default=True, description="cache decoded frames on disk at `size`; for small sizes"

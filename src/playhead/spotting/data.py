@@ -14,7 +14,7 @@ from playhead.inference.scores import read_scores
 from playhead.samples.cache import CachedFrames, DecodedFrames, FrameSource
 from playhead.samples.dataset import LabelledVideos
 from playhead.samples.windows import NearEvents
-from playhead.spotting.config import DataConfig, SpottingConfig
+from playhead.spotting.config import SpottingConfig
 from playhead.spotting.labelled import Side
 from playhead.spotting.truth import SCORES, pair_videos
 
@@ -25,7 +25,7 @@ def load_videos(side: Side, config: SpottingConfig) -> LabelledVideos:
     """The videos on their time grids; frames come from the cache if enabled."""
     data = config.data
     return LabelledVideos(
-        source=_frames(side.paths, data),
+        source=_frames(side.paths, config),
         grids=tuple(video.grid for video in side.videos),
         events=tuple(video.events for video in side.truth),
         window=config.window,
@@ -64,7 +64,8 @@ def hard_scores(
     return [None if scores is None else scores.values for scores in saved]
 
 
-def _frames(paths: Sequence[Path], config: DataConfig) -> FrameSource:
-    if config.cached:
-        return CachedFrames.build(paths, config.size)
-    return DecodedFrames(paths, config.size)
+def _frames(paths: Sequence[Path], config: SpottingConfig) -> FrameSource:
+    data, pixels = config.data, config.model.pixels
+    if data.cached:
+        return CachedFrames.build(paths, data.size, pixels=pixels, fit=data.fit)
+    return DecodedFrames(paths, data.size, pixels=pixels, fit=data.fit)

@@ -1,6 +1,6 @@
 """The networks of spotting: slow fusion, and early fusion as its baseline.
 
-The input is a window of luma frames, split into stacks of neighbouring frames. `encode` is the 2D
+The input is a window of grey or colour frames, split into stacks of neighbouring frames. `encode` is the 2D
 part, which processes each stack alone, so that overlapping windows can share its maps; `fuse` is
 the rest. Early fusion is the case of one stack with the whole window.
 """
@@ -28,6 +28,7 @@ class SpottingModel(nn.Module):
     """The common part of both networks: a 2D encoder for stacks of frames.
 
     stacks: number of stacks in a window; stack: frames in each
+    colours: planes of a frame, 1 of luma or 3 of RGB
     """
 
     mean: Tensor
@@ -36,12 +37,14 @@ class SpottingModel(nn.Module):
     def __init__(self, config: ModelConfig, *, stacks: int, stack: int) -> None:
         super().__init__()
         self.stacks, self.stack = stacks, stack
+        self.colours = 3 if config.pixels == "rgb" else 1
+        planes = stack * self.colours
         self.differences = config.stack_input == "difference"
         self.frozen = config.freeze_encoder
         self.encoder = create_encoder(
             config.encoder,
             config.weights,
-            stack,
+            planes,
             stride=config.encoder_stride,
             small_channels=config.encoder_channels,
             drop_path=config.drop_path,
@@ -49,7 +52,7 @@ class SpottingModel(nn.Module):
         self.encoder.requires_grad_(not self.frozen)
         self.project = ConvNorm(self.encoder.channels, config.channels)
         self.normalise = config.normalisation == "encoder"
-        shape = (1, stack, 1, 1)
+        shape = (1, planes, 1, 1)
         self.register_buffer("mean", torch.tensor(self.encoder.mean).view(shape), persistent=False)
         self.register_buffer("std", torch.tensor(self.encoder.std).view(shape), persistent=False)
         self.multiple = self.encoder.stride * (2 if config.pool_after else 1)
@@ -65,10 +68,12 @@ class SpottingModel(nn.Module):
         return self
 
     def encode(self, stacks: Tensor) -> Tensor:
-        """stacks: (N, stack, H, W) in [0, 1] → maps (N, channels, h, w), each stack by itself."""
+        """stacks: (N, stack, H, W[, 3]) in [0, 1] → maps (N, channels, h, w), each by itself."""
+        if self.colours == 3:  # planes in the order r, g, b of each frame, as of the weights
+            stacks = stacks.movedim(-1, 2).flatten(1, 2)
         images = pad_to_multiple(stacks, self.multiple)  # 720 rows → 736
         if self.differences:
-            images = middle_and_differences(images)
+            images = middle_and_differences(images, self.colours)
         if self.normalise:
             images = (images - self.mean) / self.std
         images = images.contiguous(memory_format=torch.channels_last)
@@ -82,12 +87,14 @@ class SpottingModel(nn.Module):
     def export_parts(self, plan: WindowPlan) -> list[ExportPart]:
         """The 2D part, which sees each stack once, and the fusion."""
         width, height = plan.size
-        return split_parts(self, noise_images(2, self.stack, height, width), stacks=self.stacks)
+        colours = (3,) if self.colours == 3 else ()
+        example = noise_images(2, self.stack, height, width, *colours)
+        return split_parts(self, example, stacks=self.stacks)
 
-    def forward(self, luma: Tensor) -> Tensor:
-        """luma: (B, T, H, W) in [0, 1] → logits (B, classes) for the window's middle."""
-        b, _, h, w = luma.shape  # 2, 15, 720, 1280
-        stacks = luma.reshape(b * self.stacks, self.stack, h, w)  # 10, 3, 720, 1280
+    def forward(self, frames: Tensor) -> Tensor:
+        """frames: (B, T, H, W[, 3]) in [0, 1] → logits (B, classes) for the window's middle."""
+        b, _, *image = frames.shape  # 2, 15, 720, 1280
+        stacks = frames.reshape(b * self.stacks, self.stack, *image)  # 10, 3, 720, 1280
         maps = self.encode(stacks)  # 10, 192, 23, 40
         return self.fuse(maps.reshape(b, self.stacks, *maps.shape[1:]))  # 2, 5, 192, 23, 40
 
@@ -170,11 +177,11 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     return F.pad(images, (left, right - left, top, bottom - top))
 
 
-def middle_and_differences(images: Tensor) -> Tensor:
-    """(N, k, H, W) → the middle frame, then the k - 1 differences of neighbouring frames."""
-    middle = images.shape[1] // 2
-    differences = images[:, 1:] - images[:, :-1]
-    return torch.cat((images[:, middle : middle + 1], differences), dim=1)
+def middle_and_differences(images: Tensor, colours: int = 1) -> Tensor:
+    """(N, k * colours, H, W) → the middle frame, then the k - 1 differences of neighbours."""
+    middle = images.shape[1] // colours // 2 * colours
+    differences = images[:, colours:] - images[:, :-colours]
+    return torch.cat((images[:, middle : middle + colours], differences), dim=1)
 
 
 def _fusion_blocks(config: ModelConfig, *, dimensions: int) -> list[nn.Module]:

@@ -55,7 +55,9 @@ def train_spotting(
     """
     run = TrainingRun(folder, config, resume=resume, device=device)
     data = config.data
-    train_rows, valid_rows = split_manifest(data.manifest, folds=data.folds, fold=data.fold)
+    train_rows, valid_rows = split_manifest(
+        data.manifest, folds=data.folds, fold=data.fold, videos=data.videos
+    )
     train, valid = read_labels(train_rows, config), read_labels(valid_rows, config)
     findings = check_sides(config, train, valid, skip_bad=skip_bad)
     refuse(findings)
@@ -184,4 +186,11 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None, compact: bool 
 
 
 def _plan(config: SpottingConfig) -> WindowPlan:
-    return WindowPlan(window=config.window, rate=config.data.rate, size=config.data.size)
+    data = config.data
+    return WindowPlan(
+        window=config.window,
+        rate=data.rate,
+        size=data.size,
+        fit=data.fit,
+        pixels=config.model.pixels,
+    )

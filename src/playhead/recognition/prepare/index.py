@@ -30,8 +30,8 @@ from playhead.recognition.prepare.duplicates import (
     duplicates_across,
     hash_clips,
 )
-from playhead.recognition.prepare.groups import find_groups
 from playhead.recognition.prepare.lists import Missing, is_list, read_list, read_missing
+from playhead.samples.groups import find_groups
 from playhead.samples.splits import assign_splits, class_counts
 
 __all__ = ["SHARES", "IndexResult", "build_index", "parse_shares"]

@@ -1,10 +1,12 @@
-"""Groups of clips: which clips come from the same source, told by their file names.
+"""Groups of videos: which come from the same source, told by their file names.
 
 A model that has seen a person or a place in training does better on them in testing, so folds and
-splits keep all clips of a group on one side.
+splits keep all clips of a group on one side. `find_groups` knows the names of two public data sets;
+`guess_groups` also tries what people call their files.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -12,7 +14,7 @@ from playhead.errors import PlayheadError
 from playhead.output import counted
 from playhead.samples.splits import group_of
 
-__all__ = ["find_groups"]
+__all__ = ["find_groups", "guess_groups"]
 
 KINETICS = re.compile(r"([\w-]{11})_\d{6}(?:\.\d+)?_\d{6}(?:\.\d+)?")
 """A whole stem: YouTube id, start and end in seconds."""
@@ -20,6 +22,44 @@ KINETICS = re.compile(r"([\w-]{11})_\d{6}(?:\.\d+)?_\d{6}(?:\.\d+)?")
 UCF = re.compile(r"_(g\d+)(?=_|$)")
 """The group of UCF names: `v_Basketball_g07_c01`. Group 7 of every class is one group here, as in
 the official splits."""
+
+PART = re.compile(
+    r"(?:[ ._-]*(?:cam|camera|view|angle|part|pt|half|clip|c|seg|take)[ ._-]*\d+)+$", re.I
+)
+"""What ends the names of the parts or the views of one recording: `fall-03-cam1`."""
+
+NUMBERS = re.compile(r"[\d ._()-]+")
+
+LEAST_GROUPS = 4
+"""Fewer groups than this tell kinds of videos rather than sources."""
+
+
+def guess_groups(names: Sequence[str]) -> tuple[list[str], str]:
+    """The group of each video, and in words what told it.
+
+    names: path of each video below the data set
+    Tried from the coarsest to the finest: what public data sets write into names, the folder, the
+    words of a name without its numbers, the name without its part or camera. A guess is taken if it
+    leaves at least four groups and none holds over a third of the videos: names that tell less
+    tell kinds of videos. Otherwise every video is a group of its own.
+    """
+    paths = [PurePosixPath(name) for name in names]
+    guesses = {
+        "the source in their file names": [
+            _source_of(path.stem) or name for path, name in zip(paths, names, strict=True)
+        ],
+        "their folders": [path.parent.as_posix() for path in paths],
+        "the words in their file names": [_words(path) for path in paths],
+        "their file names without part or camera": [
+            PART.sub("", path.with_suffix("").as_posix()) for path in paths
+        ],
+    }
+    for reason, groups in guesses.items():
+        sizes = Counter(groups)
+        few = len(sizes) < LEAST_GROUPS or max(sizes.values()) > len(names) / 3
+        if len(sizes) < len(names) and not few:
+            return groups, reason
+    return list(names), "each video by itself, since no names say which belong together"
 
 
 def find_groups(names: Sequence[str], expression: str | None = None) -> tuple[list[str], list[str]]:
@@ -71,3 +111,9 @@ def _source_of(stem: str) -> str | None:
         return clip[1]
     of_ucf = UCF.search(stem)
     return None if of_ucf is None else of_ucf[1]
+
+
+def _words(path: PurePosixPath) -> str:
+    """The folder and the words of a file name; the whole name if it has no word."""
+    words = NUMBERS.sub(" ", path.stem).strip().lower()
+    return (path.parent / (words or path.stem)).as_posix()
