@@ -207,9 +207,9 @@ def test_a_model_of_colour_sees_the_planes_of_each_frame_in_turn(stack_input: An
     model = build(ModelConfig(pixels="rgb", stack_input=stack_input)).eval()
     seen: list[Tensor] = []
     model.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    stacks = torch.rand(2, 3, 8, 16, 3, generator=torch.Generator().manual_seed(1))
+    stacks = torch.rand(2, 3, 16, 32, 3, generator=torch.Generator().manual_seed(1))
     maps = model.encode(stacks)
-    red, green, blue = (stacks[..., colour] for colour in range(3))  # each (2, 3, 8, 16)
+    red, green, blue = (stacks[..., colour] for colour in range(3))  # each (2, 3, 16, 32)
     if stack_input == "difference":
         red, green, blue = (middle_and_differences(plane) for plane in (red, green, blue))
     frames = [
@@ -217,9 +217,9 @@ def test_a_model_of_colour_sees_the_planes_of_each_frame_in_turn(stack_input: An
         for planes in zip(*(c.unbind(1) for c in (red, green, blue)), strict=True)
     ]
     torch.testing.assert_close(seen[0], torch.cat(frames, 1))
-    windows = torch.rand(2, 15, 8, 16, 3)
+    windows = torch.rand(2, 15, 16, 32, 3)
     assert model(windows).shape == (2, 2)
-    assert maps.shape == (2, 32, 1, 2)
+    assert maps.shape == (2, 32, 2, 4)
 
 
 @pytest.mark.slow

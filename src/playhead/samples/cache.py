@@ -304,7 +304,7 @@ def _decode(
         if size == (0, 0):
             video.check(advance)
         else:
-            _write_pixels(video, size, pixels, fit, file, advance)
+            _write_pixels(video, size, pixels, fit=fit, file=file, advance=advance)
         readable = np.ones(video.frames, dtype=bool)
         for damage in video.damage:
             readable[damage.start : damage.stop] = False
@@ -317,6 +317,7 @@ def _write_pixels(
     video: Video,
     size: Size,
     pixels: Pixels,
+    *,
     fit: Fit,
     file: BinaryIO,
     advance: Callable[[float], None] | None,

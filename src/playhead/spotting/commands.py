@@ -1,4 +1,4 @@
-"""`playhead spotting`: train, check, predict, decide, tune, evaluate, report, clips, render."""
+"""`playhead spotting`: init, train, check, predict, decide, tune, evaluate, report, clips, render."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +7,6 @@ import typer
 
 from playhead.errors import needs_extra
 from playhead.execution.options import (
-    ConfigName,
     Device,
     ExecutorName,
     Json,
@@ -21,15 +20,14 @@ from playhead.output import print_error, print_json, print_table
 
 __all__ = ["app"]
 
+app = typer.Typer(help="When do these actions happen?", rich_markup_mode=None, no_args_is_help=True)
+
 Truth = Annotated[
     Path,
     typer.Option(
         help="A manifest, a configuration or run folder (its manifest), or a label file or folder."
     ),
 ]
-
-app = typer.Typer(help="When do these actions happen?", rich_markup_mode=None, no_args_is_help=True)
-
 EventLabels = Annotated[
     list[str] | None, typer.Option("--label", help="Only events of this label; may be repeated.")
 ]
@@ -40,14 +38,41 @@ LabelRate = Annotated[
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out videos that cannot be used, and list them.")
 ]
+LabelPaths = Annotated[
+    list[Path], typer.Argument(readable=False, help="Label files of any format, or folders.")
+]
+
+
+@app.command(epilog="Example: playhead spotting init videos labels.csv --out my")
+def init(
+    videos: Annotated[Path, typer.Argument(help="The folder of the videos.")],
+    labels: LabelPaths,
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    rate: LabelRate = None,
+    as_json: Json = False,
+) -> None:
+    """Look at videos and labels; write a manifest with a split and a commented configuration."""
+    from playhead.spotting.init import init_set
+
+    new = init_set(videos, labels, out, rate=rate)
+    print_json(new.to_json()) if as_json else typer.echo(new.describe())
 
 
 @app.command(
-    epilog="Example: playhead spotting train football-demo "
-    "--set data.manifest=matches/manifest.csv --out runs/first"
+    epilog="Example: playhead spotting train videos labels.csv --out my, or after init: "
+    "playhead spotting train my/config.yaml"
 )
 def train(
-    config: ConfigName,
+    config: Annotated[
+        str, typer.Argument(help="A packaged name, a path to YAML, or a folder of videos.")
+    ],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            readable=False,
+            help="With a folder of videos: their labels. As `init`, then training, in --out.",
+        ),
+    ] = None,
     settings: Overrides = None,
     out: RunFolder = None,
     resume: Resume = False,
@@ -59,14 +84,22 @@ def train(
     from playhead.events.manifest import require_manifest
     from playhead.execution.outcomes import exit_code
     from playhead.spotting.config import find_config, load_spotting_config
+    from playhead.spotting.init import config_of_folder
 
-    path = find_config(config)
+    run = out
+    if labels or Path(config).is_dir():
+        home = out or Path("runs") / Path(config).resolve().name
+        path, described = config_of_folder(Path(config), labels or [], home, resume=resume)
+        typer.echo(described, err=True)
+        run = home / "run"
+    else:
+        path = find_config(config)
     loaded = load_spotting_config(path, settings or [])
     require_manifest(loaded.data.manifest)
     with needs_extra("training", "train"):
         from playhead.spotting.train import train_spotting
 
-    run = out or Path("runs") / path.stem
+    run = run or Path("runs") / path.stem
     result = train_spotting(loaded, run, resume=resume, device=device, skip_bad=skip_bad)
     if as_json:
         print_json(result.to_json())

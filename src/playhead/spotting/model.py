@@ -1,8 +1,8 @@
 """The networks of spotting: slow fusion, and early fusion as its baseline.
 
-The input is a window of grey or colour frames, split into stacks of neighbouring frames. `encode` is the 2D
-part, which processes each stack alone, so that overlapping windows can share its maps; `fuse` is
-the rest. Early fusion is the case of one stack with the whole window.
+The input is a window of grey or colour frames, split into stacks of neighbouring frames. `encode`
+is the 2D part, which processes each stack alone, so that overlapping windows can share its maps;
+`fuse` is the rest. Early fusion is the case of one stack with the whole window.
 """
 
 from typing import Any
