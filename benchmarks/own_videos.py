@@ -1,7 +1,7 @@
 """How far do someone's own videos get in five minutes on two cores, by one command each?
 
-Runs `playhead spotting init`, `train`, `predict`, `evaluate` and `report` as a user does. No setting
-is chosen by hand. Two real sets:
+Runs `playhead spotting init`, `train`, `predict`, `evaluate` and `report` as a user does, on two
+real sets; no setting is chosen by hand:
 
 - quva: 26 clips of repeated actions of QUVA Repetition train, the other 26 are the test, drawn by a
   printed seed. Events are dense: the end of each repetition. Beside the model: events at random

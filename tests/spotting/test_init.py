@@ -75,9 +75,9 @@ def test_labels_of_several_files_are_joined_and_equal_ones_kept_once(
 def test_what_cannot_be_used_is_left_out_and_named(videos: Path, tmp_path: Path) -> None:
     (videos / "broken.mp4").write_bytes(b"not a video")
     shutil.copyfile(videos / "match-000.mp4", videos / "unlabelled.mp4")
-    with (tmp_path / "labels.csv").open("a") as file:
-        file.write("\nelsewhere.mp4,pass,3\nbroken.mp4,,")
-    new = init_set(videos, [tmp_path / "labels.csv"], tmp_path / "my")
+    by_frame = tmp_path / "frames.csv"
+    by_frame.write_text("video,label,frame\nelsewhere.mp4,pass,3\nbroken.mp4,pass,7\n")
+    new = init_set(videos, [tmp_path / "labels.csv", by_frame], tmp_path / "my")
     said = "\n".join(new.notes)
     assert "left out: labels of elsewhere.mp4" in said
     assert "left out: unlabelled.mp4, without labels" in said
@@ -93,7 +93,7 @@ def test_labels_of_no_video_a_single_video_and_a_set_that_is_there_are_refused(
     with pytest.raises(LabelError, match="no label is of a video in .*: elsewhere.mp4"):
         init_set(videos, [labels], tmp_path / "my")
     labels.write_text("video,label,time\nmatch-000.mp4,pass,3\n")
-    with pytest.raises(LabelError, match="only labelled video"):
+    with pytest.raises(LabelError, match="only video with events"):
         init_set(videos, [labels], tmp_path / "my")
     assert not (tmp_path / "my").exists()
     init_set(videos, [tmp_path / "labels.csv"], tmp_path / "my")

@@ -36,7 +36,7 @@ def test_dense_events_get_a_narrow_target_and_no_smoothing() -> None:
     values = chosen(rates=(30.0,), spacing=(0.16,) * 20)
     assert values["target_seconds"] == pytest.approx(1 / 30, abs=0.001)
     assert values["decisions.smoothing_seconds"] == 0
-    assert values["decisions.distance_seconds"] == pytest.approx(0.08)
+    assert values["decisions.distance_seconds"] == pytest.approx(0.064)
     assert values["window"] == {"frames": 15, "step": 1, "stack": 3}
 
 
@@ -51,7 +51,7 @@ def test_events_that_stand_alone_keep_the_wide_target(spacing: tuple[float, ...]
 def test_the_close_neighbours_decide_not_the_usual_ones() -> None:
     values = chosen(spacing=(0.3,) * 3 + (1.5,) * 17)
     assert values["target_seconds"] == pytest.approx(0.06)
-    assert values["decisions.distance_seconds"] == pytest.approx(0.15)
+    assert values["decisions.distance_seconds"] == pytest.approx(0.12)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ whose comments say why each setting is as it is. The videos stay where they are.
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from playhead.config import override, validate
 from playhead.errors import LabelError, MediaError, PlayheadError
@@ -51,6 +52,11 @@ NAMED_SPLITS = {
     "validation": "valid",
     "test": "test",
 }
+
+Times = NDArray[np.float64]
+
+UNKNOWN_TIMES: Times = np.arange(2_000_000) / 25
+"""For labels by frame of videos that are not there or not readable, which are left out."""
 
 MOTION_VIDEOS = 8
 """Videos of which frames are compared, to tell whether the camera moves."""
@@ -215,12 +221,15 @@ def _labelled_videos(
                 names[video] = _file_of(folder, video, list(files))
             return names[video]
 
-        def times_of(video: str, of: Any = name_of) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+        def times_of(video: str, of: Callable[[str], str | None] = name_of) -> Times:
             name = of(video)
             if name is None:
-                return None
-            with open_video(files[name]) as opened:
-                return opened.times
+                return UNKNOWN_TIMES
+            try:
+                with open_video(files[name]) as opened:
+                    return opened.times
+            except MediaError:  # told later, with the other facts of the videos
+                return UNKNOWN_TIMES
 
         for video in read_events(path, rate=rate, times=times_of):
             name = name_of(video.video)
@@ -270,11 +279,12 @@ def _file_of(folder: Path, video: str, files: Sequence[str]) -> str | None:
 
 
 def _distinct(events: Sequence[Event]) -> list[Event]:
-    """Instants without repetition, in order of time."""
-    instants = {(event.label, event.start): event for event in events}
-    return sorted(
-        (replace(e, end=None) for e in instants.values()), key=lambda e: (e.start, e.label)
-    )
+    """Instants without repetition, in order of time, to a microsecond."""
+    instants = {
+        (round(event.start, 6), event.label): replace(event, start=round(event.start, 6), end=None)
+        for event in events
+    }
+    return [instants[key] for key in sorted(instants)]
 
 
 def _split(videos: Sequence[VideoEvents]) -> tuple[list[str], list[str], str]:
@@ -284,10 +294,11 @@ def _split(videos: Sequence[VideoEvents]) -> tuple[list[str], list[str], str]:
     named = [_named_split(name) for name in names]
     if all(named) and {"train", "valid"} <= set(named):
         return [split or "" for split in named], groups, "split: by the folders of the videos"
-    if len(set(groups)) < 2:
+    eventful = {group for group, video in zip(groups, videos, strict=True) if video.events}
+    if len(eventful) < 2:
         raise LabelError(
-            f"{names[0]}: is the only labelled video or group; training and validation need at "
-            "least one each: label another video, or cut this one in two"
+            f"{sorted(eventful)[0]}: is the only video with events; training and validation need "
+            "at least one each: label another video, or cut this one in two"
         )
     classes = videos[0].classes
     counts = np.array(

@@ -26,9 +26,11 @@ FRAMES, STACK = 15, 3
 AREA, SIDE = 14_000, 16
 """About the pixels of a frame, and what its sides are a multiple of: the stride of the encoder."""
 
-TRAINING_SECONDS = 170.0
-WINDOW_SECONDS = {"quick": 0.047, "small": 0.02}
-"""About what a window of five stacks of 128x96 costs in training, on two cores."""
+PROCESSOR_SECONDS = 230.0
+"""Of training: three to four minutes on two cores that do other things too, two on free ones."""
+
+WINDOW_SECONDS = {"quick": 0.09, "small": 0.035}
+"""About the processor time of a window of five stacks of 128x96 in training."""
 
 MIRRORED = re.compile(r"(?:^|[\W_])(?:left|right|links|rechts|gauche|droite)(?:$|[\W_])", re.I)
 """Labels that a mirrored image makes wrong."""
@@ -85,8 +87,8 @@ def choose_settings(
             ),
             Choice(
                 "decisions.distance_seconds",
-                _rounded(min(close / 2, 1.0)),
-                "half of the closest spacing",
+                _rounded(min(0.4 * close, 1.0)),
+                "below half of the closest spacing: a merged pair costs more than a weak peak",
             ),
         ]
     else:
@@ -189,11 +191,11 @@ def _class_weights(events: EventFacts) -> Choice | None:
 def _length(pixels: int, events: int, validation_events: int, *, base: str) -> list[Choice]:
     cost = WINDOW_SECONDS[base] * pixels / (128 * 96)
     enough = max(1600, 40 * events)
-    windows = min(TRAINING_SECONDS / cost, enough)
+    windows = min(PROCESSOR_SECONDS / cost, enough)
     epochs = 6
     each = max(int(windows / epochs / 20) * 20, 20)
     minutes = epochs * each * cost / 60
-    told = f"{epochs} epochs of {each} windows, about {minutes:.1f} minutes on two cores"
+    told = f"{epochs} epochs of {each} windows, about {minutes:.1f} minutes of processor time"
     if windows == enough:
         told += f", enough for {events} events"
     choices = [Choice("samples_per_epoch", each, told)]
