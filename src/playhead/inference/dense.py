@@ -88,7 +88,7 @@ class VideoStream(Protocol):
         *,
         pixels: Literal["luma", "rgb"],
         size: tuple[int, int],
-        fit: Literal["stretch", "letterbox"],
+        fit: Literal["stretch", "letterbox"] = "stretch",
         wanted: NDArray[np.int32],
     ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """The readable ones of the `wanted` frames as (k, image), rising."""

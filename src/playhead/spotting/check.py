@@ -36,7 +36,7 @@ def check(config: SpottingConfig, *, skip_bad: bool = False) -> list[Finding]:
     """
     data = config.data
     try:
-        rows = split_manifest(data.manifest, folds=data.folds, fold=data.fold)
+        rows = split_manifest(data.manifest, folds=data.folds, fold=data.fold, videos=data.videos)
     except LabelError as error:
         return [Finding("refuse", "split", str(error))]
     train, valid = (read_labels(side, config) for side in rows)

@@ -167,7 +167,8 @@ def _images(config: SpottingConfig, train: Side) -> Iterator[Finding]:
     shapes = np.array([video.size[0] / video.size[1] for video in train.videos])
     ratios = shapes * height / width
     squeezed = np.maximum(ratios, 1 / ratios) > SQUEEZE
-    if 2 * np.count_nonzero(squeezed) > len(squeezed):
+    stretched = config.data.fit == "stretch"
+    if stretched and 2 * np.count_nonzero(squeezed) > len(squeezed):
         shape, area = float(np.median(shapes)), width * height
         wide = max(16, 16 * round(math.sqrt(area * shape) / 16))
         high = max(16, 16 * round(math.sqrt(area / shape) / 16))
@@ -177,6 +178,15 @@ def _images(config: SpottingConfig, train: Side) -> Iterator[Finding]:
             f"frames of {example.size[0]}x{example.size[1]} ({example.row.name}) are resized to "
             f"{width}x{height}, which squeezes them",
             f"--set data.size=[{wide},{high}]",
+        )
+    elif stretched and squeezed.any():
+        example = train.videos[int(np.argmax(squeezed))]
+        yield warning(
+            "squeezed",
+            f"frames of {np.count_nonzero(squeezed)} of {counted(len(squeezed), 'training video')} "
+            f"have another shape ({example.row.name}: {example.size[0]}x{example.size[1]}) and are "
+            f"resized to {width}x{height}, which squeezes them",
+            "--set data.fit=letterbox",
         )
     names = [set(re.split(r"[^a-z]+", label.casefold())) for label in config.data.classes]
     sided = [pair for pair in _SIDES if all(any(word in name for name in names) for word in pair)]

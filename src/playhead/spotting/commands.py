@@ -7,6 +7,7 @@ import typer
 
 from playhead.errors import needs_extra
 from playhead.execution.options import (
+    ConfigName,
     Device,
     ExecutorName,
     Json,

@@ -96,10 +96,12 @@ def open_data_set(path: Path) -> DataSet | None:
         train: list[ManifestRow] = []
         valid: list[ManifestRow] = []
         if data.folds is not None:
-            train, valid = split_manifest(data.manifest, folds=data.folds, fold=data.fold)
+            train, valid = split_manifest(
+                data.manifest, folds=data.folds, fold=data.fold, videos=data.videos
+            )
         return DataSet(
             path=data.manifest,
-            rows=read_manifest(data.manifest),
+            rows=read_manifest(data.manifest, videos=data.videos),
             configured=True,
             classes=data.classes,
             label_rate=data.label_rate,
