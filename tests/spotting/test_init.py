@@ -85,6 +85,29 @@ def test_what_cannot_be_used_is_left_out_and_named(videos: Path, tmp_path: Path)
     assert len(read_manifest(new.manifest, videos=videos)) == 4
 
 
+def test_a_label_past_the_end_is_left_to_check_which_names_its_video(
+    videos: Path, tmp_path: Path
+) -> None:
+    with (tmp_path / "labels.csv").open("a", encoding="utf-8") as labels:
+        labels.write("\nmatch-002.mp4,pass,4000.5")
+    new = init_set(videos, [tmp_path / "labels.csv"], tmp_path / "my")
+    done = run("spotting", "check", new.config)
+    assert done.code == 2
+    assert "1 video cannot be used: match-002.mp4" in done.out
+    assert "--skip-bad" in done.out
+    assert run("spotting", "check", new.config, "--skip-bad").code == 0
+
+
+def test_columns_of_other_names_are_given_to_the_command(videos: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    text = labels.read_text(encoding="utf-8").replace("video,label,time", "Film,Aktion,Zeit")
+    labels.write_text(text.replace(",", ";"), encoding="utf-16")
+    named = ("--columns", "video=Film,label=Aktion,time=Zeit")
+    done = run("spotting", "init", videos, labels, *named, "--out", tmp_path / "my", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["videos"] == {"train": 3, "valid": 1}
+
+
 def test_labels_of_no_video_a_single_video_and_a_set_that_is_there_are_refused(
     videos: Path, tmp_path: Path
 ) -> None:

@@ -1,4 +1,7 @@
-"""`playhead spotting`: init, train, check, predict, decide, tune, evaluate, report, clips, render."""
+"""`playhead spotting`: init, train, check, predict, decide, tune, evaluate, report.
+
+The commands that write videos are in `video_commands`.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +21,7 @@ from playhead.execution.options import (
     Workers,
 )
 from playhead.output import print_error, print_json, print_table
+from playhead.spotting.video_commands import LabelRate, Videos, register
 
 __all__ = ["app"]
 
@@ -29,12 +33,8 @@ Truth = Annotated[
         help="A manifest, a configuration or run folder (its manifest), or a label file or folder."
     ),
 ]
-EventLabels = Annotated[
-    list[str] | None, typer.Option("--label", help="Only events of this label; may be repeated.")
-]
-MinScore = Annotated[float, typer.Option(help="Only events that score at least this.")]
-LabelRate = Annotated[
-    str | None, typer.Option(help="Frame rate of labels by frame. Default: the videos'.")
+Columns = Annotated[
+    str | None, typer.Option(help="Columns of label tables, as time=Zeit,label=Aktion.")
 ]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out videos that cannot be used, and list them.")
@@ -50,12 +50,15 @@ def init(
     labels: LabelPaths,
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
     rate: LabelRate = None,
+    columns: Columns = None,
     as_json: Json = False,
 ) -> None:
     """Look at videos and labels; write a manifest with a split and a commented configuration."""
+    from playhead.events.formats.headers import as_columns
     from playhead.spotting.init import init_set
 
-    new = init_set(videos, labels, out, rate=rate)
+    named = None if columns is None else as_columns(columns)
+    new = init_set(videos, labels, out, rate=rate, columns=named)
     print_json(new.to_json()) if as_json else typer.echo(new.describe())
 
 
@@ -74,6 +77,7 @@ def train(
             help="With a folder of videos: their labels. As `init`, then training, in --out.",
         ),
     ] = None,
+    columns: Columns = None,
     settings: Overrides = None,
     out: RunFolder = None,
     resume: Resume = False,
@@ -82,6 +86,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model on labelled videos, export it, and report on the validation videos."""
+    from playhead.events.formats.headers import as_columns
     from playhead.events.manifest import require_manifest
     from playhead.execution.outcomes import exit_code
     from playhead.spotting.config import find_config, load_spotting_config
@@ -90,7 +95,10 @@ def train(
     run = out
     if labels or Path(config).is_dir():
         home = out or Path("runs") / Path(config).resolve().name
-        path, described = config_of_folder(Path(config), labels or [], home, resume=resume)
+        named = None if columns is None else as_columns(columns)
+        path, described = config_of_folder(
+            Path(config), labels or [], home, resume=resume, columns=named
+        )
         typer.echo(described, err=True)
         run = home / "run"
     else:
@@ -139,9 +147,7 @@ def check(
 @app.command(epilog="Example: playhead spotting predict runs/first/bundle match.mp4 --out out")
 def predict(
     bundle: Annotated[Path, typer.Argument(help="A bundle or run folder.")],
-    videos: Annotated[
-        list[Path], typer.Argument(readable=False, help="Videos, or folders of videos.")
-    ],
+    videos: Videos,
     out: Out,
     device: Device = "auto",
     threads: Annotated[
@@ -288,115 +294,4 @@ def report(
     print_json({"report": str(written)}) if as_json else typer.echo(written)
 
 
-@app.command(
-    epilog="Example: playhead spotting clips out matches --out clips --min-score .3 --reel reel.mp4"
-)
-def clips(
-    predictions: Annotated[
-        Path,
-        typer.Argument(help="A folder that `predict` wrote, a run folder, or any label file."),
-    ],
-    videos: Annotated[
-        list[Path], typer.Argument(readable=False, help="Videos, or folders of videos.")
-    ],
-    out: Out,
-    before: Annotated[float, typer.Option(min=0.0, help="Seconds before each event.")] = 2.0,
-    after: Annotated[float, typer.Option(min=0.0, help="Seconds after each event.")] = 2.0,
-    label: EventLabels = None,
-    min_score: MinScore = 0.0,
-    copy: Annotated[
-        bool,
-        typer.Option("--copy", help="Copy from the key frame before: fast, but begins earlier."),
-    ] = False,
-    reel: Annotated[
-        Path | None, typer.Option(help="Also write one video of all clips, as reel.mp4.")
-    ] = None,
-    order: Annotated[
-        Literal["time", "score"], typer.Option(help="Of the reel: by time, or best first.")
-    ] = "time",
-    rate: LabelRate = None,
-    executor: ExecutorName = "serial",
-    workers: Workers = None,
-    as_json: Json = False,
-) -> None:
-    """Cut a clip around every event, with sound, and list them in OUT/index.csv; can be resumed.
-
-    Clips have exactly the frames around their events. In the reel, clips that overlap are one.
-    """
-    from playhead.execution.outcomes import exit_code
-    from playhead.execution.runner import Executor
-    from playhead.spotting.clips import ClipOptions, cut_clips
-
-    result = cut_clips(
-        predictions,
-        videos,
-        out,
-        ClipOptions(
-            before=before, after=after, labels=tuple(label or ()), min_score=min_score, copy=copy
-        ),
-        reel=reel,
-        order=order,
-        rate=rate,
-        executor=Executor(kind=executor, workers=workers),
-    )
-    if as_json:
-        print_json(result.to_json())
-    else:
-        typer.echo(result.describe())
-    raise typer.Exit(exit_code(result.files))
-
-
-@app.command(
-    epilog="Example: playhead spotting render out matches --truth labels.csv --out rendered"
-)
-def render(
-    predictions: Annotated[
-        Path,
-        typer.Argument(help="A folder that `predict` wrote, a run folder, or any label file."),
-    ],
-    videos: Annotated[
-        list[Path], typer.Argument(readable=False, help="Videos, or folders of videos.")
-    ],
-    out: Out,
-    truth: Annotated[
-        Path | None,
-        typer.Option(help="Labels in any format, to tell hits, misses and false alarms."),
-    ] = None,
-    tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Width of the window for a hit, in seconds.")
-    ] = 1.0,
-    label: EventLabels = None,
-    min_score: MinScore = 0.0,
-    window: Annotated[
-        float, typer.Option(min=0.5, max=600, help="Seconds that the curves show at once.")
-    ] = 10.0,
-    rate: LabelRate = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Keep videos that are rendered already.")
-    ] = False,
-    executor: ExecutorName = "serial",
-    workers: Workers = None,
-    as_json: Json = False,
-) -> None:
-    """Write videos with the scores of each class, events that flash by name, and the truth."""
-    from playhead.execution.outcomes import exit_code
-    from playhead.execution.runner import Executor
-    from playhead.spotting.render import RenderOptions, render_videos
-
-    result = render_videos(
-        predictions,
-        videos,
-        out,
-        RenderOptions(
-            tolerance=tolerance, labels=tuple(label or ()), min_score=min_score, window=window
-        ),
-        truth=truth,
-        rate=rate,
-        resume=resume,
-        executor=Executor(kind=executor, workers=workers),
-    )
-    if as_json:
-        print_json(result.to_json())
-    else:
-        typer.echo(result.describe())
-    raise typer.Exit(exit_code(result.files))
+register(app)

@@ -56,7 +56,7 @@ NAMED_SPLITS = {
 Times = NDArray[np.float64]
 
 UNKNOWN_TIMES: Times = np.arange(2_000_000) / 25
-"""For labels by frame of videos that are not there or not readable, which are left out."""
+"""For labels of videos that are not there or not readable, which are left out, and past the end."""
 
 MOTION_VIDEOS = 8
 """Videos of which frames are compared, to tell whether the camera moves."""
@@ -112,11 +112,20 @@ class NewSet:
         )
 
 
-def init_set(videos: Path, labels: Sequence[Path], out: Path, *, rate: str | None = None) -> NewSet:
+def init_set(
+    videos: Path,
+    labels: Sequence[Path],
+    out: Path,
+    *,
+    rate: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> NewSet:
     """Look at a folder of videos and its labels, and write a set and a configuration to `out`.
 
     labels: files or folders of any known format, whose videos are in the folder
     rate: frame rate of labels by frame; by default that of their videos
+    columns: of tables, see `read_events`
+    Labels past the end of their video are written as they are: `check` tells them.
     Raises PlayheadError if `out` has a configuration, if no labelled video can be read, or if there
     are too few videos to train and to validate.
     """
@@ -128,7 +137,7 @@ def init_set(videos: Path, labels: Sequence[Path], out: Path, *, rate: str | Non
         )
     if not videos.is_dir():
         raise PlayheadError(f"{videos}: is not a folder; give the one that holds the videos")
-    truth, notes = _labelled_videos(videos, labels, rate)
+    truth, notes = _labelled_videos(videos, labels, rate, columns)
     facts, readable = [], []
     picked = set(np.linspace(0, len(truth) - 1, MOTION_VIDEOS).astype(int).tolist())
     with progress("Looking at the videos", len(truth)) as bar:
@@ -180,7 +189,12 @@ def init_set(videos: Path, labels: Sequence[Path], out: Path, *, rate: str | Non
 
 
 def config_of_folder(
-    folder: Path, labels: Sequence[Path], home: Path, *, resume: bool
+    folder: Path,
+    labels: Sequence[Path],
+    home: Path,
+    *,
+    resume: bool,
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[Path, str]:
     """The configuration for training on a folder, and a description of what was chosen for it.
 
@@ -189,7 +203,7 @@ def config_of_folder(
     Raises PlayheadError as `init_set` does, and for a folder without labels or a configuration.
     """
     if labels and not (resume and (home / "config.yaml").is_file()):
-        new = init_set(folder, labels, home)
+        new = init_set(folder, labels, home, columns=columns)
         return new.config, new.describe()
     config = (home if labels else folder) / "config.yaml"
     if not config.is_file():
@@ -201,7 +215,7 @@ def config_of_folder(
 
 
 def _labelled_videos(
-    folder: Path, paths: Sequence[Path], rate: str | None
+    folder: Path, paths: Sequence[Path], rate: str | None, columns: Mapping[str, str] | None
 ) -> tuple[list[VideoEvents], list[str]]:
     """The labels of each video of the folder that has some, under its path in the folder.
 
@@ -213,6 +227,7 @@ def _labelled_videos(
     found: dict[str, list[Event]] = {}
     classes: set[str] = set()
     missing: list[str] = []
+    notes: list[str] = []
     for path in paths:
         names: dict[str, str | None] = {}
 
@@ -227,11 +242,13 @@ def _labelled_videos(
                 return UNKNOWN_TIMES
             try:
                 with open_video(files[name]) as opened:
-                    return opened.times
+                    later = UNKNOWN_TIMES + opened.duration
+                    return np.concatenate([opened.times, later[later > opened.times[-1]]])
             except MediaError:  # told later, with the other facts of the videos
                 return UNKNOWN_TIMES
 
-        for video in read_events(path, rate=rate, times=times_of):
+        read = read_events(path, rate=rate, times=times_of, columns=columns, notes=notes)
+        for video in read:
             name = name_of(video.video)
             classes |= set(video.classes)
             if name is None:
@@ -244,7 +261,6 @@ def _labelled_videos(
             f"{', '.join(map(str, paths))}: no label is of a video in {folder}{some}; the names "
             "must end like those of the files"
         )
-    notes = []
     if missing:
         notes.append(f"left out: labels of {_some(missing)}, not in {folder}")
     unlabelled = sorted(set(files) - set(found))
