@@ -226,7 +226,9 @@ def info(
 @app.command(epilog="Example: playhead frames match.mp4 0 1200 1201 --out frames")
 def frames(
     video: Annotated[Path, typer.Argument(help="A video file.")],
-    indices: Annotated[list[int], typer.Argument(metavar="K...", help="Frames, from 0.")],
+    indices: Annotated[
+        list[str], typer.Argument(metavar="K...", help="Frames, from 0, or ranges as 264-268.")
+    ],
     out: Out,
     pixels: Annotated[
         Literal["rgb", "luma"], typer.Option(help="Colour, or the stored Y plane.")
@@ -234,9 +236,9 @@ def frames(
     as_json: Json = False,
 ) -> None:
     """Write frames as PNG, exactly by index."""
-    from playhead.media.export import write_frames
+    from playhead.media.export import frame_numbers, write_frames
 
-    written = write_frames(video, indices, out, pixels=pixels)
+    written = write_frames(video, frame_numbers(indices), out, pixels=pixels)
     if as_json:
         print_json({"path": str(video), "outputs": [str(path) for path in written]})
     else:

@@ -215,3 +215,18 @@ def test_a_manifest_may_have_semicolons_too(tmp_path):
         (tmp_path / name).touch()
     path = table(tmp_path, "video;labels\na.mp4;a.csv\n", "utf-16", "manifest.csv")
     assert [row.name for row in read_manifest(path)] == ["a.mp4"]
+
+
+def test_a_range_of_frames_is_a_span_of_both_and_those_between(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("video,label,frame\na.mp4,hit,264-268\na.mp4,hit,300\n", encoding="utf-8")
+    first, second = read_events(path, rate=10)[0].events
+    assert (first.start, first.end) == (26.4, 26.9)
+    assert (second.start, second.end) == (30.0, None)
+
+
+def test_a_range_of_frames_that_falls_is_refused(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("video,label,frame\na.mp4,hit,268-264\n", encoding="utf-8")
+    with pytest.raises(LabelError, match="line 2"):
+        read_events(path, rate=10)

@@ -9,7 +9,7 @@ import pytest
 
 from playhead.errors import LimitError, MediaError
 from playhead.media import inspect, open_video
-from playhead.media.export import write_frames
+from playhead.media.export import frame_numbers, write_frames
 from tests.media.encode import encode, number_of
 
 Made = Callable[[str], Path]
@@ -109,3 +109,16 @@ def test_exported_frames_are_exactly_these(made: Made, tmp_path: Path) -> None:
     assert [number_of(np.asarray(Image.open(path))) for path in paths] == [7, 140, 7]
     (colour,) = write_frames(made("bframes.mp4"), [3], tmp_path / "out")
     assert np.asarray(Image.open(colour)).shape == (96, 160, 3)
+
+
+def test_frames_are_numbers_and_ranges():
+    assert frame_numbers(["7", "264-268", "0-0"]) == [7, 264, 265, 266, 267, 268, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("x", "as 264-268"), ("-3", "as 264-268"), ("5-3", "write 3-5"), ("0-10000", "at once")],
+)
+def test_other_ranges_of_frames_are_refused(text, reason):
+    with pytest.raises(MediaError, match=reason):
+        frame_numbers([text])

@@ -1,14 +1,39 @@
 """Frames as PNG files."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from playhead.errors import MediaError
 from playhead.files import atomic_path
 from playhead.media.video import Pixels, open_video
 
-__all__ = ["write_frames"]
+__all__ = ["frame_numbers", "write_frames"]
+
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
+_MOST = 10_000
+
+
+def frame_numbers(texts: Sequence[str]) -> list[int]:
+    """The frames of `["7", "264-268"]`: 7, 264, 265, 266, 267, 268.
+
+    Raises MediaError for other text, a range that falls, or more than 10,000 frames.
+    """
+    numbers: list[int] = []
+    for text in texts:
+        found = _RANGE.fullmatch(text)
+        if found is None:
+            raise MediaError(f"{text!r}: needs a frame from 0, or a range as 264-268")
+        first = int(found[1])
+        last = first if found[2] is None else int(found[2])
+        if last < first:
+            raise MediaError(f"{text}: the range falls; write {last}-{first}")
+        if len(numbers) + last - first >= _MOST:
+            raise MediaError(f"{text}: more than {_MOST:,} frames at once; ask for fewer")
+        numbers += range(first, last + 1)
+    return numbers
 
 
 def write_frames(

@@ -1,9 +1,9 @@
 """CSV labels: `video,label,time[,end,score,x1,y1,x2,y2,view,track]` or `video,label,frame[,...]`.
 
-`time` and `end` are seconds or clock times; with `frame`, `end` is the frame after the last one. A
-row with only a video means that it was annotated and has no events. With boxes or tracks, `label`
-may be left out; without `video`, the table is of the video that it is named after. Cells are
-separated by commas, semicolons or tabs.
+`time` and `end` are seconds or clock times; with `frame`, `end` is the frame after the last one,
+and `264-268` in `frame` is a span of these five frames. A row with only a video means that it was
+annotated and has no events. With boxes or tracks, `label` may be left out; without `video`, the
+table is of the video that it is named after. Cells are separated by commas, semicolons or tabs.
 """
 
 import csv
@@ -30,6 +30,7 @@ LABEL = "event"
 BOX = ("x1", "y1", "x2", "y2")
 DECIMAL = ("time", "end", "score", *BOX)
 CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:[.,]\d{1,9})?)")
+FRAME_RANGE = re.compile(r"(\d+)\s*[-\u2013]\s*(\d+)")
 TIMECODE = re.compile(r"\d+[:;]\d+[:;]\d+[:;]\d+")
 
 
@@ -203,15 +204,19 @@ def _parse_row(where: str, row: Mapping[str, str], unit: str) -> RawEvent:
         raise LabelError(f"{where}: has no label")
     if not row[unit]:
         raise LabelError(f"{where}: {label} has no {unit}")
-    end, track = row.get("end"), row.get("track")
+    start, end, track = row[unit], row.get("end"), row.get("track")
     by_frame = unit == "frame"
+    end_frame = _whole(where, "end", end) if end and by_frame else None
+    if by_frame and not end and (span := FRAME_RANGE.fullmatch(start)):
+        start, last = span.groups()
+        end_frame = _whole(where, "frame", last) + 1
     event = RawEvent(
         where=where,
         label=label,
         named="label" in row,
-        frame=_whole(where, "frame", row["frame"]) if by_frame else None,
-        seconds=None if by_frame else _seconds(where, "time", row["time"]),
-        end_frame=_whole(where, "end", end) if end and by_frame else None,
+        frame=_whole(where, "frame", start) if by_frame else None,
+        seconds=None if by_frame else _seconds(where, "time", start),
+        end_frame=end_frame,
         end_seconds=_seconds(where, "end", end) if end and not by_frame else None,
         score=_number(where, "score", row["score"]) if row.get("score") else 1.0,
         box=_box(where, row),
