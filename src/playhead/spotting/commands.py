@@ -228,9 +228,7 @@ def tune(
     out: Annotated[Path | None, typer.Option("--out", help="A YAML file of the decisions.")] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(
-            min=0, help="Width of the matching window, s. Default: by target and spacing."
-        ),
+        typer.Option(min=0, help="Width of the matching window, s. Default: that of evaluate."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -26,8 +26,8 @@ FRAMES, STACK = 15, 3
 AREA, SIDE = 14_000, 16
 """About the pixels of a frame, and what its sides are a multiple of: the stride of the encoder."""
 
-PROCESSOR_SECONDS = 230.0
-"""Of training: three to four minutes on two cores that do other things too, two on free ones."""
+PROCESSOR_SECONDS = 190.0
+"""Of training: about three minutes on two cores that do other things too, two on free ones."""
 
 WINDOW_SECONDS = {"quick": 0.09, "small": 0.035}
 """About the processor time of a window of five stacks of 128x96 in training."""

@@ -23,6 +23,7 @@ from playhead.files import write_text
 from playhead.inference.bundle import load_bundle, note_in_bundle
 from playhead.inference.scores import Scores, read_scores, write_scores
 from playhead.metrics.alignment import align
+from playhead.metrics.headline import choose_headline
 from playhead.metrics.matching import scored_hits
 from playhead.metrics.thresholds import at_threshold
 from playhead.output import counted
@@ -52,8 +53,6 @@ LEAST_GAIN = 0.02
 """F1 by which other decisions must be better than those nearer to the given ones."""
 TUNED_ON = "tuned_on_videos"
 FEW_VIDEOS = 5
-TOLERANCE = 1.0
-"""Seconds, if neither the events nor a bundle give a narrower one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +147,7 @@ def tune_folders(
 ) -> Tuned:
     """Tune on folders of saved scores: of validation videos, or out-of-fold scores of all folds.
 
-    tolerance: width of the matching window in seconds; by default twice the target of the bundle,
-        else 1, and never more than the spacing of the events
+    tolerance: width of the matching window in seconds; by default that of `evaluate`
     bundle: note the decisions in it, as its defaults; out: also write them as YAML
     Raises LabelError for scores of a video that the truth does not have, and if no class has
     enough events; PlayheadError for a folder without scores.
@@ -166,14 +164,12 @@ def tune_folders(
     annotated = [video for video in annotated if video.video in scores]
     if not annotated:
         raise LabelError(f"{truth}: has no video of these scores; name the labels of their videos")
-    target = None
     base = next(iter(scores.values())).decisions
     if bundle is not None:
-        manifest = load_bundle(bundle).manifest
-        target, base = manifest.training.get("target_seconds"), manifest.post_processing
+        base = load_bundle(bundle).manifest.post_processing
     config = validate(PeakConfig, dict(base), source=str(bundle or folders[0]))
     if tolerance is None:
-        tolerance = matching_tolerance(annotated, scores, target)
+        tolerance = matching_tolerance(annotated, scores)
     tuned = tune_decisions(annotated, scores, config, tolerance=tolerance)
     if all(result.events < LEAST_EVENTS for result in tuned.per_class.values()):
         raise LabelError(
@@ -203,7 +199,7 @@ def tune_run(
         known,
         scores,
         validate(PeakConfig, dict(manifest.post_processing), source=str(bundle)),
-        tolerance=matching_tolerance(known, scores, config.target_seconds),
+        tolerance=matching_tolerance(known, scores),
         search=config.tune and TUNED_ON not in manifest.metrics,
     )
     if tuned.changed:
@@ -250,19 +246,9 @@ def note_tuned(bundle: Path, tuned: Tuned) -> None:
     )
 
 
-def matching_tolerance(
-    truth: Sequence[VideoEvents], scores: Mapping[str, Scores], target: float | None
-) -> float:
-    """The width in seconds of a matching window that fits the target and the spacing of events.
-
-    target: seconds to either side of an event; None without a known one
-    """
-    labels = {event.label for video in truth for event in video.events}
-    gaps = np.concatenate([np.empty(0), *(gaps_of(truth, label) for label in labels)])
-    width = TOLERANCE if target is None else 2 * target
-    if len(gaps):
-        width = min(width, float(np.quantile(gaps, 0.1)))
-    return max(width, 2 * max(map(_step, scores.values()), default=0.0))
+def matching_tolerance(truth: Sequence[VideoEvents], scores: Mapping[str, Scores]) -> float:
+    """The width in seconds of the window of `evaluate`, at least two grid points."""
+    return max(choose_headline(truth).width, 2 * max(map(_step, scores.values()), default=0.0))
 
 
 def tune_decisions(
