@@ -178,7 +178,7 @@ def test_a_cache_larger_than_the_free_disk_is_refused_before_decoding(good, tmp_
 
 
 def test_an_interrupted_build_leaves_nothing_that_could_be_used(good, tmp_path, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cache, "_write_pixels", stop)
