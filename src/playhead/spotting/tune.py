@@ -50,7 +50,7 @@ DISTANCES = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 LEAST_EVENTS = 5
 """Events of a class below which its decisions stay as they are."""
 LEAST_GAIN = 0.02
-"""F1 by which other decisions must be better than those nearer to the given ones."""
+"""F1 by which other decisions must be better at least."""
 TUNED_ON = "tuned_on_videos"
 FEW_VIDEOS = 5
 
@@ -262,7 +262,7 @@ def tune_decisions(
     """The decisions with the best F1 of each class.
 
     truth: of each video; scores: by the video's name in the truth
-    base: the decisions that are kept unless others are better by LEAST_GAIN or one event
+    base: the decisions that are kept unless others are better by two standard errors
     tolerance: width of the matching window in seconds
     search: False only measures the given decisions
     """
@@ -312,7 +312,8 @@ def _tune_class(
             )
     before = next((f1 for f1, _, config in tried if config == base), 0.0)
     best = max((f1 for f1, _, _ in tried), default=0.0)
-    margin = max(LEAST_GAIN, 1 / max(events, 1))
+    # Two standard errors, if half the events are hits: the best of many tries is better by chance.
+    margin = max(LEAST_GAIN, events**-0.5 if events else 1.0)
     if best < before + margin:
         return base, TunedClass(events, before, before)
     near = [entry for entry in tried if entry[0] >= best - margin / 2]
