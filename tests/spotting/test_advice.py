@@ -100,6 +100,14 @@ def test_saturated_scores_are_named() -> None:
     assert "--set target_seconds=0.1" in found.remedy
 
 
+def test_scores_of_a_low_video_are_compared_with_its_own() -> None:
+    truth = [TRUTH[0], replace(TRUTH[1], events=TRUTH[1].events[:2])]  # most events in the low one
+    scores = scored(truth, height=0.2)
+    high = scores[truth[1].video]
+    scores[truth[1].video] = replace(high, values=(high.values / 2 + 0.5).astype(np.float32))
+    assert "below-chance" not in [finding.name for finding in advice(scores, truth=truth)]
+
+
 def test_scores_that_do_not_know_the_events_are_not_above_chance() -> None:
     others = [serves(video.video, seed=77 + n) for n, video in enumerate(TRUTH)]
     found = advice(scored(others, noise=0.4), rows=[(0.6, 0.3), (0.5, 0.3), (0.45, 0.32)])

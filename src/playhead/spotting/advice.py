@@ -84,7 +84,8 @@ def _levels(
     """Scores that are flat, saturated, or not higher at events than elsewhere."""
     flat, saturated, chance = [], [], []
     for label in classes:
-        at_events, elsewhere = _scores_at(label, truth, scores, config.target_seconds)
+        by_video = list(_scores_at(label, truth, scores, config.target_seconds))
+        at_events, elsewhere = (np.concatenate(parts) for parts in zip(*by_video, strict=True))
         values = np.concatenate([at_events, elsewhere])
         if not len(values):
             continue
@@ -94,7 +95,12 @@ def _levels(
         elif middle > HIGH:
             saturated.append(f"{label} ({np.mean(values > HIGH):.0%} above {HIGH})")
         if high - low >= FLAT and len(at_events) >= ENOUGH_EVENTS and len(elsewhere):
-            above = _rank(at_events, elsewhere)
+            # Also within each video: the scores of one may all be higher than those of another.
+            both = [(one, other) for one, other in by_video if len(one) and len(other)]
+            within = sum(len(one) * _rank(one, other) for one, other in both)
+            above = max(
+                _rank(at_events, elsewhere), within / max(sum(len(one) for one, _ in both), 1)
+            )
             error = 1 / np.sqrt(12 * len(at_events))
             if above < 0.5 + error:
                 chance.append(f"{label} (higher than {above:.0%} of other moments)")
@@ -123,20 +129,19 @@ def _levels(
 
 def _scores_at(
     label: str, truth: Sequence[VideoEvents], scores: Mapping[str, Scores], target: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The score nearest to each event, and those of moments away from all events."""
-    at_events, elsewhere = [np.empty(0)], [np.empty(0)]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Of each video the score nearest to each event, and those of moments away from all events."""
     for video in truth:
         found = scores[video.video]
         heights = _heights(found, label)
         times = np.sort([event.start for event in video.events if event.label == label])
         near = np.zeros(len(heights), bool)
+        at_events = np.empty(0)
         if len(times):
-            at_events.append(heights[nearest(found.times, times)])
+            at_events = heights[nearest(found.times, times)]
             near = np.abs(found.times - times[nearest(times, found.times)]) <= target
-        elsewhere.append(heights[~near])
-    events, others = np.concatenate(at_events), np.concatenate(elsewhere)
-    return events[np.isfinite(events)], others[np.isfinite(others)]
+        elsewhere = heights[~near]
+        yield at_events[np.isfinite(at_events)], elsewhere[np.isfinite(elsewhere)]
 
 
 def _rank(at_events: NDArray[np.float64], elsewhere: NDArray[np.float64]) -> float:
