@@ -262,7 +262,7 @@ def tune_decisions(
     """The decisions with the best F1 of each class.
 
     truth: of each video; scores: by the video's name in the truth
-    base: the decisions that are kept unless others are better by two standard errors
+    base: the decisions that are kept unless others are better by a standard error
     tolerance: width of the matching window in seconds
     search: False only measures the given decisions
     """
@@ -312,8 +312,8 @@ def _tune_class(
             )
     before = next((f1 for f1, _, config in tried if config == base), 0.0)
     best = max((f1 for f1, _, _ in tried), default=0.0)
-    # Two standard errors, if half the events are hits: the best of many tries is better by chance.
-    margin = max(LEAST_GAIN, events**-0.5 if events else 1.0)
+    # A standard error, if half the events are hits: the best of many tries is better by chance.
+    margin = max(LEAST_GAIN, 0.5 / max(events, 1) ** 0.5)
     if best < before + margin:
         return base, TunedClass(events, before, before)
     near = [entry for entry in tried if entry[0] >= best - margin / 2]
