@@ -14,7 +14,7 @@ def test_numbered_videos_of_one_kind_are_not_a_group() -> None:
     names = [f"{kind}-{n:02d}.mp4" for kind in ("fall", "adl") for n in range(20)]
     groups, reason = guess_groups(names)
     assert groups == names
-    assert reason.startswith("each video by itself")
+    assert reason.startswith("video: their names")
 
 
 def test_words_tell_the_scene_if_they_are_many() -> None:

@@ -157,3 +157,14 @@ def test_one_command_goes_from_videos_to_a_report(videos: Path, tmp_path: Path) 
     again = run("spotting", "train", videos, tmp_path / "labels.csv", "--out", tmp_path / "my")
     assert again.code == 2
     assert "is there already" in again.err
+
+
+def test_the_folder_of_a_set_is_a_configuration_and_its_manifest_alone_says_so(
+    videos: Path, tmp_path: Path
+) -> None:
+    my = tmp_path / "my"
+    init_set(videos, [tmp_path / "labels.csv"], my)
+    assert run("spotting", "check", my).code == 0
+    done = run("spotting", "evaluate", "--truth", my / "manifest.csv", "--predictions", my)
+    assert done.code == 2
+    assert f"name the folder {my}, not its manifest" in done.err

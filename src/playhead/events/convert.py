@@ -30,6 +30,8 @@ from playhead.files import inside
 __all__ = ["Converted", "convert", "counted_as", "has_tracks", "shift_events"]
 
 TRACKS = ("tracks", "mot")
+DECIMALS = 9
+"""Of shifted seconds: more than any label has, fewer than show the sum of two floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ def shift_events(
         events = [
             replace(
                 event,
-                start=max(0.0, event.start + seconds),
-                end=None if event.end is None else event.end + seconds,
+                start=max(0.0, round(event.start + seconds, DECIMALS)),
+                end=None if event.end is None else round(event.end + seconds, DECIMALS),
                 frame=None,
             )
             for event in video.events

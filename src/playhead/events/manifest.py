@@ -144,7 +144,10 @@ def _file(where: str, column: str, cell: str, folder: Path, root: Path) -> Path 
             "or name a folder that contains them all"
         ) from error
     if not there:
-        raise LabelError(f"{where}: {column} {cell!r}: there is no such file ({path})")
+        hint = ""
+        if column == "video" and (folder / "config.yaml").is_file():
+            hint = f"; if the videos lie elsewhere, name the folder {folder}, not its manifest"
+        raise LabelError(f"{where}: {column} {cell!r}: there is no such file ({path}){hint}")
     return path
 
 

@@ -59,7 +59,7 @@ def guess_groups(names: Sequence[str]) -> tuple[list[str], str]:
         few = len(sizes) < LEAST_GROUPS or max(sizes.values()) > len(names) / 3
         if len(sizes) < len(names) and not few:
             return groups, reason
-    return list(names), "each video by itself, since no names say which belong together"
+    return list(names), "video: their names do not say which belong together"
 
 
 def find_groups(names: Sequence[str], expression: str | None = None) -> tuple[list[str], list[str]]:

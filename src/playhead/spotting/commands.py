@@ -108,7 +108,9 @@ def train(
     with needs_extra("training", "train"):
         from playhead.spotting.train import train_spotting
 
-    run = run or Path("runs") / path.stem
+    if run is None:  # beside the set that `init` wrote
+        own = path.name == "config.yaml" and (path.parent / "manifest.csv").is_file()
+        run = path.parent / "run" if own else Path("runs") / path.stem
     result = train_spotting(loaded, run, resume=resume, device=device, skip_bad=skip_bad)
     if as_json:
         print_json(result.to_json())

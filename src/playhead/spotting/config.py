@@ -250,8 +250,9 @@ class SpottingConfig(Settings):
 
 
 def find_config(name: str) -> Path:
-    """The path of a packaged configuration, or of the user's YAML file."""
-    return config.find_config(name, "playhead.spotting")
+    """The path of a packaged configuration, of the user's YAML file, or the one in a folder."""
+    inside = Path(name) / "config.yaml"
+    return inside if inside.is_file() else config.find_config(name, "playhead.spotting")
 
 
 def load_spotting_config(path: Path, settings: Sequence[str] = ()) -> SpottingConfig:

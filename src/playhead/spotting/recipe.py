@@ -157,7 +157,11 @@ def _window(rate: float, usual: float | None) -> Choice:
     seconds = 1.4 if usual is None else min(max(1.5 * usual, 0.45), 1.4)
     step = max(1, round(seconds * rate / (FRAMES - 1)))
     span = (FRAMES - 1) * step / rate
-    told = "time to see what leads to an event" if usual is None else "about one event to the next"
+    told = (
+        "time to see what leads to an event"
+        if usual is None
+        else "half more than one event to the next"
+    )
     window = {"frames": FRAMES, "step": step, "stack": STACK}
     return Choice("window", window, f"a window spans {span:.2f} s, {told}")
 
