@@ -191,6 +191,7 @@ class TrainingRun(Generic[Config]):
         if _has_bundle(self.folder):
             return False
         metrics = {**fitted.metrics, "epoch": fitted.best_epoch}
+        self.say("exporting the network")
         rebuilt = Rebuilt(model, self.config, plan, classes, tuple(sources))
         _export(rebuilt, self.bundle, metrics)
         return True

@@ -21,7 +21,7 @@ from playhead.recognition.config import (
     find_config,
     load_recognition_config,
 )
-from playhead.recognition.data import keypoint_path, load_clips
+from playhead.recognition.data import keypoint_path, load_clips, require_keypoints
 
 __all__ = ["Choices", "choose_configs"]
 
@@ -86,6 +86,9 @@ def choose_configs(
     configs = {
         name: load_recognition_config(find_config(name), [*options, *settings]) for name in models
     }
+    for config in configs.values():
+        if config.needs_people:
+            require_keypoints(config.data)
     folds, why = _folds(data, fold)
     return Choices(path.resolve().stem, configs, folds, (*notes, *why))
 

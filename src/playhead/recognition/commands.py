@@ -103,6 +103,7 @@ def train(
             rows=[row.row() for row in result.models],
             runs=result.runs,
             clips=result.clips,
+            keypoints=next(iter(chosen.configs.values())).data.keypoints,
         )
     if as_json:
         print_json({**result.to_json(), "report": None if page is None else str(page)})

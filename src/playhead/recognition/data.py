@@ -11,9 +11,19 @@ from playhead.media import open_video
 from playhead.output import counted
 from playhead.recognition.clips import Clip, ClipSet, read_clips
 from playhead.recognition.config import RecognitionDataConfig
+from playhead.recognition.tables import SPLITS
 from playhead.samples.folds import Fold, chosen_fold, grouped_folds
 
-__all__ = ["ClipData", "LoadedClip", "keypoint_path", "load_clip", "load_clips", "split_clips"]
+__all__ = [
+    "ClipData",
+    "LoadedClip",
+    "keypoint_path",
+    "keypoints_of",
+    "load_clip",
+    "load_clips",
+    "require_keypoints",
+    "split_clips",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +81,10 @@ def load_clips(config: RecognitionDataConfig) -> ClipData:
         few = f"fewer than {counted(config.min_clips, 'clip')}"
         notes.append(f"left out, because they have {few}: {', '.join(rare)}")
     clips = tuple(clip for clip in found.clips if clip.label not in rare)
+    others = Counter(clip.split for clip in clips if clip.split not in {None, *SPLITS.values()})
+    if others:
+        named = ", ".join(f"{name} ({counted(count, 'clip')})" for name, count in others.items())
+        notes.append(f"not used, since their split is not train or valid: {named}")
     classes = tuple(sorted({clip.label for clip in clips}))
     if len(classes) < 2:
         have = f"only the class {classes[0]}" if classes else "no class"
@@ -130,11 +144,7 @@ def load_clip(
     if needs_people:
         path = keypoint_path(clip, config)
         if not path.is_file():
-            raise LabelError(
-                f"{path}: there are no keypoints of {clip.name}; make them with `playhead "
-                f"recognition prepare keypoints {config.clips} --out FOLDER` and name the folder "
-                "as data.keypoints"
-            )
+            raise LabelError(f"{path}: there are no keypoints of {clip.name}")
         file = read_keypoints(path)
     if file is not None:
         duration = file.duration
@@ -154,10 +164,35 @@ def load_clip(
 
 def keypoint_path(clip: Clip, config: RecognitionDataConfig) -> Path:
     """Where the keypoints of a clip are: below `config.keypoints`, or beside it."""
+    return keypoints_of(clip, config.keypoints)
+
+
+def keypoints_of(clip: Clip, folder: Path | None) -> Path:
+    """Where the keypoints of a clip are, whether they exist or not.
+
+    folder: mirrors the folder of the clips; an index further up has longer names, so the ends of a
+        name are tried too. None: beside the clip
+    """
     if not clip.has_video:
         return clip.path
-    beside = clip.path.with_name(clip.path.stem + SUFFIX)
-    if config.keypoints is None:
-        return beside
-    mirrored = Path(clip.name) if clip.name else Path(clip.path.name)
-    return config.keypoints / mirrored.with_name(clip.path.stem + SUFFIX)
+    if folder is None:
+        return clip.path.with_name(clip.path.stem + SUFFIX)
+    mirrored = Path(clip.name or clip.path.name).with_name(clip.path.stem + SUFFIX)
+    places = [folder.joinpath(*mirrored.parts[k:]) for k in range(len(mirrored.parts))]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def require_keypoints(config: RecognitionDataConfig) -> None:
+    """Raise LabelError if clips to train or validate on have no keypoints."""
+    data = load_clips(config)
+    train, valid = data.split(config)
+    missing = [clip for clip in (*train, *valid) if not keypoint_path(clip, config).is_file()]
+    if not missing:
+        return
+    shown = ", ".join(clip.name for clip in missing[:3]) + (", ..." if len(missing) > 3 else "")
+    two = " --people 2" if config.people == 2 else ""
+    raise LabelError(
+        f"there are no keypoints of {len(missing)} of {counted(len(train) + len(valid), 'clip')} "
+        f"({shown}), such as {keypoint_path(missing[0], config)}; `playhead recognition prepare "
+        f"keypoints VIDEOS{two} --out FOLDER` makes them, and --keypoints FOLDER names them"
+    )

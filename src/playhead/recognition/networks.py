@@ -127,7 +127,8 @@ class ClipNetworks:
                 raise PlayheadError(
                     f"{source.name}: its keypoints are {file.skeleton.name} in {file.coordinates} "
                     f"dimensions, the network learnt from {plan.skeleton.name} in "
-                    f"{plan.coordinates}; extract them as for training"
+                    f"{plan.coordinates}; they lie beside the video or in --keypoints: name a "
+                    "folder with those that were extracted as for training, or move them away"
                 )
             points = keypoints_between(file, people, plan, span)
             logits = self.backend.run(member.part, points[None])

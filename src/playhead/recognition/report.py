@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from playhead.errors import PlayheadError
-from playhead.events.formats.keypoints import SUFFIX, KeypointFile, read_keypoints
+from playhead.events.formats.keypoints import KeypointFile, read_keypoints
 from playhead.media import open_video
 from playhead.recognition.clips import Clip
+from playhead.recognition.data import keypoints_of
 from playhead.recognition.evaluate import Evaluation
 from playhead.recognition.pixels import spread_times
 from playhead.recognition.pose.drawing import PosedFrames
@@ -166,14 +167,8 @@ def _frames(
 
 
 def _keypoint_file(clip: Clip, folder: Path | None) -> KeypointFile | None:
-    name = clip.path.stem + SUFFIX
-    places = [clip.path.with_name(name)]
-    if folder is not None:
-        places.insert(0, folder / Path(clip.name).with_name(name))
-    for place in places:
-        if place.is_file():
-            return read_keypoints(place)
-    return None
+    places = (keypoints_of(clip, folder), keypoints_of(clip, None))
+    return next((read_keypoints(place) for place in places if place.is_file()), None)
 
 
 def _one_of_each(rows: np.ndarray, targets: np.ndarray) -> list[int]:

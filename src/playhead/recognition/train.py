@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from playhead.errors import LabelError
+from playhead.errors import LabelError, MediaError
 from playhead.inference.bundle import WEIGHTS, note_in_bundle
 from playhead.learning.log import keep_curves
 from playhead.learning.run import Rebuilt, TrainingRun, TrainResult
@@ -54,9 +54,10 @@ def train_recognition(
     config = run.config
     data = load_clips(config.data)
     train_clips, valid_clips = data.split(config.data)
-    train = _load(train_clips, data.classes, config)
-    valid = _load(valid_clips, data.classes, config)
-    for note in _notes_on_people([*train, *valid], config):
+    notes: list[str] = []
+    train = _load(train_clips, data.classes, config, notes)
+    valid = _load(valid_clips, data.classes, config, notes)
+    for note in (*notes, *_notes_on_people([*train, *valid], config)):
         run.say(note)
     plan = make_plan(config, train)
     samples = build_samples(train, config, plan, training=True)
@@ -171,7 +172,9 @@ def start_weights(run: Path) -> Path:
     for path in (run / "best.safetensors", run / WEIGHTS, run / "bundle" / WEIGHTS):
         if path.is_file():
             return path
-    raise LabelError(f"{run}: is neither a run folder nor a bundle with weights")
+    inner = sorted(str(path.parent) for path in run.glob("**/best.safetensors"))[:5]
+    hint = f"; below it are {', '.join(inner)}" if inner else ""
+    raise LabelError(f"{run}: is neither a run folder nor a bundle with weights{hint}")
 
 
 def _notes_on_people(clips: Sequence[LoadedClip], config: RecognitionConfig) -> list[str]:
@@ -197,7 +200,7 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None, compact: bool 
         config = load_recognition_config(path)
         data = load_clips(config.data)
         train, _ = data.split(config.data)
-        plan = make_plan(config, _load(train, data.classes, config))
+        plan = make_plan(config, _load(train, data.classes, config, []))
         network = build_network(without_start(config.network), len(data.classes), plan)
         return Rebuilt(network, config, plan, data.classes)
 
@@ -205,21 +208,30 @@ def export_run(run: Path, out: Path, *, epoch: int | None = None, compact: bool 
 
 
 def _load(
-    clips: Sequence[Clip], classes: Sequence[str], config: RecognitionConfig
+    clips: Sequence[Clip],
+    classes: Sequence[str],
+    config: RecognitionConfig,
+    notes: list[str],
 ) -> list[LoadedClip]:
+    """The clips of one side, less those whose video cannot be read, which `notes` gets."""
     loaded = []
     with progress("reading clips", len(clips)) as bar:
         for clip in clips:
-            loaded.append(
-                load_clip(
-                    clip,
-                    classes,
-                    config.data,
-                    needs_pixels=config.sees_pixels,
-                    needs_people=config.needs_people,
+            try:
+                loaded.append(
+                    load_clip(
+                        clip,
+                        classes,
+                        config.data,
+                        needs_pixels=config.sees_pixels,
+                        needs_people=config.needs_people,
+                    )
                 )
-            )
+            except MediaError as error:
+                notes.append(f"left out: {error}")
             bar.advance(1)
+    if clips and not loaded:
+        raise LabelError(f"none of {counted(len(clips), 'clip')} can be read: {notes[-1]}")
     return loaded
 
 

@@ -65,19 +65,21 @@ def write_keypoint_page(outcomes: Sequence[FileOutcome], path: Path) -> Path:
 
     Clips that failed are listed with the reason.
     """
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[tuple[float, tuple[Cell, ...]]] = []
     clips: list[tuple[float, FileOutcome, KeypointFile]] = []
     for outcome in outcomes:
+        name = f"{outcome.path.parent.name}/{outcome.path.name}"
         keypoints = [output for output in outcome.outputs if output.name.endswith(SUFFIX)]
         if not keypoints:
-            rows.append((outcome.path.name, None, None, "", None, outcome.reason or ""))
+            rows.append((0.0, (name, None, None, "", None, outcome.reason or "")))
             continue
         file = read_keypoints(keypoints[0])
         summary = summarise(file)
         clips.append((summary.seen, outcome, file))
         note = outcome.reason or "; ".join(outcome.notes)
         ids = ", ".join(map(str, summary.chosen)) or "nobody"
-        rows.append((outcome.path.name, summary.frames, summary.people, ids, summary.seen, note))
+        cells = (name, summary.frames, summary.people, ids, summary.seen, note)
+        rows.append((summary.seen, cells))
     titles = ("clip", "frames", "people", "chosen", "share of frames seen", "")
     least_first = sorted(clips, key=lambda clip: clip[0])
     shares = [seen for seen, _, _ in clips]
@@ -93,7 +95,9 @@ def write_keypoint_page(outcomes: Sequence[FileOutcome], path: Path) -> Path:
         title="Keypoints",
         parts={
             "figures": tiles(figures, digits=2),
-            "table": table(titles, rows, digits=2),
+            "table": table(
+                titles, [row for _, row in sorted(rows, key=lambda row: row[0])], digits=2
+            ),
             "strips": "".join(_clip(*clip) for clip in least_first[:MAX_STRIPS]),
             "provenance": provenance(versions()),
         },
@@ -109,7 +113,8 @@ def _analysed(file: KeypointFile) -> int:
 def _clip(seen: float, outcome: FileOutcome, file: KeypointFile) -> str:
     """A film strip with a title."""
     chosen = ", ".join(f"person {track}" for track in file.chosen) or "nobody"
-    title = f"{outcome.path.name}: {chosen}, seen in {seen:.0%} of its frames"
+    name = f"{outcome.path.parent.name}/{outcome.path.name}"
+    title = f"{name}: {chosen}, seen in {seen:.0%} of its frames"
     return element(
         "section",
         element("h3", escape(title))

@@ -15,7 +15,7 @@ from playhead.errors import LabelError
 from playhead.events.source import csv_rows
 from playhead.files import write_text
 from playhead.output import counted
-from playhead.recognition.tables import merged_labels, refuse_mistakes, seconds, split_name
+from playhead.recognition.tables import SPLITS, merged_labels, refuse_mistakes, seconds, split_name
 
 __all__ = [
     "MISSING",
@@ -165,4 +165,7 @@ def _listed(cells: dict[str, str]) -> ListedClip:
         raise LabelError("needs time_start and time_end")
     if end <= start:
         raise LabelError(f"the span from {start:g} s to {end:g} s is empty")
-    return ListedClip(video, label, start, end, split_name(cells.get("split")), url)
+    split = split_name(cells.get("split"))
+    if split not in {None, *SPLITS.values()}:
+        raise LabelError(f"the split {split!r} is not train, validate or test")
+    return ListedClip(video, label, start, end, split, url)
