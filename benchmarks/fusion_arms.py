@@ -27,8 +27,8 @@ from playhead.metrics.soccernet_map import map_at
 from playhead.metrics.spotting import chance_map, confused_map
 from playhead.spotting.evaluate import pair_events
 from playhead.spotting.model import build_model
-from playhead.spotting.report import durations_of, read_scores_of
-from playhead.spotting.truth import read_predictions, read_truth
+from playhead.spotting.report import durations_of
+from playhead.spotting.truth import read_predictions, read_scores_of, read_truth
 
 EPOCH = 2400
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)

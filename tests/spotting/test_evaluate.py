@@ -13,8 +13,15 @@ from playhead.events.model import Event, VideoEvents
 from playhead.inference.scores import Scores, write_scores
 from playhead.media import VideoWriter
 from playhead.spotting.evaluate import evaluate_folder, evaluate_videos, read_pairs
-from playhead.spotting.lengths import video_lengths
-from playhead.spotting.truth import open_data_set, pair_names, read_predictions, read_truth
+from playhead.spotting.lengths import length_of, video_lengths
+from playhead.spotting.predict import decide
+from playhead.spotting.truth import (
+    open_data_set,
+    pair_names,
+    read_predictions,
+    read_scores_of,
+    read_truth,
+)
 from tests.command import playhead, run
 
 RATE = 25
@@ -242,7 +249,25 @@ def test_lengths_of_scores_reach_to_the_end_of_the_last_frame(world: Path, tmp_p
     )
     write_scores(scores, tmp_path / "b.scores.npz")
     native.write(video_of("b", (3,)), tmp_path / "b.events.json")
-    from playhead.spotting.lengths import read_lengths
-
-    [length] = read_lengths(tmp_path, [video_of("/x/b.mp4", (3,))]).values()
+    [saved] = read_scores_of(tmp_path, [video_of("/x/b.mp4", (3,))]).values()
+    length = length_of(saved)
     assert [length.seconds, length.frames] == pytest.approx([4.0, 100])
+
+
+@pytest.mark.parametrize("height", [0.05, 0.5, 0.95])
+def test_ap_ranks_all_peaks_of_saved_scores_and_counts_are_of_those_decided(height: float) -> None:
+    truth = video_of("a", (50, 150, 250))
+    times = np.arange(300) / RATE
+    values = np.zeros((300, 1), np.float32)
+    values[[50, 100, 150, 250], 0] = 0.9, 0.6, 0.4, 0.2
+    decisions = {"smoothing_seconds": 0, "min_height": height, "distance_seconds": 0.2}
+    scores = Scores(
+        video="a", times=times, frames=np.arange(300, dtype=np.int32), frame_times=times,
+        classes=("serve",), values=values, decisions=decisions,
+    )  # fmt: skip
+    found = evaluate_videos([truth], [decide(scores)], {"a": scores})
+    assert found.metrics["frame_map@0"] == pytest.approx((1 + 3 / 4 + 3 / 4) / 3)
+    decided = sum(score >= height for score in (0.9, 0.6, 0.4, 0.2))
+    assert [found.counts[0].predictions, found.rows()[0]["predictions"]] == [decided, decided]
+    corrected = evaluate_videos([truth], [video_of("a", (50,), 1.0)], {"a": scores})
+    assert corrected.metrics["frame_map@0"] == pytest.approx(1 / 3)

@@ -15,11 +15,10 @@ from playhead.metrics.spotting import confused_map
 from playhead.output import print_json, print_table
 from playhead.spotting.config import SpottingConfig, find_config, load_spotting_config
 from playhead.spotting.evaluate import evaluate_videos, pair_events
-from playhead.spotting.lengths import length_of
 from playhead.spotting.predict import PredictOptions, predict_videos
-from playhead.spotting.report import FrameReader, read_scores_of, report_of
+from playhead.spotting.report import FrameReader, report_of
 from playhead.spotting.train import train_spotting
-from playhead.spotting.truth import read_predictions, read_truth
+from playhead.spotting.truth import read_predictions, read_scores_of, read_truth
 from playhead.worlds import redraw
 from playhead.worlds.kept import WorldConfig, world_manifest
 
@@ -51,8 +50,7 @@ def run_demo(out: Path, *, as_json: bool = False) -> None:
         read_truth(manifest, split="test"), read_predictions(predictions)
     )
     scores = read_scores_of(predictions, truth)
-    lengths = {name: length_of(grid) for name, grid in scores.items()}
-    measured = evaluate_videos(truth, predicted, lengths)
+    measured = evaluate_videos(truth, predicted, scores)
     say("writing the report")
     report = report_of(
         truth,

@@ -10,19 +10,22 @@ import numpy as np
 
 from playhead.errors import LabelError
 from playhead.events.model import VideoEvents
+from playhead.inference.scores import Scores
 from playhead.media import open_video
 from playhead.metrics.headline import Headline, choose_headline
 from playhead.metrics.matching import match_events
-from playhead.metrics.references import Length, chance
+from playhead.metrics.references import chance
 from playhead.metrics.spotting import SpottingResult, evaluate_spotting
 from playhead.output import counted
-from playhead.spotting.lengths import read_lengths, video_lengths
+from playhead.spotting.lengths import length_of, video_lengths
+from playhead.spotting.predict import decide, ranked_peaks
 from playhead.spotting.truth import (
     is_run,
     names_listed,
     open_data_set,
     pair_names,
     read_predictions,
+    read_scores_of,
     read_truth,
 )
 
@@ -78,6 +81,7 @@ class Evaluation:
 
     videos: their number in the ground truth
     result: AP and F1 by name, over all and of each class
+    ranked: the predictions of `result`: all peaks of saved scores, else those that were decided
     headline: the metric to judge by
     counts: of each video, of all predictions as they were decided; per_class: of each class
     chance: the metrics of `result` for as many events as are true at random times and scores
@@ -86,6 +90,7 @@ class Evaluation:
 
     videos: int
     result: SpottingResult
+    ranked: tuple[VideoEvents, ...]
     headline: Headline
     counts: tuple[Counts, ...]
     per_class: Mapping[str, tuple[Counts, ...]]
@@ -100,7 +105,11 @@ class Evaluation:
     def class_metrics(self) -> dict[str, dict[str, float]]:
         """As `metrics`, of each class."""
         return {
-            label: {**values, **_count_metrics(self.per_class[label])}
+            label: {
+                **values,
+                **_count_metrics(self.per_class[label]),
+                "predictions": float(sum(video.predictions for video in self.per_class[label])),
+            }
             for label, values in self.result.per_class.items()
         }
 
@@ -122,7 +131,7 @@ class Evaluation:
         names = tuple(dict.fromkeys((self.headline.metric, *SHOWN)))
         whole: dict[str, float] = {**self.metrics}
         for name in COUNTED:
-            whole[name] = sum(values[name] for values in self.result.per_class.values())
+            whole[name] = sum(values[name] for values in self.class_metrics().values())
         named: dict[str, Mapping[str, float]] = {**self.class_metrics(), "all": whole}
         rows = [
             {
@@ -178,23 +187,27 @@ def evaluate_folder(
     truth, predictions: as `spotting.truth` accepts them
     """
     annotated, predicted = read_pairs(truth, predictions, split=split, rate=rate)
-    lengths = read_lengths(predictions, annotated)
-    return evaluate_videos(annotated, predicted, lengths, rate=rate)
+    scores = read_scores_of(predictions, annotated)
+    return evaluate_videos(annotated, predicted, scores, rate=rate)
 
 
 def evaluate_videos(
     truth: Sequence[VideoEvents],
     predictions: Sequence[VideoEvents],
-    lengths: Mapping[str, Length] | None = None,
+    scores: Mapping[str, Scores] | None = None,
     *,
     rate: str | None = None,
 ) -> Evaluation:
     """Evaluate paired predictions, see `pair_events`.
 
-    lengths: of the videos, for chance; of videos that are not there estimated from the events
+    scores: saved ones by video. From them come the lower peaks that AP and F1 rank, if the
+        predictions are still as they were decided, and the lengths for chance; without them
+        these are estimated from the events
     """
+    scores = scores or {}
+    ranked = [_ranked(video, scores.get(video.video)) for video in predictions]
+    result = measure(truth, ranked, rate=rate)
     truth, predictions = by_frames_or_times(truth, predictions)
-    result = measure(truth, predictions, rate=rate)
     headline = choose_headline(truth, 25 if rate is None else Fraction(rate))
     predicted = {video.video: video for video in predictions}
     counts = []
@@ -212,11 +225,13 @@ def evaluate_videos(
                 Counts(video.video, _count(video, label), _count(guesses, label), len(hits))
             )
 
-    known = video_lengths(truth, predictions, lengths or {}, rate=rate)
+    lengths = {name: length_of(grid) for name, grid in scores.items()}
+    known = video_lengths(truth, predictions, lengths, rate=rate)
     guessed = chance(truth, known, lambda guesses: measure(truth, guesses, rate=rate).metrics)
     return Evaluation(
         videos=len(truth),
         result=result,
+        ranked=tuple(ranked),
         headline=headline,
         counts=tuple(counts),
         per_class={label: tuple(column) for label, column in per_class.items()},
@@ -297,6 +312,16 @@ def pair_events(
             )
         named.append(replace(prediction, video=truth[index].video))
     return list(truth), named
+
+
+def _ranked(predicted: VideoEvents, scores: Scores | None) -> VideoEvents:
+    """All peaks of the scores, or the predictions if they were not decided from these."""
+    if scores is None:
+        return predicted
+    decided = [(event.label, event.frame) for event in decide(scores).events]
+    if [(event.label, event.frame) for event in predicted.events] != decided:
+        return predicted
+    return replace(ranked_peaks(scores), video=predicted.video)
 
 
 def _times_of(videos: Sequence[str]) -> Callable[[str], Any]:

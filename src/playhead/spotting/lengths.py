@@ -7,25 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from playhead.events.model import VideoEvents
-from playhead.inference.scores import Scores, read_scores
+from playhead.inference.scores import Scores
 from playhead.media import open_video
 from playhead.metrics.references import Length
-from playhead.spotting.truth import SCORES, pair_names, predictions_folder
 
-__all__ = ["length_of", "read_lengths", "video_lengths"]
-
-
-def read_lengths(predictions: Path, truth: Sequence[VideoEvents]) -> dict[str, Length]:
-    """The lengths of videos with saved scores, by their name in the truth."""
-    folder = predictions_folder(predictions)
-    files = sorted(folder.rglob(f"*{SCORES}"))
-    names = [str(path.relative_to(folder))[: -len(SCORES)] for path in files]
-    indices = pair_names(names, [video.video for video in truth])
-    return {
-        truth[index].video: length_of(read_scores(path))
-        for path, index in zip(files, indices, strict=True)
-        if index is not None
-    }
+__all__ = ["length_of", "video_lengths"]
 
 
 def length_of(scores: Scores) -> Length:

@@ -35,7 +35,17 @@ from playhead.spotting.config import PredictionConfig
 from playhead.spotting.score import score_video, unscored_spans
 from playhead.spotting.truth import EVENTS, SCORES
 
-__all__ = ["PredictOptions", "decide", "decide_again", "predict_videos", "summary"]
+__all__ = [
+    "PredictOptions",
+    "decide",
+    "decide_again",
+    "predict_videos",
+    "ranked_peaks",
+    "summary",
+]
+
+LOWEST = 0.01
+"""Score of the lowest peak that AP ranks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +154,11 @@ def decide(scores: Scores, config: PeakConfig | None = None) -> VideoEvents:
     starts = scores.frame_times[points].tolist()
     events = tuple(replace(event, start=start) for event, start in zip(peaks, starts, strict=True))
     return VideoEvents(video=scores.video, classes=scores.classes, events=events)
+
+
+def ranked_peaks(scores: Scores) -> VideoEvents:
+    """Every peak of scores, also below the minimum height of the decisions: what AP ranks."""
+    return decide(scores, _decisions(scores, [f"min_height={LOWEST}"]))
 
 
 def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) -> list[Path]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from playhead.events.model import VideoEvents
-from playhead.inference.scores import Scores, read_scores
+from playhead.inference.scores import Scores
 from playhead.metrics.curves import best_f1, precision_recall
 from playhead.metrics.frame_map import frame_map
 from playhead.metrics.headline import Headline
@@ -29,12 +29,11 @@ from playhead.spotting.mistakes import FrameReader, worst_mistakes
 from playhead.spotting.moments import local_link
 from playhead.spotting.page import write_report_page
 from playhead.spotting.report_data import Report, Table, Timeline
-from playhead.spotting.truth import SCORES, is_run, pair_names, predictions_folder
+from playhead.spotting.truth import is_run, read_scores_of
 
 __all__ = [
     "FrameReader",
     "durations_of",
-    "read_scores_of",
     "report_of",
     "write_report",
 ]
@@ -63,19 +62,6 @@ def write_report(
     return report_of(annotated, predicted, scores, out, run=run)
 
 
-def read_scores_of(folder: Path, truth: Sequence[VideoEvents]) -> dict[str, Scores]:
-    """The saved scores in `folder` (or in a run), by the name of their video in the truth."""
-    folder = predictions_folder(folder)
-    files = sorted(folder.rglob(f"*{SCORES}"))
-    names = [str(path.relative_to(folder))[: -len(SCORES)] for path in files]
-    indices = pair_names(names, [video.video for video in truth])
-    return {
-        truth[index].video: read_scores(path)
-        for path, index in zip(files, indices, strict=True)
-        if index is not None
-    }
-
-
 def report_of(
     truth: Sequence[VideoEvents],
     predictions: Sequence[VideoEvents],
@@ -94,17 +80,16 @@ def report_of(
     frames: reads the frames of film strips, by default from the video files
     evaluation: of these predictions, if it was computed already
     """
-    lengths = {name: length_of(grid) for name, grid in scores.items()}
-    measured = evaluation or evaluate_videos(truth, predictions, lengths)
+    measured = evaluation or evaluate_videos(truth, predictions, scores)
     headline = measured.headline
-    tolerances, ap = _ap_by_frames(truth, predictions, scores, headline)
+    tolerances, ap = _ap_by_frames(truth, measured.ranked, scores, headline)
     report = Report(
         title=title,
         summary=_summary(truth, durations_of(scores)),
         tiles=_tiles(measured, truth),
         note=". ".join([headline.reason().capitalize(), *measured.notes()[3:]]) + ".",
         metrics=_metrics(measured),
-        per_class=_per_class(measured, truth, predictions),
+        per_class=_per_class(measured, truth),
         per_video=_per_video(measured),
         classes=list(measured.result.per_class),
         timelines=_timelines(truth, predictions, scores, out),
@@ -115,7 +100,7 @@ def report_of(
         precision_recall=[
             Line(name=label, x=curve.recall.tolist(), y=curve.precision.tolist())
             for label, curve in precision_recall(
-                truth, predictions, tolerance=headline.width
+                truth, measured.ranked, tolerance=headline.width
             ).items()
         ],
         mistakes=worst_mistakes(truth, predictions, scores, headline, page=out, frames=frames),
@@ -213,10 +198,8 @@ def _metrics(measured: Evaluation) -> Table:
     )
 
 
-def _per_class(
-    measured: Evaluation, truth: Sequence[VideoEvents], predictions: Sequence[VideoEvents]
-) -> Table:
-    best = best_f1(truth, predictions, tolerance=measured.headline.width)
+def _per_class(measured: Evaluation, truth: Sequence[VideoEvents]) -> Table:
+    best = best_f1(truth, measured.ranked, tolerance=measured.headline.width)
     rows: list[tuple[Cell, ...]] = []
     named = {**measured.class_metrics(), "all": measured.metrics}
     for label, values in named.items():

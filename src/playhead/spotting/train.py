@@ -29,11 +29,10 @@ from playhead.spotting.data import hard_scores, label_rows, load_videos
 from playhead.spotting.evaluate import evaluate_videos, pair_events
 from playhead.spotting.findings import Finding
 from playhead.spotting.labelled import Side, read_labels
-from playhead.spotting.lengths import length_of
 from playhead.spotting.model import build_model
 from playhead.spotting.predict import PredictOptions, predict_videos
-from playhead.spotting.report import read_scores_of, report_of
-from playhead.spotting.truth import read_predictions
+from playhead.spotting.report import report_of
+from playhead.spotting.truth import read_predictions, read_scores_of
 from playhead.spotting.tune import tune_run
 
 __all__ = ["export_run", "train_spotting"]
@@ -137,8 +136,7 @@ def _predict_validation(
     tuned = tune_run(run.bundle, folder, valid.truth, config)
     truth, predictions = pair_events(valid.truth, read_predictions(folder))
     scores = read_scores_of(folder, truth)
-    lengths = {name: length_of(grid) for name, grid in scores.items()}
-    evaluation = evaluate_videos(truth, predictions, lengths)
+    evaluation = evaluate_videos(truth, predictions, scores)
     note_in_bundle(run.bundle, metrics=evaluation.metrics)
     rows = read_rows(run.folder / "log.jsonl")
     advice = advise(config, truth, scores, rows, tuned=tuned, trained=train.counts())

@@ -17,6 +17,7 @@ from playhead.events.manifest import ManifestRow, read_manifest, require_manifes
 from playhead.events.model import VideoEvents
 from playhead.events.names import half_of
 from playhead.events.pairing import pair_videos
+from playhead.inference.scores import Scores, read_scores
 from playhead.media import Video, open_video
 from playhead.samples.folds import split_manifest
 from playhead.spotting.config import load_spotting_config
@@ -33,6 +34,7 @@ __all__ = [
     "pair_videos",
     "predictions_folder",
     "read_predictions",
+    "read_scores_of",
     "read_truth",
 ]
 
@@ -188,6 +190,19 @@ def read_predictions(
         f"predict` wrote ({EVENTS} files), a run folder, SoccerNet's results_spotting.json, or a "
         "CSV with video,label,time,score"
     )
+
+
+def read_scores_of(folder: Path, truth: Sequence[VideoEvents]) -> dict[str, Scores]:
+    """The saved scores in `folder` (or in a run), by the name of their video in the truth."""
+    folder = predictions_folder(folder)
+    files = sorted(folder.rglob(f"*{SCORES}"))
+    names = [str(path.relative_to(folder))[: -len(SCORES)] for path in files]
+    indices = pair_names(names, [video.video for video in truth])
+    return {
+        truth[index].video: read_scores(path)
+        for path, index in zip(files, indices, strict=True)
+        if index is not None
+    }
 
 
 def _read_game(file: Path, rate: str | None) -> list[VideoEvents]:
