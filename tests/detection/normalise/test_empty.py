@@ -85,7 +85,7 @@ def test_of_wanted_and_unwanted_boxes_the_lost_wanted_one_decides(tmp_path: Path
 
 
 def test_a_label_file_of_other_bytes_is_left_out_and_the_others_stay(tmp_path: Path) -> None:
-    root = yolo(tmp_path / "set", {"a": b"\xff\xfe0\x00", "b": GOOD})
+    root = yolo(tmp_path / "set", {"a": b"\xff\xff0\x00", "b": GOOD})
     report = run(tmp_path / "out", root)
     assert found(report) == {
         "unreadable label file": 1,
