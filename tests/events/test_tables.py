@@ -230,3 +230,11 @@ def test_a_range_of_frames_that_falls_is_refused(tmp_path):
     path.write_text("video,label,frame\na.mp4,hit,268-264\n", encoding="utf-8")
     with pytest.raises(LabelError, match="line 2"):
         read_events(path, rate=10)
+
+
+def test_a_missing_rate_is_told_once_and_not_for_every_row(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("video,label,frame\n" + "a.mp4,hit,5\na.mp4,hit,9\n", encoding="utf-8")
+    with pytest.raises(LabelError) as caught:
+        read_events(path)
+    assert str(caught.value).count("the rate is unknown") == 1

@@ -137,3 +137,15 @@ def test_a_rendered_video_is_kept_on_request_and_bad_input_is_told(video, tmp_pa
     finished = run("spotting", "render", labels, video, "--out", out)
     assert finished.code == 2
     assert "the file names must agree" in finished.err
+
+
+def test_truth_by_frame_may_have_other_videos_too(video, tmp_path):
+    predicted(tmp_path / "out", video)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,label,frame\nelsewhere.mp4,serve,7000\na.mp4,serve,12\n")
+    done = run(
+        "spotting", "render", tmp_path / "out", video, "--truth", labels,
+        "--out", tmp_path / "rendered",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert (tmp_path / "rendered" / "a.events.mp4").is_file()

@@ -20,6 +20,7 @@ from playhead.errors import LabelError
 __all__ = [
     "JsonEntry",
     "Mistakes",
+    "WholeFileError",
     "cell_rows",
     "check_header",
     "csv_rows",
@@ -38,6 +39,10 @@ SEPARATORS = ",;\t"
 NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a]")
 
 
+class WholeFileError(LabelError):
+    """What is wrong with every row of a file alike, and so is told once."""
+
+
 @dataclass(slots=True)
 class Mistakes:
     """Collects the mistakes of a label file, to raise them together as one LabelError."""
@@ -46,9 +51,11 @@ class Mistakes:
 
     @contextmanager
     def collect(self) -> Iterator[None]:
-        """Keep a LabelError instead of raising it."""
+        """Keep a LabelError instead of raising it, but for one that every row has."""
         try:
             yield
+        except WholeFileError:
+            raise
         except LabelError as error:
             self.messages.append(str(error))
 

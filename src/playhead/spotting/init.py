@@ -33,6 +33,7 @@ from playhead.samples.splits import assign_splits
 from playhead.spotting.config import SpottingConfig, find_config
 from playhead.spotting.recipe import Choice, choose_settings
 from playhead.spotting.survey import look_at_events, look_at_video
+from playhead.spotting.truth import ANY_TIMES
 
 __all__ = ["NewSet", "config_of_folder", "init_set"]
 
@@ -54,9 +55,6 @@ NAMED_SPLITS = {
 }
 
 Times = NDArray[np.float64]
-
-UNKNOWN_TIMES: Times = np.arange(2_000_000) / 25
-"""For labels of videos that are not there or not readable, which are left out, and past the end."""
 
 MOTION_VIDEOS = 8
 """Videos of which frames are compared, to tell whether the camera moves."""
@@ -239,13 +237,13 @@ def _labelled_videos(
         def times_of(video: str, of: Callable[[str], str | None] = name_of) -> Times:
             name = of(video)
             if name is None:
-                return UNKNOWN_TIMES
+                return ANY_TIMES
             try:
                 with open_video(files[name]) as opened:
-                    later = UNKNOWN_TIMES + opened.duration
+                    later = ANY_TIMES + opened.duration
                     return np.concatenate([opened.times, later[later > opened.times[-1]]])
             except MediaError:  # told later, with the other facts of the videos
-                return UNKNOWN_TIMES
+                return ANY_TIMES
 
         read = read_events(path, rate=rate, times=times_of, columns=columns, notes=notes)
         for video in read:

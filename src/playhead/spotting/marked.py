@@ -18,7 +18,7 @@ from playhead.inference.scores import read_scores
 from playhead.media import Video, open_video
 from playhead.output import counted
 from playhead.spotting.predict import decide
-from playhead.spotting.truth import EVENTS, SCORES
+from playhead.spotting.truth import ANY_TIMES, EVENTS, SCORES
 from playhead.times import TIE
 
 __all__ = [
@@ -79,7 +79,7 @@ def read_marked(
     except LabelError:
         if rate is not None or not videos:
             raise
-        read = read_events(path, times=lambda name: _times(name, videos))  # labels by frame
+        read = read_events(path, times=lambda name: _times(name, videos))
     return [Marked(video) for video in read]
 
 
@@ -176,13 +176,16 @@ def _events_of(events: Path | None, scores: Path | None) -> VideoEvents:
     return decide(read_scores(scores))
 
 
-def _times(name: str, videos: Sequence[Item]) -> NDArray[np.float64] | None:
-    """The times of the frames of the video that a label file calls `name`; None without one."""
+def _times(name: str, videos: Sequence[Item]) -> NDArray[np.float64]:
+    """The times of the frames of the video that a label file calls `name`.
+
+    Those of another video have no meaning: its events are left out.
+    """
     [index] = pair_videos([name], [item.path.as_posix() for item in videos])
     if index is None:
-        return None
+        return ANY_TIMES
     try:
         with open_video(videos[index].path) as video:
             return video.times
     except MediaError:  # told where the video itself is used
-        return None
+        return ANY_TIMES

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
 from playhead.errors import LabelError
 from playhead.events.formats import native, read_events, read_row
 from playhead.events.formats.detect import detect
@@ -23,6 +26,7 @@ from playhead.samples.folds import split_manifest
 from playhead.spotting.config import load_spotting_config
 
 __all__ = [
+    "ANY_TIMES",
     "EVENTS",
     "SCORES",
     "DataSet",
@@ -40,6 +44,9 @@ __all__ = [
 
 EVENTS = ".events.json"
 SCORES = ".scores.npz"
+
+ANY_TIMES: NDArray[np.float64] = np.arange(2_000_000) / 25
+"""For labels by frame of videos that are not at hand, whose events are then left out."""
 CONFIG = "config.yaml"
 MANIFEST = "manifest.csv"
 RESULTS = "results_*.json"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from playhead.errors import LabelError
 from playhead.events.align import end_of_video, snap_event
 from playhead.events.model import Box, Event, VideoEvents
-from playhead.events.source import Mistakes, without_file
+from playhead.events.source import Mistakes, WholeFileError, without_file
 
 __all__ = [
     "RawEvent",
@@ -154,7 +154,7 @@ class _Clock:
         if self.times is not None:
             return float(self.times[frame]) if frame < len(self.times) else self.end
         if self.rate is None:
-            raise LabelError(
+            raise WholeFileError(
                 f"{where}: only the frame is given ({frame}) and the rate is unknown; "
                 "declare it with --rate, as in --rate 25 or --rate 30000/1001"
             )
