@@ -39,3 +39,10 @@ def test_a_folder_a_game_is_a_group_a_folder_a_split_is_not() -> None:
 def test_the_sources_of_public_data_sets_are_known() -> None:
     names = [f"v_Serve_g{g:02d}_c{c:02d}.avi" for g in range(1, 6) for c in (1, 2)]
     assert guess_groups(names)[0] == [f"g{g:02d}" for g in range(1, 6) for _ in (1, 2)]
+
+
+def test_names_that_tell_too_few_groups_say_so() -> None:
+    names = [f"{n:03d}_bar.mp4" for n in range(3)] + [f"{n:03d}_stir.mp4" for n in range(3, 6)]
+    groups, reason = guess_groups(names)
+    assert groups == names
+    assert "tell only 2 groups" in reason

@@ -156,6 +156,13 @@ def test_folds_of_a_configuration_say_what_validates(world: Path, tmp_path: Path
         read_truth(config, split="tset")
 
 
+def test_videos_of_the_training_split_are_counted_in_a_note(world: Path) -> None:
+    found = evaluate_folder(world / "manifest.csv", world / "out")
+    assert found.trained_on == 1
+    assert any(note.startswith("1 of 3 videos have the split train") for note in found.notes())
+    assert evaluate_folder(world / "manifest.csv", world / "out", split="valid").trained_on == 0
+
+
 def test_predictions_are_one_file_of_events(world: Path) -> None:
     found = evaluate_folder(world / "manifest.csv", world / "out" / "b.events.json", split="valid")
     assert (found.videos, found.metrics["f1"]) == (1, 1.0)

@@ -341,6 +341,14 @@ def test_every_bad_video_is_named_at_once_and_skip_bad_leaves_them_out(
     assert (left.severity, left.found) == ("warn", found.found)
 
 
+def test_a_group_on_both_sides_does_not_hide_bad_videos(labelled: LabelledSet) -> None:
+    leak(labelled)
+    misspell(labelled)
+    split, bad = check(labelled.config())
+    assert "both sides" in split.found
+    assert "'servce'" in bad.found
+
+
 def test_a_mistake_of_a_whole_labels_file_is_told_once(labelled: LabelledSet) -> None:
     config = labelled.config()
     (labelled.folder / "labels.csv").write_text("video,label,time\n0.mp4,serve,noon\n")

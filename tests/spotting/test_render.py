@@ -8,7 +8,8 @@ import pytest
 from playhead.events.model import Event, VideoEvents
 from playhead.inference.scores import Scores, write_scores
 from playhead.media import open_video
-from playhead.spotting.drawing import COLOURS, Lanes, Mark
+from playhead.spotting import drawing
+from playhead.spotting.drawing import COLOURS, Lanes, Mark, drawable
 from playhead.spotting.render import RenderOptions, marks_of
 from tests.command import playhead_json, run
 from tests.media.encode import encode
@@ -149,3 +150,9 @@ def test_truth_by_frame_may_have_other_videos_too(video, tmp_path):
     )  # fmt: skip
     assert done.code == 0, done.err
     assert (tmp_path / "rendered" / "a.events.mp4").is_file()
+
+
+def test_letters_beyond_ascii_are_drawn_or_lose_their_accents(monkeypatch):
+    assert drawable("serve", 14)[0] == "serve"
+    monkeypatch.setattr(drawing, "_system_font", lambda size: None)
+    assert drawable("Rühren é 発", 14)[0] == "Ruhren e ?"

@@ -59,7 +59,14 @@ def guess_groups(names: Sequence[str]) -> tuple[list[str], str]:
         few = len(sizes) < LEAST_GROUPS or max(sizes.values()) > len(names) / 3
         if len(sizes) < len(names) and not few:
             return groups, reason
-    return list(names), "video: their names do not say which belong together"
+    told = [len(set(groups)) for groups in guesses.values() if 1 < len(set(groups)) < len(names)]
+    few_told = (
+        f"tell only {counted(max(told), 'group')}, too few for a split, so the same scene may be "
+        "on both sides: correct the column group of the manifest if it is"
+        if told
+        else "do not say which belong together"
+    )
+    return list(names), f"video: their names {few_told}"
 
 
 def find_groups(names: Sequence[str], expression: str | None = None) -> tuple[list[str], list[str]]:

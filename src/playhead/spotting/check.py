@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from playhead.errors import LabelError
+from playhead.events.manifest import read_manifest
 from playhead.files import fingerprint
 from playhead.output import counted
 from playhead.samples.folds import split_manifest
@@ -38,7 +39,12 @@ def check(config: SpottingConfig, *, skip_bad: bool = False) -> list[Finding]:
     try:
         rows = split_manifest(data.manifest, folds=data.folds, fold=data.fold, videos=data.videos)
     except LabelError as error:
-        return [Finding("refuse", "split", str(error))]
+        findings = [Finding("refuse", "split", str(error))]
+        try:
+            every = read_labels(read_manifest(data.manifest, videos=data.videos), config)
+        except LabelError:  # it is the manifest that cannot be read
+            return findings
+        return [*findings, *_bad_videos(every.bad, skip_bad)]
     train, valid = (read_labels(side, config) for side in rows)
     return check_sides(config, train, valid, skip_bad=skip_bad)
 

@@ -4,6 +4,7 @@ Below the image every class has a lane, in which time runs past a line in the mi
 line happens now. A dot is a prediction, at the height of its score; a triangle is an annotation.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,12 @@ from playhead.inference.scores import Scores
 from playhead.report.images import RGB
 from playhead.report.markup import clock
 
-__all__ = ["COLOURS", "Kind", "Lanes", "Mark", "draw_flashes", "lane_height"]
+__all__ = ["COLOURS", "Kind", "Lanes", "Mark", "draw_flashes", "drawable", "lane_height"]
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "arial.ttf")
+"""Fonts that systems often have, for letters beyond ASCII."""
 
 Kind = Literal["event", "hit", "miss", "false alarm", "truth"]
 Colour = tuple[int, int, int]
@@ -89,7 +95,8 @@ class Lanes:
         self._longest = max((mark.end - mark.time for mark in marks), default=0.0)
         self._lane = lane_height(len(classes))
         self._gutter = min(160, width // 4)
-        self._font = _font(max(10, min(14, self._lane - 6)))
+        self._size = max(10, min(14, self._lane - 6))
+        self._font = _font(self._size)
 
     @property
     def height(self) -> int:
@@ -165,7 +172,8 @@ class Lanes:
             now = float(np.interp(time, self._scores.times, values))
             score = "" if np.isnan(now) else f"{now:.2f}"
         y = top + self._lane // 2
-        pen.text((6, y), label, font=self._font, fill=_TEXT, anchor="lm")
+        text, font = drawable(label, self._size)
+        pen.text((6, y), text, font=font, fill=_TEXT, anchor="lm")
         room = pen.textlength(score, font=self._font)
         left = self._gutter - room - 12
         pen.rectangle((left, top, self._gutter - 1, top + self._lane - 2), fill=_PAST)
@@ -203,20 +211,22 @@ def draw_flashes(image: RGB, time: float, frame: int, name: str, marks: Sequence
             width=edge,
         )
     small = max(12, image.shape[0] // 32)
+    text, font = drawable(f"{clock(time)}   frame {frame}   {name}", small)
     pen.text(
         (14, 12),
-        f"{clock(time)}   frame {frame}   {name}",
-        font=_font(small),
+        text,
+        font=font,
         fill=(255, 255, 255),
         stroke_width=2,
         stroke_fill=(0, 0, 0),
     )
     large = max(18, image.shape[0] // 16)
     for row, mark in enumerate(reversed(shown)):
+        text, font = drawable(mark.text, large)
         pen.text(
             (14, 12 + 2 * small + row * round(1.25 * large)),
-            mark.text,
-            font=_font(large),
+            text,
+            font=font,
             fill=COLOURS[mark.kind],
             stroke_width=2,
             stroke_fill=(0, 0, 0),
@@ -224,6 +234,31 @@ def draw_flashes(image: RGB, time: float, frame: int, name: str, marks: Sequence
     return np.asarray(canvas)
 
 
+def drawable(text: str, size: int) -> tuple[str, Font]:
+    """Text and a font that has its letters.
+
+    Pillow's own font has those of ASCII. For others a font of the system is used; without one,
+    letters lose their accents, and what is no Latin letter becomes a question mark.
+    """
+    if text.isascii():
+        return text, _font(size)
+    if (font := _system_font(size)) is not None:
+        return text, font
+    split = unicodedata.normalize("NFKD", text)
+    bare = "".join(letter for letter in split if not unicodedata.combining(letter))
+    return bare.encode("ascii", "replace").decode("ascii"), _font(size)
+
+
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int) -> Font:
     return ImageFont.load_default(size)
+
+
+@cache
+def _system_font(size: int) -> ImageFont.FreeTypeFont | None:
+    for name in _FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:  # not on this system
+            continue
+    return None

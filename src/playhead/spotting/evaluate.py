@@ -86,6 +86,7 @@ class Evaluation:
     counts: of each video, of all predictions as they were decided; per_class: of each class
     chance: the metrics of `result` for as many events as are true at random times and scores
     without_predictions: names of videos whose events are all missed, since they have no predictions
+    trained_on: videos that have the split `train`
     """
 
     videos: int
@@ -96,6 +97,7 @@ class Evaluation:
     per_class: Mapping[str, tuple[Counts, ...]]
     chance: Mapping[str, float]
     without_predictions: tuple[str, ...] = ()
+    trained_on: int = 0
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -155,6 +157,11 @@ class Evaluation:
             f"counts: {self.describe_counts()}",
             "chance: as many events as are true, at random times with random scores",
         ]
+        if self.trained_on:
+            notes.append(
+                f"{self.trained_on} of {counted(self.videos, 'video')} have the split train, so "
+                "these figures may be too good; --split valid or test measures others"
+            )
         if self.without_predictions:
             missing = len(self.without_predictions)
             notes.append(
@@ -188,7 +195,12 @@ def evaluate_folder(
     """
     annotated, predicted = read_pairs(truth, predictions, split=split, rate=rate)
     scores = read_scores_of(predictions, annotated)
-    return evaluate_videos(annotated, predicted, scores, rate=rate)
+    found = evaluate_videos(annotated, predicted, scores, rate=rate)
+    data = open_data_set(truth)
+    trained = {} if data is None else {row.video.as_posix(): row.split for row in data.rows}
+    measured = {video.video for video in predicted}
+    count = sum(trained.get(video) == "train" for video in measured)
+    return replace(found, trained_on=count)
 
 
 def evaluate_videos(
