@@ -242,6 +242,19 @@ def test_a_clip_of_one_frame_is_answered(trained: Path, tmp_path: Path, frames: 
     assert event.label in {*CLASSES, "unknown"}
 
 
+@pytest.mark.slow
+def test_a_video_that_cannot_be_read_is_left_out_of_training(tmp_path: Path) -> None:
+    clips = write_videos(tmp_path / "videos", groups=3)
+    broken = sorted(clips.rglob("*.mp4"))[0]
+    broken.write_text("no video", encoding="utf-8")
+    out = tmp_path / "run"
+    changes = (*FRAMES, "--set", "training.epochs=1", "--no-report")
+    finished = run("recognition", "train", clips, "--model", "frames", *changes, "--out", out)
+    assert finished.code == 0, finished.err
+    assert f"left out: {broken}" in finished.err
+    assert (out / "bundle" / "bundle.json").is_file()
+
+
 def test_one_class_only_is_refused(recordings: Path, tmp_path: Path) -> None:
     shutil.copytree(recordings / "up", tmp_path / "clips" / "up")
     finished = run("recognition", "train", tmp_path / "clips", "--model", "tcn", *SMALL)

@@ -293,6 +293,7 @@ BAD = (
     ("jump,abcdefghijk,22,12,,0", "the span from 22 s to 12 s is empty"),
     ("jump,abcdefghijk,nan,12,,0", "time_start needs seconds from 0, got 'nan'"),
     ("jump,abcdefghijk,0,,,0", "needs time_start and time_end"),
+    ("jump,abcdefghijk,1,2,trian,0", "the split 'trian' is not train, validate or test"),
 )
 
 

@@ -76,6 +76,8 @@ def choose_configs(
             raise ConfigError(f"{source}: is a configuration, which has its network: no --model")
         config = load_recognition_config(find_config(source), [*options, *settings])
         name = config.network.kind
+        if config.needs_people:
+            require_keypoints(config.data)
         folds, why = _folds(config.data, fold)
         return Choices(Path(source).stem, {name: config}, folds, why)
     options = [f"data.clips={_yaml(path)}", *options]
@@ -86,9 +88,8 @@ def choose_configs(
     configs = {
         name: load_recognition_config(find_config(name), [*options, *settings]) for name in models
     }
-    for config in configs.values():
-        if config.needs_people:
-            require_keypoints(config.data)
+    if any(config.needs_people for config in configs.values()):
+        require_keypoints(data)
     folds, why = _folds(data, fold)
     return Choices(path.resolve().stem, configs, folds, (*notes, *why))
 

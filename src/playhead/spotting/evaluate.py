@@ -20,6 +20,7 @@ from playhead.output import counted
 from playhead.spotting.lengths import length_of, video_lengths
 from playhead.spotting.predict import decide, ranked_peaks
 from playhead.spotting.truth import (
+    DataSet,
     is_run,
     names_listed,
     open_data_set,
@@ -27,6 +28,7 @@ from playhead.spotting.truth import (
     read_predictions,
     read_scores_of,
     read_truth,
+    truth_of,
 )
 
 __all__ = [
@@ -193,14 +195,13 @@ def evaluate_folder(
 
     truth, predictions: as `spotting.truth` accepts them
     """
-    annotated, predicted = read_pairs(truth, predictions, split=split, rate=rate)
+    data = open_data_set(truth)
+    annotated, predicted = _pairs_of(data, truth, predictions, split, rate)
     scores = read_scores_of(predictions, annotated)
     found = evaluate_videos(annotated, predicted, scores, rate=rate)
-    data = open_data_set(truth)
-    trained = {} if data is None else {row.video.as_posix(): row.split for row in data.rows}
-    measured = {video.video for video in predicted}
-    count = sum(trained.get(video) == "train" for video in measured)
-    return replace(found, trained_on=count)
+    rows = () if data is None else data.rows
+    trained = {row.video.as_posix() for row in rows if row.split == "train"}
+    return replace(found, trained_on=len(trained & {video.video for video in predicted}))
 
 
 def evaluate_videos(
@@ -262,10 +263,19 @@ def read_pairs(
     Raises LabelError for predictions of videos that the truth does not have in any split, and if
     none is left.
     """
-    data = open_data_set(truth)
+    return _pairs_of(open_data_set(truth), truth, predictions, split, rate)
+
+
+def _pairs_of(
+    data: DataSet | None, truth: Path, predictions: Path, split: str | None, rate: str | None
+) -> tuple[list[VideoEvents], list[VideoEvents]]:
+    """As `read_pairs`; data: the data set of `truth`, if it is one."""
     if data is not None and data.configured and split is None and is_run(predictions):
         split = "valid"
-    annotated = read_truth(truth, split=split, rate=rate)
+    if data is None:
+        annotated = read_truth(truth, split=split, rate=rate)
+    else:
+        annotated = truth_of(data, split=split, rate=rate)
     videos = [] if data is None else [row.video.as_posix() for row in data.rows]
     predicted = read_predictions(predictions, rate=rate, times=_times_of(videos))
     if split is not None:

@@ -33,7 +33,7 @@ from playhead.samples.splits import assign_splits
 from playhead.spotting.config import SpottingConfig, find_config
 from playhead.spotting.recipe import Choice, choose_settings
 from playhead.spotting.survey import look_at_events, look_at_video
-from playhead.spotting.truth import ANY_TIMES
+from playhead.spotting.truth import any_times
 
 __all__ = ["NewSet", "config_of_folder", "init_set"]
 
@@ -237,13 +237,13 @@ def _labelled_videos(
         def times_of(video: str, of: Callable[[str], str | None] = name_of) -> Times:
             name = of(video)
             if name is None:
-                return ANY_TIMES
+                return any_times()
             try:
                 with open_video(files[name]) as opened:
-                    later = ANY_TIMES + opened.duration
+                    later = any_times() + opened.duration
                     return np.concatenate([opened.times, later[later > opened.times[-1]]])
             except MediaError:  # told later, with the other facts of the videos
-                return ANY_TIMES
+                return any_times()
 
         read = read_events(path, rate=rate, times=times_of, columns=columns, notes=notes)
         for video in read:

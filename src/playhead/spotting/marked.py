@@ -18,7 +18,7 @@ from playhead.inference.scores import read_scores
 from playhead.media import Video, open_video
 from playhead.output import counted
 from playhead.spotting.predict import decide
-from playhead.spotting.truth import ANY_TIMES, EVENTS, SCORES
+from playhead.spotting.truth import EVENTS, SCORES, any_times
 from playhead.times import TIE
 
 __all__ = [
@@ -183,9 +183,9 @@ def _times(name: str, videos: Sequence[Item]) -> NDArray[np.float64]:
     """
     [index] = pair_videos([name], [item.path.as_posix() for item in videos])
     if index is None:
-        return ANY_TIMES
+        return any_times()
     try:
         with open_video(videos[index].path) as video:
             return video.times
     except MediaError:  # told where the video itself is used
-        return ANY_TIMES
+        return any_times()

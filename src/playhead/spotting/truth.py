@@ -7,6 +7,7 @@ the validation videos), or a file of events in any format.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -26,10 +27,10 @@ from playhead.samples.folds import split_manifest
 from playhead.spotting.config import load_spotting_config
 
 __all__ = [
-    "ANY_TIMES",
     "EVENTS",
     "SCORES",
     "DataSet",
+    "any_times",
     "is_run",
     "labels_of",
     "names_listed",
@@ -40,13 +41,12 @@ __all__ = [
     "read_predictions",
     "read_scores_of",
     "read_truth",
+    "truth_of",
 ]
 
 EVENTS = ".events.json"
 SCORES = ".scores.npz"
 
-ANY_TIMES: NDArray[np.float64] = np.arange(2_000_000) / 25
-"""For labels by frame of videos that are not at hand, whose events are then left out."""
 CONFIG = "config.yaml"
 MANIFEST = "manifest.csv"
 RESULTS = "results_*.json"
@@ -133,10 +133,17 @@ def read_truth(
     Raises LabelError for a split that no video has, or without a data set.
     """
     data = open_data_set(path)
-    if data is None:
-        if split is not None:
-            raise LabelError(f"{path}: --split needs a manifest with a split column")
-        return list(read_events(path, rate=rate))
+    if data is not None:
+        return truth_of(data, split=split, rate=rate)
+    if split is not None:
+        raise LabelError(f"{path}: --split needs a manifest with a split column")
+    return list(read_events(path, rate=rate))
+
+
+def truth_of(
+    data: DataSet, *, split: str | None = None, rate: str | None = None
+) -> list[VideoEvents]:
+    """The labels of the videos of a data set (of one split), as `read_truth`."""
     videos = []
     for row in data.chosen(split):
         with open_video(row.video) as video:
@@ -197,6 +204,12 @@ def read_predictions(
         f"predict` wrote ({EVENTS} files), a run folder, SoccerNet's results_spotting.json, or a "
         "CSV with video,label,time,score"
     )
+
+
+@cache
+def any_times() -> NDArray[np.float64]:
+    """Times for labels by frame of videos that are not at hand, whose events are then left out."""
+    return np.arange(2_000_000) / 25
 
 
 def read_scores_of(folder: Path, truth: Sequence[VideoEvents]) -> dict[str, Scores]:
