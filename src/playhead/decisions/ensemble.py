@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError
 
-__all__ = ["mean_scores"]
+__all__ = ["check_weights", "mean_scores"]
 
 
 def mean_scores(
@@ -38,7 +38,7 @@ def mean_scores(
             )
     _check_grids(arrays[0].shape[0], times, len(arrays))
     _check_classes(arrays[0].shape[1], classes, len(arrays))
-    shares = _check_weights(weights, len(arrays))
+    shares = check_weights(weights, len(arrays))
     total = np.zeros(arrays[0].shape)
     weight = np.zeros(arrays[0].shape)
     for scores, share in zip(arrays, shares, strict=True):
@@ -47,6 +47,22 @@ def mean_scores(
         weight += known * share
     mean = np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan)
     return mean.astype(np.float32)
+
+
+def check_weights(
+    weights: Sequence[float] | None, models: int, *, positive: bool = False
+) -> NDArray[np.float64]:
+    """The weights of a number of models, equal ones if None → (models,) float64.
+
+    positive: refuse 0, which is else a model that does not count
+    Raises PlayheadError if they are not as many, or not finite, or negative, or all 0.
+    """
+    shares = np.ones(models) if weights is None else np.asarray(weights, np.float64)
+    valid = shares.shape == (models,) and np.all(np.isfinite(shares)) and np.all(shares >= 0)
+    if not valid or not shares.sum() > 0 or (positive and not np.all(shares > 0)):
+        needed = "above 0" if positive else "of 0 or more, one of them above 0"
+        raise PlayheadError(f"{models} models need as many weights {needed}, got {weights}")
+    return shares
 
 
 def _check_grids(points: int, times: Sequence[NDArray[np.float64]] | None, models: int) -> None:
@@ -73,13 +89,3 @@ def _check_classes(count: int, classes: Sequence[Sequence[str]] | None, models: 
                 f"model {number} scores the classes {', '.join(names)}, model 0 "
                 f"{', '.join(classes[0])}; an ensemble needs the same {count} in the same order"
             )
-
-
-def _check_weights(weights: Sequence[float] | None, models: int) -> NDArray[np.float64]:
-    shares = np.ones(models) if weights is None else np.asarray(weights, np.float64)
-    valid = shares.shape == (models,) and np.all(np.isfinite(shares)) and np.all(shares >= 0)
-    if not valid or not shares.sum() > 0:
-        raise PlayheadError(
-            f"{models} models need as many weights of 0 or more, one of them above 0, got {weights}"
-        )
-    return shares

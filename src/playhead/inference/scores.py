@@ -34,6 +34,7 @@ class Scores:
     values: float32 (T, C), in [0, 1] or NaN, for C classes
     decisions: the settings that the events were decided with, as defaults for deciding again
     precision: the numeric precision of the model, empty if unknown
+    members: how many models or runs these are the mean of
     """
 
     video: str
@@ -44,6 +45,7 @@ class Scores:
     values: NDArray[np.float32]
     decisions: Mapping[str, Any] = field(default_factory=dict)
     precision: str = ""
+    members: int = 1
 
     def __post_init__(self) -> None:
         points = len(self.times)
@@ -69,6 +71,7 @@ def write_scores(scores: Scores, path: Path) -> None:
             values=scores.values,
             decisions=np.str_(json.dumps(dict(scores.decisions))),
             precision=np.str_(scores.precision),
+            members=np.int64(scores.members),
         )
 
 
@@ -90,6 +93,7 @@ def read_scores(path: Path) -> Scores:
                 values=file["values"],
                 decisions=json.loads(str(file["decisions"])),
                 precision=str(file["precision"]) if "precision" in file else "",
+                members=int(file["members"]) if "members" in file else 1,
             )
     except (*_UNREADABLE, OSError, KeyError, ValueError, TypeError) as error:
         raise PlayheadError(f"{path}: not a score file: {error}") from error

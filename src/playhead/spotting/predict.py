@@ -22,17 +22,19 @@ from playhead.execution.items import find_items, output_path
 from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
-from playhead.inference.bundle import Bundle, BundleManifest, InputPlan, load_bundle
+from playhead.inference.bundle import BundleManifest, InputPlan, load_bundle
 from playhead.inference.dense import WindowPlan
+from playhead.inference.ensemble import EnsemblePlan, members_of
 from playhead.inference.precision import PrecisionChoice
-from playhead.inference.runtime import Backend, open_backend
+from playhead.inference.runtime import open_backend
 from playhead.inference.scores import Scores, read_scores, write_scores
+from playhead.inference.together import WindowModel
 from playhead.learning.backends import cuda_factory
 from playhead.media import Damage, open_video
 from playhead.output import counted
 from playhead.progress import Progress
 from playhead.spotting.config import PredictionConfig
-from playhead.spotting.score import score_video, unscored_spans
+from playhead.spotting.score import score_ensemble, unscored_spans
 from playhead.spotting.truth import EVENTS, SCORES
 
 __all__ = [
@@ -97,44 +99,41 @@ class SpottingWork:
     def open(self) -> Work:
         """Load the bundle; BundleError if it is of another kind."""
         bundle, options = load_bundle(self.bundle_path), self.options
-        if bundle.manifest.kind != WindowPlan.kind:
+        if bundle.manifest.kind not in (WindowPlan.kind, EnsemblePlan.kind):
             raise BundleError(
                 f"{self.bundle_path}: is a bundle of {bundle.manifest.job}; "
                 f"use `playhead {bundle.manifest.job} predict`"
             )
-        config = options.over(bundle.manifest)
-        backend = open_backend(
-            bundle,
-            device=options.device,
-            threads=options.threads,
-            precision=config.precision,
-            cuda_factory=cuda_factory(_network),
-        )
-        return _Predictor(bundle, backend, config).predict
+        models = []
+        for member, weight in members_of(bundle):
+            config = options.over(member.manifest)
+            backend = open_backend(
+                member,
+                device=options.device,
+                threads=options.threads,
+                precision=config.precision,
+                cuda_factory=cuda_factory(_network),
+            )
+            models.append(
+                WindowModel(member.manifest, backend, weight, every=config.every, flip=config.flip)
+            )
+        return _Predictor(bundle.manifest, tuple(models)).predict
 
 
 @dataclass(frozen=True, slots=True)
 class _Predictor:
-    """Predicts one video after another with one model."""
+    """Predicts one video after another with one model, or with those of an ensemble."""
 
-    bundle: Bundle
-    backend: Backend
-    config: PredictionConfig
+    manifest: BundleManifest
+    models: tuple[WindowModel, ...]
 
     def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
-        manifest = self.bundle.manifest
         outputs = (output_path(target, SCORES), output_path(target, EVENTS))
         for stale in outputs:  # earlier outputs must not pass for those of a failed run
             stale.unlink(missing_ok=True)
         with open_video(path) as video:
-            scores = score_video(
-                video,
-                manifest,
-                self.backend,
-                every=self.config.every,
-                flip=self.config.flip,
-                name=path.name,
-                progress=progress,
+            scores = score_ensemble(
+                video, self.manifest, self.models, name=path.name, progress=progress
             )
             problem = _problem(video.damage, scores)
         write_scores(scores, outputs[0])

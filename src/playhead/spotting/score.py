@@ -1,16 +1,20 @@
 """Scores of a video: the outputs of its windows as probabilities on the time grid."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from playhead.decisions.ensemble import mean_scores
 from playhead.inference.bundle import BundleManifest
-from playhead.inference.dense import VideoStream, WindowPlan, run_windows
+from playhead.inference.dense import VideoStream, WindowOutputs, WindowPlan
 from playhead.inference.runtime import Backend
 from playhead.inference.scores import Scores
+from playhead.inference.together import WindowModel, run_models
 from playhead.progress import Progress
 from playhead.samples.grid import make_grid
 
-__all__ = ["score_video", "unscored_spans"]
+__all__ = ["score_ensemble", "score_video", "unscored_spans"]
 
 
 def score_video(
@@ -29,23 +33,48 @@ def score_video(
     every: score every n-th grid point and interpolate the others linearly
     name: of the video in the scores; flip, batch: see `run_windows`
     """
-    grid = make_grid(video.times, video.duration, manifest.plan(WindowPlan).grid_rate)
-    outputs = run_windows(
-        video, grid, manifest, backend, every=every, flip=flip, batch=batch, progress=progress
-    )
-    points, values = [], []
-    for output in outputs:
-        points.append(output.points)
-        values.append(output.values)
+    models = [WindowModel(manifest, backend, every=every, flip=flip)]
+    return score_ensemble(video, manifest, models, batch=batch, name=name, progress=progress)
+
+
+def score_ensemble(
+    video: VideoStream,
+    manifest: BundleManifest,
+    models: Sequence[WindowModel],
+    *,
+    batch: int | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """The weighted mean of the scores of several models, at each grid point of those that have one.
+
+    manifest: of the ensemble, whose classes and decisions the scores get; the models have the same
+        classes and rate
+    The rest is as in `score_video`.
+    """
+    rate = models[0].manifest.plan(WindowPlan).grid_rate
+    grid = make_grid(video.times, video.duration, rate)
+    outputs: list[list[WindowOutputs]] = [[] for _ in models]
+    for number, output in run_models(video, grid, models, batch=batch, progress=progress):
+        outputs[number].append(output)
+    values = [
+        _interpolated(
+            np.concatenate([output.points for output in own]),
+            np.concatenate([output.values for output in own]),
+            len(grid),
+        )
+        for own in outputs
+    ]
     return Scores(
         video=name or video.path.name,
         times=grid.times,
         frames=grid.frames,
         frame_times=video.times[grid.frames],
         classes=manifest.classes,
-        values=_interpolated(np.concatenate(points), np.concatenate(values), len(grid)),
+        values=mean_scores(values, [model.weight for model in models]),
         decisions=manifest.post_processing,
-        precision=backend.precision,
+        precision=", ".join(sorted({model.backend.precision for model in models})),
+        members=len(models),
     )
 
 
