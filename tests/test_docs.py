@@ -27,6 +27,7 @@ from playhead.impact.tracked.config import TrackedConfig
 from playhead.recognition.config import RecognitionConfig
 from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig, load_spotting_config
+from playhead.spotting.stages.plan import load_plan
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -175,12 +176,15 @@ def test_the_defaults_of_a_section_are_those_that_its_field_gives_it():
     assert "| `data.size` | needed |" in rows
 
 
-def test_the_configuration_of_the_guide_is_valid(tmp_path):
+def test_the_configurations_of_the_spotting_guide_are_valid(tmp_path):
     guide = (ROOT / "docs" / "guide" / "spotting.md").read_text(encoding="utf-8")
-    [(_, text)] = [block for block in FENCE.findall(guide) if block[0] == "yaml"]
-    (tmp_path / "serves.yaml").write_text(text, encoding="utf-8")
+    single, recipe = [text for language, text in FENCE.findall(guide) if language == "yaml"]
+    (tmp_path / "serves.yaml").write_text(single, encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(recipe, encoding="utf-8")
     config = load_spotting_config(tmp_path / "serves.yaml")
     assert config.training.select == "window_map"
+    stages = load_plan(tmp_path / "recipe.yaml").stages
+    assert [stage.earlier for stage in stages] == [(), ("basic",)]
 
 
 def test_the_configurations_of_the_detection_guide_are_valid(tmp_path):

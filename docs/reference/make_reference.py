@@ -29,6 +29,7 @@ from playhead.recognition.config import RecognitionConfig
 from playhead.redaction.audit import AuditConfig
 from playhead.redaction.config import RedactionConfig
 from playhead.spotting.config import SpottingConfig
+from playhead.spotting.stages.plan import Links
 from playhead.worlds.collisions import CollisionsConfig
 from playhead.worlds.football import FootballConfig
 from playhead.worlds.gestures import GesturesConfig
@@ -54,6 +55,7 @@ def settings() -> str:
     """Every setting of the jobs and of the worlds: default, values, meaning."""
     parts = [
         *_sections(SpottingConfig, "", "Spotting: the whole"),
+        *_sections(Links, "", "Spotting, each of a recipe's `stages`: the whole"),
         *_sections(ImpactConfig, "", "Impact, collision network: the whole"),
         *_sections(HelmetConfig, "", "Impact, helmet network: the whole"),
         *_sections(TrackedConfig, "", "Impact, tracked helmets: the whole"),

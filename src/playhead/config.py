@@ -15,7 +15,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from playhead.errors import ConfigError
 
-__all__ = ["BAD_YAML", "Settings", "find_config", "load_config", "override", "validate"]
+__all__ = [
+    "BAD_YAML",
+    "Settings",
+    "find_config",
+    "load_config",
+    "merge",
+    "override",
+    "read_settings",
+    "source_of",
+    "validate",
+]
 
 BAD_YAML = (yaml.YAMLError, RecursionError, ValueError)
 """What reading YAML raises, including deep nesting, invalid dates and too many digits."""
@@ -35,17 +45,17 @@ class Settings(BaseModel):
         if not isinstance(values, Mapping):
             return values
         sections = {
-            name: _merge(field.default.model_dump(exclude_unset=True), values[name])
+            name: merge(field.default.model_dump(exclude_unset=True), values[name])
             for name, field in cls.model_fields.items()
             if isinstance(field.default, Settings) and isinstance(values.get(name), Mapping)
         }
         return {**values, **sections}
 
 
-def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings, in which a change of one key keeps those beside it."""
     inner = {
-        key: _merge(values[key], change)
+        key: merge(values[key], change)
         for key, change in changes.items()
         if isinstance(change, Mapping) and isinstance(values.get(key), Mapping)
     }
@@ -55,12 +65,8 @@ def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
-def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()) -> SettingsT:
-    """Read a YAML file, apply `key.inner=value` settings in order, and validate.
-
-    Raises ConfigError with every mistake and its path, and the file or the name of the packaged
-    configuration.
-    """
+def read_settings(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, not validated. Raises ConfigError if it is not one."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -73,9 +79,19 @@ def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()
         values = {}
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: needs a mapping of settings, but is a {type(values).__name__}")
+    return values
+
+
+def load_config(model: type[SettingsT], path: Path, settings: Sequence[str] = ()) -> SettingsT:
+    """Read a YAML file, apply `key.inner=value` settings in order, and validate.
+
+    Raises ConfigError with every mistake and its path, and the file or the name of the packaged
+    configuration.
+    """
+    values = read_settings(path)
     for setting in settings:
         override(values, setting)
-    return validate(model, values, source=_source(path))
+    return validate(model, values, source=source_of(path))
 
 
 def find_config(name: str, package: str) -> Path:
@@ -150,7 +166,7 @@ def validate(model: type[SettingsT], values: dict[str, Any], *, source: str) -> 
     raise ConfigError(f"{source}: {count} in the configuration: " + "; ".join(mistakes))
 
 
-def _source(path: Path) -> str:
+def source_of(path: Path) -> str:
     """The file as the user named it, or the name of a packaged configuration."""
     packaged = path.parent.name == "configs" and path.is_relative_to(Path(__file__).parent)
     return path.stem if packaged else str(path)

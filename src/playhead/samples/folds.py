@@ -57,9 +57,15 @@ def grouped_folds(
 
 
 def chosen_fold(
-    groups: Sequence[str], splits: Sequence[str | None], *, folds: int | None, fold: int = 0
+    groups: Sequence[str],
+    splits: Sequence[str | None],
+    *,
+    folds: int | None,
+    fold: int | Sequence[int] = 0,
 ) -> Fold:
     """The training and validation videos: by the splits, or fold `fold` of `folds` by groups.
+
+    fold: the validation fold, or several folds that validate together
 
     splits: train, valid, test, any other name or None per video; with `folds`, all but other splits
     are divided anew. Raises LabelError if a group is on both sides, or also in another split, which
@@ -75,10 +81,15 @@ def chosen_fold(
         )
         refuse_leaks(groups, fold_of_splits)
         return fold_of_splits
-    dealt = grouped_folds([groups[index] for index in used], folds)[fold]
+    dealt = grouped_folds([groups[index] for index in used], folds)
+    held = {
+        index
+        for number in ((fold,) if isinstance(fold, int) else fold)
+        for index in dealt[number].validation
+    }
     return Fold(
-        train=tuple(used[index] for index in dealt.train),
-        validation=tuple(used[index] for index in dealt.validation),
+        train=tuple(used[index] for index in range(len(used)) if index not in held),
+        validation=tuple(used[index] for index in sorted(held)),
     )
 
 
@@ -86,7 +97,7 @@ def split_manifest(
     manifest: Path,
     *,
     folds: int | None,
-    fold: int,
+    fold: int | Sequence[int],
     videos: Path | None = None,
     group: Callable[[ManifestRow], str] = attrgetter("group"),
 ) -> tuple[list[ManifestRow], list[ManifestRow]]:

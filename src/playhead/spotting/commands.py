@@ -3,6 +3,7 @@
 The commands that write videos are in `video_commands`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -83,14 +84,29 @@ def train(
     resume: Resume = False,
     device: Device = "auto",
     skip_bad: SkipBad = False,
+    fold: Annotated[
+        str | None,
+        typer.Option(help="`all` folds of whole groups, pooled, or the number of one, from 0."),
+    ] = None,
+    side_by_side: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of stages and folds: trainings at a time. Default: one a core; on CUDA one.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model on labelled videos, export it, and report on the validation videos."""
+    """Train a model on labelled videos, export it, and report on the validation videos.
+
+    A recipe of several stages trains each after those that it needs.
+    """
     from playhead.events.formats.headers import as_columns
     from playhead.events.manifest import require_manifest
     from playhead.execution.outcomes import exit_code
     from playhead.spotting.config import find_config, load_spotting_config
     from playhead.spotting.init import config_of_folder
+    from playhead.spotting.stages.plan import read_plan, with_fold
 
     run = out
     if labels or Path(config).is_dir():
@@ -103,14 +119,40 @@ def train(
         run = home / "run"
     else:
         path = find_config(config)
+    if run is None:  # beside the set that `init` wrote
+        own = path.name == "config.yaml" and (path.parent / "manifest.csv").is_file()
+        run = path.parent / "run" if own else Path("runs") / path.stem
+    plan = read_plan(path, settings or [], fold)
+    if plan is not None:
+        for stage in plan.stages:
+            require_manifest(plan.base(stage).data.manifest)
+        with needs_extra("training", "train"):
+            from playhead.spotting.stages.train import train_plan
+
+        trained = train_plan(
+            plan,
+            run,
+            fold=fold,
+            resume=resume,
+            device=device,
+            skip_bad=skip_bad,
+            side_by_side=side_by_side,
+        )
+        if as_json:
+            print_json(trained.to_json())
+        else:
+            print_table([stage.row() for stage in trained.stages])
+            typer.echo(f"bundle  {trained.bundle}")
+            if trained.stages[-1].report is not None:
+                typer.echo(f"report  {trained.stages[-1].report}")
+        return
     loaded = load_spotting_config(path, settings or [])
+    if fold is not None:
+        loaded = with_fold(loaded, fold, str(path))
     require_manifest(loaded.data.manifest)
     with needs_extra("training", "train"):
         from playhead.spotting.train import train_spotting
 
-    if run is None:  # beside the set that `init` wrote
-        own = path.name == "config.yaml" and (path.parent / "manifest.csv").is_file()
-        run = path.parent / "run" if own else Path("runs") / path.stem
     result = train_spotting(loaded, run, resume=resume, device=device, skip_bad=skip_bad)
     if as_json:
         print_json(result.to_json())
@@ -130,10 +172,21 @@ def check(
     from playhead.events.manifest import require_manifest
     from playhead.spotting.check import check as check_all
     from playhead.spotting.config import find_config, load_spotting_config
+    from playhead.spotting.stages.plan import read_plan
 
-    loaded = load_spotting_config(find_config(config), settings or [])
-    require_manifest(loaded.data.manifest)
-    findings = check_all(loaded, skip_bad=skip_bad)
+    path = find_config(config)
+    plan = read_plan(path, settings or [], None)
+    if plan is None:
+        loaded = {"": load_spotting_config(path, settings or [])}
+    else:
+        loaded = {stage.name: plan.base(stage) for stage in plan.stages}
+    findings = []
+    for name, one in loaded.items():
+        require_manifest(one.data.manifest)
+        findings += [
+            replace(finding, found=f"stage {name}: {finding.found}") if name else finding
+            for finding in check_all(one, skip_bad=skip_bad)
+        ]
     refused = any(finding.severity == "refuse" for finding in findings)
     if as_json:
         print_json({"ok": not refused, "findings": [finding.to_json() for finding in findings]})

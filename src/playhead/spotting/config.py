@@ -137,6 +137,9 @@ def full_size(weights: str) -> ModelConfig:
     )
 
 
+FoldNumber = Annotated[int, Field(ge=0)]
+
+
 class DataConfig(Settings):
     """Which videos and labels, and how they are split into training and validation."""
 
@@ -147,6 +150,11 @@ class DataConfig(Settings):
         "none: the manifest's folder",
     )
     classes: tuple[str, ...] = Field(min_length=1, description="classes, in the order of scores")
+    class_map: dict[str, str | None] | None = Field(
+        default=None,
+        description="label: class, for labels that are not classes; several may become one, and "
+        "null leaves the events of a label out",
+    )
     label_rate: RateText | None = Field(
         default=None, description="frame rate of labels that only have frame numbers"
     )
@@ -169,12 +177,20 @@ class DataConfig(Settings):
         ge=2,
         description="number of folds of whole groups; none: use the manifest's split column",
     )
-    fold: int = Field(default=0, ge=0, description="the validation fold, from 0")
+    fold: FoldNumber | Annotated[tuple[FoldNumber, ...], Field(min_length=1)] = Field(
+        default=0, description="the validation fold, from 0, or a list of several"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.folds is not None and self.fold >= self.folds:
-            raise ValueError(f"fold ({self.fold}) must be below folds ({self.folds})")
+        last = self.fold if isinstance(self.fold, int) else max(self.fold)
+        if self.folds is not None and last >= self.folds:
+            raise ValueError(f"fold ({last}) must be below folds ({self.folds})")
+        for label, name in (self.class_map or {}).items():
+            if label in self.classes:
+                raise ValueError(f"class_map.{label}: is a class already; remove it from one")
+            if name is not None and name not in self.classes:
+                raise ValueError(f"class_map.{label}: {name} is not one of the classes")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"a class is listed twice: {', '.join(self.classes)}")
         return self

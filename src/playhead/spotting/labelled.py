@@ -74,7 +74,13 @@ def read_labels(rows: Sequence[ManifestRow], config: SpottingConfig) -> Side:
     videos, bad = [], []
     for row in rows:
         with FileFailure(row.video) as failure, open_video(row.video) as video:
-            truth = labels_of(row, video, classes=data.classes, rate=data.label_rate)
+            truth = labels_of(
+                row,
+                video,
+                classes=data.classes,
+                class_map=data.class_map,
+                rate=data.label_rate,
+            )
             grid = make_grid(video.times, video.duration, data.grid_rate)
             size = (video.width, video.height)
             videos.append(LabelledVideo(row, truth, grid, float(video.rate), size))

@@ -44,6 +44,7 @@ __all__ = [
     "predict_videos",
     "ranked_peaks",
     "summary",
+    "write_decided",
 ]
 
 LOWEST = 0.01
@@ -182,6 +183,13 @@ def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) ->
         native.write(decide(mean), out / f"{name}{EVENTS}")
         written.append(out / f"{name}{EVENTS}")
     return written
+
+
+def write_decided(scores: Scores, config: PeakConfig, path: Path) -> None:
+    """Write scores with these decisions to X.scores.npz, and their events beside it."""
+    decided = replace(scores, decisions=config.model_dump(mode="json"))
+    write_scores(decided, path)
+    native.write(decide(decided), path.with_name(path.name.removesuffix(SCORES) + EVENTS))
 
 
 def summary(videos: int, outputs: Sequence[Path], out: Path) -> str:

@@ -32,6 +32,7 @@ from playhead.spotting.labelled import Side, read_labels
 from playhead.spotting.model import build_model
 from playhead.spotting.predict import PredictOptions, predict_videos
 from playhead.spotting.report import report_of
+from playhead.spotting.stages.seen import refuse_seen, seen_of, write_seen
 from playhead.spotting.truth import read_predictions, read_scores_of
 from playhead.spotting.tune import tune_run
 
@@ -62,15 +63,19 @@ def train_spotting(
     refuse(findings)
     for finding in findings:
         run.say(f"warning: {finding.describe()}")
+    start_weights = None if config.start is None else config.start.weights
+    seen = seen_of(train.rows, valid.rows, start_weights)
+    refuse_seen(seen, start_weights)
     training, validation = load_videos(train, config), load_videos(valid, config)
     hard = hard_scores(train.rows, training, config.hard_scores)
     model = build_model(config.model, len(config.data.classes), config.window)
     start = None
     if config.start is not None and not run.begun:  # a resumed run has its own weights
-        weights = config.start.weights
-        loaded = load_weights(model, weights, strict=config.start.strict)
-        run.say(loaded.describe(weights))
-        start = loaded.to_json(weights)
+        loaded = load_weights(model, config.start.weights, strict=config.start.strict)
+        run.say(loaded.describe(config.start.weights))
+        start = loaded.to_json(config.start.weights)
+    if not run.begun:
+        write_seen(seen, run.folder)
     samples = TrainingWindows(
         training,
         length=config.samples_per_epoch,

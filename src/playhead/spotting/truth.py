@@ -5,7 +5,7 @@ folder of label files. Predictions are the folder that `predict` wrote, a run fo
 the validation videos), or a file of events in any format.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -23,7 +23,7 @@ from playhead.events.names import half_of
 from playhead.events.pairing import pair_videos
 from playhead.inference.scores import Scores, read_scores
 from playhead.media import Video, open_video
-from playhead.samples.folds import split_manifest
+from playhead.samples.folds import chosen_fold
 from playhead.spotting.config import load_spotting_config
 
 __all__ = [
@@ -56,7 +56,7 @@ RESULTS = "results_*.json"
 class DataSet:
     """The videos of a manifest, perhaps named by a configuration.
 
-    classes, label_rate: those of the configuration; None without one
+    classes, class_map, label_rate: those of the configuration; None without one
     folds: whether the configuration divides the videos into folds; `valid` then has the names of
         the videos of the validation fold, `train` those of the others
     """
@@ -65,6 +65,7 @@ class DataSet:
     rows: tuple[ManifestRow, ...]
     configured: bool = False
     classes: tuple[str, ...] | None = None
+    class_map: Mapping[str, str | None] | None = None
     label_rate: str | None = None
     folds: bool = False
     train: frozenset[str] = frozenset()
@@ -102,21 +103,23 @@ def open_data_set(path: Path) -> DataSet | None:
     if path.is_file() and path.suffix.lower() in (".yaml", ".yml"):
         data = load_spotting_config(path).data
         require_manifest(data.manifest)
-        train: list[ManifestRow] = []
-        valid: list[ManifestRow] = []
+        rows = read_manifest(data.manifest, videos=data.videos)
+        train: tuple[int, ...] = ()
+        valid: tuple[int, ...] = ()
         if data.folds is not None:
-            train, valid = split_manifest(
-                data.manifest, folds=data.folds, fold=data.fold, videos=data.videos
-            )
+            groups, splits = [row.group for row in rows], [row.split for row in rows]
+            chosen = chosen_fold(groups, splits, folds=data.folds, fold=data.fold)
+            train, valid = chosen.train, chosen.validation
         return DataSet(
             path=data.manifest,
-            rows=read_manifest(data.manifest, videos=data.videos),
+            rows=rows,
             configured=True,
             classes=data.classes,
+            class_map=data.class_map,
             label_rate=data.label_rate,
             folds=data.folds is not None,
-            train=frozenset(row.name for row in train),
-            valid=frozenset(row.name for row in valid),
+            train=frozenset(rows[index].name for index in train),
+            valid=frozenset(rows[index].name for index in valid),
         )
     if path.is_file() and detect(path) == "manifest":
         return DataSet(path, read_manifest(path))
@@ -147,7 +150,13 @@ def truth_of(
     videos = []
     for row in data.chosen(split):
         with open_video(row.video) as video:
-            labels = labels_of(row, video, classes=data.classes, rate=rate or data.label_rate)
+            labels = labels_of(
+                row,
+                video,
+                classes=data.classes,
+                class_map=data.class_map,
+                rate=rate or data.label_rate,
+            )
             videos.append(labels)
     # A class may occur in some of the videos only.
     classes = tuple(dict.fromkeys(label for video in videos for label in video.classes))
@@ -155,15 +164,30 @@ def truth_of(
 
 
 def labels_of(
-    row: ManifestRow, video: Video, *, classes: Sequence[str] | None, rate: str | None
+    row: ManifestRow,
+    video: Video,
+    *,
+    classes: Sequence[str] | None,
+    class_map: Mapping[str, str | None] | None = None,
+    rate: str | None,
 ) -> VideoEvents:
-    """The events of a manifest row on its video's frames; no events if the row has no labels."""
+    """The events of a manifest row on its video's frames; no events if the row has no labels.
+
+    class_map: label → class, or None to leave the events of a label out
+    """
     path = row.video.as_posix()
     if row.labels is None:
         return VideoEvents(video=path, classes=tuple(classes or ()), frames=video.frames)
     times, duration = video.times, video.duration
-    events = read_row(row, times=times, duration=duration, rate=rate, classes=classes)
-    return replace(events, video=path)
+    labels = None if classes is None else (*classes, *(class_map or ()))
+    read = read_row(row, times=times, duration=duration, rate=rate, classes=labels)
+    if class_map:
+        renamed = [(event, class_map.get(event.label, event.label)) for event in read.events]
+        kept = tuple(replace(event, label=name) for event, name in renamed if name is not None)
+        names = tuple(dict.fromkeys(class_map.get(label, label) for label in read.classes))
+        classes_left = tuple(name for name in names if name is not None)
+        read = replace(read, classes=classes_left, events=kept)
+    return replace(read, video=path)
 
 
 def predictions_folder(path: Path) -> Path:

@@ -17,11 +17,10 @@ import yaml
 from playhead.config import validate
 from playhead.decisions.peaks import ClassPeaks, PeakConfig
 from playhead.errors import LabelError, PlayheadError
-from playhead.events.formats import native
 from playhead.events.model import Event, VideoEvents
 from playhead.files import write_text
 from playhead.inference.bundle import load_bundle, note_in_bundle
-from playhead.inference.scores import Scores, read_scores, write_scores
+from playhead.inference.scores import Scores, read_scores
 from playhead.metrics.alignment import align
 from playhead.metrics.headline import choose_headline
 from playhead.metrics.matching import scored_hits
@@ -29,8 +28,8 @@ from playhead.metrics.thresholds import at_threshold
 from playhead.output import counted
 from playhead.spotting.config import SpottingConfig
 from playhead.spotting.labelled import gaps_of
-from playhead.spotting.predict import decide
-from playhead.spotting.truth import EVENTS, SCORES, pair_videos, read_truth
+from playhead.spotting.predict import decide, write_decided
+from playhead.spotting.truth import SCORES, pair_videos, read_truth
 
 __all__ = [
     "Tuned",
@@ -205,9 +204,7 @@ def tune_run(
     if tuned.changed:
         note_tuned(bundle, tuned)
         for video, path in files.items():
-            decided = replace(scores[video], decisions=tuned.decisions.model_dump(mode="json"))
-            write_scores(decided, path)
-            native.write(decide(decided), path.with_name(path.name[: -len(SCORES)] + EVENTS))
+            write_decided(scores[video], tuned.decisions, path)
     return tuned
 
 

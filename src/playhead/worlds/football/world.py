@@ -3,7 +3,7 @@
 A match is planned in metres and seconds before anything is drawn, so the same seed gives the same
 events at every frame size. Every event lies on a frame, whatever the frame rate.
 A pass is a kick to a team-mate; a drive is the first push of a player who runs with the ball.
-Nothing else is labelled, and nothing shown in a close-up or a replay.
+Nothing else is labelled unless `classes` asks for it, and nothing shown in a close-up or a replay.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ from playhead.worlds.football.plan import draw_plan
 from playhead.worlds.football.play import Play
 from playhead.worlds.football.shots import Shot, aim, draw_shots, play_times
 from playhead.worlds.football.sound import RATE, crowd_sound
-from playhead.worlds.football.touch import LABELLED, Tempo
+from playhead.worlds.football.touch import LABELLED, Tempo, TouchKind
 from playhead.worlds.processes import write_each
 from playhead.worlds.settings import WorldSettings
 
@@ -50,6 +50,9 @@ class FootballConfig(WorldSettings):
     )
     distractors: float = Field(
         1.0, ge=0.0, le=3.0, description="how often misleading events happen; 0 for never"
+    )
+    classes: tuple[TouchKind, ...] = Field(
+        LABELLED, min_length=1, description="touches of the ball that are labelled"
     )
     sound: bool = Field(True, description="add the sound of a crowd")
     crf: int = Field(23, ge=0, le=51, description="H.264 quality, lower is better and larger")
@@ -88,7 +91,7 @@ def draw_match(seed: int, number: int, config: FootballConfig) -> Match:
     events = tuple(
         Event(label=touch.kind, start=touch.time, frame=int(np.argmin(abs(seconds - touch.time))))
         for touch in plan.touches
-        if touch.kind in LABELLED and touch.time <= seconds[-1]
+        if touch.kind in config.classes and touch.time <= seconds[-1]
     )
     looks = aim(camera, play, shots, seconds)
     return Match(
@@ -153,7 +156,7 @@ def _write_match(number: int, *, out: Path, seed: int, config: FootballConfig) -
         for frame in render(match):
             writer.write(frame)
     native.write(
-        VideoEvents(video=video.name, classes=CLASSES, events=match.events),
+        VideoEvents(video=video.name, classes=config.classes, events=match.events),
         out / f"{match.name}.events.json",
     )
 
