@@ -21,7 +21,7 @@ from playhead.detection import commands as detection
 from playhead.episodes import WEIGHTS as EPISODES
 from playhead.episodes import commands as episodes
 from playhead.errors import PlayheadError, needs_extra
-from playhead.execution.options import Json, Out
+from playhead.execution.options import Json, Out, Weights, parse_weights
 from playhead.impact import commands as impact
 from playhead.output import counted, print_error, print_json, print_table
 from playhead.recognition import WEIGHTS as RECOGNITION
@@ -474,6 +474,46 @@ def bundle_export(
 
     bundle = export_run(run, out, epoch=epoch, compact=compact)
     print_json({"bundle": str(bundle)}) if as_json else typer.echo(bundle)
+
+
+@bundle_app.command(
+    "ensemble",
+    epilog="Example: playhead bundle ensemble runs/serves-0 runs/serves-1 --out both",
+)
+def bundle_ensemble(
+    bundles: Annotated[list[Path], typer.Argument(help="Bundles or run folders, two or more.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder of the new bundle.")],
+    weights: Weights = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value over the first bundle's decisions; repeatable."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing bundle.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Save several bundles as one that predicts the mean of their scores."""
+    from playhead.inference.bundle import load_bundle
+
+    if out.exists() and not overwrite:
+        raise PlayheadError(f"{out}: exists already; --overwrite replaces a bundle")
+    if len(bundles) < 2:
+        raise PlayheadError(f"an ensemble needs at least two bundles, got {len(bundles)}")
+    match load_bundle(bundles[0], verify=False).manifest.job:
+        case "spotting":
+            from playhead.spotting.ensemble import ensemble_bundles
+        case job:
+            raise PlayheadError(
+                f"{bundles[0]}: is a bundle of {job}; only bundles of spotting can be saved as "
+                "one, those of impact and detection are given together when they predict"
+            )
+    shares = None if weights is None else parse_weights(weights, len(bundles), "bundles")
+    bundle = ensemble_bundles(bundles, out, weights=shares, settings=settings or [])
+    if as_json:
+        print_json({"bundle": str(bundle.folder), **bundle.manifest.input})
+    else:
+        typer.echo(f"{bundle.folder}: {bundle.manifest.sees}")
 
 
 @bundle_app.command(

@@ -101,7 +101,7 @@ def test_an_ensemble_holds_whole_bundles_and_verifies_all_of_them(
         verify_bundle(inner)
     assert "members/01/model.safetensors" in verify_bundle(out)
     card = (out / "README.md").read_text()
-    assert "the mean of 2 models (00 (25%): luma, 24x16" in card
+    assert "the mean of 2 models: 00 at 25% (luma, 24x16" in card
     assert "windows of 33 frames" in card
 
     with (out / "members/01/fuse.onnx").open("ab") as file:

@@ -17,7 +17,7 @@ from playhead.config import Settings
 from playhead.errors import PlayheadError
 from playhead.events.model import Event
 
-__all__ = ["ClassPeaks", "PeakConfig", "find_peaks", "smooth"]
+__all__ = ["ClassPeaks", "PeakConfig", "check_classes", "find_peaks", "smooth"]
 
 # Grid times are floats: 0.6 s is 14.999999999999998 steps of 0.04 s.
 _ROUNDING = 1e-6
@@ -81,12 +81,7 @@ def find_peaks(
     times = np.asarray(times, np.float64)
     values = np.asarray(values)
     _check(times, values, classes, frames)
-    for label in config.per_class:
-        if label not in classes:
-            raise PlayheadError(
-                f"per_class.{label}: the scores have no such class; choose from "
-                f"{', '.join(classes)}"
-            )
+    check_classes(config, classes)
     events = []
     for number, label in enumerate(classes):
         own = config.of(label)
@@ -97,6 +92,16 @@ def find_peaks(
             score = float(heights[point])
             events.append(Event(label=label, start=float(times[point]), score=score, frame=frame))
     return sorted(events, key=lambda event: event.start)
+
+
+def check_classes(config: PeakConfig, classes: Sequence[str]) -> None:
+    """Raise PlayheadError if there are decisions for a class that the scores do not have."""
+    for label in config.per_class:
+        if label not in classes:
+            raise PlayheadError(
+                f"per_class.{label}: the scores have no such class; choose from "
+                f"{', '.join(classes)}"
+            )
 
 
 def smooth(

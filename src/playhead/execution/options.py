@@ -17,6 +17,7 @@ __all__ = [
     "Overrides",
     "Resume",
     "RunFolder",
+    "Weights",
     "Workers",
     "parse_weights",
 ]
@@ -41,6 +42,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue a stopped run."
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="key=value over the configuration; may be repeated."),
+]
+Weights = Annotated[
+    str | None, typer.Option(help="Weight of each member in the mean: 2,1. Default: equal.")
 ]
 
 

@@ -50,10 +50,10 @@ class EnsemblePlan(InputPlan):
         share = sum(member.weight for member in self.members)
         sees: dict[str, list[str]] = {}
         for number, member in enumerate(self.members):
-            weight = "" if equal else f" ({member.weight / share:.0%})"
+            weight = "" if equal else f" at {member.weight / share:.0%}"
             sees.setdefault(member.sees, []).append(f"{number:02}{weight}")
-        each = "; ".join(f"{', '.join(names)}: {plan}" for plan, names in sees.items())
-        return f"the mean of {len(self.members)} models ({each})"
+        each = ", ".join(f"{', '.join(names)} ({plan})" for plan, names in sees.items())
+        return f"the mean of {len(self.members)} models: {each}"
 
     def output_shape(self, classes: int) -> tuple[int | None, ...]:
         """(B, classes)."""

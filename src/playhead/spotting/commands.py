@@ -1,4 +1,4 @@
-"""`playhead spotting`: init, train, check, predict, decide, tune, evaluate, report.
+"""`playhead spotting`: init, train, check, predict, decide, ensemble, tune, evaluate, report.
 
 The commands that write videos are in `video_commands`.
 """
@@ -19,7 +19,9 @@ from playhead.execution.options import (
     Overrides,
     Resume,
     RunFolder,
+    Weights,
     Workers,
+    parse_weights,
 )
 from playhead.output import print_error, print_json, print_table
 from playhead.spotting.video_commands import LabelRate, Videos, register
@@ -255,7 +257,8 @@ def decide(
     as_json: Json = False,
 ) -> None:
     """Find events again in saved scores, without a model."""
-    from playhead.spotting.predict import decide_again, summary
+    from playhead.spotting.ensemble import decide_again
+    from playhead.spotting.predict import summary
 
     written = decide_again(scores, out, settings or [])
     if as_json:
@@ -264,6 +267,40 @@ def decide(
         for path in written:
             typer.echo(path)
         typer.echo(summary(len(written), written, out))
+
+
+@app.command(epilog="Example: playhead spotting ensemble out/a out/b --weights 2,1 --out both")
+def ensemble(
+    scores: Annotated[
+        list[Path],
+        typer.Argument(help="Folders that `predict` wrote, or run folders; two or more."),
+    ],
+    out: Out,
+    weights: Weights = None,
+    settings: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Average saved scores, each video over the folders that have it, and find its events.
+
+    `playhead bundle ensemble` saves bundles as one.
+    """
+    from playhead.spotting.ensemble import ensemble_scores
+    from playhead.spotting.predict import summary
+
+    result = ensemble_scores(
+        scores,
+        out,
+        weights=None if weights is None else parse_weights(weights, len(scores), "folders"),
+        settings=settings or [],
+    )
+    if as_json:
+        print_json(result.to_json())
+        return
+    for path in result.outputs:
+        typer.echo(path)
+    typer.echo(summary(len(result.outputs), result.outputs, out))
+    for note in result.notes():
+        typer.echo(note)
 
 
 @app.command(

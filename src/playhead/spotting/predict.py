@@ -4,7 +4,7 @@ Outputs mirror the inputs' relative paths: `X.scores.npz` and `X.events.json`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from playhead.config import override, validate
-from playhead.decisions.ensemble import mean_scores
 from playhead.decisions.peaks import PeakConfig, find_peaks
-from playhead.errors import BundleError, PlayheadError
+from playhead.errors import BundleError
 from playhead.events.formats import native
 from playhead.events.model import VideoEvents
 from playhead.execution.items import find_items, output_path
@@ -27,7 +26,7 @@ from playhead.inference.dense import WindowPlan
 from playhead.inference.ensemble import EnsemblePlan, members_of
 from playhead.inference.precision import PrecisionChoice
 from playhead.inference.runtime import open_backend
-from playhead.inference.scores import Scores, read_scores, write_scores
+from playhead.inference.scores import Scores, write_scores
 from playhead.inference.together import WindowModel
 from playhead.learning.backends import cuda_factory
 from playhead.media import Damage, open_video
@@ -40,7 +39,7 @@ from playhead.spotting.truth import EVENTS, SCORES
 __all__ = [
     "PredictOptions",
     "decide",
-    "decide_again",
+    "decisions_with",
     "predict_videos",
     "ranked_peaks",
     "summary",
@@ -147,7 +146,7 @@ def decide(scores: Scores, config: PeakConfig | None = None) -> VideoEvents:
 
     config: by default the post-processing that is recorded in the scores
     """
-    config = config or _decisions(scores)
+    config = config or decisions_with(scores.decisions, source=scores.video)
     peaks = find_peaks(scores.times, scores.values, scores.classes, config, scores.frames)
     frames = [event.frame for event in peaks if event.frame is not None]
     points = np.searchsorted(scores.frames, frames)
@@ -156,33 +155,29 @@ def decide(scores: Scores, config: PeakConfig | None = None) -> VideoEvents:
     return VideoEvents(video=scores.video, classes=scores.classes, events=events)
 
 
+def decisions_with(
+    recorded: Mapping[str, Any], settings: Sequence[str] = (), *, source: str
+) -> PeakConfig:
+    """Recorded decisions with `key=value` settings over them.
+
+    settings: a common value is also for the classes with their own; `per_class.LABEL.key=value` for
+        one class
+    source: what recorded them, for the error message
+    """
+    values: dict[str, Any] = deepcopy(dict(recorded))
+    for setting in settings:
+        override(values, setting)
+        own_values = values.get("per_class")
+        for own in own_values.values() if isinstance(own_values, dict) else ():
+            if isinstance(own, dict):  # a common value is for every class
+                own.pop(setting.partition("=")[0].strip(), None)
+    return validate(PeakConfig, values, source="the decisions" if settings else source)
+
+
 def ranked_peaks(scores: Scores) -> VideoEvents:
     """Every peak of scores, also below the minimum height of the decisions: what AP ranks."""
-    return decide(scores, _decisions(scores, [f"min_height={LOWEST}"]))
-
-
-def decide_again(folders: Sequence[Path], out: Path, settings: Sequence[str]) -> list[Path]:
-    """Average the scores of folders, and write them and their events to `out`.
-
-    settings: `key=value` over the post-processing recorded in the first folder's scores, also over
-        its values for single classes; `per_class.LABEL.key=value` for one class
-    Raises PlayheadError for a folder without scores, or folders with different videos.
-    """
-    members = [_scores_below(folder) for folder in folders]
-    for folder, paths in zip(folders, members, strict=True):
-        if paths.keys() != members[0].keys():
-            raise PlayheadError(
-                f"{folder}: has scores of other videos than {folders[0]}; an ensemble needs the "
-                "same videos in every folder"
-            )
-    written = []
-    for name in members[0]:
-        mean = _mean([read_scores(paths[name]) for paths in members])
-        mean = replace(mean, decisions=_decisions(mean, settings).model_dump())
-        write_scores(mean, out / f"{name}{SCORES}")
-        native.write(decide(mean), out / f"{name}{EVENTS}")
-        written.append(out / f"{name}{EVENTS}")
-    return written
+    lowest = decisions_with(scores.decisions, [f"min_height={LOWEST}"], source=scores.video)
+    return decide(scores, lowest)
 
 
 def write_decided(scores: Scores, config: PeakConfig, path: Path) -> None:
@@ -208,36 +203,6 @@ def summary(videos: int, outputs: Sequence[Path], out: Path) -> str:
         line += ": " + ", ".join(f"{count:,} {label}" for label, count in counts.items())
     empty = sum(not video.events for video in found)
     return line + (f"; none in {counted(empty, 'video')}" if empty else "")
-
-
-def _scores_below(folder: Path) -> dict[str, Path]:
-    """The score files of a folder, by their relative path without the suffix."""
-    paths = sorted(folder.rglob(f"*{SCORES}")) if folder.is_dir() else []
-    if not paths:
-        raise PlayheadError(
-            f"{folder}: has no {SCORES} files; write them with `playhead spotting predict`"
-        )
-    return {str(path.relative_to(folder))[: -len(SCORES)]: path for path in paths}
-
-
-def _decisions(scores: Scores, settings: Sequence[str] = ()) -> PeakConfig:
-    values: dict[str, Any] = deepcopy(dict(scores.decisions))
-    for setting in settings:
-        override(values, setting)
-        own_values = values.get("per_class")
-        for own in own_values.values() if isinstance(own_values, dict) else ():
-            if isinstance(own, dict):  # a common value is for every class
-                own.pop(setting.partition("=")[0].strip(), None)
-    return validate(PeakConfig, values, source="the decisions" if settings else scores.video)
-
-
-def _mean(scores: Sequence[Scores]) -> Scores:
-    values = mean_scores(
-        [member.values for member in scores],
-        times=[member.times for member in scores],
-        classes=[member.classes for member in scores],
-    )
-    return replace(scores[0], values=values)
 
 
 def _problem(damage: Sequence[Damage], scores: Scores) -> str | None:
