@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from playhead.errors import PlayheadError
 from playhead.events.formats import native
-from playhead.inference.bundle import load_bundle
+from playhead.inference.bundle import Bundle, load_bundle
 from playhead.inference.scores import Scores, read_scores, write_scores
-from playhead.spotting.ensemble import decide_again, ensemble_scores
+from playhead.spotting.ensemble import decide_again, ensemble_bundles, ensemble_scores
+from playhead.spotting.predict import PredictOptions, predict_videos
 from tests.command import playhead, playhead_json, run
 from tests.spotting.conftest import Tiny
 
@@ -234,3 +235,28 @@ def test_decisions_of_a_bundle_of_bundles_are_given_or_tuned(
     assert tuned.metrics["tuned_on_videos"] == 4
     assert "| tuned_on_videos | 4 |" in (out / "README.md").read_text(encoding="utf-8")
     assert "min_height" in tuned.post_processing
+
+
+@pytest.mark.slow
+def test_the_members_of_an_ensemble_run_in_torch_as_on_the_cpu(
+    tiny: Tiny, two: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from playhead.learning.cuda import CudaBackend
+
+    opened = []
+
+    def open_on_the_cpu(bundle: Bundle, precision: str, build: Any) -> CudaBackend:
+        opened.append(bundle.folder.name)
+        return CudaBackend(bundle, build, device="cpu")
+
+    out = tmp_path / "both"
+    ensemble_bundles(two, out, weights=(1, 2))
+    scores = {}
+    for device in ("cpu", "cuda"):
+        monkeypatch.setattr("playhead.learning.cuda.open_cuda", open_on_the_cpu)
+        options = PredictOptions(device=device, threads=1, precision="fp32", every=5)
+        result = predict_videos(out, [tiny.test_video], tmp_path / device, options)
+        assert [file.status for file in result.files] == ["ok"]
+        scores[device] = read_scores(tmp_path / device / "match-003.scores.npz").values
+    assert opened == ["00", "01"]
+    np.testing.assert_allclose(scores["cuda"], scores["cpu"], atol=1e-4)

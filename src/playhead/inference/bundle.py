@@ -376,16 +376,20 @@ def _card(manifest: BundleManifest) -> str:
         "",
         f"Sees: {manifest.sees}.",
         "",
-        "| measure | value |",
-        "|---|---|",
-        *(f"| {name} | {_figure(value)} |" for name, value in manifest.metrics.items()),
-        "",
+        *_metrics_section(manifest),
         *_sources_section(manifest),
         f"Use: `playhead {manifest.job} predict BUNDLE INPUT --out DIR`.",
         "",
         "Made with: " + ", ".join(f"{name} {v}" for name, v in sorted(manifest.versions.items())),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _metrics_section(manifest: BundleManifest) -> list[str]:
+    if not manifest.metrics:
+        return []
+    rows = (f"| {name} | {_figure(value)} |" for name, value in manifest.metrics.items())
+    return ["| measure | value |", "|---|---|", *rows, ""]
 
 
 def _sources_section(manifest: BundleManifest) -> list[str]:
