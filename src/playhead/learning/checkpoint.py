@@ -35,7 +35,7 @@ __all__ = [
 
 SCHEMA = 1
 # Settings that may differ on resuming, because the weights do not depend on them.
-_FREE_SETTINGS = frozenset({"workers", "checkpoint_seconds"})
+_FREE_SETTINGS = frozenset({"workers", "checkpoint_seconds", "tensorboard"})
 _DATA = "data_checksums"
 
 

@@ -15,11 +15,47 @@ from typing import Any
 
 from playhead.errors import PlayheadError, StorageError
 from playhead.files import write_text
+from playhead.learning.tensorboard import EventFile, empty_events
 
-__all__ = ["append_row", "cut_back", "joined_rows", "keep_curves", "read_rows"]
+__all__ = ["RunLog", "append_row", "cut_back", "joined_rows", "keep_curves", "read_rows"]
 
 EARLIER = "earlier.jsonl"
 """The log of the run that a run goes on from."""
+
+
+class RunLog:
+    """log.jsonl of a run in progress, and its copy for TensorBoard if that is wanted.
+
+    tensorboard: whether event files are written into `tensorboard/` of the run
+    """
+
+    def __init__(self, run: Path, *, tensorboard: bool = False) -> None:
+        self.path, self.folder, self.tensorboard = (
+            run / "log.jsonl",
+            run / "tensorboard",
+            tensorboard,
+        )
+        self.events: EventFile | None = None
+
+    def begin(self, length: int) -> None:
+        """Go on after `length` bytes of the log, and write the event file anew up to there."""
+        cut_back(self.path, length)
+        if self.tensorboard:
+            self.events = EventFile(self.folder, read_rows(self.path) if length else [])
+        else:  # they may hold points that the log was just cut back from
+            empty_events(self.folder)
+
+    def append(self, row: dict[str, Any]) -> int:
+        """Append a row and return the length of the log in bytes."""
+        length = append_row(self.path, row)
+        if self.events is not None:
+            self.events.write(row)
+        return length
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self.events is not None:
+            self.events.close()
 
 
 def append_row(path: Path, row: dict[str, Any]) -> int:

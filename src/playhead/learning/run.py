@@ -27,6 +27,7 @@ from playhead.learning.export import compact_bundle, export_bundle
 from playhead.learning.log import read_rows
 from playhead.learning.settings import TrainingConfig
 from playhead.learning.state import load_weights
+from playhead.learning.tensorboard import require_tensorboard
 from playhead.learning.training import FitResult, Loss, Samples, Validate, fit
 
 __all__ = ["Rebuilt", "TrainResult", "TrainingRun", "export_run"]
@@ -116,6 +117,8 @@ class TrainingRun(Generic[Config]):
             raise PlayheadError(
                 f"{folder}: there is no run to resume; leave --resume out to begin one"
             )
+        if config.training.tensorboard:  # before videos are decoded
+            require_tensorboard("training.tensorboard")
         prepare_folder(folder, resume=resume)
         self.folder, self.resume = folder, resume
         self.begun = checkpoint_path(folder).exists()

@@ -86,6 +86,11 @@ class TrainingConfig(Settings):
     )
     checkpoint_seconds: float = Field(60.0, ge=0, description="interval of checkpoints")
     log_steps: int = Field(50, ge=1, description="steps between two lines of log.jsonl")
+    tensorboard: bool = Field(
+        False,
+        description="write what log.jsonl holds for TensorBoard too, into the folder tensorboard "
+        "of the run; needs the extra tensorboard",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -35,11 +35,12 @@ from playhead.learning.checkpoint import (
 )
 from playhead.learning.interrupt import CtrlC
 from playhead.learning.learner import Batch, Learner, Loss, batch_samples
-from playhead.learning.log import append_row, cut_back
+from playhead.learning.log import RunLog
 from playhead.learning.memory import keep_freed_memory
 from playhead.learning.optim import rate_at, training_mode
 from playhead.learning.settings import TrainingConfig
 from playhead.learning.state import load_weights, save_weights, write_tensors
+from playhead.learning.tensorboard import require_tensorboard
 from playhead.progress import Progress, progress
 from playhead.samples.loader import ChosenSamples, Samples, batch_count, batches
 
@@ -100,18 +101,21 @@ def fit(
     raised.
     """
     device = torch.device(device)
+    if config.tensorboard:
+        require_tensorboard("training.tensorboard")
     prepare_folder(folder, resume=resume)
     if device.type == "cpu":
         keep_freed_memory()
     with _torch_settings(config, device), CtrlC() as ctrl_c:
         learner = Learner(model, config, device)
         run = _Run(learner, samples, folder, loss=loss, validate=validate, ctrl_c=ctrl_c)
-        run.begin(conditions(config, len(samples), identity, data), start)
-        try:
-            run.train()
-        except KeyboardInterrupt:
-            run.stop_early()
-            raise
+        with closing(run.log):
+            run.begin(conditions(config, len(samples), identity, data), start)
+            try:
+                run.train()
+            except KeyboardInterrupt:
+                run.stop_early()
+                raise
         return run.result()
 
 
@@ -135,7 +139,7 @@ class _Run:
         self.best: dict[str, Tensor] = {}
         self.choice: dict[str, Tensor] = {}
         self.conditions: dict[str, Any] = {}
-        self.log = folder / "log.jsonl"
+        self.log = RunLog(folder, tensorboard=self.config.tensorboard)
         self.best_path = folder / "best.safetensors"
 
     @property
@@ -156,15 +160,16 @@ class _Run:
         checkpoint = read_checkpoint(self.folder)
         if checkpoint is None:
             self.save()  # before the log, since a log without a checkpoint cannot be resumed
+            self.log.begin(0)
             if start is not None:
-                self.position.log_bytes = append_row(self.log, {"kind": "start", **start})
+                self.position.log_bytes = self.log.append({"kind": "start", **start})
                 self.save()
         else:
             refuse_differences(self.folder, checkpoint.conditions, conditions)
             self.learner.restore(checkpoint.tensors, checkpoint.scaler)
             self.best, self.choice = checkpoint.group("best"), checkpoint.group("choice")
             self.position = checkpoint.position
-            cut_back(self.log, self.position.log_bytes)
+            self.log.begin(self.position.log_bytes)
             if self.best and not (self.finished and self.best_path.exists()):
                 write_tensors(self.best_path, self.best)
             self.note_saved()
@@ -316,7 +321,7 @@ class _Run:
         position = self.position
         row = {"kind": kind, "epoch": position.epoch, "step": self.steps_done}
         row |= tally.figures() | {"seconds": round(position.whole_run.seconds, 3)} | more
-        position.log_bytes = append_row(self.log, row)
+        position.log_bytes = self.log.append(row)
 
     def show(self, bar: Progress) -> None:
         """Advance the bar, with the loss, the rate and the remaining time of the run."""
