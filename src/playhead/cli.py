@@ -28,6 +28,7 @@ from playhead.recognition import WEIGHTS as RECOGNITION
 from playhead.recognition import commands as recognition
 from playhead.redaction import WEIGHTS as REDACTION
 from playhead.redaction import commands as redaction
+from playhead.runs import commands as runs
 from playhead.spotting import WEIGHTS as SPOTTING
 from playhead.spotting import commands as spotting
 
@@ -62,7 +63,6 @@ app = typer.Typer(
 )
 weights_app = _group("Pretrained weights from published packages.")
 bundle_app = _group("Trained models on disk.")
-runs_app = _group("Training runs.")
 app.add_typer(spotting.app, name="spotting")
 app.add_typer(impact.app, name="impact")
 app.add_typer(recognition.app, name="recognition")
@@ -71,7 +71,7 @@ app.add_typer(redaction.app, name="redaction")
 app.add_typer(episodes.app, name="episodes")
 app.add_typer(weights_app, name="weights")
 app.add_typer(bundle_app, name="bundle")
-app.add_typer(runs_app, name="runs")
+app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:
@@ -448,7 +448,7 @@ def bundle_export(
     as_json: Json = False,
 ) -> None:
     """Export a bundle of a run's best weights, or of a kept epoch."""
-    from playhead.runs import job_of
+    from playhead.runs.folders import job_of
 
     if out.exists() and not overwrite:
         raise PlayheadError(f"{out}: exists already; --overwrite replaces a bundle")
@@ -548,20 +548,3 @@ def bundle_convert(
         print_json({"input": str(checkpoint), "output": str(out), "tensors": count})
     else:
         typer.echo(f"{out}: {count} tensors")
-
-
-@runs_app.command("list", epilog="Example: playhead runs list runs")
-def runs_list(
-    folder: Annotated[Path, typer.Argument(help="The folder of runs.")] = Path("runs"),
-    as_json: Json = False,
-) -> None:
-    """List training runs with their progress and best metric."""
-    from playhead.runs import list_runs
-
-    rows = [run.to_json() for run in list_runs(folder)]
-    if as_json:
-        print_json(rows)
-    elif rows:
-        print_table(rows)
-    else:
-        typer.echo(f"{folder}: no runs here")

@@ -29,7 +29,7 @@ def require_tensorboard(what: str) -> None:
 
 def empty_events(folder: Path) -> None:
     """Empty the event files of a folder, which may be missing."""
-    for path in folder.glob("events.out.tfevents.*"):
+    for path in folder.glob("events.out.tfevents.*.playhead"):
         if path.stat().st_size:
             # Not removed yet: a TensorBoard that is open would wait for the file for ever.
             os.truncate(path, 0)
@@ -51,7 +51,7 @@ class EventFile:
 
         now = time.time_ns()
         # TensorBoard reads files in the order of their names, and each name only once.
-        self.path = folder / f"events.out.tfevents.{now}"
+        self.path = folder / f"events.out.tfevents.{now}.playhead"
         self.begun = now / 1e9 - max((row.get("seconds", 0.0) for row in rows), default=0.0)
         with self._storing():
             folder.mkdir(parents=True, exist_ok=True)

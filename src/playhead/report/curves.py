@@ -1,13 +1,13 @@
 """Curves: named lines for the charts of a page, drawn by `assets/charts.js`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from playhead.learning.log import joined_rows
 
-__all__ = ["TRAINING_SECTION", "Line", "training_curves"]
+__all__ = ["TRAINING_SECTION", "Line", "log_curves", "training_curves"]
 
 TRAINING_SECTION = """<section id="training-section">
 <h2>Training</h2>
@@ -38,7 +38,11 @@ def training_curves(run: Path) -> list[Line]:
     `training.log_steps`, the loss is that of the epochs. Kinds: `loss` and `metric`.
     Raises PlayheadError if the folder has no readable log.
     """
-    rows = joined_rows(run)
+    return log_curves(joined_rows(run))
+
+
+def log_curves(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """`training_curves` of the rows of a log."""
     losses = [row for row in rows if row.get("loss") is not None]
     steps = [row for row in losses if row["kind"] == "step"] or losses
     epochs = [row for row in rows if row.get("metrics")]

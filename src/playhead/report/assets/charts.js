@@ -1,6 +1,14 @@
-// Charts of the lines that `playhead.report.curves` holds: {kind, name, x, y}.
+// Charts of the lines that `playhead.report.curves` holds: {kind, name, x, y}, and run, the number of its colour, if that is not its place.
 const palette = ["#1d4ed8", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2", "#65a30d", "#b91c1c"];
 const colour = (i) => palette[i % palette.length];
+const dash = (i) => i < palette.length ? undefined : [8, 4];
+
+// The index nearest to k at which a line has a value, so that lines with other x are told in one legend.
+function nearest(values, xs, k) {
+  let best = null;
+  values.forEach((v, i) => { if (v !== null && v !== undefined && (best === null || Math.abs(xs[i] - xs[k]) < Math.abs(xs[best] - xs[k]))) best = i; });
+  return best;
+}
 
 const axes = (x, y) => [
   { stroke: css("--soft"), grid: { stroke: css("--line") }, label: x, labelSize: 18, size: 34 },
@@ -34,12 +42,14 @@ function lines(id, title, x, y, series, { unit = false, mark = null } = {}) {
     const plot = new uPlot({
       title, width: host.clientWidth, height: 240,
       scales: { x: { time: false }, y: unit ? { range: [0, 1.02] } : {} }, axes: axes(x, y), hooks: { draw: [upright] },
-      series: [{ label: x }, ...series.map((s, i) => ({ label: s.name, stroke: colour(i), width: 2, spanGaps: true,
+      cursor: { dataIdx: (u, i, k) => i === 0 ? k : nearest(u.data[i], xs, k) },
+      series: [{ label: x }, ...series.map((s, i) => ({ label: s.name, stroke: colour(s.run ?? i), dash: dash(s.run ?? i), width: 2, spanGaps: true,
         points: { show: s.x.length < 40, size: 6 }, value: (_, v) => v === null || v === undefined ? "–" : v.toPrecision(3) }))],
     }, [xs, ...columns], host);
     // Until the pointer is on the chart, the legend has the values at the mark, or the last ones.
     const near = (k, at) => Math.abs(xs[k] - at);
-    setTimeout(() => plot.setLegend({ idx: mark === null ? xs.length - 1 : xs.reduce((best, _, k) => near(k, mark) < near(best, mark) ? k : best, 0) }), 0);
+    const at = mark === null ? xs.length - 1 : xs.reduce((best, _, k) => near(k, mark) < near(best, mark) ? k : best, 0);
+    setTimeout(() => plot.setLegend({ idxs: [at, ...columns.map((values) => nearest(values, xs, at))] }), 0);
   };
   draw();
   addEventListener("resize", draw);
