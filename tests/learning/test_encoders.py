@@ -1,6 +1,9 @@
 """Encoders: what they put out, and that none starts at random unless it was asked to."""
 
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 import safetensors.torch
 import timm
 import torch
+from huggingface_hub import constants as hub
 from torch import Tensor, nn
 
 from playhead.config import validate
@@ -185,6 +189,85 @@ def test_packaged_weights_that_were_changed_are_never_loaded(
     create_encoder("mobilenetv2_100", str(path))
     with pytest.raises(WeightsError, match="not the expected file any more; .* weights get mobil"):
         create_encoder("mobilenetv2_100", "mobilenet-v2")
+
+
+CHILD = """
+import sys
+from safetensors.torch import save_file
+from playhead.learning.encoders import create_encoder
+save_file(create_encoder("tf_efficientnetv2_b0", "hub").network.state_dict(), sys.argv[1])
+"""
+
+
+def cached(cache: Path, name: str, model: nn.Module) -> Path:
+    """The weights of a model as the hub's client caches them."""
+    repository = timm.get_pretrained_cfg(name).hf_hub_id
+    folder = cache / f"models--{repository.replace('/', '--')}"
+    path = folder / "snapshots" / "c0ffee" / "model.safetensors"
+    path.parent.mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("c0ffee")
+    safetensors.torch.save_file(model.state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the hub's cache, without a hub."""
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_weights_of_the_hub_are_those_of_a_copied_cache(tmp_path: Path) -> None:
+    """In a process of its own, since the client reads the environment once."""
+    name = "tf_efficientnetv2_b0"
+    path = cached(tmp_path / "home" / "hub", name, whole(name))
+    environment = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "loaded.safetensors")]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    done = subprocess.run(
+        command, env=kept | environment, capture_output=True, text=True, check=False, timeout=250
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = safetensors.torch.load_file(tmp_path / "loaded.safetensors")
+    stored = safetensors.torch.load_file(path)
+    assert len(loaded) > 300
+    assert set(stored) - set(loaded) <= {
+        key for key in stored if key.startswith(("conv_head.", "bn2.", "classifier."))
+    }
+    for key, value in loaded.items():
+        assert torch.equal(value, stored[key]), key
+
+
+@pytest.mark.slow
+def test_weights_of_the_hub_give_the_features_of_their_network(cache: Path) -> None:
+    model = whole("resnet18")
+    cached(cache, "resnet18", model)
+    encoder = create_encoder("resnet18", "hub").eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(encoder(images()), deepest_map(model, images()))
+
+
+def test_without_hub_and_cache_one_line_says_what_to_copy_and_where_to(cache: Path) -> None:
+    with pytest.raises(WeightsError) as caught:
+        create_encoder("tf_efficientnetv2_b0", "hub")
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith("weights hub: timm could not load tf_efficientnetv2_b0 (")
+    assert line.endswith(
+        "; copy models--timm--tf_efficientnetv2_b0.in1k from the cache of a machine that has it to "
+        f"{cache}, give a file, or use packaged weights (`playhead weights list`)"
+    )
+
+
+@pytest.mark.slow
+def test_a_cache_that_was_copied_in_part_is_an_error_of_ours(cache: Path) -> None:
+    path = cached(cache, "resnet18", whole("resnet18"))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="could not load resnet18 .*copy models--timm--resnet18"):
+        create_encoder("resnet18", "hub")
 
 
 def test_a_hub_out_of_reach_is_an_error_not_a_random_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import timm
 import torch
+from huggingface_hub import constants as hub
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from playhead.errors import ConfigError, WeightsError
@@ -206,11 +209,15 @@ def _one_each(values: Iterable[float], in_channels: int) -> tuple[float, ...]:
 def _from_hub(name: str, options: Mapping[str, Any]) -> Any:
     try:
         return _create(name, pretrained=True, **options)
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        repository = timm.get_pretrained_cfg(name).hf_hub_id
+        copy = ""
+        if repository:
+            folder = f"models--{repository.replace('/', '--')}"
+            copy = f"copy {folder} from the cache of a machine that has it to {hub.HF_HUB_CACHE}, "
         raise WeightsError(
-            f"weights hub: timm could not load {name} ({reason}); is the hub reachable? "
-            "Use a file or packaged weights (`playhead weights list`) instead"
+            f"weights hub: timm could not load {name} ({str(error).splitlines()[0]}); {copy}"
+            "give a file, or use packaged weights (`playhead weights list`)"
         ) from error
 
 
