@@ -518,33 +518,42 @@ def bundle_ensemble(
 
 @bundle_app.command(
     "convert",
-    epilog="Example: playhead bundle convert I3D_8x8_R50.pyth --as i3d-r50 --out i3d.safetensors",
+    epilog="Example: playhead bundle convert model.pth --as ball-2023 --out ball",
 )
 def bundle_convert(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of torch, as .pth or .pyth.")],
     kind: Annotated[
-        Literal["i3d-r50"],
+        Literal["ball-2023", "i3d-r50"],
         typer.Option(
             "--as",
-            help="i3d-r50: pytorchvideo's I3D_8x8_R50, for network.weights of an i3d network.",
+            help="ball-2023: a checkpoint of lRomul/ball-action-spotting, to a bundle of spotting. "
+            "i3d-r50: pytorchvideo's I3D_8x8_R50, to a file for network.weights of an i3d network.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The .safetensors file to write.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="To write: a bundle, or of i3d-r50 a .safetensors file."),
+    ],
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing file.")
+        bool, typer.Option("--overwrite", help="Replace an existing file or bundle.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Convert pretrained weights of another library; no code of the file is run."""
     if out.exists() and not overwrite:
         raise PlayheadError(f"{out}: exists already; --overwrite replaces it")
+    document: dict[str, object] = {"input": str(checkpoint), "output": str(out)}
     with needs_extra("converting", "train"):
         match kind:
+            case "ball-2023":
+                from playhead.spotting.published import convert_ball_2023
+
+                manifest = convert_ball_2023(checkpoint, out).manifest
+                document["classes"] = manifest.classes
+                summary = f"finds {', '.join(manifest.classes)}; sees {manifest.sees}"
             case "i3d-r50":
                 from playhead.learning.i3d_weights import convert_i3d
 
-    count = convert_i3d(checkpoint, out)
-    if as_json:
-        print_json({"input": str(checkpoint), "output": str(out), "tensors": count})
-    else:
-        typer.echo(f"{out}: {count} tensors")
+                document["tensors"] = count = convert_i3d(checkpoint, out)
+                summary = f"{count} tensors"
+    print_json(document) if as_json else typer.echo(f"{out}: {summary}")

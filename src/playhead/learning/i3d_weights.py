@@ -18,6 +18,7 @@ from playhead.learning.state import (
     load_tensors,
     read_state_dict,
     read_tensors,
+    rename_tensors,
     write_tensors,
 )
 
@@ -26,8 +27,6 @@ __all__ = ["convert_i3d", "load_i3d", "rename_i3d"]
 STEM = "stem.0.weight"
 STAGE_BLOCKS = (1, 3, 4, 5)
 CLASSIFIER = ("blocks.6.proj.weight", "blocks.6.proj.bias")
-COUNTER = ".num_batches_tracked"
-"""Of batch norms; some files lack them, and they are not used."""
 
 
 def convert_i3d(source: Path, out: Path) -> int:
@@ -58,26 +57,7 @@ def rename_i3d(state: Mapping[str, Tensor], model: I3D) -> dict[str, Tensor]:
     model: for names and shapes, may be on the meta device
     Raises WeightsError if a tensor is missing, unexpected or of another shape.
     """
-    own = model.state_dict()
-    foreign = {name: _pytorchvideo_name(name) for name in own}
-    missing = [
-        other for other in foreign.values() if other not in state and not other.endswith(COUNTER)
-    ]
-    unexpected = sorted(set(state) - set(foreign.values()) - set(CLASSIFIER))
-    reshaped = [
-        f"{other} is {tuple(state[other].shape)} instead of {tuple(own[name].shape)}"
-        for name, other in foreign.items()
-        if other in state and state[other].shape != own[name].shape
-    ]
-    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped}
-    problems = [f"{len(names)} {kind} ({names[0]})" for kind, names in kinds.items() if names]
-    if problems:
-        raise WeightsError(f"the tensors do not fit: {', '.join(problems)}")
-    zero = torch.zeros((), dtype=torch.int64)
-    return {
-        name: state.get(other, zero).to(own[name].dtype)  # fp16 checkpoints become float32
-        for name, other in foreign.items()
-    }
+    return rename_tensors(state, model, _pytorchvideo_name, unused=CLASSIFIER)
 
 
 def load_i3d(backbone: I3D, path: Path, *, colours: int) -> LoadedWeights:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -20,14 +20,20 @@ __all__ = [
     "LoadedWeights",
     "load_tensors",
     "load_weights",
+    "read_foreign",
     "read_state_dict",
     "read_tensors",
+    "rename_tensors",
     "save_weights",
+    "state_dict_of",
     "write_tensors",
 ]
 
 # One header entry holds all other data: safetensors allows only text.
 _HEADER = "playhead"
+
+# Of batch norms; some files lack these counters, and they are not used.
+_COUNTER = ".num_batches_tracked"
 
 
 @dataclass(frozen=True)
@@ -127,15 +133,21 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors file, or of a checkpoint of torch, without running its code.
 
-    A state dict may be an entry of the checkpoint: `state_dict`, `model` or `model_state`.
     Raises WeightsError if the file cannot be read, or is not a state dict of plain tensors.
+    """
+    return state_dict_of(read_foreign(path), path)
+
+
+def read_foreign(path: Path) -> Any:
+    """What a .safetensors file or a checkpoint of torch holds, without running its code.
+
+    Raises WeightsError if the file cannot be read, or holds more than tensors and plain values.
     """
     try:
         if path.suffix == ".safetensors":
-            state: Any = load_file(path)
-        else:
-            _require_checkpoint(path)
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path)
+        _require_checkpoint(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:  # its text advises to load the file unsafely
         raise WeightsError(
             f"{path}: not a file of plain tensors (it holds other things, or is damaged); save a "
@@ -146,12 +158,56 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"{path}: not a file of plain tensors ({reason}); save a state dict as .safetensors"
         ) from error
-    for inner in ("state_dict", "model", "model_state"):
-        if isinstance(state, dict) and isinstance(state.get(inner), dict):
-            state = state[inner]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+
+
+def state_dict_of(content: Any, path: Path) -> dict[str, Tensor]:
+    """The state dict in the content of `path`: all of it, or one of its entries.
+
+    The entry is `state_dict`, `model`, `model_state` or `nn_state_dict`.
+    Raises WeightsError if there is none, or it holds more than tensors.
+    """
+    for inner in ("state_dict", "model", "model_state", "nn_state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(inner), dict):
+            content = content[inner]
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise WeightsError(f"{path}: has no state dict; save one as .safetensors")
-    return state
+    return content
+
+
+def rename_tensors(
+    state: Mapping[str, Tensor],
+    model: nn.Module,
+    name_in_file: Callable[[str], str],
+    *,
+    unused: Collection[str] = (),
+) -> dict[str, Tensor]:
+    """The tensors of another network under the names, and in the types, of `model`.
+
+    model: for names and shapes, may be on the meta device
+    name_in_file: the name of a tensor of `model` in `state`
+    unused: names of `state` that `model` does not need
+    Raises WeightsError if a tensor is missing, unexpected or of another shape.
+    """
+    own = model.state_dict()
+    foreign = {name: name_in_file(name) for name in own}
+    missing = [
+        other for other in foreign.values() if other not in state and not other.endswith(_COUNTER)
+    ]
+    unexpected = sorted(set(state) - set(foreign.values()) - set(unused))
+    reshaped = [
+        f"{other} is {tuple(state[other].shape)} instead of {tuple(own[name].shape)}"
+        for name, other in foreign.items()
+        if other in state and state[other].shape != own[name].shape
+    ]
+    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped}
+    problems = [f"{len(names)} {kind} ({names[0]})" for kind, names in kinds.items() if names]
+    if problems:
+        raise WeightsError(f"the tensors do not fit: {', '.join(problems)}")
+    zero = torch.zeros((), dtype=torch.int64)
+    return {
+        name: state.get(other, zero).to(own[name].dtype)  # fp16 checkpoints become float32
+        for name, other in foreign.items()
+    }
 
 
 def _require_checkpoint(path: Path) -> None:
