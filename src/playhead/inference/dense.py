@@ -1,11 +1,12 @@
 """Dense scoring: the output of a model for a window at every grid point of a video.
 
 Windows overlap: with a step of 2 each stack of frames is part of 5 windows. So the feature maps of
-a stack are computed once by the 2D part and kept in a ring buffer until no later window needs them.
+a stack are computed once by the 2D part and kept in a ring until no later window needs them.
 Stacks of the same frames (beyond the ends of a video, or if the grid repeats frames) are computed
 once. A job reduces the outputs as a stream.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from playhead.errors import BundleError, PlayheadError
+from playhead.inference.ahead import read_ahead
 from playhead.inference.bundle import BundleManifest, InputPlan
+from playhead.inference.ring import RingBackend, StackBatch, Values, open_ring
 from playhead.inference.runtime import Backend
 from playhead.progress import Progress
 from playhead.samples.grid import Grid
@@ -177,27 +180,41 @@ def run_windows(
     plan = manifest.plan(WindowPlan)
     todo = plan_windows(grid.frames, plan.window, every=every, stack=_stack(manifest))
     stream = video.stream(pixels=plan.pixels, size=plan.size, fit=plan.fit, wanted=todo.frames)
+    behind = 0
+    if isinstance(backend, RingBackend):
+        # The device computes one batch while the CPU decodes and sends the next.
+        batch, behind = batch or backend.batch_size(plan.size), 1
+        stream = read_ahead(stream, 2 * batch)
     batch = batch or _batch(plan.size)
     slots = todo.slots(batch)
     passes = [_Pass(backend, manifest, slots, mirrored) for mirrored in (False, True)[: 1 + flip]]
-    shape = tuple(size or 1 for size in list(manifest.parts.values())[-1].output.shape[1:])
     reader = _Stacks(todo.stacks, stream)
+    begun: deque[tuple[int, NDArray[np.bool_], list[Values]]] = deque()
+
+    def finish() -> WindowOutputs:
+        start, seen, waiting = begun.popleft()
+        shape = tuple(size or 1 for size in list(manifest.parts.values())[-1].output.shape[1:])
+        values = np.full((len(seen), *shape), np.nan, dtype=np.float32)
+        if waiting:
+            values[seen] = np.mean([result() for result in waiting], axis=0)
+        if progress is not None:
+            progress.advance(len(seen) / len(todo.windows))
+        first, stop = np.searchsorted(todo.window_of, (start, start + len(seen)))
+        rows_of = todo.window_of[first:stop] - start
+        return WindowOutputs(todo.points[first:stop], seen[rows_of], values[rows_of])
+
     for start in range(0, len(todo.windows), batch):
         windows = todo.windows[start : start + batch]
-        for rows, images in reader.up_to(int(windows.max()), batch):
+        for stacks in reader.up_to(int(windows.max()), batch):
             for model_pass in passes:
-                model_pass.encode(rows, images)
+                model_pass.encode(stacks)
         seen = np.atleast_1d(reader.seen[windows].all(axis=1))
-        values = np.full((len(windows), *shape), np.nan, dtype=np.float32)
-        if seen.any():
-            values[seen] = np.mean(
-                [model_pass.fuse(windows[seen]) for model_pass in passes], axis=0
-            )
-        first, stop = np.searchsorted(todo.window_of, (start, start + len(windows)))
-        rows_of = todo.window_of[first:stop] - start
-        yield WindowOutputs(todo.points[first:stop], seen[rows_of], values[rows_of])
-        if progress is not None:
-            progress.advance(len(windows) / len(todo.windows))
+        waiting = [model_pass.fuse(windows[seen]) for model_pass in passes if seen.any()]
+        begun.append((start, seen, waiting))
+        if len(begun) > behind:
+            yield finish()
+    while begun:
+        yield finish()
 
 
 class _Stacks:
@@ -213,23 +230,23 @@ class _Stacks:
         self._next = 0
         self.seen = np.zeros(len(stacks), dtype=np.bool_)
 
-    def up_to(self, last: int, batch: int) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
-        """Rows and images (N, S, H, W) of the readable stacks up to `last`, N at most `batch`."""
+    def up_to(self, last: int, batch: int) -> Iterator[StackBatch]:
+        """The readable stacks up to row `last`, at most `batch` at once."""
         rows: list[int] = []
-        images: list[NDArray[np.uint8]] = []
+        frames: list[list[NDArray[np.uint8]]] = []
         for row in range(self._next, last + 1):
             stack = self._read(row)
             if stack is not None:
                 rows.append(row)
-                images.append(stack)
+                frames.append(stack)
             if rows and (len(rows) == batch or row == last):
-                yield rows, np.stack(images)
-                rows, images = [], []
+                yield StackBatch(rows, frames)
+                rows, frames = [], []
         if rows:
-            yield rows, np.stack(images)
+            yield StackBatch(rows, frames)
         self._next = max(self._next, last + 1)
 
-    def _read(self, row: int) -> NDArray[np.uint8] | None:
+    def _read(self, row: int) -> list[NDArray[np.uint8]] | None:
         wanted = [int(frame) for frame in self._stacks[row]]
         for frame in [held for held in self._held if held < wanted[0]]:
             del self._held[frame]
@@ -240,34 +257,26 @@ class _Stacks:
         if any(frame not in self._held for frame in wanted):
             return None
         self.seen[row] = True
-        return np.stack([self._held[frame] for frame in wanted])
+        return [self._held[frame] for frame in wanted]
 
 
 class _Pass:
-    """One pass through the model, plain or mirrored, with the ring buffer of its 2D maps."""
+    """One pass through the model, plain or mirrored, with the ring of its 2D maps."""
 
     def __init__(
         self, backend: Backend, manifest: BundleManifest, slots: int, mirrored: bool
     ) -> None:
-        self._backend = backend
         self._first, *rest = _parts(manifest)
         self._fuse = rest[0] if rest else None
         self._mirrored = mirrored
-        self._slots = slots
-        self._ring: NDArray[np.float32] | None = None
+        self._ring = open_ring(backend, slots)
 
-    def encode(self, rows: list[int], images: NDArray[np.uint8]) -> None:
-        # images: (N, stack, H, W), or (N, stack, H, W, 3) of colour
-        maps = self._backend.run(self._first, images[:, :, :, ::-1] if self._mirrored else images)
-        if self._ring is None:
-            self._ring = np.empty((self._slots, *maps.shape[1:]), dtype=np.float32)
-        self._ring[np.array(rows) % self._slots] = maps
+    def encode(self, stacks: StackBatch) -> None:
+        self._ring.encode(self._first, stacks, mirrored=self._mirrored)
 
-    def fuse(self, windows: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Windows (B, n) of rows → the output of the last part (B, ...)."""
-        assert self._ring is not None
-        maps = self._ring[windows % self._slots]
-        return self._backend.run(self._fuse, maps) if self._fuse else maps[:, 0]
+    def fuse(self, windows: NDArray[np.int32]) -> Values:
+        """Windows (B, n) of rows → the output of the last part (B, ...), once it is called."""
+        return self._ring.fuse(self._fuse, windows)
 
 
 def _parts(manifest: BundleManifest) -> tuple[str, ...]:

@@ -11,11 +11,14 @@ from playhead.inference.runtime import Backend, CudaFactory
 __all__ = ["cuda_detector", "cuda_factory"]
 
 
-def cuda_factory(build: Callable[[BundleManifest], tuple[Any, InputPlan]]) -> CudaFactory:
+def cuda_factory(
+    build: Callable[[BundleManifest], tuple[Any, InputPlan]], *, compile_parts: bool = False
+) -> CudaFactory:
     """A factory of CUDA backends; it gives None if torch or a CUDA device is missing.
 
     build: the network of a bundle, with random weights, and its input plan; it is called only if
         torch is installed, and imports torch itself
+    compile_parts: by torch.compile
     """
 
     def open_backend(bundle: Bundle, precision: PrecisionChoice) -> Backend | None:
@@ -23,7 +26,7 @@ def cuda_factory(build: Callable[[BundleManifest], tuple[Any, InputPlan]]) -> Cu
             return None
         from playhead.learning.cuda import open_cuda
 
-        return open_cuda(bundle, precision, build)
+        return open_cuda(bundle, precision, build, compile_parts=compile_parts)
 
     return open_backend
 
