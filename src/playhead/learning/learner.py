@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from playhead.errors import ConfigError
+from playhead.learning.compiling import compiled
 from playhead.learning.device import torch_precision
 from playhead.learning.ema import AveragedModel
+from playhead.learning.layout import channels_last
 from playhead.learning.optim import build_optimiser
 from playhead.learning.settings import TrainingConfig
 
@@ -23,18 +25,24 @@ Loss = Callable[[nn.Module, Batch], Tensor]
 
 
 class Learner:
-    """A model with its average, optimiser and gradient scaler."""
+    """A model with its average, optimiser and gradient scaler.
+
+    The loss calls `network`: the model, compiled if `training.compile` is set.
+    """
 
     def __init__(self, model: nn.Module, config: TrainingConfig, device: torch.device) -> None:
         self.config, self.device = config, device
         self.model = model.to(device)
         if config.channels_last:
-            _channels_last(self.model)
+            channels_last(self.model)
         self.average = AveragedModel(self.model, config.ema) if config.ema is not None else None
         self.optimiser = build_optimiser(self.model, config)
         self.precision = torch_precision(config.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
         self.trainable = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        self.network = (
+            compiled(self.model, device, "training.compile") if config.compile else self.model
+        )
 
     @property
     def kept_model(self) -> nn.Module:
@@ -48,7 +56,7 @@ class Learner:
         summed = torch.zeros((), device=self.device)
         for batch in group:
             with self._autocast():
-                value = loss(self.model, batch)
+                value = loss(self.network, batch)
             # A smaller last batch has less weight, so that every sample counts the same.
             share = value * (batch_samples(batch) / total)
             torch.autograd.backward(self.scaler.scale(share))
@@ -99,13 +107,6 @@ class Learner:
 def batch_samples(batch: Batch) -> int:
     """The number of samples of a batch: the first axis of its tensors."""
     return len(next(iter(batch.values())))
-
-
-def _channels_last(model: nn.Module) -> None:
-    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
-    for parameter in model.parameters():
-        if parameter.ndim in layouts:
-            parameter.data = parameter.data.to(memory_format=layouts[parameter.ndim])
 
 
 @torch.no_grad()

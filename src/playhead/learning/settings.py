@@ -11,9 +11,18 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 from playhead.config import LOCAL, Settings
 from playhead.inference.precision import PrecisionChoice
 
-__all__ = ["DetectorNetworkConfig", "LossConfig", "TrainingConfig", "check_encoder_weights"]
+__all__ = [
+    "Decoder",
+    "DetectorNetworkConfig",
+    "LossConfig",
+    "TrainingConfig",
+    "check_encoder_weights",
+]
 
 BASE_BATCH = 4
+
+Decoder = Literal["auto", "pyav", "torchcodec"]
+"""What decodes videos for prediction, see `learning.decoding`."""
 
 
 class LossConfig(Settings):
@@ -69,7 +78,13 @@ class TrainingConfig(Settings):
         "auto",
         description="auto: bf16 if the processor supports it natively, else fp32; fp16 needs CUDA",
     )
-    channels_last: bool = Field(False, description="memory layout of convolutions; often faster")
+    channels_last: bool = Field(
+        False, description="memory layout of 2D and 3D convolutions; often faster"
+    )
+    compile: bool = Field(
+        False,
+        description="the model by torch.compile: minutes at the start, then usually faster on CUDA",
+    )
     seed: int = Field(0, ge=0, description="of sampling, augmentation and dropout")
     workers: int = Field(0, ge=0, description="worker processes that load samples; 0: this process")
     threads: int | None = Field(None, ge=1, description="of torch; none: torch's default")
