@@ -143,11 +143,13 @@ def train(
         if as_json:
             print_json(trained.to_json())
         else:
+            for line in trained.incomplete:
+                typer.echo(line)
             print_table([stage.row() for stage in trained.stages])
             typer.echo(f"bundle  {trained.bundle}")
             if trained.stages[-1].report is not None:
                 typer.echo(f"report  {trained.stages[-1].report}")
-        return
+        raise typer.Exit(3 if trained.incomplete else 0)
     loaded = load_spotting_config(path, settings or [])
     if fold is not None:
         loaded = with_fold(loaded, fold, str(path))

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from playhead.inference.runtime import available_cores
 from playhead.inference.scores import read_scores
 from playhead.learning.checkpoint import checkpoint_path, refuse_differences
 from playhead.learning.device import training_device
+from playhead.progress import progress
 from playhead.samples.folds import split_manifest
 from playhead.spotting.config import SpottingConfig
 from playhead.spotting.evaluate import Evaluation, evaluate_videos, pair_events
@@ -92,7 +93,17 @@ class StagesResult:
     bundle: Path
     stages: tuple[StageResult, ...]
     seconds: float
-    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """The validation videos that ended partial or failed, with the reason."""
+        return tuple(
+            f"{file['path']}: {file['status']}: {file['reason']}"
+            for stage in self.stages
+            for run in stage.runs.values()
+            for file in run["files"]
+            if file["status"] != "ok"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping, with the metrics of the last stage."""
@@ -106,7 +117,6 @@ class StagesResult:
             "chance": last.chance,
             "stages": {stage.name or "all": stage.to_json() for stage in self.stages},
             "seconds": round(self.seconds, 1),
-            "notes": list(self.notes),
         }
 
 
@@ -194,9 +204,11 @@ class _Runner:
                 for training in waiting
             }
             try:
-                for future in as_completed(futures):
-                    yield futures[future], future.result()
-            except BaseException:
+                with progress("training", len(futures)) as bar:
+                    for future in as_completed(futures):
+                        yield futures[future], future.result()
+                        bar.advance(1, futures[future].name)
+            except BaseException:  # also Ctrl-C: those that train save their state and end
                 for future in futures:
                     future.cancel()
                 raise
