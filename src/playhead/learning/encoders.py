@@ -210,7 +210,8 @@ def _from_hub(name: str, options: Mapping[str, Any]) -> Any:
     try:
         return _create(name, pretrained=True, **options)
     except (OSError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        repository = timm.get_pretrained_cfg(name).hf_hub_id
+        cfg = timm.get_pretrained_cfg(name)
+        repository = None if cfg is None else cfg.hf_hub_id
         copy = ""
         if repository:
             folder = f"models--{repository.replace('/', '--')}"

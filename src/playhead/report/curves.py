@@ -50,6 +50,6 @@ def log_curves(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
         Line(kind="loss", name="loss", x=[r["step"] for r in steps], y=[r["loss"] for r in steps])
     ]
     for name in epochs[0]["metrics"] if epochs else ():
-        x, y = [row["epoch"] for row in epochs], [row["metrics"][name] for row in epochs]
+        x, y = [row["epoch"] for row in epochs], [row["metrics"].get(name) for row in epochs]
         curves.append(Line(kind="metric", name=name, x=x, y=y))
     return curves

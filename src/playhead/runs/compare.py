@@ -91,14 +91,12 @@ class Comparison:
 
     def setting_rows(self) -> list[dict[str, str | None]]:
         """The table of the settings that differ; None where a run has no such setting."""
-        return [
-            {"setting": name}
-            | {
-                run.name: setting_text(values[run.name]) if run.name in values else None
-                for run in self.runs
-            }
-            for name, values in self.settings.items()
-        ]
+        names = [run.name for run in self.runs]
+        rows: list[dict[str, str | None]] = []
+        for setting, values in self.settings.items():
+            texts = {name: setting_text(value) for name, value in values.items()}
+            rows.append({"setting": setting, **{name: texts.get(name) for name in names}})
+        return rows
 
     def to_json(self) -> dict[str, Any]:
         """As a plain mapping."""

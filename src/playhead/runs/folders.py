@@ -48,7 +48,8 @@ class Run:
     def loss(self) -> float | None:
         """The last training loss, of an epoch if one is finished."""
         rows = self.epoch_rows or self.rows
-        return rows[-1]["loss"] if rows else None
+        loss: float | None = rows[-1]["loss"] if rows else None
+        return loss
 
     @property
     def seconds(self) -> float:
@@ -58,7 +59,7 @@ class Run:
     @property
     def samples_per_second(self) -> float | None:
         """The mean speed of training, since every row of a kind is about as many samples."""
-        speeds = [row["samples_per_second"] for row in self.epoch_rows or self.rows]
+        speeds: list[float] = [row["samples_per_second"] for row in self.epoch_rows or self.rows]
         if not speeds or not all(speeds):
             return None
         return round(len(speeds) / sum(1 / speed for speed in speeds), 2)

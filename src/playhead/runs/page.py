@@ -22,7 +22,10 @@ def write_comparison(comparison: Comparison, out: Path) -> Path:
     """Write the page as one file, with links to the reports of the runs, and return its path."""
     charts = _charts(comparison)
     names = [run.name for run in comparison.runs]
-    settings = [list(row.values()) for row in comparison.setting_rows()]
+    settings = [
+        [_NONE if value is None else value for value in row.values()]
+        for row in comparison.setting_rows()
+    ]
     final = _final_metrics(comparison)
     hosts = "".join(f'<div id="chart-{k}" class="chart"></div>' for k in range(len(charts)))
     return write_page(
