@@ -2,6 +2,10 @@
 
 import json
 import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,8 @@ from playhead.inference.bundle import (
 )
 from playhead.inference.dense import WindowPlan, run_windows
 from playhead.inference.ensemble import members_of, write_ensemble
-from playhead.inference.runtime import OpenVinoBackend
+from playhead.inference.ring import ArrayRing
+from playhead.inference.runtime import Backend, OpenVinoBackend
 from playhead.inference.together import WindowModel, run_models
 from playhead.learning.export import export_bundle
 from playhead.samples.grid import make_grid
@@ -220,3 +225,61 @@ def test_the_progress_of_all_models_is_one(members: dict[str, Path]) -> None:
         GeneratedVideo.at(25, 50), [of(members["a"]), of(members["b"], every=7)], progress=total
     )
     assert total.steps == pytest.approx(1)
+
+
+class Ahead:
+    """A backend with a ring of its own, for which frames are read ahead in a thread."""
+
+    def __init__(self, backend: Backend, *, fails: bool = False) -> None:
+        self.backend, self.fails = backend, fails
+        self.precision = backend.precision
+
+    def run(self, part: str, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        if self.fails and part == "fuse":
+            raise PlayheadError("the device is gone")
+        return self.backend.run(part, inputs)
+
+    def ring(self, slots: int) -> ArrayRing:
+        return ArrayRing(self, slots)
+
+    def batch_size(self, size: tuple[int, int]) -> int:
+        return 4
+
+
+class SlowVideo(GeneratedVideo):
+    """Decodes slower than a model computes, so that its thread is always busy."""
+
+    def stream(
+        self, *, pixels: str, size: tuple[int, int], fit: str, wanted: NDArray[np.int32]
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        for item in super().stream(pixels=pixels, size=size, fit=fit, wanted=wanted):
+            time.sleep(0.01)
+            yield item
+
+
+@pytest.mark.slow
+def test_models_that_read_ahead_share_one_pass_too(members: dict[str, Path]) -> None:
+    models = [of(members["a"]), of(members["long"]), of(members["b"])]
+    ahead = [replace(model, backend=Ahead(model.backend)) for model in models]
+    video = SlowVideo.at(25, 60)
+    found = together(video, ahead)
+    assert video.given == list(range(60))
+    for values, model in zip(found, models, strict=True):
+        np.testing.assert_allclose(values, by_itself(GeneratedVideo.at(25, 60), model), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_no_thread_reads_on_when_a_model_fails(members: dict[str, Path]) -> None:
+    """The video is closed then, which must not happen while a frame is decoded."""
+    a, b = of(members["a"]), of(members["b"])
+    models = [
+        replace(a, backend=Ahead(a.backend)),
+        replace(b, backend=Ahead(b.backend, fails=True)),
+    ]
+    before = threading.active_count()
+    with pytest.raises(PlayheadError, match="the device is gone"):
+        try:
+            together(SlowVideo.at(25, 200), models)
+        finally:
+            threads = threading.active_count()
+    assert threads == before

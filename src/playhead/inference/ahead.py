@@ -1,7 +1,7 @@
 """Reading ahead: a thread prepares the next items while the caller works on the last ones."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ __all__ = ["read_ahead"]
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+def read_ahead(items: Iterator[T], depth: int) -> Generator[T, None, None]:
     """Yield `items` in order, while a thread prepares up to `depth` of the next ones.
 
     Errors of `items` are raised here. The thread has ended when this iterator ends or is closed.

@@ -7,7 +7,7 @@ once. A job reduces the outputs as a stream.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -168,23 +168,24 @@ def run_windows(
     flip: bool = False,
     batch: int | None = None,
     progress: Progress | None = None,
-) -> Iterator[WindowOutputs]:
+) -> Generator[WindowOutputs, None, None]:
     """Run a bundle of kind `windows` on a video, and yield its raw outputs in order of time.
 
     every: a window for every n-th grid point, and one for the last
     flip: average the outputs for the frames and for their mirror images
     batch: stacks and windows per batch; by default by the size of the frames
-    Memory is constant except for a few numbers per grid point.
+    Memory is constant except for a few numbers per grid point. No thread reads the video any more
+    when this ends, fails or is closed.
     Raises BundleError if the bundle is of another kind.
     """
     plan = manifest.plan(WindowPlan)
     todo = plan_windows(grid.frames, plan.window, every=every, stack=_stack(manifest))
     stream = video.stream(pixels=plan.pixels, size=plan.size, fit=plan.fit, wanted=todo.frames)
-    behind = 0
+    behind, ahead = 0, None
     if isinstance(backend, RingBackend):
         # The device computes one batch while the CPU decodes and sends the next.
         batch, behind = batch or backend.batch_size(plan.size), 1
-        stream = read_ahead(stream, 2 * batch)
+        stream = ahead = read_ahead(stream, 2 * batch)
     batch = batch or _batch(plan.size)
     slots = todo.slots(batch)
     passes = [_Pass(backend, manifest, slots, mirrored) for mirrored in (False, True)[: 1 + flip]]
@@ -203,18 +204,22 @@ def run_windows(
         rows_of = todo.window_of[first:stop] - start
         return WindowOutputs(todo.points[first:stop], seen[rows_of], values[rows_of])
 
-    for start in range(0, len(todo.windows), batch):
-        windows = todo.windows[start : start + batch]
-        for stacks in reader.up_to(int(windows.max()), batch):
-            for model_pass in passes:
-                model_pass.encode(stacks)
-        seen = np.atleast_1d(reader.seen[windows].all(axis=1))
-        waiting = [model_pass.fuse(windows[seen]) for model_pass in passes if seen.any()]
-        begun.append((start, seen, waiting))
-        if len(begun) > behind:
+    try:
+        for start in range(0, len(todo.windows), batch):
+            windows = todo.windows[start : start + batch]
+            for stacks in reader.up_to(int(windows.max()), batch):
+                for model_pass in passes:
+                    model_pass.encode(stacks)
+            seen = np.atleast_1d(reader.seen[windows].all(axis=1))
+            waiting = [model_pass.fuse(windows[seen]) for model_pass in passes if seen.any()]
+            begun.append((start, seen, waiting))
+            if len(begun) > behind:
+                yield finish()
+        while begun:
             yield finish()
-    while begun:
-        yield finish()
+    finally:
+        if ahead is not None:
+            ahead.close()
 
 
 class _Stacks:

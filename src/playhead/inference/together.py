@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -79,17 +80,21 @@ def run_models(
             for number, stream in zip(numbers, streams, strict=True)
         }
         reached = dict.fromkeys(numbers, -1)
-        while running:
-            number = min(running, key=reached.__getitem__)
-            outputs = next(running[number], None)
-            if outputs is None:
-                del running[number]
-                continue
-            if progress is not None:
-                steps = int(outputs.points[-1]) - reached[number]
-                progress.advance(steps / len(grid) / len(models))
-            reached[number] = int(outputs.points[-1])
-            yield number, outputs
+        try:
+            while running:
+                number = min(running, key=reached.__getitem__)
+                outputs = next(running[number], None)
+                if outputs is None:
+                    del running[number]
+                    continue
+                if progress is not None:
+                    steps = int(outputs.points[-1]) - reached[number]
+                    progress.advance(steps / len(grid) / len(models))
+                reached[number] = int(outputs.points[-1])
+                yield number, outputs
+        finally:
+            for stopped in running.values():
+                stopped.close()
 
 
 def _share(video: VideoStream, grid: Grid, models: Sequence[WindowModel]) -> list[VideoStream]:
@@ -107,17 +112,20 @@ def _share(video: VideoStream, grid: Grid, models: Sequence[WindowModel]) -> lis
         wanted=np.flatnonzero(wanted.any(axis=0)).astype(np.int32),
     )
     queues: list[deque[tuple[int, NDArray[np.uint8]]]] = [deque() for _ in models]
+    lock = Lock()  # models may read ahead, each in a thread of its own
 
     def frames(queue: deque[tuple[int, NDArray[np.uint8]]]) -> Stream:
         while True:
-            while not queue:
-                item = next(source, None)
-                if item is None:
-                    return
-                for row, other in zip(wanted, queues, strict=True):
-                    if row[item[0]]:
-                        other.append(item)
-            yield queue.popleft()
+            with lock:
+                while not queue:
+                    item = next(source, None)
+                    if item is None:
+                        return
+                    for row, other in zip(wanted, queues, strict=True):
+                        if row[item[0]]:
+                            other.append(item)
+                taken = queue.popleft()
+            yield taken
 
     return [_SharedVideo(video, frames(queue)) for queue in queues]
 
