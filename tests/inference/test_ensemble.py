@@ -283,3 +283,19 @@ def test_no_thread_reads_on_when_a_model_fails(members: dict[str, Path]) -> None
         finally:
             threads = threading.active_count()
     assert threads == before
+
+
+@pytest.mark.slow
+def test_a_member_outside_of_the_ensemble_or_of_another_kind_is_refused(
+    members: dict[str, Path], tmp_path: Path
+) -> None:
+    inner = write_ensemble([members["a"], members["b"]], tmp_path / "inner")
+    for folder, words in (("../a", "is outside of"), ("members/00", "kind ensemble")):
+        plan = {"members": [{"folder": folder}]}
+        outer = edited(tmp_path / folder.replace("/", " "), inner.folder, input=plan)
+        if folder == "members/00":
+            shutil.rmtree(outer / folder)
+            shutil.copytree(inner.folder, outer / folder)
+            note_in_bundle(outer)
+        with pytest.raises(PlayheadError, match=words):
+            members_of(load_bundle(outer))
