@@ -120,10 +120,11 @@ class SlowFusion(SpottingModel):
         """maps: (B, stacks, channels, h, w) → logits (B, classes) for the window's middle."""
         maps = self.fusion(maps.transpose(1, 2))  # 2, 192, 5, 23, 40
         if self.joint:
-            maps = self.mix(maps.transpose(1, 2).flatten(1, 2))
-        else:
-            maps = self.mix(maps).transpose(1, 2).flatten(1, 2)  # 2, 1280, 23, 40
-        logits: Tensor = self.classify(self.dropout(self.pool(maps)))
+            pooled = self.pool(self.mix(maps.transpose(1, 2).flatten(1, 2)))
+        else:  # pool, then concatenate: the other order moves whole maps, for the same result
+            pooled = self.pool(self.mix(maps))  # 2, 256, 5
+            pooled = pooled.transpose(1, 2).flatten(1)  # 2, 1280
+        logits: Tensor = self.classify(self.dropout(pooled))
         return logits
 
 

@@ -19,7 +19,7 @@ class GeM(nn.Module):
         self.floor = floor
 
     def forward(self, maps: Tensor) -> Tensor:
-        """maps: (B, C, h, w) → (B, C)."""
+        """maps: (B, C, ..., h, w) → (B, C, ...)."""
         with torch.autocast(maps.device.type, enabled=False):
             powers = maps.float().clamp(min=self.floor).pow(self.p)
-            return powers.mean((2, 3)).pow(1 / self.p)
+            return powers.mean((-2, -1)).pow(1 / self.p)
