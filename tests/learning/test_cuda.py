@@ -14,6 +14,7 @@ from playhead.inference.bundle import Bundle, BundleManifest
 from playhead.inference.dense import WindowPlan, run_windows
 from playhead.inference.ring import ArrayRing, RingBackend, StackBatch, open_ring
 from playhead.inference.runtime import OpenVinoBackend
+from playhead.inference.together import WindowModel, run_models
 from playhead.learning.cuda import LARGEST_BATCH, PIXELS_PER_BATCH, CudaBackend
 from playhead.samples.grid import make_grid
 from tests.tiny_windows import (
@@ -211,3 +212,17 @@ def test_the_batch_of_a_device_is_a_power_of_two_by_the_size_of_the_frames(bundl
 def test_only_a_backend_with_memory_of_its_own_has_a_ring_of_its_own(bundle: Bundle) -> None:
     assert isinstance(on_cpu(bundle), RingBackend)
     assert isinstance(open_ring(OpenVinoBackend(bundle, threads=1), 5), ArrayRing)
+
+
+def test_models_on_a_device_share_one_pass_over_a_video(bundle: Bundle) -> None:
+    """Each reads ahead in a thread of its own, from one decoder."""
+    video = GeneratedVideo.at(25, 200)
+    grid = make_grid(video.times, video.duration, PLAN.grid_rate)
+    models = [WindowModel(bundle.manifest, on_cpu(bundle)) for _ in range(3)]
+    values: list[list[NDArray[np.float32]]] = [[] for _ in models]
+    for number, output in run_models(video, grid, models, batch=4):
+        values[number].append(output.values)
+    assert video.given == list(range(200))
+    expected = scores(bundle, on_cpu(bundle), frames=200)
+    for own in values:
+        np.testing.assert_allclose(np.concatenate(own), expected, rtol=0, atol=1e-6)

@@ -55,6 +55,10 @@ class Ring(Protocol):
 class RingBackend(Backend, Protocol):
     """A backend with memory of its own, that computes while the CPU prepares the next batch."""
 
+    @property
+    def device(self) -> object:
+        """The device, which `str` names as torch does: `cuda:0`."""
+
     def ring(self, slots: int) -> Ring:
         """A ring of that many slots, in the memory of the device."""
 

@@ -7,6 +7,7 @@ checkpoints and the average are of the module, whose names stay as they are.
 import importlib.util
 import os
 import shutil
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -34,5 +35,5 @@ def compiled(module: nn.Module, device: torch.device, setting: str) -> nn.Module
             f"{setting}: compiling for the CPU needs a C++ compiler; install g++ or clang++, or "
             "leave the setting off"
         )
-    made: nn.Module = torch.compile(module, dynamic=False)
-    return made
+    made: Any = torch.compile(module, dynamic=False)
+    return cast(nn.Module, made)

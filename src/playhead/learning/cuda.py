@@ -103,15 +103,14 @@ class CudaBackend:
 
         The CPU goes on at once: torch keeps the pinned memory until it is copied.
         """
-        stacked = isinstance(arrays, Sequence)
-        first = arrays[0] if stacked else arrays
-        shape = (len(arrays), *first.shape) if stacked else first.shape
+        first = arrays if isinstance(arrays, np.ndarray) else arrays[0]
+        shape = first.shape if isinstance(arrays, np.ndarray) else (len(arrays), *first.shape)
         kind = torch.from_numpy(np.empty(0, first.dtype)).dtype
         host = torch.empty(shape, dtype=kind, pin_memory=self.device.type == "cuda")
-        if stacked:
-            np.stack(arrays, out=host.numpy())
-        else:
+        if isinstance(arrays, np.ndarray):
             np.copyto(host.numpy(), arrays)
+        else:
+            np.stack(arrays, out=host.numpy())
         return host.to(self.device, non_blocking=True)
 
     @torch.inference_mode()
@@ -133,7 +132,8 @@ class CudaBackend:
                 limit = self._limit[part] = len(batch) // 2
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        return torch.cat([self.compute(part, some) for some in batch.split(limit)])
+        shares = torch.split(batch, limit)
+        return torch.cat([self.compute(part, share) for share in shares])
 
     @torch.inference_mode()
     def begin(self, part: str | None, batch: Tensor) -> Values:
@@ -148,7 +148,8 @@ class CudaBackend:
         # was queued since.
         arrived = torch.empty(outputs.shape, pin_memory=True)
         arrived.copy_(outputs, non_blocking=True)
-        done = torch.cuda.Event()
+        cuda: Any = torch.cuda
+        done = cuda.Event()
         done.record()
 
         def values() -> NDArray[np.float32]:

@@ -225,6 +225,19 @@ def predict(
     flip: Annotated[
         bool | None, typer.Option(help="Average with the scores of the flipped image.")
     ] = None,
+    compile_model: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile", help="On CUDA: compile the model, for hours of video."
+        ),
+    ] = None,
+    decoder: Annotated[
+        Literal["auto", "pyav", "torchcodec"] | None,
+        typer.Option(
+            help="auto: torchcodec on CUDA if it gives the same frames; reports no damage within "
+            "frames. Default: the bundle's, or pyav."
+        ),
+    ] = None,
     executor: ExecutorName = "serial",
     workers: Workers = None,
     as_json: Json = False,
@@ -235,7 +248,13 @@ def predict(
     from playhead.spotting.predict import PredictOptions, predict_videos, summary
 
     options = PredictOptions(
-        device=device, threads=threads, precision=precision, every=every, flip=flip
+        device=device,
+        threads=threads,
+        precision=precision,
+        every=every,
+        flip=flip,
+        compile=compile_model,
+        decoder=decoder,
     )
     result = predict_videos(
         bundle, videos, out, options, executor=Executor(kind=executor, workers=workers)

@@ -14,7 +14,12 @@ from playhead import config
 from playhead.config import LOCAL, Settings, load_config
 from playhead.decisions.peaks import PeakConfig
 from playhead.inference.precision import PrecisionChoice
-from playhead.learning.settings import LossConfig, TrainingConfig, check_encoder_weights
+from playhead.learning.settings import (
+    Decoder,
+    LossConfig,
+    TrainingConfig,
+    check_encoder_weights,
+)
 from playhead.samples.augmentation import AugmentationConfig
 from playhead.samples.sampling import SamplingConfig, ShiftConfig
 from playhead.samples.windows import WindowSpec
@@ -226,6 +231,15 @@ class PredictionConfig(Settings):
         description="score every n-th grid point and interpolate the others",
     )
     flip: bool = Field(default=False, description="average with the scores of the flipped image")
+    compile: bool = Field(
+        default=False,
+        description="on CUDA: compile the model by torch.compile, which takes minutes at the start",
+    )
+    decoder: Decoder = Field(
+        default="pyav",
+        description="pyav, which tells damaged frames apart; auto: torchcodec if the model runs on "
+        "CUDA and its first frames are pyav's; torchcodec: on any device, else an error",
+    )
 
 
 class SpottingConfig(Settings):

@@ -29,6 +29,8 @@ from playhead.inference.runtime import open_backend
 from playhead.inference.scores import Scores, write_scores
 from playhead.inference.together import WindowModel
 from playhead.learning.backends import cuda_factory
+from playhead.learning.decoding import choose_decoder
+from playhead.learning.settings import Decoder
 from playhead.media import Damage, open_video
 from playhead.output import counted
 from playhead.progress import Progress
@@ -59,10 +61,18 @@ class PredictOptions:
     precision: PrecisionChoice | None = None
     every: int | None = None
     flip: bool | None = None
+    compile: bool | None = None
+    decoder: Decoder | None = None
 
     def over(self, manifest: BundleManifest) -> PredictionConfig:
         """These options over the bundle's configuration."""
-        options = {"precision": self.precision, "every": self.every, "flip": self.flip}
+        options = {
+            "precision": self.precision,
+            "every": self.every,
+            "flip": self.flip,
+            "compile": self.compile,
+            "decoder": self.decoder,
+        }
         changes = {name: value for name, value in options.items() if value is not None}
         values = {**manifest.training.get("prediction", {}), **changes}
         return validate(PredictionConfig, values, source="prediction")
@@ -112,12 +122,13 @@ class SpottingWork:
                 device=options.device,
                 threads=options.threads,
                 precision=config.precision,
-                cuda_factory=cuda_factory(_network),
+                cuda_factory=cuda_factory(_network, compile_parts=config.compile),
             )
             models.append(
                 WindowModel(member.manifest, backend, weight, every=config.every, flip=config.flip)
             )
-        return _Predictor(bundle.manifest, tuple(models)).predict
+        decoder = options.over(models[0].manifest).decoder
+        return _Predictor(bundle.manifest, tuple(models), decoder).predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +137,23 @@ class _Predictor:
 
     manifest: BundleManifest
     models: tuple[WindowModel, ...]
+    decoder: Decoder
 
     def predict(self, path: Path, target: Path, progress: Progress) -> FileOutcome:
         outputs = (output_path(target, SCORES), output_path(target, EVENTS))
         for stale in outputs:  # earlier outputs must not pass for those of a failed run
             stale.unlink(missing_ok=True)
         with open_video(path) as video:
+            plans = [model.manifest.plan(WindowPlan) for model in self.models]
+            decoding = choose_decoder(video, plans, self.models[0].backend, self.decoder)
             scores = score_ensemble(
-                video, self.manifest, self.models, name=path.name, progress=progress
+                decoding.video, self.manifest, self.models, name=path.name, progress=progress
             )
             problem = _problem(video.damage, scores)
         write_scores(scores, outputs[0])
         native.write(decide(scores), outputs[1])
-        return FileOutcome(path, "partial" if problem else "ok", outputs, problem)
+        notes = () if self.decoder == "pyav" else (decoding.describe(),)
+        return FileOutcome(path, "partial" if problem else "ok", outputs, problem, notes)
 
 
 def decide(scores: Scores, config: PeakConfig | None = None) -> VideoEvents:
