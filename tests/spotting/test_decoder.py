@@ -7,17 +7,17 @@ from types import ModuleType
 
 import pytest
 
-from tests.command import playhead, run
+from tests.command import playhead
 from tests.spotting.conftest import Tiny
 
 pytestmark = pytest.mark.slow
 
 
 def predict(tiny: Tiny, out: Path, *options: str) -> dict[str, object]:
-    finished = playhead(
+    printed = playhead(
         "spotting", "predict", tiny.bundle, tiny.test_video, "--out", out, "--json", *options
     )
-    (file,) = json.loads(finished.out)["files"]
+    (file,) = json.loads(printed)["files"]
     name = "match-003.events.json"
     assert (out / name).read_bytes() == (tiny.predictions / name).read_bytes()
     return dict(file)
@@ -34,9 +34,9 @@ def test_a_file_that_torchcodec_cannot_decode_fails_and_says_why(
 ) -> None:
     package = ModuleType("torchcodec.decoders")  # of an older version
     monkeypatch.setitem(sys.modules, "torchcodec.decoders", package)
-    finished = run(
+    printed = playhead(
         *("spotting", "predict", tiny.bundle, tiny.test_video, "--out", tmp_path),
         *("--decoder", "torchcodec"),
         code=3,
     )
-    assert "torchcodec cannot decode it: it is not installed (pip install" in finished.out
+    assert "torchcodec cannot decode it: it is not installed (pip install" in printed

@@ -1,9 +1,9 @@
 """The decoder of a video for prediction: PyAV, or torchcodec on the device that runs the model.
 
 torchcodec decodes on the GPU (NVDEC) and hands out the stored Y plane, so luma is exact; from RGB
-it could not be. It is used only for a file whose frame count and times are those of the frame table,
-and whose first frames are PyAV's to the last bit; a later frame that does not fit the table ends
-it, and PyAV goes on from there. It does not report damage within a frame, which PyAV does.
+it could not be. It is used only for a file whose frame count and times are those of the frame
+table, and whose first frames are PyAV's to the last bit; a later frame that does not fit the table
+ends it, and PyAV goes on from there. It does not report damage within a frame, which PyAV does.
 """
 
 from collections.abc import Iterator, Sequence
