@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +228,7 @@ def training(setting: Setting) -> None:
         steps(2)
         first[name] = time.perf_counter() - started
     taken = take_turns(
-        {name: (lambda steps=steps: steps(setting.steps)) for name, steps in arms.items()},
+        {name: partial(steps, setting.steps) for name, steps in arms.items()},
         setting.rounds,
     )
     print(f"training, {width}x{height}, windows of {WINDOW.frames}, batch {config.batch_size}")

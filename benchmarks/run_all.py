@@ -3,7 +3,8 @@
     python benchmarks/run_all.py [NAME...]
 
 Some need PLAYHEAD_DATA, and the weights that CONTRIBUTING.md names; without the data they are left
-out and said so. All of them take many hours on two cores, most of them for detectors.
+out and said so. cuda_spotting measures nothing without a GPU. All of them take many hours on two
+cores, most of them for detectors.
 """
 
 import os
@@ -18,6 +19,7 @@ SCRIPTS = (
     "memory",
     "freed_memory",
     "dense_prediction",
+    "cuda_spotting",
     "impact_speed",
     "fusion_arms",
     "demo",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -138,7 +138,7 @@ class _Pass:
         from torchcodec.decoders import Demuxer  # type: ignore[attr-defined]
 
         self._demuxer = Demuxer(str(path))
-        self._video: Any = self._demuxer.streams[0]
+        self._video = cast(Any, self._demuxer.streams[0])
         self._decoder = self._video.make_decoder(device)
         self._frames = self._decode()
         # Of its own, so that a copy to the CPU does not wait for the model.
