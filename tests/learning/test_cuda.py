@@ -1,5 +1,6 @@
 """The CUDA backend on the CPU: the same code, without pinned memory and streams."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from playhead.learning.cuda import LARGEST_BATCH, PIXELS_PER_BATCH, CudaBackend
 from playhead.samples.grid import make_grid
 from tests.tiny_windows import (
     PLAN,
+    SIZE,
     GeneratedVideo,
     TinyFusion,
     TinyWhole,
@@ -45,6 +47,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, model: TinyFusion) -> Bundl
 
 def on_cpu(bundle: Bundle, **options: Any) -> CudaBackend:
     return CudaBackend(bundle, build, device="cpu", **options)
+
+
+class SlowVideo(GeneratedVideo):
+    """A video whose decoder lets other threads run before each frame."""
+
+    def image(self, k: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
+        time.sleep(0.0005)
+        return super().image(k, size)
 
 
 class Plain:
@@ -215,8 +225,8 @@ def test_only_a_backend_with_memory_of_its_own_has_a_ring_of_its_own(bundle: Bun
 
 
 def test_models_on_a_device_share_one_pass_over_a_video(bundle: Bundle) -> None:
-    """Each reads ahead in a thread of its own, from one decoder."""
-    video = GeneratedVideo.at(25, 200)
+    """Each reads ahead in a thread of its own, from one decoder, which takes its time."""
+    video = SlowVideo.at(25, 200)
     grid = make_grid(video.times, video.duration, PLAN.grid_rate)
     models = [WindowModel(bundle.manifest, on_cpu(bundle)) for _ in range(3)]
     values: list[list[NDArray[np.float32]]] = [[] for _ in models]
