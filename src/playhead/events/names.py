@@ -8,10 +8,18 @@ from playhead.errors import LabelError, PlayheadError
 from playhead.files import inside
 from playhead.media.kinds import VIDEO_SUFFIXES
 
-__all__ = ["find_media", "half_of", "is_whole_game", "media_name", "video_stem"]
+__all__ = [
+    "find_media",
+    "half_of",
+    "is_sized_half",
+    "is_whole_game",
+    "media_name",
+    "video_stem",
+]
 
 HALF = re.compile(r"([12])(?:_\w+)?(?:\.\w+)?")  # 1, 2_720p, 1_224p.mkv
 UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an upload
+SIZED = re.compile(r"[12]_\d+p(?:\.\w+)?")  # 2_720p.mkv
 WHOLE = re.compile(r"\d+p(?:\.\w+)?")  # 720p.mp4: a game in one file
 
 
@@ -43,6 +51,11 @@ def half_of(video: str) -> int | None:
     """The half of a game in a video's name (`…/2_720p.mkv` is 2), or None."""
     match = HALF.fullmatch(PurePosixPath(video).name)
     return int(match[1]) if match else None
+
+
+def is_sized_half(video: str) -> bool:
+    """Whether the name means a half of a game in a resolution (`1_720p.mkv`)."""
+    return SIZED.fullmatch(PurePosixPath(video).name) is not None
 
 
 def is_whole_game(video: str) -> bool:

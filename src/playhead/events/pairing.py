@@ -9,22 +9,34 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 
 from playhead.errors import LabelError
+from playhead.events.names import is_sized_half, is_whole_game
 
 __all__ = ["pair_videos"]
 
 
-def pair_videos(wanted: Sequence[str], offered: Sequence[str]) -> list[int | None]:
+def pair_videos(
+    wanted: Sequence[str], offered: Sequence[str], *, folders: bool = False
+) -> list[int | None]:
     """For each wanted video, the index of the offered one with the longest common end, or None.
 
-    At least the file names must agree; one of them may lack its suffix. Raises LabelError if two
-    match equally well.
+    At least the file names must agree; one of them may lack its suffix. Of names that tell nothing
+    (`720p.mp4`, `1_720p.mkv`), or with `folders`, their folders must agree too if both have one.
+    Raises LabelError if two match equally well.
     """
     tails = [_tail(name) for name in offered]
-    return [_closest(name, tails, offered) for name in wanted]
+    return [_closest(name, tails, offered, folders) for name in wanted]
 
 
-def _closest(name: str, tails: Sequence[tuple[str, ...]], offered: Sequence[str]) -> int | None:
-    common = [_common(_tail(name), tail) for tail in tails]
+def _closest(
+    name: str, tails: Sequence[tuple[str, ...]], offered: Sequence[str], folders: bool
+) -> int | None:
+    own = _tail(name)
+    folders = bool(own) and (folders or is_whole_game(own[0]) or is_sized_half(own[0]))
+    common = [
+        0 if count == 1 and folders and len(own) > 1 and len(tail) > 1 else count
+        for tail in tails
+        for count in [_common(own, tail)]
+    ]
     best = max(common, default=0)
     if best == 0:
         return None

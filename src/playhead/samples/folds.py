@@ -10,7 +10,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from playhead.errors import LabelError
-from playhead.events.manifest import ManifestRow, read_manifest
+from playhead.events.games import GameFiles, read_set
+from playhead.events.manifest import ManifestRow
 from playhead.samples.splits import assign_splits, class_counts
 
 __all__ = ["Fold", "chosen_fold", "grouped_folds", "refuse_leaks", "split_manifest"]
@@ -99,22 +100,26 @@ def split_manifest(
     folds: int | None,
     fold: int | Sequence[int],
     videos: Path | None = None,
+    games: GameFiles | None = None,
     group: Callable[[ManifestRow], str] = attrgetter("group"),
 ) -> tuple[list[ManifestRow], list[ManifestRow]]:
     """The rows of a manifest for training and for validation, see `chosen_fold`.
 
-    videos: the folder of the videos, see `read_manifest`
+    manifest: or a folder of games
+    videos: the folder of the videos, see `read_manifest`; games: which files of games are used
     group: the name of a row's group, by default that of the manifest
     Raises LabelError if a side is empty or a group is on both.
     """
-    rows = read_manifest(manifest, videos=videos)
+    rows = read_set(manifest, videos=videos, games=games)
     groups, splits = [group(row) for row in rows], [row.split for row in rows]
     chosen = chosen_fold(groups, splits, folds=folds, fold=fold)
     if not chosen.train or not chosen.validation:
+        how = "fill the split column with train and valid"
+        if manifest.is_dir():
+            how = "put games into folders train and valid, or SoccerNet's lists beside the leagues"
         raise LabelError(
             f"{manifest}: has {len(chosen.train)} training and {len(chosen.validation)} "
-            "validation videos, but both are needed: fill the split column with train and valid, "
-            "or set data.folds"
+            f"validation videos, but both are needed: {how}, or set data.folds"
         )
     return [rows[i] for i in chosen.train], [rows[i] for i in chosen.validation]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from playhead.errors import LabelError
-from playhead.events.manifest import read_manifest
+from playhead.events.games import read_set
 from playhead.files import fingerprint
 from playhead.output import counted
 from playhead.samples.folds import split_manifest
@@ -37,11 +37,15 @@ def check(config: SpottingConfig, *, skip_bad: bool = False) -> list[Finding]:
     """
     data = config.data
     try:
-        rows = split_manifest(data.manifest, folds=data.folds, fold=data.fold, videos=data.videos)
+        rows = split_manifest(
+            data.manifest, folds=data.folds, fold=data.fold, videos=data.videos, games=data.games
+        )
     except LabelError as error:
         findings = [Finding("refuse", "split", str(error))]
         try:
-            every = read_labels(read_manifest(data.manifest, videos=data.videos), config)
+            every = read_labels(
+                read_set(data.manifest, videos=data.videos, games=data.games), config
+            )
         except LabelError:  # it is the manifest that cannot be read
             return findings
         return [*findings, *_bad_videos(every.bad, skip_bad)]

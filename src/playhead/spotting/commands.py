@@ -238,6 +238,10 @@ def predict(
             "frames. Default: the bundle's, or pyav."
         ),
     ] = None,
+    resolution: Annotated[
+        str | None,
+        typer.Option(help="Of SoccerNet's folders: 720p or 224p. Default: the best there is."),
+    ] = None,
     executor: ExecutorName = "serial",
     workers: Workers = None,
     as_json: Json = False,
@@ -257,7 +261,12 @@ def predict(
         decoder=decoder,
     )
     result = predict_videos(
-        bundle, videos, out, options, executor=Executor(kind=executor, workers=workers)
+        bundle,
+        videos,
+        out,
+        options,
+        resolution=resolution,
+        executor=Executor(kind=executor, workers=workers),
     )
     if as_json:
         print_json(result.to_json())

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt, model_validator
 from playhead import config
 from playhead.config import LOCAL, Settings, load_config
 from playhead.decisions.peaks import PeakConfig
+from playhead.events.games import GameFiles
 from playhead.inference.precision import PrecisionChoice
 from playhead.learning.settings import (
     Decoder,
@@ -148,11 +149,24 @@ FoldNumber = Annotated[int, Field(ge=0)]
 class DataConfig(Settings):
     """Which videos and labels, and how they are split into training and validation."""
 
-    manifest: Path = Field(description="CSV; relative paths start at the working folder")
+    manifest: Path = Field(
+        description="CSV, or a folder of SoccerNet games; relative paths start at the working "
+        "folder"
+    )
     videos: Annotated[Path | None, LOCAL] = Field(
         default=None,
         description="folder that the videos of the manifest are relative to and may not leave; "
         "none: the manifest's folder",
+    )
+    resolution: str | None = Field(
+        default=None,
+        pattern=r"^\d+p$",
+        description="of a folder of games: `720p` or `224p`; none: the best that there is",
+    )
+    label_file: str | None = Field(
+        default=None,
+        description="of a folder of games: the labels in each, needed where both are there; none: "
+        "Labels-ball.json or Labels-v2.json",
     )
     classes: tuple[str, ...] = Field(min_length=1, description="classes, in the order of scores")
     class_map: dict[str, str | None] | None = Field(
@@ -199,6 +213,11 @@ class DataConfig(Settings):
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"a class is listed twice: {', '.join(self.classes)}")
         return self
+
+    @property
+    def games(self) -> GameFiles:
+        """Which files are used of a folder of games."""
+        return GameFiles(self.resolution, self.label_file)
 
     @property
     def grid_rate(self) -> GridRate:

@@ -278,7 +278,7 @@ def _pairs_of(
         annotated = truth_of(data, split=split, rate=rate)
     videos = [] if data is None else [row.video.as_posix() for row in data.rows]
     predicted = read_predictions(predictions, rate=rate, times=_times_of(videos))
-    if split is not None:
+    if data is not None and len(annotated) < len(videos):
         chosen = {video.video for video in annotated}
         indices = pair_names([video.video for video in predicted], videos)
         predicted = [
@@ -287,9 +287,9 @@ def _pairs_of(
             if index is None or videos[index] in chosen
         ]
         if not predicted:
+            of = "with labels" if split is None else f"of the split {split!r}"
             raise LabelError(
-                f"{predictions}: has no predictions for the videos of the split {split!r}; predict "
-                "them first"
+                f"{predictions}: has no predictions for the videos {of}; predict them first"
             )
     return pair_events(annotated, predicted)
 

@@ -3,6 +3,7 @@
 Outputs mirror the inputs' relative paths: `X.scores.npz` and `X.events.json`.
 """
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -14,10 +15,11 @@ import numpy as np
 
 from playhead.config import override, validate
 from playhead.decisions.peaks import PeakConfig, find_peaks
-from playhead.errors import BundleError
+from playhead.errors import BundleError, PlayheadError
 from playhead.events.formats import native
+from playhead.events.games import game_videos, is_games
 from playhead.events.model import VideoEvents
-from playhead.execution.items import find_items, output_path
+from playhead.execution.items import Item, find_items, output_path
 from playhead.execution.outcomes import BatchResult, FileOutcome
 from playhead.execution.outputs import check_folder
 from playhead.execution.runner import SERIAL, Executor, Work, run_items
@@ -85,15 +87,17 @@ def predict_videos(
     options: PredictOptions,
     *,
     root: Path | None = None,
+    resolution: str | None = None,
     executor: Executor = SERIAL,
 ) -> BatchResult:
     """Write scores and events of every video; a bad file never stops the batch.
 
     root: the folder whose structure the outputs mirror, by default the deepest common folder
+    resolution: of a folder of SoccerNet games, whose halves are predicted once; by default the best
     A video with parts that could not be scored ends `partial`, with their times as the reason.
     """
     check_folder(out)
-    items = find_items(videos, root)
+    items = _items(videos, root, resolution)
     threads = executor.threads(options.threads, len(items))
     work = SpottingWork(bundle_path, replace(options, threads=threads))
     return run_items(items, out, work, task="predicting", executor=executor)
@@ -218,6 +222,18 @@ def summary(videos: int, outputs: Sequence[Path], out: Path) -> str:
         line += ": " + ", ".join(f"{count:,} {label}" for label, count in counts.items())
     empty = sum(not video.events for video in found)
     return line + (f"; none in {counted(empty, 'video')}" if empty else "")
+
+
+def _items(videos: Sequence[Path], root: Path | None, resolution: str | None) -> list[Item]:
+    """The videos to predict; of folders of games, each half in one resolution."""
+    games = [path for path in videos if is_games(path)]
+    if resolution is not None and not games:
+        raise PlayheadError("--resolution is for folders of SoccerNet games; leave it out")
+    if games and root is None:
+        folders = [(path if path.is_dir() else path.parent).resolve() for path in videos]
+        root = Path(os.path.commonpath(folders))
+    files = [game_videos(path, resolution) if path in games else [path] for path in videos]
+    return find_items([file for some in files for file in some], root)
 
 
 def _problem(damage: Sequence[Damage], scores: Scores) -> str | None:

@@ -56,7 +56,7 @@ def train_spotting(
     run = TrainingRun(folder, config, resume=resume, device=device)
     data = config.data
     train_rows, valid_rows = split_manifest(
-        data.manifest, folds=data.folds, fold=data.fold, videos=data.videos
+        data.manifest, folds=data.folds, fold=data.fold, videos=data.videos, games=data.games
     )
     train, valid = read_labels(train_rows, config), read_labels(valid_rows, config)
     findings = check_sides(config, train, valid, skip_bad=skip_bad)

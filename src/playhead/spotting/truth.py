@@ -1,8 +1,8 @@
 """Reading ground truth and predictions, in the forms in which users have them.
 
-Ground truth is a manifest, a configuration or a run folder (which name one), a label file, or a
-folder of label files. Predictions are the folder that `predict` wrote, a run folder (its scores of
-the validation videos), or a file of events in any format.
+Ground truth is a manifest or a folder of SoccerNet games, a configuration or a run folder (which
+name one), a label file, or a folder of label files. Predictions are the folder that `predict`
+wrote, a run folder (its scores of the validation videos), or a file of events in any format.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,10 @@ from playhead.errors import LabelError
 from playhead.events.formats import native, read_events, read_row
 from playhead.events.formats.detect import detect
 from playhead.events.formats.raw import TimesOf
-from playhead.events.manifest import ManifestRow, read_manifest, require_manifest
+from playhead.events.games import is_games, read_set
+from playhead.events.manifest import ManifestRow, require_manifest
 from playhead.events.model import VideoEvents
-from playhead.events.names import half_of
+from playhead.events.names import half_of, is_whole_game
 from playhead.events.pairing import pair_videos
 from playhead.inference.scores import Scores, read_scores
 from playhead.media import Video, open_video
@@ -54,7 +55,9 @@ RESULTS = "results_*.json"
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """The videos of a manifest, perhaps named by a configuration.
+    """The videos of a manifest or a folder of games, perhaps named by a configuration.
+
+    Games without labels, as of a challenge, are no ground truth.
 
     classes, class_map, label_rate: those of the configuration; None without one
     folds: whether the configuration divides the videos into folds; `valid` then has the names of
@@ -73,14 +76,15 @@ class DataSet:
 
     def chosen(self, split: str | None) -> list[ManifestRow]:
         """The videos of a split, or all. Raises LabelError listing the splits if it has none."""
+        rows = [row for row in self.rows if row.labels is not None or not self.path.is_dir()]
         if split is None:
-            return list(self.rows)
+            return rows
         if self.folds and split in ("train", "valid"):
             names = self.valid if split == "valid" else self.train
-            return [row for row in self.rows if row.name in names]
-        rows = [row for row in self.rows if row.split == split]
+            return [row for row in rows if row.name in names]
+        known = sorted({row.split for row in rows if row.split})
+        rows = [row for row in rows if row.split == split]
         if not rows:
-            known = sorted({row.split for row in self.rows if row.split})
             known += [name for name in ("train", "valid") if self.folds and name not in known]
             listed = f"its splits are {', '.join(known)}" if known else "its split column is empty"
             raise LabelError(f"{self.path}: no video has the split {split!r}; {listed}")
@@ -99,11 +103,13 @@ def open_data_set(path: Path) -> DataSet | None:
     """
     if path.is_dir():
         inner = next((path / name for name in (CONFIG, MANIFEST) if (path / name).is_file()), None)
+        if inner is None and is_games(path):
+            return DataSet(path, read_set(path))
         return None if inner is None else open_data_set(inner)
     if path.is_file() and path.suffix.lower() in (".yaml", ".yml"):
         data = load_spotting_config(path).data
         require_manifest(data.manifest)
-        rows = read_manifest(data.manifest, videos=data.videos)
+        rows = read_set(data.manifest, videos=data.videos, games=data.games)
         train: tuple[int, ...] = ()
         valid: tuple[int, ...] = ()
         if data.folds is not None:
@@ -122,7 +128,7 @@ def open_data_set(path: Path) -> DataSet | None:
             valid=frozenset(rows[index].name for index in valid),
         )
     if path.is_file() and detect(path) == "manifest":
-        return DataSet(path, read_manifest(path))
+        return DataSet(path, read_set(path))
     return None
 
 
@@ -262,12 +268,14 @@ def _read_game(file: Path, rate: str | None) -> list[VideoEvents]:
 def pair_names(wanted: Sequence[str], offered: Sequence[str]) -> list[int | None]:
     """As `pair_videos`; halves of a game also match by their number: `1` is `1_720p.mkv`.
 
-    SoccerNet's files name halves by number only.
+    SoccerNet's files name halves by number only; a whole game, `720p.mp4`, is its first half.
     """
     indices = pair_videos(wanted, offered)
     halves = [_by_half(name) for name in offered]
     return [
-        pair_videos([_by_half(name)], halves)[0] if index is None and half_of(name) else index
+        pair_videos([_by_half(name)], halves, folders=True)[0]
+        if index is None and _is_part(name)
+        else index
         for name, index in zip(wanted, indices, strict=True)
     ]
 
@@ -278,7 +286,11 @@ def names_listed(names: Sequence[str], limit: int = 5) -> str:
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
 
 
+def _is_part(name: str) -> bool:
+    return half_of(name) is not None or is_whole_game(name)
+
+
 def _by_half(name: str) -> str:
     path = PurePosixPath(name.replace("\\", "/"))
-    half = half_of(path.name)
+    half = 1 if is_whole_game(path.name) else half_of(path.name)
     return name if half is None else str(path.with_name(str(half)))

@@ -29,7 +29,14 @@ from playhead.output import counted
 from playhead.spotting.config import SpottingConfig
 from playhead.spotting.labelled import gaps_of
 from playhead.spotting.predict import decide, write_decided
-from playhead.spotting.truth import SCORES, pair_videos, read_truth
+from playhead.spotting.truth import (
+    SCORES,
+    open_data_set,
+    pair_names,
+    pair_videos,
+    read_truth,
+    truth_of,
+)
 
 __all__ = [
     "Tuned",
@@ -151,13 +158,19 @@ def tune_folders(
     Raises LabelError for scores of a video that the truth does not have, and if no class has
     enough events; PlayheadError for a folder without scores.
     """
-    annotated = read_truth(truth, split=split)
+    data = open_data_set(truth)
+    if data is None:
+        annotated = read_truth(truth, split=split)
+    else:
+        annotated = truth_of(data, split=split)
+    unlabelled = [] if data is None else [row.video.as_posix() for row in data.rows]
     scores: dict[str, Scores] = {}
     for folder in folders:
         found = _read_scores(folder, annotated)
-        if split is None and found.unknown:
+        strange = [name for name in found.unknown if pair_names([name], unlabelled) == [None]]
+        if split is None and strange:
             raise LabelError(
-                f"{found.unknown[0]}: the ground truth does not have the video of these scores"
+                f"{strange[0]}: the ground truth does not have the video of these scores"
             )
         scores |= found.scores
     annotated = [video for video in annotated if video.video in scores]
