@@ -24,6 +24,7 @@ __all__ = [
     "cell_rows",
     "check_header",
     "csv_rows",
+    "parse_json",
     "read_json",
     "read_text",
     "read_xml",
@@ -133,15 +134,20 @@ def _read_bytes(path: Path) -> bytes:
 
 def read_json(path: Path) -> Any:
     """The JSON document in `path`. Raises LabelError naming the line of a syntax error."""
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """The document of a JSON text; where: the file, for the LabelError of a syntax error."""
     try:
-        return json.loads(read_text(path))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise LabelError(
-            f"{path}: line {error.lineno}, column {error.colno}: not valid JSON: "
+            f"{where}: line {error.lineno}, column {error.colno}: not valid JSON: "
             f"{error.msg[:1].lower()}{error.msg[1:]}"
         ) from error
     except (RecursionError, ValueError) as error:  # nested too deep, a number with too many digits
-        raise LabelError(f"{path}: not a JSON document of labels: {error}") from error
+        raise LabelError(f"{where}: not a JSON document of labels: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`playhead spotting`: init, train, check, predict, decide, ensemble, tune, evaluate, report.
+"""`playhead spotting`: init, train, check, predict, decide, ensemble, tune, evaluate and more.
 
 The commands that write videos are in `video_commands`.
 """
@@ -43,15 +43,19 @@ SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out videos that cannot be used, and list them.")
 ]
 LabelPaths = Annotated[
-    list[Path], typer.Argument(readable=False, help="Label files of any format, or folders.")
+    list[Path] | None,
+    typer.Argument(
+        readable=False,
+        help="Label files of any format, or folders. SoccerNet's folders have their own.",
+    ),
 ]
 
 
 @app.command(epilog="Example: playhead spotting init videos labels.csv --out my")
 def init(
     videos: Annotated[Path, typer.Argument(help="The folder of the videos.")],
-    labels: LabelPaths,
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.")],
+    labels: LabelPaths = None,
     rate: LabelRate = None,
     columns: Columns = None,
     as_json: Json = False,
@@ -61,7 +65,7 @@ def init(
     from playhead.spotting.init import init_set
 
     named = None if columns is None else as_columns(columns)
-    new = init_set(videos, labels, out, rate=rate, columns=named)
+    new = init_set(videos, labels or [], out, rate=rate, columns=named)
     print_json(new.to_json()) if as_json else typer.echo(new.describe())
 
 
@@ -412,6 +416,24 @@ def report(
 
     written = write_report(truth, predictions, out, split=split, run=run)
     print_json({"report": str(written)}) if as_json else typer.echo(written)
+
+
+@app.command(epilog="Example: playhead spotting submit out results.zip")
+def submit(
+    scores: Annotated[Path, typer.Argument(help="The folder of scores that `predict` wrote.")],
+    target: Annotated[Path, typer.Argument(help="A ZIP, or a folder to write into.")],
+    as_json: Json = False,
+) -> None:
+    """Write SoccerNet's results_spotting.json of every game, with all peaks that AP ranks."""
+    from playhead.output import counted
+    from playhead.spotting.submit import write_submission
+
+    videos = write_submission(scores, target)
+    count = sum(len(video.events) for video in videos)
+    if as_json:
+        print_json({"output": str(target), "videos": len(videos), "events": count})
+    else:
+        typer.echo(f"{target}: {counted(count, 'event')} in {counted(len(videos), 'video')}")
 
 
 register(app)

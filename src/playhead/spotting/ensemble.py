@@ -24,7 +24,7 @@ from playhead.progress import progress
 from playhead.spotting.predict import decide, decisions_with
 from playhead.spotting.truth import EVENTS, SCORES, names_listed, predictions_folder
 
-__all__ = ["Ensembled", "decide_again", "ensemble_bundles", "ensemble_scores"]
+__all__ = ["Ensembled", "decide_again", "ensemble_bundles", "ensemble_scores", "scores_below"]
 
 _APART = "rename the scores, or predict the videos together, so that names tell them apart"
 
@@ -191,7 +191,7 @@ def _videos_of(folders: Sequence[Path]) -> dict[str, dict[int, Path]]:
     Names mirror the folders of the videos that were predicted together, so a video can be `1` in
     one folder and `derby/1` in another; the longest name stays.
     """
-    held = [_scores_below(folder) for folder in folders]
+    held = [scores_below(folder) for folder in folders]
     having: dict[str, set[int]] = {}
     for number, paths in enumerate(held):
         for name in paths:
@@ -221,7 +221,7 @@ def _longest(name: str, having: Mapping[str, set[int]]) -> str:
     return longest[0] if longest else name
 
 
-def _scores_below(folder: Path) -> dict[str, Path]:
+def scores_below(folder: Path) -> dict[str, Path]:
     """The score files of a folder, by their relative path without the suffix."""
     folder = predictions_folder(folder)
     paths = sorted(folder.rglob(f"*{SCORES}")) if folder.is_dir() else []

@@ -6,34 +6,30 @@ whose comments say why each setting is as it is. The videos stay where they are.
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from playhead.config import override, validate
 from playhead.errors import LabelError, MediaError, PlayheadError
-from playhead.events.formats import read_events, table
+from playhead.events.formats import table
+from playhead.events.games import is_games
 from playhead.events.manifest import ManifestRow, write_manifest
-from playhead.events.model import Event, VideoEvents
-from playhead.events.names import find_media
-from playhead.events.pairing import pair_videos
-from playhead.execution.items import find_items
+from playhead.events.model import VideoEvents
 from playhead.files import write_text
 from playhead.inference.weights import is_fetched
-from playhead.media import open_video
 from playhead.output import counted
 from playhead.progress import progress
 from playhead.samples.groups import guess_groups
 from playhead.samples.splits import assign_splits
 from playhead.spotting.config import SpottingConfig, find_config
+from playhead.spotting.init_labels import games_of, labelled_games, labelled_videos
 from playhead.spotting.recipe import Choice, choose_settings
 from playhead.spotting.survey import look_at_events, look_at_video
-from playhead.spotting.truth import any_times
 
 __all__ = ["NewSet", "config_of_folder", "init_set"]
 
@@ -53,8 +49,6 @@ NAMED_SPLITS = {
     "validation": "valid",
     "test": "test",
 }
-
-Times = NDArray[np.float64]
 
 MOTION_VIDEOS = 8
 """Videos of which frames are compared, to tell whether the camera moves."""
@@ -120,7 +114,8 @@ def init_set(
 ) -> NewSet:
     """Look at a folder of videos and its labels, and write a set and a configuration to `out`.
 
-    labels: files or folders of any known format, whose videos are in the folder
+    labels: files or folders of any known format, whose videos are in the folder; none for a folder
+        of SoccerNet games, which have their own
     rate: frame rate of labels by frame; by default that of their videos
     columns: of tables, see `read_events`
     Labels past the end of their video are written as they are: `check` tells them.
@@ -135,7 +130,11 @@ def init_set(
         )
     if not videos.is_dir():
         raise PlayheadError(f"{videos}: is not a folder; give the one that holds the videos")
-    truth, notes = _labelled_videos(videos, labels, rate, columns)
+    games = games_of(videos, labels)
+    if games:
+        truth, notes = labelled_games(games)
+    else:
+        truth, notes = labelled_videos(videos, labels, rate, columns)
     facts, readable = [], []
     picked = set(np.linspace(0, len(truth) - 1, MOTION_VIDEOS).astype(int).tolist())
     with progress("Looking at the videos", len(truth)) as bar:
@@ -147,8 +146,9 @@ def init_set(
                 notes.append(f"left out: {error}")
             bar.advance(1)
     if not any(video.events for video in readable):
-        raise LabelError(f"{', '.join(map(str, labels))}: no event in a readable video of {videos}")
-    splits, groups, told = _split(readable)
+        where = ", ".join(map(str, labels)) or videos
+        raise LabelError(f"{where}: no event in a readable video of {videos}")
+    splits, groups, told = _split(readable, games)
     notes.append(told)
     events = look_at_events(readable)
     validated = sum(len(v.events) for v, s in zip(readable, splits, strict=True) if s == "valid")
@@ -196,14 +196,16 @@ def config_of_folder(
 ) -> tuple[Path, str]:
     """The configuration for training on a folder, and a description of what was chosen for it.
 
-    folder: of videos, with their labels; or, without labels, one that `init_set` wrote
+    folder: of videos, with their labels; or, without labels, of SoccerNet games, or one that
+        `init_set` wrote
     home: where a new set is written; with `resume` the one that is there already is used
     Raises PlayheadError as `init_set` does, and for a folder without labels or a configuration.
     """
-    if labels and not (resume and (home / "config.yaml").is_file()):
-        new = init_set(folder, labels, home, columns=columns)
-        return new.config, new.describe()
-    config = (home if labels else folder) / "config.yaml"
+    new = bool(labels) or (is_games(folder) and not (folder / "config.yaml").is_file())
+    if new and not (resume and (home / "config.yaml").is_file()):
+        written = init_set(folder, labels, home, columns=columns)
+        return written.config, written.describe()
+    config = (home if new else folder) / "config.yaml"
     if not config.is_file():
         raise PlayheadError(
             f"{folder}: has no config.yaml; give the labels of its videos too, as in "
@@ -212,102 +214,20 @@ def config_of_folder(
     return config, f"training as {config} says"
 
 
-def _labelled_videos(
-    folder: Path, paths: Sequence[Path], rate: str | None, columns: Mapping[str, str] | None
-) -> tuple[list[VideoEvents], list[str]]:
-    """The labels of each video of the folder that has some, under its path in the folder.
-
-    Several files may have labels of one video, such as a file a class.
-    """
-    files = {
-        item.path.relative_to(folder).as_posix(): item.path for item in find_items([folder], folder)
-    }
-    found: dict[str, list[Event]] = {}
-    classes: set[str] = set()
-    missing: list[str] = []
-    notes: list[str] = []
-    for path in paths:
-        names: dict[str, str | None] = {}
-
-        def name_of(video: str, names: dict[str, str | None] = names) -> str | None:
-            if video not in names:
-                names[video] = _file_of(folder, video, list(files))
-            return names[video]
-
-        def times_of(video: str, of: Callable[[str], str | None] = name_of) -> Times:
-            name = of(video)
-            if name is None:
-                return any_times()
-            try:
-                with open_video(files[name]) as opened:
-                    later = any_times() + opened.duration
-                    return np.concatenate([opened.times, later[later > opened.times[-1]]])
-            except MediaError:  # told later, with the other facts of the videos
-                return any_times()
-
-        read = read_events(path, rate=rate, times=times_of, columns=columns, notes=notes)
-        for video in read:
-            name = name_of(video.video)
-            classes |= set(video.classes)
-            if name is None:
-                missing.append(video.video)
-                continue
-            found.setdefault(name, []).extend(video.events)
-    if not found:
-        some = f": {', '.join(missing[:3])}" if missing else ""
-        raise LabelError(
-            f"{', '.join(map(str, paths))}: no label is of a video in {folder}{some}; the names "
-            "must end like those of the files"
-        )
-    if missing:
-        notes.append(f"left out: labels of {_some(missing)}, not in {folder}")
-    unlabelled = sorted(set(files) - set(found))
-    if unlabelled:
-        notes.append(
-            f"left out: {_some(unlabelled)}, without labels; a row with only the video says that "
-            "nothing happens in it"
-        )
-    used = tuple(
-        sorted(
-            label
-            for label in classes
-            if any(e.label == label for events in found.values() for e in events)
-        )
-    )
-    labelled = [
-        VideoEvents(video=name, classes=used, events=tuple(_distinct(found[name])))
-        for name in sorted(found)
-    ]
-    return labelled, notes
-
-
-def _file_of(folder: Path, video: str, files: Sequence[str]) -> str | None:
-    """The path in the folder of a video as labels name it."""
-    [index] = pair_videos([video], files)
-    if index is not None:
-        return files[index]
-    try:
-        return find_media(folder, video).relative_to(folder.resolve()).as_posix()
-    except LabelError:
-        return None
-
-
-def _distinct(events: Sequence[Event]) -> list[Event]:
-    """Instants without repetition, in order of time, to a microsecond."""
-    instants = {
-        (round(event.start, 6), event.label): replace(event, start=round(event.start, 6), end=None)
-        for event in events
-    }
-    return [instants[key] for key in sorted(instants)]
-
-
-def _split(videos: Sequence[VideoEvents]) -> tuple[list[str], list[str], str]:
+def _split(
+    videos: Sequence[VideoEvents], games: Mapping[str, ManifestRow]
+) -> tuple[list[str], list[str], str]:
     """The split and the group of each video, and in words how they were found."""
     names = [video.video for video in videos]
-    groups, reason = guess_groups(names)
-    named = [_named_split(name) for name in names]
+    if games:
+        groups, reason = [games[name].group for name in names], "their games"
+        named = [games[name].split for name in names]
+    else:
+        groups, reason = guess_groups(names)
+        named = [_named_split(name) for name in names]
     if all(named) and {"train", "valid"} <= set(named):
-        return [split or "" for split in named], groups, "split: by the folders of the videos"
+        by = "SoccerNet's folders or lists" if games else "the folders of the videos"
+        return [split or "" for split in named], groups, f"split: by {by}"
     eventful = {group for group, video in zip(groups, videos, strict=True) if video.events}
     if len(eventful) < 2:
         raise LabelError(
@@ -382,8 +302,3 @@ def _flow(value: Any) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return "events: " + ", ".join(f"{count:,} {label}" for label, count in counts.items())
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more}"

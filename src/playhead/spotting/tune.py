@@ -159,10 +159,7 @@ def tune_folders(
     enough events; PlayheadError for a folder without scores.
     """
     data = open_data_set(truth)
-    if data is None:
-        annotated = read_truth(truth, split=split)
-    else:
-        annotated = truth_of(data, split=split)
+    annotated = read_truth(truth, split=split) if data is None else truth_of(data, split=split)
     unlabelled = [] if data is None else [row.video.as_posix() for row in data.rows]
     scores: dict[str, Scores] = {}
     for folder in folders:

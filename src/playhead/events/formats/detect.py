@@ -14,6 +14,7 @@ from playhead.events.formats import (
     native,
     nfl,
     soccernet,
+    soccernet_games,
     sportscode,
     srt,
     table,
@@ -62,6 +63,8 @@ def detect(path: Path) -> str:
     match Path(name).suffix:
         case ".srt":
             return "srt"
+        case ".zip":
+            return "soccernet"
         case ".boris":
             return "boris"
         case ".eaf":
@@ -81,7 +84,13 @@ def detect(path: Path) -> str:
 def format_to_write(path: Path) -> str:
     """The format for a file name to write; native for a folder."""
     name = path.name.lower()
-    by_suffix = {".csv": "csv", ".srt": "srt", ".xml": "sportscode", ".edl": "edl"}
+    by_suffix = {
+        ".csv": "csv",
+        ".srt": "srt",
+        ".xml": "sportscode",
+        ".edl": "edl",
+        ".zip": "soccernet",
+    }
     if path.suffix.lower() in by_suffix:
         return by_suffix[path.suffix.lower()]
     if name.endswith(".events.json") or path.is_dir() or not path.suffix:
@@ -109,6 +118,8 @@ def parse(
     match name:
         case "csv":
             return table.parse(path, columns=columns, notes=notes)
+        case "soccernet" if path.suffix.lower() == ".zip":
+            return soccernet_games.parse_zip(path)
         case "elan":
             return elan.parse(path, columns=columns, notes=notes)
         case "edl":

@@ -7,7 +7,17 @@ from fractions import Fraction
 from pathlib import Path
 
 from playhead.errors import LabelError, PlayheadError
-from playhead.events.formats import e2espot, edl, native, nfl, soccernet, sportscode, srt, table
+from playhead.events.formats import (
+    e2espot,
+    edl,
+    native,
+    nfl,
+    soccernet,
+    soccernet_games,
+    sportscode,
+    srt,
+    table,
+)
 from playhead.events.formats.detect import (
     WRITTEN,
     detect,
@@ -99,7 +109,8 @@ def write_events(
 
     native, srt and sportscode files hold one video each: several videos, or a folder as `path`,
     become `path/<video without its suffix>.events.json` (`.srt`, `.xml`). A SoccerNet file whose
-    name begins with `results` holds predictions; an NFL file is a submission.
+    name begins with `results` holds predictions, and so do a ZIP and a folder, of many games; an
+    NFL file is a submission.
     Raises LabelError if the format cannot hold the events.
     """
     path = Path(path)
@@ -118,6 +129,8 @@ def write_events(
             table.write(several, path)
         case "edl":
             edl.write(several, path, as_rate(rate))
+        case "soccernet" if path.suffix.lower() != ".json":
+            soccernet_games.write_games(several, path)
         case "soccernet":
             soccernet.write(several, path, predictions=path.name.startswith("results"))
         case "e2espot":
@@ -171,11 +184,16 @@ def _read_folder(
         with mistakes.collect():
             for raw in parse(file, name, columns=columns, notes=reading.notes):
                 video = raw.video
-                if not raw.named:  # called as the file, by its path in the folder
+                if not raw.named or _is_called(file, raw):  # by its path in the folder
                     video = (file.parent.relative_to(folder) / video).as_posix()
                 raws.append(replace(raw, video=video))
     mistakes.raise_any()
     return resolve(raws, reading)
+
+
+def _is_called(file: Path, raw: RawVideo) -> bool:
+    """Whether a native file has the name of its video, as `predict` writes it."""
+    return file.name == f"{video_stem(raw.video)}.events.json"
 
 
 def _files_of(folder: Path, wanted: str | None) -> list[tuple[Path, str]]:

@@ -2,7 +2,7 @@
 
 Reads `Labels-v2.json` and `Labels-ball.json` (annotations), `results_spotting.json` (predictions).
 Each half is a separate video, named `<UrlLocal>/1` and `<UrlLocal>/2`. Team and visibility are
-kept in the note, as in `home; visible`.
+kept in the note, as in `home; visible`. A ZIP of many games is in `soccernet_games`.
 """
 
 import json
@@ -19,7 +19,7 @@ from playhead.events.names import half_of, is_whole_game, video_stem
 from playhead.events.source import JsonEntry, read_json
 from playhead.files import write_text
 
-__all__ = ["parse", "read", "write"]
+__all__ = ["parse", "parse_game", "read", "text_of", "write"]
 
 GAME_TIME = re.compile(r"\s*([12])\s*-\s*(\d{1,4}):(\d{1,2}(?:\.\d+)?)\s*")
 VISIBILITIES = ("visible", "not shown")
@@ -37,6 +37,13 @@ def write(videos: Sequence[VideoEvents], path: Path, *, predictions: bool = Fals
     predictions: as `results_spotting.json` with a confidence, instead of annotations.
     """
     game, halves = _halves(videos, path)
+    write_text(path, text_of(game, halves, predictions=predictions))
+
+
+def text_of(
+    game: str, halves: Sequence[tuple[int, VideoEvents]], *, predictions: bool = False
+) -> str:
+    """The JSON text of a game, the events of its halves in order; see `write`."""
     key = "predictions" if predictions else "annotations"
     entries = [
         _entry(half, video.video, event, predictions)
@@ -47,23 +54,31 @@ def write(videos: Sequence[VideoEvents], path: Path, *, predictions: bool = Fals
         rows = [(event.label, round(event.start * 1000), event.note) for event in video.events]
         refuse_equal_rows(video.video, rows, f"half {half} of SoccerNet's JSON, in milliseconds")
     document = {"UrlLocal": game, key: entries}
-    write_text(path, json.dumps(document, ensure_ascii=False, allow_nan=False, indent=4) + "\n")
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=4) + "\n"
 
 
 def parse(path: Path) -> tuple[RawVideo, ...]:
     """Parse the file, one `RawVideo` per half; a game without labels has only its first half."""
-    document = JsonEntry.of(read_json(path), str(path))
+    return parse_game(read_json(path), str(path))
+
+
+def parse_game(value: Any, where: str, *, name: str | None = None) -> tuple[RawVideo, ...]:
+    """As `parse`, of the document of a file.
+
+    where: the file, for error messages; name: of the game, by default its `UrlLocal`
+    """
+    document = JsonEntry.of(value, where)
     keys = [key for key in ("annotations", "predictions") if key in document.values]
     if len(keys) != 1:
         raise LabelError(
-            f"{path}: a SoccerNet game needs either 'annotations' or 'predictions', but has "
+            f"{where}: a SoccerNet game needs either 'annotations' or 'predictions', but has "
             f"{', '.join(list(document.values)[:8]) or 'nothing'}"
         )
     halves: dict[int, list[RawEvent]] = {}
-    for number, value in document.items(keys[0]):
-        entry = JsonEntry.of(value, f"{path}: {keys[0][:-1]} {number}")
+    for number, label in document.items(keys[0]):
+        entry = JsonEntry.of(label, f"{where}: {keys[0][:-1]} {number}")
         halves.setdefault(_half(entry), []).append(_parse_event(entry))
-    url = str(document.values.get("UrlLocal") or "").replace("\\", "/").strip("/")
+    url = str(name or document.values.get("UrlLocal") or "").replace("\\", "/").strip("/")
     return tuple(
         RawVideo(video=_name(url, half, halves), events=halves.get(half, ()))
         for half in sorted(halves) or [1]
