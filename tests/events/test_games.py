@@ -45,6 +45,12 @@ def test_each_half_is_used_once_in_its_best_resolution(tmp_path):
     assert [path.name for path in game_videos(tmp_path, "224p")] == ["1_224p.mkv", "2_224p.mkv"]
 
 
+def test_other_resolutions_and_untrimmed_halves_are_not_to_be_predicted(tmp_path):
+    folder = add_game(tmp_path, GAME, "1_224p.mkv", "1_HQ.mkv", "2_224p.mkv", "2.mkv", "goals.mp4")
+    used = ("1_224p.mkv", "2_224p.mkv", "goals.mp4")
+    assert game_videos(tmp_path) == [folder / name for name in used]
+
+
 def test_a_half_that_is_not_there_in_the_chosen_resolution_is_a_row_without_a_file(tmp_path):
     add_game(tmp_path, GAME, "1_720p.mkv", "1_224p.mkv", "2_224p.mkv")
     first, second = read_games(tmp_path, GameFiles(resolution="720p"))

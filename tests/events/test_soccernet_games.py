@@ -57,6 +57,8 @@ def test_the_bytes_of_a_zip_depend_only_on_the_events(videos, tmp_path):
     write_events(videos, tmp_path / "a.zip")
     write_events(videos[::-1], tmp_path / "b.zip")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_a_zip_and_folders_are_read_back_with_every_time_and_score(videos, tmp_path):

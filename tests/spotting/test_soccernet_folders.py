@@ -13,6 +13,7 @@ from playhead.events.formats import native
 from playhead.media.write import VideoWriter
 from playhead.samples.folds import split_manifest
 from playhead.spotting.config import load_spotting_config
+from playhead.spotting.init import config_of_folder
 from playhead.spotting.truth import read_truth
 from tests.command import playhead, playhead_json, run
 from tests.metrics.soccernet_reference import evaluate as public_evaluate
@@ -105,6 +106,36 @@ def test_a_resolution_can_be_chosen_and_a_missing_half_is_told_in_one_line(folde
     )
     assert refused.code == 2
     assert "--resolution is for folders of SoccerNet games" in refused.err
+
+
+def test_videos_beside_games_are_predicted_too(folder, tiny, tmp_path):
+    games = tmp_path / "games"
+    shutil.copytree(folder / VALID, games / "A - B")
+    shutil.copy(games / "A - B" / "1_224p.mkv", games / "A - B" / "1_HQ.mkv")
+    shutil.copy(games / "A - B" / "1_224p.mkv", games / "other.mkv")
+    playhead("spotting", "predict", tiny.run, games, "--out", tmp_path / "out")
+    written = {path.name for path in (tmp_path / "out").rglob("*.events.json")}
+    assert written == {"1_224p.events.json", "2_224p.events.json", "other.events.json"}
+
+
+def test_training_on_a_folder_of_games_needs_no_manifest(config, tmp_path):
+    settings = ("samples_per_epoch=8", "training.epochs=1", "training.keep_epochs=[]", "tune=false")
+    run_folder = tmp_path / "run"
+    options = [part for setting in settings for part in ("--set", setting)]
+    playhead("spotting", "train", config, "--out", run_folder, *options)
+    written = {str(path.relative_to(run_folder / "scores"))
+               for path in (run_folder / "scores").rglob("*.events.json")}  # fmt: skip
+    game = VALID.rpartition("/")[2]
+    assert written == {f"{game}/1_224p.events.json", f"{game}/2_224p.events.json"}
+
+
+def test_a_folder_of_games_is_a_folder_to_train_on(folder, tmp_path):
+    path, described = config_of_folder(folder, [], tmp_path / "my", resume=False)
+    assert path == tmp_path / "my" / "config.yaml"
+    assert "3 train" not in described
+    assert "2 train, 2 valid" in described
+    again, _ = config_of_folder(folder, [], tmp_path / "my", resume=True)
+    assert again == path
 
 
 def test_a_challenge_is_neither_trained_on_nor_ground_truth(folder, config):

@@ -21,9 +21,17 @@ from playhead.events.formats import soccernet
 from playhead.events.manifest import ManifestRow, read_manifest
 from playhead.events.names import half_of
 from playhead.events.source import read_json
+from playhead.files import is_temporary
 from playhead.media.kinds import VIDEO_SUFFIXES
 
-__all__ = ["LABEL_FILES", "GameFiles", "game_videos", "is_games", "read_games", "read_set"]
+__all__ = [
+    "LABEL_FILES",
+    "GameFiles",
+    "game_videos",
+    "is_games",
+    "read_games",
+    "read_set",
+]
 
 LABEL_FILES = ("Labels-ball.json", "Labels-v2.json")
 
@@ -41,6 +49,7 @@ SPLITS = {
 VIDEO = re.compile(r"(?:([12])(?:_(\d+)p)?|(\d+)p)")
 """The stem of a video: half and height, or the height of a whole game."""
 LIST = re.compile(r"\w*(Train|Valid|Test|Challenge)\.json")
+UNTRIMMED = re.compile(r"[12]_HQ")
 WHOLE = 0
 """A whole game, among the numbers of halves."""
 
@@ -63,6 +72,7 @@ class _Game:
 
     name: `league/season/game`, as far as there are such folders; where: the path in the data set
     videos: file names by half (or WHOLE) and height, 0 for a name without one
+    untrimmed: file names of videos that are never used
     """
 
     name: str
@@ -70,6 +80,7 @@ class _Game:
     folder: Path
     split: str | None
     videos: Mapping[int, Mapping[int, str]]
+    untrimmed: tuple[str, ...]
     labels: tuple[str, ...]
 
 
@@ -121,9 +132,25 @@ def read_games(folder: Path, files: GameFiles) -> tuple[ManifestRow, ...]:
 
 
 def game_videos(folder: Path, resolution: str | None = None) -> list[Path]:
-    """One video of each half of all games in a folder; see `read_games`."""
-    files = GameFiles(resolution)
-    return [folder / g.where / v.name for g in _all_games(folder) for v in _videos_of(g, files)]
+    """One video of each half of all games in a folder, as `read_games`, and all other videos.
+
+    Paths are resolved, but for links to files, and sorted.
+    """
+    games = _all_games(folder)
+    versions = {
+        game.folder / name
+        for game in games
+        for names in (*(part.values() for part in game.videos.values()), game.untrimmed)
+        for name in names
+    }
+    every = {
+        place / name
+        for place, names in _walk(folder.resolve(), set())
+        for name in names
+        if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES and not is_temporary(Path(name))
+    }
+    used = [video for game in games for video in _videos_of(game, GameFiles(resolution))]
+    return sorted({*used, *every.difference(versions)})
 
 
 def _all_games(folder: Path) -> list[_Game]:
@@ -142,10 +169,10 @@ def _games(folder: Path) -> Iterator[_Game]:
     for place, names in _walk(root, set()):
         heights: dict[int, dict[int, str]] = {}
         told = False
-        for name in names:
-            path = PurePosixPath(name)
-            match = VIDEO.fullmatch(path.stem)
-            if match is None or path.suffix.lower() not in VIDEO_SUFFIXES:
+        videos = [name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
+        for name in videos:
+            match = VIDEO.fullmatch(PurePosixPath(name).stem)
+            if match is None:
                 continue
             half, height, whole = (int(group or 0) for group in match.groups())
             told = told or height > 0 or whole > 0
@@ -163,7 +190,8 @@ def _games(folder: Path) -> Iterator[_Game]:
         game = "/".join(where.parts[-3:]) or root.name
         named = (SPLITS.get(part.lower()) for part in where.parts[:-1])
         split = listed.get(game) or next((split for split in named if split), None)
-        yield _Game(game, where, place, split, heights, labels)
+        untrimmed = tuple(n for n in videos if UNTRIMMED.fullmatch(PurePosixPath(n).stem))
+        yield _Game(game, where, place, split, heights, untrimmed, labels)
 
 
 def _walk(folder: Path, seen: set[Path]) -> Iterator[tuple[Path, list[str]]]:

@@ -225,7 +225,7 @@ def summary(videos: int, outputs: Sequence[Path], out: Path) -> str:
 
 
 def _items(videos: Sequence[Path], root: Path | None, resolution: str | None) -> list[Item]:
-    """The videos to predict; of folders of games, each half in one resolution."""
+    """The videos to predict; of games, each half in one resolution, and those that are missing."""
     games = [path for path in videos if is_games(path)]
     if resolution is not None and not games:
         raise PlayheadError("--resolution is for folders of SoccerNet games; leave it out")
