@@ -1,6 +1,6 @@
 """`playhead spotting`: init, train, check, predict, decide, ensemble, tune, evaluate and more.
 
-The commands that write videos are in `video_commands`.
+The commands that write videos, and `submit`, are in `video_commands`.
 """
 
 from dataclasses import replace
@@ -416,24 +416,6 @@ def report(
 
     written = write_report(truth, predictions, out, split=split, run=run)
     print_json({"report": str(written)}) if as_json else typer.echo(written)
-
-
-@app.command(epilog="Example: playhead spotting submit out results.zip")
-def submit(
-    scores: Annotated[Path, typer.Argument(help="The folder of scores that `predict` wrote.")],
-    target: Annotated[Path, typer.Argument(help="A ZIP, or a folder to write into.")],
-    as_json: Json = False,
-) -> None:
-    """Write SoccerNet's results_spotting.json of every game, with all peaks that AP ranks."""
-    from playhead.output import counted
-    from playhead.spotting.submit import write_submission
-
-    videos = write_submission(scores, target)
-    count = sum(len(video.events) for video in videos)
-    if as_json:
-        print_json({"output": str(target), "videos": len(videos), "events": count})
-    else:
-        typer.echo(f"{target}: {counted(count, 'event')} in {counted(len(videos), 'video')}")
 
 
 register(app)

@@ -1,4 +1,4 @@
-"""`playhead spotting clips` and `render`: the commands that write videos of events."""
+"""`playhead spotting clips`, `render` and `submit`: what is made of predictions for others."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog="Example: playhead spotting render out matches --truth labels.csv --out rendered"
     )(render)
+    app.command(epilog="Example: playhead spotting submit out results.zip")(submit)
 
 
 def clips(
@@ -130,3 +131,20 @@ def render(
     else:
         typer.echo(result.describe())
     raise typer.Exit(exit_code(result.files))
+
+
+def submit(
+    scores: Annotated[Path, typer.Argument(help="The folder of scores that `predict` wrote.")],
+    target: Annotated[Path, typer.Argument(help="A ZIP, or a folder to write into.")],
+    as_json: Json = False,
+) -> None:
+    """Write SoccerNet's results_spotting.json of every game, with all peaks that AP ranks."""
+    from playhead.output import counted
+    from playhead.spotting.submit import write_submission
+
+    videos = write_submission(scores, target)
+    count = sum(len(video.events) for video in videos)
+    if as_json:
+        print_json({"output": str(target), "videos": len(videos), "events": count})
+    else:
+        typer.echo(f"{target}: {counted(count, 'event')} in {counted(len(videos), 'video')}")

@@ -331,7 +331,10 @@ def _review(
 def _validation(training: Training) -> list[ManifestRow]:
     """The validation videos of a run."""
     data = training.config.data
-    return split_manifest(data.manifest, folds=data.folds, fold=data.fold, videos=data.videos)[1]
+    _, rows = split_manifest(
+        data.manifest, folds=data.folds, fold=data.fold, videos=data.videos, games=data.games
+    )
+    return rows
 
 
 def _is_single(training: Training) -> bool:
@@ -343,7 +346,9 @@ def _groups(training: Training, without: int) -> frozenset[str]:
     assert training.folds is not None
     [other] = set(training.folds) - {without}
     data = training.config.data
-    _, rows = split_manifest(data.manifest, folds=data.folds, fold=other, videos=data.videos)
+    _, rows = split_manifest(
+        data.manifest, folds=data.folds, fold=other, videos=data.videos, games=data.games
+    )
     return frozenset(row.group for row in rows)
 
 
