@@ -34,7 +34,8 @@ def games_of(videos: Path, labels: Sequence[Path]) -> dict[str, ManifestRow]:
 
 def labelled_games(games: Mapping[str, ManifestRow]) -> tuple[list[VideoEvents], list[str]]:
     """The labels of each video of games that has some, under its name."""
-    labelled, notes = [], []
+    labelled: list[VideoEvents] = []
+    notes: list[str] = []
     for row in games.values():
         if row.labels is None:
             continue
