@@ -67,7 +67,7 @@ def test_before_its_first_epoch_a_run_has_the_figures_of_its_steps(tmp_path: Pat
 
 
 def test_final_metrics_are_the_numbers_of_the_bundle(tmp_path: Path) -> None:
-    final = {"map@1": 0.5, "epoch": 2, "note": "text"}
+    final = {"map@1": 0.5, "epoch": 2, "note": "text", "tuned_on_videos": 3}
     [run] = read_runs([make_run(tmp_path / "a", measured(0.2), final=final)])
     assert run.final_metrics() == {"map@1": 0.5}
     (tmp_path / "a" / "bundle" / "bundle.json").write_text("{}")

@@ -13,7 +13,7 @@ from playhead.config import validate, without_folders
 from playhead.errors import ConfigError
 from playhead.learning.log import read_rows
 from playhead.learning.state import read_tensors
-from playhead.runs import list_runs
+from playhead.runs.folders import list_runs
 from playhead.spotting.config import SpottingConfig
 from tests.command import Finished, run
 from tests.spotting.conftest import Tiny

@@ -14,6 +14,8 @@ from playhead.learning.log import read_rows
 
 __all__ = ["Run", "RunSummary", "job_of", "list_runs", "read_runs"]
 
+# Where a bundle's metrics come from, which stands among them.
+_NO_METRICS = ("epoch", "tuned_on_")
 _FIGURES = {"kind", "epoch", "step", "loss", "samples_per_second", "seconds"}
 
 
@@ -77,7 +79,7 @@ class Run:
         return {
             name: float(value)
             for name, value in metrics.items()
-            if isinstance(value, int | float) and name != "epoch"
+            if isinstance(value, int | float) and not name.startswith(_NO_METRICS)
         }
 
 
