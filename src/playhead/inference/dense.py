@@ -180,13 +180,13 @@ def run_windows(
     """
     plan = manifest.plan(WindowPlan)
     todo = plan_windows(grid.frames, plan.window, every=every, stack=_stack(manifest))
-    stream = video.stream(pixels=plan.pixels, size=plan.size, fit=plan.fit, wanted=todo.frames)
-    behind, ahead = 0, None
+    frames = video.stream(pixels=plan.pixels, size=plan.size, fit=plan.fit, wanted=todo.frames)
+    behind = 0
     if isinstance(backend, RingBackend):
         # The device computes one batch while the CPU decodes and sends the next.
         batch, behind = batch or backend.batch_size(plan.size), 1
-        stream = ahead = read_ahead(stream, 2 * batch)
     batch = batch or _batch(plan.size)
+    stream = read_ahead(frames, 2 * batch)
     slots = todo.slots(batch)
     passes = [_Pass(backend, manifest, slots, mirrored) for mirrored in (False, True)[: 1 + flip]]
     reader = _Stacks(todo.stacks, stream)
@@ -218,8 +218,7 @@ def run_windows(
         while begun:
             yield finish()
     finally:
-        if ahead is not None:
-            ahead.close()
+        stream.close()
 
 
 class _Stacks:
