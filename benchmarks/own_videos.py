@@ -6,9 +6,9 @@ real sets; no setting is chosen by hand:
 - quva: 26 clips of repeated actions of QUVA Repetition train, the other 26 are the test, drawn by a
   printed seed. Events are dense: the end of each repetition. Beside the model: events at random
   times, as many as there are, and events at the median distance of the training clips.
-- urfd: 20 falls and 30 activities of UR Fall Detection train, 10 and 10 are the test, as in
-  `real_falls.py`. Events stand alone. Beside the model: the packaged configuration `falls`, trained
-  on the same clips, and events at random times.
+- urfd: 20 falls and 30 activities of UR Fall Detection (side camera) train, 10 and 10 are the test,
+  drawn by the same seed. Events stand alone. Beside the model: the packaged configuration `falls`,
+  trained on the same clips, and events at random times.
 
 Processor time is that of all commands together. On a machine that other work uses too it tells more
 than wall time: with one thread, commands that need under five minutes of it end within five minutes
@@ -30,12 +30,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from environment import data_folder, describe
+from falls_data import Recording, read_recordings, rows_of
 from playhead.events.manifest import ManifestRow, read_manifest, write_manifest
 from playhead.events.model import Event, VideoEvents
 from playhead.media import open_video
@@ -43,7 +45,6 @@ from playhead.metrics.frame_map import frame_map
 from playhead.metrics.soccernet_map import map_at
 from playhead.spotting.evaluate import pair_events
 from playhead.spotting.truth import read_predictions, read_truth
-from real_falls import draw_clips, rows_of
 
 SPLIT_SEED = 0
 CHANCE_SEEDS = 20
@@ -98,12 +99,14 @@ def quva(work: Path, threads: int) -> None:
 
 def urfd(work: Path, threads: int) -> None:
     """Events that stand alone: the onset of lying after a fall."""
-    clips = draw_clips(data_folder("urfd"), 0)
+    clips = [one for one in read_recordings(data_folder("urfd")) if one.camera == "cam0"]
+    clips.sort(key=attrgetter("name"))
+    test = held_out(clips)
     for side in ("train", "test"):
-        some = [clip for clip in clips if (clip.split == "test") == (side == "test")]
+        some = [clip for clip in clips if (clip.name in test) == (side == "test")]
         events = [[] if clip.lying is None else [clip.lying] for clip in some]
         copy(work / side, [clip.file for clip in some], events)
-    print("\nurfd: 50 clips train (20 falls), 20 test (10 falls), as in real_falls.py")
+    print(f"\nurfd: 50 clips train (20 falls), 20 test (10 falls), drawn by seed {SPLIT_SEED}")
     from_init_to_report(work, threads, "lying")
     truth, found = test_of(work, work / "predictions")
     settings = (
@@ -120,6 +123,16 @@ def urfd(work: Path, threads: int) -> None:
     print_row("model", truth, found)
     print_row("falls", *test_of(work, out))
     print_mean("events at random times", truth, partial(random_events, truth))
+
+
+def held_out(recordings: Sequence[Recording]) -> set[str]:
+    """The names of 10 falls and 10 activities, 4 of them with lying down on purpose."""
+    names: set[str] = set()
+    for number, (kind, count) in enumerate({"fall": 10, "hard": 4, "plain": 6}.items()):
+        same = [one.name for one in recordings if one.kind == kind]
+        order = np.random.default_rng([SPLIT_SEED, number]).permutation(len(same))
+        names |= {same[at] for at in order[:count]}
+    return names
 
 
 LABEL = "event"
