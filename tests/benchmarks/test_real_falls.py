@@ -109,15 +109,16 @@ def test_a_prediction_within_15_frames_is_a_hit_and_all_others_are_false(
         [
             seen(data, figures, 50, (65, 0.9), (47, 0.6), (66, 0.5), (50, 0.4)),
             seen(data, figures, 50, (34, 0.9)),
+            seen(data, figures, 50, (65, 0.9)),
             seen(data, figures, 95, (95, 0.5)),
             seen(data, figures, None, (10, 0.7), (20, 0.4)),
         ]
     )
-    assert (counted.falls, counted.hits) == (3, 2)
-    assert counted.errors == (-3, 0)
+    assert (counted.falls, counted.hits) == (4, 3)
+    assert counted.errors == (-3, 15, 0)
     assert (counted.without, counted.beside) == (1, 3)
     assert counted.hours_without * 3600 == pytest.approx(100 / 30)
-    assert counted.hours_beside * 3600 == pytest.approx((69 + 69 + 80) / 30)
+    assert counted.hours_beside * 3600 == pytest.approx((3 * 69 + 80) / 30)
 
 
 def test_the_threshold_keeps_the_hits_and_not_the_next_prediction(
