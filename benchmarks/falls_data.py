@@ -55,12 +55,14 @@ class Clip:
 
     group: the sequence, which is on one side of every split; path: below the folder of all clips
     lying: the frame of its event, None without one
+    hard: whether someone lies down on purpose
     """
 
     group: str
     path: str
     frames: int
     lying: int | None
+    hard: bool = False
 
     @property
     def truth(self) -> VideoEvents:
@@ -140,7 +142,8 @@ def write_clips(recordings: Sequence[Recording], folder: Path) -> list[Clip]:
     for one in recordings:
         view = "side" if one.camera == "cam0" else "above"
         home = view if one.kind == "fall" else "activities"
-        clips.append(Clip(one.name, f"{home}/{one.name}", one.frames, one.lying))
+        path, hard = f"{home}/{one.name}", one.kind == "hard"
+        clips.append(Clip(one.name, path, one.frames, one.lying, hard=hard))
         copy = folder / f"{clips[-1].path}.mp4"
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -151,9 +154,9 @@ def write_clips(recordings: Sequence[Recording], folder: Path) -> list[Clip]:
                 clips.append(Clip(one.name, f"room/{name}-{one.name}", stop - start, lying))
                 _cut(one.file, start, stop, folder / f"{clips[-1].path}.mp4")
     for clip in clips:
-        path = folder / f"{clip.path}.csv"
+        labels = folder / f"{clip.path}.csv"
         event = ",," if clip.lying is None else f",{CLASS},{clip.lying}"
-        write_text(path, f"video,label,frame\n{path.stem}.mp4{event}\n")
+        write_text(labels, f"video,label,frame\n{labels.stem}.mp4{event}\n")
     return clips
 
 

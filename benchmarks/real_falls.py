@@ -6,7 +6,7 @@ each fold five sixths of the data train and validate (four and one). Arms:
 
 - side: trained on the side camera
 - both: trained on both cameras; tested on each view, and on both, the scores of which
-  `playhead spotting decide` averages
+  `playhead spotting ensemble` averages
 - room: trained on parts of the falls from the side, with the fall and from before it. Falls and
   activities were filmed in different rooms: a model of the other arms may know an activity by its
   room, one of this arm saw one room only.
@@ -208,7 +208,7 @@ def run_fold(run: Run, clips: Sequence[Clip], folds: Mapping[str, int]) -> str:
 
 def fuse(scores: Path) -> None:
     """Average the scores of both views of the falls into the folder `fused`, as a user does."""
-    command = [sys.executable, "-m", "playhead", "spotting", "decide"]
+    command = [sys.executable, "-m", "playhead", "spotting", "ensemble"]
     folders = [str(scores / view) for view in VIEWS_OF_FALLS]
     subprocess.run(
         [*command, *folders, "--out", str(scores / "fused")], check=True, stdout=subprocess.DEVNULL

@@ -105,6 +105,7 @@ def test_the_part_before_a_fall_ends_before_the_falling_and_the_rest_is_the_othe
 def test_a_prediction_within_15_frames_is_a_hit_and_all_others_are_false(
     data: ModuleType, figures: ModuleType
 ) -> None:
+    on_purpose = seen(data, figures, None, (10, 0.7), (90, 0.6))
     counted = figures.count(
         [
             seen(data, figures, 50, (65, 0.9), (47, 0.6), (66, 0.5), (50, 0.4)),
@@ -112,12 +113,13 @@ def test_a_prediction_within_15_frames_is_a_hit_and_all_others_are_false(
             seen(data, figures, 50, (65, 0.9)),
             seen(data, figures, 95, (95, 0.5)),
             seen(data, figures, None, (10, 0.7), (20, 0.4)),
+            replace(on_purpose, clip=replace(on_purpose.clip, hard=True)),
         ]
     )
     assert (counted.falls, counted.hits) == (4, 3)
     assert counted.errors == (-3, 15, 0)
-    assert (counted.without, counted.beside) == (1, 3)
-    assert counted.hours_without * 3600 == pytest.approx(100 / 30)
+    assert (counted.without, counted.hard, counted.beside) == (3, 2, 3)
+    assert counted.hours_without * 3600 == pytest.approx(200 / 30)
     assert counted.hours_beside * 3600 == pytest.approx((3 * 69 + 80) / 30)
 
 
