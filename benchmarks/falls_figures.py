@@ -12,6 +12,7 @@ from falls_data import CLASS, RATE, Clip, at_frame
 from playhead.events.model import VideoEvents
 from playhead.metrics.curves import best_f1
 from playhead.metrics.frame_map import frame_map
+from playhead.metrics.matching import nearest_free
 
 REACHES = (5, 10, 15)
 RESAMPLES = 1000
@@ -53,15 +54,47 @@ def average_precision(truth: Videos, found: Videos) -> NDArray[np.float64]:
     return np.array([measured.map_at(reach) for reach in REACHES])
 
 
-def over_seeds(seeds: Sequence[Sequence[Tested]], chosen: Sequence[int]) -> NDArray[np.float64]:
-    """AP (seeds, reaches) of these clips, which may repeat: each is then another video."""
-    values = []
-    for tested in seeds:
-        drawn = [(f"{n}", tested[number]) for n, number in enumerate(chosen)]
-        truth = [replace(one.clip.truth, video=name) for name, one in drawn]
-        found = [replace(one.found, video=name) for name, one in drawn]
-        values.append(average_precision(truth, found))
-    return np.array(values)
+def precision_of(tested: Sequence[Tested]) -> NDArray[np.float64]:
+    """AP at each of REACHES of clips that were held out."""
+    return average_precision([one.clip.truth for one in tested], [one.found for one in tested])
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """All predictions of N clips, the highest score first; a match never leaves its clip.
+
+    clips: int (P,), the clip of each; hits: bool (P, reaches); truths: int (N,), events of a clip
+    """
+
+    clips: NDArray[np.int64]
+    hits: NDArray[np.bool_]
+    truths: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, tested: Sequence[Tested]) -> "Ranked":
+        rows = []
+        for number, one in enumerate(tested):
+            real = np.array([] if one.clip.lying is None else [one.clip.lying], np.float64)
+            frames = np.array([event.frame for event in one.found.events], np.float64)
+            scores = np.array([event.score for event in one.found.events], np.float64)
+            near = [nearest_free(real, frames, scores, reach) >= 0 for reach in REACHES]
+            rows += [(score, number, *hits) for score, *hits in zip(scores, *near, strict=True)]
+        rows.sort(key=lambda row: -row[0])
+        table = np.array(rows, np.float64).reshape(-1, 2 + len(REACHES))
+        truths = np.array([one.clip.lying is not None for one in tested], np.int64)
+        return cls(table[:, 1].astype(np.int64), table[:, 2:] > 0, truths)
+
+    def precision(self, times: NDArray[np.int64]) -> NDArray[np.float64]:
+        """AP at each of REACHES, as `average_precision`, if each clip is there so many times (N,).
+
+        Copies of a hit follow each other, so that all have the precision after the last of them.
+        """
+        weights = times[self.clips][:, None]
+        found = np.cumsum(weights * self.hits, axis=0)
+        shares = found / np.maximum(np.cumsum(weights, axis=0), 1)
+        interpolated = np.maximum.accumulate(shares[::-1], axis=0)[::-1]
+        total: NDArray[np.float64] = (weights * self.hits * interpolated).sum(axis=0)
+        return total / max(int(times @ self.truths), 1)
 
 
 def bootstrap(
@@ -71,16 +104,14 @@ def bootstrap(
 
     Whole sequences are drawn with replacement: the clips of one are drawn together.
     """
-    by_group: dict[str, list[int]] = {}
-    for number, one in enumerate(seeds[0]):
-        by_group.setdefault(one.clip.group, []).append(number)
-    groups = list(by_group.values())
+    names = sorted({one.clip.group for one in seeds[0]})
+    groups = np.array([names.index(one.clip.group) for one in seeds[0]])
+    ranked = [Ranked.of(tested) for tested in seeds]
     rng = np.random.default_rng(0)
     means = []
     for _ in range(resamples):
-        drawn = rng.integers(0, len(groups), len(groups))
-        chosen = [number for group in drawn for number in groups[group]]
-        means.append(over_seeds(seeds, chosen).mean(axis=0))
+        drawn = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
+        means.append(np.mean([one.precision(drawn[groups]) for one in ranked], axis=0))
     low, high = np.quantile(means, (0.025, 0.975), axis=0)
     return np.array([low, high])
 
@@ -185,16 +216,15 @@ def print_precision(
     title: str, results: Sequence[Sequence[Tested]], folds: Mapping[str, int]
 ) -> None:
     """A row of the table of AP."""
-    everything = range(len(results[0]))
-    values = over_seeds(results, everything)
+    values = np.array([precision_of(result) for result in results])
     low, high = bootstrap(results)
-    guess = over_seeds([guessed(results[0], folds)], everything)[0]
+    guess = precision_of(guessed(results[0], folds))
     spread = values.std(axis=0, ddof=1) if len(results) > 1 else np.zeros(len(REACHES))
     cells = " | ".join(
         f"{mean:.3f} sd {sd:.3f} [{a:.3f}, {b:.3f}] ({g:.3f})"
         for mean, sd, a, b, g in zip(values.mean(axis=0), spread, low, high, guess, strict=True)
     )
-    print(f"| {title} | {len(everything)} | {cells} |", flush=True)
+    print(f"| {title} | {len(results[0])} | {cells} |", flush=True)
 
 
 def print_counts(title: str, seeds: Sequence[Count]) -> None:

@@ -141,13 +141,38 @@ def test_without_a_hit_nothing_reaches_the_threshold(data: ModuleType, figures: 
     assert (counted.hits, counted.beside) == (0, 0)
 
 
-def test_a_clip_drawn_twice_is_two_videos_and_seeds_are_apart(
+def test_the_precision_of_drawn_clips_is_that_of_the_metric_on_as_many_videos(
     data: ModuleType, figures: ModuleType
 ) -> None:
-    good = [seen(data, figures, 50, (58, 0.8)), seen(data, figures, None)]
-    bad = [replace(good[0], found=replace(good[0].found, events=())), good[1]]
-    values = figures.over_seeds([good, bad], [0, 0, 1])
-    assert values.tolist() == [[0, 1, 1], [0, 0, 0]]
+    rng = np.random.default_rng(3)
+    clips = [
+        seen(
+            data,
+            figures,
+            50 if number < 6 else None,
+            *zip(rng.integers(30, 70, 3).tolist(), rng.random(3).tolist(), strict=True),
+        )
+        for number in range(10)
+    ]
+    clips.append(seen(data, figures, 50))
+    ranked = figures.Ranked.of(clips)
+    for _ in range(20):
+        times = rng.integers(0, 4, len(clips))
+        copies = [
+            (f"{copy} {one.clip.path}", one)
+            for one, number in zip(clips, times, strict=True)
+            for copy in range(number)
+        ]
+        truth = [replace(one.clip.truth, video=name) for name, one in copies]
+        found = [replace(one.found, video=name) for name, one in copies]
+        expected = figures.average_precision(truth, found)
+        assert 0 < expected[1] < 1
+        np.testing.assert_allclose(ranked.precision(times), expected)
+
+
+def test_nothing_found_has_no_precision(data: ModuleType, figures: ModuleType) -> None:
+    ranked = figures.Ranked.of([seen(data, figures, 50), seen(data, figures, None)])
+    assert ranked.precision(np.array([1, 1])).tolist() == [0, 0, 0]
 
 
 def test_the_bootstrap_draws_the_clips_of_a_sequence_together(
