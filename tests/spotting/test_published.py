@@ -203,7 +203,7 @@ def test_checkpoints_of_other_networks_are_refused(
     with pytest.raises(WeightsError, match=complaint) as caught:
         read_ball_2023(path)
     assert str(caught.value).startswith(f"{path}: ")
-    assert "lRomul/ball-action-spotting" in str(caught.value)
+    assert "the ball-action-spotting repository" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [{"params": {}}, [1, 2], Path("code")])

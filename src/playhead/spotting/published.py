@@ -1,6 +1,6 @@
 """Published weights of the slow-fusion recipe: from a checkpoint to a bundle that predicts.
 
-The checkpoints are those of github.com/lRomul/ball-action-spotting, whose `MultiDimStacker` has the
+The checkpoints are those of the ball-action-spotting repository, whose `MultiDimStacker` has the
 layers of `SlowFusion` in the same order, with channels and stacks in the same order, under other
 names. Its file holds the averaged weights as `nn_state_dict`, beside its parameters.
 """
@@ -95,7 +95,7 @@ def read_ball_2023(source: Path) -> tuple[SpottingModel, WindowSpec, tuple[str, 
         tensors = rename_tensors(_in_three_dimensions(state), model, _published_name)
     except WeightsError as error:
         raise WeightsError(
-            f"{source}: {error}; ball-2023 is a checkpoint of lRomul/ball-action-spotting"
+            f"{source}: {error}; ball-2023 is a checkpoint of the ball-action-spotting repository"
         ) from error
     model = build_model(MODEL, len(classes), window)
     load_tensors(model, tensors, source)
