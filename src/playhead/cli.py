@@ -526,7 +526,7 @@ def bundle_convert(
         Literal["ball-2023", "i3d-r50"],
         typer.Option(
             "--as",
-            help="ball-2023: a checkpoint of the ball-action-spotting repository, to a bundle of spotting. "
+            help="ball-2023: a checkpoint of the ball-action-spotting repository, to a bundle. "
             "i3d-r50: pytorchvideo's I3D_8x8_R50, to a file for network.weights of an i3d network.",
         ),
     ],
