@@ -22,6 +22,8 @@ SCRIPTS = (
     "cuda_spotting",
     "impact_speed",
     "fusion_arms",
+    "spotting_ablation",
+    "ball_recipe",
     "demo",
     "impact_demo",
     "impact_arms",
