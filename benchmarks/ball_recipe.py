@@ -1,4 +1,4 @@
-"""Does the small recipe of four stages end within half an hour on two cores, and what does it reach?
+"""Does the small recipe of four stages end within half an hour on two cores, and how good is it?
 
 Generates the matches that `ball-2023-small` names, trains it with the command a user has, and
 measures its bundle, the mean of three folds, on matches that are in no fold.
