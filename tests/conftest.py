@@ -29,6 +29,15 @@ def ctrl_c_works() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def the_same_precision_on_every_processor() -> None:
+    """`auto` is fp32, also where the processor has bf16, so that results can be stated exactly."""
+    from playhead.inference import precision
+
+    precision.flags_have_bf16 = lambda cpuinfo: False
+    precision.native_bf16.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def one_process_for_a_world() -> None:
     """Draw worlds in the process of the test: another process costs more than it saves."""
     from playhead.worlds import processes
