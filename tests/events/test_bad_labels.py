@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -362,10 +363,15 @@ class TestFormats:
         refused(tmp_path, "no label files", r"\*\.events\.json")
 
     def test_a_folder_that_holds_a_video_twice_is_refused(self, tmp_path):
+        path = native(tmp_path)
+        shutil.copyfile(path, tmp_path / "b.events.json")
+        refused(tmp_path, "2 files have the events of 'a.mp4'")
+
+    def test_files_of_one_name_in_two_folders_are_two_videos(self, tmp_path):
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
             native(tmp_path / name)
-        refused(tmp_path, "2 files have the events of 'a.mp4'")
+        assert [video.video for video in read_events(tmp_path)] == ["one/a.mp4", "two/a.mp4"]
 
     @pytest.mark.parametrize("rate", ["0", "fast", "-25", "25/0", 0, float("nan"), float("inf")])
     def test_a_rate_that_is_none_is_refused(self, tmp_path, rate):
