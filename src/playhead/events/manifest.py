@@ -51,12 +51,12 @@ class ManifestRow:
             object.__setattr__(self, "group", self.name)
 
 
-def require_manifest(path: Path) -> None:
-    """Raise ConfigError if the data set of a configuration, its `data.manifest`, is not there."""
+def require_manifest(path: Path, setting: str = "data.manifest") -> None:
+    """Raise ConfigError if the data set that a setting of a configuration names is not there."""
     if not path.exists():
         raise ConfigError(
-            f"data.manifest: {path} does not exist; give the labelled set to train on, for "
-            "example --set data.manifest=set/manifest.csv"
+            f"{setting}: {path} does not exist; give the labelled set to train on, for "
+            f"example --set {setting}=set/manifest.csv"
         )
 
 

@@ -130,8 +130,8 @@ def train(
         run = path.parent / "run" if own else Path("runs") / path.stem
     plan = read_plan(path, settings or [], fold)
     if plan is not None:
-        for stage in plan.stages:
-            require_manifest(plan.base(stage).data.manifest)
+        for setting, manifest in plan.manifests().items():
+            require_manifest(manifest, setting)
         with needs_extra("training", "train"):
             from playhead.spotting.stages.train import train_plan
 
@@ -186,11 +186,13 @@ def check(
     plan = read_plan(path, settings or [], None)
     if plan is None:
         loaded = {"": load_spotting_config(path, settings or [])}
+        require_manifest(loaded[""].data.manifest)
     else:
         loaded = {stage.name: plan.base(stage) for stage in plan.stages}
+        for setting, manifest in plan.manifests().items():
+            require_manifest(manifest, setting)
     findings = []
     for name, one in loaded.items():
-        require_manifest(one.data.manifest)
         findings += [
             replace(finding, found=f"stage {name}: {finding.found}") if name else finding
             for finding in check_all(one, skip_bad=skip_bad)

@@ -96,6 +96,7 @@ def test_a_common_setting_keeps_a_stages_own(tmp_path: Path) -> None:
         ("  basic:\n", "  basic: {nested: true}\n", "", "nested is about hard_scores_from"),
         ("  long:", "  a/b:", "", "a stage names a folder"),
         ("window: {frames: 33}", "window: {frame: 33}", "", "stage long"),
+        ("start_from: other", "start_form: other", "", "did you mean start_from?"),
         ("stages:", "stages: 3\nrest:", "", "needs a section for each stage"),
         ("window: {frames: 33}", "data: {folds: 4}", "", "the same data.manifest and data.folds"),
         ("window: {frames: 33}", "data: {manifest: b.csv}", "", "the same data.manifest"),
@@ -111,10 +112,18 @@ def test_a_recipe_that_cannot_be_trained_is_refused(
 
 
 @pytest.mark.parametrize("fold", ["3", "-1", "every"])
-def test_a_fold_that_does_not_exist_is_refused(tmp_path: Path, fold: str) -> None:
+@pytest.mark.parametrize("stage", ["basic", "transfer"])
+def test_a_fold_that_does_not_exist_is_refused(tmp_path: Path, stage: str, fold: str) -> None:
     plan = plan_from(tmp_path)
     with pytest.raises(ConfigError, match=f"--fold {fold}: needs all, or a number below 3"):
-        plan.trainings(plan.stage("transfer"), OUT, fold)
+        plan.trainings(plan.stage(stage), OUT, fold)
+
+
+def test_a_data_set_is_named_by_the_setting_of_its_stage(tmp_path: Path) -> None:
+    assert plan_from(tmp_path).manifests() == {
+        "data.manifest": Path("set/manifest.csv"),
+        "stages.other.data.manifest": Path("other.csv"),
+    }
 
 
 def test_all_folds_of_a_plain_configuration_are_a_plan_of_one_stage(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ The folder of a run is OUT/STAGE, or OUT/STAGE/fold-K with folds; a configuratio
 the folds OUT/fold-K.
 """
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -122,6 +123,15 @@ class Plan:
         config = self._config(stage, {"hard_scores": None} if stage.links.hard_scores_from else {})
         return config.model_copy(update={"start": None}) if stage.links.start_from else config
 
+    def manifests(self) -> dict[str, Path]:
+        """The data sets of all stages, by the settings that name them."""
+        found: dict[str, Path] = {}
+        for stage in self.stages:
+            own = _has(self.document.get("stages", {}).get(stage.name) or {}, ["data", "manifest"])
+            setting = f"stages.{stage.name}.data.manifest" if own else "data.manifest"
+            found[setting] = self.base(stage).data.manifest
+        return found
+
     def folds_of(self, stage: Stage, asked: str | None) -> tuple[int, ...] | None:
         """The folds of a stage that are trained; None for one by the split of the videos.
 
@@ -136,15 +146,16 @@ class Plan:
             other.links.hard_scores_from == stage.name and not other.links.nested
             for other in self.stages
         )
-        match "all" if needed else asked:
+        match asked:
             case None:
-                return (data.fold,) if isinstance(data.fold, int) else data.fold
+                folds = (data.fold,) if isinstance(data.fold, int) else data.fold
             case "all":
-                return every
+                folds = every
             case number if number.isdecimal() and int(number) in every:
-                return (int(number),)
+                folds = (int(number),)
             case other:
                 raise ConfigError(f"--fold {other}: needs all, or a number below {data.folds}")
+        return every if needed else folds
 
     def trainings(self, stage: Stage, out: Path, asked: str | None) -> list[Training]:
         """The runs of a stage, those of pairs of folds last."""
@@ -247,6 +258,7 @@ def load_plan(path: Path, settings: Sequence[str] = ()) -> Plan:
     stages = []
     for name, own in sections.items():
         values = dict(own or {})
+        _refuse_unknown(values, f"{source}, stage {name}")
         links = {key: values.pop(key) for key in Links.model_fields if key in values}
         where = f"{source}, stage {name}"
         stages.append(
@@ -281,6 +293,16 @@ def waves(plan: Plan) -> Iterator[list[Stage]]:
         wave = [s for s in plan.stages if s.name not in done and done.issuperset(s.earlier)]
         done |= {stage.name for stage in wave}
         yield wave
+
+
+def _refuse_unknown(values: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError for a key that is neither a setting nor a link of a stage."""
+    known = [*Links.model_fields, *SpottingConfig.model_fields]
+    for key in values:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+            raise ConfigError(f"{where}: {key}: there is no such setting; {hint}")
 
 
 def _refuse_unused(setting: str, sections: Mapping[str, Any], source: str) -> None:

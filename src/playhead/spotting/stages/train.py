@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,6 +29,7 @@ from playhead.inference.runtime import available_cores
 from playhead.inference.scores import read_scores
 from playhead.learning.checkpoint import checkpoint_path, refuse_differences
 from playhead.learning.device import training_device
+from playhead.learning.log import read_rows
 from playhead.progress import progress
 from playhead.samples.folds import split_manifest
 from playhead.spotting.config import SpottingConfig
@@ -47,6 +48,11 @@ __all__ = ["StageResult", "StagesResult", "train_plan"]
 RECIPE = "recipe.yaml"
 RESULT = "result.json"
 OUTPUT = "output.log"
+
+POLL_SECONDS = 5.0
+"""Between two looks at the logs of trainings side by side."""
+WITHOUT_PREDICTION = 0.8
+"""Share of a run that its epochs are shown as; export and prediction follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class StageResult:
             "runs": len(self.runs),
             **shown,
             "chance map@1": self.chance.get("map@1"),
-            "minutes": round(sum(run["seconds"] for run in self.runs.values()) / 60, 1),
+            "seconds": round(sum(run["seconds"] for run in self.runs.values())),
         }
 
 
@@ -138,6 +144,8 @@ def train_plan(
     if scores of a stage are from a model that has seen their video.
     """
     begun = time.monotonic()
+    for stage in plan.stages:
+        plan.folds_of(stage, fold)  # refused before anything is trained
     _begin(plan, out, resume=resume)
     runner = _Runner(device=device, skip_bad=skip_bad, side_by_side=side_by_side)
     results: dict[str, StageResult] = {}
@@ -205,13 +213,31 @@ class _Runner:
             }
             try:
                 with progress("training", len(futures)) as bar:
-                    for future in as_completed(futures):
-                        yield futures[future], future.result()
-                        bar.advance(1, futures[future].name)
+                    shown = 0.0
+                    pending = set(futures)
+                    while pending:
+                        ended, pending = wait(pending, POLL_SECONDS, FIRST_COMPLETED)
+                        done = (
+                            len(futures)
+                            - len(pending)
+                            + sum(_share_done(futures[future]) for future in pending)
+                        )
+                        bar.advance(max(0.0, done - shown), f"{len(pending)} to go")
+                        shown = max(shown, done)
+                        for future in ended:
+                            yield futures[future], future.result()
             except BaseException:  # also Ctrl-C: those that train save their state and end
                 for future in futures:
                     future.cancel()
                 raise
+
+
+def _share_done(training: Training) -> float:
+    """How much of a training is done, by the log that its process writes."""
+    log = training.folder / "log.jsonl"
+    rows = read_rows(log) if log.is_file() else []
+    epochs = {row["epoch"] for row in rows if row["kind"] == "epoch"}
+    return WITHOUT_PREDICTION * len(epochs) / training.config.training.epochs
 
 
 def _train(training: Training, device: str, skip_bad: bool) -> dict[str, Any]:
@@ -283,7 +309,9 @@ def _stage_result(
     scores = plan.scores_folder(stage, out, None)
     gather_scores([Scored(training.folder) for training in trainings], scores)
     bundle = out / "bundle" if last else None
-    evaluation, report = _review(plan.base(stage), trainings, scores, bundle)
+    of_stage = f", {stage.name}" if stage.name else ""
+    title = f"Spotting{of_stage}: {len(trainings)} folds, each scored by the model without it"
+    evaluation, report = _review(plan.base(stage), trainings, scores, bundle, title=title)
     return StageResult(
         stage.name, folder, evaluation.metrics, dict(evaluation.chance), documents, report
     )
@@ -303,7 +331,12 @@ def _save_bundle(plan: Plan, stage: Stage, out: Path, trainings: Sequence[Traini
 
 
 def _review(
-    config: SpottingConfig, trainings: Sequence[Training], folder: Path, bundle: Path | None
+    config: SpottingConfig,
+    trainings: Sequence[Training],
+    folder: Path,
+    bundle: Path | None,
+    *,
+    title: str,
 ) -> tuple[Evaluation, Path]:
     """Evaluate the scores of all folds as one set, and write their report.
 
@@ -325,7 +358,8 @@ def _review(
     if bundle is not None:
         note_in_bundle(bundle, metrics=evaluation.metrics)
     page = folder.parent / "report.html"
-    return evaluation, report_of(truth, predictions, scores, page, evaluation=evaluation)
+    report = report_of(truth, predictions, scores, page, title=title, evaluation=evaluation)
+    return evaluation, report
 
 
 def _validation(training: Training) -> list[ManifestRow]:
