@@ -375,8 +375,9 @@ def test_worker_processes_write_what_one_process_writes(tmp_path: Path) -> None:
     Image.fromarray(scene()).save(originals / "d.png")
     (originals / "broken.mp4").write_bytes(b"not a video")
     arguments = ("redaction", "run", originals, "--hide", "dog", "--bundle", bundle.folder)
+    exact = ("--threads", "1", "--precision", "fp32")
     for executor in ("serial", "processes"):
-        out = ("--executor", executor, "--threads", "1", "--out", tmp_path / executor)
+        out = ("--executor", executor, *exact, "--out", tmp_path / executor)
         result = playhead_json(*arguments, *out, code=3)
         ended = {Path(file["path"]).stem: file["status"] for file in result["files"]}
         assert ended == {"a": "ok", "b": "ok", "broken": "failed", "c": "ok", "d": "ok"}

@@ -245,7 +245,9 @@ def test_the_members_of_an_ensemble_run_in_torch_as_on_the_cpu(
 
     opened = []
 
-    def open_on_the_cpu(bundle: Bundle, precision: str, build: Any) -> CudaBackend:
+    def open_on_the_cpu(
+        bundle: Bundle, precision: str, build: Any, *, compile_parts: bool
+    ) -> CudaBackend:
         opened.append(bundle.folder.name)
         return CudaBackend(bundle, build, device="cpu")
 

@@ -32,7 +32,8 @@ def without_torch(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_a_bundle_predicts_without_torch_what_it_predicts_with_it(
     tiny: Tiny, tmp_path: Path
 ) -> None:
-    result = without_torch("spotting", "predict", tiny.bundle, tiny.test_video, "--out", tmp_path)
+    paths = (tiny.bundle, tiny.test_video, "--out", tmp_path)
+    result = without_torch("spotting", "predict", *paths, "--precision", "fp32")
     assert result.returncode == 0, result.stderr
     name = f"{tiny.test_video.stem}.events.json"
     assert (tmp_path / name).read_bytes() == (tiny.predictions / name).read_bytes()
