@@ -56,7 +56,7 @@ from playhead.spotting.train import train_spotting
 from playhead.spotting.truth import SCORES
 
 SIDE_BY_SIDE = 2
-SETTINGS = ("samples_per_epoch=100", "training.validate_every=4", "training.threads=1")
+SETTINGS = ("samples_per_epoch=200", "training.validate_every=4", "training.threads=1")
 ARMS: tuple[Arm, ...] = ("side", "both", "room")
 VIEWS_OF_FALLS = ("side", "above")
 
