@@ -24,7 +24,8 @@ decisions: {min_height: 0.0}
 stages:
   basic: {}
   other: {data: {manifest: OTHER, folds: null, classes: [trap, push], class_map: {dribble: push}}}
-  long: {start_from: other, hard_scores_from: basic, window: {frames: 21}}
+  long: {start_from: other, hard_scores_from: basic, window: {frames: 21},
+    model: {freeze_encoder: true}}
 """
 SETTINGS = ("seconds=10", "width=64", "height=36")
 

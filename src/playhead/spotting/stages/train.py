@@ -341,10 +341,11 @@ def _review(
     """Evaluate the scores of all folds as one set, and write their report.
 
     bundle: the mean of the folds, which gets decisions tuned on these scores
-    Their folder also gets the configuration, so that it is evaluated as that of a run.
+    Their folder also gets the configuration of a fold, validated on all of them, so that it is
+    evaluated as that of a run.
     """
-    values = config.model_dump(mode="json")
-    values["data"]["fold"] = sorted(fold for t in trainings for fold in t.folds or ())
+    values = trainings[0].config.model_dump(mode="json")
+    values["data"]["fold"] = [fold for training in trainings for fold in training.folds or ()]
     write_text(folder.parent / "config.yaml", yaml.safe_dump(values, sort_keys=False))
     read = [read_labels(_validation(training), config) for training in trainings]
     truth = [video for side in read for video in side.truth]
